@@ -1,0 +1,162 @@
+"""What the engine can say: a closed vocabulary of frozen values.
+
+An event crosses from the engine process to the window, so it holds plain values only: no
+tensors, no Qt, no open files. A job yields events; the worker hands them on in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+How = Literal["done", "cancelled", "refused", "failed", "lost"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """The root of all events."""
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """A job began. `title` is what a person reads in the job bar."""
+
+    job: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How far a job is. `total` is None while it is not known; `seconds_left` is an estimate."""
+
+    done: int
+    total: int | None
+    doing: str
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """One step inside a learner or a tuner, with its figures by name (loss, rate, accuracy)."""
+
+    done: int
+    total: int
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Scored(Event):
+    """A step of learning was scored on held-out images."""
+
+    step: StepView
+
+
+@dataclass(frozen=True)
+class Changed(Event):
+    """The project changed. `project` is a frozen snapshot; None when the project was closed."""
+
+    what: str
+    project: ProjectView | None
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """One sentence that a person should read, with details for who wants them."""
+
+    text: str
+    level: Literal["info", "warning"] = "info"
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """Something is safe on disk from here on, whatever happens next."""
+
+    what: str
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """A job's last event. `text` is one sentence; `result` is what the job returned."""
+
+    how: How
+    text: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """A class as the window shows it; counts are of images."""
+
+    id: int
+    name: str
+    train: int
+    validation: int
+    learnt: bool
+    """True when the current step has learnt exactly the class's present training images."""
+    accuracy: float | None = None
+    hint: str = ""
+
+    @property
+    def images(self) -> int:
+        return self.train + self.validation
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step of learning, in short. Accuracies are shares from 0 to 1 of validation images."""
+
+    id: int
+    number: int
+    title: str
+    when: str
+    learner: str
+    settings: Mapping[str, Any]
+    backbone: str
+    classes: tuple[str, ...]
+    new_classes: tuple[str, ...]
+    accuracy: float | None
+    old_accuracy: float | None
+    new_accuracy: float | None
+    average_incremental_accuracy: float | None
+    forgetting: float | None
+    backward_transfer: float | None
+    seconds: Mapping[str, float]
+    scored_on: str = "validation images"
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class ProjectView:
+    """A frozen snapshot of a project. Images are asked for page by page, not carried here."""
+
+    path: str
+    name: str
+    backbone: str
+    backbone_note: str
+    input_size: int
+    device: str
+    learner: str
+    settings: Mapping[str, Any]
+    classes: tuple[ClassView, ...]
+    steps: tuple[StepView, ...]
+    undo: tuple[str, ...]
+    """Titles of the gestures that can be undone, oldest first."""
+    redo: tuple[str, ...]
+    """Titles of the gestures that can be done again, next first."""
+    conflicts: int
+    near_duplicates: int
+    skipped: int
+    bytes_on_disk: int
+    hints: tuple[str, ...] = ()
+    read_only: bool = False
+
+    @property
+    def images(self) -> int:
+        return sum(c.images for c in self.classes)
+
+    @property
+    def current_step(self) -> StepView | None:
+        return next((s for s in self.steps if s.current), None)

@@ -1,0 +1,86 @@
+"""Learners: features to a head, in closed form. One file each; this one is what they share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.events import Step
+from engine.registry import Registry
+
+LEARNERS: Registry[Learner] = Registry("learner")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one step of learning brings.
+
+    `new` maps a class's number to the features of its new training images: float32
+    (images, views, width), the images in the order of their content hash. `sample` is a stratified
+    choice of all training images that will have been seen after this step, the new ones included:
+    features like those above and one class number for each; from it, and from nothing else, a
+    learner chooses its regularisation, so that the choice does not depend on the order of steps.
+    """
+
+    new: Mapping[int, torch.Tensor]
+    sample: torch.Tensor
+    sample_classes: torch.Tensor
+
+
+class Learner(ABC):
+    """Turns features into a head without gradients. A plug-in is a dataclass; its fields are settings.
+
+    The memory is what a learner keeps between steps. `learn` commits to it only when its last step
+    has been yielded, so a learner that is stopped on the way is as it was before.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    order_free: ClassVar[bool] = True
+    """Whether any order of images gives the same head (up to rounding)."""
+
+    @property
+    def views(self) -> int:
+        """How many augmented views of each picture the learner and its head look at."""
+        return 1
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[int, ...]:
+        """The numbers of the classes learnt, in the order of the head's logits (ascending)."""
+
+    @abstractmethod
+    def learn(self, task: Task) -> Iterator[Step]:
+        """Adds the task's images to the memory. A class that is known already gains images."""
+
+    @abstractmethod
+    def forget(self, number: int, features: torch.Tensor) -> None:
+        """Takes a class out of the memory, as if it had never been learnt.
+
+        `features` (images, views, width) are those of all images that the class was learnt from.
+        """
+
+    @abstractmethod
+    def refit(self, sample: torch.Tensor, sample_classes: torch.Tensor) -> None:
+        """Chooses the regularisation anew, after a class was forgotten (see Task.sample)."""
+
+    @abstractmethod
+    def head(self) -> nn.Module:
+        """A module from features (batch, views, width) to one logit for each class learnt.
+
+        It exports to ONNX. Asking for it changes nothing.
+        """
+
+    @abstractmethod
+    def memory(self) -> dict[str, np.ndarray]:
+        """All that must be kept to go on learning, as plain arrays."""
+
+    @abstractmethod
+    def restore(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Sets the memory from what `memory()` gave. The settings are those of the constructor."""

@@ -1,0 +1,145 @@
+"""Registries: a dict and a decorator for each kind of plug-in, and the forms made from them.
+
+A plug-in is a class whose dataclass fields are its settings. `setting()` gives a field its help
+and range; `describe()` turns the fields into plain values, from which the window builds its form
+and the command line checks `--set NAME=VALUE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeVar
+
+from engine.errors import BadSetting
+
+T = TypeVar("T")
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] = (),
+    label: str = "",
+) -> Any:
+    """A dataclass field that a person can set. `help` is one plain sentence."""
+    facts = {"help": help, "least": least, "most": most, "choices": choices, "label": label}
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True)
+class SettingView:
+    """One setting as a form shows it. `kind` is bool, int, float or str."""
+
+    name: str
+    label: str
+    kind: str
+    default: Any
+    help: str
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PluginView:
+    """One plug-in as the window lists it; `facts` are plain values of the plug-in's own."""
+
+    name: str
+    title: str
+    help: str
+    settings: tuple[SettingView, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Registry(dict[str, type[T]]):
+    """Plug-ins of one kind by name, in the order in which they were registered."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def register(self, name: str, title: str = "") -> Callable[[type[T]], type[T]]:
+        """A class decorator: `@LEARNERS.register("ncm", "Nearest class mean")`."""
+
+        def keep(plugin: type[T]) -> type[T]:
+            plugin.name, plugin.title = name, title or name  # type: ignore[attr-defined]
+            self[name] = plugin
+            return plugin
+
+        return keep
+
+    def make(self, name: str, settings: Mapping[str, Any] | None = None) -> T:
+        """The plug-in `name` with `settings`. Raises BadSetting with a sentence for the person."""
+        if name not in self:
+            raise BadSetting(f"There is no {self.kind} called “{name}”. Choose one of: {', '.join(self)}.")
+        known = {view.name: view for view in settings_of(self[name])}
+        chosen = {key: checked(known, key, value) for key, value in (settings or {}).items()}
+        return self[name](**chosen)
+
+    def describe(self) -> tuple[PluginView, ...]:
+        return tuple(
+            PluginView(name, plugin.title, first_line(plugin), settings_of(plugin))
+            for name, plugin in self.items()
+        )
+
+
+def first_line(plugin: type) -> str:
+    return (plugin.__doc__ or "").strip().splitlines()[0]
+
+
+def settings_of(plugin: type) -> tuple[SettingView, ...]:
+    """The settings of a plug-in: its dataclass fields that were made with `setting()`."""
+    return tuple(
+        SettingView(
+            name=f.name,
+            label=f.metadata["label"] or f.name.replace("_", " ").capitalize(),
+            kind=type(f.default).__name__,
+            default=f.default,
+            help=f.metadata["help"],
+            least=f.metadata["least"],
+            most=f.metadata["most"],
+            choices=f.metadata["choices"],
+        )
+        for f in fields(plugin)
+        if "help" in f.metadata and f.default is not MISSING
+    )
+
+
+def checked(known: Mapping[str, SettingView], name: str, value: Any) -> Any:
+    """`value` in the setting's own type, within its range; text (from a command line) is read."""
+    if name not in known:
+        offer = ", ".join(known) or "none"
+        raise BadSetting(f"There is no setting called “{name}”. The settings are: {offer}.")
+    view = known[name]
+    try:
+        value = read(view.kind, value)
+    except ValueError as error:
+        raise BadSetting(f"{view.label} takes a value of kind {view.kind}, not “{value}”.") from error
+    if view.choices and value not in view.choices:
+        raise BadSetting(f"{view.label} takes one of: {', '.join(view.choices)}.")
+    if isinstance(value, int | float) and not within(value, view):
+        raise BadSetting(f"{view.label} takes a value from {view.least} to {view.most}, not {value}.")
+    return value
+
+
+def within(value: float, view: SettingView) -> bool:
+    """Whether a number lies in the setting's range; not-a-number lies in none."""
+    return value == value and (view.least is None or value >= view.least) and (
+        view.most is None or value <= view.most
+    )
+
+
+def read(kind: str, value: Any) -> Any:
+    """A value of the kind bool, int, float or str, from itself or from text."""
+    if kind == "bool":
+        if isinstance(value, bool):
+            return value
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if str(value).lower() not in words:
+            raise ValueError(value)
+        return words[str(value).lower()]
+    return {"int": int, "float": float, "str": str}[kind](value)
