@@ -1,0 +1,123 @@
+"""Jobs: what a person can ask for. Each is a plain generator function that yields events.
+
+`def my_job(session, *, setting=...)` yields events and returns a dict of plain values. It may be
+closed between any two yields; then the project is as before, or as at the last thing saved.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import pkgutil
+import sqlite3
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import BadSetting, EspalierError
+from engine.events import Ended, Event, Started
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+log = logging.getLogger(__name__)
+
+Result = Mapping[str, Any]
+Work = Generator[Event, None, Result | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A registered job. `reads` says that it changes nothing, so it may run beside another."""
+
+    name: str
+    title: str
+    work: Callable[..., Work]
+    reads: bool
+
+
+JOBS: dict[str, Job] = {}
+
+
+def job(title: str, *, reads: bool = False) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+    """Registers a generator function as a job, under its own name."""
+
+    def keep(work: Callable[..., Work]) -> Callable[..., Work]:
+        JOBS[work.__name__] = Job(work.__name__, title, work, reads)
+        return work
+
+    return keep
+
+
+def load_jobs() -> None:
+    """Imports every file of verbs, so that each has registered its jobs."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+
+
+def run(
+    session: Session,
+    name: str,
+    settings: Mapping[str, Any],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Does a job: yields Started, its events, and Ended, whatever happens in between."""
+    load_jobs()
+    chosen = JOBS.get(name)
+    if chosen is None:
+        yield Ended("refused", f"There is no job called “{name}”.")
+        return
+    yield Started(name, chosen.title)
+    try:
+        if stopped():
+            yield Ended("cancelled", "Cancelled before it began.")
+        else:
+            check_settings(chosen, settings)
+            yield from follow(chosen.work(session, **settings), stopped)
+    except EspalierError as error:
+        yield Ended("refused", str(error))
+    except (OSError, sqlite3.OperationalError, MemoryError) as error:
+        log.warning("%s: %s", name, error)
+        yield Ended("failed", sentence_for(error))
+    except Exception as error:  # The boundary: a defect ends one job, and never the engine.
+        log.exception("%s failed", name)
+        yield Ended("failed", f"This is a defect of Espalier ({type(error).__name__}: {error}). "
+                              "What was saved before is kept. The log file tells more.")
+
+
+def check_settings(chosen: Job, settings: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(chosen.work).bind(None, **settings)
+    except TypeError as error:
+        raise BadSetting(f"The job “{chosen.name}” can't be asked for like this: {error}.") from error
+
+
+def follow(work: Work, stopped: Callable[[], bool]) -> Iterator[Event]:
+    """The events of a job, its end included; closes it when `stopped` says so."""
+    try:
+        while True:
+            try:
+                event = next(work)
+            except StopIteration as end:
+                yield Ended("done", "", end.value or {})
+                return
+            yield event
+            if stopped():
+                work.close()
+                yield Ended("cancelled", "Cancelled. What was saved before is kept.")
+                return
+    finally:
+        work.close()
+
+
+def sentence_for(error: BaseException) -> str:
+    """One sentence for what the system refused."""
+    words = str(error)
+    if getattr(error, "errno", None) == 28 or "full" in words:
+        what = "The disk is full. Free some space and do it again."
+    elif isinstance(error, MemoryError):
+        what = "There is not enough memory. Close other programs and do it again."
+    else:
+        what = f"The system refused: {words}. Mend that and do it again."
+    return f"{what} What was saved before is kept."

@@ -1,0 +1,91 @@
+"""Bytes named by their sha256, in blobs/ab/abcd..., written so that a power cut can't harm them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.points import point
+
+MINUTES_BEFORE_SWEEP = 10
+
+
+class Blobs:
+    """A folder of blobs. A blob is written first, and the row that names it after."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sha256: str) -> Path:
+        return self.folder / sha256[:2] / sha256
+
+    def __contains__(self, sha256: str) -> bool:
+        return self.path(sha256).is_file()
+
+    def put(self, content: bytes) -> str:
+        """Stores `content` and returns its sha256. What is there already is not written again."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        target = self.path(sha256)
+        if target.is_file() and target.stat().st_size == len(content):
+            return sha256
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                point("blob written")
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        point("blob renamed")
+        sync_folder(target.parent)
+        return sha256
+
+    def get(self, sha256: str) -> bytes | None:
+        """The blob's bytes; None where it is missing or damaged."""
+        try:
+            content = self.path(sha256).read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == sha256 else None
+
+    def names(self) -> Iterator[str]:
+        """The sha256 of every blob that is there."""
+        for path in self.folder.glob("??/*"):
+            if not path.name.startswith("."):
+                yield path.name
+
+    def sweep(self, known: set[str]) -> int:
+        """Removes blobs that no row names, and files half written; returns how many.
+
+        What was written in the last minutes stays: its row may be on its way.
+        """
+        young = time.time() - 60 * MINUTES_BEFORE_SWEEP
+        removed = 0
+        for path in self.folder.glob("??/*"):
+            if path.name not in known and path.stat().st_mtime < young:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def size(self) -> int:
+        """The bytes that all blobs take."""
+        return sum(path.stat().st_size for path in self.folder.glob("??/*"))
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename durable. Windows has no handle for a folder; its rename is durable itself."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,86 @@
+"""The engine process: one thread hears, one runs the jobs that change things, one those that read.
+
+It imports PyTorch only here, in the child, and ends itself at once when the window is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from engine.events import Event
+
+
+class Lines:
+    """The pipe to the window, and the cancelled tickets, shared by the threads."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.cancelled: set[int] = set()
+        self._guard = threading.Lock()
+
+    def say(self, ticket: int, event: Event | None) -> None:
+        """Sends an event; None answers a ping."""
+        with self._guard:
+            self.pipe.send((ticket, event))
+
+
+def main(pipe: Connection) -> None:
+    """Runs until the window says stop or goes away."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lines = Lines(pipe)
+    work: queue.Queue[Any] = queue.Queue()
+    reads: queue.Queue[Any] = queue.Queue()
+    threading.Thread(target=hear, args=(lines, work, reads), daemon=True).start()
+    # Imported while the window paints; the thread above answers pings meanwhile.
+    from engine import device
+    from engine.session import Session
+    from engine.logs import start_log
+
+    start_log("engine")
+    device.set_threads(window_open=True)
+    session = Session()
+    reader = threading.Thread(target=serve, args=(lines, reads, session.beside), daemon=True)
+    reader.start()
+    serve(lines, work, lambda: session)
+    session.close()
+    os._exit(0)  # Nothing is left to save, and ONNX Runtime's threads need not be waited for.
+
+
+def hear(lines: Lines, work: queue.Queue[Any], reads: queue.Queue[Any]) -> None:
+    """Takes messages from the window. When the pipe breaks the window is gone, and so is this."""
+    while True:
+        try:
+            kind, *rest = lines.pipe.recv()
+        except (EOFError, OSError):
+            os._exit(1)
+        if kind == "ping":
+            lines.say(0, None)
+        elif kind == "cancel":
+            lines.cancelled.add(rest[0])
+        elif kind == "stop":
+            lines.cancelled.add(-1)
+            work.put(None)
+        else:
+            ticket, name, settings, is_read = rest
+            (reads if is_read else work).put((ticket, name, settings))
+
+
+def serve(lines: Lines, orders: queue.Queue[Any], session_of: Any) -> None:
+    """Runs the jobs of one queue, one after the other, until None comes."""
+    from engine.jobs import run
+
+    while (order := orders.get()) is not None:
+        ticket, name, settings = order
+        events = run(session_of(), name, settings, lambda t=ticket: stopped(lines, t))
+        for event in events:
+            lines.say(ticket, event)
+        lines.cancelled.discard(ticket)
+
+
+def stopped(lines: Lines, ticket: int) -> bool:
+    return ticket in lines.cancelled or -1 in lines.cancelled

@@ -1,0 +1,87 @@
+"""The tables of a project, as numbered migrations, and the journal that undo is made from.
+
+Every change to a journalled table inside a gesture writes the statement that takes it back into
+`journal` (the technique of sqlite.org/undoredo.html). Undo runs them backwards; in doing so the
+same triggers write the statements for redo. So each verb can be undone without code of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlite_utils import Database
+
+APPLICATION_ID = 0x45535041  # "ESPA"
+JOURNALLED = ("project", "class", "image", "step", "skipped", "settled")
+
+
+def first_tables(db: Database) -> None:
+    """Version 1: a project with classes, images, features, steps and the journal."""
+    for statement in FIRST.split(";"):
+        if statement.strip():
+            db.execute(statement)
+    for table in JOURNALLED:
+        journal_changes(db, table)
+
+
+FIRST = """
+CREATE TABLE project (
+    id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, made TEXT NOT NULL,
+    backbone TEXT NOT NULL, weights TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL,
+    learner TEXT NOT NULL, settings TEXT NOT NULL, step INTEGER REFERENCES step(id));
+CREATE TABLE class (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, made TEXT NOT NULL,
+    set_aside INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE image (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, class_id INTEGER NOT NULL REFERENCES class(id),
+    sha256 TEXT NOT NULL, path TEXT NOT NULL, copied INTEGER NOT NULL DEFAULT 0,
+    width INTEGER NOT NULL, height INTEGER NOT NULL, bytes INTEGER NOT NULL, split TEXT NOT NULL,
+    phash TEXT NOT NULL, note TEXT NOT NULL DEFAULT '', pack TEXT NOT NULL,
+    thumb_at INTEGER NOT NULL, thumb_length INTEGER NOT NULL, UNIQUE (class_id, sha256));
+CREATE INDEX image_by_sha256 ON image (sha256);
+CREATE INDEX image_by_class_and_split ON image (class_id, split);
+CREATE TABLE feature (
+    key TEXT NOT NULL, sha256 TEXT NOT NULL, pack TEXT NOT NULL, place INTEGER NOT NULL,
+    PRIMARY KEY (key, sha256)) WITHOUT ROWID;
+CREATE TABLE step (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER REFERENCES step(id), title TEXT NOT NULL,
+    made TEXT NOT NULL, learner TEXT NOT NULL, settings TEXT NOT NULL, backbone TEXT NOT NULL,
+    features_key TEXT NOT NULL, classes TEXT NOT NULL, new_classes TEXT NOT NULL,
+    memory TEXT NOT NULL, scores TEXT NOT NULL, predictions TEXT NOT NULL, seconds TEXT NOT NULL,
+    versions TEXT NOT NULL);
+CREATE TABLE skipped (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, reason TEXT NOT NULL,
+    made TEXT NOT NULL);
+CREATE TABLE settled (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, what TEXT NOT NULL,
+    UNIQUE (kind, what));
+CREATE TABLE gesture (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, made TEXT NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, gesture_id INTEGER NOT NULL, statement TEXT NOT NULL);
+CREATE INDEX journal_by_gesture ON journal (gesture_id);
+CREATE TABLE recording (id INTEGER PRIMARY KEY CHECK (id = 1), gesture_id INTEGER);
+INSERT INTO recording VALUES (1, NULL)
+"""
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables,)
+
+
+def journal_changes(db: Database, table: str) -> None:
+    """Makes the three triggers that write, for each change of `table`, what takes it back."""
+    columns = [column.name for column in db[table].columns]
+    sets = "||','||".join(f"'{name}='||quote(old.{name})" for name in columns)
+    values = "||','||".join(f"quote(old.{name})" for name in columns)
+    takes_back = {
+        "AFTER INSERT": f"'DELETE FROM {table} WHERE id='||new.id",
+        "AFTER UPDATE": f"'UPDATE {table} SET '||{sets}||' WHERE id='||old.id",
+        "BEFORE DELETE": f"'INSERT INTO {table} ({','.join(columns)}) VALUES ('||{values}||')'",
+    }
+    for when, statement in takes_back.items():
+        db.execute(
+            f"CREATE TRIGGER {table}_{when.split()[1].lower()} {when} ON {table} "
+            "WHEN (SELECT gesture_id FROM recording) IS NOT NULL BEGIN "
+            "INSERT INTO journal (gesture_id, statement) "
+            f"VALUES ((SELECT gesture_id FROM recording), {statement}); END"
+        )
