@@ -34,7 +34,7 @@ class Task:
 
 
 class Learner(ABC):
-    """Turns features into a head without gradients. A plug-in is a dataclass; its fields are settings.
+    """Turns features into a head without gradients; a dataclass, whose fields are its settings.
 
     The memory is what a learner keeps between steps. `learn` commits to it only when its last step
     has been yielded, so a learner that is stopped on the way is as it was before.
@@ -42,8 +42,11 @@ class Learner(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    order_free: ClassVar[bool] = True
-    """Whether any order of images gives the same head (up to rounding)."""
+
+    @property
+    def order_free(self) -> bool:
+        """Whether any order of images gives the same head (up to rounding)."""
+        return True
 
     @property
     def views(self) -> int:

@@ -1,0 +1,66 @@
+"""Nearest class mean: a class is the mean of its images' features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from engine.events import Step
+from engine.learners import LEARNERS, Learner, Task
+from engine.learners.heads import Cosine, Linear
+from engine.learners.sums import ClassSums, rows
+from engine.registry import setting
+
+
+@LEARNERS.register("ncm", "Nearest class mean")
+@dataclass
+class NearestClassMean(Learner):
+    """Each class is the mean of its images; a picture belongs to the class with the nearest mean.
+
+    Mensink et al., Distance-based image classification, 2013. With m_k the mean of class k, the
+    class with the least |x - m_k|^2 is the one with the greatest 2 m_k.x - |m_k|^2: a linear head.
+    Equal to scikit-learn's NearestCentroid. Memory: a sum and a count for each class.
+    """
+
+    cosine: bool = setting(
+        False, "Compare the direction of features only, and leave their strength out."
+    )
+
+    def __post_init__(self) -> None:
+        self._known = ClassSums()
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        return self._known.numbers
+
+    def learn(self, task: Task) -> Iterator[Step]:
+        known = self._known.copy()
+        for done, (number, features) in enumerate(task.new.items(), 1):
+            x = self._rows(features)
+            if len(x):
+                known.add(number, len(x), x.sum(dim=0))
+            yield Step(done, len(task.new), {"images": len(x)})
+        self._known = known
+
+    def forget(self, number: int, features: Tensor) -> None:
+        self._known = self._known.without(number, len(features))
+
+    def refit(self, sample: Tensor, sample_classes: Tensor) -> None:
+        """Nothing to choose: nearest means have no regularisation."""
+
+    def head(self) -> nn.Module:
+        m = self._known.means
+        return Cosine(m) if self.cosine else Linear.between_means(2 * (m - m.mean(dim=0)), m)
+
+    def memory(self) -> dict[str, np.ndarray]:
+        return self._known.arrays()
+
+    def restore(self, memory: Mapping[str, np.ndarray]) -> None:
+        self._known = ClassSums.of(memory)
+
+    def _rows(self, features: Tensor) -> Tensor:
+        return normalize(rows(features)) if self.cosine else rows(features)

@@ -1,0 +1,108 @@
+"""What closed-form learners share: the count and sum of each class, and a search on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import Refused
+
+FLOAT = torch.float64
+
+
+@dataclass
+class ClassSums:
+    """How many images each class has, and the sum of their features (float64, (width,))."""
+
+    counts: dict[int, int] = field(default_factory=dict)
+    sums: dict[int, Tensor] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The classes in the order of logits: ascending."""
+        return tuple(sorted(self.counts))
+
+    @property
+    def n(self) -> Tensor:
+        """Images of each class: float64 (classes,)."""
+        return torch.tensor([self.counts[k] for k in self.numbers], dtype=FLOAT)
+
+    @property
+    def means(self) -> Tensor:
+        """float64 (classes, width)."""
+        return self.table / self.n[:, None]
+
+    @property
+    def table(self) -> Tensor:
+        """The sums, in the order of logits: float64 (classes, width)."""
+        return torch.stack([self.sums[k] for k in self.numbers])
+
+    def copy(self) -> ClassSums:
+        return ClassSums(dict(self.counts), dict(self.sums))
+
+    def add(self, number: int, count: int, total: Tensor) -> None:
+        """`count` more images of a class, whose features sum to `total`. No tensor is changed."""
+        before = self.sums.get(number)
+        self.sums[number] = total if before is None else before + total
+        self.counts[number] = self.counts.get(number, 0) + count
+
+    def without(self, number: int, count: int) -> ClassSums:
+        """Less one class, that has `count` images: a guard, for forgetting must be exact."""
+        if self.counts[number] != count:
+            raise ValueError(f"class {number} was learnt from {self.counts[number]}, not {count}")
+        left = self.copy()
+        del left.counts[number], left.sums[number]
+        return left
+
+    def rows_of(self, classes: Tensor) -> Tensor:
+        """For each class number, its place in the order of logits."""
+        return torch.searchsorted(torch.tensor(self.numbers), classes.contiguous())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        table = self.table.numpy() if self.counts else np.zeros((0, 0))
+        counts = np.array([self.counts[k] for k in self.numbers], dtype=np.int64)
+        return {"classes": np.array(self.numbers, dtype=np.int64), "counts": counts, "sums": table}
+
+    @classmethod
+    def of(cls, memory: Mapping[str, np.ndarray]) -> ClassSums:
+        numbers = [int(k) for k in memory["classes"]]
+        sums = torch.tensor(memory["sums"], dtype=FLOAT).unbind()
+        counts = (int(n) for n in memory["counts"])
+        return cls(dict(zip(numbers, counts, strict=True)), dict(zip(numbers, sums, strict=True)))
+
+
+def rows(features: Tensor) -> Tensor:
+    """Features (images, views, width) as float64 (images, width); views of an image are averaged.
+
+    Raises Refused where they are not finite, before they can spoil what was learnt.
+    """
+    if not bool(torch.isfinite(features).all()):
+        raise Refused(
+            "The network gave features that are no numbers, so nothing was learnt from them. "
+            "Choose other weights for the backbone."
+        )
+    return features.to(FLOAT).mean(dim=1)
+
+
+def lowest(grid: Sequence[float], start: float, loss: Callable[[float], float]) -> float:
+    """The value of a grid to which a walk downhill from `start` leads; one loss for each visit.
+
+    Each loss costs a Cholesky decomposition, so only neighbours are looked at.
+    """
+    known: dict[int, float] = {}
+
+    def at(i: int) -> float:
+        if i not in known:
+            known[i] = loss(grid[i])
+        return known[i]
+
+    here = grid.index(start)
+    while True:
+        best = min((i for i in (here + 1, here - 1) if 0 <= i < len(grid)), key=at)
+        if not at(best) < at(here):
+            return grid[here]
+        here = best
