@@ -1,0 +1,93 @@
+"""What a file is, told from its first bytes: a picture that can be opened, or why it is none."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+HEAD = 1024
+"""How many of a file's first bytes are looked at."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM")
+"""What Pillow is let open. Others are left out on purpose: EPS, for one, starts Ghostscript."""
+
+SUFFIXES = {
+    ".jpg": "a JPEG", ".jpeg": "a JPEG", ".jpe": "a JPEG", ".png": "a PNG", ".gif": "a GIF",
+    ".tif": "a TIFF", ".tiff": "a TIFF", ".webp": "a WebP", ".bmp": "a BMP", ".avif": "an AVIF",
+}  # fmt: skip
+"""Endings of pictures, and the words for a file that has the ending without being one."""
+
+RAW = frozenset(".3fr .arw .cr2 .cr3 .dng .erf .nef .nrw .orf .pef .raf .raw .rw2 .srw".split())
+HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevm", b"mif1", b"msf1"))
+AS_PICTURE = "Save it as JPEG or PNG."
+
+BEGINNINGS = (
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture", AS_PICTURE),
+    (b"\xff\x0a", "a JPEG XL picture", AS_PICTURE),
+    (b"8BPS", "a Photoshop file", AS_PICTURE),
+    (b"%PDF", "a PDF document", "Save its pages as JPEG or PNG."),
+    (b"%!PS", "a PostScript file", AS_PICTURE),
+    (b"PK\x03\x04", "an archive", "Unpack it and drop the folder."),
+    (b"Rar!", "an archive", "Unpack it and drop the folder."),
+    (b"7z\xbc\xaf\x27\x1c", "an archive", "Unpack it and drop the folder."),
+    (b"\x1aE\xdf\xa3", "a film", "Save some of its frames as JPEG or PNG."),
+    (b"version https://git-lfs", "a Git LFS pointer", "Run “git lfs pull” to get the picture."),
+)
+"""First bytes, what the file is, and what to do."""
+
+
+def why_no_picture(head: bytes, path: PurePath) -> str:
+    """One sentence or two that say why a file can't be opened; empty where nothing speaks against.
+
+    `head` are the file's first bytes (up to HEAD); the path gives the ending and nothing else.
+    """
+    if not head:
+        return "This file is empty."
+    if path.suffix.lower() in RAW:
+        return f"This is a camera's raw file. {AS_PICTURE}"
+    if found := described(head):
+        what, advice = found
+        return f"This is {what}{disguise(path)}. {advice}"
+    return ""
+
+
+def described(head: bytes) -> tuple[str, str] | None:
+    """What the file is and what to do, where its first bytes are those of no picture known here."""
+    for beginning, what, advice in BEGINNINGS:
+        if head.startswith(beginning):
+            return what, advice
+    if head[4:8] == b"ftyp":
+        return boxed(head)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "a film", "Save some of its frames as JPEG or PNG."
+    return written(head)
+
+
+def boxed(head: bytes) -> tuple[str, str] | None:
+    """The same for ISO media files: AVIF can be opened, HEIC and films can't."""
+    length = int.from_bytes(head[:4], "big")
+    brands = {head[i : i + 4] for i in range(8, min(length, len(head)), 4)}
+    if brands & {b"avif", b"avis"}:
+        return None
+    if brands & HEIC:
+        return "an HEIC picture", AS_PICTURE
+    return "a film", "Save some of its frames as JPEG or PNG."
+
+
+def written(head: bytes) -> tuple[str, str] | None:
+    """The same for text: SVG, a web page, or any other."""
+    text = head.decode("utf-8", "ignore").lstrip("\ufeff \t\r\n").lower()
+    if "<svg" in text:
+        return "an SVG drawing", AS_PICTURE
+    if text.startswith(("<!doctype html", "<html")):
+        return "a web page", "Download the picture itself."
+    if text.startswith(("p1", "p2", "p3")) or b"\0" in head or "\ufffd" in text:
+        return None  # P1 to P3 are pictures written as text
+    if len(text) * 2 > len(head) and all(c.isprintable() or c in "\t\r\n\f" for c in text):
+        return "a text file", "It was left out."
+    return None
+
+
+def disguise(path: PurePath) -> str:
+    """The words for a file whose ending promises a picture that it is not."""
+    promised = SUFFIXES.get(path.suffix.lower(), "")
+    return f" with the name of {promised}" if promised else ""
