@@ -75,17 +75,19 @@ class ClassSums:
         return cls(dict(zip(numbers, counts, strict=True)), dict(zip(numbers, sums, strict=True)))
 
 
-def rows(features: Tensor) -> Tensor:
-    """Features (images, views, width) as float64 (images, width); views of an image are averaged.
-
-    Raises Refused where they are not finite, before they can spoil what was learnt.
-    """
+def finite(features: Tensor) -> Tensor:
+    """The same features. Raises Refused where they are no numbers, before they spoil a memory."""
     if not bool(torch.isfinite(features).all()):
         raise Refused(
             "The network gave features that are no numbers, so nothing was learnt from them. "
             "Choose other weights for the backbone."
         )
-    return features.to(FLOAT).mean(dim=1)
+    return features
+
+
+def rows(features: Tensor) -> Tensor:
+    """Features (images, views, width) as float64 (images, width): an image's views averaged."""
+    return finite(features).to(FLOAT).mean(dim=1)
 
 
 def lowest(grid: Sequence[float], start: float, loss: Callable[[float], float]) -> float:
