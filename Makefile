@@ -1,0 +1,29 @@
+# make run and make test are all that a person needs; each sets up .venv first.
+PY = .venv/bin/python
+
+.PHONY: run test lint bench screenshots package prepare
+
+prepare:
+	@packaging/prepare
+
+# Opens the workbench; without a display it does the main job on the sample pictures instead.
+run: prepare
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; \
+	then $(PY) -m app; else $(PY) -m app demo --to espalier-demo; fi
+
+test: prepare
+	$(PY) -m pytest
+
+lint: prepare
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+bench: prepare
+	@for bench in tests/bench/*.py; do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
+
+screenshots: prepare
+	$(PY) -m app.screenshots resources/screenshots
+
+package: prepare
+	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls -l dist
