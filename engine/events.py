@@ -96,6 +96,8 @@ class ClassView:
     validation: int
     learnt: bool
     """True when the current step has learnt exactly the class's present training images."""
+    known: bool = False
+    """True when the model in use can answer with this class, from whatever images it learnt."""
     accuracy: float | None = None
     hint: str = ""
 
@@ -147,7 +149,6 @@ class ProjectView:
     redo: tuple[str, ...]
     """Titles of the gestures that can be done again, next first."""
     conflicts: int
-    near_duplicates: int
     skipped: int
     bytes_on_disk: int
     hints: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ import os
 import queue
 import signal
 import threading
+from contextlib import closing, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -38,15 +39,17 @@ def main(pipe: Connection) -> None:
     threading.Thread(target=hear, args=(lines, work, reads), daemon=True).start()
     # Imported while the window paints; the thread above answers pings meanwhile.
     from engine import device
-    from engine.session import Session
     from engine.logs import start_log
+    from engine.session import Session
 
     start_log("engine")
     device.set_threads(window_open=True)
     session = Session()
-    reader = threading.Thread(target=serve, args=(lines, reads, session.beside), daemon=True)
+    reader = threading.Thread(
+        target=serve, args=(lines, reads, lambda: closing(session.beside())), daemon=True
+    )
     reader.start()
-    serve(lines, work, lambda: session)
+    serve(lines, work, lambda: nullcontext(session))
     session.close()
     os._exit(0)  # Nothing is left to save, and ONNX Runtime's threads need not be waited for.
 
@@ -76,9 +79,9 @@ def serve(lines: Lines, orders: queue.Queue[Any], session_of: Any) -> None:
 
     while (order := orders.get()) is not None:
         ticket, name, settings = order
-        events = run(session_of(), name, settings, lambda t=ticket: stopped(lines, t))
-        for event in events:
-            lines.say(ticket, event)
+        with session_of() as session:
+            for event in run(session, name, settings, lambda t=ticket: stopped(lines, t)):
+                lines.say(ticket, event)
         lines.cancelled.discard(ticket)
 
 

@@ -73,7 +73,9 @@ class Project:
         """Opens a project. Raises UnusableProject with a sentence; nothing is changed then."""
         file = path / "project.db"
         if not file.is_file():
-            raise UnusableProject(f"“{path}” is no Espalier project. Choose a folder ending in {SUFFIX}.")
+            raise UnusableProject(
+                f"“{path}” is no Espalier project. Choose a folder ending in {SUFFIX}."
+            )
         check_header(file)
         lock = None
         if write and may_write(path):
@@ -93,6 +95,11 @@ class Project:
         if lock is not None:
             project.sweep()
         return project
+
+    @classmethod
+    def open_beside(cls, path: Path) -> Project:
+        """A second, reading connection to a project that this process has open already."""
+        return cls(path, connect(path / "project.db", read_only=True), None)
 
     def close(self) -> None:
         self.db.conn.close()
@@ -176,7 +183,9 @@ class Project:
         with self.transaction(chosen["id"]) as db:
             db.execute("PRAGMA defer_foreign_keys = ON")
             rows = list(
-                db.query("SELECT * FROM journal WHERE gesture_id = ? ORDER BY id DESC", [chosen["id"]])
+                db.query(
+                    "SELECT * FROM journal WHERE gesture_id = ? ORDER BY id DESC", [chosen["id"]]
+                )
             )
             db["journal"].delete_where("gesture_id = ?", [chosen["id"]])
             for row in rows:
@@ -188,7 +197,11 @@ class Project:
 
     def sweep(self) -> None:
         """Removes blobs that nothing names any more, the journal of undo included."""
-        columns = {"image": ("pack", "sha256"), "feature": ("pack",), "step": ("memory", "predictions")}
+        columns = {
+            "image": ("pack", "sha256"),
+            "feature": ("pack",),
+            "step": ("memory", "predictions"),
+        }
         known = {
             str(row["name"])
             for table, names in columns.items()
@@ -198,7 +211,9 @@ class Project:
         known.add(str(self.facts["weights"]))
         loose = {name for name in self.blobs.names() if name not in known}
         if loose:
-            for row in self.db.query("SELECT statement FROM journal WHERE statement NOT LIKE 'DELETE%'"):
+            for row in self.db.query(
+                "SELECT statement FROM journal WHERE statement NOT LIKE 'DELETE%'"
+            ):
                 loose -= {name for name in loose if name in row["statement"]}
         self.blobs.sweep(set(self.blobs.names()) - loose)
 

@@ -38,7 +38,8 @@ CREATE TABLE image (
     width INTEGER NOT NULL, height INTEGER NOT NULL, bytes INTEGER NOT NULL, split TEXT NOT NULL,
     phash TEXT NOT NULL, note TEXT NOT NULL DEFAULT '', pack TEXT NOT NULL,
     thumb_at INTEGER NOT NULL, thumb_length INTEGER NOT NULL, UNIQUE (class_id, sha256));
-CREATE INDEX image_by_sha256 ON image (sha256);
+CREATE INDEX image_by_sha256 ON image (sha256, class_id);
+CREATE INDEX image_by_class ON image (class_id);
 CREATE INDEX image_by_class_and_split ON image (class_id, split);
 CREATE TABLE feature (
     key TEXT NOT NULL, sha256 TEXT NOT NULL, pack TEXT NOT NULL, place INTEGER NOT NULL,

@@ -82,15 +82,20 @@ def run(
         yield Ended("failed", sentence_for(error))
     except Exception as error:  # The boundary: a defect ends one job, and never the engine.
         log.exception("%s failed", name)
-        yield Ended("failed", f"This is a defect of Espalier ({type(error).__name__}: {error}). "
-                              "What was saved before is kept. The log file tells more.")
+        yield Ended(
+            "failed",
+            f"This is a defect of Espalier ({type(error).__name__}: {error}). "
+            "What was saved before is kept. The log file tells more.",
+        )
 
 
 def check_settings(chosen: Job, settings: Mapping[str, Any]) -> None:
     try:
         inspect.signature(chosen.work).bind(None, **settings)
     except TypeError as error:
-        raise BadSetting(f"The job “{chosen.name}” can't be asked for like this: {error}.") from error
+        raise BadSetting(
+            f"The job “{chosen.name}” can't be asked for like this: {error}."
+        ) from error
 
 
 def follow(work: Work, stopped: Callable[[], bool]) -> Iterator[Event]:

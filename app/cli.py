@@ -1,0 +1,64 @@
+"""The command line: the second face of the same jobs. It imports no Qt.
+
+Each command prints a readable table, or with --json one JSON object on standard output and nothing
+else there. Progress goes to standard error. Exit 0: done; 1: a defect; 2: refused; 130: cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from app import commands
+from app.terminal import EXIT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; without a command, opens the window."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if opens_window(arguments):
+        from app.window import main as open_window
+
+        return open_window(next((a for a in arguments if not a.startswith("-")), None))
+    options = make_parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print("Cancelled. What was saved before is kept.", file=sys.stderr)
+        return EXIT["cancelled"]
+    except BrokenPipeError:
+        # The reader of a pipe went away, as with `| head`; that is no fault.
+        return 0
+
+
+def opens_window(arguments: Sequence[str]) -> bool:
+    """`espalier` or `espalier PROJECT`, with or without --verbose, opens the window."""
+    words = [a for a in arguments if not a.startswith("-")]
+    flags = set(arguments) - set(words)
+    return flags <= {"-v", "--verbose"} and (
+        not words or (len(words) == 1 and words[0] not in commands.NAMES)
+    )
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="espalier",
+        description="Teach a pretrained image classifier new classes in seconds. "
+        "Without a command, opens the window (espalier PROJECT opens a project in it).",
+    )
+    parser.add_argument("--version", action="version", version=f"espalier {installed_version()}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    common.add_argument("-v", "--verbose", action="store_true", help="write the log here too")
+    common.add_argument("--device", default="auto", help="where to compute: auto, cpu, cuda or mps")
+    commands.add_to(parser.add_subparsers(metavar="COMMAND", required=True), common)
+    return parser
+
+
+def installed_version() -> str:
+    try:
+        return version("espalier")
+    except PackageNotFoundError:
+        return "(not installed)"

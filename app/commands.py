@@ -1,0 +1,234 @@
+"""The commands: each names its arguments, asks for one job, and prints what came of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.terminal import columns, do, finish, share
+
+NAMES = (
+    "new", "learn", "score", "forget", "classes", "backbones", "steps", "predict", "export",
+    "demo", "pretrain", "download",
+)  # fmt: skip
+Command = Callable[[argparse.Namespace], int]
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Adds every command with its arguments."""
+
+    def command(name: str, work: Command, help: str) -> argparse.ArgumentParser:
+        parser = commands.add_parser(name, help=help, description=help, parents=[common])
+        parser.set_defaults(command=work)
+        return parser
+
+    p = command("new", new, "Make an empty project.")
+    p.add_argument("project")
+    p.add_argument("--backbone", default="", help="its name; `espalier backbones` lists them")
+    p.add_argument(
+        "--weights", default="", help="a weights file of your own (.safetensors, .pth, .pt)"
+    )
+    p.add_argument("--size", type=int, default=0, help="the side in pixels that the network sees")
+    p = command("learn", learn, "Learn folders of pictures; each folder is one class.")
+    p.add_argument("project")
+    p.add_argument(
+        "folder", nargs="*", help="none: learn what the project has and has not learnt yet"
+    )
+    p.add_argument("--into", default="", help="put all pictures into this one class")
+    p.add_argument("--copy", action="store_true", help="copy the pictures into the project")
+    p.add_argument("--learner", default="", help="ncm, slda, ridge or tilda")
+    p.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the learner"
+    )
+    p = command("score", score, "Score the model on held-out pictures, or on a folder of classes.")
+    p.add_argument("project")
+    p.add_argument("--test", default="", help="a folder with one folder of pictures for each class")
+    p.add_argument("--predictions", action="store_true", help="name the answer for each picture")
+    p = command("forget", forget, "Unlearn a class, exactly. Its pictures are kept.")
+    p.add_argument("project")
+    p.add_argument("name", metavar="CLASS")
+    p = command("classes", classes, "List the classes of a project.")
+    p.add_argument("project")
+    p = command("steps", steps, "List the steps of learning.")
+    p.add_argument("project")
+    command("backbones", backbones, "List the networks to start from.")
+    p = command("download", download, "Download the weights of a network.")
+    p.add_argument("backbone")
+    p = command("predict", predict, "Say what pictures show, with a project or an exported file.")
+    p.add_argument("model", metavar="PROJECT|MODEL.onnx")
+    p.add_argument("image", nargs="+")
+    p = command("export", export, "Export the model to one ONNX file, and check it.")
+    p.add_argument("project")
+    p.add_argument("--to", required=True, metavar="FILE.onnx")
+    p.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
+    p = command("demo", demo, "Do the main job on the sample pictures, without a window.")
+    p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
+    p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
+    p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+
+
+def chosen(options: argparse.Namespace) -> dict[str, str]:
+    """The --set NAME=VALUE of a command; a word without "=" is handed on and refused there."""
+    return dict(text.partition("=")[::2] for text in options.set)
+
+
+def new(options: argparse.Namespace) -> int:
+    ended = do(options, "new_project", path=options.project, backbone=options.backbone,
+               weights=options.weights, size=options.size)  # fmt: skip
+    return finish(options, ended, lambda r: f"Made {r['path']}.")
+
+
+def learn(options: argparse.Namespace) -> int:
+    same = {"learner": options.learner, "settings": chosen(options) or None}
+    if options.folder:
+        ended = do(options, "learn_folder", project=options.project, paths=options.folder,
+                   into=options.into, copy=options.copy, **same)  # fmt: skip
+    else:
+        ended = do(options, "learn", project=options.project, **same)
+    return finish(options, ended, learnt_table)
+
+
+def learnt_table(result: Mapping[str, Any]) -> str:
+    counts = result["classes"]
+    rows = [("class", "pictures", "accuracy")]
+    rows += [(n, str(counts.get(n, 0)), share(a)) for n, a in result["per_class"].items()]
+    seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result["seconds"].items())
+    lines = [
+        columns(rows),
+        "",
+        f"accuracy on held-out pictures: {share(result['accuracy'])}",
+        seconds,
+    ]
+    if result.get("skipped"):
+        lines.append(f"{len(result['skipped'])} files were left out")
+    return "\n".join(lines)
+
+
+def score(options: argparse.Namespace) -> int:
+    ended = do(options, "score", project=options.project, test=options.test,
+               predictions=options.predictions)  # fmt: skip
+    return finish(options, ended, score_table)
+
+
+def score_table(result: Mapping[str, Any]) -> str:
+    rows = [("class", "accuracy")] + [(n, share(a)) for n, a in result["per_class"].items()]
+    lines = [columns(rows), "", f"accuracy: {share(result['accuracy'])}"]
+    for key in ("average_incremental_accuracy", "forgetting"):
+        lines.append(f"{key.replace('_', ' ')}: {share(result[key])}")
+    lines += [f"{path}: {name}" for path, name in result.get("predictions", {}).items()]
+    return "\n".join(lines)
+
+
+def forget(options: argparse.Namespace) -> int:
+    ended = do(options, "forget", project=options.project, name=options.name)
+    return finish(options, ended, lambda r: f"Forgot {r['name']}. Its pictures are kept.")
+
+
+def classes(options: argparse.Namespace) -> int:
+    ended = do(options, "list_classes", project=options.project)
+
+    def table(result: Mapping[str, Any]) -> str:
+        rows = [("class", "to learn from", "held out", "learnt", "")]
+        for c in result["classes"]:
+            rows.append((c["name"], str(c["train"]), str(c["validation"]),
+                         "yes" if c["learnt"] else "no", c["hint"]))  # fmt: skip
+        return columns(rows)
+
+    return finish(options, ended, table)
+
+
+def steps(options: argparse.Namespace) -> int:
+    ended = do(options, "list_steps", project=options.project)
+
+    def table(result: Mapping[str, Any]) -> str:
+        rows = [("step", "when", "what", "learner", "classes", "accuracy", "")]
+        for s in result["steps"]:
+            rows.append((str(s["number"]), s["when"], s["title"], s["learner"],
+                         str(len(s["classes"])), share(s["accuracy"]),
+                         "in use" if s["current"] else ""))  # fmt: skip
+        return columns(rows)
+
+    return finish(options, ended, table)
+
+
+def backbones(options: argparse.Namespace) -> int:
+    ended = do(options, "list_backbones")
+
+    def table(result: Mapping[str, Any]) -> str:
+        rows = [("name", "size", "ImageNet", "there", "what")]
+        for b in result["backbones"]:
+            rows.append((b["name"], f"{b['megabytes']:.0f} MB", share(b["accuracy"]),
+                         "yes" if b["there"] else "no", b["title"]))  # fmt: skip
+        return columns(rows)
+
+    return finish(options, ended, table)
+
+
+def download(options: argparse.Namespace) -> int:
+    ended = do(options, "download_weights", backbone=options.backbone)
+    return finish(options, ended, lambda r: f"The weights are in {r['path']}.")
+
+
+def predict(options: argparse.Namespace) -> int:
+    if options.model.endswith(".onnx"):
+        ended = do(options, "predict_images", paths=options.image, model=options.model)
+    else:
+        ended = do(options, "predict_images", project=options.model, paths=options.image)
+
+    def table(result: Mapping[str, Any]) -> str:
+        lines = []
+        for path, answer in result["pictures"].items():
+            if "reason" in answer:
+                lines.append(f"{path}: {answer['reason']}")
+                continue
+            best = sorted(answer["classes"].items(), key=lambda pair: -pair[1])[:3]
+            words = ", ".join(f"{name} {share(p)}" for name, p in best)
+            lines.append(f"{path}: {'' if answer['known'] else 'none of these? '}{words}")
+        return "\n".join(lines)
+
+    if ended.how == "done" and options.json:
+        plain = {path: a.get("classes", a) for path, a in ended.result["pictures"].items()}
+        ended = type(ended)("done", "", plain)
+    return finish(options, ended, table)
+
+
+def export(options: argparse.Namespace) -> int:
+    ended = do(options, "export", project=options.project, path=options.to,
+               overwrite=options.overwrite)  # fmt: skip
+    return finish(options, ended, receipt_table)
+
+
+def receipt_table(receipt: Mapping[str, Any]) -> str:
+    return columns([(key.replace("_", " "), str(value)) for key, value in receipt.items()])
+
+
+def demo(options: argparse.Namespace) -> int:
+    ended = do(options, "demo", folder=options.to)
+    if ended.how == "done":
+        ended = type(ended)("done", "", {**ended.result, **picture_of_window(ended.result)})
+    return finish(options, ended, demo_table)
+
+
+def picture_of_window(made: Mapping[str, Any]) -> dict[str, str]:
+    """Has a process of its own draw the window offscreen, since this one imports no Qt."""
+    import subprocess
+    import sys
+
+    asked = [sys.executable, "-m", "app.screenshots", made["folder"], "--project", made["project"]]
+    drawn = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return {"picture": drawn.stdout.strip()} if drawn.returncode == 0 else {}
+
+
+def demo_table(result: Mapping[str, Any]) -> str:
+    rows = [("learner", "accuracy", "seconds")]
+    rows += [(r["learner"], share(r["accuracy"]), f"{r['seconds']:.2f}") for r in result["scores"]]
+    lines = [columns(rows), "", f"project: {result['project']}", f"model:   {result['model']}"]
+    if "picture" in result:
+        lines.append(f"window:  {result['picture']}")
+    return "\n".join(lines)
+
+
+def pretrain(options: argparse.Namespace) -> int:
+    ended = do(options, "pretrain", **chosen(options))
+    return finish(options, ended, lambda r: columns([(k, str(v)) for k, v in r.items()]))

@@ -1,0 +1,161 @@
+"""Jobs of the Learn page: learn, forget, go back, and read the scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine import catalogue, history, study
+from engine.errors import Refused
+from engine.events import Progress
+from engine.jobs import Work, job
+from engine.jobs.images import bring_in, look_for
+from engine.session import Session
+
+
+@job("Learn pictures")
+def learn_folder(
+    session: Session,
+    *,
+    paths: Sequence[str],
+    into: str = "",
+    copy: bool = False,
+    learner: str = "",
+    settings: Mapping[str, Any] | None = None,
+) -> Work:
+    """The main gesture: checks pictures, stores them as classes, and learns them, in one pass."""
+    found = look_for(paths, into)
+    name, chosen = study.choice(session, learner, settings)
+    views = session.learner(name, chosen).views
+    title = f"Learn {', '.join(list(found.classes)[:3])}{' …' if len(found.classes) > 3 else ''}"
+    with session.require().gesture(title) as gesture:
+        added = yield from bring_in(session, gesture, found, copy, views)
+        clock = time.perf_counter()
+        result = yield from study.learn(session, gesture, name, chosen, title)
+        learnt = {"learn": time.perf_counter() - clock}
+    yield session.changed("learnt")
+    return {**added.result(), **result, "seconds": {**added.seconds, **learnt}}
+
+
+@job("Learn")
+def learn(
+    session: Session, *, learner: str = "", settings: Mapping[str, Any] | None = None
+) -> Work:
+    """Learns whatever is not learnt yet, from pictures that the project has."""
+    project = session.require()
+    name, chosen = study.choice(session, learner, settings)
+    with project.gesture("Learn") as gesture:
+        with project.transaction(gesture) as db:
+            db.execute("UPDATE class SET set_aside = 0 WHERE set_aside")
+        clock = time.perf_counter()
+        result = yield from study.learn(session, gesture, name, chosen, "Learn")
+    yield session.changed("learnt")
+    return {**result, "seconds": {"learn": time.perf_counter() - clock}}
+
+
+@job("Forget a class")
+def forget(session: Session, *, name: str) -> Work:
+    """Unlearns a class exactly, as if it had never been learnt; its pictures are kept."""
+    project = session.require()
+    number = catalogue.class_named(project, name)["id"]
+    row = history.current(project)
+    if row is None or number not in {c["id"] for c in row["classes"]}:
+        raise Refused(f"“{name}” is not learnt, so there is nothing to forget.")
+    with project.gesture(f"Forget {name}") as gesture:
+        with project.transaction(gesture) as db:
+            db["class"].update(number, {"set_aside": 1})
+        result = yield from study.follow_up(session, gesture, f"Forget {name}")
+    yield session.changed("learnt")
+    return {"name": name, **result}
+
+
+@job("Return to an earlier step")
+def return_to_step(session: Session, *, step: int) -> Work:
+    """Uses the model of an earlier step (its id) again; the later ones are kept."""
+    project = session.require()
+    rows = [row for row in history.all_rows(project) if row["id"] == step]
+    if not rows:
+        raise Refused("There is no such step. The list under Learn shows those that are kept.")
+    with project.gesture(f"Return to “{rows[0]['title']}”") as gesture:
+        with project.transaction(gesture):
+            project.set_facts(step=step, learner=rows[0]["learner"], settings=rows[0]["settings"])
+    yield session.changed("learnt")
+    return {"step": step}
+
+
+@job("Read the scores", reads=True)
+def scores(session: Session, *, step: int = 0) -> Work:
+    """All scores of a step on validation images, its confusion matrix included."""
+    yield Progress(0, None, "Reading")
+    project = session.require()
+    row = history.row_of(project, step) if step else history.current(project)
+    if row is None:
+        raise Refused("Nothing was learnt yet. Drop folders of pictures on Images first.")
+    return study.all_scores(project, row)
+
+
+@job("Look at answers", reads=True)
+def confusion_images(session: Session, *, true: str, predicted: str, limit: int = 200) -> Work:
+    """The validation pictures of class `true` that the model takes for `predicted`."""
+    yield Progress(0, None, "Reading")
+    project = session.require()
+    wanted = (
+        catalogue.class_named(project, true)["id"],
+        catalogue.class_named(project, predicted)["id"],
+    )
+    return answers(
+        session,
+        lambda a: np.flatnonzero((a["truth"] == wanted[0]) & (a["answer"] == wanted[1])),
+        limit,
+    )
+
+
+@job("Look at uncertain pictures", reads=True)
+def uncertain_images(session: Session, *, limit: int = 60, wrong: bool = False) -> Work:
+    """The validation pictures with the least certain answers first, or only the wrong ones."""
+    yield Progress(0, None, "Reading")
+
+    def chosen(a: Mapping[str, np.ndarray]) -> np.ndarray:
+        order = np.argsort(a["confidence"], kind="stable")
+        if not wrong:
+            return order
+        worst = order[::-1]  # The most certain mistakes teach most about the pictures.
+        return worst[(a["truth"] != a["answer"])[worst]]
+
+    return answers(session, chosen, limit)
+
+
+def answers(session: Session, choose: Any, limit: int) -> dict[str, Any]:
+    """Rows of validation pictures with the model's answer, confidence and the truth."""
+    project = session.require()
+    row = history.current(project)
+    kept = history.predictions(project, row) if row else None
+    if kept is None:
+        return {"total": 0, "rows": []}
+    names = catalogue.class_names(project)
+    order = choose(kept)
+    places = {int(kept["images"][i]): int(i) for i in order[:limit]}
+    rows = [
+        catalogue.view_of(
+            project,
+            image,
+            predicted=names.get(int(kept["answer"][i]), "?"),
+            confidence=float(kept["confidence"][i]),
+        )
+        for image in catalogue.images_by_id(project, list(places))
+        for i in [places[image["id"]]]
+    ]
+    return {"total": len(order), "rows": rows}
+
+
+@job("List the learners", reads=True)
+def learners(session: Session) -> Work:
+    """Every learner with its settings, from which forms are made."""
+    from engine.learners import LEARNERS, load_learners
+
+    yield Progress(0, None, "Reading")
+    load_learners()
+    return {"learners": LEARNERS.describe()}

@@ -1,0 +1,233 @@
+"""Trains the embedded backbone: labels of small pictures, and a teacher's features of them.
+
+The network learns from class labels (smoothed), from a linear map of its features to the teacher's
+(Romero et al. 2015), and from the class scores that the teacher's own classifier gives to that map
+(Hinton et al. 2015). Pictures are small at first and grow (Tan & Le 2021): most epochs are cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from engine.backbones.elastic.embedded import write_weights
+from engine.backbones.elastic.net import ElasticNet
+from engine.corpus import Corpus, decoded
+from engine.distil import Teacher, normalised, resized, taught
+from engine.errors import Refused
+from engine.events import Event, Notice, Saved, Step
+from engine.loop import Cosine, Training, adamw, train
+
+STORED = 64
+"""Side in pixels at which pictures are kept: that of Tiny-ImageNet."""
+TEMPERATURE = 2.0
+SMOOTHING = 0.1
+DECAY = 0.05
+SAVE_EVERY = 250
+SHOW_EVERY = 25
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings that decide the weights. `start_size` grows to `size` over 3/4 of the epochs."""
+
+    width: float
+    seed: int
+    batch: int
+    epochs: int
+    size: int
+    start_size: int
+    rate: float
+    teacher_size: int
+
+    def size_at(self, epoch: int) -> int:
+        share = min(1.0, epoch / max(1.0, 0.75 * self.epochs))
+        return 8 * int((self.start_size + share * (self.size - self.start_size)) / 8)
+
+    def fixed(self) -> dict[str, Any]:
+        """What can't change when going on from a checkpoint; the rest may be planned anew."""
+        return {"width": self.width, "seed": self.seed, "batch": self.batch}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures float32 (batch, 3, size, size), class numbers, and the teacher's features."""
+
+    pixels: torch.Tensor
+    classes: torch.Tensor
+    taught: torch.Tensor
+
+
+class Student(nn.Module):
+    """The network, and the map from its features to the teacher's, which is not kept."""
+
+    def __init__(self, classes: int, width: float, taught_width: int) -> None:
+        super().__init__()
+        self.network = ElasticNet(classes, width)
+        self.map = nn.Linear(self.network.width, taught_width)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (batch, classes) and features in the teacher's space (batch, its width)."""
+        features = self.network.features(pixels)
+        return self.network.classifier(features), self.map(features)
+
+
+class Lesson:
+    """The loss: labels, the teacher's features (each scaled to deviation 1), its class scores."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self.weight, self.bias = teacher.weight, teacher.bias
+        sample = torch.from_numpy(teacher.features[:: max(1, len(teacher.features) // 4000)])
+        self.deviation = sample.float().std(0).clamp_min(1e-3)
+
+    def __call__(self, prediction: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        logits, mapped = prediction
+        labels = F.cross_entropy(logits, batch.classes, label_smoothing=SMOOTHING)
+        features = ((mapped - batch.taught) / self.deviation).square().mean()
+        scores = F.kl_div(
+            self.scores(mapped), self.scores(batch.taught), reduction="batchmean", log_target=True
+        )
+        total = labels + features + TEMPERATURE**2 * scores
+        parts = {"labels": labels.item(), "features": features.item(), "scores": scores.item()}
+        return total, {"loss": total.item(), **parts}
+
+    def scores(self, features: torch.Tensor) -> torch.Tensor:
+        return F.log_softmax(F.linear(features, self.weight, self.bias) / TEMPERATURE, 1)
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """A random generator from numbers alone, so that a batch depends on its position only."""
+    mixed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
+
+
+def augmented(pixels: torch.Tensor, size: int, source: torch.Generator) -> torch.Tensor:
+    """Random crops (65-100 % of the area, sides 4:5 to 5:4), half of them mirrored, at `size`."""
+    count = len(pixels)
+    area = 0.65 + 0.35 * torch.rand(count, generator=source)
+    ratio = 0.8 + 0.45 * torch.rand(count, generator=source)
+    across = (area * ratio).sqrt().clamp_max(1)
+    down = (area / ratio).sqrt().clamp_max(1)
+    moved = (2 * torch.rand(count, 2, generator=source) - 1) * torch.stack(
+        [1 - across, 1 - down], 1
+    )
+    mirror = 1 - 2 * torch.randint(0, 2, (count,), generator=source).float()
+    maps = torch.zeros(count, 2, 3)
+    maps[:, 0, 0], maps[:, 1, 1], maps[:, :, 2] = across * mirror, down, moved
+    grid = F.affine_grid(maps, [count, 3, size, size], align_corners=False)
+    return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
+
+
+def batches(corpus: Corpus, teacher: Teacher, recipe: Recipe, position: int) -> Iterator[Batch]:
+    """The rest of the epoch that holds `position`, from there on. A last part batch is left out."""
+    each = len(corpus) // recipe.batch
+    epoch, first = divmod(position, each)
+    order = torch.randperm(len(corpus), generator=seeded(recipe.seed, epoch)).numpy()
+    for at in range(first, each):
+        rows = np.sort(order[at * recipe.batch : (at + 1) * recipe.batch])
+        source = seeded(recipe.seed, epoch, at)
+        pixels = augmented(normalised(corpus.pictures[rows]), recipe.size_at(epoch), source)
+        yield Batch(
+            pixels.contiguous(memory_format=torch.channels_last),
+            torch.from_numpy(corpus.classes[rows]),
+            torch.from_numpy(teacher.features[rows]).float(),
+        )
+
+
+@torch.no_grad()
+def accuracy(network: ElasticNet, corpus: Corpus, size: int) -> float:
+    """The share of a corpus's pictures whose class the network's own classifier finds."""
+    network.eval()
+    right = 0
+    for at in range(0, len(corpus), 200):
+        pixels = resized(normalised(corpus.pictures[at : at + 200]), size)
+        found = network(pixels.contiguous(memory_format=torch.channels_last)).argmax(1)
+        right += int((found == torch.from_numpy(corpus.classes[at : at + 200])).sum())
+    return right / len(corpus)
+
+
+def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
+    torch.manual_seed(recipe.seed)
+    student = Student(len(corpus.names), recipe.width, teacher.weight.shape[1])
+    student = student.to(memory_format=torch.channels_last)
+    total = recipe.epochs * (len(corpus) // recipe.batch)
+    schedule = Cosine(recipe.rate, min(500, total // 10 + 1), total)
+    return Training(student, adamw([student], DECAY), schedule)
+
+
+def resumed(training: Training, recipe: Recipe, checkpoint: Path) -> Iterator[Event]:
+    """Goes on from a checkpoint if there is one; refuses one that was made by another recipe."""
+    if not checkpoint.exists():
+        return
+    notes = training.load(checkpoint)
+    if notes != recipe.fixed():
+        raise Refused(
+            f"The checkpoint in {checkpoint.parent} was made with other settings ({notes}). "
+            "Give these settings again, or another work folder."
+        )
+    yield Notice(f"Going on from step {training.position} of {training.schedule.total}.")
+
+
+def pretrain(
+    session: object,
+    *,
+    data: str,
+    teacher: str,
+    out: str,
+    work: str,
+    epochs: int = 16,
+    size: int = 64,
+    start_size: int = 32,
+    batch: int = 128,
+    seed: int = 0,
+    lr: float = 2e-3,
+    width: float = 0.5,
+    teacher_size: int = 128,
+    use_size: int = 96,
+) -> Iterator[Event]:
+    """Trains a backbone on `data` (train/ and val/, one folder a class) and writes it to `out`.
+
+    `teacher` is a safetensors file of torchvision's mobilenet_v2. `work` keeps decoded pictures,
+    the teacher's features and the checkpoint: the same call again goes on where it was. `use_size`
+    is noted in the file as the input size for photos. The weights are written after each epoch.
+    """
+    recipe = Recipe(width, seed, batch, epochs, size, start_size, lr, teacher_size)
+    folder = Path(work)
+    shown = yield from decoded(Path(data) / "val", folder / "val", STORED)
+    corpus = yield from decoded(Path(data) / "train", folder / "train", STORED)
+    taught_by = yield from taught(corpus.pictures, Path(teacher), teacher_size, folder / "train")
+    training = started(recipe, corpus, taught_by)
+    checkpoint = folder / "checkpoint.pt"
+    yield from resumed(training, recipe, checkpoint)
+    best = 0.0
+    while training.position < training.schedule.total:
+        yield from one_epoch(training, recipe, corpus, taught_by, checkpoint)
+        best = accuracy(training.network.network, shown, size)
+        yield Step(training.position, training.schedule.total, {"accuracy": best})
+        facts = {"width": width, "use_size": use_size, "steps": training.position, "accuracy": best}
+        write_weights(training.network.network, Path(out), facts)
+        yield Saved("weights", out)
+    return {"path": out, "accuracy": best, "steps": training.position}
+
+
+def one_epoch(
+    training: Training, recipe: Recipe, corpus: Corpus, teacher: Teacher, checkpoint: Path
+) -> Iterator[Event]:
+    """Trains to the end of the epoch, with a checkpoint every few minutes and at the end."""
+    student, lesson = training.network, Lesson(teacher)
+    supply = batches(corpus, teacher, recipe, training.position)
+    for step in train(training, supply, lambda batch: student(batch.pixels), lesson):
+        if step.done % SHOW_EVERY == 0:
+            yield step
+        if step.done % SAVE_EVERY == 0:
+            training.save(checkpoint, **recipe.fixed())
+            yield Saved("checkpoint", str(checkpoint))
+    training.save(checkpoint, **recipe.fixed())
+    yield Saved("checkpoint", str(checkpoint))

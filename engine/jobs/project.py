@@ -1,0 +1,116 @@
+"""Jobs on a project as a whole: make, open, close, undo, and choose where it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine import device as devices
+from engine.errors import Refused
+from engine.events import Notice
+from engine.jobs import Work, job
+from engine.net import Backbone
+from engine.project import Project, settings_text
+from engine.session import Session
+
+DEFAULT_LEARNER = "slda"
+
+
+@job("Make a project")
+def new_project(
+    session: Session, *, path: str, backbone: str = "", weights: str = "", size: int = 0
+) -> Work:
+    """Makes and opens an empty project at `path` (NAME.espalier)."""
+    net, content = chosen_backbone(backbone, weights, size)
+    session.close()
+    project = Project.create(
+        Path(path),
+        backbone=net.name,
+        weights="",
+        size=net.preprocessing.size,
+        learner=DEFAULT_LEARNER,
+        settings=settings_text({}),
+    )
+    session.project = project
+    if content:
+        project.set_facts(weights=project.blobs.put(content))
+    yield session.changed("project")
+    return {"path": str(project.path)}
+
+
+def chosen_backbone(name: str, weights: str, size: int) -> tuple[Backbone, bytes]:
+    """The backbone asked for, and its weights' bytes where they are a person's own file."""
+    from engine.backbones import load_backbone
+
+    net = load_backbone(name, Path(weights) if weights else None, size)
+    return net, Path(weights).read_bytes() if weights else b""
+
+
+@job("Open a project")
+def open_project(session: Session, *, path: str) -> Work:
+    """Opens the project at `path`, for reading only where it can't be written."""
+    project = session.open(Path(path))
+    yield session.changed("project")
+    if project.read_only:
+        yield Notice(
+            "This project can only be looked at: its folder is write-protected.", "warning"
+        )
+    return {"path": str(project.path), "read_only": project.read_only}
+
+
+@job("Close the project")
+def close_project(session: Session) -> Work:
+    session.close()
+    yield session.changed("project")
+    return {}
+
+
+@job("Change the backbone")
+def use_backbone(session: Session, *, name: str = "", weights: str = "", size: int = 0) -> Work:
+    """Gives the project another backbone; its classes must be learnt again from their images."""
+    project = session.require()
+    net, content = chosen_backbone(name, weights, size)
+    blob = project.blobs.put(content) if content else ""
+    with project.gesture(f"Use {net.name}") as gesture, project.transaction(gesture):
+        project.set_facts(backbone=net.name, weights=blob, size=net.preprocessing.size, step=None)
+    yield session.changed("backbone")
+    return {"backbone": net.name}
+
+
+@job("Choose the device")
+def set_device(session: Session, *, device: str) -> Work:
+    """Computes on `device` from now on: auto, cpu, cuda or mps."""
+    devices.choose(device)
+    session.device = device
+    if session.project is not None:
+        yield session.changed("device")
+    return {"device": devices.describe(devices.choose(device))}
+
+
+@job("Undo")
+def undo(session: Session) -> Work:
+    title = session.require().take_back()
+    yield session.changed("undo")
+    return {"title": title}
+
+
+@job("Do again")
+def redo(session: Session) -> Work:
+    title = session.require().take_back(redo=True)
+    yield session.changed("redo")
+    return {"title": title}
+
+
+@job("Draw the sample pictures")
+def make_sample(session: Session, *, path: str) -> Work:
+    """Draws the sample pictures beside a new project at `path`, and adds them as classes."""
+    from engine.jobs.images import add_images
+    from engine.sample import draw_sample
+
+    target = Path(path)
+    pictures = target.parent / f"{target.stem} pictures"
+    if pictures.exists() and not (pictures / "learn").is_dir():
+        raise Refused(f"“{pictures}” is in the way. Choose another place for the sample.")
+    yield from draw_sample(pictures)
+    yield from new_project(session, path=path)
+    added = yield from add_images(session, paths=[str(pictures / "learn")])
+    return {"path": str(session.require().path), "pictures": str(pictures), **added}

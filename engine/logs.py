@@ -1,0 +1,37 @@
+"""The log: a rotating file in the person's data folder, and never a word sent anywhere."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+
+from engine.places import data_folder
+
+FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def log_file(name: str) -> Path:
+    return data_folder() / "logs" / f"{name}.log"
+
+
+def start_log(name: str, verbose: bool = False) -> None:
+    """Writes the log to NAME.log (three files of 1 MB at most), and to the terminal if verbose."""
+    root = logging.getLogger()
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for noisy in ("PIL", "onnxscript", "onnx_ir", "torch.onnx", "matplotlib", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        file = log_file(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=2)
+        handler.setFormatter(logging.Formatter(FORM))
+        root.addHandler(handler)
+    except OSError:
+        # A read-only home must not keep anybody from working.
+        verbose = True
+    if verbose:
+        terminal = logging.StreamHandler(sys.stderr)
+        terminal.setFormatter(logging.Formatter(FORM))
+        root.addHandler(terminal)

@@ -1,0 +1,112 @@
+"""What the running jobs share: the open project, its network and its model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine import history
+from engine.errors import Refused
+from engine.events import Changed, ProjectView
+from engine.extractor import Extractor
+from engine.features import Features
+from engine.learners import Learner
+from engine.model import Model, model_of
+from engine.net import Backbone
+from engine.places import cache_folder
+from engine.project import Project
+from engine.views import project_view
+
+
+class Session:
+    """One person's work: a project that is open or not, and what was loaded for it.
+
+    Networks are loaded once and shared with `beside()`, the reading session of another thread.
+    """
+
+    def __init__(self) -> None:
+        self.project: Project | None = None
+        self.device = "auto"
+        self._loaded: dict[tuple[Any, ...], Any] = {}
+        self._guard = threading.RLock()
+
+    def open(self, path: Path, write: bool = True) -> Project:
+        self.close()
+        self.project = Project.open(path, write)
+        return self.project
+
+    def close(self) -> None:
+        if self.project is not None:
+            self.project.close()
+        self.project = None
+
+    def require(self) -> Project:
+        """The open project. Raises Refused where there is none."""
+        if self.project is None:
+            raise Refused("No project is open. Open one, or make a new one, first.")
+        return self.project
+
+    def beside(self) -> Session:
+        """A session for reading from another thread: its own connection, the same networks."""
+        other = Session()
+        other.device, other._loaded, other._guard = self.device, self._loaded, self._guard
+        if self.project is not None:
+            other.project = Project.open_beside(self.project.path)
+        return other
+
+    # What was loaded, kept for the next job.
+
+    def backbone(self) -> Backbone:
+        """The project's backbone with its weights. Raises UnusableWeights or Refused."""
+        from engine.backbones import load_backbone
+
+        project = self.require()
+        facts = project.facts
+        file = project.blobs.path(facts["weights"]) if facts["weights"] else None
+        key = ("backbone", facts["backbone"], facts["weights"], facts["size"])
+        return self._keep(key, lambda: load_backbone(facts["backbone"], file, facts["size"]))
+
+    def extractor(self) -> Extractor:
+        backbone = self.backbone()
+        key = ("extractor", backbone.digest, backbone.preprocessing.key, self.device)
+        cache = cache_folder()
+        return self._keep(key, lambda: Extractor(backbone, device=self.device, cache=cache))
+
+    def features(self, views: int = 1) -> Features:
+        """The cache of the project's activations for a learner that looks at `views` views."""
+        return Features(self.require(), f"{self.extractor().key}|views={views}")
+
+    def model(self) -> Model:
+        """The model of the step in use. Raises Refused before anything was learnt."""
+        project = self.require()
+        row = history.current(project)
+        if row is None:
+            raise Refused("Nothing was learnt yet. Drop folders of pictures on Images first.")
+        key = ("model", row["memory"], row["learner"], self.backbone().digest)
+        return self._keep(key, lambda: model_of(project, row, self.backbone()))
+
+    def learner(self, name: str, settings: dict[str, Any]) -> Learner:
+        from engine.learners import LEARNERS, load_learners
+
+        load_learners()
+        return LEARNERS.make(name, settings)
+
+    def _keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """The thing kept under `key`; of each kind the newest only, so memory stays bounded."""
+        with self._guard:
+            if key not in self._loaded:
+                made = make()
+                for old in [k for k in self._loaded if k[0] == key[0]]:
+                    del self._loaded[old]
+                self._loaded[key] = made
+            return self._loaded[key]
+
+    # What the window sees.
+
+    def view(self) -> ProjectView:
+        return project_view(self.require(), self.device)
+
+    def changed(self, what: str) -> Changed:
+        return Changed(what, self.view() if self.project is not None else None)
