@@ -1,0 +1,253 @@
+"""A project on disk: gestures that can be undone, locks, power cuts, and what can't be opened."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import Refused, UnusableProject
+from engine.points import VARIABLE
+from engine.project import Project
+from engine.schema import MIGRATIONS
+
+FACTS = {"backbone": "b", "weights": "", "size": 64, "learner": "slda", "settings": "{}"}
+
+
+@pytest.fixture
+def project(tmp_path: Path):
+    made = Project.create(tmp_path / "moths", **FACTS)
+    yield made
+    made.close()
+
+
+def rows(project: Project, table: str) -> list[dict]:
+    return list(project.db[table].rows)
+
+
+def everything(project: Project) -> dict[str, list[dict]]:
+    return {t: rows(project, t) for t in ("project", "class", "image", "step", "settled")}
+
+
+def add_class(project: Project, name: str) -> int:
+    with project.gesture(f"Add {name}") as gesture, project.transaction(gesture) as db:
+        return db["class"].insert({"name": name, "made": "today"}).last_pk
+
+
+def add_image(project: Project, class_id: int, sha256: str) -> None:
+    facts = {"class_id": class_id, "sha256": sha256, "path": "it's “here”\n.jpg", "width": 1,
+             "height": 1, "bytes": 1, "split": "train", "phash": "0", "pack": "", "thumb_at": 0,
+             "thumb_length": 0}  # fmt: skip
+    with project.gesture("Add a picture") as gesture, project.transaction(gesture) as db:
+        db["image"].insert(facts)
+
+
+def test_the_folder_gets_its_ending_and_its_version(project):
+    assert project.path.name == "moths.espalier"
+    assert project.db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+    assert project.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def test_a_taken_name_is_refused(project):
+    with pytest.raises(Refused, match="there already"):
+        Project.create(project.path, **FACTS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_undo_and_redo_give_back_each_state_exactly(project, seed):
+    chance = random.Random(seed)
+    states = [everything(project)]
+    for n in range(12):
+        known = rows(project, "class")
+        verb = chance.choice(["class", "image", "rename", "remove"]) if known else "class"
+        if verb == "class":
+            add_class(project, f"class '{n}\"\n")
+        elif verb == "image":
+            add_image(project, chance.choice(known)["id"], f"{n:064x}")
+        else:
+            number = chance.choice(known)["id"]
+            with project.gesture(verb) as gesture, project.transaction(gesture) as db:
+                if verb == "rename":
+                    db["class"].update(number, {"name": f"renamed {n}"})
+                else:
+                    db["image"].delete_where("class_id = ?", [number])
+                    db["class"].delete(number)
+        states.append(everything(project))
+    for state in reversed(states[:-1]):
+        project.take_back()
+        assert everything(project) == state
+    for state in states[1:]:
+        project.take_back(redo=True)
+        assert everything(project) == state
+
+
+def test_undo_survives_a_restart(project):
+    add_class(project, "moth")
+    project.close()
+    again = Project.open(project.path)
+    assert [g["title"] for g in again.gestures(undone=False)] == ["Add moth"]
+    assert again.take_back() == "Add moth"
+    assert rows(again, "class") == []
+    again.close()
+    third = Project.open(project.path)
+    assert third.take_back(redo=True) == "Add moth"
+    assert [row["name"] for row in rows(third, "class")] == ["moth"]
+    third.close()
+
+
+def test_a_new_gesture_ends_what_could_be_done_again(project):
+    add_class(project, "moth")
+    project.take_back()
+    add_class(project, "beetle")
+    assert project.gestures(undone=True) == []
+    with pytest.raises(Refused, match="nothing to do again"):
+        project.take_back(redo=True)
+
+
+def test_a_gesture_that_fails_in_its_transaction_changes_nothing(project):
+    before = everything(project)
+    with pytest.raises(sqlite3.IntegrityError), project.gesture("x") as gesture:
+        with project.transaction(gesture) as db:
+            db["class"].insert({"name": "a", "made": ""})
+            db["class"].insert({"name": "a", "made": ""})
+    assert everything(project) == before
+    assert project.gestures(undone=False) == []
+    add_class(project, "moth")
+    assert [g["title"] for g in project.gestures(undone=False)] == ["Add moth"]
+
+
+def open_elsewhere(path: str, said: mp.Queue) -> None:
+    try:
+        Project.open(Path(path)).close()
+        said.put("opened")
+    except UnusableProject as error:
+        said.put(str(error))
+
+
+def test_a_project_that_is_open_is_refused_to_another_process(project):
+    context = mp.get_context("spawn")
+    said = context.Queue()
+    other = context.Process(target=open_elsewhere, args=(str(project.path), said))
+    other.start()
+    assert "open already" in said.get(timeout=60)
+    other.join()
+    said.close()
+    said.join_thread()
+
+
+@pytest.mark.parametrize("content", [os.urandom(5000), b"<html>404</html>"])
+def test_random_bytes_are_refused_and_left_alone(tmp_path, content):
+    folder = tmp_path / "a.espalier"
+    folder.mkdir()
+    (folder / "project.db").write_bytes(content)
+    with pytest.raises(UnusableProject, match="left as it is"):
+        Project.open(folder)
+    assert (folder / "project.db").read_bytes() == content
+
+
+def test_a_damaged_page_is_refused(project):
+    for n in range(300):
+        add_class(project, f"class {n} " + "x" * 200)
+    project.close()
+    file = project.path / "project.db"
+    content = bytearray(file.read_bytes())
+    content[3 * 4096 : 9 * 4096] = os.urandom(6 * 4096)
+    file.write_bytes(content)
+    with pytest.raises(UnusableProject, match="damaged"):
+        Project.open(project.path)
+    assert file.read_bytes() == bytes(content)
+
+
+def test_another_programs_database_is_refused(tmp_path):
+    folder = tmp_path / "a.espalier"
+    folder.mkdir()
+    other = sqlite3.connect(folder / "project.db")
+    other.execute("CREATE TABLE t (x)")
+    other.commit()
+    other.close()
+    with pytest.raises(UnusableProject, match="another program"):
+        Project.open(folder)
+
+
+def test_a_newer_version_is_refused_and_never_changed(project):
+    project.db.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+    project.close()
+    before = (project.path / "project.db").read_bytes()
+    with pytest.raises(UnusableProject, match="newer Espalier"):
+        Project.open(project.path)
+    assert (project.path / "project.db").read_bytes() == before
+
+
+def test_a_folder_that_is_no_project_is_refused(tmp_path):
+    with pytest.raises(UnusableProject, match="no Espalier project"):
+        Project.open(tmp_path)
+
+
+def test_reading_only_changes_nothing(project):
+    add_class(project, "moth")
+    project.close()
+    reading = Project.open(project.path, write=False)
+    assert [row["name"] for row in rows(reading, "class")] == ["moth"]
+    with pytest.raises(Refused, match="only be read"):
+        reading.begin_gesture("x")
+    reading.close()
+
+
+def test_blobs_that_nothing_names_are_swept_and_undos_are_kept(project):
+    loose, named, undone = (project.blobs.put(word) for word in (b"loose", b"named", b"undone"))
+    for sha256 in (named, undone):
+        with project.gesture("Learn") as gesture, project.transaction(gesture) as db:
+            db["step"].insert(
+                {name: "[]" for name in ("title", "made", "learner", "settings", "backbone",
+                 "features_key", "classes", "new_classes", "scores", "predictions", "seconds",
+                 "versions")} | {"memory": sha256})  # fmt: skip
+    project.take_back()
+    for sha256 in (loose, named, undone):
+        os.utime(project.blobs.path(sha256), (0, 0))
+    project.close()
+    again = Project.open(project.path)
+    assert loose not in again.blobs
+    assert named in again.blobs
+    assert undone in again.blobs
+    again.close()
+
+
+def test_a_damaged_blob_is_none_and_not_its_bytes(project):
+    sha256 = project.blobs.put(b"right")
+    project.blobs.path(sha256).write_bytes(b"wrong")
+    assert project.blobs.get(sha256) is None
+    assert project.blobs.get("0" * 64) is None
+
+
+CUT = """
+import sys
+from pathlib import Path
+from engine.project import Project
+project = Project.open(Path(sys.argv[1]))
+with project.gesture("Add") as gesture:
+    sha256 = project.blobs.put(b"bytes")
+    with project.transaction(gesture) as db:
+        db["class"].insert({"name": sha256, "made": ""})
+"""
+
+
+@pytest.mark.parametrize("where", ["blob written", "blob renamed", "before commit", "after commit"])
+def test_a_power_cut_leaves_the_old_project_or_the_new_one(project, where):
+    project.close()
+    cut = subprocess.run(
+        [sys.executable, "-c", CUT, str(project.path)],
+        env={**os.environ, VARIABLE: where}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert cut.returncode < 0, cut.stderr.decode()
+    again = Project.open(project.path)
+    names = [row["name"] for row in rows(again, "class")]
+    assert names == ([again.blobs.put(b"bytes")] if where == "after commit" else [])
+    assert len(again.gestures(undone=False)) == len(names)
+    add_class(again, "goes on")
+    again.close()
