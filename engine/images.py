@@ -94,6 +94,7 @@ def open_bytes(
         small, turned = decode(image, need)
     if turned >= 5 and image.format != "TIFF":  # Pillow gives the size of turned TIFFs itself
         full = full[::-1]
+    pixels = preprocess(small, preprocessing, full) if preprocessing else None
     little = small.resize(fitted(small.size, thumb), Image.Resampling.HAMMING, reducing_gap=2.0)
     return Picture(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -102,8 +103,8 @@ def open_bytes(
         bytes=len(data),
         thumb=as_jpeg(little),
         phash=perceptual_hash(little),
-        note=", ".join(notes(image, turned)),
-        pixels=preprocess(small, preprocessing, full) if preprocessing else None,
+        note=", ".join(notes(image, turned)),  # last: it looks at other frames
+        pixels=pixels,
     )
 
 

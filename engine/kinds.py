@@ -16,7 +16,10 @@ SUFFIXES = {
 }  # fmt: skip
 """Endings of pictures, and the words for a file that has the ending without being one."""
 
-RAW = frozenset(".3fr .arw .cr2 .cr3 .dng .erf .nef .nrw .orf .pef .raf .raw .rw2 .srw".split())
+RAW = frozenset(
+    (".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw",
+     ".rw2", ".srw")
+)  # fmt: skip
 HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevm", b"mif1", b"msf1"))
 AS_PICTURE = "Save it as JPEG or PNG."
 

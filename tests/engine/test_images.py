@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import imagehash
@@ -108,10 +109,8 @@ def test_damage_anywhere_ends_in_a_picture_or_a_reason(tmp_path: Path, kind: str
         damaged = bytearray(whole)
         for place in chance.integers(0, len(whole), 4):
             damaged[place] = chance.integers(256)
-        try:
+        with suppress(UnusableImage):  # any other error is a defect
             assert open_bytes(bytes(damaged), LARGE).thumb
-        except UnusableImage as reason:
-            assert str(reason)
 
 
 def test_a_picture_of_108_megapixels_is_taken(tmp_path: Path) -> None:
