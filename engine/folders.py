@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from engine.kinds import ARCHIVE, ARCHIVES, NO_PICTURES, ending_of, junk, no_picture
+
 Split = Literal["train", "validation", "test"]
 
 SPLITS: dict[str, Split] = {
@@ -19,24 +21,6 @@ SPLITS: dict[str, Split] = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 """Folder names (in any case) that say on which side their pictures are."""
-
-JUNK = frozenset(
-    ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found",
-     "system volume information", "icon\r")
-)  # fmt: skip
-"""What systems leave behind, in lower case; with all hidden names, passed over in silence."""
-
-NO_PICTURES = frozenset(
-    (".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml",
-     ".ini", ".cfg", ".log", ".html", ".htm", ".css", ".js", ".py", ".ipynb", ".sh", ".bat", ".exe",
-     ".dll", ".so", ".mat", ".npy", ".npz", ".h5", ".pkl", ".pt", ".pth", ".onnx", ".safetensors",
-     ".db", ".sqlite", ".parquet", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt",
-     ".ods", ".mp3", ".wav", ".flac", ".ogg", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".lnk",
-     ".url", ".bak", ".tmp", ".part", ".crdownload")
-)  # fmt: skip
-"""Endings of files that are never opened, and are counted rather than listed one by one."""
-
-ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"))
 
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 """Marks that turn the direction of the text around them."""
@@ -101,7 +85,7 @@ class Search:
         self.into = class_name(into) if into else None
         self.found = Found()
         self.folders_seen: set[tuple[int, int]] = set()
-        self.files_seen: set[Path] = set()
+        self.looked_through: set[Path] = set()
         self.roots: dict[Path, bool] = {}
         self.links: list[Place] = []
         self.loose: list[tuple[Place, list[Path]]] = []
@@ -117,7 +101,7 @@ class Search:
         while self.links:
             self.walk(self.links.pop(0), by_link=True)
         self.settle_loose()
-        self.found.skipped += [(path, LOOSE) for path in self.strays if path not in self.files_seen]
+        self.settle_strays()
         self.found.skipped += [(root, NOTHING) for root, full in self.roots.items() if not full]
         self.found.classes = dict(sorted(self.found.classes.items()))
         self.found.hints += look_alikes(self.found.classes, self.spellings)
@@ -138,10 +122,8 @@ class Search:
             self.skip(path, SPECIAL)
         elif reason := no_picture(path.name):
             self.skip(path, reason)
-        elif self.into is None:
-            self.strays.append(path)
         else:
-            self.keep([path], Place(path.parent, self.into))
+            self.strays.append(path)
 
     def walk(self, place: Place, by_link: bool = False) -> None:
         """Looks through a folder and all that lies below it, and notes links for later."""
@@ -169,6 +151,7 @@ class Search:
                     self.skip(folder, "This link leads to a folder that is looked through already.")
                 return None
             self.folders_seen.add((facts.st_dev, facts.st_ino))
+            self.looked_through.add(folder)
             with os.scandir(folder) as entries:
                 return self.sorted_out(folder, sorted(entries, key=lambda entry: entry.name))
         except OSError as error:
@@ -182,18 +165,19 @@ class Search:
         for entry in entries:
             if junk(entry.name):
                 continue
-            path = folder / entry.name
-            kind = kind_of(entry)
-            if kind in ("folder", "link"):
-                (inside.folders if kind == "folder" else inside.links).append(path)
-            elif kind != "file":
-                self.skip(path, kind)
-            elif (ending := path.suffix.lower()) in NO_PICTURES:
+            kind, ending = kind_of(entry), ending_of(entry.name)
+            if kind == "file" and ending in NO_PICTURES:
                 others[ending] += 1
-            elif reason := no_picture(entry.name):
-                self.skip(path, reason)
-            else:
+                continue
+            path = folder / entry.name
+            if kind == "file" and ending not in ARCHIVES:
                 inside.files.append(path)
+            elif kind == "folder":
+                inside.folders.append(path)
+            elif kind == "link":
+                inside.links.append(path)
+            else:
+                self.skip(path, ARCHIVE if kind == "file" else kind)
         for ending, count in sorted(others.items()):
             files = f"1 {ending} file is" if count == 1 else f"{count} {ending} files are"
             self.skip(folder, f"{files} no picture{'s' * (count > 1)}.")
@@ -227,7 +211,6 @@ class Search:
     def settle_loose(self) -> None:
         """Pictures right in a dropped folder are a class, unless class folders lie beside them."""
         for place, files in self.loose:
-            files = [path for path in files if path not in self.files_seen]
             if not files:
                 continue
             if any(full for root, full in self.roots.items() if root.parent == place.folder):
@@ -236,18 +219,25 @@ class Search:
             else:
                 self.keep(files, replace(place, name=place.loose))
 
+    def settle_strays(self) -> None:
+        """Files that were dropped themselves, less those whose folder was looked through."""
+        for path in self.strays:
+            if path.parent in self.looked_through:
+                continue
+            if self.into is None:
+                self.skip(path, LOOSE)
+            else:
+                self.keep([path], Place(path.parent, self.into))
+
     def keep(self, files: list[Path], place: Place) -> None:
-        """Takes files as pictures of the place's class."""
-        fresh = [path for path in files if path not in self.files_seen]
-        self.files_seen.update(fresh)
-        if files:
-            self.mark(place.roots)
-        if not fresh or place.name is None:
+        """Takes files as pictures of the place's class, if there are any."""
+        if not files or place.name is None:
             return
+        self.mark(place.roots)
         if place.split == "test":
-            self.found.held_out.setdefault(place.name, []).extend(fresh)
+            self.found.held_out.setdefault(place.name, []).extend(files)
         else:
-            self.found.classes.setdefault(place.name, []).extend((p, place.split) for p in fresh)
+            self.found.classes.setdefault(place.name, []).extend((p, place.split) for p in files)
 
     def mark(self, roots: Iterable[Path]) -> None:
         """Notes that nobody will miss pictures in these folders."""
@@ -261,19 +251,6 @@ class Search:
 SPECIAL = "This is a pipe or a device and was not opened."
 NOTHING = "There is no picture in this folder."
 LOOSE = "This picture has no class. Drop it on a class, or drop a folder with the class's name."
-
-
-def junk(name: str) -> bool:
-    """Whether a name is of what systems leave behind, or hidden."""
-    return name.startswith(".") or name.lower() in JUNK
-
-
-def no_picture(name: str) -> str:
-    """Why a file of this name is not opened; empty where it is."""
-    ending = os.path.splitext(name)[1].lower()
-    if ending in ARCHIVES:
-        return "This is an archive. Unpack it and drop the folder."
-    return "This is no picture." if junk(name) or ending in NO_PICTURES else ""
 
 
 def kind_of(entry: os.DirEntry[str]) -> str:

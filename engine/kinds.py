@@ -1,7 +1,8 @@
-"""What a file is, told from its first bytes: a picture that can be opened, or why it is none."""
+"""What a file is, told from its name and its first bytes: maybe a picture, or why it is none."""
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePath
 
 HEAD = 1024
@@ -36,6 +37,27 @@ BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer", "Run “git lfs pull” to get the picture."),
 )
 """First bytes, what the file is, and what to do."""
+
+
+JUNK = frozenset(
+    ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found",
+     "system volume information", "icon\r")
+)  # fmt: skip
+"""What systems leave behind, in lower case; with all hidden names, passed over in silence."""
+
+NO_PICTURES = frozenset(
+    (".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml",
+     ".ini", ".cfg", ".log", ".html", ".htm", ".css", ".js", ".py", ".ipynb", ".sh", ".bat", ".exe",
+     ".dll", ".so", ".mat", ".npy", ".npz", ".h5", ".pkl", ".pt", ".pth", ".onnx", ".safetensors",
+     ".db", ".sqlite", ".parquet", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt",
+     ".ods", ".mp3", ".wav", ".flac", ".ogg", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".lnk",
+     ".url", ".bak", ".tmp", ".part", ".crdownload")
+)  # fmt: skip
+"""Endings of files that are never opened, and are counted rather than listed one by one."""
+
+ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"))
+
+ARCHIVE = "This is an archive. Unpack it and drop the folder."
 
 
 def why_no_picture(head: bytes, path: PurePath) -> str:
@@ -94,3 +116,21 @@ def disguise(path: PurePath) -> str:
     """The words for a file whose ending promises a picture that it is not."""
     promised = SUFFIXES.get(path.suffix.lower(), "")
     return f" with the name of {promised}" if promised else ""
+
+
+def junk(name: str) -> bool:
+    """Whether a name is of what systems leave behind, or hidden."""
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def ending_of(name: str) -> str:
+    """What follows a name's last dot, with the dot, in lower case."""
+    return os.path.splitext(name)[1].lower()
+
+
+def no_picture(name: str) -> str:
+    """Why a file of this name is not opened; empty where it is."""
+    ending = ending_of(name)
+    if ending in ARCHIVES:
+        return ARCHIVE
+    return "This is no picture." if junk(name) or ending in NO_PICTURES else ""
