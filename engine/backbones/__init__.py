@@ -1,0 +1,96 @@
+"""Backbones: pretrained networks by name, or recognised in a file of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+from engine.backbones import (  # the order of this list is the order in the window
+    embedded,
+    torchvision_mobile,
+    torchvision_residual,
+    torchvision_transformer,
+)
+from engine.backbones.base import BACKBONES, Architecture
+from engine.download import fetch, find_weights
+from engine.errors import Refused
+from engine.events import Progress
+from engine.net import Backbone
+from engine.places import weights_folder
+from engine.registry import PluginView
+from engine.weights import Fit, read_weights, recognise
+
+__all__ = [
+    "BACKBONES",
+    "FIRST_CHOICE",
+    "Architecture",
+    "describe_backbones",
+    "download_weights",
+    "embedded",
+    "load_backbone",
+    "torchvision_mobile",
+    "torchvision_residual",
+    "torchvision_transformer",
+    "untrained",
+]
+
+FIRST_CHOICE = "mobilenet_v3_large"
+"""What a new project takes where its weights are there; the embedded one otherwise."""
+
+
+def describe_backbones() -> tuple[PluginView, ...]:
+    """All backbones for a list, with their facts (see Architecture.facts)."""
+    return tuple(
+        replace(view, facts=BACKBONES.make(view.name).facts()) for view in BACKBONES.describe()
+    )
+
+
+def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) -> Backbone:
+    """A pretrained backbone: by name, from a file of weights, or the best that is there.
+
+    With `weights` the network is recognised in the file; `name` then only says which one is
+    meant. With `name` alone the weights are looked for in the folder of downloads. `size` is the
+    side of the network's input in pixels; 0 takes the usual one. Raises BadSetting (unknown name,
+    impossible size), Refused (weights not there, and where to get them) or UnusableWeights.
+    """
+    if weights is not None:
+        return from_file(weights, name, size)
+    if not name:
+        name = FIRST_CHOICE if BACKBONES.make(FIRST_CHOICE).facts()["here"] else "embedded"
+    architecture = BACKBONES.make(name)
+    facts = architecture.facts()
+    if not facts["file"]:
+        return architecture.assemble(None, size)
+    file = find_weights(facts["file"])
+    if file is None:
+        raise Refused(
+            f"The weights of {architecture.title} are not on this computer. Download them, or get "
+            f"{facts['url']} on another computer and put the file into {weights_folder()}."
+        )
+    return from_file(file, name, size)
+
+
+def from_file(path: Path, name: str = "", size: int = 0) -> Backbone:
+    """The backbone whose weights a file holds. Its classifier, if it has one, is set aside."""
+    state = read_weights(path)
+    if name:
+        fit = Fit(path, BACKBONES.make(name), state)
+        fit.check()
+    else:
+        fit = recognise(path, state, (BACKBONES.make(known) for known in BACKBONES))
+    return fit.architecture.assemble(fit.cast(), size)
+
+
+def untrained(name: str, size: int = 0) -> Backbone:
+    """A backbone with random weights, for learning from scratch and for tests."""
+    return BACKBONES.make(name).assemble(None, size)
+
+
+def download_weights(name: str) -> Generator[Progress, None, Path]:
+    """Downloads a backbone's weights, unless they are there, and returns the file's path."""
+    architecture = BACKBONES.make(name)
+    facts = architecture.facts()
+    if not facts["url"]:
+        raise Refused(f"{architecture.title} comes with the program; there is nothing to download.")
+    return find_weights(facts["file"]) or (yield from fetch(facts["url"], facts["digest"]))

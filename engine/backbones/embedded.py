@@ -1,0 +1,51 @@
+"""The backbone that comes with the program, as one of the list. Its network is in elastic/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from typing import Any
+
+from engine.backbones.base import BACKBONES, Architecture, State, checked_size
+from engine.errors import Refused
+from engine.net import Backbone
+
+
+@BACKBONES.register("embedded", "Embedded (small)")
+@dataclass
+class Embedded(Architecture):
+    """Comes with the program and works offline; weaker than all others, good for a first try."""
+
+    def facts(self) -> dict[str, Any]:
+        file = files("resources") / "backbone.safetensors"
+        here = file.is_file()
+        return {
+            "bytes": len(file.read_bytes()) if here else 0,
+            "accuracy": None,
+            "macs": None,
+            "parameters": None,
+            "licence": "See resources/backbone.md.",
+            "url": "",
+            "file": "",
+            "digest": "",
+            "here": here,
+        }
+
+    def signature(self) -> Mapping[str, tuple[int, ...]]:
+        """Empty: no file but the program's own is read as this network."""
+        return {}
+
+    def assemble(self, state: State | None, size: int = 0) -> Backbone:
+        """The program's own weights (`state` is not looked at). Raises Refused without them."""
+        if not self.facts()["here"]:
+            raise Refused(
+                "The embedded backbone is missing from this copy of Espalier. Install it again, "
+                "or choose another backbone."
+            )
+        # Not before it is asked for: the list of backbones must not pay for it.
+        from engine.backbones.elastic.embedded import embedded_backbone
+
+        backbone = embedded_backbone()
+        size = checked_size(self.title, size, backbone.preprocessing.size, 32)
+        return replace(backbone, preprocessing=backbone.preprocessing.at(size))

@@ -1,0 +1,67 @@
+"""The device that networks run on, and how many threads they take."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from engine.errors import BadSetting
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_threads = 0
+
+
+def choose(wanted: str = "auto") -> torch.device:
+    """The device asked for; "auto" takes CUDA, then Apple's MPS, then the processor.
+
+    Raises BadSetting where the device is unknown or not there.
+    """
+    if wanted not in DEVICES:
+        raise BadSetting(f"There is no device “{wanted}”. Choose one of: {', '.join(DEVICES)}.")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": has_mps()}
+    if wanted == "auto":
+        wanted = next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there[wanted]:
+        names = ", ".join(name for name, is_there in there.items() if is_there)
+        raise BadSetting(f"This computer has no device “{wanted}”. Choose auto or one of: {names}.")
+    return torch.device(wanted)
+
+
+def has_mps() -> bool:
+    return torch.backends.mps.is_available()
+
+
+def describe(device: torch.device) -> str:
+    """What the window shows for a device."""
+    if device.type == "cuda":
+        return f"CUDA: {torch.cuda.get_device_name(device)}"
+    if device.type == "mps":
+        return "Apple MPS"
+    count = threads()
+    return f"Processor, {count} thread{'s' if count != 1 else ''}"
+
+
+def set_threads(window_open: bool) -> int:
+    """Gives PyTorch and ONNX Runtime all cores, or all but one while the window is open.
+
+    With all of two cores taken, the window's own thread starves and training collapses. Sessions
+    of ONNX Runtime that are made after this call follow it.
+    """
+    global _threads
+    cores = available_cores()
+    _threads = max(1, cores - 1) if window_open else cores
+    torch.set_num_threads(_threads)
+    return _threads
+
+
+def threads() -> int:
+    """How many threads a network may take; all cores until `set_threads` was called."""
+    return _threads or available_cores()
+
+
+def available_cores() -> int:
+    """The cores that this process may use (containers and taskset give fewer than there are)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
