@@ -140,7 +140,7 @@ def temperature(logits: Tensor, places: Tensor, doubt: float = 1.0) -> float:
 
 
 def expected_calibration_error(probabilities: Tensor, places: Tensor, bins: int = 15) -> float:
-    """The mean gap between confidence and accuracy over bins of confidence (Naeini et al., 2015)."""
+    """The mean gap between confidence and accuracy, by confidence (Naeini et al., 2015)."""
     sure, predicted = probabilities.to(torch.float64).max(dim=1)
     right = (predicted == places).to(torch.float64)
     box = (sure * bins).ceil().clamp(1, bins).long() - 1
