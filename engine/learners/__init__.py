@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,12 @@ from engine.events import Step
 from engine.registry import Registry
 
 LEARNERS: Registry[Learner] = Registry("learner")
+
+
+def load_learners() -> None:
+    """Imports every file here, so that each learner has registered itself."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
 
 
 @dataclass(frozen=True)

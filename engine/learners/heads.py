@@ -7,35 +7,29 @@ from torch.nn.functional import normalize
 
 
 class Linear(nn.Module):
-    """One weight row and one bias for each class; the views of a picture are averaged."""
+    """One weight row and one bias for each class; the views of a picture are averaged.
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    With `unit`, features are scaled to length 1 first.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, unit: bool = False) -> None:
         super().__init__()
+        self.unit = unit
         self.register_buffer("weight", weight.float())
         self.register_buffer("bias", bias.float())
 
     @classmethod
-    def between_means(cls, weight: Tensor, m: Tensor) -> Linear:
+    def between_means(cls, weight: Tensor, m: Tensor, unit: bool = False) -> Linear:
         """Logits w_k.(x - (m_k + o) / 2), where w_k = P (m_k - o) and o is the mean of means.
 
         They are P m_k.x - m_k.P m_k / 2 less a number that all classes share: the same class wins
         with the same probability, and the logits stay small enough for float32.
         """
-        return cls(weight, -(weight * (m + m.mean(dim=0)) / 2).sum(dim=1))
+        return cls(weight, -(weight * (m + m.mean(dim=0)) / 2).sum(dim=1), unit)
 
     def forward(self, features: Tensor) -> Tensor:
-        return features.mean(dim=1) @ self.weight.T + self.bias
-
-
-class Cosine(nn.Module):
-    """The cosine between the picture's features and each class's direction."""
-
-    def __init__(self, directions: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("directions", normalize(directions).float())
-
-    def forward(self, features: Tensor) -> Tensor:
-        return normalize(features.mean(dim=1)) @ self.directions.T
+        x = features.mean(dim=1)
+        return (normalize(x) if self.unit else x) @ self.weight.T + self.bias
 
 
 class RandomRelu(nn.Module):

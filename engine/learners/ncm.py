@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
-from engine.learners.heads import Cosine, Linear
+from engine.learners.heads import Linear
 from engine.learners.sums import ClassSums, rows
 from engine.registry import setting
 
@@ -23,11 +23,12 @@ class NearestClassMean(Learner):
 
     Mensink et al., Distance-based image classification, 2013. With m_k the mean of class k, the
     class with the least |x - m_k|^2 is the one with the greatest 2 m_k.x - |m_k|^2: a linear head.
-    Equal to scikit-learn's NearestCentroid. Memory: a sum and a count for each class.
+    Equal to scikit-learn's NearestCentroid; in the cosine variant, to NearestCentroid on features
+    of length 1. Memory: a sum and a count for each class.
     """
 
     cosine: bool = setting(
-        False, "Compare the direction of features only, and leave their strength out."
+        True, "Compare the direction of features only, and leave their strength out; often better."
     )
 
     def __post_init__(self) -> None:
@@ -54,7 +55,7 @@ class NearestClassMean(Learner):
 
     def head(self) -> nn.Module:
         m = self._known.means
-        return Cosine(m) if self.cosine else Linear.between_means(2 * (m - m.mean(dim=0)), m)
+        return Linear.between_means(2 * (m - m.mean(dim=0)), m, unit=self.cosine)
 
     def memory(self) -> dict[str, np.ndarray]:
         return self._known.arrays()
