@@ -1,0 +1,117 @@
+"""Between the window and the engine: events become signals, answers find who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from engine.events import (
+    Changed,
+    Ended,
+    Event,
+    Notice,
+    Progress,
+    ProjectView,
+    Saved,
+    Scored,
+    Started,
+    Step,
+)
+from engine.worker import Engine
+
+EVERY = 33
+"""Milliseconds between two looks at the engine's outbox: one frame at 30 a second."""
+
+Answer = Callable[[Ended], object]
+
+
+class Bridge(QObject):
+    """Submits jobs and tells the window what the engine says. All signals come in the UI thread.
+
+    The signals of jobs carry the job's ticket; those of quiet jobs (`ask`) go to their answer only.
+    """
+
+    submitted = Signal(int, str)
+    started = Signal(int, object)
+    progress = Signal(int, object)
+    step = Signal(int, object)
+    scored = Signal(int, object)
+    changed = Signal(object)
+    notice = Signal(object)
+    saved = Signal(int, object)
+    ended = Signal(int, object)
+
+    def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.engine = engine
+        self.project: ProjectView | None = None
+        self.answers: dict[int, Answer] = {}
+        self.asked: set[int] = set()
+        self.jobs: dict[int, tuple[str, dict[str, Any]]] = {}
+        self.signals = {
+            Started: self.started,
+            Progress: self.progress,
+            Step: self.step,
+            Scored: self.scored,
+            Saved: self.saved,
+            Ended: self.ended,
+        }
+        self.timer = QTimer(self, interval=EVERY, timerType=Qt.TimerType.PreciseTimer)
+        self.timer.timeout.connect(self.drain)
+
+    def start(self) -> None:
+        """Begins to listen, once all who want to hear are there."""
+        self.timer.start()
+
+    def submit(self, job: str, answer: Answer | None = None, **settings: Any) -> int:
+        """Asks for a job that the job bar shows; `answer` is called with its Ended."""
+        ticket = self.engine.submit(job, **settings)
+        self.jobs[ticket] = (job, settings)
+        if answer is not None:
+            self.answers[ticket] = answer
+        self.submitted.emit(ticket, job)
+        return ticket
+
+    def ask(self, job: str, answer: Answer, **settings: Any) -> int:
+        """Asks for a job that only reads; it runs at once, and only `answer` hears of it."""
+        ticket = self.engine.submit(job, reads=True, **settings)
+        self.asked.add(ticket)
+        self.answers[ticket] = answer
+        return ticket
+
+    def cancel(self, ticket: int) -> None:
+        self.engine.cancel(ticket)
+
+    def drop(self, ticket: int) -> None:
+        """Cancels a question whose answer nobody waits for any more."""
+        if self.answers.pop(ticket, None) is not None:
+            self.engine.cancel(ticket)
+
+    def drain(self) -> None:
+        """Hands on what the engine said since the last look."""
+        for ticket, event in self.engine.take():
+            self.hand_on(ticket, event)
+
+    def hand_on(self, ticket: int, event: Event) -> None:
+        """Emits one event; the answer to a job is called after its signal."""
+        if isinstance(event, Changed):
+            self.project = event.project
+            self.changed.emit(event.project)
+        elif isinstance(event, Notice):
+            self.notice.emit(event)
+        elif ticket not in self.asked:
+            self.signals[type(event)].emit(ticket, event)
+        if isinstance(event, Ended):
+            self.asked.discard(ticket)
+            self.jobs.pop(ticket, None)
+            answer = self.answers.pop(ticket, None)
+            if answer is not None:
+                answer(event)
+
+    def close(self) -> None:
+        """Stops listening, and ends the engine. Nothing is lost: each gesture was saved."""
+        self.timer.stop()
+        self.answers.clear()
+        self.engine.close()

@@ -1,0 +1,145 @@
+"""Forms made from the descriptions of plug-ins: one control for each setting, none by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLineEdit,
+    QSpinBox,
+    QWidget,
+)
+
+from app.theme import GRID
+from app.widgets.controls import buddy, named
+from engine.registry import PluginView, SettingView
+
+WIDEST = 2**31 - 1
+
+
+def bool_control(view: SettingView) -> QCheckBox:
+    return QCheckBox(view.label)
+
+
+def int_control(view: SettingView) -> QSpinBox:
+    made = QSpinBox()
+    made.setRange(
+        int(view.least if view.least is not None else -WIDEST),
+        int(view.most if view.most is not None else WIDEST),
+    )
+    return made
+
+
+def float_control(view: SettingView) -> QDoubleSpinBox:
+    """A number with as many decimals as its range and default need."""
+    made = QDoubleSpinBox()
+    sizes = [abs(x) for x in (view.default, view.least, view.most) if x]
+    decimals = max((len(f"{x:.10f}".rstrip("0").split(".")[1]) for x in sizes), default=2)
+    made.setDecimals(min(max(decimals, 2), 10))
+    made.setRange(
+        view.least if view.least is not None else -1e12,
+        view.most if view.most is not None else 1e12,
+    )
+    made.setSingleStep(10 ** -min(max(decimals, 1), 10))
+    return made
+
+
+def str_control(view: SettingView) -> QComboBox | QLineEdit:
+    if not view.choices:
+        return QLineEdit()
+    made = QComboBox()
+    for choice in view.choices:
+        made.addItem(choice.replace("_", " "), choice)
+    return made
+
+
+MAKERS = {"bool": bool_control, "int": int_control, "float": float_control, "str": str_control}
+
+
+def value_of(control: QWidget) -> Any:
+    """What a person set."""
+    if isinstance(control, QCheckBox):
+        return control.isChecked()
+    if isinstance(control, QComboBox):
+        return control.currentData()
+    if isinstance(control, QLineEdit):
+        return control.text()
+    return control.value()
+
+
+def set_value(control: QWidget, value: Any) -> None:
+    if isinstance(control, QCheckBox):
+        control.setChecked(bool(value))
+    elif isinstance(control, QComboBox):
+        control.setCurrentIndex(max(control.findData(value), 0))
+    elif isinstance(control, QLineEdit):
+        control.setText(str(value))
+    else:
+        control.setValue(value)
+
+
+def mnemonics(labels: list[str], taken: str) -> list[str]:
+    """The labels with an & before a letter that no other label on the page uses."""
+    used = set(taken.lower())
+    marked = []
+    for text in labels:
+        free = next((i for i, c in enumerate(text) if c.isalpha() and c.lower() not in used), None)
+        used |= {text[free].lower()} if free is not None else set()
+        marked.append(text if free is None else f"{text[:free]}&{text[free:]}")
+    return marked
+
+
+class Form(QWidget):
+    """The settings of one plug-in, as controls; `values` is what a person set."""
+
+    edited = Signal()
+
+    def __init__(self, taken: str = "") -> None:
+        super().__init__()
+        self.taken = taken
+        self.controls: dict[str, QWidget] = {}
+        self.rows = QFormLayout(self)
+        self.rows.setContentsMargins(0, 0, 0, 0)
+        self.rows.setVerticalSpacing(GRID)
+        self.rows.setHorizontalSpacing(GRID)
+        self.rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+
+    def show_plugin(self, plugin: PluginView, values: Mapping[str, Any] | None = None) -> None:
+        """Makes one control for each setting, filled with `values` or else the defaults."""
+        while self.rows.rowCount():
+            self.rows.removeRow(0)
+        self.controls = {}
+        marked = mnemonics([view.label for view in plugin.settings], self.taken)
+        for view, text in zip(plugin.settings, marked, strict=True):
+            self.add(view, text, (values or {}).get(view.name, view.default))
+        self.edited.emit()
+
+    def add(self, view: SettingView, text: str, value: Any) -> None:
+        """One row: its label goes to its control, its help is the tooltip."""
+        control = MAKERS[view.kind](view)
+        named(control, view.label, view.help)
+        letter = text[text.find("&") + 1] if "&" in text else ""
+        control.setProperty("key", f"Alt+{letter.upper()}" if letter else "")
+        set_value(control, value)
+        self.controls[view.name] = control
+        if isinstance(control, QCheckBox):
+            control.setText(text)
+            self.rows.addRow(control)
+        else:
+            self.rows.addRow(buddy(text, control), control)
+        self.listen(control)
+
+    def listen(self, control: QWidget) -> None:
+        for signal in ("toggled", "valueChanged", "currentIndexChanged", "textChanged"):
+            if hasattr(control, signal):
+                getattr(control, signal).connect(lambda *_: self.edited.emit())
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {name: value_of(control) for name, control in self.controls.items()}

@@ -1,0 +1,145 @@
+"""The header: the project, its backbone and device, undo and redo, and the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+
+from app import theme
+from app.bridge import Bridge
+from app.preferences import Preferences
+from app.undo import History
+from app.widgets.controls import Elided, column, label, named, row, tool, with_icon
+from engine.events import ProjectView
+
+DEVICES = {
+    "auto": "Automatic",
+    "cpu": "Processor",
+    "cuda": "Graphics card (CUDA)",
+    "mps": "Apple graphics (MPS)",
+}
+MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
+
+
+class Header(QWidget):
+    """What is open, and what concerns the whole project."""
+
+    def __init__(self, bridge: Bridge, history: History, preferences: Preferences) -> None:
+        super().__init__()
+        self.setObjectName("header")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(56)
+        self.bridge, self.preferences = bridge, preferences
+        self.name = label("Espalier", "heading")
+        self.place = Elided("", "caption")
+        self.backbone = self.chip(
+            "backbone", "Backbone", "The network that images start from", "Ctrl+B"
+        )
+        self.device = self.chip("device", "Device", "Where it is computed", "Ctrl+D")
+        self.device.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.device.setMenu(self.device_menu())
+        self.undo = self.history_button("undo", history.createUndoAction(self, "Undo"), "Ctrl+Z")
+        self.redo = self.history_button(
+            "redo", history.createRedoAction(self, "Redo"), "Ctrl+Shift+Z"
+        )
+        self.menu_button = tool("menu", "Menu", "Projects, theme and help", key="Alt+P")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        words = column(0, self.name, self.place, 0, gap=0)
+        line = row(words, self.backbone, self.device, 8, self.undo, self.redo, self.menu_button)
+        line.setContentsMargins(24, 0, 16, 0)
+        line.setStretch(0, 1)
+        self.setLayout(line)
+        bridge.changed.connect(self.show_project)
+        self.show_project(None)
+
+    def chip(self, icon: str, name: str, help: str, key: str) -> QToolButton:
+        made = tool(icon, name, help, key=key)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        return made
+
+    def history_button(self, icon: str, action: QAction, key: str) -> QToolButton:
+        """A button of the undo stack: its tooltip says what would be undone."""
+        action.setShortcut(QKeySequence(key))
+        made = QToolButton()
+        made.setDefaultAction(action)
+        with_icon(made, icon)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+
+        def follow() -> None:
+            named(made, action.text(), f"{action.text()}, exactly as it was", key)
+            with_icon(made, icon)
+
+        action.changed.connect(follow)
+        follow()
+        self.addAction(action)
+        return made
+
+    def device_menu(self) -> QMenu:
+        menu = QMenu(self)
+        group = QActionGroup(menu)
+        for name, text in DEVICES.items():
+            action = menu.addAction(text, lambda n=name: self.choose_device(n))
+            action.setCheckable(True)
+            action.setChecked(name == self.preferences.get("device", "auto"))
+            group.addAction(action)
+        return menu
+
+    def choose_device(self, name: str) -> None:
+        self.preferences.put("device", name)
+        self.bridge.submit("set_device", device=name)
+
+    def theme_menu(self, parent: QWidget) -> QMenu:
+        """Light, dark, or as the system; kept for the next start."""
+        menu = QMenu("Theme", parent)
+        group = QActionGroup(menu)
+        for name, text in MODES.items():
+            action = menu.addAction(text, lambda n=name: self.choose_theme(n))
+            action.setCheckable(True)
+            action.setChecked(name == theme.Look.mode)
+            group.addAction(action)
+        return menu
+
+    def choose_theme(self, mode: str) -> None:
+        self.preferences.put("theme", mode)
+        theme.use(mode)
+
+    def make_menu(
+        self, entries: list[tuple[str, str, Callable[[], object]]], recent: Callable[[], list[str]],
+        open_path: Callable[[str], object],
+    ) -> None:  # fmt: skip
+        """The menu: entries of (words, key, what it does), then recent projects and the theme."""
+        menu = QMenu(self)
+        for text, key, act in entries[:-1]:
+            action = menu.addAction(text, QKeySequence(key), act)
+            self.addAction(action)
+        again = menu.addMenu("&Recent projects")
+        again.aboutToShow.connect(lambda: self.fill_recent(again, recent(), open_path))
+        menu.addSeparator()
+        menu.addMenu(self.theme_menu(menu))
+        text, key, act = entries[-1]
+        self.addAction(menu.addAction(text, QKeySequence(key), act))
+        self.menu_button.setMenu(menu)
+
+    def fill_recent(self, menu: QMenu, paths: list[str], act: Callable[[str], object]) -> None:
+        menu.clear()
+        for path in paths:
+            menu.addAction(path, lambda p=path: act(p))
+        if not paths:
+            menu.addAction("None yet").setEnabled(False)
+
+    def show_project(self, project: ProjectView | None) -> None:
+        """Names the project, its backbone and the device."""
+        for control in (self.backbone, self.undo, self.redo):
+            control.setVisible(project is not None)
+        self.place.setVisible(project is not None)
+        if project is None:
+            self.name.setText("Espalier")
+            self.device.setText(DEVICES[self.preferences.get("device", "auto")])
+            return
+        self.name.setText(project.name + (" (only to look at)" if project.read_only else ""))
+        self.place.set_full(project.path)
+        self.backbone.setText(f"{project.backbone} · {project.input_size} px")
+        self.device.setText(DEVICES.get(project.device, project.device))

@@ -1,0 +1,113 @@
+"""The window without a project: how to begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from app import theme
+from app.widgets.controls import button, card, column, label, named, pack, row
+from app.widgets.drops import Drops
+
+PROMISE = (
+    "Drop folders of images, one folder for each class. They are learnt in seconds, "
+    "and you get a classifier that you can try, question and export."
+)
+
+
+class WelcomePage(QWidget):
+    """Three ways to begin, the projects that were open last, and a place to drop a folder."""
+
+    new_asked = Signal()
+    open_asked = Signal()
+    sample_asked = Signal()
+    recent_asked = Signal(str)
+    dropped = Signal(list)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("welcome")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.recent = QWidget()
+        self.recent_rows = pack(QVBoxLayout(self.recent), gap=4)
+        middle = column(
+            0,
+            row(
+                self.sign(), column(label("Espalier", "title"), label(PROMISE, "muted", wrap=True))
+            ),
+            8,
+            self.ways(),
+            8,
+            self.recent,
+            0,
+            gap=16,
+        )
+        centre = QWidget()
+        centre.setFixedWidth(640)
+        centre.setLayout(middle)
+        self.setLayout(row(0, centre, 0))
+        Drops(self, "Drop to make a project of these images and learn them").dropped.connect(
+            self.dropped
+        )
+
+    def sign(self) -> QLabel:
+        made = QLabel()
+        picture = theme.picture("espalier", theme.DRAWN, 144)
+        picture.setDevicePixelRatio(2)
+        made.setPixmap(picture)
+        made.setFixedSize(QSize(88, 72))
+        made.setAlignment(Qt.AlignmentFlag.AlignTop)
+        return made
+
+    def ways(self) -> QWidget:
+        """The invitation to drop, and the three buttons."""
+        sample = button(
+            "Open the sample",
+            "Draws a few hundred pictures of simple things and opens them as a project",
+            self.sample_asked.emit,
+            icon="sample",
+        )
+        new = button(
+            "New project",
+            "Makes an empty project in a place that you choose",
+            self.new_asked.emit,
+            icon="plus",
+            kind="primary",
+        )
+        old = button(
+            "Open",
+            "Opens a project from its folder",
+            self.open_asked.emit,
+            icon="folder",
+        )
+        for made, key in ((new, "Ctrl+N"), (old, "Ctrl+O"), (sample, "Ctrl+Shift+O")):
+            # The menu of the window owns these keys; the buttons only tell them.
+            named(made, made.text(), made.accessibleDescription(), key)
+        return card(
+            label("Drop a folder anywhere in this window to start", "heading"),
+            label("Or begin with one of these:", "muted"),
+            row(new, old, sample, 0),
+            gap=12,
+            edge=24,
+        )
+
+    def show_recent(self, paths: list[str]) -> None:
+        """Lists the projects that were open last, each as a button."""
+        while self.recent_rows.count():
+            self.recent_rows.takeAt(0).widget().deleteLater()
+        if paths:
+            self.recent_rows.addWidget(label("Recent projects", "heading"))
+        for number, path in enumerate(paths[:5], 1):
+            place = Path(path)
+            made = button(
+                f"{place.stem}\n{place.parent}",
+                f"Opens {path}",
+                lambda p=path: self.recent_asked.emit(p),
+                key=f"Alt+{number}",
+                icon="folder",
+                kind="recent",
+            )
+            named(made, f"Open the project {place.stem}", f"Opens {path}", f"Alt+{number}")
+            self.recent_rows.addWidget(made)

@@ -1,0 +1,64 @@
+"""The rail on the left: the pages that work, and below them theme and keys."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QToolButton, QWidget
+
+from app.widgets.controls import column, tool
+
+ICONS = {"Images": "images", "Learn": "learn", "Try": "try", "Export": "export"}
+HELP = {
+    "Images": "Add images and sort them into classes",
+    "Learn": "Learn the classes and see how well they are recognised",
+    "Try": "See what the model says of an image",
+    "Export": "Write the model as one file",
+}
+
+
+class Rail(QWidget):
+    """One button for each page."""
+
+    chosen = Signal(str)
+    help_asked = Signal()
+    theme_asked = Signal()
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__()
+        self.setObjectName("rail")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedWidth(80)
+        self.group = QButtonGroup(self)
+        self.buttons = {
+            name: self.page_button(name, number) for number, name in enumerate(names, 1)
+        }
+        colours = tool("theme", "Light or dark", "Changes between light and dark",
+                       self.theme_asked.emit, key="Ctrl+T")  # fmt: skip
+        keys = tool("keyboard", "Keys", "Shows all keys", self.help_asked.emit)
+        keys.setProperty("key", "F1")
+        keys.setToolTip("Shows all keys (F1)")
+        below = column(colours, keys, gap=4)
+        for made in (colours, keys):
+            below.setAlignment(made, Qt.AlignmentFlag.AlignHCenter)
+        self.setLayout(column(*self.buttons.values(), 0, below, gap=8, edge=8))
+        self.layout().setContentsMargins(8, 16, 8, 12)
+
+    def page_button(self, name: str, number: int) -> QToolButton:
+        made = tool(
+            ICONS[name],
+            name,
+            HELP[name],
+            lambda: self.chosen.emit(name),
+            key=f"Ctrl+{number}",
+            pixels=24,
+        )
+        made.setObjectName("railButton")
+        made.setText(name)
+        made.setCheckable(True)
+        made.setFixedSize(QSize(64, 56))
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self.group.addButton(made)
+        return made
+
+    def mark(self, name: str) -> None:
+        self.buttons[name].setChecked(True)

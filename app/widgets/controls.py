@@ -1,0 +1,169 @@
+"""Buttons, labels and cards that all pages use, so that each has a name, a tooltip and a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import theme
+from app.theme import GRID
+
+
+def named(widget: QWidget, name: str, help: str, key: str = "") -> QWidget:
+    """Gives a control its accessible name and its tooltip; `key` is shown and kept with it."""
+    widget.setAccessibleName(name)
+    shown = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) if key else ""
+    widget.setToolTip(f"{help} ({shown})" if shown else help)
+    widget.setAccessibleDescription(help)
+    widget.setProperty("key", key)
+    return widget
+
+
+def reach(widget: QWidget, page: QWidget, key: str) -> None:
+    """A key that goes to a control while its page is shown; the tooltip tells it."""
+    name, help = widget.accessibleName(), widget.accessibleDescription()
+    named(widget, name, help, key)
+    QShortcut(QKeySequence(key), page, widget.setFocus)
+
+
+def with_icon(button: QAbstractButton, name: str, token: str = "muted", pixels: int = 20) -> None:
+    """Sets an icon that follows the theme (app.theme.refresh finds it by its property)."""
+    button.setProperty("iconName", name)
+    button.setProperty("iconColour", token)
+    button.setIconSize(QSize(pixels, pixels))
+    button.setIcon(theme.icon(name, token, pixels))
+
+
+def button(
+    text: str,
+    help: str,
+    clicked: Callable[[], object],
+    *,
+    key: str = "",
+    icon: str = "",
+    kind: str = "",
+) -> QPushButton:
+    """A button with words. `kind`: primary, quiet or link; `key`: its shortcut on its page."""
+    made = QPushButton(text)
+    made.setObjectName(kind)
+    named(made, text.replace("&", ""), help, key)
+    if icon:
+        with_icon(made, icon, "on_accent" if kind == "primary" else "muted", 18)
+    if key:
+        made.setShortcut(QKeySequence(key))
+    made.clicked.connect(lambda *_: clicked())
+    return made
+
+
+def tool(
+    icon: str,
+    name: str,
+    help: str,
+    clicked: Callable[[], object] | None = None,
+    *,
+    key: str = "",
+    pixels: int = 20,
+) -> QToolButton:
+    """A button with a picture only; its name is for screen readers and the tooltip."""
+    made = QToolButton()
+    with_icon(made, icon, pixels=pixels)
+    named(made, name, help, key)
+    if key:
+        made.setShortcut(QKeySequence(key))
+    if clicked is not None:
+        made.clicked.connect(lambda *_: clicked())
+    return made
+
+
+def label(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
+    """A text; `kind`: title, heading, big, muted, caption, warning or accent."""
+    made = QLabel(text)
+    made.setObjectName(kind)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wrap)
+    return made
+
+
+def buddy(text: str, control: QWidget) -> QLabel:
+    """A label whose underlined letter, with Alt, goes to its control."""
+    made = label(text, "muted")
+    made.setBuddy(control)
+    return made
+
+
+def rule() -> QFrame:
+    made = QFrame()
+    made.setObjectName("rule")
+    return made
+
+
+def pack(
+    layout: QLayout, *things: QWidget | QLayout | int, gap: int = GRID, edge: int = 0
+) -> QLayout:
+    """Fills a layout in order; 0 is a stretch, another number a space in pixels."""
+    layout.setSpacing(gap)
+    layout.setContentsMargins(edge, edge, edge, edge)
+    for thing in things:
+        if isinstance(thing, int):
+            layout.addStretch(1) if thing == 0 else layout.addSpacing(thing)
+        elif isinstance(thing, QWidget):
+            layout.addWidget(thing)
+        else:
+            layout.addLayout(thing)
+    return layout
+
+
+def row(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 0) -> QHBoxLayout:
+    return pack(QHBoxLayout(), *things, gap=gap, edge=edge)
+
+
+def column(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 0) -> QVBoxLayout:
+    return pack(QVBoxLayout(), *things, gap=gap, edge=edge)
+
+
+def card(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 2 * GRID) -> QFrame:
+    """A white panel with a thin border."""
+    made = QFrame()
+    made.setObjectName("card")
+    pack(QVBoxLayout(made), *things, gap=gap, edge=edge)
+    return made
+
+
+class Elided(QLabel):
+    """A label that shortens its text in the middle instead of widening its window."""
+
+    def __init__(self, text: str = "", kind: str = "") -> None:
+        super().__init__()
+        self.setObjectName(kind)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.full = text
+        self.setText(text)
+
+    def set_full(self, text: str) -> None:
+        if text != self.full:
+            self.full = text
+            self.setToolTip(text)
+            self.shorten()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.shorten()
+
+    def shorten(self) -> None:
+        metrics = self.fontMetrics()
+        self.setText(metrics.elidedText(self.full, Qt.TextElideMode.ElideMiddle, self.width()))

@@ -1,0 +1,40 @@
+"""What a page shows while it has nothing to show: what to do first."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app import theme
+from app.widgets.controls import label, pack, row
+
+
+class EmptyState(QWidget):
+    """A drawing, a title, one or two sentences, and the button that does it."""
+
+    def __init__(self, icon: str, title: str, text: str, *buttons: QPushButton) -> None:
+        super().__init__()
+        self.icon = icon
+        self.sign = QLabel()
+        self.sign.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.title = label(title, "big")
+        self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.text = label(text, "muted", wrap=True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.text.setFixedWidth(440)
+        pack(
+            QVBoxLayout(self),
+            0,
+            self.sign,
+            self.title,
+            row(0, self.text, 0),
+            8,
+            row(0, *buttons, 0),
+            0,
+            gap=12,
+        )
+
+    def showEvent(self, event: object) -> None:
+        picture = theme.picture(self.icon, theme.tokens().muted, 128)
+        picture.setDevicePixelRatio(2)
+        self.sign.setPixmap(picture)

@@ -1,0 +1,287 @@
+"""A gallery whose cost does not depend on how many pictures it holds: its layout is arithmetic."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QRegion
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from app import theme
+from app.theme import GRID
+from app.widgets.rows import ROW, ImageRows, Row
+from app.widgets.thumbs import Thumbnails
+
+PICTURE = 112
+CAPTION = 2 * GRID + 4
+
+
+class Tile(QStyledItemDelegate):
+    """Paints one picture with its caption, its split and what is to know about it."""
+
+    def __init__(self, thumbs: Thumbnails, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.thumbs = thumbs
+        self.captions = True
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+        return QSize(PICTURE + 2 * GRID, PICTURE + 2 * GRID + CAPTION)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        row: Row | None = index.data(ROW)
+        cell = option.rect.adjusted(4, 4, -4, -4)
+        self.paint_ground(painter, option, cell)
+        spot = QRect(cell.center().x() - PICTURE // 2, cell.top() + 4, PICTURE, PICTURE)
+        image = self.thumbs.get(row.get("thumb")) if row else None
+        if image is None or image.isNull():
+            painter.fillRect(spot, theme.colour("sunken"))
+        else:
+            spot = self.paint_picture(painter, spot, image)
+        if row:
+            self.paint_words(painter, cell, spot, row)
+
+    def paint_ground(self, painter: QPainter, option: QStyleOptionViewItem, cell: QRect) -> None:
+        state = option.state
+        if state & QStyle.StateFlag.State_Selected:
+            painter.setBrush(theme.colour("accent_soft"))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.setBrush(theme.colour("hover"))
+        else:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+        focus = state & QStyle.StateFlag.State_HasFocus
+        painter.setPen(QPen(theme.colour("accent"), 2) if focus else Qt.PenStyle.NoPen)
+        painter.drawRoundedRect(cell, 6, 6)
+
+    def paint_picture(self, painter: QPainter, spot: QRect, image: QImage) -> QRect:
+        """The picture in the middle of its spot; returns where it lies."""
+        size = image.size().scaled(spot.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRect(QPoint(0, 0), size)
+        place.moveCenter(spot.center())
+        painter.drawImage(place, image)
+        return place
+
+    def paint_words(self, painter: QPainter, cell: QRect, place: QRect, row: Row) -> None:
+        if row.get("split") == "validation":
+            self.paint_badge(painter, place, "validation", theme.colour("accent"))
+        elif row.get("split") == "train" and row.get("learnt") is False:
+            self.paint_badge(painter, place, "train, new", theme.colour("muted"))
+        elif row.get("split"):
+            self.paint_badge(painter, place, row["split"], theme.colour("muted"))
+        if row.get("note"):
+            mark = theme.picture("warning", theme.tokens().warning, 32)
+            painter.drawPixmap(QRect(place.right() - 20, place.top() + 4, 16, 16), mark)
+        if self.captions:
+            painter.setPen(theme.colour("text"))
+            line = QRect(cell.left() + 4, cell.bottom() - CAPTION, cell.width() - 8, CAPTION)
+            words = painter.fontMetrics().elidedText(
+                row.get("caption") or row.get("class", ""),
+                Qt.TextElideMode.ElideRight,
+                line.width(),
+            )
+            painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
+
+    def paint_badge(self, painter: QPainter, place: QRect, text: str, ink: QColor) -> None:
+        painter.save()
+        font = painter.font()
+        font.setPointSizeF(7.5)
+        painter.setFont(font)
+        width = painter.fontMetrics().horizontalAdvance(text) + GRID
+        badge = QRectF(place.left() + 4, place.bottom() - 18, width, 15)
+        path = QPainterPath()
+        path.addRoundedRect(badge, 4, 4)
+        painter.fillPath(path, theme.colour("surface", 225))
+        painter.setPen(ink)
+        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, text)
+        painter.restore()
+
+
+class Gallery(QAbstractItemView):
+    """Pictures in a grid. `chosen` tells the rows that are selected, `opened` a row to look at."""
+
+    chosen = Signal()
+    opened = Signal(int)
+
+    def __init__(self, rows: ImageRows, thumbs: Thumbnails) -> None:
+        super().__init__()
+        self.setObjectName("gallery")
+        self.rows = rows
+        self.tile = Tile(thumbs, self)
+        self.setItemDelegate(self.tile)
+        self.setModel(rows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setDragEnabled(True)
+        self.setMouseTracking(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover)
+        thumbs.arrived.connect(self.viewport().update)
+        rows.counted.connect(lambda _: self.updateGeometries())
+        self.activated.connect(lambda index: self.opened.emit(index.row()))
+        self.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit())
+
+    def selected_rows(self) -> list[Row]:
+        """The rows that are selected and already here, in their order."""
+        numbers = sorted(index.row() for index in self.selectionModel().selectedIndexes())
+        return [row for number in numbers if (row := self.rows.row(number))]
+
+    # Geometry: everything follows from the number of columns.
+
+    @property
+    def cell(self) -> QSize:
+        return self.tile.sizeHint(QStyleOptionViewItem(), QModelIndex())
+
+    @property
+    def columns(self) -> int:
+        return max(1, self.viewport().width() // self.cell.width())
+
+    def place(self, number: int) -> QRect:
+        """Where a picture lies in the whole gallery. The columns share the width evenly."""
+        columns, cell = self.columns, self.cell
+        width = self.viewport().width() / columns
+        line, column = divmod(number, columns)
+        left = round(column * width)
+        return QRect(left, line * cell.height(), round((column + 1) * width) - left, cell.height())
+
+    def visualRect(self, index: QModelIndex) -> QRect:
+        return self.place(index.row()).translated(0, -self.verticalOffset())
+
+    def indexAt(self, point: QPoint) -> QModelIndex:
+        columns = self.columns
+        column = int(point.x() * columns / max(1, self.viewport().width()))
+        line = (point.y() + self.verticalOffset()) // self.cell.height()
+        number = line * columns + column
+        inside = 0 <= column < columns and 0 <= number < self.rows.rowCount()
+        return self.rows.index(number) if inside else QModelIndex()
+
+    def in_view(self) -> range:
+        """The numbers of the pictures that can be seen."""
+        height, columns, top = self.cell.height(), self.columns, self.verticalOffset()
+        first = top // height * columns
+        last = ((top + self.viewport().height()) // height + 1) * columns
+        return range(first, min(last, self.rows.rowCount()))
+
+    def scrollTo(self, index: QModelIndex, hint: QAbstractItemView.ScrollHint = 0) -> None:
+        place, bar = self.place(index.row()), self.verticalScrollBar()
+        if place.top() < bar.value():
+            bar.setValue(place.top())
+        elif place.bottom() > bar.value() + self.viewport().height():
+            bar.setValue(place.bottom() - self.viewport().height())
+
+    def updateGeometries(self) -> None:
+        super().updateGeometries()
+        lines = -(-self.rows.rowCount() // self.columns)
+        bar = self.verticalScrollBar()
+        bar.setSingleStep(self.cell.height() // 2)
+        bar.setPageStep(self.viewport().height())
+        bar.setRange(0, max(0, lines * self.cell.height() - self.viewport().height()))
+
+    def resizeEvent(self, event: object) -> None:
+        top = self.in_view().start
+        super().resizeEvent(event)
+        self.updateGeometries()
+        self.verticalScrollBar().setValue(self.place(top).top() if top else 0)
+
+    def horizontalOffset(self) -> int:
+        return 0
+
+    def verticalOffset(self) -> int:
+        return self.verticalScrollBar().value()
+
+    def isIndexHidden(self, index: QModelIndex) -> bool:
+        return False
+
+    # Moving and selecting.
+
+    def moveCursor(
+        self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier
+    ) -> QModelIndex:
+        """Where an arrow or page key goes."""
+        move = QAbstractItemView.CursorAction
+        columns = self.columns
+        page = max(1, self.viewport().height() // self.cell.height()) * columns
+        total = self.rows.rowCount()
+        now = self.currentIndex().row() if self.currentIndex().isValid() else -1
+        goes = {
+            move.MoveLeft: now - 1,
+            move.MovePrevious: now - 1,
+            move.MoveRight: now + 1,
+            move.MoveNext: now + 1,
+            move.MoveUp: now - columns if now >= columns else now,
+            move.MoveDown: now + columns if now + columns < total else now,
+            move.MovePageUp: now - page,
+            move.MovePageDown: now + page,
+            move.MoveHome: 0,
+            move.MoveEnd: total - 1,
+        }
+        return (
+            self.rows.index(min(max(goes.get(action, now), 0), total - 1))
+            if total
+            else QModelIndex()
+        )
+
+    def setSelection(self, area: QRect, flags: QItemSelectionModel.SelectionFlag) -> None:
+        """Selects what the area touches: a run of pictures in each line."""
+        area = area.normalized().translated(0, self.verticalOffset())
+        total, columns, height = self.rows.rowCount(), self.columns, self.cell.height()
+        first = int(max(area.left(), 0) * columns / max(1, self.viewport().width()))
+        last = int(max(area.right(), 0) * columns / max(1, self.viewport().width()))
+        found = QItemSelection()
+        for line in range(max(area.top(), 0) // height, max(area.bottom(), 0) // height + 1):
+            start = line * columns + min(first, columns - 1)
+            stop = min(line * columns + min(last, columns - 1), total - 1)
+            if start <= stop:
+                found.select(self.rows.index(start), self.rows.index(stop))
+        self.selectionModel().select(found, flags)
+
+    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
+        return QRegion(self.viewport().rect())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
+            self.opened.emit(self.currentIndex().row())
+        else:
+            super().keyPressEvent(event)
+
+    # Painting.
+
+    def paintEvent(self, event: object) -> None:
+        painter = QPainter(self.viewport())
+        painter.setRenderHints(
+            QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing
+        )
+        option = QStyleOptionViewItem()
+        self.initViewItemOption(option)
+        ground = option.state
+        under = self.indexAt(self.viewport().mapFromGlobal(self.cursor().pos()))
+        for number in self.in_view():
+            index = self.rows.index(number)
+            option.rect = self.visualRect(index)
+            option.state = self.state_of(index, under, ground)
+            self.tile.paint(painter, option, index)
+
+    def state_of(
+        self, index: QModelIndex, under: QModelIndex, ground: QStyle.StateFlag
+    ) -> QStyle.StateFlag:
+        state = ground & ~(QStyle.StateFlag.State_HasFocus | QStyle.StateFlag.State_MouseOver)
+        if self.selectionModel().isSelected(index):
+            state |= QStyle.StateFlag.State_Selected
+        if index == under and self.underMouse():
+            state |= QStyle.StateFlag.State_MouseOver
+        if self.hasFocus() and index == self.currentIndex():
+            state |= QStyle.StateFlag.State_HasFocus
+        return state

@@ -1,0 +1,96 @@
+"""Calm messages above the job bar: one sentence each, with details and one thing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+
+from app import theme
+from app.widgets.controls import button, column, label, pack, row, tool
+
+MOST = 3
+SHOWN_DETAILS = 12
+STAYS = 12_000
+"""Milliseconds that a message that asks for nothing stays."""
+
+
+class NoticeCard(QFrame):
+    """One message. `action` is a word for its button and what it does."""
+
+    dismissed = Signal()
+
+    def __init__(
+        self,
+        text: str,
+        level: str,
+        details: tuple[str, ...],
+        action: tuple[str, Callable[[], object]] | None,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("noticeWarning" if level == "warning" else "notice")
+        self.text, self.details = text, details
+        mark = QLabel()
+        tint = theme.tokens().warning if level == "warning" else theme.tokens().accent
+        picture = theme.picture("warning" if level == "warning" else "info", tint, 40)
+        picture.setDevicePixelRatio(2)
+        mark.setPixmap(picture)
+        sentence = label(text, wrap=True)
+        sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.more = label("\n".join(details[:SHOWN_DETAILS]), "caption", wrap=True)
+        self.more.hide()
+        line = row(mark, sentence)
+        line.setStretch(1, 1)
+        if details:
+            line.addWidget(self.details_button())
+        if action is not None:
+            line.addWidget(button(action[0], text, lambda: (action[1](), self.dismiss())))
+        line.addWidget(tool("close", "Dismiss", "Puts this message away", self.dismiss))
+        pack(QVBoxLayout(self), column(line, self.more), edge=4)
+        self.layout().setContentsMargins(12, 4, 4, 4)
+
+    def details_button(self) -> QWidget:
+        return button("Details", "Shows or hides the details", self.toggle_details, kind="quiet")
+
+    def toggle_details(self) -> None:
+        self.more.setVisible(not self.more.isVisible())
+
+    def dismiss(self) -> None:
+        self.hide()
+        self.dismissed.emit()
+        self.deleteLater()
+
+
+class Notices(QWidget):
+    """The place of the messages; the newest comes last, and at most three are shown."""
+
+    shown = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.column = pack(QVBoxLayout(self), edge=0)
+
+    @property
+    def cards(self) -> list[NoticeCard]:
+        return [c for c in self.findChildren(NoticeCard) if not c.isHidden()]
+
+    def say(
+        self,
+        text: str,
+        level: str = "info",
+        details: tuple[str, ...] = (),
+        action: tuple[str, Callable[[], object]] | None = None,
+    ) -> None:
+        """Shows a sentence. Messages that ask for nothing go away by themselves."""
+        for card in self.cards:
+            if card.text == text:
+                card.dismiss()
+        for card in self.cards[: max(0, len(self.cards) - MOST + 1)]:
+            card.dismiss()
+        card = NoticeCard(text, level, details, action)
+        self.column.addWidget(card)
+        self.shown.emit(True)
+        if level == "info" and action is None:
+            QTimer.singleShot(STAYS, card, card.dismiss)
+        card.dismissed.connect(lambda: self.shown.emit(bool(self.cards)))

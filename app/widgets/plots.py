@@ -1,0 +1,334 @@
+"""Plots, painted by hand so that the window opens at once: what all of them share, and lines.
+
+A plot is painted by one method onto the screen, a PNG or an SVG, so that what is saved is what is
+seen. Each has a title, units and a legend, reads values under a crosshair (mouse or arrow keys),
+and can be saved as PNG, SVG or CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
+    QImage,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QShortcut,
+)
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+
+from app import theme
+from app.widgets.controls import tool
+
+TITLE = 28
+LEGEND = 24
+AXIS = 40
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` round numbers (1, 2 or 5 times a power of ten) from low to high."""
+    span = max(high - low, 1e-12)
+    size = 10 ** math.floor(math.log10(span / max(most, 1)))
+    step = next((s for f in (1, 2, 5, 10) if span / (s := f * size) <= most), 10 * size)
+    first = math.ceil(low / step - 1e-9)
+    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+class Plot(QWidget):
+    """A titled picture of figures. Subclasses paint the inside and give the table and readings."""
+
+    def __init__(self, title: str, empty: str) -> None:
+        super().__init__()
+        self.title, self.empty = title, empty
+        self.spot: QPointF | None = None
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(title)
+        self.setMinimumSize(240, 160)
+        self.save_button = tool("save", f"Save the plot: {title}", "Saves this plot", key="")
+        self.save_button.setParent(self)
+        self.save_button.setToolTip("Saves this plot as PNG, SVG or CSV (Ctrl+S on the plot)")
+        self.save_button.setProperty("key", "Ctrl+S")
+        self.save_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.save_button)
+        for kind in ("PNG", "SVG", "CSV"):
+            menu.addAction(f"Save as {kind} …", lambda k=kind: self.choose_file(k))
+        self.save_button.setMenu(menu)
+        shortcut = QShortcut(QKeySequence("Ctrl+S"), self, self.save_button.showMenu)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+
+    # For subclasses.
+
+    def has_figures(self) -> bool:
+        return False
+
+    def legend(self) -> list[tuple[str, QPen]]:
+        return []
+
+    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
+        """Paints axes and figures into the area below the title and the legend."""
+
+    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
+        """Paints the crosshair and what it reads; never part of a saved picture."""
+
+    def table(self) -> list[list[object]]:
+        """The figures as rows of text and numbers, the first row their names."""
+        return []
+
+    def step_spot(self, right: int, down: int) -> None:
+        """Moves the crosshair by keys."""
+
+    # Saving.
+
+    def choose_file(self, kind: str) -> None:
+        name = f"{self.title.lower().replace(' ', '-')}.{kind.lower()}"
+        path, _ = QFileDialog.getSaveFileName(self, f"Save as {kind}", name, f"*.{kind.lower()}")
+        if path:
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        """Writes the plot as the path's ending says: .png (at twice the size), .svg or .csv."""
+        ending = Path(path).suffix.lower()
+        if ending == ".csv":
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows(self.table())
+        elif ending == ".svg":
+            self.save_svg(path)
+        else:
+            self.save_png(path)
+
+    def save_svg(self, path: str) -> None:
+        made = QSvgGenerator()
+        made.setFileName(path)
+        made.setSize(self.size())
+        made.setViewBox(self.rect())
+        made.setTitle(self.title)
+        self.paint_on(QPainter(made))
+
+    def save_png(self, path: str) -> None:
+        image = QImage(self.size() * 2, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(2)
+        self.paint_on(QPainter(image))
+        image.save(path, "PNG")
+
+    def paint_on(self, painter: QPainter) -> None:
+        painter.setFont(self.font())
+        painter.fillRect(self.rect(), theme.colour("surface"))
+        self.paint_all(painter)
+        painter.end()
+
+    # Painting.
+
+    def sizeHint(self) -> QSize:
+        return QSize(420, 280)
+
+    def inside(self) -> QRectF:
+        top = TITLE + (LEGEND if self.legend() and self.has_figures() else 4)
+        return QRectF(0, top, self.width(), max(self.height() - top, 10))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        self.paint_all(painter)
+        if self.spot is not None and self.has_figures():
+            self.paint_reading(painter, self.inside())
+        if self.hasFocus():
+            painter.setPen(QPen(theme.colour("accent"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+
+    def paint_all(self, painter: QPainter) -> None:
+        """Title, legend and inside, or the sentence that says how to get figures."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        font = QFont(self.font())
+        font.setPointSizeF(11)
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(theme.colour("text"))
+        painter.drawText(
+            QRectF(4, 0, self.width() - 44, TITLE), Qt.AlignmentFlag.AlignVCenter, self.title
+        )
+        font.setPointSizeF(9)
+        font.setWeight(QFont.Weight.Normal)
+        painter.setFont(font)
+        if not self.has_figures():
+            painter.setPen(theme.colour("muted"))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.inside().adjusted(24, 0, -24, -TITLE), flags, self.empty)
+            return
+        self.paint_legend(painter)
+        self.paint_inside(painter, self.inside())
+
+    def paint_legend(self, painter: QPainter) -> None:
+        left = 4.0
+        metrics = painter.fontMetrics()
+        for text, pen in self.legend():
+            painter.setPen(pen)
+            painter.drawLine(QPointF(left, TITLE + 9), QPointF(left + 20, TITLE + 9))
+            painter.setPen(theme.colour("muted"))
+            width = metrics.horizontalAdvance(text)
+            painter.drawText(QPointF(left + 26, TITLE + 9 + metrics.ascent() / 2 - 1), text)
+            left += width + 42
+
+    def paint_box(self, painter: QPainter, at: QPointF, lines: Sequence[str]) -> None:
+        """A small box of readings beside a point, kept inside the plot."""
+        metrics = QFontMetricsF(painter.font())
+        width = max(metrics.horizontalAdvance(line) for line in lines) + 16
+        height = metrics.height() * len(lines) + 12
+        left = at.x() + 12 if at.x() + 12 + width < self.width() else at.x() - 12 - width
+        top = min(max(at.y() - height / 2, 0), self.height() - height)
+        box = QRectF(max(left, 0), top, width, height)
+        painter.setPen(theme.colour("line"))
+        painter.setBrush(theme.colour("surface"))
+        painter.drawRoundedRect(box, 6, 6)
+        painter.setPen(theme.colour("text"))
+        painter.drawText(box.adjusted(8, 6, -8, -6), Qt.AlignmentFlag.AlignLeft, "\n".join(lines))
+
+    # The crosshair.
+
+    def resizeEvent(self, event: QEvent) -> None:
+        self.save_button.move(self.width() - self.save_button.sizeHint().width(), 0)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.spot = event.position()
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.spot = None
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        moves = {
+            Qt.Key.Key_Left: (-1, 0),
+            Qt.Key.Key_Right: (1, 0),
+            Qt.Key.Key_Up: (0, -1),
+            Qt.Key.Key_Down: (0, 1),
+        }
+        if event.key() in moves and self.has_figures():
+            self.step_spot(*moves[event.key()])
+            self.update()
+        else:
+            super().keyPressEvent(event)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: its points (x, y), its colour by token, and its dash."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    token: str = "accent"
+    dash: Qt.PenStyle = Qt.PenStyle.SolidLine
+
+    @property
+    def pen(self) -> QPen:
+        pen = QPen(theme.colour(self.token), 2, self.dash)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        return pen
+
+
+class LinePlot(Plot):
+    """Lines over whole numbers (steps); y in per cent or in the unit that is given."""
+
+    def __init__(self, title: str, empty: str, x_title: str, y_title: str) -> None:
+        super().__init__(title, empty)
+        self.x_title, self.y_title = x_title, y_title
+        self.series: tuple[Series, ...] = ()
+        self.low, self.high = 0.0, 100.0
+
+    def show_series(self, series: Sequence[Series]) -> None:
+        """Shows these lines; the y axis begins at a round number below the lowest value."""
+        self.series = tuple(s for s in series if s.points)
+        lowest = min((y for s in self.series for _, y in s.points), default=0.0)
+        self.low = max(0.0, math.floor((lowest - 5) / 20) * 20.0)
+        self.update()
+
+    def has_figures(self) -> bool:
+        return bool(self.series)
+
+    def legend(self) -> list[tuple[str, QPen]]:
+        return [(s.name, s.pen) for s in self.series]
+
+    def table(self) -> list[list[object]]:
+        rows = [
+            [x, *(dict(s.points).get(x, "") for s in self.series)]
+            for x in sorted({x for s in self.series for x, _ in s.points})
+        ]
+        return [[self.x_title, *(f"{s.name} ({self.y_title})" for s in self.series)], *rows]
+
+    def span(self) -> tuple[float, float]:
+        """The x axis: a little wider than the points, so that a single one lies in the middle."""
+        xs = [x for s in self.series for x, _ in s.points]
+        return min(xs) - 0.4, max(max(xs), min(xs) + 1) + 0.4
+
+    def frame(self, area: QRectF) -> QRectF:
+        return area.adjusted(48, 4, -12, -AXIS)
+
+    def point(self, frame: QRectF, x: float, y: float) -> QPointF:
+        left, right = self.span()
+        return QPointF(
+            frame.left() + (x - left) / (right - left) * frame.width(),
+            frame.bottom() - (y - self.low) / (self.high - self.low) * frame.height(),
+        )
+
+    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
+        frame = self.frame(area)
+        self.paint_axes(painter, frame)
+        for series in self.series:
+            painter.setPen(series.pen)
+            points = [self.point(frame, x, y) for x, y in series.points]
+            painter.drawPolyline(points)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour(series.token))
+            for point in points if len(points) <= 60 else points[-1:]:
+                painter.drawEllipse(point, 3, 3)
+
+    def paint_axes(self, painter: QPainter, frame: QRectF) -> None:
+        """Faint lines across, numbers at both axes, and what the axes are."""
+        for y in ticks(self.low, self.high, max(2, int(frame.height() // 36))):
+            at = self.point(frame, self.span()[0], y)
+            painter.setPen(theme.colour("line"))
+            painter.drawLine(at, QPointF(frame.right(), at.y()))
+            painter.setPen(theme.colour("muted"))
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(QRectF(0, at.y() - 9, frame.left() - 8, 18), right, f"{y:g} %")
+        for x in ticks(*self.span(), max(2, int(frame.width() // 48))):
+            if x == int(x):
+                at = self.point(frame, x, self.low)
+                place = QRectF(at.x() - 24, frame.bottom() + 4, 48, 16)
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"{x:g}")
+        place = QRectF(frame.left(), frame.bottom() + 20, frame.width(), 18)
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self.x_title)
+
+    def nearest_x(self, frame: QRectF) -> float:
+        left, right = self.span()
+        x = left + (self.spot.x() - frame.left()) / max(frame.width(), 1) * (right - left)
+        return min({x for s in self.series for x, _ in s.points}, key=lambda known: abs(known - x))
+
+    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
+        """A line at the nearest step, and each series' value there."""
+        frame = self.frame(area)
+        x = self.nearest_x(frame)
+        at = self.point(frame, x, self.low).x()
+        painter.setPen(QPen(theme.colour("muted"), 1, Qt.PenStyle.DotLine))
+        painter.drawLine(QPointF(at, frame.top()), QPointF(at, frame.bottom()))
+        values = [(s.name, dict(s.points)[x]) for s in self.series if x in dict(s.points)]
+        lines = [f"{self.x_title} {x:g}", *(f"{name}: {y:.1f} %" for name, y in values)]
+        self.paint_box(painter, QPointF(at, frame.center().y()), lines)
+
+    def step_spot(self, right: int, down: int) -> None:
+        frame = self.frame(self.inside())
+        known = sorted({x for s in self.series for x, _ in s.points})
+        at = known.index(self.nearest_x(frame)) + right if self.spot is not None else 0
+        self.spot = self.point(frame, known[min(max(at, 0), len(known) - 1)], self.low)

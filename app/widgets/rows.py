@@ -1,0 +1,163 @@
+"""Image rows as a model: asked from the engine page by page, when they come into view."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, Qt, QTimer, Signal
+
+from app.bridge import Bridge
+from engine.events import Ended
+
+PAGE = 256
+PAGES_KEPT = 40
+ROW = Qt.ItemDataRole.UserRole
+MIME = "application/x-espalier-images"
+
+Row = Mapping[str, Any]
+
+
+def shown(path: str) -> str:
+    """A path as text that can be painted, whatever bytes the file system holds."""
+    return path.encode("utf-8", "replace").decode("utf-8")
+
+
+def words(row: Row) -> str:
+    """One row in words, for the tooltip and for screen readers."""
+    parts = [shown(PurePath(row["path"]).name), f"class {row['class']}"] if row.get("class") else []
+    parts = parts or [shown(PurePath(row["path"]).name)]
+    if row.get("split"):
+        parts.append(f"{row['split']} image")
+    if row.get("width"):
+        parts.append(f"{row['width']} × {row['height']} pixels")
+    if row.get("learnt") is False:
+        parts.append("not learnt yet")
+    return ", ".join([*parts, *([row["note"]] if row.get("note") else [])])
+
+
+class ImageRows(QAbstractListModel):
+    """The rows of one query, or a list that was given. `counted` tells how many there are."""
+
+    counted = Signal(int)
+    refused = Signal(str)
+
+    def __init__(self, bridge: Bridge | None = None) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.query: dict[str, Any] = {}
+        self.total = 0
+        self.pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
+        self.asked: dict[int, int] = {}
+        self.wanted: set[int] = set()
+        # Rows are wanted while the gallery paints; they are asked for once it is done.
+        self.soon = QTimer(self, singleShot=True, interval=0)
+        self.soon.timeout.connect(self.ask_wanted)
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else self.total
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row = self.row(index.row())
+        if role == ROW:
+            return row
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return words(row) if row else "Being read"
+        return None
+
+    def row(self, number: int) -> Row | None:
+        """The row if its page is here; otherwise the page is asked for."""
+        page = number // PAGE
+        if page in self.pages:
+            rows = self.pages[page]
+            return rows[number % PAGE] if number % PAGE < len(rows) else None
+        if page not in self.asked:
+            self.wanted.add(page)
+            self.soon.start()
+        return None
+
+    def ask(self, **query: Any) -> None:
+        """Shows what `images` answers to the query."""
+        self.forget_asked()
+        self.query = query
+        self.ask_page(0, fresh=True)
+
+    def ask_again(self) -> None:
+        """Asks anew, after the project changed; the old rows stay until the answer is here."""
+        if self.query:
+            self.forget_asked()
+            self.ask_page(0, fresh=True)
+
+    def give(self, rows: Sequence[Row]) -> None:
+        """Shows these rows."""
+        self.forget_asked()
+        self.query = {}
+        self.beginResetModel()
+        self.pages = OrderedDict(
+            (at // PAGE, rows[at : at + PAGE]) for at in range(0, len(rows), PAGE)
+        )
+        self.total = len(rows)
+        self.endResetModel()
+        self.counted.emit(self.total)
+
+    def forget_asked(self) -> None:
+        self.wanted.clear()
+        for ticket in self.asked.values():
+            self.bridge.drop(ticket)
+        self.asked.clear()
+
+    def ask_wanted(self) -> None:
+        if self.query:
+            for page in sorted(self.wanted):
+                self.ask_page(page)
+        self.wanted.clear()
+
+    def ask_page(self, page: int, fresh: bool = False) -> None:
+        self.asked[page] = self.bridge.ask(
+            "images",
+            lambda ended: self.take(page, ended, fresh),
+            offset=page * PAGE,
+            limit=PAGE,
+            **self.query,
+        )
+
+    def take(self, page: int, ended: Ended, fresh: bool) -> None:
+        """Puts an answer in its place. A fresh one, or another total, starts the list anew."""
+        self.asked.pop(page, None)
+        if ended.how != "done":
+            self.refused.emit(ended.text)
+            return
+        total, rows = ended.result["total"], ended.result["rows"]
+        if fresh or total != self.total:
+            self.renew(total)
+        self.pages[page] = rows
+        while len(self.pages) > PAGES_KEPT:
+            self.pages.popitem(last=False)
+        if rows:
+            last = min(page * PAGE + len(rows), self.total) - 1
+            self.dataChanged.emit(self.index(page * PAGE), self.index(max(last, 0)))
+
+    def renew(self, total: int) -> None:
+        """Forgets all rows. Where their number stays, what is selected stays selected too."""
+        if total == self.total:
+            self.pages.clear()
+        else:
+            self.beginResetModel()
+            self.pages.clear()
+            self.total = total
+            self.endResetModel()
+        self.counted.emit(total)
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+
+    def mimeTypes(self) -> list[str]:
+        return [MIME]
+
+    def mimeData(self, indexes: list[QModelIndex]) -> QMimeData:
+        rows = [self.row(index.row()) for index in indexes]
+        made = QMimeData()
+        made.setData(MIME, ",".join(str(row["id"]) for row in rows if row).encode())
+        return made
