@@ -14,9 +14,10 @@ import torch
 
 from engine import device as devices
 from engine.events import Notice
-from engine.graph import CantExport, CantRun, open_session, write_onnx
+from engine.frozen import Frozen
+from engine.graph import CantExport, write_onnx
 from engine.net import Backbone
-from engine.preprocess import Frozen
+from engine.running import CantRun, open_session
 
 GRAPH = 1
 """Goes up when the exported graph changes, so that no older file is taken from the cache."""

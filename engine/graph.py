@@ -1,18 +1,15 @@
-"""PyTorch modules as ONNX files, and ONNX Runtime sessions that run them."""
+"""PyTorch modules as ONNX files."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import onnxruntime as ort
 import torch
-from onnxruntime.capi import onnxruntime_pybind11_state as state
 from torch import nn
 
 OPSET = 18
@@ -28,19 +25,6 @@ CantExport = (
     NotImplementedError,
 )
 """What torch.onnx.export raises on a module that it can't write."""
-
-CantRun = (
-    state.Fail,
-    state.InvalidArgument,
-    state.InvalidGraph,
-    state.InvalidProtobuf,
-    state.ModelLoadCanceled,
-    state.NoModel,
-    state.NoSuchFile,
-    state.NotImplemented,
-    state.RuntimeException,
-)
-"""What ONNX Runtime raises on a file that it can't load or run."""
 
 
 def write_onnx(
@@ -119,18 +103,3 @@ def quiet() -> Iterator[None]:
                 yield
     finally:
         log.setLevel(level)
-
-
-def open_session(model: Path | bytes, threads: int = 1) -> ort.InferenceSession:
-    """A session on the processor. Raises one of `CantRun` where the file can't be run.
-
-    With one thread a session may be run from several Python threads at once, which on few cores
-    beats threads inside of it: nobody waits for the slowest after each layer.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised as well
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    given = model if isinstance(model, bytes) else os.fspath(model)
-    return ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])

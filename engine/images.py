@@ -17,16 +17,18 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
 
 from engine.errors import UnusableImage
 from engine.kinds import FORMATS, HEAD, disguise, why_no_picture
-from engine.net import Preprocessing
 from engine.pixels import small_rgb
 from engine.preprocess import preprocess
+
+if TYPE_CHECKING:  # PyTorch stays out of processes that only read pictures
+    from engine.net import Preprocessing
 
 PIXEL_CAP = 200_000_000
 BYTE_CAP = 2 << 30

@@ -101,3 +101,20 @@ def digest_of(state: Mapping[str, torch.Tensor]) -> str:
 def parameters_of(modules: Iterable[nn.Module]) -> int:
     """How many parameters the modules hold together."""
     return sum(p.numel() for module in modules for p in module.parameters())
+
+
+@dataclass
+class Model:
+    """What is tried, compared and exported: a backbone, a head, and what its answers mean.
+
+    The head takes features float32 (n, views, width) and gives probabilities (n, classes) and a
+    distance (n,); a picture whose distance is greater than `threshold` is "none of these".
+    """
+
+    backbone: Backbone
+    head: nn.Module
+    class_names: tuple[str, ...]
+    threshold: float
+    views: int = 1
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """sha256 by name of what the model was made from, beside the backbone's weights."""

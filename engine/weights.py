@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 
 from engine.backbones.base import Architecture
 from engine.errors import UnusableWeights
+from engine.impostors import read_head
 
 NESTS = ("state_dict", "model_state_dict", "model", "model_ema", "net", "weights")
 """Names under which training programs keep the weights inside a larger file."""
@@ -62,16 +63,6 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     UnusableWeights with a sentence for each way in which a file can be wrong.
     """
     head = read_head(path)
-    if head.startswith(b"version https://git-lfs"):
-        raise UnusableWeights(
-            f"{path.name} is only a git-lfs pointer to the weights. Get the file itself, for "
-            "example with “git lfs pull”."
-        )
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise UnusableWeights(
-            f"{path.name} is a web page and not weights: the download was answered by an error or "
-            "a login page. Download it again."
-        )
     if head.startswith(b"PK"):
         return plain(path, read_zip(path))
     if head[:1] == b"\x80":
@@ -81,18 +72,6 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     raise UnusableWeights(
         f"{path.name} is no weights file. Choose a .safetensors, .pth or .pt file."
     )
-
-
-def read_head(path: Path) -> bytes:
-    """The first bytes of a file. Raises UnusableWeights where there are none."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(256)
-    except OSError as error:
-        raise UnusableWeights(f"{path} can't be opened: {error.strerror}.") from error
-    if not head:
-        raise UnusableWeights(f"{path.name} is empty. Get the file again.")
-    return head
 
 
 def read_safetensors(path: Path, head: bytes) -> dict[str, torch.Tensor]:

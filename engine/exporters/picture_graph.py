@@ -1,0 +1,77 @@
+"""Preprocessing as ONNX: what engine/preprocess.py does to a decoded picture, for any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, compose, helper, numpy_helper
+
+from engine.net import Preprocessing
+
+MODES = {"bilinear": {"mode": "linear"}, "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5}}
+"""Pillow's filters in ONNX's words; antialiased uint8 resizing rounds as Pillow does."""
+
+
+def picture_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
+    """uint8 "pictures" (n, height, width, 3) to uint8 "cropped" (n, size, size, 3)."""
+    side = helper.make_node
+    nodes = [
+        side("Shape", ["pictures"], ["shape"]),
+        side("Slice", ["shape", "zero", "one"], ["count"]),
+        side("Slice", ["shape", "one", "three"], ["sides"]),
+        # Both sides times `resize` over the shorter one, rounded down.
+        side("ReduceMin", ["sides"], ["shorter"], keepdims=1),
+        side("Mul", ["sides", "resize"], ["products"]),
+        side("Div", ["products", "shorter"], ["target"]),
+        side("Concat", ["count", "target", "colours"], ["sizes"], axis=0),
+        side(
+            "Resize",
+            ["pictures", "", "", "sizes"],
+            ["resized"],
+            antialias=1,
+            coordinate_transformation_mode="half_pixel",
+            **MODES[p.interpolation],
+        ),
+        # The middle, halves rounded to even as Python does.
+        side("Sub", ["target", "size"], ["rest"]),
+        side("Cast", ["rest"], ["rest_float"], to=TensorProto.FLOAT),
+        side("Mul", ["rest_float", "half"], ["middle"]),
+        side("Round", ["middle"], ["start_float"]),
+        side("Cast", ["start_float"], ["start"], to=TensorProto.INT64),
+        side("Add", ["start", "size"], ["end"]),
+        side("Slice", ["resized", "start", "end", "axes"], ["cropped"]),
+    ]
+    integers = {
+        "zero": [0], "one": [1], "three": [3], "colours": [3], "axes": [1, 2],
+        "resize": [p.resize], "size": [p.size],
+    }  # fmt: skip
+    constants = [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in integers.items()]
+    constants.append(numpy_helper.from_array(np.array(0.5, np.float32), "half"))
+    shape = ["n", "height", "width", 3]
+    graph = helper.make_graph(
+        nodes,
+        "preprocessing",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info("cropped", TensorProto.UINT8, ["n", p.size, p.size, 3])],
+        constants,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
+def with_preprocessing(
+    network: onnx.ModelProto, p: Preprocessing, outputs: Sequence[str]
+) -> onnx.ModelProto:
+    """A network whose input is "pixels", with preprocessing before it; input "pictures"."""
+    opset = next(o.version for o in network.opset_import if o.domain in ("", "ai.onnx"))
+    before = compose.add_prefix(
+        picture_graph(p, opset), "preprocessing/", rename_inputs=False, rename_outputs=False
+    )
+    before.ir_version = network.ir_version
+    after = compose.add_prefix(
+        network, "network/", rename_inputs=False, rename_outputs=False, rename_functions=False
+    )
+    return compose.merge_models(
+        before, after, io_map=[("cropped", "pixels")], outputs=list(outputs)
+    )

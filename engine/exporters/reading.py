@@ -1,0 +1,198 @@
+"""Exported files, from anywhere: checked before they are run, and asked what pictures show.
+
+No PyTorch here: what an exported file answers must not depend on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from google.protobuf.message import DecodeError
+
+from engine.errors import UnusableImage, UnusableWeights
+from engine.images import checked_size, decode, hush_pillow, identify, read
+from engine.impostors import read_head
+from engine.running import CantRun, open_session
+
+OUTPUTS = ("probabilities", "distance")
+WHOLE = 1 << 30
+"""A need of pixels that no picture meets, so that it is decoded at its full size."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An exported file that is open: what it answers by, and what it says of itself."""
+
+    session: ort.InferenceSession
+    class_names: tuple[str, ...]
+    threshold: float
+    facts: Mapping[str, str]
+
+    def answer(self, pixels: np.ndarray) -> tuple[np.ndarray, float]:
+        """Probabilities (classes,) and the distance of one picture, uint8 (height, width, 3)."""
+        probabilities, distance = self.session.run(list(OUTPUTS), {"pictures": pixels[None]})
+        return probabilities[0], float(distance[0])
+
+
+def whole_picture(path: Path) -> np.ndarray:
+    """A picture as a person sees it, uint8 (height, width, 3). Raises UnusableImage."""
+    hush_pillow()
+    image = identify(read(path), path)
+    checked_size(image.size)
+    return np.asarray(decode(image, WHOLE)[0])
+
+
+def predict_onnx(path: Path, pictures: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """What an exported file says of pictures, by path.
+
+    Each is {"classes": {name: probability}, "known", "distance", "threshold"}, or {"reason"} where
+    the picture can't be used. Raises UnusableWeights where the file can't.
+    """
+    exported = open_exported(path)
+    return {str(picture): told(exported, picture) for picture in pictures}
+
+
+def told(exported: Exported, picture: Path) -> dict[str, Any]:
+    try:
+        probabilities, distance = exported.answer(whole_picture(picture))
+    except UnusableImage as reason:
+        return {"reason": str(reason)}
+    return {
+        "classes": dict(zip(exported.class_names, map(float, probabilities), strict=True)),
+        "known": distance <= exported.threshold,
+        "distance": distance,
+        "threshold": exported.threshold,
+    }
+
+
+def open_exported(path: Path, threads: int = 1) -> Exported:
+    """Opens a file that Espalier exported. Raises UnusableWeights where it is none."""
+    session = check_onnx_model(path, threads)
+    facts = session.get_modelmeta().custom_metadata_map
+    foreign = UnusableWeights(
+        f"{path.name} was not exported by Espalier, so it is not known what pictures it takes and "
+        "what its answers mean. Choose a file that Espalier exported."
+    )
+    given = {i.name: i.type for i in session.get_inputs()}
+    if given != {"pictures": "tensor(uint8)"} or not {"class_names", "threshold"} <= set(facts):
+        raise foreign
+    if [output.name for output in session.get_outputs()] != list(OUTPUTS):
+        raise foreign
+    try:
+        names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
+    except ValueError as error:
+        raise foreign from error
+    width = session.get_outputs()[0].shape[-1]
+    if not isinstance(names, list) or width != len(names):
+        raise foreign
+    return Exported(session, tuple(map(str, names)), threshold, dict(facts))
+
+
+def check_onnx_model(path: Path, threads: int = 1) -> ort.InferenceSession:
+    """A session of an ONNX file that may come from anywhere.
+
+    Raises UnusableWeights: no ONNX file, damaged, weights outside of its own folder, or an
+    operator that is not known here.
+    """
+    read_head(path)
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (DecodeError, OSError, ValueError) as error:
+        raise UnusableWeights(no_onnx(path)) from error
+    if not model.graph.node or not model.opset_import:
+        raise UnusableWeights(no_onnx(path))
+    check_external(path, model)
+    check_operators(path, model)
+    try:
+        return open_session(path, threads)
+    except CantRun as error:
+        raise UnusableWeights(
+            f"{path.name} can't be run: {first_line(error)}. It is damaged, or was made for "
+            "another program. Export it again."
+        ) from error
+
+
+def no_onnx(path: Path) -> str:
+    return f"{path.name} is no ONNX file, or it is cut short. Export it or get it again."
+
+
+def check_external(path: Path, model: onnx.ModelProto) -> None:
+    """Refuses files whose weights lie outside of their own folder: that could read anything."""
+    folder = path.resolve().parent
+    for tensor in tensors(model.graph):
+        for entry in tensor.external_data:
+            if entry.key != "location":
+                continue
+            file = (folder / entry.value).resolve()
+            if not file.is_relative_to(folder):
+                raise UnusableWeights(
+                    f"{path.name} wants to read its weights from “{entry.value}”, outside of its "
+                    "own folder, so it was refused. Get it from a source that you trust."
+                )
+            if not file.is_file():
+                raise UnusableWeights(
+                    f"{path.name} keeps its weights in “{entry.value}”, which is not beside it. "
+                    "Put both files into one folder."
+                )
+
+
+def check_operators(path: Path, model: onnx.ModelProto) -> None:
+    """Names the operators that neither ONNX nor the file itself defines."""
+    own = {(function.domain, function.name) for function in model.functions}
+    strange = sorted(
+        {
+            f"{node.domain}:{node.op_type}".lstrip(":")
+            for node in nodes(model.graph)
+            if (node.domain, node.op_type) not in own
+            and not onnx.defs.has(node.op_type, node.domain)
+            and not node.domain.startswith(("com.microsoft", "ai.onnx"))
+        }
+    )
+    if strange:
+        raise UnusableWeights(
+            f"{path.name} uses operators that are not known here: {', '.join(strange[:5])}. It was "
+            "made for another program, or is damaged."
+        )
+
+
+def nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """All nodes, those of branches and loops included."""
+    for node in graph.node:
+        yield node
+        for inner in subgraphs(node):
+            yield from nodes(inner)
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """All tensors that a graph holds: weights, sparse ones, and constants in its nodes."""
+    yield from graph.initializer
+    yield from both(graph.sparse_initializer)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            yield from both([attribute.sparse_tensor, *attribute.sparse_tensors])
+        for inner in subgraphs(node):
+            yield from tensors(inner)
+
+
+def both(sparse: Iterable[onnx.SparseTensorProto]) -> Iterator[onnx.TensorProto]:
+    for tensor in sparse:
+        yield from (tensor.values, tensor.indices)
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")[:200]

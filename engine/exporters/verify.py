@@ -1,0 +1,100 @@
+"""The process that checks an export: ONNX Runtime and pictures, and no PyTorch."""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import sys
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import EspalierError, Refused, UnusableImage
+from engine.events import Progress
+from engine.exporters.reading import open_exported, whole_picture
+
+WARM = 3
+"""Runs before the clock counts: the first ones reserve memory."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the other process found. `used` are the places of the pictures that it could open."""
+
+    used: list[int]
+    probabilities: np.ndarray
+    milliseconds: list[float]
+    versions: dict[str, str]
+
+
+def check_elsewhere(
+    path: Path, pictures: Sequence[Path], threads: int
+) -> Generator[Progress, None, Checked]:
+    """Asks an exported file about pictures in a new process, and returns what it found.
+
+    Raises Refused where the process died. Closing the generator ends the process.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(
+        target=check, args=(there, path, list(pictures), threads), name="espalier-check"
+    )
+    process.start()
+    there.close()
+    try:
+        yield Progress(0, len(pictures), "Checking the exported file")
+        while True:
+            word = here.recv()
+            if isinstance(word, Checked):
+                return word
+            if isinstance(word, str):
+                raise Refused(word)
+            yield Progress(word, len(pictures), "Checking the exported file")
+    except EOFError as error:
+        raise Refused(
+            "The check of the exported file stopped before its end, perhaps for lack of memory, "
+            "so no file was kept. Close other programs and try again."
+        ) from error
+    finally:
+        here.close()
+        process.terminate()
+        process.join()
+        process.close()
+
+
+def check(there: Connection, path: Path, pictures: list[Path], threads: int) -> None:
+    """Runs in the new process; sends how many pictures are done, then what was found."""
+    try:
+        there.send(answers(there, path, pictures, threads))
+    except EspalierError as error:
+        there.send(str(error))
+    except (BrokenPipeError, KeyboardInterrupt):
+        sys.exit(1)  # nobody listens any more
+
+
+def answers(there: Connection, path: Path, pictures: list[Path], threads: int) -> Checked:
+    exported = open_exported(path, threads)
+    used: list[int] = []
+    found: list[np.ndarray] = []
+    took: list[float] = []
+    for place, picture in enumerate(pictures):
+        try:
+            pixels = whole_picture(picture)
+        except UnusableImage:
+            continue  # it was deleted or changed since; the receipt says how many were compared
+        for _ in range(1 if used else 1 + WARM):
+            began = time.perf_counter()
+            probabilities, _ = exported.answer(pixels)
+            last = (time.perf_counter() - began) * 1e3
+        used.append(place)
+        found.append(probabilities)
+        took.append(last)
+        there.send(place + 1)
+    names = ("onnxruntime", "numpy", "pillow")
+    versions = {"python": platform.python_version()} | {name: version(name) for name in names}
+    return Checked(used, np.array(found), took, versions)
