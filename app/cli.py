@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from app import commands
 from app.terminal import EXIT
+from engine import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,17 +48,10 @@ def make_parser() -> argparse.ArgumentParser:
         description="Teach a pretrained image classifier new classes in seconds. "
         "Without a command, opens the window (espalier PROJECT opens a project in it).",
     )
-    parser.add_argument("--version", action="version", version=f"espalier {installed_version()}")
+    parser.add_argument("--version", action="version", version=f"espalier {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object")
     common.add_argument("-v", "--verbose", action="store_true", help="write the log here too")
     common.add_argument("--device", default="auto", help="where to compute: auto, cpu, cuda or mps")
     commands.add_to(parser.add_subparsers(metavar="COMMAND", required=True), common)
     return parser
-
-
-def installed_version() -> str:
-    try:
-        return version("espalier")
-    except PackageNotFoundError:
-        return "(not installed)"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlite_utils import Database
+
 from engine.errors import Refused
 from engine.images import Picture, split_of
 from engine.project import Project, now
@@ -54,60 +56,101 @@ def add(project: Project, gesture: int, arrivals: Sequence[Arrival], copy: bool)
     The thumbnails go into one pack. The same picture in the same class is kept once; one that was
     given a split before keeps it, so that no picture is ever on both sides.
     """
-    fresh, known = sort_out(project, arrivals)
-    pack = b"".join(arrival.picture.thumb for arrival in fresh)
-    name = project.blobs.put(pack) if fresh else ""
-    if copy:
-        for arrival in fresh:
-            project.blobs.put(arrival.path.read_bytes())
+    fresh = new_to_their_class(project, arrivals)
+    if not fresh:
+        return []
+    pack = project.blobs.put(b"".join(arrival.picture.thumb for arrival in fresh))
+    copied = {a.picture.sha256 for a in fresh if copy and copied_in(project, a)}
+    splits = splits_for(project, fresh)
     with project.transaction(gesture) as db:
-        at = 0
+        numbers = {name: class_id_for(project, name) for name in {a.class_name for a in fresh}}
+        for number in numbers.values():
+            # A class that was forgotten and is given new pictures is wanted again.
+            db.execute("UPDATE class SET set_aside = 0 WHERE id = ? AND set_aside", [number])
+        at, rows = 0, []
         for arrival in fresh:
-            picture = arrival.picture
-            db["image"].insert(
+            sha256, length = arrival.picture.sha256, len(arrival.picture.thumb)
+            rows.append(
                 {
-                    "class_id": class_id_for(project, arrival.class_name),
-                    "sha256": picture.sha256,
-                    "path": stored(arrival.path),
-                    "copied": int(copy),
-                    "width": picture.width,
-                    "height": picture.height,
-                    "bytes": picture.bytes,
-                    "split": known.get(picture.sha256) or arrival.split or split_of(picture.sha256),
-                    "phash": picture.phash,
-                    "note": picture.note,
-                    "pack": name,
+                    **plain_facts(arrival),
+                    "class_id": numbers[arrival.class_name],
+                    "copied": int(sha256 in copied),
+                    "split": splits[sha256],
+                    "pack": pack,
                     "thumb_at": at,
-                    "thumb_length": len(picture.thumb),
+                    "thumb_length": length,
                 }
             )
-            at += len(picture.thumb)
+            at += length
+        db["image"].insert_all(rows)
+        learn_from_one_at_least(db, numbers.values(), [a for a in fresh if a.split is None])
     return fresh
 
 
-def sort_out(project: Project, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], dict[str, str]]:
-    """The arrivals that are new to their class, and the splits given before, by hash."""
-    hashes = [arrival.picture.sha256 for arrival in arrivals]
-    marks = ",".join("?" * len(hashes))
-    there: set[tuple[str, str]] = set()
-    splits: dict[str, str] = {}
-    for row in project.db.query(
-        "SELECT image.id, class.name, sha256, split, path FROM image JOIN class "
-        f"ON class.id = class_id WHERE sha256 IN ({marks})",
-        hashes,
-    ):
-        there.add((row["name"], row["sha256"]))
-        splits[row["sha256"]] = row["split"]
+def plain_facts(arrival: Arrival) -> dict[str, Any]:
+    picture = arrival.picture
+    return {
+        "sha256": picture.sha256,
+        "path": stored(arrival.path),
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": picture.bytes,
+        "phash": picture.phash,
+        "note": picture.note,
+    }
+
+
+def copied_in(project: Project, arrival: Arrival) -> bool:
+    """Copies a picture's file into the project; False where it has changed since it was checked."""
+    return project.blobs.put(arrival.path.read_bytes()) == arrival.picture.sha256
+
+
+def new_to_their_class(project: Project, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """The arrivals less those whose class has the same picture already, each once."""
+    rows = among(project, arrivals, "class.name, sha256")
+    there = {(row["name"], row["sha256"]) for row in rows}
     fresh = []
     for arrival in arrivals:
         key = (arrival.class_name, arrival.picture.sha256)
         if key not in there:
             there.add(key)
-            splits.setdefault(
-                arrival.picture.sha256, arrival.split or split_of(arrival.picture.sha256)
-            )
             fresh.append(arrival)
-    return fresh, splits
+    return fresh
+
+
+def splits_for(project: Project, arrivals: Sequence[Arrival]) -> dict[str, str]:
+    """Each picture's split: the one it has, else its folder's, else what its hash decides."""
+    splits = {row["sha256"]: row["split"] for row in among(project, arrivals, "sha256, split")}
+    for arrival in arrivals:
+        sha256 = arrival.picture.sha256
+        splits.setdefault(sha256, arrival.split or split_of(sha256))
+    return splits
+
+
+def among(project: Project, arrivals: Sequence[Arrival], wanted: str) -> list[dict[str, Any]]:
+    """What the project knows of the arrivals' pictures, in any class."""
+    hashes = [arrival.picture.sha256 for arrival in arrivals]
+    return list(
+        project.db.query(
+            f"SELECT {wanted} FROM image JOIN class ON class.id = class_id "
+            f"WHERE sha256 IN ({','.join('?' * len(hashes))})",
+            hashes,
+        )
+    )
+
+
+def learn_from_one_at_least(
+    db: Database, classes: Iterable[int], arrivals: Sequence[Arrival]
+) -> None:
+    """Gives a class whose pictures all fell to validation one to learn from: the smallest hash."""
+    hashes = [arrival.picture.sha256 for arrival in arrivals]
+    for number in classes:
+        db.execute(
+            "UPDATE image SET split = 'train' WHERE id = (SELECT id FROM image WHERE class_id = ? "
+            f"AND sha256 IN ({','.join('?' * len(hashes))}) ORDER BY sha256 LIMIT 1) AND NOT EXISTS "
+            "(SELECT 1 FROM image WHERE class_id = ? AND split = 'train')",
+            [number, *hashes, number],
+        )
 
 
 def stored(path: Path) -> str | bytes:

@@ -125,22 +125,3 @@ def all_rows(project: Project) -> list[dict[str, Any]]:
     return [
         row_of(project, row["id"]) for row in project.db.query("SELECT id FROM step ORDER BY id")
     ]
-
-
-def accuracy_matrix(rows: Sequence[Mapping[str, Any]]) -> list[list[float | None]]:
-    """R[i][j]: the accuracy, after step i, on validation images of the classes new in step j.
-
-    Only steps that brought classes count. An entry is None where no such class is known then.
-    """
-    bringing = [row for row in rows if row["new_classes"]]
-    matrix = []
-    for row in bringing:
-        per_class = row["scores"].get("per_class", {})
-        line_of = []
-        for other in bringing:
-            known = [per_class[str(c)] for c in other["new_classes"] if str(c) in per_class]
-            images = sum(entry["images"] for entry in known)
-            right = sum(entry["right"] for entry in known)
-            line_of.append(right / images if images else None)
-        matrix.append(line_of)
-    return matrix

@@ -1,4 +1,4 @@
-"""A project on disk: opening, locking, transactions and undo. What is in it: engine/catalogue.py."""
+"""A project on disk: opening, locking, transactions and undo."""
 
 from __future__ import annotations
 
@@ -145,11 +145,19 @@ class Project:
         point("after commit")
 
     @contextmanager
-    def gesture(self, title: str) -> Iterator[int]:
-        """A gesture around the block. One that changed nothing is not kept."""
+    def gesture(self, title: str, all_or_nothing: bool = False) -> Iterator[int]:
+        """A gesture around the block. One that changed nothing is not kept.
+
+        With `all_or_nothing`, a block that is left by an error or a cancel is taken back.
+        """
         number = self.begin_gesture(title)
         try:
             yield number
+        except BaseException:
+            if all_or_nothing and any(g["id"] == number for g in self.gestures(undone=False)):
+                self.take_back()
+                self.db["journal"].delete_where("gesture_id = ?", [number])
+            raise
         finally:
             self.end_gesture(number)
 

@@ -7,21 +7,25 @@ makes that equal to learning all of them at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from engine import calibrate, catalogue, history
+from engine import catalogue, history, scoring
 from engine.catalogue import Arrival
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved, Scored
+from engine.features import Features
 from engine.history import Learnt
 from engine.images import open_many
 from engine.learners import Learner, Task
-from engine.model import answers_of
 from engine.pace import Pace
+from engine.project import Project
 from engine.session import Session
 from engine.views import step_view
 
@@ -86,6 +90,32 @@ def ensure(session: Session, views: int) -> Generator[Event, None, set[str]]:
     return lost
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a step is made from: class numbers to the sorted hashes of their pictures."""
+
+    features: Features
+    train: Mapping[int, Sequence[str]]
+    held_out: Mapping[int, Sequence[str]]
+
+    def of(self, hashes: Sequence[str]) -> Tensor:
+        """Features (pictures, views, width)."""
+        return torch.from_numpy(self.features.get(hashes))
+
+    def sample(self) -> tuple[Tensor, Tensor]:
+        """A stratified choice of about SAMPLE training pictures at most; see Task.sample.
+
+        It depends on the set of pictures alone: of each class, those with the smallest hashes.
+        """
+        part = min(1.0, SAMPLE / sum(map(len, self.train.values())))
+        chosen = [
+            (sha256, number)
+            for number, hashes in sorted(self.train.items())
+            for sha256 in hashes[: max(2, round(part * len(hashes)))]
+        ]
+        return self.of([h for h, _ in chosen]), torch.tensor([number for _, number in chosen])
+
+
 def learn(
     session: Session, gesture: int, name: str, settings: dict[str, Any], title: str
 ) -> Learning:
@@ -96,137 +126,82 @@ def learn(
     project = session.require()
     learner = session.learner(name, settings)
     lost = yield from ensure(session, learner.views)
-    train = without(catalogue.to_learn(project, "train"), lost)
-    if not train:
+    material = Material(
+        session.features(learner.views),
+        without(catalogue.to_learn(project, "train"), lost),
+        without(catalogue.to_learn(project, "validation"), lost),
+    )
+    if not material.train:
         raise Refused("There is nothing to learn from. Drop folders of pictures on Images first.")
-    known = yield from teach(session, learner, settings, train)
-    held_out = without(catalogue.to_learn(project, "validation"), lost)
-    before = history.current(project)
-    number, result = store(session, gesture, learner, settings, title, train, held_out, known)
-    row = history.row_of(project, number)
+    sample = material.sample()
+    clock = time.perf_counter()
+    yield from teach(project, learner, settings, material, sample)
+    seconds = {"learn": time.perf_counter() - clock}
+    step, answers, calibration = scoring.judge(session, learner, material, sample)
+    facts = {**step, "title": title, "settings": settings, "seconds": seconds}
+    kept = Learnt(learner.memory(), calibration, {n: material.train[n] for n in learner.classes})
+    row = history.row_of(project, history.add(project, gesture, facts, kept, answers))
     yield Saved("step")
     yield Scored(step_view(row, len(history.all_rows(project)), current=True))
-    return {**result, "step": number, "replaces": before["id"] if before else None}
+    return scoring.named(project, row)
 
 
 def without(classes: Mapping[int, Sequence[str]], lost: set[str]) -> dict[int, list[str]]:
+    """The classes less the pictures that are lost, and less those that have none left."""
     kept = {number: [h for h in hashes if h not in lost] for number, hashes in classes.items()}
     return {number: hashes for number, hashes in kept.items() if hashes}
 
 
 def teach(
-    session: Session, learner: Learner, settings: Mapping[str, Any], train: Mapping[int, list[str]]
-) -> Generator[Event, None, frozenset[int]]:
-    """Unlearns what went and learns what came; returns the classes that were known before."""
-    project, features = session.require(), session.features(learner.views)
-    row = history.current(project)
-    kept = usable(session, learner, settings, row)
+    project: Project,
+    learner: Learner,
+    settings: Mapping[str, Any],
+    material: Material,
+    sample: tuple[Tensor, Tensor],
+) -> Generator[Event, None, None]:
+    """Unlearns what went away since the step in use, and learns what came."""
+    kept = usable(project, learner, settings, material.features)
     if kept is not None:
         learner.restore(kept.memory)
     before = kept.images if kept is not None else {}
     new = {}
-    for number, hashes in {**{n: [] for n in before}, **train}.items():
-        had, has = set(before.get(number, ())), set(hashes)
+    for number in sorted({*before, *material.train}):
+        had, has = set(before.get(number, ())), set(material.train.get(number, ()))
         if had - has:
-            learner.forget(number, tensor(features, before[number]))
+            learner.forget(number, material.of(before[number]))
             had = set()
         if has - had:
-            new[number] = tensor(features, sorted(has - had))
-    sample, classes = sample_of(features, train)
+            new[number] = material.of(sorted(has - had))
     if new:
-        yield from learner.learn(Task(new, sample, classes))
+        yield from learner.learn(Task(new, *sample))
     else:
-        learner.refit(sample, classes)
-    return frozenset(c["id"] for c in row["classes"]) if row else frozenset()
+        learner.refit(*sample)
 
 
 def usable(
-    session: Session, learner: Learner, settings: Mapping[str, Any], row: Mapping[str, Any] | None
+    project: Project, learner: Learner, settings: Mapping[str, Any], features: Features
 ) -> Learnt | None:
     """The memory to go on from: same learner, settings and network, and all of it still there."""
-    features = session.features(learner.views)
-    if row is None or (row["learner"], row["features_key"]) != (learner.name, features.key):
+    row = history.current(project)
+    same = (learner.name, dict(settings), features.key)
+    if row is None or (row["learner"], row["settings"], row["features_key"]) != same:
         return None
-    if row["settings"] != dict(settings):
-        return None
-    kept = history.learnt(session.require(), row)
+    kept = history.learnt(project, row)
     if kept is None or features.missing(h for hashes in kept.images.values() for h in hashes):
         return None
     return kept
 
 
-def tensor(features: Any, hashes: Sequence[str]) -> torch.Tensor:
-    return torch.from_numpy(features.get(hashes))
+def follow_up(session: Session, gesture: int, title: str) -> Learning:
+    """After pictures or classes went away: learns again, so that the model never names them.
 
-
-def sample_of(
-    features: Any, train: Mapping[int, Sequence[str]]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """A stratified choice of at most about SAMPLE training images; see Task.sample.
-
-    It depends on the set of images alone: of each class those with the smallest hashes.
+    Without a step in use nothing needs to be done; without classes there is no model any more.
     """
-    total = sum(len(hashes) for hashes in train.values())
-    part = min(1.0, SAMPLE / total)
-    chosen = [
-        (h, number)
-        for number, hashes in sorted(train.items())
-        for h in hashes[: max(2, round(part * len(hashes)))]
-    ]
-    return (
-        tensor(features, [h for h, _ in chosen]),
-        torch.tensor([number for _, number in chosen]),
-    )
-
-
-def store(
-    session: Session,
-    gesture: int,
-    learner: Learner,
-    settings: dict[str, Any],
-    title: str,
-    train: Mapping[int, list[str]],
-    held_out: Mapping[int, list[str]],
-    known: frozenset[int],
-) -> tuple[int, dict[str, Any]]:
-    """Scores what was learnt and stores it as the step in use; returns its number and scores."""
-    project, features = session.require(), session.features(learner.views)
-    numbers = learner.classes
-    judged = {n: hashes for n, hashes in held_out.items() if n in numbers}
-    truth = np.array([n for n, hashes in judged.items() for _ in hashes], dtype=np.int64)
-    seen = tensor(features, [h for hashes in judged.values() for h in hashes])
-    sample, classes = sample_of(features, train)
-    calibration = calibrate.fit(
-        learner.head(), numbers, (seen, torch.from_numpy(truth)), (sample, classes)
-    )
-    answers = answers_of(learner.head(), calibration, numbers, seen) if len(truth) else None
-    new = [n for n in numbers if n not in known]
-    scores = scores_of(session, numbers, new, truth, answers)
-    row = history.current(project)
-    facts = {
-        "parent": row["id"] if row else None,
-        "title": title,
-        "learner": learner.name,
-        "settings": settings,
-        "backbone": f"{session.backbone().name} {session.backbone().digest[:12]}",
-        "features_key": features.key,
-        "classes": class_facts(session, numbers),
-        "new_classes": new,
-        "scores": scores,
-        "seconds": {},
-        "versions": versions(),
-    }
-    kept = Learnt(learner.memory(), calibration.save(), {n: train[n] for n in numbers})
-    stored = None
-    if answers is not None:
-        ids = image_ids(session, judged)
-        stored = {"images": ids, "truth": truth, "answer": answers.best, "confidence": answers.top}
-    number = history.add(project, gesture, facts, kept, stored)
-    names = catalogue.class_names(project)
-    per_class = {names[n]: share(scores["per_class"][str(n)]) for n in numbers}
-    plain = {key: value for key, value in scores.items() if key not in ("per_class",)}
-    return number, {
-        **plain,
-        "per_class": per_class,
-        "classes": {names[n]: len(train[n]) for n in numbers},
-    }
+    project = session.require()
+    if history.current(project) is None:
+        return {}
+    if not catalogue.to_learn(project, "train"):
+        with project.transaction(gesture):
+            project.set_facts(step=None)
+        return {}
+    return (yield from learn(session, gesture, *choice(session, "", None), title))

@@ -230,7 +230,9 @@ class Child:
         if now - self.asked >= PING_EVERY:
             self.asked = now
             self.send(("ping",))
-        stuck = any(o.cancelled_at and now - o.cancelled_at > CANCEL_PATIENCE for o in self.running())
+        stuck = any(
+            o.cancelled_at and now - o.cancelled_at > CANCEL_PATIENCE for o in self.running()
+        )
         return now - self.heard < patience and not stuck
 
     def send(self, message: tuple[Any, ...]) -> None:

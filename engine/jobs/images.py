@@ -174,7 +174,7 @@ def merge_classes(session: Session, *, name: str, into: str) -> Work:
     number = catalogue.class_named(project, name)["id"]
     catalogue.class_named(project, into)
     ids = [row["id"] for row in project.db["image"].rows_where("class_id = ?", [number])]
-    with project.gesture(f"Merge {name} into {into}") as gesture:
+    with project.gesture(f"Merge {name} into {into}", all_or_nothing=True) as gesture:
         catalogue.move(project, gesture, ids, into)
         catalogue.remove_class(project, gesture, name)
         yield from study.follow_up(session, gesture, f"Merge {name} into {into}")
@@ -186,7 +186,7 @@ def merge_classes(session: Session, *, name: str, into: str) -> Work:
 def remove_class(session: Session, *, name: str) -> Work:
     """Takes a class out of the project and of what was learnt, exactly; files stay in place."""
     project = session.require()
-    with project.gesture(f"Remove {name}") as gesture:
+    with project.gesture(f"Remove {name}", all_or_nothing=True) as gesture:
         catalogue.remove_class(project, gesture, name)
         yield from study.follow_up(session, gesture, f"Remove {name}")
     yield session.changed("classes")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import catalogue, history, study
+from engine import catalogue, history, scoring, study
 from engine.errors import Refused
 from engine.events import Progress
 from engine.jobs import Work, job
@@ -47,7 +47,7 @@ def learn(
     """Learns whatever is not learnt yet, from pictures that the project has."""
     project = session.require()
     name, chosen = study.choice(session, learner, settings)
-    with project.gesture("Learn") as gesture:
+    with project.gesture("Learn", all_or_nothing=True) as gesture:
         with project.transaction(gesture) as db:
             db.execute("UPDATE class SET set_aside = 0 WHERE set_aside")
         clock = time.perf_counter()
@@ -64,7 +64,7 @@ def forget(session: Session, *, name: str) -> Work:
     row = history.current(project)
     if row is None or number not in {c["id"] for c in row["classes"]}:
         raise Refused(f"“{name}” is not learnt, so there is nothing to forget.")
-    with project.gesture(f"Forget {name}") as gesture:
+    with project.gesture(f"Forget {name}", all_or_nothing=True) as gesture:
         with project.transaction(gesture) as db:
             db["class"].update(number, {"set_aside": 1})
         result = yield from study.follow_up(session, gesture, f"Forget {name}")
@@ -79,9 +79,10 @@ def return_to_step(session: Session, *, step: int) -> Work:
     rows = [row for row in history.all_rows(project) if row["id"] == step]
     if not rows:
         raise Refused("There is no such step. The list under Learn shows those that are kept.")
-    with project.gesture(f"Return to “{rows[0]['title']}”") as gesture:
-        with project.transaction(gesture):
-            project.set_facts(step=step, learner=rows[0]["learner"], settings=rows[0]["settings"])
+    facts = {"step": step, "learner": rows[0]["learner"], "settings": rows[0]["settings"]}
+    title = f"Return to “{rows[0]['title']}”"
+    with project.gesture(title) as gesture, project.transaction(gesture):
+        project.set_facts(**facts)
     yield session.changed("learnt")
     return {"step": step}
 
@@ -94,7 +95,7 @@ def scores(session: Session, *, step: int = 0) -> Work:
     row = history.row_of(project, step) if step else history.current(project)
     if row is None:
         raise Refused("Nothing was learnt yet. Drop folders of pictures on Images first.")
-    return study.all_scores(project, row)
+    return scoring.in_full(project, row)
 
 
 @job("Look at answers", reads=True)

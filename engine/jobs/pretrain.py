@@ -28,6 +28,7 @@ from engine.loop import Cosine, Training, adamw, train
 STORED = 64
 """Side in pixels at which pictures are kept: that of Tiny-ImageNet."""
 TEMPERATURE = 2.0
+SCORES = 2.0
 SMOOTHING = 0.1
 DECAY = 0.05
 SAVE_EVERY = 250
@@ -35,21 +36,43 @@ SHOW_EVERY = 25
 
 
 @dataclass(frozen=True)
+class Phase:
+    """What is trained from a share of the epochs on: picture size, kernel, blocks in a stage."""
+
+    begins: float
+    size: float
+    kernel: int
+    depth: int
+
+
+PHASES = (
+    Phase(0.0, 0.625, kernel=3, depth=2),
+    Phase(0.25, 0.75, kernel=3, depth=2),
+    Phase(0.75, 0.875, kernel=5, depth=3),
+    Phase(0.875, 1.0, kernel=7, depth=4),
+)
+"""`size` is a share of the final size. A small network on small pictures costs a tenth."""
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """The settings that decide the weights. `start_size` grows to `size` over 3/4 of the epochs."""
+    """The settings that decide the weights."""
 
     width: float
     seed: int
     batch: int
     epochs: int
     size: int
-    start_size: int
     rate: float
     teacher_size: int
 
-    def size_at(self, epoch: int) -> int:
-        share = min(1.0, epoch / max(1.0, 0.75 * self.epochs))
-        return 8 * int((self.start_size + share * (self.size - self.start_size)) / 8)
+    def phase(self, position: int, each: int) -> Phase:
+        """The phase of a step, where an epoch has `each` steps."""
+        share = position / (self.epochs * each)
+        return next(phase for phase in reversed(PHASES) if phase.begins <= share)
+
+    def side(self, phase: Phase) -> int:
+        return max(32, 8 * round(self.size * phase.size / 8))
 
     def fixed(self) -> dict[str, Any]:
         """What can't change when going on from a checkpoint; the rest may be planned anew."""
@@ -60,6 +83,7 @@ class Recipe:
 class Batch:
     """Pictures float32 (batch, 3, size, size), class numbers, and the teacher's features."""
 
+    phase: Phase
     pixels: torch.Tensor
     classes: torch.Tensor
     taught: torch.Tensor
@@ -73,9 +97,10 @@ class Student(nn.Module):
         self.network = ElasticNet(classes, width)
         self.map = nn.Linear(self.network.width, taught_width)
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, classes) and features in the teacher's space (batch, its width)."""
-        features = self.network.features(pixels)
+        self.network.use(batch.phase.kernel, batch.phase.depth)
+        features = self.network.features(batch.pixels)
         return self.network.classifier(features), self.map(features)
 
 
@@ -94,7 +119,7 @@ class Lesson:
         scores = F.kl_div(
             self.scores(mapped), self.scores(batch.taught), reduction="batchmean", log_target=True
         )
-        total = labels + features + TEMPERATURE**2 * scores
+        total = labels + features + SCORES * scores
         parts = {"labels": labels.item(), "features": features.item(), "scores": scores.item()}
         return total, {"loss": total.item(), **parts}
 
@@ -132,9 +157,10 @@ def batches(corpus: Corpus, teacher: Teacher, recipe: Recipe, position: int) -> 
     order = torch.randperm(len(corpus), generator=seeded(recipe.seed, epoch)).numpy()
     for at in range(first, each):
         rows = np.sort(order[at * recipe.batch : (at + 1) * recipe.batch])
-        source = seeded(recipe.seed, epoch, at)
-        pixels = augmented(normalised(corpus.pictures[rows]), recipe.size_at(epoch), source)
+        source, phase = seeded(recipe.seed, epoch, at), recipe.phase(epoch * each + at, each)
+        pixels = augmented(normalised(corpus.pictures[rows]), recipe.side(phase), source)
         yield Batch(
+            phase,
             pixels.contiguous(memory_format=torch.channels_last),
             torch.from_numpy(corpus.classes[rows]),
             torch.from_numpy(teacher.features[rows]).float(),
@@ -156,6 +182,7 @@ def accuracy(network: ElasticNet, corpus: Corpus, size: int) -> float:
 def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
     torch.manual_seed(recipe.seed)
     student = Student(len(corpus.names), recipe.width, teacher.weight.shape[1])
+    student.network.start_small(PHASES[0].kernel, PHASES[0].depth)
     student = student.to(memory_format=torch.channels_last)
     total = recipe.epochs * (len(corpus) // recipe.batch)
     schedule = Cosine(recipe.rate, min(500, total // 10 + 1), total)
@@ -182,12 +209,11 @@ def pretrain(
     teacher: str,
     out: str,
     work: str,
-    epochs: int = 16,
+    epochs: int = 10,
     size: int = 64,
-    start_size: int = 32,
-    batch: int = 128,
+    batch: int = 64,
     seed: int = 0,
-    lr: float = 2e-3,
+    lr: float = 1.5e-3,
     width: float = 0.5,
     teacher_size: int = 128,
     use_size: int = 96,
@@ -198,7 +224,7 @@ def pretrain(
     the teacher's features and the checkpoint: the same call again goes on where it was. `use_size`
     is noted in the file as the input size for photos. The weights are written after each epoch.
     """
-    recipe = Recipe(width, seed, batch, epochs, size, start_size, lr, teacher_size)
+    recipe = Recipe(width, seed, batch, epochs, size, lr, teacher_size)
     folder = Path(work)
     shown = yield from decoded(Path(data) / "val", folder / "val", STORED)
     corpus = yield from decoded(Path(data) / "train", folder / "train", STORED)
@@ -223,7 +249,7 @@ def one_epoch(
     """Trains to the end of the epoch, with a checkpoint every few minutes and at the end."""
     student, lesson = training.network, Lesson(teacher)
     supply = batches(corpus, teacher, recipe, training.position)
-    for step in train(training, supply, lambda batch: student(batch.pixels), lesson):
+    for step in train(training, supply, student, lesson):
         if step.done % SHOW_EVERY == 0:
             yield step
         if step.done % SAVE_EVERY == 0:

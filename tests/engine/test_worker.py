@@ -1,0 +1,154 @@
+"""The engine thread and process, through the window's own door: submit, cancel, take, close."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.events import Changed, Ended, Event, Notice, Progress
+from engine.worker import Engine
+from tests import making
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+
+
+@pytest.fixture
+def engine():
+    engine = Engine(patience=30.0)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    for hue, name in enumerate(("moth", "beetle", "snail")):
+        making.class_folder(folder, name, 30, hue / 3)
+    return folder
+
+
+def until(engine: Engine, ticket: int, seen: Callable[[Event], bool]) -> list[Event]:
+    """The ticket's events up to the first for which `seen` is true."""
+    events: list[Event] = []
+    while not (events and seen(events[-1])):
+        for number, event in engine.take():
+            if number == ticket and not (events and seen(events[-1])):
+                events.append(event)
+        os.sched_yield()
+    return events
+
+
+def end(engine: Engine, ticket: int) -> Ended:
+    return until(engine, ticket, lambda e: isinstance(e, Ended))[-1]
+
+
+def new_project(engine: Engine, tmp_path: Path) -> None:
+    path = str(tmp_path / "p.espalier")
+    ticket = engine.submit("new_project", path=path, backbone="embedded", size=32)
+    assert end(engine, ticket).how == "done"
+
+
+def test_jobs_that_change_wait_for_each_other_and_reads_do_not(engine, tmp_path, pictures):
+    new_project(engine, tmp_path)
+    learning = engine.submit("learn_folder", paths=[str(pictures)])
+    waiting = engine.submit("undo")
+    reading = engine.submit("images", reads=True, limit=5)
+    order = []
+    while len(order) < 3:
+        order += [t for t, event in engine.take() if isinstance(event, Ended)]
+        os.sched_yield()
+    assert order.index(learning) < order.index(waiting)
+    assert order[0] == reading
+
+
+def test_a_refusal_comes_back_as_one_sentence(engine):
+    ended = end(engine, engine.submit("learn_folder", paths=["/nowhere"]))
+    assert (ended.how, ended.result) == ("refused", {})
+    assert ended.text.endswith(".")
+    assert end(engine, engine.submit("no_such_job")).how == "refused"
+    assert end(engine, engine.submit("undo", wrong=1)).how == "refused"
+
+
+def test_a_waiting_job_can_be_cancelled_before_it_began(engine, tmp_path, pictures):
+    new_project(engine, tmp_path)
+    learning = engine.submit("learn_folder", paths=[str(pictures)])
+    waiting = engine.submit("undo")
+    engine.cancel(waiting)
+    assert end(engine, waiting).how == "cancelled"
+    assert end(engine, learning).how == "done"
+
+
+def test_cancelled_on_the_way_the_project_is_as_last_saved(engine, tmp_path, pictures):
+    new_project(engine, tmp_path)
+    ticket = engine.submit("learn_folder", paths=[str(pictures)])
+    until(engine, ticket, lambda e: isinstance(e, Progress))
+    engine.cancel(ticket)
+    assert end(engine, ticket).how == "cancelled"
+    again = end(engine, engine.submit("learn_folder", paths=[str(pictures)]))
+    assert again.how == "done"
+    assert set(again.result["per_class"]) == {"moth", "beetle", "snail"}
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path, pictures, how):
+    engine = Engine(patience=8.0)
+    new_project(engine, tmp_path)
+    ticket = engine.submit("learn_folder", paths=[str(pictures)])
+    until(engine, ticket, lambda e: isinstance(e, Progress))
+    os.kill(engine.process_id, how)
+    assert end(engine, ticket).how == "lost"
+    # The project is opened again by itself, so the same job can simply be done again.
+    again = end(engine, engine.submit("learn_folder", paths=[str(pictures)]))
+    assert again.how == "done"
+    engine.close()
+
+
+def test_closing_in_the_middle_leaves_no_process(tmp_path, pictures):
+    engine = Engine()
+    new_project(engine, tmp_path)
+    number = engine.process_id
+    ticket = engine.submit("learn_folder", paths=[str(pictures)])
+    until(engine, ticket, lambda e: isinstance(e, Progress))
+    engine.close()
+    assert not psutil.pid_exists(number)
+
+
+ORPHAN = """
+import time
+from engine.worker import Engine
+if __name__ == "__main__":
+    engine = Engine()
+    while engine.process_id is None:
+        pass
+    print(engine.process_id, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_window_leaves_no_orphan(tmp_path):
+    script = tmp_path / "window.py"
+    script.write_text(ORPHAN)
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    window = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, env=environment)
+    child = psutil.Process(int(window.stdout.readline()))
+    window.kill()
+    window.wait()
+    window.stdout.close()
+    psutil.wait_procs([child], timeout=60)
+    assert not child.is_running()
+
+
+def test_the_window_hears_of_the_project(engine, tmp_path):
+    ticket = engine.submit("new_project", path=str(tmp_path / "a.espalier"), backbone="embedded")
+    events = until(engine, ticket, lambda e: isinstance(e, Ended))
+    changed = [e for e in events if isinstance(e, Changed)]
+    assert changed[-1].project.name == "a"
+    assert not [e for e in events if isinstance(e, Notice)]
+
