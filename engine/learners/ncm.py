@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import Linear
-from engine.learners.sums import ClassSums, rows
+from engine.learners.sums import ClassSums, parts
 from engine.registry import setting
 
 
@@ -41,10 +41,9 @@ class NearestClassMean(Learner):
     def learn(self, task: Task) -> Iterator[Step]:
         known = self._known.copy()
         for done, (number, features) in enumerate(task.new.items(), 1):
-            x = self._rows(features)
-            if len(x):
-                known.add(number, len(x), x.sum(dim=0))
-            yield Step(done, len(task.new), {"images": len(x)})
+            for x in parts(features):
+                known.add(number, len(x), (normalize(x) if self.cosine else x).sum(dim=0))
+            yield Step(done, len(task.new), {"images": len(features)})
         self._known = known
 
     def forget(self, number: int, features: Tensor) -> None:
@@ -62,6 +61,3 @@ class NearestClassMean(Learner):
 
     def restore(self, memory: Mapping[str, np.ndarray]) -> None:
         self._known = ClassSums.of(memory)
-
-    def _rows(self, features: Tensor) -> Tensor:
-        return normalize(rows(features)) if self.cosine else rows(features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,13 +14,11 @@ from torch.linalg import cholesky, solve_triangular
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import RandomRelu
-from engine.learners.sums import FLOAT, ClassSums, lowest, rows
+from engine.learners.sums import FLOAT, ClassSums, gathered, lowest, parts, plus, rows, thinned
 from engine.registry import setting
 
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 START = 0.3
-CHUNK = 1024
-ENOUGH = 500
 
 
 @LEARNERS.register("ridge", "Ridge on random features")
@@ -48,7 +47,7 @@ class RandomRidge(Learner):
     def __post_init__(self) -> None:
         self._known = ClassSums()  # of h: the columns of Q
         self._G = torch.zeros(0, 0, dtype=FLOAT)
-        self._W = torch.zeros(0, 0, dtype=FLOAT)
+        self._width = 0
         self._l = self.penalty or START
 
     @property
@@ -56,30 +55,29 @@ class RandomRidge(Learner):
         return self._known.numbers
 
     def learn(self, task: Task) -> Iterator[Step]:
-        known, G = self._known.copy(), self._G.clone()
-        total, waiting = len(task.new) + 1, []
-        for done, (number, features) in enumerate(task.new.items(), 1):
-            h = self._wide(features)
-            if len(h):
-                known.add(number, len(h), h.sum(dim=0))
-                waiting.append(h)
-            if done == len(task.new) or sum(map(len, waiting)) >= CHUNK:
-                G, waiting = plus(G, waiting), []
-            yield Step(done, total, {"images": len(h)})
+        known, G = self._known.copy(), self._G
+        done, total = 0, sum(map(len, task.new.values())) + 1
+        for h in gathered(self._wide(task.new, known)):
+            G = plus(G, h)
+            done += len(h)
+            yield Step(done, total, {"images": done})
         ratio = self._chosen(known, G, task.sample, task.sample_classes)
         yield Step(total, total, {"penalty": ratio})
         self._known, self._G, self._l = known, G, ratio
+        self._width = task.sample.shape[-1]
 
     def forget(self, number: int, features: Tensor) -> None:
-        h = self._wide(features)
-        self._known, self._G = self._known.without(number, len(h)), self._G - h.T @ h
+        known, G = self._known.without(number, len(features)), self._G
+        for h in self._wide({number: features}, ClassSums()):
+            G = plus(G, h, -1)
+        self._known, self._G = known, G if known.counts else torch.zeros_like(G)
 
     def refit(self, sample: Tensor, sample_classes: Tensor) -> None:
         self._l = self._chosen(self._known, self._G, sample, sample_classes)
 
     def head(self) -> nn.Module:
-        L = cholesky(penalised(self._G, self._l))
-        return RandomRelu(self._W, torch.cholesky_solve(self._known.table.T, L))
+        Q = solved(self._G, self._known.table, self._l)
+        return RandomRelu(drawn(self._width, self.size, self.seed), Q)
 
     def memory(self) -> dict[str, np.ndarray]:
         """W is not in it: it comes again from the seed and the width."""
@@ -87,49 +85,47 @@ class RandomRidge(Learner):
             **self._known.arrays(),
             "G": self._G.numpy().copy(),
             "penalty": np.array(self._l),
-            "width": np.array(len(self._W)),
+            "width": np.array(self._width),
         }
 
     def restore(self, memory: Mapping[str, np.ndarray]) -> None:
         self._known = ClassSums.of(memory)
         self._G = torch.tensor(memory["G"], dtype=FLOAT)
-        self._l = float(memory["penalty"])
-        self._W = drawn(int(memory["width"]), self.size, self.seed)
+        self._l, self._width = float(memory["penalty"]), int(memory["width"])
 
-    def _wide(self, features: Tensor) -> Tensor:
-        x = rows(features)
-        if len(self._W) != x.shape[1]:
-            self._W = drawn(x.shape[1], self.size, self.seed)
-        return (x @ self._W).relu()
+    def _wide(self, new: Mapping[int, Tensor], known: ClassSums) -> Iterator[Tensor]:
+        """h of these images; they are added to `known` on the way."""
+        for number, features in new.items():
+            for x in parts(features):
+                h = (x @ drawn(x.shape[1], self.size, self.seed)).relu()
+                known.add(number, len(h), h.sum(dim=0))
+                yield h
 
     def _chosen(self, known: ClassSums, G: Tensor, sample: Tensor, classes: Tensor) -> float:
         """The penalty with the least squared error on images left out, one at a time."""
-        if self.penalty:
-            return self.penalty
-        every = -(-len(sample) // ENOUGH) or 1
-        h, y = self._wide(sample[::every]), known.rows_of(classes[::every])
-        if not len(h):
-            return START
+        if self.penalty or not len(sample):
+            return self.penalty or START
+        x, y = rows(thinned(sample)), known.rows_of(thinned(classes))
+        h = (x @ drawn(x.shape[1], self.size, self.seed)).relu()
         return lowest(PENALTIES, START, lambda ratio: leave_one_out(known, G, ratio, h, y))
 
 
+@lru_cache(maxsize=1)
 def drawn(width: int, size: int, seed: int) -> Tensor:
-    """The random layer W: standard normal, the same on every machine for one seed."""
+    """The random layer W: standard normal, always the same for one seed."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(width, size, generator=generator, dtype=FLOAT)
 
 
-def plus(G: Tensor, waiting: list[Tensor]) -> Tensor:
-    """G with h'h added; in place where it holds any."""
-    for h in torch.cat(waiting).split(2 * CHUNK) if waiting else ():
-        G = G.addmm_(h.T, h) if G.numel() else h.T @ h
-    return G
-
-
 def penalised(G: Tensor, ratio: float) -> Tensor:
-    """G + l I, with l = ratio times the mean of G's diagonal."""
-    l = ratio * G.trace() / len(G)
-    return G + torch.diag_embed((l or 1.0) * torch.ones(len(G), dtype=FLOAT))
+    """G + l I, with l = ratio times the mean of G's diagonal (of 1 where G is zero)."""
+    mean = float(G.trace()) / len(G)
+    return G + torch.eye(len(G), dtype=FLOAT) * (ratio * (mean or 1.0))
+
+
+def solved(G: Tensor, table: Tensor, ratio: float) -> Tensor:
+    """(G + l I)^-1 Q, (M, classes), for Q given as a row for each class."""
+    return torch.cholesky_solve(table.T, cholesky(penalised(G, ratio)))
 
 
 def leave_one_out(known: ClassSums, G: Tensor, ratio: float, h: Tensor, y: Tensor) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +13,11 @@ from torch.linalg import cholesky, solve_triangular
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import Linear
-from engine.learners.sums import FLOAT, ClassSums, lowest, rows
+from engine.learners.sums import FLOAT, ClassSums, gathered, lowest, parts, plus, rows, thinned
 from engine.registry import setting
 
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 START = 0.3
-CHUNK = 1024
-ENOUGH = 500
-"""So many images say which shrinkage is best; more would cost time and change nothing."""
 
 
 @LEARNERS.register("slda", "Streaming discriminant analysis")
@@ -52,28 +49,23 @@ class StreamingLDA(Learner):
         return self._known.numbers
 
     def learn(self, task: Task) -> Iterator[Step]:
-        known, scatter = self._known.copy(), self._scatter.clone()
-        total = len(task.new) + 1
-        waiting: list[Tensor] = []
-        for done, (number, features) in enumerate(task.new.items(), 1):
-            x = rows(features)
-            if len(x):
-                waiting += deviations(x, known, number)
-                known.add(number, len(x), x.sum(dim=0))
-            if done == len(task.new) or sum(map(len, waiting)) >= CHUNK:
-                scatter, waiting = plus(scatter, waiting), []
-            yield Step(done, total, {"images": len(x)})
+        known, scatter = self._known.copy(), self._scatter
+        done, total = 0, sum(map(len, task.new.values())) + 1
+        for r in gathered(deviations(task.new, known)):
+            scatter = plus(scatter, r)
+            done = min(done + len(r), total - 1)
+            yield Step(done, total, {"images": done})
         s = self._chosen(known, scatter, task.sample, task.sample_classes)
         yield Step(total, total, {"shrinkage": s})
         self._known, self._scatter, self._s = known, scatter, s
 
     def forget(self, number: int, features: Tensor) -> None:
-        x = rows(features)
-        self._known = self._known.without(number, len(x))
-        r = x - x.mean(dim=0)
-        self._scatter = self._scatter - r.T @ r
-        if all(n == 1 for n in self._known.counts.values()):
-            self._scatter = torch.zeros_like(self._scatter)  # exactly, without rounding
+        known, scatter = self._known.without(number, len(features)), self._scatter
+        for r in deviations({number: features}, ClassSums()):
+            scatter = plus(scatter, r, -1)
+        if all(n == 1 for n in known.counts.values()):
+            scatter = torch.zeros_like(scatter)  # exactly, without rounding
+        self._known, self._scatter = known, scatter
 
     def refit(self, sample: Tensor, sample_classes: Tensor) -> None:
         self._s = self._chosen(self._known, self._scatter, sample, sample_classes)
@@ -107,24 +99,22 @@ class StreamingLDA(Learner):
         return lowest(SHRINKAGES, START, lambda s: leave_one_out(known, scatter, s, x, y))
 
 
-def deviations(x: Tensor, known: ClassSums, number: int) -> Iterable[Tensor]:
-    """Rows r whose sum of r r' is what images x of a class add to the within-class scatter.
+def deviations(new: Mapping[int, Tensor], known: ClassSums) -> Iterator[Tensor]:
+    """Rows r whose sum of r r' is what new images add to the within-class scatter.
 
-    For a class with n images and mean m before, the b new ones with mean m_b bring their own
-    scatter and n b / (n + b) (m_b - m)(m_b - m)'.
+    A class with n images and mean m gains b with mean m_b: they bring their own scatter and
+    n b / (n + b) (m_b - m)(m_b - m)'. They are added to `known` on the way.
     """
-    b, m_b, n = len(x), x.mean(dim=0), known.counts.get(number, 0)
-    yield from (x - m_b).split(CHUNK)
-    if n:
-        m = known.sums[number] / n
-        yield (n * b / (n + b)) ** 0.5 * (m_b - m)[None]
-
-
-def plus(scatter: Tensor, deviations: list[Tensor]) -> Tensor:
-    """The scatter with the outer products of these rows added; in place where it holds any."""
-    for r in torch.cat(deviations).split(2 * CHUNK) if deviations else ():
-        scatter = scatter.addmm_(r.T, r) if scatter.numel() else r.T @ r
-    return scatter
+    for number, features in new.items():
+        b, n = len(features), known.counts.get(number, 0)
+        if not b:
+            continue
+        total = torch.stack([x.sum(dim=0) for x in parts(features)]).sum(dim=0)
+        m_b = total / b
+        yield from (x - m_b for x in parts(features))
+        if n:
+            yield (n * b / (n + b)) ** 0.5 * (m_b - known.sums[number] / n)[None]
+        known.add(number, b, total)
 
 
 def is_zero(scatter: Tensor, known: ClassSums) -> bool:
@@ -141,11 +131,6 @@ def shrunk(scatter: Tensor, known: ClassSums, s: float) -> Tensor:
     S = scatter * ((1 - s) / n)
     S.diagonal().add_(s * scatter.trace() / (n * d))
     return S
-
-
-def thinned(rows: Tensor) -> Tensor:
-    """At most ENOUGH of the rows, evenly spaced."""
-    return rows[:: -(-len(rows) // ENOUGH)] if len(rows) > ENOUGH else rows
 
 
 def leave_one_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Tensor) -> float:

@@ -1,8 +1,8 @@
-"""What closed-form learners share: the count and sum of each class, and a search on a grid."""
+"""What closed-form learners share: sums over classes, sums of products, a search on a grid."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,9 @@ from torch import Tensor
 from engine.errors import Refused
 
 FLOAT = torch.float64
+CHUNK = 1024
+ENOUGH = 500
+"""So many images say which regularisation is best; more would cost time and change little."""
 
 
 @dataclass
@@ -38,7 +41,9 @@ class ClassSums:
 
     @property
     def table(self) -> Tensor:
-        """The sums, in the order of logits: float64 (classes, width)."""
+        """The sums, in the order of logits: float64 (classes, width). Refused where none is."""
+        if not self.counts:
+            raise Refused("No class is learnt yet. Add a folder of pictures for each class.")
         return torch.stack([self.sums[k] for k in self.numbers])
 
     def copy(self) -> ClassSums:
@@ -46,6 +51,7 @@ class ClassSums:
 
     def add(self, number: int, count: int, total: Tensor) -> None:
         """`count` more images of a class, whose features sum to `total`. No tensor is changed."""
+        finite(total)
         before = self.sums.get(number)
         self.sums[number] = total if before is None else before + total
         self.counts[number] = self.counts.get(number, 0) + count
@@ -87,7 +93,35 @@ def finite(features: Tensor) -> Tensor:
 
 def rows(features: Tensor) -> Tensor:
     """Features (images, views, width) as float64 (images, width): an image's views averaged."""
-    return finite(features).to(FLOAT).mean(dim=1)
+    one = features[:, 0] if features.shape[1] == 1 else features.mean(dim=1, dtype=FLOAT)
+    return one.to(FLOAT)
+
+
+def parts(features: Tensor) -> Iterator[Tensor]:
+    """The rows of these features, some at a time, so that a large class needs little memory."""
+    return (rows(part) for part in features.split(CHUNK) if len(part))
+
+
+def gathered(parts: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The same rows in larger blocks: one large product is faster than many small ones."""
+    waiting: list[Tensor] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= CHUNK:
+            yield torch.cat(waiting)
+            waiting = []
+    if waiting:
+        yield torch.cat(waiting)
+
+
+def plus(products: Tensor, r: Tensor, sign: int = 1) -> Tensor:
+    """The sum of products with r'r added (or taken away); a new one where it is still empty."""
+    return products.addmm(r.T, r, alpha=sign) if products.numel() else sign * (r.T @ r)
+
+
+def thinned(x: Tensor) -> Tensor:
+    """At most ENOUGH of the rows, evenly spaced."""
+    return x[:: -(-len(x) // ENOUGH)] if len(x) > ENOUGH else x
 
 
 def lowest(grid: Sequence[float], start: float, loss: Callable[[float], float]) -> float:

@@ -32,10 +32,10 @@ class Tilda(Learner):
     """
 
     subspaces: int = setting(
-        16, "Into how many equal parts (P) the features are split; each has a vote.", least=1
+        8, "Into how many equal parts (P) the features are split; each has a vote.", least=1
     )
     anchors: int = setting(
-        10, "How many anchors (k) each class keeps in each part.", least=1, most=1000
+        30, "How many anchors (k) each class keeps in each part.", least=1, most=1000
     )
     update: str = setting(
         "nearest",
