@@ -59,6 +59,7 @@ def fetch(
             yield from fetch_once(mirrored(url), part)
             break
         except urllib.error.HTTPError as error:
+            error.close()
             raise Refused(by_hand(url, target, f"the server answered {error.code}")) from error
         except Broken as error:
             # Another try is worth it only while tries bring something.
@@ -80,6 +81,7 @@ def fetch_once(url: str, part: Path) -> Iterator[Progress]:
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
+        error.close()
         return  # nothing lies beyond what we have: the digest says whether it is whole
     with answer, part.open("ab") as file:
         start, total = span_of(answer, have)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -93,7 +94,8 @@ class Extractor:
     def prepared(self, views: int) -> ort.InferenceSession:
         """From the cache where a whole file lies there, otherwise exported and checked."""
         if self.cache is None:
-            raise ValueError("no folder for exported networks was given")
+            with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
+                return self.exported(Path(folder) / "frozen.onnx", views)
         name = hashlib.sha256(f"{GRAPH}|{self.key}|{views}".encode()).hexdigest()[:32]
         path = self.cache / f"frozen-{name}.onnx"
         if path.exists():

@@ -39,7 +39,7 @@ def preprocess(
         min(float(image.size[0]), (left + p.size) * scale[0]),
         min(float(image.size[1]), (upper + p.size) * scale[1]),
     )
-    return np.asarray(image.resize((p.size, p.size), FILTERS[p.interpolation], box))
+    return np.array(image.resize((p.size, p.size), FILTERS[p.interpolation], box))
 
 
 def target_size(full: tuple[int, int], resize: int) -> tuple[int, int]:

@@ -94,12 +94,14 @@ class Torchvision(Architecture):
         usual = preprocessing.size
         size = checked_size(self.title, size, usual, self.least_size(), self.step)
         net = self.build(size) if state is None else self.filled(state, size)
-        net.eval()
+        stages = self.stages(net)
+        for stage in stages:  # not the net: a stage may be a new chain of its modules
+            stage.module.eval()
         last = net.get_submodule(self.classifier)
         kept = {k: v for k, v in net.state_dict().items() if not self.set_aside(k)}
         return Backbone(
             name=self.name,
-            stages=self.stages(net),
+            stages=stages,
             preprocessing=preprocessing.at(size),
             width=last.in_channels if isinstance(last, nn.Conv2d) else last.in_features,
             digest=digest_of(kept),
