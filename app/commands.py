@@ -156,10 +156,10 @@ def backbones(options: argparse.Namespace) -> int:
     ended = do(options, "list_backbones")
 
     def table(result: Mapping[str, Any]) -> str:
-        rows = [("name", "size", "ImageNet", "there", "what")]
+        rows = [("name", "size", "ImageNet", "operations", "here", "what")]
         for b in result["backbones"]:
-            rows.append((b["name"], f"{b['megabytes']:.0f} MB", share(b["accuracy"]),
-                         "yes" if b["there"] else "no", b["title"]))  # fmt: skip
+            rows.append((b["name"], f"{b['bytes'] / 1e6:.0f} MB", share(b["accuracy"]),
+                         f"{(b['macs'] or 0) / 1e6:.0f} M", "yes" if b["here"] else "no", b["title"]))  # fmt: skip
         return columns(rows)
 
     return finish(options, ended, table)

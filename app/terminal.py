@@ -50,7 +50,7 @@ def follow(events: Iterator[Event], screen: Screen) -> Ended:
     return ended
 
 
-def do(options: argparse.Namespace, name: str, *, project: str = "", **settings: Any) -> Ended:
+def do(options: argparse.Namespace, name: str, /, *, project: str = "", **settings: Any) -> Ended:
     """Opens the project if one is named, and does the job `name` in this process."""
     from engine import device
     from engine.jobs import run

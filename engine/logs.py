@@ -17,8 +17,14 @@ def log_file(name: str) -> Path:
 
 
 def start_log(name: str, verbose: bool = False) -> None:
-    """Writes the log to NAME.log (three files of 1 MB at most), and to the terminal if verbose."""
+    """Writes the log to NAME.log (three files of 1 MB at most), and to the terminal if verbose.
+
+    Called again, it takes the place of the call before.
+    """
     root = logging.getLogger()
+    for old in [h for h in root.handlers if getattr(h, "of_espalier", False)]:
+        root.removeHandler(old)
+        old.close()
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     for noisy in ("PIL", "onnxscript", "onnx_ir", "torch.onnx", "matplotlib", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -26,12 +32,15 @@ def start_log(name: str, verbose: bool = False) -> None:
         file = log_file(name)
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=2)
-        handler.setFormatter(logging.Formatter(FORM))
-        root.addHandler(handler)
+        add(handler)
     except OSError:
         # A read-only home must not keep anybody from working.
         verbose = True
     if verbose:
-        terminal = logging.StreamHandler(sys.stderr)
-        terminal.setFormatter(logging.Formatter(FORM))
-        root.addHandler(terminal)
+        add(logging.StreamHandler(sys.stderr))
+
+
+def add(handler: logging.Handler) -> None:
+    handler.setFormatter(logging.Formatter(FORM))
+    handler.of_espalier = True
+    logging.getLogger().addHandler(handler)

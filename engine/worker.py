@@ -63,7 +63,7 @@ class Engine:
         """The number of the engine process, None while there is none."""
         return self._process.pid if self._process is not None else None
 
-    def submit(self, name: str, *, reads: bool = False, **settings: Any) -> int:
+    def submit(self, name: str, /, *, reads: bool = False, **settings: Any) -> int:
         """Asks for a job; those that change something wait for each other. Returns its ticket."""
         ticket = next(self._tickets)
         self._post("order", Order(ticket, name, settings, reads))

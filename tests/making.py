@@ -319,3 +319,14 @@ BAD_NAMES = (
     "semi;colon", "-dash", "percent%20", "$HOME", "tab\tbed",
 )  # fmt: skip
 """Folder names that must make classes like any other."""
+
+
+def weights(path: Path, name: str = "shufflenet_v2_x1_0", seed: int = 0) -> Path:
+    """A weights file of a small network with random weights: quick, and enough to tell colours."""
+    import torch
+    from safetensors.torch import save_file
+    from torchvision.models import get_model
+
+    torch.manual_seed(seed)
+    save_file(get_model(name, weights=None).state_dict(), path)
+    return path

@@ -114,9 +114,13 @@ def nearest(session: Session, features: np.ndarray) -> list[list[dict[str, Any]]
     kept = history.learnt(project, row) if row else None
     if kept is None or not len(features):
         return [[] for _ in features]
-    pairs = [(h, n) for n, hashes in kept.images.items() for h in hashes]
+    stored = session.features(features.shape[1])
+    gone = set(stored.missing(h for hashes in kept.images.values() for h in hashes))
+    pairs = [(h, n) for n, hashes in kept.images.items() for h in hashes if h not in gone]
+    if not pairs:
+        return [[] for _ in features]
     pairs = pairs[:: max(1, len(pairs) // MOST_TO_COMPARE)]
-    learnt = unit(session.features(features.shape[1]).get([h for h, _ in pairs])[:, 0])
+    learnt = unit(stored.get([h for h, _ in pairs])[:, 0])
     alike = unit(features[:, 0]) @ learnt.T
     result = []
     for line in alike:
