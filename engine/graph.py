@@ -22,7 +22,6 @@ CantExport = (
     TypeError,
     AttributeError,
     LookupError,
-    NotImplementedError,
 )
 """What torch.onnx.export raises on a module that it can't write."""
 

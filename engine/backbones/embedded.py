@@ -18,6 +18,7 @@ class Embedded(Architecture):
     """Comes with the program and works offline; weaker than all others, good for a first try."""
 
     def facts(self) -> dict[str, Any]:
+        """As Architecture.facts; it has no ImageNet accuracy, and nothing to download."""
         file = files("resources") / "backbone.safetensors"
         here = file.is_file()
         return {
@@ -48,4 +49,4 @@ class Embedded(Architecture):
 
         backbone = embedded_backbone()
         size = checked_size(self.title, size, backbone.preprocessing.size, 32)
-        return replace(backbone, preprocessing=backbone.preprocessing.at(size))
+        return replace(backbone, preprocessing=backbone.preprocessing.at(size).whole())

@@ -54,6 +54,7 @@ class Torchvision(Architecture):
         return next(iter(get_model_weights(self.name)))
 
     def facts(self) -> dict[str, Any]:
+        """As Architecture.facts, all from torchvision's metadata; also the preprocessing."""
         weights = self.weights()
         file = PurePosixPath(urlparse(weights.url).path).name
         return {
@@ -90,6 +91,7 @@ class Torchvision(Architecture):
         return key.startswith(self.classifier + ".")
 
     def assemble(self, state: State | None, size: int = 0) -> Backbone:
+        """As Architecture.assemble. Raises BadSetting where the size can't be."""
         preprocessing = self.preprocessing()
         usual = preprocessing.size
         size = checked_size(self.title, size, usual, self.least_size(), self.step)
@@ -102,7 +104,7 @@ class Torchvision(Architecture):
         return Backbone(
             name=self.name,
             stages=stages,
-            preprocessing=preprocessing.at(size),
+            preprocessing=preprocessing.at(size).whole(),
             width=last.in_channels if isinstance(last, nn.Conv2d) else last.in_features,
             digest=digest_of(kept),
             licence=self.facts()["licence"],

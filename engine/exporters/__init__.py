@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -39,5 +40,5 @@ class Exporter(ABC):
 
 
 def load_exporters() -> None:
-    """Imports every exporter, so that each has registered itself."""
-    from engine.exporters import onnx_file  # noqa: F401
+    """Imports every exporter, which registers itself, and with it PyTorch."""
+    importlib.import_module("engine.exporters.onnx_file")

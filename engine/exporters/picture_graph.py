@@ -16,17 +16,36 @@ MODES = {"bilinear": {"mode": "linear"}, "bicubic": {"mode": "cubic", "cubic_coe
 
 def picture_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
     """uint8 "pictures" (n, height, width, 3) to uint8 "cropped" (n, size, size, 3)."""
-    side = helper.make_node
-    nodes = [
-        side("Shape", ["pictures"], ["shape"]),
-        side("Slice", ["shape", "zero", "one"], ["count"]),
-        side("Slice", ["shape", "one", "three"], ["sides"]),
+    integers = {
+        "zero": [0], "one": [1], "three": [3], "colours": [3], "axes": [1, 2],
+        "resize": [p.resize], "size": [p.size],
+    }  # fmt: skip
+    constants = [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in integers.items()]
+    constants.append(numpy_helper.from_array(np.array(0.5, np.float32), "half"))
+    given, wanted = ["n", "height", "width", 3], ["n", p.size, p.size, 3]
+    graph = helper.make_graph(
+        steps(p),
+        "preprocessing",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, given)],
+        [helper.make_tensor_value_info("cropped", TensorProto.UINT8, wanted)],
+        constants,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
+def steps(p: Preprocessing) -> list[onnx.NodeProto]:
+    """The nodes in order; the constants that they name are those of `picture_graph`."""
+    step = helper.make_node
+    return [
+        step("Shape", ["pictures"], ["shape"]),
+        step("Slice", ["shape", "zero", "one"], ["count"]),
+        step("Slice", ["shape", "one", "three"], ["sides"]),
         # Both sides times `resize` over the shorter one, rounded down.
-        side("ReduceMin", ["sides"], ["shorter"], keepdims=1),
-        side("Mul", ["sides", "resize"], ["products"]),
-        side("Div", ["products", "shorter"], ["target"]),
-        side("Concat", ["count", "target", "colours"], ["sizes"], axis=0),
-        side(
+        step("ReduceMin", ["sides"], ["shorter"], keepdims=1),
+        step("Mul", ["sides", "resize"], ["products"]),
+        step("Div", ["products", "shorter"], ["target"]),
+        step("Concat", ["count", "target", "colours"], ["sizes"], axis=0),
+        step(
             "Resize",
             ["pictures", "", "", "sizes"],
             ["resized"],
@@ -35,29 +54,14 @@ def picture_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
             **MODES[p.interpolation],
         ),
         # The middle, halves rounded to even as Python does.
-        side("Sub", ["target", "size"], ["rest"]),
-        side("Cast", ["rest"], ["rest_float"], to=TensorProto.FLOAT),
-        side("Mul", ["rest_float", "half"], ["middle"]),
-        side("Round", ["middle"], ["start_float"]),
-        side("Cast", ["start_float"], ["start"], to=TensorProto.INT64),
-        side("Add", ["start", "size"], ["end"]),
-        side("Slice", ["resized", "start", "end", "axes"], ["cropped"]),
+        step("Sub", ["target", "size"], ["rest"]),
+        step("Cast", ["rest"], ["rest_float"], to=TensorProto.FLOAT),
+        step("Mul", ["rest_float", "half"], ["middle"]),
+        step("Round", ["middle"], ["start_float"]),
+        step("Cast", ["start_float"], ["start"], to=TensorProto.INT64),
+        step("Add", ["start", "size"], ["end"]),
+        step("Slice", ["resized", "start", "end", "axes"], ["cropped"]),
     ]
-    integers = {
-        "zero": [0], "one": [1], "three": [3], "colours": [3], "axes": [1, 2],
-        "resize": [p.resize], "size": [p.size],
-    }  # fmt: skip
-    constants = [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in integers.items()]
-    constants.append(numpy_helper.from_array(np.array(0.5, np.float32), "half"))
-    shape = ["n", "height", "width", 3]
-    graph = helper.make_graph(
-        nodes,
-        "preprocessing",
-        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info("cropped", TensorProto.UINT8, ["n", p.size, p.size, 3])],
-        constants,
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
 
 
 def with_preprocessing(

@@ -78,6 +78,7 @@ def check(there: Connection, path: Path, pictures: list[Path], threads: int) -> 
 
 
 def answers(there: Connection, path: Path, pictures: list[Path], threads: int) -> Checked:
+    """The file's answers to all pictures that can be opened, each timed once warm."""
     exported = open_exported(path, threads)
     used: list[int] = []
     found: list[np.ndarray] = []
