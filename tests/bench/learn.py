@@ -1,0 +1,154 @@
+"""How fast photos are learnt, beside torchvision's ImageFolder, DataLoader and eager network.
+
+    python tests/bench/learn.py PHOTOS --weights FILE [--size 224]
+
+PHOTOS is a folder of class folders; FILE holds MobileNetV2's weights. Prints three tables:
+1. from cold: images, features and learning, against the peer with the same head, in one run;
+2. adding a tenth more pictures to a project that has all the others, against a tenth alone;
+3. learning again from the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PARTS = 10
+
+
+def main() -> None:
+    options = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ESPALIER_HOME"] = folder  # Cold: no exported network is there.
+        here = Path(folder)
+        ours, ours_learn = timed(lambda: learn_all(options, here / "all"))
+        peer = timed(lambda: peer_learns(options))[0]
+        print(f"1. from cold, {len(photos(options.photos))} photos")
+        print(f"   Espalier                       {ours:7.1f} s   {ours_learn['seconds']}")
+        print(f"   ImageFolder, DataLoader, eager {peer:7.1f} s   ratio {peer / ours:.2f}")
+        added, alone = adding(options, here)
+        print("2. adding a tenth of the photos")
+        print(f"   to a project with the others   {added:7.1f} s")
+        print(f"   to an empty project            {alone:7.1f} s   ratio {added / alone:.2f}")
+        again = timed(
+            lambda: do(
+                options,
+                here / "all",
+                ("learn", {"learner": "slda", "settings": {"shrinkage": 0.3}}),
+            )
+        )[0]
+        print("3. learning all again from the cache (another setting)")
+        print(f"   Espalier                       {again:7.2f} s")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=224)
+    return parser.parse_args()
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    clock = time.perf_counter()
+    result = work()
+    return time.perf_counter() - clock, result
+
+
+def photos(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("*/*") if p.is_file())
+
+
+def do(options: argparse.Namespace, project: Path, *jobs: tuple[str, dict[str, Any]]) -> Any:
+    """Does jobs on a project, which is made where it is not there; returns the last's result."""
+    from engine.events import Ended
+    from engine.jobs import run
+    from engine.session import Session
+
+    session = Session()
+    path = project.with_suffix(".espalier")
+    first = ("open_project", {"path": str(path)})
+    if not path.exists():
+        first = (
+            "new_project",
+            {"path": str(path), "weights": str(options.weights), "size": options.size},
+        )
+    ended = None
+    for name, settings in (first, *jobs):
+        for event in run(session, name, settings):
+            if isinstance(event, Ended):
+                ended = event
+        if ended is None or ended.how != "done":
+            raise SystemExit(f"{name}: {ended}")
+    session.close()
+    return ended.result
+
+
+def learn_all(options: argparse.Namespace, project: Path) -> Any:
+    return do(options, project, ("learn_folder", {"paths": [str(options.photos)]}))
+
+
+def adding(options: argparse.Namespace, here: Path) -> tuple[float, float]:
+    """Seconds for a tenth of the photos: on top of the others, and alone."""
+    files = photos(options.photos)
+    random.Random(0).shuffle(files)
+    tenth = files[: len(files) // PARTS]
+    for part, chosen in (("others", files[len(tenth) :]), ("tenth", tenth)):
+        for file in chosen:
+            target = here / part / file.parent.name / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, target) if same_disk(file, here) else target.write_bytes(
+                file.read_bytes()
+            )
+    do(options, here / "grown", ("learn_folder", {"paths": [str(here / "others")]}))
+    job = ("learn_folder", {"paths": [str(here / "tenth")]})
+    do(options, here / "empty")
+    added = timed(lambda: do(options, here / "grown", job))[0]
+    alone = timed(lambda: do(options, here / "empty", job))[0]
+    return added, alone
+
+
+def same_disk(file: Path, folder: Path) -> bool:
+    return file.stat().st_dev == folder.stat().st_dev and os.access(file, os.W_OK)
+
+
+def peer_learns(options: argparse.Namespace) -> Any:
+    """What a careful script does: ImageFolder, two workers, the eager network, the same head."""
+    import torch
+    from torch.utils.data import DataLoader
+    from torchvision import transforms
+    from torchvision.datasets import ImageFolder
+
+    from engine.backbones import load_backbone
+    from engine.learners import LEARNERS, Task, load_learners
+
+    warnings.simplefilter("ignore")
+    p = load_backbone("", options.weights, options.size).preprocessing
+    net = load_backbone("", options.weights, options.size).below().eval()
+    steps = [transforms.Resize(p.resize), transforms.CenterCrop(p.size), transforms.ToTensor(),
+             transforms.Normalize(p.mean, p.std)]  # fmt: skip
+    data = ImageFolder(str(options.photos), transforms.Compose(steps))
+    features, classes = [], []
+    with torch.inference_mode():
+        for x, y in DataLoader(data, batch_size=32, num_workers=2):
+            features.append(net(x))
+            classes.append(y)
+    x, y = torch.cat(features)[:, None], torch.cat(classes)
+    load_learners()
+    learner = LEARNERS.make("slda")
+    chosen = torch.randperm(len(x))[:1500]
+    new = {int(c): x[y == c] for c in y.unique()}
+    for _ in learner.learn(Task(new, x[chosen], y[chosen])):
+        pass
+    return learner.head()
+
+
+if __name__ == "__main__":
+    main()
