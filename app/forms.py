@@ -132,7 +132,9 @@ class Form(QWidget):
             control.setText(text)
             self.rows.addRow(control)
         else:
-            self.rows.addRow(buddy(text, control), control)
+            name = buddy(text, control)
+            name.setMinimumHeight(4 * GRID)
+            self.rows.addRow(name, control)
         self.listen(control)
 
     def listen(self, control: QWidget) -> None:

@@ -53,8 +53,8 @@ class ShortcutsDialog(QDialog):
         scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
-        scroll.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
+        scroll.viewport().setObjectName("clear")
+        inside.setObjectName("clear")
         close = button("Close", "Goes back", self.close, key="Esc")
         self.setLayout(column(label("Keys", "big"), scroll, row(0, close), edge=24))
 

@@ -142,8 +142,9 @@ def style_sheet(t: Tokens) -> str:
 
 
 @lru_cache(maxsize=256)
-def drawing(name: str, tint: str) -> QByteArray:
+def drawing(name: str, tint: str, thin: bool = False) -> QByteArray:
     text = (RESOURCES / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+    text = text.replace('stroke-width="1.6"', 'stroke-width="0.9"') if thin else text
     return QByteArray(text.replace(DRAWN, tint).encode())
 
 
@@ -152,7 +153,7 @@ def picture(name: str, tint: str, pixels: int) -> QPixmap:
     pixmap = QPixmap(pixels, pixels)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
-    QSvgRenderer(drawing(name, tint)).render(painter, QRectF(0, 0, pixels, pixels))
+    QSvgRenderer(drawing(name, tint, pixels >= 96)).render(painter, QRectF(0, 0, pixels, pixels))
     painter.end()
     return pixmap
 

@@ -303,6 +303,7 @@ class Window(QMainWindow):
         self.preferences.put("geometry", kept)
         self.hide()
         self.thumbs.close()
+        self.history.mirror(None)
         self.bridge.close()
         event.accept()
 

@@ -32,8 +32,8 @@ COLUMNS = (
     ("Backbone", lambda b: b["title"]),
     ("ImageNet accuracy", lambda b: f"{b['accuracy']:.1%}" if b.get("accuracy") else ""),
     ("Multiplications", lambda b: count(b.get("macs"))),
-    ("Weights", lambda b: size(b["bytes"]) if b.get("bytes") else ""),
-    ("Here", lambda b: "yes" if b.get("here") else "download"),
+    ("Size", lambda b: size(b["bytes"]) if b.get("bytes") else ""),
+    ("Weights are", lambda b: "here" if b["here"] else "to download" if b["url"] else "missing"),
 )
 
 
@@ -90,7 +90,10 @@ class BackboneDialog(QDialog):
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.selectionModel().currentChanged.connect(lambda *_: self.show_chosen())
         named(self.table, "Backbones", "Choose the network that images start from")
         reach(self.table, self, "Alt+B")
@@ -143,7 +146,8 @@ class BackboneDialog(QDialog):
             self.note.setText(
                 " ".join(t for t in (backbone["help"], backbone.get("licence", "")) if t)
             )
-            self.use_button.setText("Use" if backbone.get("here") else "Download and use")
+            self.use_button.setText("Use" if backbone["here"] else "Download and use")
+            self.use_button.setEnabled(bool(backbone["here"] or backbone["url"]))
 
     def use(self) -> None:
         """Takes the chosen backbone; its weights are downloaded first where they are missing."""

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
+from app.theme import GRID
 from app.widgets.controls import buddy, button, card, column, label, named, row
 from app.widgets.empty import EmptyState
 from app.widgets.receipt import receipt_text, rows_of
@@ -57,7 +58,7 @@ class ExportPage(QWidget):
     def lay_out(self) -> None:
         self.format.addItem("ONNX", "onnx")
         named(self.format, "Format", "The kind of file", "Alt+F")
-        named(self.target, "File", "Where the model is written", "Alt+T")
+        named(self.target, "File", "Where the model is written", "Alt+I")
         named(self.overwrite, "Replace", "Replaces a file that is there already", "Alt+R")
         choose = button(
             "Browse …", "Chooses the file", self.choose_file, key="Ctrl+Shift+B", icon="folder"
@@ -68,10 +69,15 @@ class ExportPage(QWidget):
         )  # fmt: skip
         form = QFormLayout()
         form.setVerticalSpacing(12)
-        form.addRow(buddy("&Format", self.format), self.format)
         line = row(self.target, choose)
         line.setStretch(0, 1)
-        form.addRow(buddy("&To", self.target), line)
+        for text, control, what in (
+            ("&Format", self.format, self.format),
+            ("F&ile", self.target, line),
+        ):
+            name = buddy(text, control)
+            name.setMinimumHeight(4 * GRID)
+            form.addRow(name, what)
         form.addRow("", self.overwrite)
         left = card(
             label("Export the model", "big"),
@@ -104,9 +110,10 @@ class ExportPage(QWidget):
         scroll = QScrollArea()
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
+        scroll.viewport().setObjectName("clear")
+        inside.setObjectName("clear")
         self.open_button = button(
             "Open the folder", "Shows the file in its folder", self.open_folder, key="Ctrl+Shift+E",
             icon="folder",
@@ -151,6 +158,7 @@ class ExportPage(QWidget):
                 Qt.TextInteractionFlag.TextSelectableByMouse
                 | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
+            text.setMinimumWidth(200)
             self.receipt_rows.addRow(label(name, "muted"), text)
         self.open_button.setEnabled(bool(receipt))
         self.copy_button.setEnabled(bool(receipt))

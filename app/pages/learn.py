@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QListView,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QStyle,
     QStyledItemDelegate,
@@ -172,9 +173,10 @@ class LearnPage(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setMaximumHeight(220)
-        self.form.setAutoFillBackground(False)
+        scroll.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.form.setObjectName("clear")
         scroll.setWidget(self.form)
-        scroll.viewport().setAutoFillBackground(False)
+        scroll.viewport().setObjectName("clear")
         made = QWidget()
         made.setObjectName("card")
         made.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

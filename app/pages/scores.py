@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QButtonGroup, QPushButton, QScrollArea, QWidget
 
 from app.bridge import Bridge
 from app.widgets.class_list import plural
@@ -153,22 +153,21 @@ class Scores(QWidget):
         bars.setWidgetResizable(True)
         bars.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         bars.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bars.viewport().setAutoFillBackground(False)
-        self.bars.setAutoFillBackground(False)
+        bars.viewport().setObjectName("clear")
+        self.bars.setObjectName("clear")
         for plot, key in ((self.lines, "Alt+A"), (self.matrix, "Alt+M"), (self.bars, "Alt+B")):
             named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the plot")
             reach(plot, self, key)
             plot.setToolTip("")
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(16)
         stats = card(row(*self.stats.values()), edge=12)
-        grid.addWidget(stats, 0, 0, 1, 2)
-        for number, inside in enumerate((self.lines, self.matrix, bars, self.pictures)):
-            grid.addWidget(card(inside, edge=12), 1 + number // 2, number % 2)
-        for line in (1, 2):
-            grid.setRowStretch(line, 1)
-            grid.setColumnStretch(line - 1, 1)
+        left = column(card(self.lines, edge=12), card(bars, edge=12), gap=16)
+        right = column(card(self.matrix, edge=12), card(self.pictures, edge=12), gap=16)
+        both = row(left, right, gap=16)
+        for line, first, second in ((left, 2, 3), (right, 3, 2), (both, 1, 1)):
+            line.setStretch(0, first)
+            line.setStretch(1, second)
+        self.setLayout(column(stats, both, gap=16))
+        self.layout().setStretch(1, 1)
 
     def show_project(self, project: ProjectView) -> None:
         """Shows the steps; the scores are read anew when another step is in use."""

@@ -16,11 +16,13 @@ from app.widgets.controls import Elided, button, card, column, label, named, rea
 from app.widgets.drops import Drops, paths_of
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
+from app.widgets.pictures import Picture
 from app.widgets.rows import ROW, ImageRows, shown
 from app.widgets.thumbs import Thumbnails
-from app.widgets.viewer import Picture, Viewer
+from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
 
+SMALL = 72
 MOST = 200
 """How many images are answered at once; a test folder belongs to the command `score`."""
 
@@ -49,9 +51,9 @@ class TryPage(QWidget):
         self.reason = label("", "muted", wrap=True)
         self.bars = AnswerBars()
         self.near = ImageRows(bridge)
-        self.nearest = Gallery(self.near, thumbs)
+        self.nearest = Gallery(self.near, thumbs, SMALL)
         self.tried = ImageRows(bridge)
-        self.list = Gallery(self.tried, thumbs)
+        self.list = Gallery(self.tried, thumbs, SMALL)
         self.empty = EmptyState(
             "try",
             "Nothing is learnt yet",
@@ -71,9 +73,9 @@ class TryPage(QWidget):
         named(self.list, "Tried images", "Choose one to see its answer again")
         reach(self.list, self, "Alt+I")
         self.list.chosen.connect(self.show_chosen)
-        self.list.setFixedHeight(168)
+        self.list.setFixedHeight(self.list.cell.height() + 2)
         self.list.hide()
-        self.nearest.setFixedHeight(168)
+        self.nearest.setFixedHeight(self.nearest.cell.height() + 2)
         self.nearest.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         pick = button("Pick an image", "Opens a file", self.pick, key="Ctrl+P", icon="folder")
         paste = button(
@@ -149,7 +151,7 @@ class TryPage(QWidget):
                 f"It lies far from all classes that were learnt. If it must be one of them, {best}."
             )
         self.bars.show_answer(answer["classes"], answer["known"])
-        self.near.give([{**r, "caption": r["class"]} for r in answer["nearest"]])
+        self.near.give([{**r, "caption": r["class"], "split": ""} for r in answer["nearest"]])
 
     def show_chosen(self) -> None:
         index = self.list.currentIndex()
@@ -222,4 +224,5 @@ class TryPage(QWidget):
         classes = answer.get("classes") or {"can't be read": 0.0}
         best = max(classes, key=classes.get)
         known = answer.get("known", True)
-        return {"path": path, "file": path, "caption": best if known else "none of these"}
+        caption = best if known else "none of these"
+        return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}

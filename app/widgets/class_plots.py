@@ -11,6 +11,8 @@ from app import theme
 from app.widgets.plots import LEGEND, TITLE, Plot
 
 LINE = 24
+NAMES = 80
+"""Pixels for the names beside and below the matrix."""
 
 
 class BarPlot(Plot):
@@ -134,7 +136,7 @@ class MatrixPlot(Plot):
         """The square of cells, right of the names of rows and above those of columns."""
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(name) for name in self.names), default=0)
-        names = min(widest, 96) + 8 if self.labelled else 8
+        names = min(widest, NAMES) + 8 if self.labelled else 8
         side = max(min(area.width() - names - 28, area.height() - names - 26), 20)
         left = 20 + names + max(0, (area.width() - names - 28 - side) / 2)
         return QRectF(left, area.top(), side, side)
@@ -172,7 +174,7 @@ class MatrixPlot(Plot):
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         room = 0.0
         for number, name in enumerate(self.names if self.labelled else ()):
-            words = metrics.elidedText(name, Qt.TextElideMode.ElideRight, 96)
+            words = metrics.elidedText(name, Qt.TextElideMode.ElideRight, NAMES)
             room = max(room, metrics.horizontalAdvance(words) + 8.0)
             top = frame.top() + number * size
             painter.drawText(QRectF(0, top, frame.left() - 6, size), middle, words)

@@ -34,19 +34,20 @@ CAPTION = 2 * GRID + 4
 class Tile(QStyledItemDelegate):
     """Paints one picture with its caption, its split and what is to know about it."""
 
-    def __init__(self, thumbs: Thumbnails, parent: QWidget) -> None:
+    def __init__(self, thumbs: Thumbnails, parent: QWidget, side: int) -> None:
         super().__init__(parent)
-        self.thumbs = thumbs
+        self.thumbs, self.side = thumbs, side
         self.captions = True
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        return QSize(PICTURE + 2 * GRID, PICTURE + 2 * GRID + CAPTION)
+        return QSize(self.side + 2 * GRID, self.side + 2 * GRID + CAPTION)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         row: Row | None = index.data(ROW)
         cell = option.rect.adjusted(4, 4, -4, -4)
         self.paint_ground(painter, option, cell)
-        spot = QRect(cell.center().x() - PICTURE // 2, cell.top() + 4, PICTURE, PICTURE)
+        side = self.side
+        spot = QRect(cell.center().x() - side // 2, cell.top() + 4, side, side)
         image = self.thumbs.get(row.get("thumb")) if row else None
         if image is None or image.isNull():
             painter.fillRect(spot, theme.colour("sunken"))
@@ -116,11 +117,11 @@ class Gallery(QAbstractItemView):
     chosen = Signal()
     opened = Signal(int)
 
-    def __init__(self, rows: ImageRows, thumbs: Thumbnails) -> None:
+    def __init__(self, rows: ImageRows, thumbs: Thumbnails, side: int = PICTURE) -> None:
         super().__init__()
         self.setObjectName("gallery")
         self.rows = rows
-        self.tile = Tile(thumbs, self)
+        self.tile = Tile(thumbs, self, side)
         self.setItemDelegate(self.tile)
         self.setModel(rows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

@@ -285,7 +285,7 @@ class LinePlot(Plot):
     def paint_inside(self, painter: QPainter, area: QRectF) -> None:
         frame = self.frame(area)
         self.paint_axes(painter, frame)
-        for series in self.series:
+        for series in reversed(self.series):
             painter.setPen(series.pen)
             points = [self.point(frame, x, y) for x, y in series.points]
             painter.drawPolyline(points)

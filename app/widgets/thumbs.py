@@ -9,18 +9,27 @@ from typing import Any
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
+from app.widgets.pictures import read_picture
+
 log = logging.getLogger(__name__)
 
 ROOM = 64 * 2**20
 """Bytes of decoded thumbnails that are kept: about 650 of 160 by 160 pixels."""
 
 Place = tuple[str, int, int]
-"""A thumbnail's pack file, the offset of its JPEG bytes in it, and their number."""
+"""A thumbnail's pack file, the offset of its JPEG bytes in it, and their number.
+
+With no bytes to read the path is that of a picture, which is read and made small.
+"""
+
+SIDE = 160
 
 
 def read_jpeg(place: Place) -> QImage:
     """The thumbnail at a place; a null image where it can't be read."""
     path, offset, length = place
+    if not length:
+        return read_picture(path, SIDE).convertToFormat(QImage.Format.Format_RGB32)
     try:
         with open(path, "rb") as file:
             file.seek(offset)

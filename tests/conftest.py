@@ -1,0 +1,112 @@
+"""What all tests stand on: a home of their own, no display, and nothing left behind.
+
+A warning in the log, or a thread or child process that outlives its test, fails the test; so does
+a warning of Qt (qt_log_level_fail in pyproject.toml).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before anything imports Qt or the engine: no display, and never the person's own folders.
+HOME = Path(tempfile.mkdtemp(prefix="espalier-tests-"))
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["HOME"] = str(HOME)
+os.environ["ESPALIER_HOME"] = str(HOME / "espalier")
+for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+    os.environ[f"XDG_{name}_HOME"] = str(HOME / name.lower())
+
+import psutil  # noqa: E402
+import pytest  # noqa: E402
+
+PATIENCE = 10.0
+
+
+class Warnings(logging.Handler):
+    """Collects what was logged as a warning or worse."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.split(".")[0] in ("app", "engine"):
+            self.said.append(f"{record.name}: {record.getMessage()}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "logs_warnings: what this test does is worth a warning")
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> None:
+    """Each test begins with a window that was never opened; caches of networks are kept."""
+    for path in (HOME / "espalier" / "window.json", HOME / "espalier" / "window.broken.json"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(HOME / "Documents", ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that logs a warning, or leaves a thread or a child process."""
+    before = {thread.ident for thread in threading.enumerate()}
+    children = {child.pid for child in psutil.Process().children()}
+    warnings = Warnings()
+    logging.getLogger().addHandler(warnings)
+    yield
+    logging.getLogger().removeHandler(warnings)
+    if not request.node.get_closest_marker("logs_warnings"):
+        assert not warnings.said, f"logged warnings: {warnings.said}"
+    left = wait_until_none(lambda: left_threads(before) + left_children(children))
+    assert not left, f"left behind: {left}"
+
+
+def wait_until_none(look: object) -> list[str]:
+    """What is still there after a while: threads and processes need a moment to end."""
+    end = time.monotonic() + PATIENCE
+    while (left := look()) and time.monotonic() < end:
+        threading.Event().wait(0.02)
+    return left
+
+
+def left_threads(before: set[int | None]) -> list[str]:
+    # Threads that a library keeps for the whole process are no leak; ours have names.
+    return [
+        f"thread {thread.name}"
+        for thread in threading.enumerate()
+        if thread.ident not in before and thread.name.startswith("espalier")
+    ]
+
+
+def left_children(before: set[int]) -> list[str]:
+    """Child processes that were not there before, but for Python's own resource tracker."""
+    left = []
+    for child in psutil.Process().children():
+        try:
+            words = " ".join(child.cmdline())
+            if child.pid not in before and "resource_tracker" not in words:
+                left.append(f"process {child.pid} {words}")
+        except psutil.NoSuchProcess:
+            continue
+    return left
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clean_home() -> Iterator[None]:
+    """Drains Qt's deferred deletes at the end, which can crash after the last test, and tidies."""
+    yield
+    if "PySide6.QtWidgets" in sys.modules:
+        from PySide6.QtCore import QCoreApplication, QEvent
+
+        if QCoreApplication.instance() is not None:
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+            QCoreApplication.processEvents()
+    shutil.rmtree(HOME, ignore_errors=True)

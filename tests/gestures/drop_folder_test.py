@@ -1,0 +1,58 @@
+"""A person drops a folder: classes appear, are learnt, and can be taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.window import Person, drop, urls
+
+
+def test_a_dropped_folder_becomes_classes_that_are_learnt(owner: Person, pictures: Path) -> None:
+    page = owner.page("Images")
+
+    ended = owner.waits_for(lambda: drop(page, urls([pictures])))
+
+    assert ended.how == "done", ended.text
+    assert owner.classes() == {"apple": 12, "banana": 12, "cherry": 12}
+    assert all(view.learnt for view in owner.project.classes)
+    owner.sees(lambda: page.rows.rowCount() == 36)
+    assert page.classes.rows.rowCount() == 4, "all images, and three classes"
+    learn = owner.page("Learn")
+    owner.sees(lambda: sorted(learn.scores.matrix.names) == sorted(owner.classes()))
+    assert learn.scores.stats["accuracy"].value.text().endswith("%")
+
+
+def test_undo_takes_the_drop_back_and_redo_brings_it_again(owner: Person, pictures: Path) -> None:
+    page = owner.page("Images")
+    owner.waits_for(lambda: drop(page, urls([pictures])))
+    assert owner.window.history.undoText().startswith("Learn")
+
+    owner.waits_for(lambda: owner.presses("Ctrl+Z"))
+    assert owner.classes() == {}
+    assert page.pages.currentWidget() is page.empty
+
+    owner.waits_for(lambda: owner.presses("Ctrl+Shift+Z"))
+    assert owner.classes() == {"apple": 12, "banana": 12, "cherry": 12}
+    assert all(view.learnt for view in owner.project.classes)
+
+
+def test_a_drop_on_a_class_adds_to_it(owner: Person, pictures: Path) -> None:
+    page = owner.page("Images")
+    owner.waits_for(lambda: drop(page, urls([pictures / "apple", pictures / "banana"])))
+    place = page.classes.visualRect(page.classes.rows.index(1)).center()
+
+    owner.waits_for(lambda: drop(page.classes.viewport(), urls([pictures / "cherry"]), place))
+
+    assert owner.classes() == {"apple": 24, "banana": 12}
+
+
+def test_an_empty_folder_is_refused_in_one_sentence(owner: Person, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    ended = owner.waits_for(lambda: drop(owner.page("Images"), urls([empty])))
+
+    assert ended.how == "refused"
+    assert owner.messages() == [ended.text]
+    assert owner.classes() == {}
+    assert owner.project.undo == ()
