@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import Linear
-from engine.learners.sums import ClassSums, parts
+from engine.learners.sums import ClassSums, blocks
 from engine.registry import setting
 
 
@@ -40,10 +40,11 @@ class NearestClassMean(Learner):
 
     def learn(self, task: Task) -> Iterator[Step]:
         known = self._known.copy()
-        for done, (number, features) in enumerate(task.new.items(), 1):
-            for x in parts(features):
-                known.add(number, len(x), (normalize(x) if self.cosine else x).sum(dim=0))
-            yield Step(done, len(task.new), {"images": len(features)})
+        done, total = 0, sum(map(len, task.new.values()))
+        for x, y in blocks(task.new):
+            known.add_rows(normalize(x) if self.cosine else x, y)
+            done += len(x)
+            yield Step(done, total, {"images": done})
         self._known = known
 
     def forget(self, number: int, features: Tensor) -> None:

@@ -14,7 +14,7 @@ from torch.linalg import cholesky, solve_triangular
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import RandomRelu
-from engine.learners.sums import FLOAT, ClassSums, gathered, lowest, parts, plus, rows, thinned
+from engine.learners.sums import FLOAT, ClassSums, blocks, lowest, plus, rows, thinned
 from engine.registry import setting
 
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
@@ -57,7 +57,7 @@ class RandomRidge(Learner):
     def learn(self, task: Task) -> Iterator[Step]:
         known, G = self._known.copy(), self._G
         done, total = 0, sum(map(len, task.new.values())) + 1
-        for h in gathered(self._wide(task.new, known)):
+        for h in self._wide(task.new, known):
             G = plus(G, h)
             done += len(h)
             yield Step(done, total, {"images": done})
@@ -95,11 +95,10 @@ class RandomRidge(Learner):
 
     def _wide(self, new: Mapping[int, Tensor], known: ClassSums) -> Iterator[Tensor]:
         """h of these images; they are added to `known` on the way."""
-        for number, features in new.items():
-            for x in parts(features):
-                h = (x @ drawn(x.shape[1], self.size, self.seed)).relu()
-                known.add(number, len(h), h.sum(dim=0))
-                yield h
+        for x, y in blocks(new):
+            h = (x @ drawn(x.shape[1], self.size, self.seed)).relu()
+            known.add_rows(h, y)
+            yield h
 
     def _chosen(self, known: ClassSums, G: Tensor, sample: Tensor, classes: Tensor) -> float:
         """The penalty with the least squared error on images left out, one at a time."""

@@ -13,7 +13,7 @@ from torch.linalg import cholesky, solve_triangular
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import Linear
-from engine.learners.sums import FLOAT, ClassSums, gathered, lowest, parts, plus, rows, thinned
+from engine.learners.sums import FLOAT, ClassSums, blocks, lowest, plus, rows, thinned
 from engine.registry import setting
 
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
@@ -51,7 +51,7 @@ class StreamingLDA(Learner):
     def learn(self, task: Task) -> Iterator[Step]:
         known, scatter = self._known.copy(), self._scatter
         done, total = 0, sum(map(len, task.new.values())) + 1
-        for r in gathered(deviations(task.new, known)):
+        for r in deviations(task.new, known):
             scatter = plus(scatter, r)
             done = min(done + len(r), total - 1)
             yield Step(done, total, {"images": done})
@@ -105,16 +105,21 @@ def deviations(new: Mapping[int, Tensor], known: ClassSums) -> Iterator[Tensor]:
     A class with n images and mean m gains b with mean m_b: they bring their own scatter and
     n b / (n + b) (m_b - m)(m_b - m)'. They are added to `known` on the way.
     """
-    for number, features in new.items():
-        b, n = len(features), known.counts.get(number, 0)
-        if not b:
-            continue
-        total = torch.stack([x.sum(dim=0) for x in parts(features)]).sum(dim=0)
-        m_b = total / b
-        yield from (x - m_b for x in parts(features))
+    fresh = ClassSums()
+    for x, y in blocks(new):
+        fresh.add_rows(x, y)
+    m_b = fresh.means if fresh.counts else torch.zeros(0)
+    for x, y in blocks(new):
+        yield x - m_b[fresh.rows_of(y)]
+    gaps = []
+    for number, b in fresh.counts.items():
+        n = known.counts.get(number, 0)
         if n:
-            yield (n * b / (n + b)) ** 0.5 * (m_b - known.sums[number] / n)[None]
-        known.add(number, b, total)
+            gap = fresh.sums[number] / b - known.sums[number] / n
+            gaps.append((n * b / (n + b)) ** 0.5 * gap)
+        known.add(number, b, fresh.sums[number])
+    if gaps:
+        yield torch.stack(gaps)
 
 
 def is_zero(scatter: Tensor, known: ClassSums) -> bool:

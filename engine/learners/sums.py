@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from engine.errors import Refused
 
 FLOAT = torch.float64
 CHUNK = 1024
+NOTHING = "No class is learnt yet. Add a folder of pictures for each class."
 ENOUGH = 500
 """So many images say which regularisation is best; more would cost time and change little."""
 
@@ -43,7 +44,7 @@ class ClassSums:
     def table(self) -> Tensor:
         """The sums, in the order of logits: float64 (classes, width). Refused where none is."""
         if not self.counts:
-            raise Refused("No class is learnt yet. Add a folder of pictures for each class.")
+            raise Refused(NOTHING)
         return torch.stack([self.sums[k] for k in self.numbers])
 
     def copy(self) -> ClassSums:
@@ -55,6 +56,13 @@ class ClassSums:
         before = self.sums.get(number)
         self.sums[number] = total if before is None else before + total
         self.counts[number] = self.counts.get(number, 0) + count
+
+    def add_rows(self, x: Tensor, y: Tensor) -> None:
+        """Images x (images, width) of classes y (images,)."""
+        numbers, places, counts = y.unique(return_inverse=True, return_counts=True)
+        sums = torch.zeros(len(numbers), x.shape[1], dtype=x.dtype).index_add_(0, places, x)
+        for number, count, total in zip(numbers.tolist(), counts.tolist(), sums, strict=True):
+            self.add(number, count, total)
 
     def without(self, number: int, count: int) -> ClassSums:
         """Less one class, that has `count` images: a guard, for forgetting must be exact."""
@@ -97,21 +105,25 @@ def rows(features: Tensor) -> Tensor:
     return one.to(FLOAT)
 
 
-def parts(features: Tensor) -> Iterator[Tensor]:
-    """The rows of these features, some at a time, so that a large class needs little memory."""
-    return (rows(part) for part in features.split(CHUNK) if len(part))
+def blocks(new: Mapping[int, Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The rows of all new images and the class number of each, CHUNK or so at a time.
 
-
-def gathered(parts: Iterable[Tensor]) -> Iterator[Tensor]:
-    """The same rows in larger blocks: one large product is faster than many small ones."""
-    waiting: list[Tensor] = []
-    for part in parts:
-        waiting.append(part)
-        if sum(map(len, waiting)) >= CHUNK:
-            yield torch.cat(waiting)
-            waiting = []
+    Large classes are cut, so that they need little memory, and small ones put together, because
+    one large product is faster than many small ones.
+    """
+    xs: list[Tensor] = []
+    ys: list[Tensor] = []
+    waiting = 0
+    for number, features in new.items():
+        for part in features.split(CHUNK):
+            xs.append(rows(part))
+            ys.append(torch.full((len(part),), number))
+            waiting += len(part)
+            if waiting >= CHUNK:
+                yield torch.cat(xs), torch.cat(ys)
+                xs, ys, waiting = [], [], 0
     if waiting:
-        yield torch.cat(waiting)
+        yield torch.cat(xs), torch.cat(ys)
 
 
 def plus(products: Tensor, r: Tensor, sign: int = 1) -> Tensor:

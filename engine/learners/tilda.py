@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
 
+from engine.errors import Refused
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
-from engine.learners.sums import finite
+from engine.learners.sums import NOTHING, finite
 from engine.registry import setting
 
 EVERY = 32
@@ -77,12 +78,17 @@ class Tilda(Learner):
         self._width = next(iter(task.new.values())).shape[-1]
 
     def forget(self, number: int, features: Tensor) -> None:
+        learnt = int(self._n[number].sum()) // (self.subspaces * self.views)
+        if learnt != len(features):
+            raise ValueError(f"class {number} was learnt from {learnt}, not {len(features)}")
         del self._Y[number], self._n[number]
 
     def refit(self, sample: Tensor, sample_classes: Tensor) -> None:
         """Nothing to choose: anchors have no regularisation."""
 
     def head(self) -> nn.Module:
+        if not self._Y:
+            raise Refused(NOTHING)
         Y = torch.stack([self._Y[c] for c in self.classes])
         n = torch.stack([self._n[c] for c in self.classes])
         Y = torch.where(
