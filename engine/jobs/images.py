@@ -108,6 +108,7 @@ def bring_in(
         opened.close()
     catalogue.add_skipped(project, gesture, added.skipped)
     yield from notices(added)
+    yield from extractor.notices if extractor else ()
     return added
 
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from app.cli import main
 from tests import making
+from tests.typed import answered, espalier, in_a_process, refused
 
 
 @pytest.fixture(scope="module")
@@ -33,30 +27,6 @@ def weights(home: Path) -> Path:
 @pytest.fixture(scope="module")
 def pictures(home: Path) -> Path:
     return making.class_folders(home / "pictures", {"moth": 30, "beetle": 30, "snail's “new”": 30})
-
-
-@dataclass
-class Done:
-    """What a command left: its exit code and what it printed."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def espalier(home: Path, *words: object) -> Done:
-    """Runs a command as the console script does, in this process: PyTorch is imported once."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setenv("ESPALIER_HOME", str(home))
-        code = main([str(word) for word in words])
-    return Done(code, out.getvalue(), err.getvalue())
-
-
-def answered(home: Path, *words: object) -> dict[str, Any]:
-    done = espalier(home, *words, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +53,7 @@ def test_a_test_folder_is_scored_by_its_folders_names(home, project, pictures):
     right = [Path(p).parent.name == name for p, name in scored["predictions"].items()]
     assert len(right) == 90
     assert scored["accuracy"] == pytest.approx(sum(right) / 90)
-    refused = espalier(home, "score", project, "--test", home / "nothing")
-    assert refused.returncode == 2
-    assert refused.stderr.strip().count("\n") == 0
+    assert "No folder" in refused(home, "score", project, "--test", home / "nothing")
 
 
 def test_the_project_and_its_export_predict_the_same(home, project, pictures, tmp_path):
@@ -140,21 +108,17 @@ def test_a_learner_and_its_settings_can_be_named(home, project, tmp_path):
     answered(home, "learn", path, "--learner", "tilda", "--set", "anchors=2")
     assert answered(home, "steps", path)["steps"][-1]["learner"] == "tilda"
     for words in (("--learner", "magic"), ("--set", "q=2"), ("--set", "anchors=many")):
-        refused = espalier(home, "learn", path, *words)
-        assert refused.returncode == 2
-        assert refused.stderr.strip().endswith(".")
+        refused(home, "learn", path, *words)
 
 
 def test_nothing_else_is_on_standard_output_with_json(home, project):
     """A process of its own: libraries that print from C would show here."""
-    asked = [sys.executable, "-m", "app", "score", str(project), "--json"]
-    environment = {**os.environ, "ESPALIER_HOME": str(home)}
-    done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.count("\n") == 1
-    assert json.loads(done.stdout)["accuracy"] > 0.6
-    refused = espalier(home, "forget", project, "no such class", "--json")
-    assert refused.returncode == 2
-    assert json.loads(refused.stdout)["refused"].startswith("There is no class")
+    printed = in_a_process(home, "score", project, "--json").communicate()[0]
+    assert printed.count("\n") == 1
+    assert json.loads(printed)["accuracy"] > 0.6
+    done = espalier(home, "forget", project, "no such class", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["refused"].startswith("There is no class")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
@@ -162,11 +126,7 @@ def test_control_c_cancels_and_keeps_what_was_saved(home, weights, tmp_path):
     many = making.class_folders(tmp_path / "many", {"a": 300, "b": 300})
     path = tmp_path / "c.espalier"
     answered(home, "new", path, "--weights", weights, "--size", 64)
-    learning = subprocess.Popen(
-        [sys.executable, "-m", "app", "learn", str(path), str(many), "-v"],
-        env={**os.environ, "ESPALIER_HOME": str(home)}, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    learning = in_a_process(home, "learn", path, many)
     # The weights are the first blob; the second are the first thumbnails.
     while len(list((path / "blobs").glob("??/*"))) < 2:
         assert learning.poll() is None

@@ -1,0 +1,38 @@
+"""Power cuts in the middle of learning: the project opens, and doing it again ends the same."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.points import VARIABLE
+from tests import making
+from tests.typed import answered, in_a_process
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+POINTS = ("blob written:2", "before commit:3", "after commit:4")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def test_cut_after_cut_the_project_opens_and_ends_as_if_nothing_had_happened(home):
+    pictures = making.class_folders(home / "pictures", {"a": 60, "b": 60, "c": 60})
+    weights = making.weights(home / "net.safetensors")
+    calm, stormy = home / "calm.espalier", home / "stormy.espalier"
+    for project in (calm, stormy):
+        answered(home, "new", project, "--weights", weights, "--size", 32)
+    answered(home, "learn", calm, pictures)
+    for point in POINTS:
+        learning = in_a_process(home, "learn", stormy, pictures, **{VARIABLE: point})
+        said = learning.communicate()[1]
+        assert learning.returncode == -signal.SIGKILL, said
+        assert len(answered(home, "classes", stormy)["classes"]) <= 3
+    answered(home, "learn", stormy, pictures)
+    same = [answered(home, "score", p, "--predictions")["predictions"] for p in (calm, stormy)]
+    assert same[0] == same[1]
