@@ -1,4 +1,4 @@
-"""A day on the command line: new, learn, score, predict, forget, export, each as a person types it."""
+"""A day on the command line: new, learn, score, predict, forget and export, as typed."""
 
 from __future__ import annotations
 
