@@ -7,7 +7,7 @@ The network learns from class labels (smoothed), from a linear map of its featur
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from engine.corpus import Corpus, decoded
 from engine.distil import Teacher, normalised, resized, taught
 from engine.errors import Refused
 from engine.events import Event, Notice, Saved, Step
+from engine.jobs import job
 from engine.loop import Cosine, Training, adamw, train
+from engine.registry import checked, setting, settings_of
 
 STORED = 64
 """Side in pixels at which pictures are kept: that of Tiny-ImageNet."""
 TEMPERATURE = 2.0
-SCORES = 2.0
+SCORES = 0.5
 SMOOTHING = 0.1
 DECAY = 0.05
 SAVE_EVERY = 250
@@ -47,24 +49,31 @@ class Phase:
 
 PHASES = (
     Phase(0.0, 0.625, kernel=3, depth=2),
-    Phase(0.25, 0.75, kernel=3, depth=2),
-    Phase(0.75, 0.875, kernel=5, depth=3),
-    Phase(0.875, 1.0, kernel=7, depth=4),
+    Phase(0.3, 0.75, kernel=3, depth=2),
+    Phase(0.8, 0.875, kernel=5, depth=3),
+    Phase(0.95, 1.0, kernel=7, depth=4),
 )
 """`size` is a share of the final size. A small network on small pictures costs a tenth."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings that decide the weights."""
+    """The settings of pretraining. The first three decide what a checkpoint fits."""
 
-    width: float
-    seed: int
-    batch: int
-    epochs: int
-    size: int
-    rate: float
-    teacher_size: int
+    width: float = setting(0.5, "Width of the network; 1 is the official one.", least=0.1, most=2)
+    seed: int = setting(0, "The same seed gives the same weights.", least=0)
+    batch: int = setting(64, "Pictures in one step.", least=2)
+    epochs: int = setting(10, "How often each picture is seen.", least=1)
+    size: int = setting(64, "Side of the pictures at the end, in pixels.", least=32, most=256)
+    lr: float = setting(1.5e-3, "The highest learning rate.", least=0, label="Learning rate")
+    teacher_size: int = setting(128, "Side of the teacher's pictures.", least=32, most=256)
+    use_size: int = setting(96, "Input size for photos, noted in the file.", least=32, most=256)
+
+    @classmethod
+    def made(cls, chosen: Mapping[str, Any]) -> Recipe:
+        """From settings by name, text allowed. Raises BadSetting."""
+        known = {view.name: view for view in settings_of(cls)}
+        return cls(**{name: checked(known, name, value) for name, value in chosen.items()})
 
     def phase(self, position: int, each: int) -> Phase:
         """The phase of a step, where an epoch has `each` steps."""
@@ -109,7 +118,7 @@ class Lesson:
 
     def __init__(self, teacher: Teacher) -> None:
         self.weight, self.bias = teacher.weight, teacher.bias
-        sample = torch.from_numpy(teacher.features[:: max(1, len(teacher.features) // 4000)])
+        sample = torch.tensor(teacher.features[:: max(1, len(teacher.features) // 4000)])
         self.deviation = sample.float().std(0).clamp_min(1e-3)
 
     def __call__(self, prediction: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
@@ -185,7 +194,7 @@ def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
     student.network.start_small(PHASES[0].kernel, PHASES[0].depth)
     student = student.to(memory_format=torch.channels_last)
     total = recipe.epochs * (len(corpus) // recipe.batch)
-    schedule = Cosine(recipe.rate, min(500, total // 10 + 1), total)
+    schedule = Cosine(recipe.lr, min(500, total // 10 + 1), total)
     return Training(student, adamw([student], DECAY), schedule)
 
 
@@ -202,6 +211,7 @@ def resumed(training: Training, recipe: Recipe, checkpoint: Path) -> Iterator[Ev
     yield Notice(f"Going on from step {training.position} of {training.schedule.total}.")
 
 
+@job("Training the embedded backbone")
 def pretrain(
     session: object,
     *,
@@ -209,38 +219,53 @@ def pretrain(
     teacher: str,
     out: str,
     work: str,
-    epochs: int = 10,
-    size: int = 64,
-    batch: int = 64,
-    seed: int = 0,
-    lr: float = 1.5e-3,
-    width: float = 0.5,
-    teacher_size: int = 128,
-    use_size: int = 96,
+    **settings: Any,
 ) -> Iterator[Event]:
     """Trains a backbone on `data` (train/ and val/, one folder a class) and writes it to `out`.
 
     `teacher` is a safetensors file of torchvision's mobilenet_v2. `work` keeps decoded pictures,
-    the teacher's features and the checkpoint: the same call again goes on where it was. `use_size`
-    is noted in the file as the input size for photos. The weights are written after each epoch.
+    the teacher's features and the checkpoint: the same call again goes on where it was, also with
+    other `epochs`, to which the rest is planned anew. `settings` are the fields of Recipe. The
+    weights are written after each epoch. Returns path, steps, and accuracy on val/.
     """
-    recipe = Recipe(width, seed, batch, epochs, size, lr, teacher_size)
-    folder = Path(work)
+    recipe, folder = Recipe.made(settings), Path(work)
     shown = yield from decoded(Path(data) / "val", folder / "val", STORED)
     corpus = yield from decoded(Path(data) / "train", folder / "train", STORED)
-    taught_by = yield from taught(corpus.pictures, Path(teacher), teacher_size, folder / "train")
-    training = started(recipe, corpus, taught_by)
-    checkpoint = folder / "checkpoint.pt"
+    check(recipe, corpus, shown, Path(teacher))
+    taught_by = yield from taught(
+        corpus.pictures, Path(teacher), recipe.teacher_size, folder / "train"
+    )
+    training, checkpoint = started(recipe, corpus, taught_by), folder / "checkpoint.pt"
     yield from resumed(training, recipe, checkpoint)
-    best = 0.0
-    while training.position < training.schedule.total:
-        yield from one_epoch(training, recipe, corpus, taught_by, checkpoint)
-        best = accuracy(training.network.network, shown, size)
-        yield Step(training.position, training.schedule.total, {"accuracy": best})
-        facts = {"width": width, "use_size": use_size, "steps": training.position, "accuracy": best}
-        write_weights(training.network.network, Path(out), facts)
+    while True:
+        if training.position < training.schedule.total:
+            yield from one_epoch(training, recipe, corpus, taught_by, checkpoint)
+        result = written(training, recipe, shown, Path(out))
+        yield Step(training.position, training.schedule.total, {"accuracy": result["accuracy"]})
         yield Saved("weights", out)
-    return {"path": out, "accuracy": best, "steps": training.position}
+        if training.position >= training.schedule.total:
+            return {"path": out, **result}
+
+
+def check(recipe: Recipe, corpus: Corpus, shown: Corpus, teacher: Path) -> None:
+    """Refuses what could only fail hours later, or in the middle of the teacher's work."""
+    if corpus.names != shown.names:
+        raise Refused("The folders train and val hold different classes. Give both the same ones.")
+    if len(corpus) < recipe.batch:
+        raise Refused(
+            f"There are {len(corpus)} pictures to learn from, fewer than one batch of "
+            f"{recipe.batch}. Add pictures, or set a smaller batch."
+        )
+    if not teacher.is_file():
+        raise Refused(f"There is no file {teacher}. Give the teacher's weights (.safetensors).")
+
+
+def written(training: Training, recipe: Recipe, shown: Corpus, out: Path) -> dict[str, Any]:
+    """Scores the network on held-out pictures and writes its weights with the score."""
+    network = training.network.network
+    found = {"steps": training.position, "accuracy": accuracy(network, shown, recipe.size)}
+    write_weights(network, out, {"width": recipe.width, "use_size": recipe.use_size, **found})
+    return found
 
 
 def one_epoch(

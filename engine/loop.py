@@ -1,0 +1,145 @@
+"""The only training loop: predict, loss, backward, step. Nothing reaches into it from outside."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import UnusableWeights
+from engine.events import Step
+from engine.net import Stage
+
+BROKEN = (RuntimeError, KeyError, ValueError, IndexError, EOFError, OSError, pickle.UnpicklingError)
+"""What torch raises for a file that is no checkpoint, or one of another network."""
+
+
+class Stack(nn.Module):
+    """Stages in order, of which some are frozen.
+
+    A frozen stage's weights do not move, its batch norms neither (eval mode), and its output is
+    detached, so that nothing below it is computed backward.
+    """
+
+    def __init__(self, stages: Iterable[Stage]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict({stage.name: stage.module for stage in stages})
+        self.frozen: frozenset[str] = frozenset()
+
+    def freeze(self, names: Iterable[str]) -> None:
+        """Freezes exactly the stages named, and sets all others free."""
+        self.frozen = frozenset(names)
+        for name, part in self.parts.items():
+            part.requires_grad_(name not in self.frozen)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Stack:
+        super().train(mode)
+        for name in self.frozen:
+            self.parts[name].eval()
+        return self
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for name, part in self.parts.items():
+            if name in self.frozen:
+                with torch.no_grad():
+                    x = part(x).detach()
+            else:
+                x = part(x)
+        return x
+
+
+def adamw(parts: Iterable[nn.Module], decay: float) -> torch.optim.AdamW:
+    """AdamW with two groups for each part: weights, and what is not to decay (norms and biases).
+
+    A group's `share` multiplies the rate that the loop is given; a schedule for stages sets it.
+    """
+    groups = []
+    for part in parts:
+        weights = [p for p in part.parameters() if p.ndim > 1]
+        others = [p for p in part.parameters() if p.ndim <= 1]
+        groups.append({"params": weights, "weight_decay": decay, "share": 1.0})
+        groups.append({"params": others, "weight_decay": 0.0, "share": 1.0})
+    return torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """The learning rate: linear warm-up to `rate`, then half a cosine down to 0 at `total`."""
+
+    rate: float
+    warmup: int
+    total: int
+
+    def at(self, position: int) -> float:
+        if position < self.warmup:
+            return self.rate * (position + 1) / self.warmup
+        share = (position - self.warmup) / max(1, self.total - self.warmup)
+        return self.rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
+
+
+@dataclass
+class Training:
+    """What is trained, how far it is, and all that a checkpoint holds."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: Cosine
+    position: int = 0
+
+    def save(self, path: Path, **notes: Any) -> None:
+        """Writes a checkpoint under another name first, so that a crash leaves the one before."""
+        state = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "position": self.position,
+            "random": torch.get_rng_state(),
+            "notes": notes,
+        }
+        half = path.with_suffix(".half")
+        torch.save(state, half)
+        os.replace(half, path)
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Goes on from a checkpoint; returns its notes. Raises UnusableWeights if it is broken."""
+        try:
+            state = torch.load(path, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except BROKEN as error:
+            raise UnusableWeights(
+                f"The checkpoint {path.name} can't be read or is of another network. "
+                "Remove it to start from the beginning."
+            ) from error
+        self.position = state["position"]
+        torch.set_rng_state(state["random"])
+        return state["notes"]
+
+
+def train(
+    training: Training,
+    batches: Iterable[Any],
+    predict: Callable[[Any], Any],
+    loss: Callable[[Any, Any], tuple[torch.Tensor, dict[str, float]]],
+) -> Iterator[Step]:
+    """One pass over `batches`; a Step after each. `loss` gives the sum and its parts by name."""
+    optimiser, schedule = training.optimiser, training.schedule
+    training.network.train()
+    for batch in batches:
+        rate = schedule.at(training.position)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        prediction = predict(batch)
+        value, figures = loss(prediction, batch)
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        training.position += 1
+        yield Step(training.position, schedule.total, {**figures, "rate": rate})
