@@ -1,6 +1,6 @@
 """How fast photos are learnt, beside torchvision's ImageFolder, DataLoader and eager network.
 
-    python tests/bench/learn.py PHOTOS --weights FILE [--size 224]
+    python -m tests.bench.learn PHOTOS --weights FILE [--size 224]
 
 PHOTOS is a folder of class folders; FILE holds MobileNetV2's weights. Prints three tables:
 1. from cold: images, features and learning, against the peer with the same head, in one run;
@@ -14,11 +14,13 @@ import argparse
 import os
 import random
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from engine.session import Session
+from tests.bench.common import do, new, timed
 
 PARTS = 10
 
@@ -44,7 +46,7 @@ def main() -> None:
                 ("learn", {"learner": "slda", "settings": {"shrinkage": 0.3}}),
             )
         )[0]
-        print("3. learning all again from the cache (another setting)")
+        print("3. learning all again from the cache")
         print(f"   Espalier                       {again:7.2f} s")
 
 
@@ -56,43 +58,27 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    clock = time.perf_counter()
-    result = work()
-    return time.perf_counter() - clock, result
-
-
 def photos(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*/*") if p.is_file())
 
 
-def do(options: argparse.Namespace, project: Path, *jobs: tuple[str, dict[str, Any]]) -> Any:
-    """Does jobs on a project, which is made where it is not there; returns the last's result."""
-    from engine.events import Ended
-    from engine.jobs import run
-    from engine.session import Session
-
+def at(options: argparse.Namespace, path: Path) -> Session:
+    """A session with the project `path`, which is made where it is not there."""
+    if not path.with_suffix(".espalier").exists():
+        return new(path.parent, path.name, weights=str(options.weights), size=options.size)
     session = Session()
-    path = project.with_suffix(".espalier")
-    first = ("open_project", {"path": str(path)})
-    if not path.exists():
-        first = (
-            "new_project",
-            {"path": str(path), "weights": str(options.weights), "size": options.size},
-        )
-    ended = None
-    for name, settings in (first, *jobs):
-        for event in run(session, name, settings):
-            if isinstance(event, Ended):
-                ended = event
-        if ended is None or ended.how != "done":
-            raise SystemExit(f"{name}: {ended}")
-    session.close()
-    return ended.result
+    do(session, "open_project", path=str(path.with_suffix(".espalier")))
+    return session
+
+
+def job(options: argparse.Namespace, path: Path, name: str, **settings: Any) -> Any:
+    """Opens the project and does one job on it, as a command would."""
+    with closing(at(options, path)) as session:
+        return do(session, name, **settings)
 
 
 def learn_all(options: argparse.Namespace, project: Path) -> Any:
-    return do(options, project, ("learn_folder", {"paths": [str(options.photos)]}))
+    return job(options, project, "learn_folder", paths=[str(options.photos)])
 
 
 def adding(options: argparse.Namespace, here: Path) -> tuple[float, float]:
@@ -107,11 +93,12 @@ def adding(options: argparse.Namespace, here: Path) -> tuple[float, float]:
             os.link(file, target) if same_disk(file, here) else target.write_bytes(
                 file.read_bytes()
             )
-    do(options, here / "grown", ("learn_folder", {"paths": [str(here / "others")]}))
-    job = ("learn_folder", {"paths": [str(here / "tenth")]})
-    do(options, here / "empty")
-    added = timed(lambda: do(options, here / "grown", job))[0]
-    alone = timed(lambda: do(options, here / "empty", job))[0]
+    job(options, here / "grown", "learn_folder", paths=[str(here / "others")])
+    at(options, here / "empty").close()
+    added, alone = (
+        timed(lambda p=here / name: job(options, p, "learn_folder", paths=[str(here / "tenth")]))[0]
+        for name in ("grown", "empty")
+    )
     return added, alone
 
 

@@ -1,0 +1,53 @@
+"""Learning classes step by step: accuracy after each step, for each learner, and what it took.
+
+    python -m tests.bench.continual PHOTOS [--weights FILE | --backbone NAME] [--size 96]
+
+PHOTOS holds train/ and test/, each a folder of class folders. The classes are learnt in steps of
+`--step` in the order of their names; after each step test/ is scored on the classes seen so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from engine.learners import LEARNERS, load_learners
+from tests.bench.common import do, new, timed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--weights", default="")
+    parser.add_argument("--backbone", default="")
+    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--step", type=int, default=10)
+    options = parser.parse_args()
+    load_learners()
+    names = sorted(p.name for p in (options.photos / "train").iterdir())
+    parts = [names[i : i + options.step] for i in range(0, len(names), options.step)]
+    print("learner  " + "".join(f"{(i + 1) * options.step:>7}" for i in range(len(parts))),
+          "   mean  seconds", sep="")  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        for learner in LEARNERS:
+            run(options, learner, parts, Path(folder))
+
+
+def run(options: argparse.Namespace, learner: str, parts: list[list[str]], folder: Path) -> None:
+    """Prints one learner's line: accuracy in percent after each step, their mean, and seconds."""
+    session = new(folder, learner, options.backbone, options.weights, options.size)
+    line, seconds = [], 0.0
+    for part in parts:
+        paths = [str(options.photos / "train" / name) for name in part]
+        took, _ = timed(lambda p=paths: do(session, "learn_folder", paths=p, learner=learner))
+        seconds += took
+        scored = do(session, "score", test=str(options.photos / "test"))
+        line.append(100 * scored["accuracy"])
+    session.close()
+    shown = "".join(f"{a:7.1f}" for a in line)
+    print(f"{learner:9}{shown}{sum(line) / len(line):7.1f}{seconds:9.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
