@@ -191,10 +191,12 @@ def test_tilda_memory_is_that_of_the_paper() -> None:
         assert memory["anchors"].nbytes == 100 * 10 * 2048 * 4 == 8_192_000
 
 
-def test_a_variable_class_forgotten_leaves_constant_ones_exact() -> None:
+@pytest.mark.parametrize(("images", "scale"), [(5, 100.0), (1, 1e5)])
+def test_a_variable_class_forgotten_leaves_constant_ones_exact(images: int, scale: float) -> None:
     """What rounding leaves of the forgotten class's scatter is not taken for a covariance."""
-    constant = {c: torch.randn(1, 1, WIDTH).expand(5, 1, WIDTH) for c in (0, 1, 2)}
-    wild = 100 * torch.randn(50, 1, WIDTH, generator=torch.Generator().manual_seed(1))
+    drawn = torch.Generator().manual_seed(1)
+    constant = {c: torch.randn(1, 1, WIDTH, generator=drawn).repeat(images, 1, 1) for c in range(3)}
+    wild = scale * torch.randn(50, 1, WIDTH, generator=drawn)
     learner = taught(slda.StreamingLDA(), {**constant, 7: wild})
     learner.forget(7, wild)
     assert learner.classes == (0, 1, 2)
