@@ -118,12 +118,12 @@ class Extractor:
         generator = torch.Generator().manual_seed(0)
         sample = torch.randint(0, 256, (3, size, size, 3), dtype=torch.uint8, generator=generator)
         frozen = self.frozen(views)
+        with devices.one_thread(), torch.inference_mode():
+            expected = frozen(sample).numpy()
         write_onnx(frozen, sample[:2], path, ("pixels", ["activations"]))
         # From bytes: Windows can't rename a file that a session holds open.
         session = open_session(path.read_bytes())
         found = session.run(None, {"pixels": sample.numpy()})[0]
-        with torch.inference_mode():
-            expected = frozen(sample).numpy()
         far = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
         if not far <= 1e-4 * np.abs(expected).max():
             raise DisagreementError(f"the exported network differs by {far:.2g}")

@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from engine.device import one_thread
+
 OPSET = 18
 Names = tuple[str, Sequence[str]]
 
@@ -40,7 +42,7 @@ def write_onnx(
     and folds batch norms. Raises one of `CantExport` when both fail.
     """
     try:
-        with quiet():
+        with quiet(), one_thread():
             trace(module, sample, path, names, free)
     except CantExport:
         with quiet():

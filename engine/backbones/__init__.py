@@ -13,6 +13,7 @@ from engine.backbones import (  # the order of this list is the order in the win
     torchvision_transformer,
 )
 from engine.backbones.base import BACKBONES, Architecture
+from engine.device import one_thread
 from engine.download import fetch, find_weights
 from engine.errors import Refused
 from engine.events import Progress
@@ -73,13 +74,14 @@ def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) ->
 
 def from_file(path: Path, name: str = "", size: int = 0) -> Backbone:
     """The backbone whose weights a file holds. Its classifier, if it has one, is set aside."""
-    state = read_weights(path)
-    if name:
-        fit = Fit(path, BACKBONES.make(name), state)
-        fit.check()
-    else:
-        fit = recognise(path, state, (BACKBONES.make(known) for known in BACKBONES))
-    return fit.architecture.assemble(fit.cast(), size)
+    with one_thread():
+        state = read_weights(path)
+        if name:
+            fit = Fit(path, BACKBONES.make(name), state)
+            fit.check()
+        else:
+            fit = recognise(path, state, (BACKBONES.make(known) for known in BACKBONES))
+        return fit.architecture.assemble(fit.cast(), size)
 
 
 def untrained(name: str, size: int = 0) -> Backbone:

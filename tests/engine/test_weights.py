@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_every_form_of_the_same_weights_gives_the_same_backbone(
     assert {b.name for b in found} == {"squeezenet1_1"}
     assert len({b.digest for b in found}) == 1
     assert next(found[0].below().parameters()).dtype == torch.float32
+
+
+def test_densenets_published_file_uses_older_names(file: Path) -> None:
+    state = torchvision.models.densenet121().state_dict()
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): value
+        for key, value in state.items()
+        if not key.endswith("num_batches_tracked")
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, file)
+    backbone = load_backbone(weights=file)
+    assert backbone.name == "densenet121"
+    found = backbone.stages[1].module[0].denselayer1.conv2.weight
+    torch.testing.assert_close(found, state["features.denseblock1.denselayer1.conv2.weight"])
 
 
 @pytest.mark.parametrize("plain_pickle", [False, True])
