@@ -97,7 +97,7 @@ def open_bytes(
     if turned >= 5 and image.format != "TIFF":  # Pillow gives the size of turned TIFFs itself
         full = full[::-1]
     pixels = preprocess(small, preprocessing, full) if preprocessing else None
-    little = small.resize(fitted(small.size, thumb), Image.Resampling.HAMMING, reducing_gap=2.0)
+    little = thumbnail(small, thumb)
     return Picture(
         sha256=hashlib.sha256(data).hexdigest(),
         width=full[0],
@@ -222,10 +222,20 @@ def frame_count(image: Image.Image) -> int:
         return 1
 
 
-def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """The size scaled down so that its longer side has at most `longest` pixels."""
-    scale = min(longest / max(size), 1.0)
-    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+def thumbnail(image: Image.Image, longest: int) -> Image.Image:
+    """The picture with at most `longest` pixels on its longer side, and about as many.
+
+    Averaging whole blocks of pixels takes a fifth of the time of scaling, so it is done where it
+    comes near enough to that size.
+    """
+    factor = -(-max(image.size) // longest)
+    if factor == 1:
+        return image
+    if max(image.size) / factor >= 0.8 * longest:
+        return image.reduce(factor)
+    scale = longest / max(image.size)
+    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
+    return image.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
 
 
 def as_jpeg(image: Image.Image) -> bytes:

@@ -33,9 +33,17 @@ def test_a_good_picture_says_what_it_is(tmp_path: Path) -> None:
     data = path.read_bytes()
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert (found.width, found.height, found.bytes, found.note) == (400, 300, len(data), "")
-    assert Image.open(io.BytesIO(found.thumb)).size == (160, 120)
+    assert Image.open(io.BytesIO(found.thumb)).size == (134, 100)
     assert found.pixels is not None
     assert (found.pixels.shape, found.pixels.dtype) == ((64, 64, 3), np.uint8)
+
+
+@pytest.mark.parametrize("side", [100, 159, 160, 161, 200, 298, 321, 999])
+def test_thumbnails_are_about_as_large_as_asked_for(tmp_path: Path, side: int) -> None:
+    path = making.picture(tmp_path / "a.jpg", 1, (side, side // 2))
+    width, height = Image.open(io.BytesIO(open_picture(path, None).thumb)).size
+    assert min(side, 128) <= width <= 160
+    assert width / height == pytest.approx(2, rel=0.04)
 
 
 def test_pixels_are_made_only_where_asked_for(tmp_path: Path) -> None:
@@ -116,7 +124,7 @@ def test_damage_anywhere_ends_in_a_picture_or_a_reason(tmp_path: Path, kind: str
 def test_a_picture_of_108_megapixels_is_taken(tmp_path: Path) -> None:
     found = open_picture(making.megapixels_108(tmp_path / "large.png"), LARGE)
     assert (found.width, found.height) == (12000, 9000)
-    assert thumb_of(found).shape == (120, 160, 3)
+    assert thumb_of(found).shape == (108, 143, 3)
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "device", "nothing"])
