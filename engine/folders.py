@@ -32,7 +32,7 @@ class Found:
 
     `classes`: class name -> (file, the split that its folders give, or None where they give none).
     `held_out`: the pictures of test/ folders that must not be learnt: class name -> files.
-    `skipped`: what was left out, with one sentence for each. `hints`: sentences worth reading.
+    `skipped`: what was left out, each path once, with its reasons. `hints`: sentences to read.
     """
 
     classes: dict[str, list[tuple[Path, Split | None]]] = field(default_factory=dict)
@@ -90,6 +90,7 @@ class Search:
         self.links: list[Place] = []
         self.loose: list[tuple[Place, list[Path]]] = []
         self.strays: list[Path] = []
+        self.skipped: dict[Path, str] = {}
         self.spellings: dict[str, set[str]] = {}
 
     def through(self, paths: Sequence[Path]) -> Found:
@@ -102,7 +103,9 @@ class Search:
             self.walk(self.links.pop(0), by_link=True)
         self.settle_loose()
         self.settle_strays()
-        self.found.skipped += [(root, NOTHING) for root, full in self.roots.items() if not full]
+        for root in (root for root, full in self.roots.items() if not full):
+            self.skip(root, NOTHING)
+        self.found.skipped = list(self.skipped.items())
         self.found.classes = dict(sorted(self.found.classes.items()))
         self.found.hints += look_alikes(self.found.classes, self.spellings)
         return self.found
@@ -213,7 +216,7 @@ class Search:
         for place, files in self.loose:
             if not files:
                 continue
-            if any(full for root, full in self.roots.items() if root.parent == place.folder):
+            if any(full for root, full in self.roots.items() if place.folder in root.parents):
                 many = "1 picture lies" if len(files) == 1 else f"{len(files)} pictures lie"
                 self.skip(place.folder, f"{many} beside the class folders. Drop them on a class.")
             else:
@@ -245,7 +248,8 @@ class Search:
             self.roots[root] = True
 
     def skip(self, path: Path, reason: str) -> None:
-        self.found.skipped.append((path, reason))
+        """Notes why something was left out; a folder can have several reasons."""
+        self.skipped[path] = f"{self.skipped[path]} {reason}" if path in self.skipped else reason
 
 
 SPECIAL = "This is a pipe or a device and was not opened."

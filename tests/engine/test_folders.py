@@ -74,6 +74,13 @@ def test_pictures_beside_class_folders_are_left_out(tmp_path: Path) -> None:
     assert "2 pictures lie beside" in reasons(found)[tmp_path.name]
 
 
+def test_pictures_beside_the_folders_of_a_split_are_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "train/cat/a.jpg", "val/cat/b.jpg", "1.jpg", "train/2.jpg")
+    found = find_pictures([tmp_path])
+    assert counts(found) == {"cat": 2}
+    assert set(reasons(found)) == {tmp_path.name, "train"}
+
+
 def test_pictures_beside_folders_without_any_are_a_class(tmp_path: Path) -> None:
     touch(tmp_path / "dog", "1.jpg", "notes/a.txt")
     assert counts(find_pictures([tmp_path / "dog"])) == {"dog": 1}
@@ -131,9 +138,8 @@ def test_an_empty_class_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "cat/a.jpg", "dog/readme.txt")
     found = find_pictures([tmp_path])
     assert counts(found) == {"cat": 1}
-    assert [reason for path, reason in found.skipped if path.name == "dog"] == [
-        "1 .txt file is no picture.",
-        "There is no picture in this folder.",
+    assert found.skipped == [
+        (tmp_path / "dog", "1 .txt file is no picture. There is no picture in this folder.")
     ]
 
 
@@ -145,11 +151,10 @@ def test_other_files_are_counted_and_archives_named(tmp_path: Path) -> None:
     touch(tmp_path / "cat", "a.jpg", "b.csv", "c.CSV", "d.txt", "e.zip")
     found = find_pictures([tmp_path / "cat"])
     assert counts(found) == {"cat": 1}
-    assert sorted(reason for _, reason in found.skipped) == [
-        "1 .txt file is no picture.",
-        "2 .csv files are no pictures.",
-        "This is an archive. Unpack it and drop the folder.",
-    ]
+    assert reasons(found) == {
+        "cat": "2 .csv files are no pictures. 1 .txt file is no picture.",
+        "e.zip": "This is an archive. Unpack it and drop the folder.",
+    }
 
 
 def test_what_systems_leave_behind_is_passed_over(tmp_path: Path) -> None:
