@@ -45,7 +45,8 @@ def opened(engine: Engine, qtbot: object) -> Window:
     theme.use("light")
     window = Window(engine, Preferences())
     window.show()
-    qtbot.waitUntil(lambda: len(window.pages) == 4)
+    window.activateWindow()
+    qtbot.waitUntil(lambda: len(window.pages) == 4 and window.isActiveWindow())
     return window
 
 

@@ -169,7 +169,8 @@ class TryPage(QWidget):
 
     def paste(self) -> None:
         """Tries the clipboard's image, or its files; says so where it holds neither."""
-        mime: QMimeData = QGuiApplication.clipboard().mimeData()
+        # Qt gives no data at all for a clipboard that was cleared.
+        mime = QGuiApplication.clipboard().mimeData() or QMimeData()
         if not self.can_try():
             return
         if paths := paths_of(mime):

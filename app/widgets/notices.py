@@ -44,8 +44,10 @@ class NoticeCard(QFrame):
         line.setStretch(1, 1)
         if details:
             line.addWidget(self.details_button())
+        self.action_button = None
         if action is not None:
-            line.addWidget(button(action[0], text, lambda: (action[1](), self.dismiss())))
+            self.action_button = button(action[0], text, lambda: (action[1](), self.dismiss()))
+            line.addWidget(self.action_button)
         line.addWidget(tool("close", "Dismiss", "Puts this message away", self.dismiss))
         pack(QVBoxLayout(self), column(line, self.more), edge=4)
         self.layout().setContentsMargins(12, 4, 4, 4)

@@ -1,0 +1,65 @@
+"""A person reviews: what was left out and why, the same image in two classes, near duplicates."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+from tests.making import text_file
+from tests.window import Person, drop, urls
+
+
+def test_what_was_left_out_is_listed_and_saved_as_csv(
+    owner: Person, pictures: Path, tmp_path: Path
+) -> None:
+    text_file(pictures / "apple" / "notes.jpg")
+    page = owner.page("Images")
+    owner.waits_for(lambda: drop(page, urls([pictures])))
+    page.review_button.click()
+    skipped = page.review.panels[2]
+    page.review.go(2)
+    owner.sees(lambda: skipped.rows.rowCount() == 1)
+    table = tmp_path / "left-out.csv"
+    owner.will_choose_file(table)
+
+    skipped.choose_file()
+
+    (title, row) = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
+    assert title == ["path", "reason"]
+    assert row[0].endswith("notes.jpg")
+    assert row[1]
+
+
+def test_a_conflict_is_settled_in_favour_of_one_class(owner: Person, pictures: Path) -> None:
+    shutil.copy(pictures / "apple" / "000.jpg", pictures / "banana" / "copy.jpg")
+    page = owner.page("Images")
+    owner.waits_for(lambda: drop(page, urls([pictures])))
+    assert owner.project.conflicts == 1
+    page.review_button.click()
+    panel = page.review.panels[0]
+    owner.sees(lambda: panel.rows.rowCount() == 1)
+    panel.gallery.selectAll()
+    offered = {panel.keep.itemText(i) for i in range(panel.keep.count())}
+    assert offered >= {"apple", "banana"}
+    panel.keep.setCurrentText("apple")
+
+    owner.waits_for(panel.settle_button.click)
+
+    assert owner.project.conflicts == 0
+    assert owner.classes() == {"apple": 12, "banana": 12, "cherry": 12}
+    owner.sees(lambda: panel.rows.rowCount() == 0)
+
+
+def test_near_duplicates_are_shown_in_groups(owner: Person, pictures: Path) -> None:
+    shutil.copy(pictures / "apple" / "000.jpg", pictures / "banana" / "copy.jpg")
+    page = owner.page("Images")
+    owner.waits_for(lambda: drop(page, urls([pictures])))
+    page.review_button.click()
+    page.review.go(1)
+    panel = page.review.panels[1]
+
+    owner.sees(lambda: panel.rows.rowCount() >= 2)
+
+    captions = [panel.rows.row(i)["caption"] for i in range(panel.rows.rowCount())]
+    assert all(" · " in caption for caption in captions)

@@ -1,0 +1,83 @@
+"""A person sorts: renames, merges, moves and removes, and takes each of it back."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QMimeData
+from PySide6.QtWidgets import QApplication
+
+from app.widgets.rows import MIME
+from tests.window import Person, drop
+
+
+def test_f2_renames_a_class_and_undo_brings_the_old_name_back(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.classes.choose("apple")
+    learnt.will_answer("pear", "OK")
+
+    learnt.waits_for(lambda: learnt.presses("F2"))
+
+    assert set(learnt.classes()) == {"pear", "banana", "cherry"}
+    assert page.classes.name == "pear", "the renamed class stays chosen"
+    assert all(view.learnt for view in learnt.project.classes), "a name teaches nothing"
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    assert set(learnt.classes()) == {"apple", "banana", "cherry"}
+
+
+def test_a_name_that_is_taken_offers_to_merge(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.classes.choose("apple")
+    learnt.will_answer("banana", "OK")
+
+    def answer_both() -> None:
+        # The second question comes while the first is being answered.
+        learnt.later(lambda: is_merge() and learnt.answer_dialog("", "Merge"))
+        page.rename()
+
+    def is_merge() -> bool:
+        dialog = QApplication.activeModalWidget()
+        return dialog is not None and "already" in dialog.windowTitle()
+
+    learnt.waits_for(answer_both)
+
+    assert learnt.classes() == {"banana": 24, "cherry": 12}
+
+
+def test_images_dragged_onto_a_class_move_there(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.classes.choose("apple")
+    learnt.sees(lambda: page.rows.rowCount() == 12 and page.rows.row(0))
+    page.gallery.selectionModel().select(
+        page.rows.index(0), page.gallery.selectionModel().SelectionFlag.Select
+    )
+    mime: QMimeData = page.rows.mimeData(page.gallery.selectionModel().selectedIndexes())
+    assert mime.hasFormat(MIME)
+    place = page.classes.visualRect(page.classes.rows.index(page.classes.rows.row_of("cherry")))
+
+    learnt.waits_for(lambda: drop(page.classes.viewport(), mime, place.center()))
+
+    assert learnt.classes() == {"apple": 11, "banana": 12, "cherry": 13}
+
+
+def test_delete_removes_the_chosen_images(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.classes.choose("apple")
+    learnt.sees(lambda: page.rows.rowCount() == 12 and page.rows.row(0))
+    page.gallery.selectAll()
+
+    learnt.waits_for(lambda: page.remove_button.click())
+
+    assert learnt.classes().get("apple", 0) == 0
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    assert learnt.classes()["apple"] == 12
+
+
+def test_a_removed_class_is_unlearnt_and_comes_back_with_undo(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.classes.choose("cherry")
+
+    learnt.waits_for(page.remove_class)
+
+    assert set(learnt.classes()) == {"apple", "banana"}
+    assert set(learnt.project.current_step.classes) == {"apple", "banana"}
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    assert set(learnt.project.current_step.classes) == {"apple", "banana", "cherry"}
