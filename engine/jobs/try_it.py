@@ -55,7 +55,8 @@ def look(session: Session, paths: Sequence[Path]) -> Generator[Event, None, Seen
         if pixels:
             features.append(extractor(np.stack(pixels), model.views))
         yield pace.at(len(good) + len(reasons))
-    together = np.concatenate(features) if features else np.empty((0, 1, 1), np.float32)
+    none = np.empty((0, model.views, model.backbone.width), np.float32)
+    together = np.concatenate(features) if features else none
     return Seen(good, answer(model.head, torch.from_numpy(together)), together, reasons)
 
 
