@@ -32,7 +32,8 @@ Broken = (OSError, http.client.HTTPException)
 def find_weights(file: str) -> Path | None:
     """A weights file by name in the program's folder, or in PyTorch's own cache of downloads."""
     places = (weights_folder(), Path(torch.hub.get_dir()) / "checkpoints")
-    return next((place / file for place in places if file and (place / file).is_file()), None)
+    # os.path: a folder of another user's, which may not be looked into, counts as empty.
+    return next((p / file for p in places if file and os.path.isfile(p / file)), None)
 
 
 def mirrored(url: str) -> str:

@@ -87,6 +87,7 @@ class Search:
         self.folders_seen: set[tuple[int, int]] = set()
         self.looked_through: set[Path] = set()
         self.roots: dict[Path, bool] = {}
+        self.filled: set[Path] = set()
         self.links: list[Place] = []
         self.loose: list[tuple[Place, list[Path]]] = []
         self.strays: list[Path] = []
@@ -216,7 +217,7 @@ class Search:
         for place, files in self.loose:
             if not files:
                 continue
-            if any(full for root, full in self.roots.items() if place.folder in root.parents):
+            if any(place.folder in root.parents for root in self.filled):
                 many = "1 picture lies" if len(files) == 1 else f"{len(files)} pictures lie"
                 self.skip(place.folder, f"{many} beside the class folders. Drop them on a class.")
             else:
@@ -237,6 +238,7 @@ class Search:
         if not files or place.name is None:
             return
         self.mark(place.roots)
+        self.filled.update(place.roots)
         if place.split == "test":
             self.found.held_out.setdefault(place.name, []).extend(files)
         else:

@@ -52,10 +52,13 @@ def refused(home: Path, *words: object) -> str:
     return said
 
 
-def in_a_process(home: Path, *words: object, **environment: str) -> subprocess.Popen[str]:
-    """Starts a command in a process of its own, which can be killed."""
+def in_a_process(
+    home: Path, *words: object, code: str = "", **environment: str
+) -> subprocess.Popen[str]:
+    """Starts a command in a process of its own, which can be killed; `code` may start it."""
+    program = ["-c", code] if code else ["-m", "app"]
     return subprocess.Popen(
-        [sys.executable, "-m", "app", *map(str, words)],
+        [sys.executable, *program, *map(str, words)],
         env={**os.environ, "ESPALIER_HOME": str(home), **environment},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from engine import catalogue, duplicates, study
 from engine.catalogue import Arrival
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Progress, Saved
-from engine.folders import Found, find_pictures
+from engine.folders import Found, find_pictures, shown
 from engine.images import open_many
 from engine.jobs import Work, job
 from engine.pace import Pace
@@ -58,8 +58,11 @@ def look_for(paths: Sequence[str], into: str) -> Found:
     """The pictures below `paths`. Raises Refused where there is none."""
     found = find_pictures([Path(p) for p in paths], into)
     if not any(found.classes.values()):
-        reason = found.skipped[0][1] if found.skipped else "There are no pictures in it."
-        raise Refused(f"Nothing was added. {reason} Drop a folder with JPEG or PNG pictures.")
+        path, reason = found.skipped[0] if found.skipped else (Path(paths[0]), "It is empty.")
+        raise Refused(
+            f"Nothing was added. “{shown(path.name)}”: {reason} "
+            "Drop a folder with JPEG or PNG pictures."
+        )
     return found
 
 
@@ -107,7 +110,7 @@ def bring_in(
     finally:
         opened.close()
     catalogue.add_skipped(project, gesture, added.skipped)
-    yield from notices(added)
+    yield from notices(found, added)
     yield from extractor.notices if extractor else ()
     return added
 
@@ -121,7 +124,13 @@ def store(session: Session, gesture: int, batch: list[Arrival], copy: bool, adde
         added.classes[arrival.class_name] += 1
 
 
-def notices(added: Added) -> Iterable[Notice]:
+def notices(found: Found, added: Added) -> Iterable[Notice]:
+    """What a person should know of what was dropped, besides what was added."""
+    for hint in found.hints:
+        yield Notice(hint)
+    if found.held_out:
+        number = sum(map(len, found.held_out.values()))
+        yield Notice(f"{number} pictures in test folders were held out: they are not learnt.")
     if added.skipped:
         number = len(added.skipped)
         what = "One file was" if number == 1 else f"{number} files were"
