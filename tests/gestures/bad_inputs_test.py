@@ -241,7 +241,7 @@ def test_a_file_that_is_no_model_is_refused(home, tmp_path, kind):
 
 
 def test_a_read_only_project_answers_and_is_not_changed(home, project, tmp_path):
-    some = next((home / "pictures" / "moth").iterdir())
+    some = making.picture(tmp_path / "a.jpg")
     expected = answered(home, "predict", project, some)
     theirs = tmp_path / "someone else's home"
     theirs.mkdir(mode=0o777)
