@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 
-from engine.learners import ncm, ridge, slda, tilda
+from engine.learners import LEARNERS, ncm, ridge, slda, tilda
 from engine.learners.sums import ClassSums
 from tests.engine import heads_reference as reference
 from tests.engine.learning import (
@@ -201,3 +201,18 @@ def test_a_variable_class_forgotten_leaves_constant_ones_exact(images: int, scal
     learner.forget(7, wild)
     assert learner.classes == (0, 1, 2)
     same(logits(learner, constant), logits(taught(slda.StreamingLDA(), constant), constant))
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"), [("slda", "shrinkage"), ("ridge", "penalty")], ids=["slda", "ridge"]
+)
+def test_refit_chooses_anew_for_the_classes_that_are_left(name: str, chosen: str) -> None:
+    x = pictures(1)
+    rest = part(x, [0, 1, 2, 4, 5])
+    x[3] = 20 * torch.randn(200, 1, WIDTH, generator=torch.Generator().manual_seed(5))
+    learner, never = taught(LEARNERS.make(name), x), taught(LEARNERS.make(name), rest)
+    learner.forget(3, x[3])
+    assert learner.memory()[chosen] != never.memory()[chosen]
+    left = task(rest, rest)
+    learner.refit(left.sample, left.sample_classes)
+    assert learner.memory()[chosen] == never.memory()[chosen]
