@@ -21,8 +21,10 @@ from tests.engine.learning import (
     accuracy,
     flat,
     logits,
+    part,
     pictures,
     same,
+    task,
     taught,
 )
 
