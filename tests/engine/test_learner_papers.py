@@ -171,18 +171,17 @@ def test_tilda_adds_up_the_votes_of_all_views() -> None:
 
 
 @pytest.mark.parametrize(
-    ("update", "anchors"), [("nearest", [[5.5], [10.0]]), ("fewest", [[0.5], [10.0 + 11.0]])]
+    ("update", "stream", "anchors"),
+    [
+        ("nearest", [0, 10, 1, 5], [(0 + 1 + 5) / 3, 10]),
+        ("fewest", [0, 10, 1, 5], [(0 + 1) / 2, (10 + 5) / 2]),
+    ],
 )
-def test_tilda_moves_one_anchor(update: str, anchors: list[list[float]]) -> None:
+def test_tilda_moves_one_anchor(update: str, stream: list[float], anchors: list[float]) -> None:
     """The first two vectors found the anchors; the next two move them as running means."""
-    x = torch.tensor([0.0, 10.0, 1.0, 11.0])[:, None, None]
-    if update == "nearest":
-        x = torch.tensor([0.0, 10.0, 1.0, 4.0])[:, None, None]
-        anchors = [[(0 + 1 + 4) / 3], [10.0]]
-    else:
-        anchors = [[(0 + 1) / 2], [(10 + 11) / 2]]
+    x = torch.tensor(stream).float()[:, None, None]
     learner = taught(tilda.Tilda(subspaces=1, anchors=2, update=update), {0: x})
-    np.testing.assert_allclose(learner.memory()["anchors"].reshape(2, 1), anchors, rtol=1e-6)
+    np.testing.assert_allclose(learner.memory()["anchors"].flatten(), anchors, rtol=1e-6)
 
 
 def test_tilda_memory_is_that_of_the_paper() -> None:
