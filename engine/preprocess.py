@@ -29,17 +29,19 @@ def preprocess(
     """
     full = full_size or image.size
     target = target_size(full, p.resize)
-    # Pillow's box reaches to the middle at once: only what is kept is computed, and the filter
-    # still sees the pixels around it, so the result is that of scaling whole and cropping.
-    left, upper = (round((side - p.size) / 2) for side in target)
+    start = [round((side - p.size) / 2) for side in target]
     scale = [full[i] / target[i] / fraction(full[i], image.size[i]) for i in (0, 1)]
-    box = (
-        max(0.0, left * scale[0]),
-        max(0.0, upper * scale[1]),
-        min(float(image.size[0]), (left + p.size) * scale[0]),
-        min(float(image.size[1]), (upper + p.size) * scale[1]),
+    (left, right), (upper, lower) = (
+        (start[i] * scale[i], min((start[i] + p.size) * scale[i], image.size[i])) for i in (0, 1)
     )
-    return np.array(image.resize((p.size, p.size), FILTERS[p.interpolation], box))
+    # Only what is kept is computed: first the columns, of all rows that the filter will look at,
+    # then the rows. Left to itself Pillow takes the passes in either order, and rounds otherwise.
+    reach = 2 * max(1.0, scale[1]) + 1
+    top = max(0, math.floor(upper - reach))
+    bottom = min(image.size[1], math.ceil(lower + reach))
+    how = FILTERS[p.interpolation]
+    middle = image.resize((p.size, bottom - top), how, (left, top, right, bottom))
+    return np.array(middle.resize((p.size, p.size), how, (0, upper - top, p.size, lower - top)))
 
 
 def target_size(full: tuple[int, int], resize: int) -> tuple[int, int]:
