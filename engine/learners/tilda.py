@@ -91,9 +91,8 @@ class Tilda(Learner):
             raise Refused(NOTHING)
         Y = torch.stack([self._Y[c] for c in self.classes])
         n = torch.stack([self._n[c] for c in self.classes])
-        Y = torch.where(
-            n[..., None] > 0, Y, Y[:, :1]
-        )  # an anchor not yet founded votes as its first
+        # An anchor that is not yet founded would lie at 0 and win there: the first stands in.
+        Y = torch.where(n[..., None] > 0, Y, Y[:, :1])
         return Votes(Y, self._width)
 
     def memory(self) -> dict[str, np.ndarray]:

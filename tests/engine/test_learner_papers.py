@@ -184,6 +184,13 @@ def test_tilda_moves_one_anchor(update: str, stream: list[float], anchors: list[
     np.testing.assert_allclose(learner.memory()["anchors"].flatten(), anchors, rtol=1e-6)
 
 
+def test_tilda_anchors_that_are_not_founded_win_nothing() -> None:
+    """A class with fewer images than anchors has no anchor at 0, where its tensor is empty."""
+    x = {0: torch.full((2, 1, 4), 5.0), 1: torch.full((9, 1, 4), 1.0)}
+    head = taught(tilda.Tilda(subspaces=2, anchors=3), x).head()
+    assert head(torch.zeros(1, 1, 4)).argmax().item() == 1
+
+
 def test_tilda_memory_is_that_of_the_paper() -> None:
     """100 classes, 10 anchors, 2048 features: 8.2 MB, however many images were seen."""
     for images in (1, 12):
