@@ -181,6 +181,7 @@ class Window(QMainWindow):
         if kept:
             self.restoreGeometry(QByteArray.fromBase64(kept.encode("ascii", "ignore")))
         self.welcome.show_recent(self.preferences.recent)
+        self.welcome.setFocus()
         device = self.preferences.get("device", "auto")
         if device != "auto":
             self.bridge.submit("set_device", device=device)
@@ -191,6 +192,7 @@ class Window(QMainWindow):
         if self.bridge.project is not None:
             self.stack.setCurrentWidget(self.pages[name])
             self.rail.mark(name)
+            self.pages[name].setFocus()
 
     def on_changed(self, project: ProjectView | None) -> None:
         """Shows the pages where a project is open, and the welcome where none is."""

@@ -98,6 +98,7 @@ class ExportPage(QWidget):
         self.pages.addWidget(self.empty)
         self.pages.addWidget(both)
         self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.target)
 
     def receipt_side(self) -> QWidget:
         """The receipt as a card, and what can be done with the file."""

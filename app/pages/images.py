@@ -57,7 +57,7 @@ class ImagesPage(QWidget):
             "No images yet",
             "Drop a folder here. A folder of images is one class named after it; "
             "a folder of folders is one class each.",
-            button("Choose a folder", "Adds the images of a folder", self.choose_folder),
+            self.folder_button(),
         )
         self.lay_out()
         self.connect_all()
@@ -94,6 +94,12 @@ class ImagesPage(QWidget):
         self.pages.addWidget(self.empty)
         self.pages.addWidget(self.split)
         self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.gallery)
+
+    def folder_button(self) -> QWidget:
+        made = button("Choose a folder", "Adds the images of a folder", self.choose_folder)
+        # The menu of the add button owns this key.
+        return named(made, "Choose a folder", "Adds the images of a folder", "Ctrl+Shift+I")
 
     def class_tools(self) -> list[QWidget]:
         return [

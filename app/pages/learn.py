@@ -166,6 +166,7 @@ class LearnPage(QWidget):
         both.layout().setStretch(1, 1)
         self.pages.addWidget(both)
         self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.learn_button)
 
     def left_side(self) -> QWidget:
         """Learner, settings and the button; below them the steps."""

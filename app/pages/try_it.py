@@ -101,6 +101,7 @@ class TryPage(QWidget):
         self.pages.addWidget(self.empty)
         self.pages.addWidget(both)
         self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(pick)
         self.say_nothing()
 
     # Showing.

@@ -85,6 +85,7 @@ class WelcomePage(QWidget):
         for made, key in ((new, "Ctrl+N"), (old, "Ctrl+O"), (sample, "Ctrl+Shift+O")):
             # The menu of the window owns these keys; the buttons only tell them.
             named(made, made.text(), made.accessibleDescription(), key)
+        self.setFocusProxy(new)
         return card(
             label("Drop a folder anywhere in this window to start", "heading"),
             label("Or begin with one of these:", "muted"),

@@ -25,7 +25,7 @@ def facts(view: ClassView) -> str:
     words = f"{view.train:,} train · {view.validation:,} validation"
     if view.learnt and view.accuracy is not None:
         return f"{words} · {view.accuracy:.0%}"
-    return words if view.learnt else f"{words} · not learnt yet"
+    return words if view.learnt else f"{words} · new"
 
 
 class ClassRows(QAbstractListModel):
@@ -68,7 +68,8 @@ class ClassRows(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{view.name}, {facts(view)}" if view else f"All images, {self.images}"
         if role == Qt.ItemDataRole.ToolTipRole and view:
-            return f"{view.name}: {facts(view)}" + (f"\n{view.hint}" if view.hint else "")
+            news = "" if view.learnt else "\nNot learnt yet: learn it on the Learn page."
+            return f"{view.name}: {facts(view)}{news}" + (f"\n{view.hint}" if view.hint else "")
         return None
 
 

@@ -30,7 +30,7 @@ class NoticeCard(QFrame):
     ) -> None:
         super().__init__()
         self.setObjectName("noticeWarning" if level == "warning" else "notice")
-        self.text, self.details = text, details
+        self.text, self.details, self.gone = text, details, False
         mark = QLabel()
         tint = theme.tokens().warning if level == "warning" else theme.tokens().accent
         picture = theme.picture("warning" if level == "warning" else "info", tint, 40)
@@ -59,6 +59,7 @@ class NoticeCard(QFrame):
         self.more.setVisible(not self.more.isVisible())
 
     def dismiss(self) -> None:
+        self.gone = True
         self.hide()
         self.dismissed.emit()
         self.deleteLater()
@@ -75,7 +76,7 @@ class Notices(QWidget):
 
     @property
     def cards(self) -> list[NoticeCard]:
-        return [c for c in self.findChildren(NoticeCard) if not c.isHidden()]
+        return [c for c in self.findChildren(NoticeCard) if not c.gone]
 
     def say(
         self,
@@ -84,9 +85,12 @@ class Notices(QWidget):
         details: tuple[str, ...] = (),
         action: tuple[str, Callable[[], object]] | None = None,
     ) -> None:
-        """Shows a sentence. Messages that ask for nothing go away by themselves."""
+        """Shows a sentence in place of the same one, or of one that it contains.
+
+        Messages that ask for nothing go away by themselves.
+        """
         for card in self.cards:
-            if card.text == text:
+            if card.text in text:
                 card.dismiss()
         for card in self.cards[: max(0, len(self.cards) - MOST + 1)]:
             card.dismiss()

@@ -1,0 +1,119 @@
+"""Pictures of the window for the README: `python -m app.screenshots FOLDER`.
+
+Opens the sample project in a real window on the real engine, without a display, learns it in two
+steps, tries an image and exports the model, and writes each page in light and dark.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEventLoop, QTimer
+
+from app import theme
+from app.preferences import Preferences
+from app.window import Window, make_application
+from engine.events import Ended
+from engine.worker import Engine
+
+PATIENCE = 600_000
+PAGE_WIDTH, PAGE_HEIGHT = 1280, 800
+
+
+class Photographer:
+    """Drives the window, and takes its picture."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.window = Window(Engine(), Preferences())
+        self.window.resize(PAGE_WIDTH, PAGE_HEIGHT)
+        self.window.show()
+        self.until(lambda: len(self.window.pages) == 4)
+
+    def until(self, done: Callable[[], object]) -> None:
+        """Runs the event loop until `done`, or gives up."""
+        loop = QEventLoop()
+        look = QTimer(interval=20)
+        look.timeout.connect(lambda: done() and loop.quit())
+        look.start()
+        QTimer.singleShot(PATIENCE, loop, lambda: sys.exit("The window did not get this far."))
+        loop.exec()
+
+    def do(self, job: str, **settings: Any) -> Ended:
+        """Does one job; ends the program where it does not end well."""
+        ended: list[Ended] = []
+        self.window.bridge.submit(job, ended.append, **settings)
+        self.until(lambda: ended)
+        if ended[0].how != "done":
+            sys.exit(f"{job}: {ended[0].text}")
+        return ended[0]
+
+    def rest(self, milliseconds: int = 700) -> None:
+        """Lets thumbnails and answers arrive."""
+        loop = QEventLoop()
+        QTimer.singleShot(milliseconds, loop.quit)
+        loop.exec()
+
+    def take(self, name: str) -> None:
+        """The window in light and in dark."""
+        for mode in ("light", "dark"):
+            theme.use(mode)
+            self.rest()
+            self.window.grab().save(str(self.folder / f"{name}-{mode}.png"))
+        theme.use("light")
+
+
+def photograph(folder: Path, work: Path) -> None:
+    """Goes through a first day with the program, and takes a picture of each page."""
+    person = Photographer(folder)
+    window = person.window
+    person.take("welcome")
+    made = person.do("make_sample", path=str(work / "Sample.espalier"))
+    person.do("learn")
+    pictures = Path(made.result["pictures"])
+    held_back = sorted(p for p in pictures.rglob("*") if p.is_file() and "learn" not in p.parts)
+    window.go("Images")
+    person.take("images")
+    window.go("Learn")
+    person.take("learn")
+    page = window.pages["Try"]
+    window.go("Try")
+    page.try_paths([str(p) for p in held_back[:6]] or [page_image(pictures)])
+    person.until(lambda: page.question is None)
+    person.take("try")
+    page = window.pages["Export"]
+    window.go("Export")
+    page.target.setText(str(work / "sample.onnx"))
+    page.export()
+    person.until(lambda: page.export_button.isEnabled())
+    person.take("export")
+    window.close()
+
+
+def page_image(pictures: Path) -> str:
+    return str(next(p for p in sorted(pictures.rglob("*")) if p.is_file()))
+
+
+def main() -> int:
+    """Writes the pictures into the folder that is named; makes it where it is missing."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory(prefix="espalier-screenshots-") as work:
+        os.environ["ESPALIER_HOME"] = str(Path(work) / "home")
+        make_application()
+        theme.use("light")
+        photograph(folder, Path(work))
+    print(f"The pictures are in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    multiprocessing.freeze_support()
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Every control of every page has a name, a tooltip, and a way to it from the keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QScrollBar,
+    QWidget,
+)
+
+from app.pages.backbones import BackboneDialog
+from app.shortcuts import ShortcutsDialog
+from app.widgets.answers import AnswerBars
+from app.widgets.plots import Plot
+from app.window import Window
+from tests.window import Person
+
+CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, Plot)
+
+
+def is_part(widget: QWidget) -> bool:
+    """Parts that Qt makes inside a control: the list of a combo box, the field of a spin box."""
+    parent = widget.parent()
+    while parent is not None:
+        if isinstance(parent, QComboBox | QAbstractSpinBox | QScrollBar | QHeaderView):
+            return True
+        parent = parent.parent()
+    inside_table = isinstance(widget.parent(), QAbstractItemView)
+    return isinstance(widget, QHeaderView) or inside_table
+
+
+def controls(root: QWidget) -> list[QWidget]:
+    return [w for w in root.findChildren(QWidget) if isinstance(w, CONTROLS) and not is_part(w)]
+
+
+def complaints(root: QWidget) -> list[str]:
+    """What is missing, control by control."""
+    labelled = {label.buddy() for label in root.findChildren(QLabel) if label.buddy()}
+    found = []
+    for widget in controls(root):
+        name = widget.accessibleName()
+        what = f"{type(widget).__name__} {name or widget.objectName() or '(nameless)'}"
+        if not name:
+            found.append(f"{what}: no accessible name")
+        if not widget.toolTip() and not isinstance(widget, Plot):
+            found.append(f"{what}: no tooltip")
+        reachable = widget.property("key") or widget in labelled
+        if not reachable and widget.focusPolicy().value == 0:
+            found.append(f"{what}: no key and no focus")
+        if isinstance(widget, QAbstractButton) and not (widget.property("key") or reachable):
+            found.append(f"{what}: no key")
+    return found
+
+
+def test_every_control_of_the_window_is_named_and_has_a_key(learnt: Person) -> None:
+    window: Window = learnt.window
+    for name in window.pages:
+        learnt.page(name)
+    learnt.sees(lambda: learnt.window.pages["Learn"].form.controls)
+    assert len(controls(window)) > 40
+    assert complaints(window) == []
+
+
+@pytest.mark.parametrize("name", ["Images", "Learn", "Try", "Export"])
+def test_no_key_is_taken_twice_on_a_page(learnt: Person, name: str) -> None:
+    """Two controls with one key would both stay silent."""
+    window: Window = learnt.window
+    page = learnt.page(name)
+    learnt.sees(lambda: learnt.window.pages["Learn"].form.controls)
+    keys: dict[str, str] = {}
+    for root in (window.header, window.rail, window.job_bar, page):
+        for widget in controls(root):
+            key = widget.property("key")
+            if key and widget.isVisible():
+                taken = keys.setdefault(key, widget.accessibleName())
+                assert taken == widget.accessibleName(), f"{key}: {taken}"
+
+
+def test_pictures_and_plots_tell_what_they_show(learnt: Person) -> None:
+    for widget in learnt.window.findChildren(Plot):
+        assert widget.accessibleName() == widget.title
+    bars = learnt.window.findChild(AnswerBars)
+    bars.show_answer({"cat": 0.9, "dog": 0.1}, known=False)
+    assert bars.accessibleDescription() == "None of these. cat 90%, dog 10%"
+
+
+def test_the_overview_lists_the_keys_of_all_pages(learnt: Person) -> None:
+    learnt.presses("F1")
+
+    learnt.sees(lambda: learnt.window.findChild(ShortcutsDialog))
+    dialog = learnt.window.findChild(ShortcutsDialog)
+    words = {label.text() for label in dialog.findChildren(QLabel)}
+    assert {"Everywhere", "Images", "Learn", "Try", "Export"} <= words
+    assert {"Ctrl+L", "Ctrl+E", "F2", "Ctrl+Z", "Esc"} <= words
+    assert complaints(dialog) == []
+    dialog.close()
+
+
+def test_the_backbone_dialog_lists_what_can_be_chosen(owner: Person) -> None:
+    owner.window.header.backbone.click()
+    owner.sees(lambda: owner.window.findChild(BackboneDialog))
+    dialog: QDialog = owner.window.findChild(BackboneDialog)
+
+    owner.sees(lambda: dialog.rows.rowCount() >= 15)
+
+    assert complaints(dialog) == []
+    assert dialog.rows.rows[dialog.table.currentIndex().row()]["name"] == "squeezenet1_1"
+    dialog.reject()

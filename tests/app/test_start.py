@@ -1,0 +1,105 @@
+"""How the window starts: light, without the engine's libraries, and with any settings file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app import theme
+from app.preferences import Preferences
+from tests.window import Person
+
+LOOK = """
+import sys
+import app.window
+from app.pages import backbones, export, images, learn, try_it
+heavy = {"torch", "torchvision", "onnxruntime", "onnx", "sqlite3", "sqlite_utils", "numpy"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_the_window_imports_no_heavy_library() -> None:
+    found = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\x00\xff\xfe", b"[1, 2]", b'{"theme": 7, "recent": {"a": 1}}']
+)
+def test_a_malformed_settings_file_is_set_aside(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "window.json"
+    path.write_bytes(content)
+
+    preferences = Preferences(path)
+
+    assert preferences.get("theme", "system") == "system"
+    assert preferences.recent == []
+    preferences.put("theme", "dark")
+    assert Preferences(path).get("theme", "system") == "dark"
+
+
+def test_settings_that_cant_be_written_do_no_harm(tmp_path: Path) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("not a folder")
+
+    preferences = Preferences(blocked / "window.json")
+    preferences.put("theme", "dark")
+
+    assert preferences.get("theme", "system") == "dark"
+
+
+def test_recent_projects_that_are_gone_are_not_offered(tmp_path: Path) -> None:
+    preferences = Preferences(tmp_path / "window.json")
+    here = tmp_path / "here.espalier"
+    here.mkdir()
+    preferences.opened(str(tmp_path / "gone.espalier"))
+    preferences.opened(str(here))
+    assert preferences.recent == [str(here)]
+
+
+def test_the_theme_is_kept_and_repaints_everything(person: Person) -> None:
+    window = person.window
+    before = window.grab().toImage().pixelColor(5, 5)
+
+    window.rail.theme_asked.emit()
+
+    assert theme.tokens() is theme.DARK
+    after = window.grab().toImage().pixelColor(5, 5)
+    assert after.lightness() < 60 < before.lightness()
+    assert Preferences().get("theme", "system") == "dark"
+    window.rail.theme_asked.emit()
+    assert theme.tokens() is theme.LIGHT
+
+
+def test_a_new_window_offers_three_ways_to_begin(person: Person) -> None:
+    window = person.window
+    assert window.stack.currentWidget() is window.welcome
+    assert not window.rail.isVisible(), "no page works without a project"
+    names = {b.text() for b in window.welcome.findChildren(type(window.job_bar.stop))}
+    assert {"New project", "Open", "Open the sample"} <= names
+
+
+def test_the_command_opens_the_window_on_a_project(tmp_path: Path) -> None:
+    """A real process: it starts, opens what is no project, says so, and ends when asked."""
+    code = (
+        "import sys; from PySide6.QtCore import QTimer; from app import window as w\n"
+        "real = w.Window.on_ended\n"
+        "def ended(self, ticket, event):\n"
+        "    real(self, ticket, event)\n"
+        "    print(event.how, len(self.notices.cards)); self.close()\n"
+        "w.Window.on_ended = ended\n"
+        "if __name__ == '__main__': sys.exit(w.main(sys.argv[1]))\n"
+    )
+    script = tmp_path / "start.py"
+    script.write_text(code)
+    environment = os.environ | {"PYTHONPATH": str(theme.RESOURCES.parent)}
+    found = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "nothing.espalier")],
+        capture_output=True, text=True, timeout=100, env=environment,
+    )  # fmt: skip
+    assert found.stdout.split() == ["refused", "1"], found.stderr
+    assert found.returncode == 0
