@@ -124,6 +124,19 @@ def test_threshold_comes_without_held_out_images() -> None:
     assert 0.95 < (near <= calibration.threshold).double().mean() < 1
 
 
+def test_threshold_leaves_each_image_out() -> None:
+    """Of few images, each is near a mean that it is part of: new ones must be known as well."""
+    nothing = torch.zeros(0, 1, WIDTH), torch.zeros(0, dtype=torch.long)
+    known = []
+    for seed in (1, 4, 5):
+        x = part(pictures(seed, images=5), LEARNT)
+        head = taught(LEARNERS.make("ncm"), x).head()
+        calibration = calibrate(head, *labelled(x), *nothing)
+        near = calibrated(head, calibration)(labelled(part(pictures(9, 300), LEARNT))[0])[1]
+        known.append((near <= calibration.threshold).double().mean().item())
+    assert np.mean(known) > 0.85
+
+
 def test_one_image_in_each_class_and_none_held_out() -> None:
     """Nothing says how far is far, so everything is known."""
     x = part(pictures(1, images=1), LEARNT)
