@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -34,6 +34,14 @@ class Preprocessing:
         """The same preprocessing for another input size, with the crop's share kept."""
         resize = round(self.resize * size / self.size)
         return Preprocessing(size, resize, self.interpolation, self.mean, self.std)
+
+    def whole(self) -> Preprocessing:
+        """The same without the margin that ImageNet's evaluation cuts off around the crop.
+
+        A person's own picture counts up to the edges of its shorter side: clothing's test photos,
+        MobileNetV2 at 224 and the default head, 0.892 instead of 0.858.
+        """
+        return replace(self, resize=self.size)
 
     @property
     def key(self) -> str:

@@ -75,7 +75,9 @@ class Registry(dict[str, type[T]]):
     def make(self, name: str, settings: Mapping[str, Any] | None = None) -> T:
         """The plug-in `name` with `settings`. Raises BadSetting with a sentence for the person."""
         if name not in self:
-            raise BadSetting(f"There is no {self.kind} called “{name}”. Choose one of: {', '.join(self)}.")
+            raise BadSetting(
+                f"There is no {self.kind} called “{name}”. Choose one of: {', '.join(self)}."
+            )
         known = {view.name: view for view in settings_of(self[name])}
         chosen = {key: checked(known, key, value) for key, value in (settings or {}).items()}
         return self[name](**chosen)
@@ -118,18 +120,24 @@ def checked(known: Mapping[str, SettingView], name: str, value: Any) -> Any:
     try:
         value = read(view.kind, value)
     except ValueError as error:
-        raise BadSetting(f"{view.label} takes a value of kind {view.kind}, not “{value}”.") from error
+        raise BadSetting(
+            f"{view.label} takes a value of kind {view.kind}, not “{value}”."
+        ) from error
     if view.choices and value not in view.choices:
         raise BadSetting(f"{view.label} takes one of: {', '.join(view.choices)}.")
     if isinstance(value, int | float) and not within(value, view):
-        raise BadSetting(f"{view.label} takes a value from {view.least} to {view.most}, not {value}.")
+        raise BadSetting(
+            f"{view.label} takes a value from {view.least} to {view.most}, not {value}."
+        )
     return value
 
 
 def within(value: float, view: SettingView) -> bool:
     """Whether a number lies in the setting's range; not-a-number lies in none."""
-    return value == value and (view.least is None or value >= view.least) and (
-        view.most is None or value <= view.most
+    return (
+        value == value
+        and (view.least is None or value >= view.least)
+        and (view.most is None or value <= view.most)
     )
 
 

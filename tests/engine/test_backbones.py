@@ -116,9 +116,9 @@ def test_a_network_can_be_cut_at_every_stage(name: str) -> None:
 
 def test_the_size_is_settable_within_what_the_network_can_take() -> None:
     usual = untrained("squeezenet1_1").preprocessing
-    assert (usual.size, usual.resize) == (224, 256)
+    assert (usual.size, usual.resize) == (224, 224)
     small = untrained("squeezenet1_1", 64).preprocessing
-    assert (small.size, small.resize) == (64, 73)
+    assert (small.size, small.resize) == (64, 64)
     for size in (8, 5000):
         with pytest.raises(BadSetting, match="32 to 1024"):
             untrained("squeezenet1_1", size)
@@ -160,7 +160,7 @@ def test_the_first_choice_is_mobilenet_v3_large_where_its_weights_are() -> None:
 def test_real_weights_are_recognised_and_their_digest_is_of_the_numbers(tmp_path: Path) -> None:
     backbone = load_backbone(weights=REFERENCE)
     assert backbone.name == "mobilenet_v2"
-    assert backbone.preprocessing.resize == 256
+    assert backbone.preprocessing.resize == 224
     same = tmp_path / "as-float32.safetensors"
     state = load_file(REFERENCE)
     save_file({k: v.float() if v.is_floating_point() else v for k, v in state.items()}, same)

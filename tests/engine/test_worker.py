@@ -50,8 +50,8 @@ def end(engine: Engine, ticket: int) -> Ended:
 
 
 def new_project(engine: Engine, tmp_path: Path) -> None:
-    path = str(tmp_path / "p.espalier")
-    ticket = engine.submit("new_project", path=path, backbone="embedded", size=32)
+    path, weights = str(tmp_path / "p.espalier"), str(making.weights(tmp_path / "net.safetensors"))
+    ticket = engine.submit("new_project", path=path, weights=weights, size=32)
     assert end(engine, ticket).how == "done"
 
 
@@ -136,7 +136,9 @@ def test_a_killed_window_leaves_no_orphan(tmp_path):
     script = tmp_path / "window.py"
     script.write_text(ORPHAN)
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    window = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, env=environment)
+    window = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, env=environment
+    )
     child = psutil.Process(int(window.stdout.readline()))
     window.kill()
     window.wait()
@@ -146,9 +148,9 @@ def test_a_killed_window_leaves_no_orphan(tmp_path):
 
 
 def test_the_window_hears_of_the_project(engine, tmp_path):
-    ticket = engine.submit("new_project", path=str(tmp_path / "a.espalier"), backbone="embedded")
+    weights = str(making.weights(tmp_path / "net.safetensors"))
+    ticket = engine.submit("new_project", path=str(tmp_path / "a.espalier"), weights=weights)
     events = until(engine, ticket, lambda e: isinstance(e, Ended))
     changed = [e for e in events if isinstance(e, Changed)]
     assert changed[-1].project.name == "a"
     assert not [e for e in events if isinstance(e, Notice)]
-
