@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QLineEdit,
+    QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QWidget,
 )
@@ -95,6 +97,26 @@ def mnemonics(labels: list[str], taken: str) -> list[str]:
     return marked
 
 
+class FormArea(QScrollArea):
+    """Holds a form as high as its rows, and scrolls it where it would be higher than `most`."""
+
+    def __init__(self, form: QWidget, most: int) -> None:
+        super().__init__()
+        self.setWidget(form)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setMaximumHeight(most)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        form.setObjectName("clear")
+        self.viewport().setObjectName("clear")
+
+    def sizeHint(self) -> QSize:
+        return self.widget().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, min(self.widget().sizeHint().height(), 80))
+
+
 class Form(QWidget):
     """The settings of one plug-in, as controls; `values` is what a person set."""
 
@@ -108,7 +130,6 @@ class Form(QWidget):
         self.rows.setContentsMargins(0, 0, 0, 0)
         self.rows.setVerticalSpacing(GRID)
         self.rows.setHorizontalSpacing(GRID)
-        self.rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
 
     def show_plugin(self, plugin: PluginView, values: Mapping[str, Any] | None = None) -> None:
         """Makes one control for each setting, filled with `values` or else the defaults."""

@@ -103,7 +103,7 @@ class Window(QMainWindow):
 
     def lay_out(self) -> None:
         self.setWindowTitle("Espalier")
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(1024, 640)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         below = QWidget()

@@ -19,18 +19,18 @@ from app.pages.ask import choose_class, confirm, type_name
 from app.pages.review import Review
 from app.preferences import Preferences
 from app.widgets.class_list import ClassList, plural
-from app.widgets.controls import button, column, label, named, reach, row, tool
+from app.widgets.controls import Elided, button, column, label, named, reach, row, tool
 from app.widgets.drops import Drops
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
-from app.widgets.rows import ImageRows
+from app.widgets.rows import ImageRows, shown
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
 
 PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"
 SPLITS = (
-    ("Train and validation", ""),
+    ("Both sides", ""),
     ("Train images", "train"),
     ("Validation images", "validation"),
 )
@@ -48,7 +48,7 @@ class ImagesPage(QWidget):
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
         self.review = Review(bridge, thumbs)
-        self.heading = label("All images", "big")
+        self.heading = Elided("All images", "big")
         self.count = label("", "muted")
         self.hint = label("", "warning", wrap=True)
         self.stack = QStackedWidget()
@@ -140,19 +140,19 @@ class ImagesPage(QWidget):
         )
         self.review_button.setCheckable(True)
         self.review_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        made = QWidget()
-        made.setLayout(
-            row(
-                self.heading,
-                self.count,
-                0,
-                self.review_button,
-                self.filter,
-                self.move_button,
-                self.remove_button,
-                self.add_button(),
-            )
+        line = row(
+            self.heading,
+            self.count,
+            self.review_button,
+            self.filter,
+            self.move_button,
+            self.remove_button,
+            self.add_button(),
         )
+        line.setStretch(0, 1)
+        self.heading.setMinimumWidth(128)
+        made = QWidget()
+        made.setLayout(line)
         return made
 
     def add_button(self) -> QToolButton:
@@ -228,7 +228,7 @@ class ImagesPage(QWidget):
         if self.project is None:
             return
         self.review_button.setChecked(False)
-        self.heading.setText(name or "All images")
+        self.heading.set_full(shown(name) or "All images")
         self.gallery.clearSelection()
         self.gallery.verticalScrollBar().setValue(0)
         self.gallery.tile.captions = not name
@@ -245,7 +245,7 @@ class ImagesPage(QWidget):
 
     def show_review(self, on: bool) -> None:
         self.stack.setCurrentWidget(self.review if on else self.gallery)
-        self.heading.setText("Review" if on else self.classes.name or "All images")
+        self.heading.set_full("Review" if on else shown(self.classes.name) or "All images")
         self.count.setVisible(not on)
         self.filter.setVisible(not on)
         self.show_hint()

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QListView,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
     QStyle,
     QStyledItemDelegate,
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.bridge import Bridge
-from app.forms import Form
+from app.forms import Form, FormArea
 from app.pages.ask import choose_class
 from app.pages.scores import Scores
 from app.widgets.class_list import plural
@@ -162,7 +161,14 @@ class LearnPage(QWidget):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.empty)
         both = QWidget()
-        both.setLayout(row(self.left_side(), self.scores, gap=16))
+        self.scores.setMinimumSize(680, 560)
+        scroll = QScrollArea()
+        scroll.setWidget(self.scores)
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.viewport().setObjectName("clear")
+        self.scores.setObjectName("clear")
+        both.setLayout(row(self.left_side(), scroll, gap=16))
         both.layout().setStretch(1, 1)
         self.pages.addWidget(both)
         self.setLayout(column(self.pages, edge=16))
@@ -170,14 +176,6 @@ class LearnPage(QWidget):
 
     def left_side(self) -> QWidget:
         """Learner, settings and the button; below them the steps."""
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setMaximumHeight(220)
-        scroll.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.form.setObjectName("clear")
-        scroll.setWidget(self.form)
-        scroll.viewport().setObjectName("clear")
         made = QWidget()
         made.setObjectName("card")
         made.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -187,7 +185,7 @@ class LearnPage(QWidget):
                 buddy("&Learner", self.learner),
                 self.learner,
                 self.help,
-                scroll,
+                FormArea(self.form, 220),
                 self.learn_button,
                 self.news,
                 rule(),

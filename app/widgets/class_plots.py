@@ -130,7 +130,8 @@ class MatrixPlot(Plot):
     @property
     def labelled(self) -> bool:
         """Names are painted while there is room for them."""
-        return bool(self.names) and min(self.width(), self.height()) / len(self.names) >= 14
+        room = min(self.width(), self.height()) - TITLE - NAMES
+        return bool(self.names) and room / len(self.names) >= 12
 
     def frame(self, area: QRectF) -> QRectF:
         """The square of cells, right of the names of rows and above those of columns."""
@@ -160,7 +161,7 @@ class MatrixPlot(Plot):
                     ink = "accent" if r == c else "danger"
                     cell = self.cell(frame, r, c).adjusted(0, 0, -gap, -gap)
                     painter.fillRect(cell, theme.colour(ink, int(40 + 215 * share**0.7)))
-                    if size >= 22:
+                    if size >= 16:
                         strong = share > 0.45
                         painter.setPen(theme.colour("on_accent" if strong else "text"))
                         painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, f"{count}")

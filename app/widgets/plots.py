@@ -296,7 +296,7 @@ class LinePlot(Plot):
 
     def paint_axes(self, painter: QPainter, frame: QRectF) -> None:
         """Faint lines across, numbers at both axes, and what the axes are."""
-        for y in ticks(self.low, self.high, max(2, int(frame.height() // 36))):
+        for y in ticks(self.low, self.high, max(3, int(frame.height() // 28))):
             at = self.point(frame, self.span()[0], y)
             painter.setPen(theme.colour("line"))
             painter.drawLine(at, QPointF(frame.right(), at.y()))
