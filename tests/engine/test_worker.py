@@ -96,6 +96,7 @@ def test_cancelled_on_the_way_the_project_is_as_last_saved(engine, tmp_path, pic
     assert set(again.result["per_class"]) == {"moth", "beetle", "snail"}
 
 
+@pytest.mark.logs_warnings
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path, pictures, how):
     engine = Engine(patience=8.0)
