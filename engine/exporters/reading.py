@@ -17,13 +17,11 @@ import onnxruntime as ort
 from google.protobuf.message import DecodeError
 
 from engine.errors import UnusableImage, UnusableWeights
-from engine.images import checked_size, decode, hush_pillow, identify, read
+from engine.images import WHOLE, checked_size, decode, hush_pillow, identify, read
 from engine.impostors import read_head
 from engine.running import CantRun, open_session
 
 OUTPUTS = ("probabilities", "distance")
-WHOLE = 1 << 30
-"""A need of pixels that no picture meets, so that it is decoded at its full size."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def backbone() -> Backbone:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """JPEGs of many sizes; those above 146 pixels are decoded as drafts by the project."""
+    """JPEGs of many sizes, some of them many times as large as the network's input."""
     folder = tmp_path_factory.mktemp("pictures")
     sizes = [(96, 72), (300, 200), (231, 333), (640, 480)]
     return [picture(folder / f"{n}.jpg", n, sizes[n % 4]) for n in range(COUNT)]
@@ -140,7 +140,7 @@ def test_the_file_says_what_it_is(exported: tuple[Path, dict], model: Model) -> 
     assert float(facts["threshold"]) == model.threshold
     assert facts["weights_sha256"] == model.backbone.digest
     assert "ImageNet" in facts["licence"]
-    assert "73" in facts["preprocessing"]
+    assert "shorter side to 64" in facts["preprocessing"]
     assert facts["program"].startswith("Espalier")
     assert [output.name for output in session.get_outputs()] == ["probabilities", "distance"]
     onnx.checker.check_model(str(path), full_check=True)
