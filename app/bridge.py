@@ -101,7 +101,7 @@ class Bridge(QObject):
             self.changed.emit(event.project)
         elif isinstance(event, Notice):
             self.notice.emit(event)
-        elif ticket not in self.asked:
+        elif ticket in self.jobs or not ticket:
             self.signals[type(event)].emit(ticket, event)
         if isinstance(event, Ended):
             self.asked.discard(ticket)

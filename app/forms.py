@@ -100,7 +100,7 @@ def mnemonics(labels: list[str], taken: str) -> list[str]:
 class FormArea(QScrollArea):
     """Holds a form as high as its rows, and scrolls it where it would be higher than `most`."""
 
-    def __init__(self, form: QWidget, most: int) -> None:
+    def __init__(self, form: Form, most: int) -> None:
         super().__init__()
         self.setWidget(form)
         self.setWidgetResizable(True)
@@ -109,6 +109,7 @@ class FormArea(QScrollArea):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         form.setObjectName("clear")
         self.viewport().setObjectName("clear")
+        form.edited.connect(self.updateGeometry)
 
     def sizeHint(self) -> QSize:
         return self.widget().sizeHint()

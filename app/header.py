@@ -12,7 +12,7 @@ from app import theme
 from app.bridge import Bridge
 from app.preferences import Preferences
 from app.undo import History
-from app.widgets.controls import Elided, column, label, named, row, tool, with_icon
+from app.widgets.controls import Elided, column, label, named, row, say_on, tool, with_icon
 from engine.events import ProjectView
 
 DEVICES = {
@@ -137,9 +137,9 @@ class Header(QWidget):
         self.place.setVisible(project is not None)
         if project is None:
             self.name.setText("Espalier")
-            self.device.setText(DEVICES[self.preferences.get("device", "auto")])
+            say_on(self.device, DEVICES.get(self.preferences.get("device", "auto"), "Automatic"))
             return
         self.name.setText(project.name + (" (only to look at)" if project.read_only else ""))
         self.place.set_full(project.path)
-        self.backbone.setText(f"{project.backbone} · {project.input_size} px")
-        self.device.setText(DEVICES.get(project.device, project.device))
+        say_on(self.backbone, f"{project.backbone} · {project.input_size} px")
+        say_on(self.device, DEVICES.get(project.device, project.device))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QWidget
 
-from app.widgets.controls import column, tool
+from app.widgets.controls import column, say_on, tool
 
 ICONS = {"Images": "images", "Learn": "learn", "Try": "try", "Export": "export"}
 HELP = {
@@ -53,7 +53,7 @@ class Rail(QWidget):
             pixels=24,
         )
         made.setObjectName("railButton")
-        made.setText(name)
+        say_on(made, name)
         made.setCheckable(True)
         made.setFixedSize(QSize(64, 56))
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)

@@ -36,6 +36,10 @@ from engine.worker import Engine
 log = logging.getLogger(__name__)
 
 SUFFIX = ".espalier"
+EMBEDDED = (
+    "This project starts from the small backbone that comes with Espalier: good for a first try "
+    "and for simple pictures. A larger one recognises much more."
+)
 QUIET = ("undo", "redo", "set_device")
 """Jobs whose refusal matters less than what comes after; still said, but as plain information."""
 
@@ -94,6 +98,7 @@ class Window(QMainWindow):
         self.pages: dict[str, QWidget] = {}
         self.rail = Rail(list(PAGES))
         self.open_jobs: dict[int, str] = {}
+        self.path = ""
         self.painted = False
         self.lay_out()
         self.connect_all()
@@ -198,6 +203,7 @@ class Window(QMainWindow):
         """Shows the pages where a project is open, and the welcome where none is."""
         self.rail.setVisible(project is not None)
         if project is None:
+            self.path = ""
             self.setWindowTitle("Espalier")
             self.welcome.show_recent(self.preferences.recent)
             self.stack.setCurrentWidget(self.welcome)
@@ -207,6 +213,9 @@ class Window(QMainWindow):
             self.preferences.opened(project.path)
         if self.stack.currentWidget() is self.welcome:
             self.go("Images")
+        if self.path != project.path and project.backbone == "embedded" and not project.steps:
+            self.notices.say(EMBEDDED, action=("Choose a backbone", self.choose_backbone))
+        self.path = project.path
 
     # What the engine says.
 

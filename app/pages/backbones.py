@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
-from app.widgets.controls import buddy, button, column, label, named, reach, row
+from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
 from app.widgets.receipt import size
 from engine.events import Ended
 
@@ -146,7 +146,7 @@ class BackboneDialog(QDialog):
             self.note.setText(
                 " ".join(t for t in (backbone["help"], backbone.get("licence", "")) if t)
             )
-            self.use_button.setText("Use" if backbone["here"] else "Download and use")
+            say_on(self.use_button, "Use" if backbone["here"] else "Download and use")
             self.use_button.setEnabled(bool(backbone["here"] or backbone["url"]))
 
     def use(self) -> None:

@@ -19,7 +19,7 @@ from app.pages.ask import choose_class, confirm, type_name
 from app.pages.review import Review
 from app.preferences import Preferences
 from app.widgets.class_list import ClassList, plural
-from app.widgets.controls import Elided, button, column, label, named, reach, row, tool
+from app.widgets.controls import Elided, button, column, label, named, reach, row, say_on, tool
 from app.widgets.drops import Drops
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
@@ -159,7 +159,7 @@ class ImagesPage(QWidget):
         """One button with both ways of adding, and what adding does."""
         made = tool("plus", "Add images", "Adds folders or single images", key="Ctrl+I")
         made.setObjectName("action")
-        made.setText("Add")
+        say_on(made, "Add")
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(made)
@@ -212,7 +212,7 @@ class ImagesPage(QWidget):
         if project is None:
             return
         waits = project.conflicts + project.skipped
-        self.review_button.setText(f"Review {waits:,}" if waits else "Review")
+        say_on(self.review_button, f"Review {waits:,}" if waits else "Review")
         self.review.show_project(project)
         if other:
             self.review_button.setChecked(False)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
-from app.widgets.controls import buddy, button, column, label, named, reach, row
+from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, shown
 from app.widgets.thumbs import Thumbnails
@@ -225,7 +225,7 @@ class Review(QWidget):
         # Near duplicates are compared when they are asked for: it takes a while for many images.
         self.counts = (project.conflicts, 0, project.skipped)
         for made, name, count in zip(self.buttons, self.names, self.counts, strict=True):
-            made.setText(f"{name} ({count:,})" if count else name)
+            say_on(made, f"{name} ({count:,})" if count else name)
         if self.isVisible():
             self.panels[self.stack.currentIndex()].refresh()
 

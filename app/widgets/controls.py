@@ -89,6 +89,13 @@ def tool(
     return made
 
 
+def say_on(made: QAbstractButton, text: str) -> None:
+    """Changes a button's words, and keeps its shortcut, which Qt would forget."""
+    shortcut = made.shortcut()
+    made.setText(text)
+    made.setShortcut(shortcut)
+
+
 def label(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
     """A text; `kind`: title, heading, big, muted, caption, warning or accent."""
     made = QLabel(text)

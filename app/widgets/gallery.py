@@ -180,8 +180,8 @@ class Gallery(QAbstractItemView):
         place, bar = self.place(index.row()), self.verticalScrollBar()
         if place.top() < bar.value():
             bar.setValue(place.top())
-        elif place.bottom() > bar.value() + self.viewport().height():
-            bar.setValue(place.bottom() - self.viewport().height())
+        elif place.bottom() >= bar.value() + self.viewport().height():
+            bar.setValue(place.bottom() + 1 - self.viewport().height())
 
     def updateGeometries(self) -> None:
         super().updateGeometries()

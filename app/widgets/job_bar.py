@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu, QProgressBar, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import Elided, button, column, label, named, row
+from app.widgets.controls import Elided, button, column, label, named, row, say_on
 from engine.events import Ended, Progress, Started, Step
 
 
@@ -60,10 +60,9 @@ class JobBar(QWidget):
         self.left = label("", "muted")
         self.bar = QProgressBar(textVisible=False)
         named(self.bar, "Progress of the running job", "How far the running job is")
-        self.waiting = button(
-            "", "Shows what waits, and lets you take it back", self.show_waiting, kind="quiet"
-        )
-        named(self.waiting, "Waiting jobs", "Shows what waits, and lets you take it back", "Ctrl+J")
+        help = "Shows what waits, and lets you take it back"
+        self.waiting = button("", help, self.show_waiting, key="Ctrl+J", kind="quiet")
+        named(self.waiting, "Waiting jobs", help, "Ctrl+J")
         self.stop = button("Cancel", "Stops the running job", self.cancel_running, key="Esc")
         self.lay_out()
         self.connect_bridge()
@@ -133,7 +132,7 @@ class JobBar(QWidget):
         self.stop.setVisible(busy)
         waits = len(self.jobs) - (1 if ticket else 0)
         self.waiting.setVisible(waits > 0)
-        self.waiting.setText(f"{waits} waiting")
+        say_on(self.waiting, f"{waits} waiting")
 
     def cancel_running(self) -> None:
         ticket = self.running or next(iter(self.jobs), None)

@@ -44,9 +44,9 @@ class ImageRows(QAbstractListModel):
     counted = Signal(int)
     refused = Signal(str)
 
-    def __init__(self, bridge: Bridge | None = None) -> None:
+    def __init__(self, bridge: Bridge, page: int = PAGE) -> None:
         super().__init__()
-        self.bridge = bridge
+        self.bridge, self.page = bridge, page
         self.query: dict[str, Any] = {}
         self.total = 0
         self.pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
@@ -69,10 +69,10 @@ class ImageRows(QAbstractListModel):
 
     def row(self, number: int) -> Row | None:
         """The row if its page is here; otherwise the page is asked for."""
-        page = number // PAGE
+        page = number // self.page
         if page in self.pages:
             rows = self.pages[page]
-            return rows[number % PAGE] if number % PAGE < len(rows) else None
+            return rows[number % self.page] if number % self.page < len(rows) else None
         if page not in self.asked:
             self.wanted.add(page)
             self.soon.start()
@@ -96,7 +96,7 @@ class ImageRows(QAbstractListModel):
         self.query = {}
         self.beginResetModel()
         self.pages = OrderedDict(
-            (at // PAGE, rows[at : at + PAGE]) for at in range(0, len(rows), PAGE)
+            (at // self.page, rows[at : at + self.page]) for at in range(0, len(rows), self.page)
         )
         self.total = len(rows)
         self.endResetModel()
@@ -118,8 +118,8 @@ class ImageRows(QAbstractListModel):
         self.asked[page] = self.bridge.ask(
             "images",
             lambda ended: self.take(page, ended, fresh),
-            offset=page * PAGE,
-            limit=PAGE,
+            offset=page * self.page,
+            limit=self.page,
             **self.query,
         )
 
@@ -136,8 +136,8 @@ class ImageRows(QAbstractListModel):
         while len(self.pages) > PAGES_KEPT:
             self.pages.popitem(last=False)
         if rows:
-            last = min(page * PAGE + len(rows), self.total) - 1
-            self.dataChanged.emit(self.index(page * PAGE), self.index(max(last, 0)))
+            last = min(page * self.page + len(rows), self.total) - 1
+            self.dataChanged.emit(self.index(page * self.page), self.index(max(last, 0)))
 
     def renew(self, total: int) -> None:
         """Forgets all rows. Where their number stays, what is selected stays selected too."""

@@ -1,0 +1,70 @@
+"""Forms: one control for each setting, of its kind, with its range, its help and a key."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QSpinBox
+
+from app.forms import Form, mnemonics
+from engine.registry import PluginView, SettingView
+
+VIEW = PluginView(
+    "made",
+    "Made up",
+    "Help.",
+    (
+        SettingView("size", "Size", "int", 3, "How many.", least=1, most=9),
+        SettingView("rate", "Rate", "float", 0.001, "How fast.", least=0.0, most=1.0),
+        SettingView("cosine", "Cosine", "bool", True, "Directions only."),
+        SettingView("update", "Update", "str", "few", "Which.", choices=("near", "few")),
+        SettingView("note", "Note", "str", "", "Anything."),
+    ),
+)
+
+
+@pytest.fixture
+def form(qtbot: object) -> Form:
+    made = Form()
+    qtbot.addWidget(made)
+    made.show_plugin(VIEW)
+    return made
+
+
+def test_a_form_begins_with_the_defaults(form: Form) -> None:
+    assert form.values == {"size": 3, "rate": 0.001, "cosine": True, "update": "few", "note": ""}
+
+
+def test_each_kind_has_its_control(form: Form) -> None:
+    kinds = [QSpinBox, QDoubleSpinBox, QCheckBox, QComboBox, QLineEdit]
+    assert [type(control) for control in form.controls.values()] == kinds
+    for view in VIEW.settings:
+        control = form.controls[view.name]
+        assert control.accessibleName() == view.label
+        assert view.help in control.toolTip()
+
+
+def test_ranges_hold(form: Form) -> None:
+    form.controls["size"].setValue(100)
+    form.controls["rate"].setValue(-1)
+    assert form.values["size"] == 9
+    assert form.values["rate"] == 0.0
+
+
+def test_kept_values_are_shown_and_edits_are_told(form: Form, qtbot: object) -> None:
+    form.show_plugin(VIEW, {"size": 7, "update": "near"})
+    assert form.values["size"] == 7
+    assert form.values["update"] == "near"
+    with qtbot.waitSignal(form.edited):
+        form.controls["cosine"].setChecked(False)
+    assert form.values["cosine"] is False
+
+
+def test_another_plugin_takes_the_place_of_the_first(form: Form) -> None:
+    form.show_plugin(PluginView("bare", "Bare", "Help.", ()))
+    assert form.values == {}
+    assert form.findChildren(QLabel) == []
+
+
+def test_every_label_gets_a_letter_of_its_own() -> None:
+    marked = mnemonics(["Size", "Seed", "Shrinkage"], taken="s")
+    assert marked == ["S&ize", "S&eed", "S&hrinkage"]
