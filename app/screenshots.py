@@ -6,6 +6,7 @@ steps, tries an image and exports the model, and writes each page in light and d
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
 import sys
@@ -100,11 +101,33 @@ def page_image(pictures: Path) -> str:
     return str(next(p for p in sorted(pictures.rglob("*")) if p.is_file()))
 
 
+def photograph_project(folder: Path, project: str) -> Path:
+    """Opens a project and takes one picture, of its scores."""
+    person = Photographer(folder)
+    person.window.open_project(project)
+    person.until(lambda: person.window.bridge.project is not None)
+    person.window.go("Learn")
+    person.rest()
+    picture = folder / "window.png"
+    person.window.grab().save(str(picture))
+    person.window.close()
+    return picture
+
+
 def main() -> int:
-    """Writes the pictures into the folder that is named; makes it where it is missing."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots").absolute()
+    """Writes the pictures into FOLDER, which is made where it is missing; see --help."""
+    parser = argparse.ArgumentParser(prog="app.screenshots", description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", default="screenshots", type=Path)
+    parser.add_argument("--project", default="", help="one picture of this project instead")
+    options = parser.parse_args()
+    folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    if options.project:
+        make_application()
+        theme.use("light")
+        print(photograph_project(folder, str(Path(options.project).absolute())))
+        return 0
     with tempfile.TemporaryDirectory(prefix="espalier-screenshots-") as work:
         os.environ["ESPALIER_HOME"] = str(Path(work) / "home")
         make_application()
