@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if opens_window(arguments):
         from app.window import main as open_window
 
-        return open_window(next((a for a in arguments if not a.startswith("-")), None))
+        project = next((a for a in arguments if not a.startswith("-")), None)
+        return open_window(project, verbose=len(arguments) > (project is not None))
     options = make_parser().parse_args(arguments)
     try:
         return options.command(options)

@@ -330,10 +330,10 @@ def make_application() -> QApplication:
     return app
 
 
-def main(project: str | None = None) -> int:
+def main(project: str | None = None, verbose: bool = False) -> int:
     """Opens the window, on a project where one is named; returns when it is closed."""
     app = make_application()
-    start_log("window")
+    start_log("window", verbose)
     preferences = Preferences()
     theme.use(preferences.get("theme", "system"))
     window = Window(Engine(), preferences)
