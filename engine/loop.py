@@ -56,17 +56,18 @@ class Stack(nn.Module):
         return x
 
 
-def adamw(parts: Iterable[nn.Module], decay: float) -> torch.optim.AdamW:
+def adamw(parts: Iterable[tuple[nn.Module, float]], decay: float) -> torch.optim.AdamW:
     """AdamW with two groups for each part: weights, and what is not to decay (norms and biases).
 
-    A group's `share` multiplies the rate that the loop is given; a schedule for stages sets it.
+    The number beside a part is its `share`, which multiplies the rate that the loop is given; a
+    schedule for stages may set it anew.
     """
     groups = []
-    for part in parts:
+    for part, share in parts:
         weights = [p for p in part.parameters() if p.ndim > 1]
         others = [p for p in part.parameters() if p.ndim <= 1]
-        groups.append({"params": weights, "weight_decay": decay, "share": 1.0})
-        groups.append({"params": others, "weight_decay": 0.0, "share": 1.0})
+        groups.append({"params": weights, "weight_decay": decay, "share": share})
+        groups.append({"params": others, "weight_decay": 0.0, "share": share})
     return torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
 
 

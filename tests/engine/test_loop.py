@@ -25,7 +25,9 @@ def network() -> Stack:
 
 def training(stack: Stack | None = None) -> Training:
     stack = stack or network()
-    return Training(stack, adamw(stack.parts.values(), 0.05), Cosine(0.01, 3, TOTAL))
+    return Training(
+        stack, adamw([(p, 1.0) for p in stack.parts.values()], 0.05), Cosine(0.01, 3, TOTAL)
+    )
 
 
 def batches(first: int = 0, last: int = TOTAL) -> list[tuple[torch.Tensor, torch.Tensor]]:

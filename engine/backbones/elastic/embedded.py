@@ -41,7 +41,8 @@ def read_weights(path: Path) -> tuple[ElasticNet, dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             facts = dict(file.metadata() or {})
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            state = {name: file.get_tensor(name) for name in names}
         network = ElasticNet(len(state["classifier.linear.bias"]), float(facts["width"]))
         network.load_state_dict(
             {k: v.float() if v.dtype == torch.float16 else v for k, v in state.items()}
@@ -59,7 +60,7 @@ def read_weights(path: Path) -> tuple[ElasticNet, dict[str, str]]:
 
 
 def embedded_backbone() -> Backbone:
-    """The backbone that comes with the program, in stages; its features are float32 (batch, 640)."""
+    """The backbone that comes with the program, in stages; its features have 640 numbers."""
     with as_file(files("resources") / "backbone.safetensors") as path:
         network, facts = read_weights(path)
     stages = [Stage(name, part) for name, part in network.stages()]
