@@ -96,7 +96,7 @@ class BackboneDialog(QDialog):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.selectionModel().currentChanged.connect(lambda *_: self.show_chosen())
         named(self.table, "Backbones", "Choose the network that images start from")
-        reach(self.table, self, "Alt+B")
+        reach(self.table, "Alt+B")
         self.size.setRange(0, 512)
         self.size.setSingleStep(32)
         self.size.setSpecialValueText("usual")

@@ -65,10 +65,10 @@ class ImagesPage(QWidget):
     # Layout.
 
     def lay_out(self) -> None:
-        named(self.classes, "Classes", "Choose a class to see its images; F2 renames it", "Alt+C")
-        named(
-            self.gallery, "Images", "Arrow keys move, Space looks closer, Delete removes", "Alt+I"
-        )
+        named(self.classes, "Classes", "Choose a class to see its images; F2 renames it")
+        reach(self.classes, "Alt+C")
+        named(self.gallery, "Images", "Arrow keys move, Space looks closer, Delete removes")
+        reach(self.gallery, "Alt+I")
         left = QWidget()
         left.setObjectName("card")
         left.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -118,7 +118,7 @@ class ImagesPage(QWidget):
         """The line above the gallery: what is shown, and what can be done with it."""
         self.filter = QComboBox()
         named(self.filter, "Split", "Shows one side of the split only")
-        reach(self.filter, self, "Alt+S")
+        reach(self.filter, "Alt+S")
         for text, value in SPLITS:
             self.filter.addItem(text, value)
         self.move_button = tool(

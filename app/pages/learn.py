@@ -135,7 +135,7 @@ class LearnPage(QWidget):
         self.steps.setItemDelegate(StepTile(self.steps))
         self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         named(self.steps, "Steps of learning", "Choose a step to return to it")
-        reach(self.steps, self, "Alt+S")
+        reach(self.steps, "Alt+S")
         self.learn_button = button(
             "Learn",
             "Learns all images that are not learnt yet",

@@ -65,7 +65,7 @@ class Conflicts(QWidget):
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
         named(self.gallery, "Conflicts", "Choose images to settle")
-        reach(self.gallery, self, "Alt+I")
+        reach(self.gallery, "Alt+I")
         self.keep = QComboBox()
         named(self.keep, "Class that keeps the image", "Which class keeps the image", "Alt+K")
         self.settle_button = button(
@@ -114,7 +114,7 @@ class NearDuplicates(QWidget):
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
         named(self.gallery, "Near duplicates", "Choose images to remove")
-        reach(self.gallery, self, "Alt+I")
+        reach(self.gallery, "Alt+I")
         self.remove_button = button(
             "Remove chosen images",
             "Takes them out of the project; the files stay",
@@ -171,7 +171,7 @@ class Skipped(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         named(self.table, "Files that were left out", "Each with its reason")
-        reach(self.table, self, "Alt+I")
+        reach(self.table, "Alt+I")
         save = button("Save as CSV …", "Saves this list as a table", self.choose_file, icon="save")
         named(save, "Save the list", "Saves this list as a table", "Ctrl+S")
         save.setShortcut("Ctrl+S")

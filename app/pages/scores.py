@@ -79,7 +79,7 @@ class Pictures(QWidget):
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
         named(self.gallery, "Answers", "Validation images with the model's answers")
-        reach(self.gallery, self, "Alt+I")
+        reach(self.gallery, "Alt+I")
         self.title = label("", "muted")
         self.group = QButtonGroup(self)
         self.choices = [
@@ -157,7 +157,7 @@ class Scores(QWidget):
         self.bars.setObjectName("clear")
         for plot, key in ((self.lines, "Alt+A"), (self.matrix, "Alt+M"), (self.bars, "Alt+B")):
             named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the plot")
-            reach(plot, self, key)
+            reach(plot, key)
             plot.setToolTip("")
         stats = card(row(*self.stats.values()), edge=12)
         left = column(card(self.lines, edge=12), card(bars, edge=12), gap=16)

@@ -33,11 +33,11 @@ def named(widget: QWidget, name: str, help: str, key: str = "") -> QWidget:
     return widget
 
 
-def reach(widget: QWidget, page: QWidget, key: str) -> None:
-    """A key that goes to a control while its page is shown; the tooltip tells it."""
+def reach(widget: QWidget, key: str) -> None:
+    """A key that goes to a control while it is shown; the tooltip tells it."""
     name, help = widget.accessibleName(), widget.accessibleDescription()
     named(widget, name, help, key)
-    QShortcut(QKeySequence(key), page, widget.setFocus)
+    QShortcut(QKeySequence(key), widget, widget.setFocus)
 
 
 def with_icon(button: QAbstractButton, name: str, token: str = "muted", pixels: int = 20) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
@@ -28,6 +30,7 @@ from app.widgets.rows import ROW, ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 
 PICTURE = 112
+SCALED_KEPT = 400
 CAPTION = 2 * GRID + 4
 
 
@@ -37,6 +40,7 @@ class Tile(QStyledItemDelegate):
     def __init__(self, thumbs: Thumbnails, parent: QWidget, side: int) -> None:
         super().__init__(parent)
         self.thumbs, self.side = thumbs, side
+        self.scaled: OrderedDict[tuple[int, int], QImage] = OrderedDict()
         self.captions = True
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
@@ -73,8 +77,18 @@ class Tile(QStyledItemDelegate):
         size = image.size().scaled(spot.size(), Qt.AspectRatioMode.KeepAspectRatio)
         place = QRect(QPoint(0, 0), size)
         place.moveCenter(spot.center())
-        painter.drawImage(place, image)
+        painter.drawImage(place, self.fitted(image, size * painter.device().devicePixelRatio()))
         return place
+
+    def fitted(self, image: QImage, size: QSize) -> QImage:
+        """The picture in the size in which it is painted; scaling anew each time would be slow."""
+        key = (image.cacheKey(), size.width())
+        if key not in self.scaled:
+            way = Qt.TransformationMode.SmoothTransformation
+            self.scaled[key] = image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, way)
+            if len(self.scaled) > SCALED_KEPT:
+                self.scaled.popitem(last=False)
+        return self.scaled[key]
 
     def paint_words(self, painter: QPainter, cell: QRect, place: QRect, row: Row) -> None:
         if row.get("split") == "validation":
