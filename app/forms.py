@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -111,10 +112,14 @@ class FormArea(QScrollArea):
         self.viewport().setObjectName("clear")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        # The rows of a form are shown, and so have a height, only after they were added.
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return super().eventFilter(watched, event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        # Qt takes no notice of a new size while a widget is hidden.
+        super().showEvent(event)
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         return self.widget().sizeHint()

@@ -44,6 +44,7 @@ class Rail(QWidget):
         self.layout().setContentsMargins(8, 16, 8, 12)
 
     def page_button(self, name: str, number: int) -> QToolButton:
+        """A picture with a word below; it stays pressed while its page is shown."""
         made = tool(
             ICONS[name],
             name,

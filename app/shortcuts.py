@@ -7,11 +7,10 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
-    QScrollArea,
     QWidget,
 )
 
-from app.widgets.controls import button, column, label, row
+from app.widgets.controls import button, column, label, row, scrolled
 
 GENERAL = (
     ("Go through the controls", "Tab"),
@@ -50,11 +49,7 @@ class ShortcutsDialog(QDialog):
             each.addStretch(1)
         inside = QWidget()
         inside.setLayout(row(*columns, gap=40, edge=8))
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.viewport().setObjectName("clear")
-        inside.setObjectName("clear")
+        scroll = scrolled(inside)
         close = button("Close", "Goes back", self.close, key="Esc")
         self.setLayout(column(label("Keys", "big"), scroll, row(0, close), edge=24))
 

@@ -107,6 +107,7 @@ class Window(QMainWindow):
     # Layout.
 
     def lay_out(self) -> None:
+        """Header above, rail and pages below it, the job bar at the foot."""
         self.setWindowTitle("Espalier")
         self.setMinimumSize(1024, 640)
         self.stack = QStackedWidget()
@@ -159,6 +160,7 @@ class Window(QMainWindow):
         return made
 
     def connect_all(self) -> None:
+        """What leads where."""
         self.rail.chosen.connect(self.go)
         self.rail.help_asked.connect(self.show_shortcuts)
         self.rail.theme_asked.connect(self.next_theme)

@@ -16,6 +16,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+import pytest
+
+pytest_plugins = ["tests.window_fixtures"]
+
 # Before anything imports Qt or the engine: no display, and never the person's own folders.
 HOME = Path(tempfile.mkdtemp(prefix="espalier-tests-"))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -23,9 +28,6 @@ os.environ["HOME"] = str(HOME)
 os.environ["ESPALIER_HOME"] = str(HOME / "espalier")
 for name in ("CONFIG", "DATA", "CACHE", "STATE"):
     os.environ[f"XDG_{name}_HOME"] = str(HOME / name.lower())
-
-import psutil  # noqa: E402
-import pytest  # noqa: E402
 
 PATIENCE = 10.0
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QFileDialog,
+    QHBoxLayout,
     QHeaderView,
     QSpinBox,
     QTableView,
@@ -86,6 +87,30 @@ class BackboneDialog(QDialog):
         self.finished.connect(lambda _: bridge.drop(self.question))
 
     def lay_out(self) -> None:
+        """What a backbone is, the list, the note of the chosen one, and the buttons."""
+        self.fit_table()
+        self.size.setRange(0, 512)
+        self.size.setSingleStep(32)
+        self.size.setSpecialValueText("usual")
+        named(self.size, "Input size in pixels", "Smaller is faster and sees less", "Alt+S")
+        text = (
+            "The backbone turns images into features. Larger ones recognise more and take longer. "
+            "After a change everything is learnt again from the images."
+        )
+        self.setLayout(
+            column(
+                label("Backbone", "big"),
+                label(text, "muted", wrap=True),
+                self.table,
+                self.note,
+                self.foot(),
+                gap=12,
+                edge=24,
+            )
+        )
+
+    def fit_table(self) -> None:
+        """The table chooses whole rows, one at a time."""
         self.table.setModel(self.rows)
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -97,10 +122,9 @@ class BackboneDialog(QDialog):
         self.table.selectionModel().currentChanged.connect(lambda *_: self.show_chosen())
         named(self.table, "Backbones", "Choose the network that images start from")
         reach(self.table, "Alt+B")
-        self.size.setRange(0, 512)
-        self.size.setSingleStep(32)
-        self.size.setSpecialValueText("usual")
-        named(self.size, "Input size in pixels", "Smaller is faster and sees less", "Alt+S")
+
+    def foot(self) -> QHBoxLayout:
+        """Input size, weights from a file, and the two answers."""
         self.use_button = button(
             "Use", "Takes this backbone; learn again afterwards", self.use, key="Return",
             kind="primary",
@@ -109,23 +133,13 @@ class BackboneDialog(QDialog):
             "From a file …", "Takes weights from a file of yours", self.choose_file, key="Ctrl+O"
         )
         cancel = button("Cancel", "Changes nothing", self.reject, key="Esc")
-        line = row(
-            buddy("Input &size", self.size), self.size, 0, self.file_button, cancel, self.use_button
-        )
-        text = (
-            "The backbone turns images into features. Larger ones recognise more and take longer. "
-            "After a change everything is learnt again from the images."
-        )
-        self.setLayout(
-            column(
-                label("Backbone", "big"),
-                label(text, "muted", wrap=True),
-                self.table,
-                self.note,
-                line,
-                gap=12,
-                edge=24,
-            )
+        return row(
+            buddy("Input &size", self.size),
+            self.size,
+            0,
+            self.file_button,
+            cancel,
+            self.use_button,
         )
 
     def take(self, ended: Ended) -> None:

@@ -14,14 +14,14 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QLineEdit,
-    QScrollArea,
+    QPushButton,
     QStackedWidget,
     QWidget,
 )
 
 from app.bridge import Bridge
 from app.theme import GRID
-from app.widgets.controls import buddy, button, card, column, label, named, row
+from app.widgets.controls import buddy, button, card, column, label, named, row, scrolled
 from app.widgets.empty import EmptyState
 from app.widgets.receipt import receipt_text, rows_of
 from engine.events import Ended, ProjectView
@@ -56,36 +56,14 @@ class ExportPage(QWidget):
         self.bridge.changed.connect(self.show_project)
 
     def lay_out(self) -> None:
-        self.format.addItem("ONNX", "onnx")
-        named(self.format, "Format", "The kind of file", "Alt+F")
-        named(self.target, "File", "Where the model is written", "Alt+I")
-        named(self.overwrite, "Replace", "Replaces a file that is there already", "Alt+R")
-        choose = button(
-            "Browse …", "Chooses the file", self.choose_file, key="Ctrl+Shift+B", icon="folder"
-        )
-        self.export_button = button(
-            "Export", "Writes and checks the model", self.export, key="Ctrl+E", icon="export",
-            kind="primary",
-        )  # fmt: skip
-        form = QFormLayout()
-        form.setVerticalSpacing(12)
-        line = row(self.target, choose)
-        line.setStretch(0, 1)
-        for text, control, what in (
-            ("&Format", self.format, self.format),
-            ("F&ile", self.target, line),
-        ):
-            name = buddy(text, control)
-            name.setMinimumHeight(4 * GRID)
-            form.addRow(name, what)
-        form.addRow("", self.overwrite)
+        """What is asked for on the left, the receipt on the right."""
         left = card(
             label("Export the model", "big"),
             label(EXPLAINED, "muted", wrap=True),
             8,
-            form,
+            self.make_form(),
             8,
-            row(self.export_button, 0),
+            row(self.make_export_button(), 0),
             self.news,
             0,
             edge=24,
@@ -100,6 +78,36 @@ class ExportPage(QWidget):
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.target)
 
+    def make_export_button(self) -> QPushButton:
+        self.export_button = button(
+            "Export", "Writes and checks the model", self.export, key="Ctrl+E", icon="export",
+            kind="primary",
+        )  # fmt: skip
+        return self.export_button
+
+    def make_form(self) -> QFormLayout:
+        """The format and the file, each with a key."""
+        self.format.addItem("ONNX", "onnx")
+        named(self.format, "Format", "The kind of file", "Alt+F")
+        named(self.target, "File", "Where the model is written", "Alt+I")
+        named(self.overwrite, "Replace", "Replaces a file that is there already", "Alt+R")
+        choose = button(
+            "Browse …", "Chooses the file", self.choose_file, key="Ctrl+Shift+B", icon="folder"
+        )
+        form = QFormLayout()
+        form.setVerticalSpacing(12)
+        line = row(self.target, choose)
+        line.setStretch(0, 1)
+        for text, control, what in (
+            ("&Format", self.format, self.format),
+            ("F&ile", self.target, line),
+        ):
+            name = buddy(text, control)
+            name.setMinimumHeight(4 * GRID)
+            form.addRow(name, what)
+        form.addRow("", self.overwrite)
+        return form
+
     def receipt_side(self) -> QWidget:
         """The receipt as a card, and what can be done with the file."""
         self.receipt_rows = QFormLayout()
@@ -108,13 +116,8 @@ class ExportPage(QWidget):
         self.receipt_rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         inside = QWidget()
         inside.setLayout(self.receipt_rows)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
+        scroll = scrolled(inside)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.viewport().setObjectName("clear")
-        inside.setObjectName("clear")
         self.open_button = button(
             "Open the folder", "Shows the file in its folder", self.open_folder, key="Ctrl+Shift+E",
             icon="folder",

@@ -65,6 +65,7 @@ class ImagesPage(QWidget):
     # Layout.
 
     def lay_out(self) -> None:
+        """Classes on the left, their images on the right."""
         named(self.classes, "Classes", "Choose a class to see its images; F2 renames it")
         reach(self.classes, "Alt+C")
         named(self.gallery, "Images", "Arrow keys move, Space looks closer, Delete removes")
@@ -180,6 +181,7 @@ class ImagesPage(QWidget):
         return action
 
     def connect_all(self) -> None:
+        """What changes what."""
         self.bridge.changed.connect(self.show_project)
         self.classes.picked.connect(self.show_class)
         self.classes.files_dropped.connect(self.add)

@@ -9,7 +9,6 @@ from PySide6.QtGui import QFont, QPainter, QPen
 from PySide6.QtWidgets import (
     QComboBox,
     QListView,
-    QScrollArea,
     QStackedWidget,
     QStyle,
     QStyledItemDelegate,
@@ -22,7 +21,7 @@ from app.forms import Form, FormArea
 from app.pages.ask import choose_class
 from app.pages.scores import Scores
 from app.widgets.class_list import plural
-from app.widgets.controls import buddy, button, column, label, named, reach, row, rule
+from app.widgets.controls import buddy, button, column, label, named, reach, row, rule, scrolled
 from app.widgets.empty import EmptyState
 from app.widgets.rows import ROW
 from app.widgets.thumbs import Thumbnails
@@ -49,6 +48,7 @@ class StepRows(QAbstractListModel):
         return 0 if parent is not None and parent.isValid() else len(self.steps)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A step, what it is called, and how it was learnt."""
         step = self.steps[index.row()]
         if role == ROW:
             return step
@@ -70,6 +70,7 @@ class StepTile(QStyledItemDelegate):
         return QSize(180, 48)
 
     def paint(self, painter: QPainter, option: Any, index: QModelIndex) -> None:
+        """Title and accuracy above, learner and classes below."""
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         step: StepView = index.data(ROW)
@@ -129,6 +130,20 @@ class LearnPage(QWidget):
         self.connect_all()
 
     def lay_out(self) -> None:
+        """What to learn with on the left, what came of it on the right."""
+        self.fit_steps()
+        self.make_buttons()
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.scores.setMinimumSize(680, 560)
+        both = QWidget()
+        both.setLayout(row(self.left_side(), scrolled(self.scores), gap=16))
+        both.layout().setStretch(1, 1)
+        self.pages.addWidget(both)
+        self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.learn_button)
+
+    def fit_steps(self) -> None:
         named(self.learner, "Learner", "How features become an answer", "Alt+L")
         self.steps.setObjectName("bare")
         self.steps.setModel(self.rows)
@@ -136,6 +151,9 @@ class LearnPage(QWidget):
         self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         named(self.steps, "Steps of learning", "Choose a step to return to it")
         reach(self.steps, "Alt+S")
+
+    def make_buttons(self) -> None:
+        """The three gestures of this page."""
         self.learn_button = button(
             "Learn",
             "Learns all images that are not learnt yet",
@@ -158,21 +176,6 @@ class LearnPage(QWidget):
             key="Ctrl+Backspace",
             icon="history",
         )
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self.empty)
-        both = QWidget()
-        self.scores.setMinimumSize(680, 560)
-        scroll = QScrollArea()
-        scroll.setWidget(self.scores)
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.viewport().setObjectName("clear")
-        self.scores.setObjectName("clear")
-        both.setLayout(row(self.left_side(), scroll, gap=16))
-        both.layout().setStretch(1, 1)
-        self.pages.addWidget(both)
-        self.setLayout(column(self.pages, edge=16))
-        self.setFocusProxy(self.learn_button)
 
     def left_side(self) -> QWidget:
         """Learner, settings and the button; below them the steps."""

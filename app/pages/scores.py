@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QButtonGroup, QPushButton, QWidget
 
 from app.bridge import Bridge
 from app.widgets.class_list import plural
 from app.widgets.class_plots import BarPlot, MatrixPlot
-from app.widgets.controls import button, card, column, label, named, reach, row
+from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
 from app.widgets.gallery import Gallery
 from app.widgets.plots import LinePlot, Series
 from app.widgets.rows import ImageRows
@@ -148,13 +148,9 @@ class Scores(QWidget):
         self.bars.picked.connect(lambda name: self.pictures.ask_cell(name, name))
 
     def lay_out(self) -> None:
-        bars = QScrollArea()
-        bars.setWidget(self.bars)
-        bars.setWidgetResizable(True)
+        """Figures above; below them plots, and the images behind them."""
+        bars = scrolled(self.bars)
         bars.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bars.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bars.viewport().setObjectName("clear")
-        self.bars.setObjectName("clear")
         for plot, key in ((self.lines, "Alt+A"), (self.matrix, "Alt+M"), (self.bars, "Alt+B")):
             named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the plot")
             reach(plot, key)

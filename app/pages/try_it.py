@@ -66,6 +66,7 @@ class TryPage(QWidget):
         Drops(self, "Drop to see what this is", self.can_try).dropped.connect(self.try_paths)
 
     def lay_out(self) -> None:
+        """The image on the left, the answer on the right."""
         named(self.picture, "Image", "The image that is asked about")
         named(self.bars, "Confidences", "The likeliest classes with their calibrated confidences")
         named(self.nearest, "Nearest train images", "The images that look most alike to the model")

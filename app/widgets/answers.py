@@ -37,6 +37,7 @@ class AnswerBars(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """One line for each class: its name, its bar, its share."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         left = min(self.width() * 0.36, 200.0)

@@ -80,6 +80,7 @@ class ClassTile(QStyledItemDelegate):
         return QSize(200, HEIGHT if index.row() else 40)
 
     def paint(self, painter: QPainter, option: Any, index: QModelIndex) -> None:
+        """The ground of a cell, then what is in it."""
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         cell = option.rect.adjusted(4, 2, -4, -2)
@@ -109,6 +110,7 @@ class ClassTile(QStyledItemDelegate):
         painter.drawText(cell.adjusted(0, 0, -12, 0), right, f"{images:,}")
 
     def paint_class(self, painter: QPainter, cell: QRect, view: ClassView) -> None:
+        """A dot, the name and the count above; the facts below."""
         painter.setPen(QPen(theme.colour("accent" if view.learnt else "muted"), 1.5))
         painter.setBrush(theme.colour("accent") if view.learnt else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QPoint(cell.left() + 16, cell.top() + 15), 4, 4)

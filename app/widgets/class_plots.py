@@ -50,6 +50,7 @@ class BarPlot(Plot):
         return min(widest, painter_width * 0.32) + 8
 
     def paint_inside(self, painter: QPainter, area: QRectF) -> None:
+        """A line for each class: name, bar with mark, and the figure."""
         left = self.names_width(area.width())
         track = area.width() - left - 64
         for number, (name, accuracy, precision) in enumerate(self.bars):
@@ -147,6 +148,7 @@ class MatrixPlot(Plot):
         return QRectF(frame.left() + column * size, frame.top() + row * size, size, size)
 
     def paint_inside(self, painter: QPainter, area: QRectF) -> None:
+        """Cells in shades of their share of the true class, right ones in another colour."""
         frame = self.frame(area)
         painter.setPen(Qt.PenStyle.NoPen)
         gap = 1 if len(self.names) <= 40 else 0

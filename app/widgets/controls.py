@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLayout,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -147,6 +148,17 @@ def card(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 2 * GRID
     made = QFrame()
     made.setObjectName("card")
     pack(QVBoxLayout(made), *things, gap=gap, edge=edge)
+    return made
+
+
+def scrolled(widget: QWidget) -> QScrollArea:
+    """A place in which a widget scrolls up and down, on whatever ground lies behind it."""
+    made = QScrollArea()
+    made.setWidget(widget)
+    made.setWidgetResizable(True)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    made.viewport().setObjectName("clear")
+    widget.setObjectName("clear")
     return made
 
 

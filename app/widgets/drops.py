@@ -42,6 +42,7 @@ class Frame(QWidget):
         self.show()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """A dashed frame with the sentence in its middle."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area: QRect = self.rect().adjusted(8, 8, -8, -8)

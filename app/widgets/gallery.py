@@ -47,6 +47,7 @@ class Tile(QStyledItemDelegate):
         return QSize(self.side + 2 * GRID, self.side + 2 * GRID + CAPTION)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """One tile, or an empty place until its row and its thumbnail are here."""
         row: Row | None = index.data(ROW)
         cell = option.rect.adjusted(4, 4, -4, -4)
         self.paint_ground(painter, option, cell)
@@ -91,6 +92,7 @@ class Tile(QStyledItemDelegate):
         return self.scaled[key]
 
     def paint_words(self, painter: QPainter, cell: QRect, place: QRect, row: Row) -> None:
+        """The split, a mark where something is to know, and the caption."""
         if row.get("split") == "validation":
             self.paint_badge(painter, place, "validation", theme.colour("accent"))
         elif row.get("split") == "train" and row.get("learnt") is False:
@@ -111,6 +113,7 @@ class Tile(QStyledItemDelegate):
             painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
 
     def paint_badge(self, painter: QPainter, place: QRect, text: str, ink: QColor) -> None:
+        """A small text on a light ground in the corner of the picture."""
         painter.save()
         font = painter.font()
         font.setPointSizeF(7.5)
@@ -275,6 +278,7 @@ class Gallery(QAbstractItemView):
     # Painting.
 
     def paintEvent(self, event: object) -> None:
+        """Paints the tiles that can be seen, and no others."""
         painter = QPainter(self.viewport())
         painter.setRenderHints(
             QPainter.RenderHint.SmoothPixmapTransform | QPainter.RenderHint.Antialiasing

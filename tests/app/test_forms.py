@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QSpinBox
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
-from app.forms import Form, mnemonics
+from app.forms import Form, FormArea, mnemonics
 from engine.registry import PluginView, SettingView
 
 VIEW = PluginView(
@@ -63,6 +74,26 @@ def test_another_plugin_takes_the_place_of_the_first(form: Form) -> None:
     form.show_plugin(PluginView("bare", "Bare", "Help.", ()))
     assert form.values == {}
     assert form.findChildren(QLabel) == []
+
+
+def test_a_form_filled_while_hidden_is_as_high_as_its_rows(qtbot: object) -> None:
+    form, page, stack = Form(), QWidget(), QStackedWidget()
+    qtbot.addWidget(stack)
+    area = FormArea(form, 300)
+    inside = QVBoxLayout(page)
+    inside.addWidget(area)
+    inside.addStretch(1)
+    stack.addWidget(QWidget())
+    stack.addWidget(page)
+    stack.resize(300, 600)
+    stack.show()
+    QApplication.processEvents()
+    form.show_plugin(VIEW)
+    QApplication.processEvents()
+
+    stack.setCurrentWidget(page)
+
+    qtbot.waitUntil(lambda: area.height() >= form.sizeHint().height() > 100)
 
 
 def test_every_label_gets_a_letter_of_its_own() -> None:

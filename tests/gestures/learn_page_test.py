@@ -66,7 +66,8 @@ def test_arrow_keys_and_return_open_a_cell_too(learnt: Person) -> None:
 
     QTest.keyClick(matrix, Qt.Key.Key_Return)
 
-    learnt.sees(lambda: "recognised" in page.scores.pictures.title.text())
+    learnt.sees(lambda: page.scores.pictures.rows.rowCount() == matrix.counts[target][target])
+    assert "recognised" in page.scores.pictures.title.text()
 
 
 def test_forgetting_a_class_is_exact_and_says_so(learnt: Person) -> None:

@@ -43,6 +43,7 @@ def test_an_empty_clipboard_says_what_to_do(learnt: Person) -> None:
     learnt.presses("Ctrl+V")
 
     learnt.sees(lambda: "Copy one" in page.reason.text())
+    assert page.bars.bars == []
 
 
 def test_a_file_that_is_no_image_says_why(learnt: Person, tmp_path: Path) -> None:
