@@ -49,6 +49,7 @@ class Bridge(QObject):
         self.project: ProjectView | None = None
         self.answers: dict[int, Answer] = {}
         self.asked: set[int] = set()
+        self.told: dict[int, Callable[[Progress], object]] = {}
         self.jobs: dict[int, tuple[str, dict[str, Any]]] = {}
         self.signals = {
             Started: self.started,
@@ -74,10 +75,21 @@ class Bridge(QObject):
         self.submitted.emit(ticket, job)
         return ticket
 
-    def ask(self, job: str, answer: Answer, **settings: Any) -> int:
-        """Asks for a job that only reads; it runs at once, and only `answer` hears of it."""
+    def ask(
+        self,
+        job: str,
+        answer: Answer,
+        told: Callable[[Progress], object] | None = None,
+        **settings: Any,
+    ) -> int:
+        """Asks for a job that only reads; it runs at once, and only `answer` hears of its end.
+
+        `told` is called with its progress, where somebody waits for a long answer.
+        """
         ticket = self.engine.submit(job, reads=True, **settings)
         self.asked.add(ticket)
+        if told is not None:
+            self.told[ticket] = told
         self.answers[ticket] = answer
         return ticket
 
@@ -86,6 +98,7 @@ class Bridge(QObject):
 
     def drop(self, ticket: int) -> None:
         """Cancels a question whose answer nobody waits for any more."""
+        self.told.pop(ticket, None)
         if self.answers.pop(ticket, None) is not None:
             self.engine.cancel(ticket)
 
@@ -101,10 +114,13 @@ class Bridge(QObject):
             self.changed.emit(event.project)
         elif isinstance(event, Notice):
             self.notice.emit(event)
+        elif ticket in self.told and isinstance(event, Progress):
+            self.told[ticket](event)
         elif ticket in self.jobs or not ticket:
             self.signals[type(event)].emit(ticket, event)
         if isinstance(event, Ended):
             self.asked.discard(ticket)
+            self.told.pop(ticket, None)
             self.jobs.pop(ticket, None)
             answer = self.answers.pop(ticket, None)
             if answer is not None:

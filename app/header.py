@@ -13,6 +13,7 @@ from app.bridge import Bridge
 from app.preferences import Preferences
 from app.undo import History
 from app.widgets.controls import Elided, column, label, named, row, say_on, tool, with_icon
+from app.widgets.rows import short
 from engine.events import ProjectView
 
 DEVICES = {
@@ -22,6 +23,25 @@ DEVICES = {
     "mps": "Apple graphics (MPS)",
 }
 MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
+
+
+class HistoryButton(QToolButton):
+    """A button of the undo stack: its name and tooltip say what would be undone."""
+
+    def __init__(self, icon: str, action: QAction, key: str) -> None:
+        super().__init__()
+        self.action, self.icon_name, self.key = action, icon, key
+        action.setShortcut(QKeySequence(key))
+        self.setDefaultAction(action)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        action.changed.connect(self.follow)
+        self.follow()
+
+    def follow(self) -> None:
+        """Takes the action's words; Qt has put the action's own icon and tooltip here before."""
+        words = self.action.text()
+        named(self, words, f"{words}, exactly as it was", self.key)
+        with_icon(self, self.icon_name)
 
 
 class Header(QWidget):
@@ -61,19 +81,7 @@ class Header(QWidget):
         return made
 
     def history_button(self, icon: str, action: QAction, key: str) -> QToolButton:
-        """A button of the undo stack: its tooltip says what would be undone."""
-        action.setShortcut(QKeySequence(key))
-        made = QToolButton()
-        made.setDefaultAction(action)
-        with_icon(made, icon)
-        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-
-        def follow() -> None:
-            named(made, action.text(), f"{action.text()}, exactly as it was", key)
-            with_icon(made, icon)
-
-        action.changed.connect(follow)
-        follow()
+        made = HistoryButton(icon, action, key)
         self.addAction(action)
         return made
 
@@ -140,6 +148,6 @@ class Header(QWidget):
             say_on(self.device, DEVICES.get(self.preferences.get("device", "auto"), "Automatic"))
             return
         self.name.setText(project.name + (" (only to look at)" if project.read_only else ""))
-        self.place.set_full(project.path)
+        self.place.set_full(short(project.path))
         say_on(self.backbone, f"{project.backbone} · {project.input_size} px")
         say_on(self.device, DEVICES.get(project.device, project.device))

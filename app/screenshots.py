@@ -1,7 +1,7 @@
 """Pictures of the window for the README: `python -m app.screenshots FOLDER`.
 
-Opens the sample project in a real window on the real engine, without a display, learns it in two
-steps, tries an image and exports the model, and writes each page in light and dark.
+Opens the sample project in a real window on the real engine, without a display, learns it with
+three learners, tries images, exports the model, and writes each page in light and dark.
 """
 
 from __future__ import annotations
@@ -76,16 +76,18 @@ def photograph(folder: Path, work: Path) -> None:
     window = person.window
     person.take("welcome")
     made = person.do("make_sample", path=str(work / "Sample.espalier"))
-    person.do("learn")
+    for learner in ("ncm", "ridge", "slda"):
+        person.do("learn", learner=learner)
+    for card in window.notices.cards:
+        card.dismiss()
     pictures = Path(made.result["pictures"])
-    held_back = sorted(p for p in pictures.rglob("*") if p.is_file() and "learn" not in p.parts)
     window.go("Images")
     person.take("images")
     window.go("Learn")
     person.take("learn")
     page = window.pages["Try"]
     window.go("Try")
-    page.try_paths([str(p) for p in held_back[:6]] or [page_image(pictures)])
+    page.try_paths(some_to_try(pictures))
     person.until(lambda: page.question is None)
     person.take("try")
     page = window.pages["Export"]
@@ -97,8 +99,11 @@ def photograph(folder: Path, work: Path) -> None:
     window.close()
 
 
-def page_image(pictures: Path) -> str:
-    return str(next(p for p in sorted(pictures.rglob("*")) if p.is_file()))
+def some_to_try(pictures: Path) -> list[str]:
+    """One image of each class that was not learnt from, and one that is of no class."""
+    tests = sorted(p for p in (pictures / "try").iterdir() if p.is_dir())
+    strangers = sorted((pictures / "strangers").iterdir())
+    return [str(min(folder.iterdir())) for folder in tests] + [str(strangers[0])]
 
 
 def photograph_project(folder: Path, project: str) -> Path:
@@ -129,10 +134,14 @@ def main() -> int:
         print(photograph_project(folder, str(Path(options.project).absolute())))
         return 0
     with tempfile.TemporaryDirectory(prefix="espalier-screenshots-") as work:
+        # A home of its own: paths in the pictures begin with ~ and say nothing of this computer.
+        os.environ["HOME"] = work
         os.environ["ESPALIER_HOME"] = str(Path(work) / "home")
+        projects = Path(work) / "Espalier"
+        projects.mkdir()
         make_application()
         theme.use("light")
-        photograph(folder, Path(work))
+        photograph(folder, projects)
     print(f"The pictures are in {folder}")
     return 0
 

@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".espalier"
 EMBEDDED = (
-    "This project starts from the small backbone that comes with Espalier: good for a first try "
-    "and for simple pictures. A larger one recognises much more."
+    "This project uses the small backbone that comes with Espalier, which is good for a first "
+    "try. A larger one recognises much more."
 )
 QUIET = ("undo", "redo", "set_device")
 """Jobs whose refusal matters less than what comes after; still said, but as plain information."""

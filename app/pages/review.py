@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
+from app.widgets.class_list import plural
 from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, shown
@@ -115,6 +116,7 @@ class NearDuplicates(QWidget):
         self.gallery = Gallery(self.rows, thumbs)
         named(self.gallery, "Near duplicates", "Choose images to remove")
         reach(self.gallery, "Alt+I")
+        self.news = label("", "muted")
         self.remove_button = button(
             "Remove chosen images",
             "Takes them out of the project; the files stay",
@@ -126,15 +128,22 @@ class NearDuplicates(QWidget):
             "of the split, which makes scores look better than they are."
         )
         self.setLayout(
-            column(label(text, "muted", wrap=True), row(self.remove_button, 0), self.gallery)
+            column(
+                label(text, "muted", wrap=True), row(self.remove_button, self.news, 0), self.gallery
+            )
         )
         self.gallery.chosen.connect(self.refresh_tools)
         self.refresh_tools()
 
     def refresh(self) -> None:
+        self.news.setText("Comparing all images …")
         self.bridge.ask("near_duplicates", self.take)
 
     def take(self, ended: Ended) -> None:
+        """One tile for each image of each group, numbered by group."""
+        total, shown_here = ended.result.get("total", 0), len(ended.result.get("groups", ()))
+        more = f", the first {shown_here:,} are shown" if total > shown_here else ""
+        self.news.setText(f"{plural(total, 'group')}{more}" if ended.how == "done" else ended.text)
         self.rows.give(
             [
                 {

@@ -16,11 +16,12 @@ from app.widgets.controls import Elided, button, card, column, label, named, rea
 from app.widgets.drops import Drops, paths_of
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
+from app.widgets.job_bar import duration
 from app.widgets.pictures import Picture
-from app.widgets.rows import ROW, ImageRows, shown
+from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
-from engine.events import Ended, ProjectView
+from engine.events import Ended, Progress, ProjectView
 
 SMALL = 72
 MOST = 200
@@ -82,8 +83,10 @@ class TryPage(QWidget):
         paste = button(
             "Paste", "Tries the image on the clipboard", self.paste, key="Ctrl+V", icon="paste"
         )
+        self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
+        self.stop_button.setVisible(False)
         self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        left = card(self.picture, self.name, self.list, row(pick, paste, 0))
+        left = card(self.picture, self.name, self.list, row(pick, paste, 0, self.stop_button))
         left.layout().setStretch(0, 1)
         right = card(
             self.verdict,
@@ -159,7 +162,7 @@ class TryPage(QWidget):
         index = self.list.currentIndex()
         if index.isValid() and (path := index.data(ROW)["file"]) in self.found:
             self.picture.show_file(path)
-            self.name.set_full(shown(path))
+            self.name.set_full(short(path))
             self.show_answer(self.found[path])
 
     # Gestures.
@@ -193,7 +196,7 @@ class TryPage(QWidget):
         self.clear()
         self.paths = paths[:MOST]
         self.picture.show_file(self.paths[0])
-        self.name.set_full(shown(self.paths[0]))
+        self.name.set_full(short(self.paths[0]))
         self.wait_for("predict_images", paths=self.paths)
 
     def wait_for(self, job: str, **settings: Any) -> None:
@@ -202,11 +205,28 @@ class TryPage(QWidget):
             self.bridge.drop(self.question)
         self.verdict.setText("Looking …")
         self.reason.setText("")
-        self.question = self.bridge.ask(job, self.take, **settings)
+        self.question = self.bridge.ask(job, self.take, self.tell, **settings)
+        self.stop_button.setVisible(True)
+
+    def tell(self, event: Progress) -> None:
+        """How many images were looked at, and how long the rest will take."""
+        if event.total and event.total > 1:
+            known = event.seconds_left is not None
+            left = f", {duration(event.seconds_left)} left" if known else ""
+            self.reason.setText(f"{event.done:,} of {event.total:,} images{left}")
+
+    def stop(self) -> None:
+        """Gives up on the open question."""
+        if self.question is not None:
+            self.bridge.drop(self.question)
+            self.question = None
+            self.clear()
+            self.stop_button.setVisible(False)
 
     def take(self, ended: Ended) -> None:
         """Shows the first answer; with several images a list of all of them."""
         self.question = None
+        self.stop_button.setVisible(False)
         if ended.how != "done":
             self.verdict.setText("No answer")
             self.reason.setText(ended.text)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, Qt, QTimer, Signal
@@ -23,6 +24,12 @@ Row = Mapping[str, Any]
 def shown(path: str) -> str:
     """A path as text that can be painted, whatever bytes the file system holds."""
     return path.encode("utf-8", "replace").decode("utf-8")
+
+
+def short(path: str) -> str:
+    """A path as a person says it: from their home folder on, where it lies in there."""
+    home = str(Path.home())
+    return "~" + shown(path)[len(home) :] if path.startswith(home + os.sep) else shown(path)
 
 
 def words(row: Row) -> str:

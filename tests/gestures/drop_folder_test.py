@@ -56,3 +56,20 @@ def test_an_empty_folder_is_refused_in_one_sentence(owner: Person, tmp_path: Pat
     assert owner.messages() == [ended.text]
     assert owner.classes() == {}
     assert owner.project.undo == ()
+
+
+def test_a_folder_dropped_into_the_empty_window_makes_a_project(
+    person: Person, pictures: Path
+) -> None:
+    window = person.window
+    assert window.stack.currentWidget() is window.welcome
+
+    drop(window.welcome, urls([pictures]))
+
+    person.sees(lambda: len(person.endings) == 2)
+    assert [ended.how for ended in person.endings] == ["done", "done"]
+    assert person.project.name == "fruit"
+    assert person.classes() == {"apple": 12, "banana": 12, "cherry": 12}
+    assert window.preferences.recent == [person.project.path]
+    assert window.rail.isVisible()
+    assert any("small backbone" in text for text in person.messages())

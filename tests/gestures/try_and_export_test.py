@@ -94,3 +94,24 @@ def test_a_file_that_is_there_is_not_replaced_unasked(learnt: Person, tmp_path: 
     assert page.news.text() == ended.text
     assert target.read_bytes() == b"precious"
     assert page.export_button.isEnabled()
+
+
+def test_many_images_show_how_far_they_are_and_can_be_stopped(
+    learnt: Person, pictures: Path
+) -> None:
+    page = learnt.page("Try")
+    files = sorted(pictures.rglob("*.jpg"))
+    told: list[str] = []
+    told_before = page.reason.setText
+    page.reason.setText = lambda text: (told.append(text), told_before(text))
+
+    drop(page, urls(files))
+    assert page.stop_button.isVisible()
+    learnt.sees(lambda: page.question is None)
+
+    assert any(text.startswith("32 of 36 images") for text in told), told
+    assert not page.stop_button.isVisible()
+    drop(page, urls(files))
+    page.stop_button.click()
+    assert page.verdict.text() == "What is it?"
+    assert not page.bars.bars
