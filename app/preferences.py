@@ -8,23 +8,27 @@ import os
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from engine.places import data_folder
 
 log = logging.getLogger(__name__)
 
 RECENT = 8
 
 
-def home() -> Path:
-    """The folder of the person's own data; ESPALIER_HOME moves it."""
-    return Path(os.environ.get("ESPALIER_HOME") or platformdirs.user_data_dir("espalier", False))
+def settings_file() -> Path:
+    """Where the settings lie; nowhere at all where the person's folder can't be made."""
+    try:
+        return data_folder() / "window.json"
+    except OSError as error:
+        log.info("the settings last until the window is closed: %s", error)
+        return Path(os.devnull) / "window.json"
 
 
 class Preferences:
     """Values by name, kept in window.json. A file that can't be read counts as empty."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or home() / "window.json"
+        self.path = path or settings_file()
         self.values = self.read()
 
     def read(self) -> dict[str, Any]:

@@ -245,9 +245,14 @@ class Window(QMainWindow):
     # Projects.
 
     def home(self) -> Path:
+        """Where projects are made unless the person says otherwise."""
         documents = QStandardPaths.StandardLocation.DocumentsLocation
         folder = Path(QStandardPaths.writableLocation(documents) or Path.home()) / "Espalier"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.info("projects begin in the home folder: %s", error)
+            return Path.home()
         return folder
 
     def new_project(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QBuffer, QIODevice, QMimeData, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QSizePolicy, QStackedWidget, QWidget
 
@@ -78,7 +78,6 @@ class TryPage(QWidget):
         self.list.setFixedHeight(self.list.cell.height() + 2)
         self.list.hide()
         self.nearest.setFixedHeight(self.nearest.cell.height() + 2)
-        self.nearest.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         pick = button("Pick an image", "Opens a file", self.pick, key="Ctrl+P", icon="folder")
         paste = button(
             "Paste", "Tries the image on the clipboard", self.paste, key="Ctrl+V", icon="paste"

@@ -11,7 +11,9 @@ import pytest
 
 from app import theme
 from app.preferences import Preferences
+from engine.worker import Engine
 from tests.window import Person
+from tests.window_fixtures import gone, opened
 
 LOOK = """
 import sys
@@ -50,6 +52,27 @@ def test_settings_that_cant_be_written_do_no_harm(tmp_path: Path) -> None:
     preferences.put("theme", "dark")
 
     assert preferences.get("theme", "system") == "dark"
+
+
+def test_a_home_that_cant_be_made_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("ESPALIER_HOME", str(blocked / "home"))
+
+    preferences = Preferences()
+    preferences.put("theme", "dark")
+
+    assert preferences.get("theme", "system") == "dark"
+
+
+def test_a_size_from_a_broken_file_is_no_obstacle(qtbot: object, shared_engine: Engine) -> None:
+    preferences = Preferences()
+    preferences.put("geometry", "no geometry at all é")
+    window = opened(shared_engine, qtbot)
+    assert window.width() >= 1024
+    gone(window)
 
 
 def test_recent_projects_that_are_gone_are_not_offered(tmp_path: Path) -> None:
