@@ -19,7 +19,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - clock, result
 
 
-def do(session: Session, name: str, **settings: Any) -> dict[str, Any]:
+def do(session: Session, name: str, /, **settings: Any) -> dict[str, Any]:
     """Does one job and returns its result; ends the bench where the job did not end well."""
     ended = None
     for event in run(session, name, settings):

@@ -71,7 +71,7 @@ def at(options: argparse.Namespace, path: Path) -> Session:
     return session
 
 
-def job(options: argparse.Namespace, path: Path, name: str, **settings: Any) -> Any:
+def job(options: argparse.Namespace, path: Path, name: str, /, **settings: Any) -> Any:
     """Opens the project and does one job on it, as a command would."""
     with closing(at(options, path)) as session:
         return do(session, name, **settings)
