@@ -53,27 +53,34 @@ class BarPlot(Plot):
         """A line for each class: name, bar with mark, and the figure."""
         left = self.names_width(area.width())
         track = area.width() - left - 64
-        for number, (name, accuracy, precision) in enumerate(self.bars):
-            top = area.top() + number * LINE
-            painter.setPen(theme.colour("text"))
-            words = painter.fontMetrics().elidedText(
-                name, Qt.TextElideMode.ElideRight, int(left) - 8
-            )
-            middle = Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(4, top, left - 8, LINE), middle, words)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.colour("sunken"))
-            painter.drawRoundedRect(QRectF(left, top + 7, track, 10), 3, 3)
-            painter.setBrush(theme.colour("accent", 255 if number != self.at else 190))
-            if accuracy > 0:
-                painter.drawRoundedRect(QRectF(left, top + 7, max(track * accuracy, 3), 10), 3, 3)
-            if precision is not None:
-                painter.setPen(QPen(theme.colour("text"), 2))
-                at = left + track * precision
-                painter.drawLine(QPointF(at, top + 5), QPointF(at, top + 19))
-            painter.setPen(theme.colour("muted"))
-            place = QRectF(left + track + 8, top, 52, LINE)
-            painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, f"{accuracy:.1%}")
+        for number in range(len(self.bars)):
+            line = QRectF(0, area.top() + number * LINE, area.width(), LINE)
+            if self.dirty is None or line.intersects(self.dirty):
+                self.paint_bar(painter, number, line, left, track)
+
+    def paint_bar(
+        self, painter: QPainter, number: int, line: QRectF, left: float, track: float
+    ) -> None:
+        """One class; `left` and `track` are where its bar begins and how long it can be."""
+        name, accuracy, precision = self.bars[number]
+        top, middle = line.top(), Qt.AlignmentFlag.AlignVCenter
+        elide = Qt.TextElideMode.ElideRight
+        painter.setPen(theme.colour("text"))
+        words = painter.fontMetrics().elidedText(name, elide, int(left) - 8)
+        painter.drawText(QRectF(4, top, left - 8, LINE), middle, words)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("sunken"))
+        painter.drawRoundedRect(QRectF(left, top + 7, track, 10), 3, 3)
+        painter.setBrush(theme.colour("accent", 255 if number != self.at else 190))
+        if accuracy > 0:
+            painter.drawRoundedRect(QRectF(left, top + 7, max(track * accuracy, 3), 10), 3, 3)
+        if precision is not None:
+            painter.setPen(QPen(theme.colour("text"), 2))
+            at = left + track * precision
+            painter.drawLine(QPointF(at, top + 5), QPointF(at, top + 19))
+        painter.setPen(theme.colour("muted"))
+        place = QRectF(left + track + 8, top, 52, LINE)
+        painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, f"{accuracy:.1%}")
 
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
         if 0 <= self.at < len(self.bars):
@@ -110,11 +117,20 @@ class MatrixPlot(Plot):
         super().__init__(title, empty)
         self.names: tuple[str, ...] = ()
         self.counts: tuple[tuple[int, ...], ...] = ()
+        self.cells: list[tuple[int, int, int, float]] = []
         self.at: tuple[int, int] | None = None
 
     def show_matrix(self, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
         self.names = tuple(names)
         self.counts = tuple(tuple(row) for row in counts)
+        # Only what is not 0 is painted: with 1,000 classes there are a million cells.
+        totals = [max(sum(row), 1) for row in self.counts]
+        self.cells = [
+            (r, c, count, count / totals[r])
+            for r, row in enumerate(self.counts)
+            for c, count in enumerate(row)
+            if count
+        ]
         self.at = None
         self.update()
 
@@ -154,19 +170,14 @@ class MatrixPlot(Plot):
         gap = 1 if len(self.names) <= 40 else 0
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, bool(gap))
         painter.fillRect(frame, theme.colour("sunken"))
-        size = frame.width() / len(self.names)
-        for r, row in enumerate(self.counts):
-            total = max(sum(row), 1)
-            for c, count in enumerate(row):
-                if count:
-                    share = count / total
-                    ink = "accent" if r == c else "danger"
-                    cell = self.cell(frame, r, c).adjusted(0, 0, -gap, -gap)
-                    painter.fillRect(cell, theme.colour(ink, int(40 + 215 * share**0.7)))
-                    if size >= 16:
-                        strong = share > 0.45
-                        painter.setPen(theme.colour("on_accent" if strong else "text"))
-                        painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, f"{count}")
+        numbers = frame.width() / len(self.names) >= 16
+        for r, c, count, share in self.cells:
+            ink = "accent" if r == c else "danger"
+            cell = self.cell(frame, r, c).adjusted(0, 0, -gap, -gap)
+            painter.fillRect(cell, theme.colour(ink, int(40 + 215 * share**0.7)))
+            if numbers:
+                painter.setPen(theme.colour("on_accent" if share > 0.45 else "text"))
+                painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, f"{count}")
         self.paint_names(painter, frame)
 
     def paint_names(self, painter: QPainter, frame: QRectF) -> None:

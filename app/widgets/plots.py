@@ -53,6 +53,7 @@ class Plot(QWidget):
         super().__init__()
         self.title, self.empty = title, empty
         self.spot: QPointF | None = None
+        self.dirty: QRectF | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(title)
@@ -140,7 +141,9 @@ class Plot(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        self.dirty = QRectF(event.rect())
         self.paint_all(painter)
+        self.dirty = None
         if self.spot is not None and self.has_figures():
             self.paint_reading(painter, self.inside())
         if self.hasFocus():
