@@ -63,7 +63,9 @@ def add(project: Project, gesture: int, arrivals: Sequence[Arrival], copy: bool)
     copied = {a.picture.sha256 for a in fresh if copy and copied_in(project, a)}
     splits = splits_for(project, fresh)
     with project.transaction(gesture) as db:
-        numbers = {name: class_id_for(project, name) for name in {a.class_name for a in fresh}}
+        numbers = {
+            name: class_id_for(project, name) for name in dict.fromkeys(a.class_name for a in fresh)
+        }
         for number in numbers.values():
             # A class that was forgotten and is given new pictures is wanted again.
             db.execute("UPDATE class SET set_aside = 0 WHERE id = ? AND set_aside", [number])

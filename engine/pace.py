@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 SECONDS_BETWEEN_SNAPSHOTS = 1.0
+SECONDS_BETWEEN_GLIMPSES = 8.0
+"""Learning on the way takes about half a second, so it costs a twentieth of the time at most."""
 
 
 class Pace:
@@ -20,7 +22,7 @@ class Pace:
     def __init__(self, total: int, doing: str) -> None:
         self.total = total
         self.doing = doing
-        self.started = self.shown = time.monotonic()
+        self.started = self.shown = self.glimpsed = time.monotonic()
 
     def at(self, done: int) -> Progress:
         passed = time.monotonic() - self.started
@@ -34,3 +36,10 @@ class Pace:
         if first or time.monotonic() - self.shown > SECONDS_BETWEEN_SNAPSHOTS:
             self.shown = time.monotonic()
             yield session.changed("images")
+
+    def may_glimpse(self, done: int) -> bool:
+        """Whether it is time to say how well it goes; never at the end, which says so itself."""
+        due = time.monotonic() - self.glimpsed > SECONDS_BETWEEN_GLIMPSES and done < self.total
+        if due:
+            self.glimpsed = time.monotonic()
+        return due

@@ -8,7 +8,7 @@ makes that equal to learning all of them at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ from torch import Tensor
 from engine import catalogue, history, scoring
 from engine.catalogue import Arrival
 from engine.errors import Refused, UnusableImage
-from engine.events import Event, Notice, Saved, Scored
+from engine.evaluate import logits_of
+from engine.events import Event, Notice, Saved, Scored, Step
 from engine.features import Features
 from engine.history import Learnt
 from engine.images import open_many
@@ -190,6 +191,33 @@ def usable(
     if kept is None or features.missing(h for hashes in kept.images.values() for h in hashes):
         return None
     return kept
+
+
+def glimpse(
+    session: Session, name: str, settings: Mapping[str, Any], done: int, total: int
+) -> Iterator[Step]:
+    """How well the classes seen so far are told apart, while pictures still come in.
+
+    A learner of its own learns what is there; nothing is kept. Says nothing while there is too
+    little to judge by.
+    """
+    project, learner = session.require(), session.learner(name, dict(settings))
+    features = session.features(learner.views)
+    split = [catalogue.to_learn(project, part) for part in ("train", "validation")]
+    lost = set(features.missing(h for part in split for hashes in part.values() for h in hashes))
+    material = Material(features, *(without(part, lost) for part in split))
+    numbers = sorted(set(material.train) & set(material.held_out))
+    if len(numbers) < 2:
+        return
+    new = {n: material.of(hashes) for n, hashes in material.train.items()}
+    for _ in learner.learn(Task(new, *material.sample())):
+        pass
+    truth = torch.tensor([n for n in numbers for _ in material.held_out[n]])
+    logits = logits_of(
+        learner.head(), material.of([h for n in numbers for h in material.held_out[n]])
+    )
+    right = torch.tensor(learner.classes)[logits.argmax(dim=1)] == truth
+    yield Step(done, total, {"accuracy": right.double().mean().item()})
 
 
 def follow_up(session: Session, gesture: int, title: str) -> Learning:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,17 @@ def title_for(found: Found) -> str:
 
 
 def bring_in(
-    session: Session, gesture: int, found: Found, copy: bool, views: int = 0
+    session: Session,
+    gesture: int,
+    found: Found,
+    copy: bool,
+    views: int = 0,
+    glimpse: Callable[[int, int], Iterable[Event]] | None = None,
 ) -> Generator[Event, None, Added]:
     """Checks and stores the pictures found; with `views` > 0 also computes their features.
 
-    One pass: each file is read and decoded once, while the network works on those before it.
+    One pass: each file is read and decoded once, while the network works on those before it. Now
+    and then `glimpse(done, total)` tells how well it goes.
     """
     project = session.require()
     added = Added(skipped=list(found.skipped))
@@ -107,6 +113,9 @@ def bring_in(
                     clock = time.perf_counter()
                 batch = []
                 yield from pace.now(number, session)
+                if glimpse and pace.may_glimpse(number):
+                    yield from glimpse(number, len(files))
+                clock = time.perf_counter()
     finally:
         opened.close()
     catalogue.add_skipped(project, gesture, added.skipped)

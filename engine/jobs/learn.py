@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def learn_folder(
     views = session.learner(name, chosen).views
     title = f"Learn {', '.join(list(found.classes)[:3])}{' …' if len(found.classes) > 3 else ''}"
     with session.require().gesture(title) as gesture:
-        added = yield from bring_in(session, gesture, found, copy, views)
+        look = partial(study.glimpse, session, name, chosen)
+        added = yield from bring_in(session, gesture, found, copy, views, look)
         clock = time.perf_counter()
         result = yield from study.learn(session, gesture, name, chosen, title)
         learnt = {"learn": time.perf_counter() - clock}

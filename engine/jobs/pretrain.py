@@ -52,7 +52,7 @@ PHASES = (
     Phase(0.0, 0.625, kernel=3, depth=2),
     Phase(0.3, 0.75, kernel=3, depth=2),
     Phase(0.68, 1.0, kernel=3, depth=3),
-    Phase(0.93, 1.0, kernel=7, depth=4),
+    Phase(0.95, 1.0, kernel=7, depth=4),
 )
 """`size` is a share of the last. A small network on small pictures costs a tenth of the whole."""
 
