@@ -44,6 +44,7 @@ def opens_window(arguments: Sequence[str]) -> bool:
 
 
 def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line, with what all commands have in common."""
     parser = argparse.ArgumentParser(
         prog="espalier",
         description="Teach a pretrained image classifier new classes in seconds. "

@@ -18,54 +18,56 @@ Command = Callable[[argparse.Namespace], int]
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     """Adds every command with its arguments."""
 
-    def command(name: str, work: Command, help: str) -> argparse.ArgumentParser:
+    def command(name: str, work: Command, help: str, *places: str) -> argparse.ArgumentParser:
         parser = commands.add_parser(name, help=help, description=help, parents=[common])
         parser.set_defaults(command=work)
+        for place in places:
+            parser.add_argument(place)
         return parser
 
-    p = command("new", new, "Make an empty project.")
-    p.add_argument("project")
-    p.add_argument("--backbone", default="", help="its name; `espalier backbones` lists them")
-    p.add_argument(
-        "--weights", default="", help="a weights file of your own (.safetensors, .pth, .pt)"
-    )
-    p.add_argument("--size", type=int, default=0, help="the side in pixels that the network sees")
-    p = command("learn", learn, "Learn folders of pictures; each folder is one class.")
-    p.add_argument("project")
-    p.add_argument(
-        "folder", nargs="*", help="none: learn what the project has and has not learnt yet"
-    )
-    p.add_argument("--into", default="", help="put all pictures into this one class")
-    p.add_argument("--copy", action="store_true", help="copy the pictures into the project")
-    p.add_argument("--learner", default="", help="ncm, slda, ridge or tilda")
-    p.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the learner"
-    )
-    p = command("score", score, "Score the model on held-out pictures, or on a folder of classes.")
-    p.add_argument("project")
-    p.add_argument("--test", default="", help="a folder with one folder of pictures for each class")
-    p.add_argument("--predictions", action="store_true", help="name the answer for each picture")
-    p = command("forget", forget, "Unlearn a class, exactly. Its pictures are kept.")
-    p.add_argument("project")
+    add_new(command("new", new, "Make an empty project.", "project"))
+    help = "Learn folders of pictures; each folder is one class."
+    add_learn(command("learn", learn, help, "project"))
+    help = "Score the model on held-out pictures, or on a folder of classes."
+    add_score(command("score", score, help, "project"))
+    p = command("forget", forget, "Unlearn a class, exactly. Its pictures are kept.", "project")
     p.add_argument("name", metavar="CLASS")
-    p = command("classes", classes, "List the classes of a project.")
-    p.add_argument("project")
-    p = command("steps", steps, "List the steps of learning.")
-    p.add_argument("project")
+    command("classes", classes, "List the classes of a project.", "project")
+    command("steps", steps, "List the steps of learning.", "project")
     command("backbones", backbones, "List the networks to start from.")
-    p = command("download", download, "Download the weights of a network.")
-    p.add_argument("backbone")
+    command("download", download, "Download the weights of a network.", "backbone")
     p = command("predict", predict, "Say what pictures show, with a project or an exported file.")
     p.add_argument("model", metavar="PROJECT|MODEL.onnx")
     p.add_argument("image", nargs="+")
-    p = command("export", export, "Export the model to one ONNX file, and check it.")
-    p.add_argument("project")
+    p = command("export", export, "Export the model to one ONNX file, and check it.", "project")
     p.add_argument("--to", required=True, metavar="FILE.onnx")
     p.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     p = command("demo", demo, "Do the main job on the sample pictures, without a window.")
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
     p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+
+
+def add_new(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--backbone", default="", help="its name; `espalier backbones` lists them")
+    add("--weights", default="", help="a weights file of your own (.safetensors, .pth, .pt)")
+    add("--size", type=int, default=0, help="the side in pixels that the network sees")
+
+
+def add_learn(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", nargs="*", help="none: learn what the project has and has not learnt yet")
+    add("--into", default="", help="put all pictures into this one class")
+    add("--copy", action="store_true", help="copy the pictures into the project")
+    add("--learner", default="", help="ncm, slda, ridge or tilda")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
+
+
+def add_score(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--test", default="", help="a folder with one folder of pictures for each class")
+    add("--predictions", action="store_true", help="name the answer for each picture")
 
 
 def chosen(options: argparse.Namespace) -> dict[str, str]:
@@ -90,6 +92,7 @@ def learn(options: argparse.Namespace) -> int:
 
 
 def learnt_table(result: Mapping[str, Any]) -> str:
+    """Each class with its pictures and accuracy, then the whole."""
     counts = result["classes"]
     rows = [("class", "pictures", "accuracy")]
     rows += [(n, str(counts.get(n, 0)), share(a)) for n, a in result["per_class"].items()]
@@ -153,13 +156,16 @@ def steps(options: argparse.Namespace) -> int:
 
 
 def backbones(options: argparse.Namespace) -> int:
+    """Every network with its size, ImageNet accuracy, operations, and whether it is here."""
     ended = do(options, "list_backbones")
 
     def table(result: Mapping[str, Any]) -> str:
         rows = [("name", "size", "ImageNet", "operations", "here", "what")]
         for b in result["backbones"]:
-            rows.append((b["name"], f"{b['bytes'] / 1e6:.0f} MB", share(b["accuracy"]),
-                         f"{(b['macs'] or 0) / 1e6:.0f} M", "yes" if b["here"] else "no", b["title"]))  # fmt: skip
+            size = f"{b['bytes'] / 1e6:.0f} MB"
+            macs = f"{b['macs'] / 1e6:.0f} M" if b["macs"] else "–"
+            here = "yes" if b["here"] else "no"
+            rows.append((b["name"], size, share(b["accuracy"]), macs, here, b["title"]))
         return columns(rows)
 
     return finish(options, ended, table)
@@ -171,6 +177,7 @@ def download(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
+    """The classes of pictures, by a project or by an exported file."""
     if options.model.endswith(".onnx"):
         ended = do(options, "predict_images", paths=options.image, model=options.model)
     else:

@@ -146,10 +146,11 @@ def learn_from_one_at_least(
 ) -> None:
     """Gives a class whose pictures all fell to validation one to learn from: the smallest hash."""
     hashes = [arrival.picture.sha256 for arrival in arrivals]
+    marks = ",".join("?" * len(hashes))
     for number in classes:
         db.execute(
             "UPDATE image SET split = 'train' WHERE id = (SELECT id FROM image WHERE class_id = ? "
-            f"AND sha256 IN ({','.join('?' * len(hashes))}) ORDER BY sha256 LIMIT 1) AND NOT EXISTS "
+            f"AND sha256 IN ({marks}) ORDER BY sha256 LIMIT 1) AND NOT EXISTS "
             "(SELECT 1 FROM image WHERE class_id = ? AND split = 'train')",
             [number, *hashes, number],
         )
@@ -208,7 +209,8 @@ def to_learn(project: Project, split: str) -> dict[int, list[str]]:
 def fingerprints(project: Project) -> dict[int, str]:
     """For each class, a short text that changes when its training images to learn change."""
     rows = project.db.query(
-        "SELECT class_id, COUNT(*) AS n, SUM(image.id) AS a, SUM(image.id * image.id % 1000003) AS b "
+        "SELECT class_id, COUNT(*) AS n, SUM(image.id) AS a, "
+        "SUM(image.id * image.id % 1000003) AS b "
         "FROM image JOIN class ON class.id = class_id WHERE split = 'train' AND NOT set_aside "
         f"AND sha256 NOT IN ({CONFLICTING}) GROUP BY class_id"
     )

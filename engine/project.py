@@ -56,7 +56,8 @@ class Project:
             lock = locked(path)
         except OSError as error:
             raise Refused(
-                f"A project can't be made in “{path.parent}”: {error.strerror}. Choose another place."
+                f"A project can't be made in “{path.parent}”: {error.strerror}. "
+                "Choose another place."
             ) from error
         db = connect(path / "project.db")
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -250,7 +251,8 @@ def check_header(file: Path) -> None:
         head = stream.read(16)
     if head and head != b"SQLite format 3\0":
         raise UnusableProject(
-            f"“{file}” is damaged or no project file. It was left as it is. Open a copy from a backup."
+            f"“{file}” is damaged or no project file. It was left as it is. "
+            "Open a copy from a backup."
         )
 
 

@@ -94,6 +94,7 @@ def hints(classes: Sequence[ClassView]) -> tuple[str, ...]:
 
 
 def step_view(row: Mapping[str, Any], number: int, current: bool) -> StepView:
+    """A step as the window lists it; `number` is its place among all steps, from 1."""
     scores = row["scores"]
     names = {c["id"]: c["name"] for c in row["classes"]}
     return StepView(

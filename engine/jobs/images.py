@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,20 @@ BATCH = 64
 
 @dataclass
 class Added:
-    """What came of adding pictures."""
+    """What came of adding pictures, and the seconds that each part took."""
 
     classes: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     already: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: {"images": 0.0, "features": 0.0})
+    clock: float = field(default_factory=time.perf_counter)
+
+    def lap(self, part: str = "") -> None:
+        """Books the seconds since the last lap on a part; without one they are not booked."""
+        now = time.perf_counter()
+        if part:
+            self.seconds[part] += now - self.clock
+        self.clock = now
 
     def result(self) -> dict[str, Any]:
         """As plain values, for the command line and the window."""
@@ -84,44 +92,48 @@ def bring_in(
     One pass: each file is read and decoded once, while the network works on those before it. Now
     and then `glimpse(done, total)` tells how well it goes.
     """
-    project = session.require()
     added = Added(skipped=list(found.skipped))
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
     preprocessing = extractor.backbone.preprocessing if extractor else None
-    pace = Pace(len(files), "Checking pictures" if not views else "Looking at pictures")
+    pace = Pace(len(files), "Looking at pictures" if views else "Checking pictures")
     yield pace.at(0)
+    added.lap()
     opened = open_many([path for _, path, _ in files], preprocessing)
     batch: list[Arrival] = []
-    clock = time.perf_counter()
     try:
         for number, ((name, _, split), (path, picture)) in enumerate(
-            zip(files, opened, strict=True), 1
+            zip(files, opened, strict=True), start=1
         ):
             if isinstance(picture, UnusableImage):
                 added.skipped.append((path, str(picture)))
             else:
                 batch.append(Arrival(name, path, picture, split))
-            if len(batch) == BATCH or (number == len(files) and batch):
-                store(session, gesture, batch, copy, added)
-                added.seconds["images"] += time.perf_counter() - clock
-                yield Saved("pictures")
-                clock = time.perf_counter()
-                if extractor:
-                    study.compute(session, batch, views)
-                    added.seconds["features"] += time.perf_counter() - clock
-                    clock = time.perf_counter()
+            if batch and (len(batch) == BATCH or number == len(files)):
+                yield from settle(session, gesture, batch, copy, views, added)
                 batch = []
                 yield from pace.now(number, session)
                 if glimpse and pace.may_glimpse(number):
                     yield from glimpse(number, len(files))
-                clock = time.perf_counter()
+                added.lap()
     finally:
         opened.close()
-    catalogue.add_skipped(project, gesture, added.skipped)
+    catalogue.add_skipped(session.require(), gesture, added.skipped)
     yield from notices(found, added)
     yield from extractor.notices if extractor else ()
     return added
+
+
+def settle(
+    session: Session, gesture: int, batch: list[Arrival], copy: bool, views: int, added: Added
+) -> Iterator[Event]:
+    """Stores a batch of checked pictures, then computes its features where they are wanted."""
+    store(session, gesture, batch, copy, added)
+    added.lap("images")
+    yield Saved("pictures")
+    if views:
+        study.compute(session, batch, views)
+        added.lap("features")
 
 
 def store(session: Session, gesture: int, batch: list[Arrival], copy: bool, added: Added) -> None:

@@ -17,6 +17,10 @@ from engine.points import VARIABLE
 from engine.project import Project
 from engine.schema import MIGRATIONS
 
+STEP_TEXTS = (
+    "title", "made", "learner", "settings", "backbone", "features_key", "classes", "new_classes",
+    "scores", "predictions", "seconds", "versions",
+)  # fmt: skip
 FACTS = {"backbone": "b", "weights": "", "size": 64, "learner": "slda", "settings": "{}"}
 
 
@@ -112,10 +116,10 @@ def test_a_new_gesture_ends_what_could_be_done_again(project):
 
 def test_a_gesture_that_fails_in_its_transaction_changes_nothing(project):
     before = everything(project)
-    with pytest.raises(sqlite3.IntegrityError), project.gesture("x") as gesture:
+    twice = [{"name": "a", "made": ""}] * 2
+    with project.gesture("x") as gesture, pytest.raises(sqlite3.IntegrityError):  # noqa: SIM117
         with project.transaction(gesture) as db:
-            db["class"].insert({"name": "a", "made": ""})
-            db["class"].insert({"name": "a", "made": ""})
+            db["class"].insert_all(twice)
     assert everything(project) == before
     assert project.gestures(undone=False) == []
     add_class(project, "moth")
@@ -203,10 +207,7 @@ def test_blobs_that_nothing_names_are_swept_and_undos_are_kept(project):
     loose, named, undone = (project.blobs.put(word) for word in (b"loose", b"named", b"undone"))
     for sha256 in (named, undone):
         with project.gesture("Learn") as gesture, project.transaction(gesture) as db:
-            db["step"].insert(
-                {name: "[]" for name in ("title", "made", "learner", "settings", "backbone",
-                 "features_key", "classes", "new_classes", "scores", "predictions", "seconds",
-                 "versions")} | {"memory": sha256})  # fmt: skip
+            db["step"].insert(dict.fromkeys(STEP_TEXTS, "[]") | {"memory": sha256})
     project.take_back()
     for sha256 in (loose, named, undone):
         os.utime(project.blobs.path(sha256), (0, 0))
