@@ -89,22 +89,19 @@ def bring_in(
 ) -> Generator[Event, None, Added]:
     """Checks and stores the pictures found; with `views` > 0 also computes their features.
 
-    One pass: each file is read and decoded once, while the network works on those before it. Now
-    and then `glimpse(done, total)` tells how well it goes.
+    One pass: each file is read once, while the network works on those before it. Now and then
+    `glimpse(done, total)` tells how well it goes.
     """
-    added = Added(skipped=list(found.skipped))
+    added, batch = Added(skipped=list(found.skipped)), list[Arrival]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
     preprocessing = extractor.backbone.preprocessing if extractor else None
     pace = Pace(len(files), "Looking at pictures" if views else "Checking pictures")
     yield pace.at(0)
-    added.lap()
     opened = open_many([path for _, path, _ in files], preprocessing)
-    batch: list[Arrival] = []
     try:
-        for number, ((name, _, split), (path, picture)) in enumerate(
-            zip(files, opened, strict=True), start=1
-        ):
+        pairs = enumerate(zip(files, opened, strict=True), start=1)
+        for number, ((name, _, split), (path, picture)) in pairs:
             if isinstance(picture, UnusableImage):
                 added.skipped.append((path, str(picture)))
             else:

@@ -237,7 +237,7 @@ def test_a_file_that_is_no_model_is_refused(home, tmp_path, kind):
     file = tmp_path / "model.onnx"
     content = {"text": b"hello", "empty": b"", "junk": bytes(range(256)) * 50}[kind]
     file.write_bytes(content)
-    refused(home, "predict", file, making.picture(tmp_path / "a.jpg"))
+    assert file.name in refused(home, "predict", file, making.picture(tmp_path / "a.jpg"))
 
 
 def test_a_read_only_project_answers_and_is_not_changed(home, project, tmp_path):
