@@ -75,7 +75,7 @@ def decoded(folder: Path, store: Path, size: int) -> Iterator[Progress]:
 
 
 def opened(path: Path, size: int) -> np.ndarray:
-    """One picture as uint8 (size, size, 3): the middle square, scaled when it is of another size."""
+    """A picture as uint8 (size, size, 3): its middle square, scaled if it is of another size."""
     with Image.open(path) as picture:
         square = picture.convert("RGB")
     if square.size != (size, size):
