@@ -66,9 +66,9 @@ class Recipe:
     batch: int = setting(64, "Pictures in one step.", least=2)
     epochs: int = setting(10, "How often each picture is seen.", least=1)
     size: int = setting(64, "Side of the pictures at the end, in pixels.", least=32, most=256)
-    lr: float = setting(1.5e-3, "The highest learning rate.", least=0, label="Learning rate")
+    lr: float = setting(2e-3, "The highest learning rate.", least=0, label="Learning rate")
     teacher_size: int = setting(128, "Side of the teacher's pictures.", least=32, most=256)
-    use_size: int = setting(96, "Input size for photos, noted in the file.", least=32, most=256)
+    use_size: int = setting(128, "Input size for photos, noted in the file.", least=32, most=256)
 
     @classmethod
     def made(cls, chosen: Mapping[str, Any]) -> Recipe:

@@ -63,7 +63,7 @@ def embedded_backbone() -> Backbone:
     """The backbone that comes with the program, in stages; its features have 640 numbers."""
     with as_file(files("resources") / "backbone.safetensors") as path:
         network, facts = read_weights(path)
-    stages = [Stage(name, part) for name, part in network.stages()]
+    stages = [Stage(name, part.eval()) for name, part in network.stages()]
     size = int(facts["use_size"])
     return Backbone(
         name=NAME,
