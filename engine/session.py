@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine import device as devices
 from engine import history
 from engine.errors import Refused
 from engine.events import Changed, ProjectView
@@ -106,7 +107,9 @@ class Session:
     # What the window sees.
 
     def view(self) -> ProjectView:
-        return project_view(self.require(), self.device)
+        found = devices.describe(devices.choose(self.device))
+        shown = f"Automatic: {found}" if self.device == "auto" else found
+        return project_view(self.require(), shown)
 
     def changed(self, what: str) -> Changed:
         return Changed(what, self.view() if self.project is not None else None)
