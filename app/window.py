@@ -150,6 +150,7 @@ class Window(QMainWindow):
             QTimer.singleShot(0, self, lambda: self.build(names[1:]))
         else:
             self.bridge.start()
+            self.pages["Learn"].scores.lines.load()
 
     def messages(self) -> QWidget:
         made = QWidget()

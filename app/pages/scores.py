@@ -13,7 +13,7 @@ from app.widgets.class_list import plural
 from app.widgets.class_plots import BarPlot, MatrixPlot
 from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
 from app.widgets.gallery import Gallery
-from app.widgets.plots import LinePlot, Series
+from app.widgets.line_plot import LinePlot, Series
 from app.widgets.rows import ImageRows
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer

@@ -1,4 +1,4 @@
-"""Plots, painted by hand so that the window opens at once: what all of them share, and lines.
+"""What all plots share.
 
 A plot is painted by one method onto the screen, a PNG or an SVG, so that what is saved is what is
 seen. Each has a title, units and a legend, reads values under a crosshair (mouse or arrow keys),
@@ -8,9 +8,7 @@ and can be saved as PNG, SVG or CSV.
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
@@ -34,16 +32,6 @@ from app.widgets.controls import tool
 
 TITLE = 28
 LEGEND = 24
-AXIS = 40
-
-
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` round numbers (1, 2 or 5 times a power of ten) from low to high."""
-    span = max(high - low, 1e-12)
-    size = 10 ** math.floor(math.log10(span / max(most, 1)))
-    step = next((s for f in (1, 2, 5, 10) if span / (s := f * size) <= most), 10 * size)
-    first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 class Plot(QWidget):
@@ -114,6 +102,7 @@ class Plot(QWidget):
         made = QSvgGenerator()
         made.setFileName(path)
         made.setSize(self.size())
+        made.setResolution(self.logicalDpiX())
         made.setViewBox(self.rect())
         made.setTitle(self.title)
         self.paint_on(QPainter(made))
@@ -201,7 +190,8 @@ class Plot(QWidget):
     # The crosshair.
 
     def resizeEvent(self, event: QEvent) -> None:
-        self.save_button.move(self.width() - self.save_button.sizeHint().width(), 0)
+        self.save_button.adjustSize()
+        self.save_button.move(self.width() - self.save_button.width(), 0)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self.spot = event.position()
@@ -223,115 +213,3 @@ class Plot(QWidget):
             self.update()
         else:
             super().keyPressEvent(event)
-
-
-@dataclass(frozen=True)
-class Series:
-    """One line: its points (x, y), its colour by token, and its dash."""
-
-    name: str
-    points: tuple[tuple[float, float], ...]
-    token: str = "accent"
-    dash: Qt.PenStyle = Qt.PenStyle.SolidLine
-
-    @property
-    def pen(self) -> QPen:
-        pen = QPen(theme.colour(self.token), 2, self.dash)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        return pen
-
-
-class LinePlot(Plot):
-    """Lines over whole numbers (steps); y in per cent or in the unit that is given."""
-
-    def __init__(self, title: str, empty: str, x_title: str, y_title: str) -> None:
-        super().__init__(title, empty)
-        self.x_title, self.y_title = x_title, y_title
-        self.series: tuple[Series, ...] = ()
-        self.low, self.high = 0.0, 100.0
-
-    def show_series(self, series: Sequence[Series]) -> None:
-        """Shows these lines; the y axis begins at a round number below the lowest value."""
-        self.series = tuple(s for s in series if s.points)
-        lowest = min((y for s in self.series for _, y in s.points), default=0.0)
-        self.low = max(0.0, math.floor((lowest - 5) / 20) * 20.0)
-        self.update()
-
-    def has_figures(self) -> bool:
-        return bool(self.series)
-
-    def legend(self) -> list[tuple[str, QPen]]:
-        return [(s.name, s.pen) for s in self.series]
-
-    def table(self) -> list[list[object]]:
-        rows = [
-            [x, *(dict(s.points).get(x, "") for s in self.series)]
-            for x in sorted({x for s in self.series for x, _ in s.points})
-        ]
-        return [[self.x_title, *(f"{s.name} ({self.y_title})" for s in self.series)], *rows]
-
-    def span(self) -> tuple[float, float]:
-        """The x axis: a little wider than the points, so that a single one lies in the middle."""
-        xs = [x for s in self.series for x, _ in s.points]
-        return min(xs) - 0.4, max(max(xs), min(xs) + 1) + 0.4
-
-    def frame(self, area: QRectF) -> QRectF:
-        return area.adjusted(48, 4, -12, -AXIS)
-
-    def point(self, frame: QRectF, x: float, y: float) -> QPointF:
-        left, right = self.span()
-        return QPointF(
-            frame.left() + (x - left) / (right - left) * frame.width(),
-            frame.bottom() - (y - self.low) / (self.high - self.low) * frame.height(),
-        )
-
-    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
-        frame = self.frame(area)
-        self.paint_axes(painter, frame)
-        for series in reversed(self.series):
-            painter.setPen(series.pen)
-            points = [self.point(frame, x, y) for x, y in series.points]
-            painter.drawPolyline(points)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.colour(series.token))
-            for point in points if len(points) <= 60 else points[-1:]:
-                painter.drawEllipse(point, 3, 3)
-
-    def paint_axes(self, painter: QPainter, frame: QRectF) -> None:
-        """Faint lines across, numbers at both axes, and what the axes are."""
-        for y in ticks(self.low, self.high, max(3, int(frame.height() // 28))):
-            at = self.point(frame, self.span()[0], y)
-            painter.setPen(theme.colour("line"))
-            painter.drawLine(at, QPointF(frame.right(), at.y()))
-            painter.setPen(theme.colour("muted"))
-            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(0, at.y() - 9, frame.left() - 8, 18), right, f"{y:g} %")
-        for x in ticks(*self.span(), max(2, int(frame.width() // 48))):
-            if x == int(x):
-                at = self.point(frame, x, self.low)
-                place = QRectF(at.x() - 24, frame.bottom() + 4, 48, 16)
-                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"{x:g}")
-        place = QRectF(frame.left(), frame.bottom() + 20, frame.width(), 18)
-        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self.x_title)
-
-    def nearest_x(self, frame: QRectF) -> float:
-        left, right = self.span()
-        x = left + (self.spot.x() - frame.left()) / max(frame.width(), 1) * (right - left)
-        return min({x for s in self.series for x, _ in s.points}, key=lambda known: abs(known - x))
-
-    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        """A line at the nearest step, and each series' value there."""
-        frame = self.frame(area)
-        x = self.nearest_x(frame)
-        at = self.point(frame, x, self.low).x()
-        painter.setPen(QPen(theme.colour("muted"), 1, Qt.PenStyle.DotLine))
-        painter.drawLine(QPointF(at, frame.top()), QPointF(at, frame.bottom()))
-        values = [(s.name, dict(s.points)[x]) for s in self.series if x in dict(s.points)]
-        lines = [f"{self.x_title} {x:g}", *(f"{name}: {y:.1f} %" for name, y in values)]
-        self.paint_box(painter, QPointF(at, frame.center().y()), lines)
-
-    def step_spot(self, right: int, down: int) -> None:
-        frame = self.frame(self.inside())
-        known = sorted({x for s in self.series for x, _ in s.points})
-        at = known.index(self.nearest_x(frame)) + right if self.spot is not None else 0
-        self.spot = self.point(frame, known[min(max(at, 0), len(known) - 1)], self.low)

@@ -6,13 +6,17 @@ import csv
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pyqtgraph
 import pytest
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
+from app import theme
 from app.widgets.class_plots import BarPlot, MatrixPlot
-from app.widgets.plots import LinePlot, Plot, Series, ticks
+from app.widgets.line_plot import LinePlot, Series
+from app.widgets.plots import Plot
+from app.window import make_application
 
 
 @pytest.fixture
@@ -22,6 +26,8 @@ def lines(qtbot: object) -> LinePlot:
     plot.resize(480, 320)
     plot.show_series([Series("all", ((1, 90.0), (2, 80.0))), Series("old", ((2, 75.0),), "muted")])
     plot.show()
+    plot.load()
+    qtbot.waitUntil(lambda: plot.chart is not None)
     return plot
 
 
@@ -45,35 +51,107 @@ def bars(qtbot: object) -> BarPlot:
     return plot
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "most", "wanted"),
-    [
-        (0, 100, 5, [0, 20, 40, 60, 80, 100]),
-        (60, 100, 4, [60, 70, 80, 90, 100]),
-        (0.6, 2.4, 10, [0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4]),
-        (5, 5, 4, [5]),
-    ],
-)
-def test_ticks_are_round_numbers(low: float, high: float, most: int, wanted: list[float]) -> None:
-    assert ticks(low, high, most) == pytest.approx(wanted)
+def readings(plot: LinePlot) -> list[str]:
+    """What the crosshair says, line by line; nothing where there is none."""
+    return [
+        line
+        for item in plot.chart.plotItem.items
+        if isinstance(item, pyqtgraph.InfiniteLine)
+        for line in item.label.toPlainText().splitlines()
+    ]
+
+
+def spot(plot: LinePlot, x: float, y: float) -> QPoint:
+    """Where in the widget a value lies."""
+    at = plot.chart.plotItem.vb.mapViewToScene(QPointF(x, y))
+    return plot.chart.mapTo(plot, at).toPoint()
+
+
+def test_the_place_is_kept_until_the_library_is_there(qtbot: object) -> None:
+    plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
+    qtbot.addWidget(plot)
+    plot.resize(480, 320)
+    plot.show()
+    plot.show_series([Series("all", ((1, 90.0), (2, 80.0)))])
+    QTest.keyClick(plot, Qt.Key.Key_Right)
+    empty, size = plot.grab().toImage(), plot.size()
+
+    plot.load()
+    qtbot.waitUntil(lambda: plot.chart is not None)
+
+    assert plot.size() == size
+    assert plot.grab().toImage() != empty
+    assert readings(plot) == ["step 1", "all: 90.0 %"], "the key that came before counts"
+
+
+def test_a_plot_that_is_shown_late_has_its_button(qtbot: object) -> None:
+    plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
+    qtbot.addWidget(plot)
+    plot.load()
+    qtbot.waitUntil(lambda: plot.chart is not None)
+    plot.resize(480, 320)
+    plot.show()
+    button = plot.save_button
+    assert button.size() == button.sizeHint()
+    assert button.geometry().right() == plot.rect().right()
+
+
+def test_the_axes_begin_at_a_round_number_and_hold_every_point(lines: LinePlot) -> None:
+    (left, right), (low, high) = lines.chart.viewRange()
+    assert left < 1 < 2 < right
+    assert 50 < low < 60 < 100 < high < 110
+
+
+def test_a_chart_follows_the_theme(lines: LinePlot, qtbot: object) -> None:
+    make_application()
+    at = spot(lines, 1.5, 65)
+    seen = []
+    for mode in ("dark", "light"):
+        theme.use(mode)
+        QCoreApplication.processEvents()
+        seen.append(lines.grab().toImage().pixelColor(at))
+    assert seen == [QColor(theme.DARK.surface), QColor(theme.LIGHT.surface)]
 
 
 def test_the_arrow_keys_read_each_step(lines: LinePlot) -> None:
     QTest.keyClick(lines, Qt.Key.Key_Right)
-    assert lines.nearest_x(lines.frame(lines.inside())) == 1
-    QTest.keyClick(lines, Qt.Key.Key_Right)
-    assert lines.nearest_x(lines.frame(lines.inside())) == 2
-    QTest.keyClick(lines, Qt.Key.Key_Right)
-    assert lines.nearest_x(lines.frame(lines.inside())) == 2
+    assert readings(lines) == ["step 1", "all: 90.0 %"]
+    for _ in range(2):
+        QTest.keyClick(lines, Qt.Key.Key_Right)
+        assert readings(lines) == ["step 2", "all: 80.0 %", "old: 75.0 %"]
+
+
+def test_the_mouse_reads_the_nearest_step_and_moves_nothing(lines: LinePlot) -> None:
+    before = lines.chart.viewRange()
+    QTest.mouseMove(lines, spot(lines, 1.8, 70))
+    assert readings(lines) == ["step 2", "all: 80.0 %", "old: 75.0 %"]
+    QTest.mousePress(lines, Qt.MouseButton.LeftButton, pos=spot(lines, 1.8, 70))
+    QTest.mouseMove(lines, spot(lines, 1.2, 90))
+    QTest.mouseRelease(lines, Qt.MouseButton.LeftButton, pos=spot(lines, 1.2, 90))
+    assert readings(lines) == ["step 1", "all: 90.0 %"]
+    assert lines.chart.viewRange() == before
+    QCoreApplication.sendEvent(lines, QEvent(QEvent.Type.Leave))
+    assert readings(lines) == []
 
 
 def test_the_crosshair_is_painted_and_not_saved(lines: LinePlot, tmp_path: Path) -> None:
     lines.save(str(tmp_path / "before.png"))
     plain = lines.grab().toImage()
-    lines.spot = QPointF(200, 150)
+    QTest.keyClick(lines, Qt.Key.Key_Right)
     assert lines.grab().toImage() != plain
     lines.save(str(tmp_path / "after.png"))
     assert QImage(str(tmp_path / "before.png")) == QImage(str(tmp_path / "after.png"))
+    assert readings(lines)[0] == "step 1"
+
+
+def test_a_saved_chart_has_its_lines_axes_and_units(lines: LinePlot, tmp_path: Path) -> None:
+    lines.save(str(tmp_path / "p.png"))
+    image = QImage(str(tmp_path / "p.png"))
+    assert (image.width(), image.height()) == (960, 640)
+    assert image.pixelColor(spot(lines, 1.5, 85) * 2) == theme.colour("accent")
+    lines.save(str(tmp_path / "p.svg"))
+    words = [w.strip() for w in ElementTree.parse(tmp_path / "p.svg").getroot().itertext()]
+    assert {"step", "1", "2", "60 %", "80 %", "100 %"} <= set(words)
 
 
 def test_a_plot_is_saved_as_png_at_twice_its_size(matrix: MatrixPlot, tmp_path: Path) -> None:
