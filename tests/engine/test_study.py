@@ -60,7 +60,7 @@ def test_returning_to_a_step_answers_as_it_did_then(session, tmp_path):
     *_, ended = run(session, "return_to_step", {"step": last - 1})
     assert ended.how == "done"
     assert session.model().class_names == ("a", "b")
-    *_, ended = run(session, "undo", {})
+    list(run(session, "undo", {}))
     assert session.model().class_names == ("a", "b", "c")
 
 
@@ -71,7 +71,7 @@ def test_moved_pictures_are_unlearnt_where_they_were(session, tmp_path):
     moved = [row["id"] for row in rows]
     list(run(session, "move_images", {"images": moved, "to": "b"}))
     assert not all(c.learnt for c in session.view().classes)
-    *_, ended = run(session, "learn", {})
+    list(run(session, "learn", {}))
     stepwise = memory(session)
     list(run(session, "learn", {"learner": "ncm"}))
     list(run(session, "learn", {"learner": "slda"}))
