@@ -22,7 +22,7 @@ bench: prepare
 	@for bench in tests/bench/*.py; do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
 
 screenshots: prepare
-	$(PY) -m app.screenshots resources/screenshots
+	$(PY) -m app.screenshots screenshots
 
 package: prepare
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
