@@ -288,3 +288,31 @@ def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(home, project, tmp_pat
     assert "kept" in said.strip().splitlines()[-1]
     assert classes(home, project)["moth"] == 20
     assert "snail" in answered(home, "learn", project, tmp_path / "snail")["per_class"]
+
+
+def test_the_same_picture_on_both_sides_of_the_split_is_kept_on_one(home, project, tmp_path):
+    root = tmp_path / "data"
+    making.class_folder(root / "train", "snail", 12)
+    making.class_folder(root / "validation", "snail", 6, seed=50)
+    twin = sorted((root / "train" / "snail").iterdir())[0]
+    shutil.copy(twin, root / "validation" / "snail" / "twin.jpg")
+    done = answered(home, "learn", project, root)
+    assert done["classes"]["snail"] == 18
+    found = {c["name"]: c for c in answered(home, "classes", project)["classes"]}["snail"]
+    assert (found["train"], found["validation"]) == (12, 6)
+
+
+def test_paths_of_over_260_characters_are_learnt(home, project, tmp_path):
+    deep = tmp_path / ("d" * 120) / ("e" * 120)
+    making.class_folder(deep, "snail", 4)
+    assert answered(home, "learn", project, deep / "snail")["classes"] == {"snail": 4}
+
+
+def test_a_project_that_is_open_in_a_window_is_refused_here(home, project):
+    from engine.project import Project
+
+    opened = Project.open(project)
+    try:
+        assert "open already" in refused(home, "learn", project)
+    finally:
+        opened.close()
