@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.bridge import Bridge
 from app.header import Header
+from app.idle import Housekeeping
 from app.pages.welcome import WelcomePage
 from app.preferences import Preferences
 from app.rail import Rail
@@ -350,4 +351,8 @@ def main(project: str | None = None, verbose: bool = False) -> int:
     window.show()
     if project:
         window.open_project(str(Path(project).absolute()))
-    return app.exec()
+    housekeeping = Housekeeping(window.bridge, window)
+    try:
+        return app.exec()
+    finally:
+        housekeeping.stop()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -35,21 +33,6 @@ class Series:
         return pen
 
 
-def import_library() -> None:
-    """Imports pyqtgraph once, and keeps Python from looking for garbage among what it brings.
-
-    A full collection holds Python's lock, and so the window, for up to a tenth of a second.
-    """
-    if "pyqtgraph" in sys.modules:
-        return
-    gc.disable()
-    try:
-        import_module("pyqtgraph")
-        gc.freeze()
-    finally:
-        gc.enable()
-
-
 class LinePlot(Plot):
     """Lines over whole numbers (steps); y in per cent, up to 100. pyqtgraph draws the chart.
 
@@ -66,7 +49,7 @@ class LinePlot(Plot):
 
     def load(self) -> None:
         """Imports the library in a thread, where it makes no Qt object; then makes the chart."""
-        thread = Thread(target=import_library, name="espalier plots")
+        thread = Thread(target=import_module, args=("pyqtgraph",), name="espalier plots")
         thread.start()
         self.wait_for(thread)
 

@@ -59,6 +59,7 @@ class Bench:
 
     def __init__(self) -> None:
         from app import theme
+        from app.idle import Housekeeping
         from app.preferences import Preferences
         from app.window import Window, make_application
         from engine.worker import Engine
@@ -66,6 +67,7 @@ class Bench:
         self.app = make_application()
         theme.use("light")
         self.window = Window(Engine(), Preferences())
+        self.housekeeping = Housekeeping(self.window.bridge, self.window)
         self.window.show()
         self.endings: list[Any] = []
         self.window.bridge.ended.connect(lambda ticket, ended: self.endings.append(ended))
@@ -196,6 +198,7 @@ def main() -> None:
         bench = Bench()
         rows += stalls(bench, folder, photos, options.weights)
         rows += gallery(bench, folder, photos, options.weights)
+        bench.housekeeping.stop()
         bench.window.close()
     for title, figures in rows:
         print(f"{title:<60} {figures}")
