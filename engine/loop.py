@@ -56,19 +56,29 @@ class Stack(nn.Module):
         return x
 
 
-def adamw(parts: Iterable[tuple[nn.Module, float]], decay: float) -> torch.optim.AdamW:
-    """AdamW with two groups for each part: weights, and what is not to decay (norms and biases).
+def groups_of(parts: Iterable[tuple[nn.Module, float]], decay: float) -> list[dict[str, Any]]:
+    """Two groups for each part: weights, and what is not to decay (norms and biases).
 
     The number beside a part is its `share`, which multiplies the rate that the loop is given; a
     schedule for stages may set it anew.
     """
     groups = []
     for part, share in parts:
-        weights = [p for p in part.parameters() if p.ndim > 1]
-        others = [p for p in part.parameters() if p.ndim <= 1]
+        free = [p for p in part.parameters() if p.requires_grad]
+        weights = [p for p in free if p.ndim > 1]
+        others = [p for p in free if p.ndim <= 1]
         groups.append({"params": weights, "weight_decay": decay, "share": share})
         groups.append({"params": others, "weight_decay": 0.0, "share": share})
-    return torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
+    return [g for g in groups if g["params"]]
+
+
+def adamw(parts: Iterable[tuple[nn.Module, float]], decay: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(groups_of(parts, decay), fused=True)
+
+
+def sgd(parts: Iterable[tuple[nn.Module, float]], decay: float) -> torch.optim.SGD:
+    """Nesterov momentum 0.9. The rate is set by the loop before each step."""
+    return torch.optim.SGD(groups_of(parts, decay), lr=0.0, momentum=0.9, nesterov=True)
 
 
 @dataclass(frozen=True)
