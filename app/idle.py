@@ -22,15 +22,15 @@ NEVER = 1_000_000
 class Housekeeping(QObject):
     """Full garbage collections while no job runs; small ones (under 1 ms) stay automatic.
 
-    What lives as long as the window (modules, pages) is set aside at the first collection, so that
-    each later one looks only at what has come since.
+    What lives as long as the window (modules, pages) is set aside unseen at the first look, so that
+    each collection after it sees only what has come since.
     """
 
     def __init__(self, bridge: Bridge, parent: QObject, every: int = EVERY) -> None:
         super().__init__(parent)
         self.running: set[int] = set()
         self.waited = 0
-        self.collections = 0
+        self.settled = False
         bridge.submitted.connect(lambda ticket, _: self.running.add(ticket))
         bridge.ended.connect(lambda ticket, _: self.running.discard(ticket))
         self.before = gc.get_threshold()
@@ -45,10 +45,11 @@ class Housekeeping(QObject):
         if self.running and self.waited < PATIENCE:
             return
         self.waited = 0
-        gc.collect()
-        if not self.collections:
+        if not self.settled:
+            self.settled = True
             gc.freeze()
-        self.collections += 1
+        else:
+            gc.collect()
 
     def stop(self) -> None:
         """Gives everything back to Python as it was, for what comes after the window."""
