@@ -53,6 +53,28 @@ class Scored(Event):
 
 
 @dataclass(frozen=True)
+class Candidate(Event):
+    """A subnet was measured on the project's classes, or is predicted to be worth it.
+
+    `architecture` is its text. Milliseconds are for one picture; `error_ms` is how far predictions
+    were off on networks that had no part in the fit. `measured_ms` is None until it was timed.
+    `accuracy` is a share of validation images; `front` says that no other found so far is both
+    faster and at least as accurate.
+    """
+
+    architecture: str
+    predicted_ms: float
+    error_ms: float
+    measured_ms: float | None
+    accuracy: float
+    macs: int
+    parameters: int
+    memory: int
+    file_bytes: int
+    front: bool = False
+
+
+@dataclass(frozen=True)
 class Changed(Event):
     """The project changed. `project` is a frozen snapshot; None when the project was closed."""
 

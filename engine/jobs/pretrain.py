@@ -19,8 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine.backbones.elastic.embedded import write_weights
-from engine.backbones.elastic.net import ElasticNet
+from engine.backbones.elastic.architecture import EXPANDS, largest, uniform
+from engine.backbones.elastic.files import write_weights
+from engine.backbones.elastic.net import MobileNet
+from engine.backbones.elastic.supernet import Supernet
 from engine.corpus import Corpus, decoded
 from engine.distil import Teacher, normalised, resized, taught
 from engine.errors import Refused
@@ -110,19 +112,22 @@ class Student(nn.Module):
 
     def __init__(self, classes: int, width: float, taught_width: int) -> None:
         super().__init__()
-        self.network = ElasticNet(classes, width)
+        self.network = Supernet(classes, width)
+        for name, weights in self.network.named_parameters():
+            weights.requires_grad_(not name.endswith("_matrix"))  # kernels are plain middles here
         self.norm = nn.BatchNorm1d(self.network.width)
         self.map = nn.Linear(self.network.width, taught_width)
         nn.init.normal_(self.map.weight, 0, 0.01)
 
     def forward(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, classes), and the teacher's features as guessed, scaled to deviation 1."""
-        self.network.use(batch.phase.kernel, batch.phase.depth)
+        phase, size = batch.phase, batch.pixels.shape[-1]
+        self.network.use(uniform(size, phase.kernel, EXPANDS[-1], phase.depth))
         features = self.norm(self.network.features(batch.pixels))
         return self.network.classifier(features), self.map(features)
 
     @torch.no_grad()
-    def finished(self) -> ElasticNet:
+    def finished(self) -> Supernet:
         """A copy of the network whose classifier takes the features as they are."""
         network, norm = copy.deepcopy(self.network), self.norm
         linear, scale = network.classifier.linear, (norm.running_var + norm.eps).rsqrt()
@@ -199,7 +204,7 @@ def batches(corpus: Corpus, teacher: Teacher, recipe: Recipe, position: int) -> 
 
 
 @torch.no_grad()
-def accuracy(network: ElasticNet, corpus: Corpus, size: int) -> float:
+def accuracy(network: MobileNet, corpus: Corpus, size: int) -> float:
     """The share of a corpus's pictures whose class the network's own classifier finds."""
     network.eval()
     right = 0
@@ -285,8 +290,9 @@ def check(recipe: Recipe, corpus: Corpus, shown: Corpus, teacher: Path) -> None:
 def written(training: Training, recipe: Recipe, shown: Corpus, out: Path) -> dict[str, Any]:
     """Scores the network on held-out pictures and writes its weights with the score."""
     network = training.network.finished()
+    network.use(largest(recipe.size))
     found = {"steps": training.position, "accuracy": accuracy(network, shown, recipe.size)}
-    write_weights(network, out, {"width": recipe.width, "use_size": recipe.use_size, **found})
+    write_weights(network, out, {"use_size": recipe.use_size, **found})
     return found
 
 

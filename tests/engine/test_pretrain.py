@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
-from engine.backbones.elastic.embedded import read_weights
+from engine.backbones.elastic.files import read_weights
 from engine.events import Ended, Event, Saved
 from engine.jobs import run
 from engine.net import digest_of

@@ -1,18 +1,18 @@
-"""The once-for-all MobileNetV3 (Cai et al. 2020): its largest network, with fixed parts.
+"""The once-for-all MobileNetV3 (Cai et al. 2020) of one architecture, as a plain network.
 
-The names of the weights are those of the official OFAMobileNetV3 state dict, so that its files
-load here. The elastic layers (kernels cut out of larger ones, the first of the middle channels)
-will take the place of the parts below without changing a name.
+The names of the weights are those of the official OFAMobileNetV3 state dict. The same builder
+makes the supernet (supernet.py), which only puts other layers into the places that `Layers` names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+
+from engine.backbones.elastic.architecture import Architecture, largest
 
 BASE_WIDTHS = (16, 16, 24, 40, 80, 112, 160, 960, 1280)
 """Stem, block 0, five stages, final expansion, feature mix, at width multiplier 1."""
@@ -42,6 +42,20 @@ def make_divisible(value: float, by: int = 8) -> int:
     return nearest + by if nearest < 0.9 * value else nearest
 
 
+def middle_width(before: int, expand: int) -> int:
+    """Channels in the middle of a block with `before` channels at its input."""
+    return make_divisible(round(before * expand))
+
+
+def squeezed_width(width: int) -> int:
+    """Channels in the middle of a squeeze-and-excitation layer."""
+    return make_divisible(width // 4)
+
+
+def widths_of(width: float) -> list[int]:
+    return [make_divisible(base * width) for base in BASE_WIDTHS]
+
+
 def activation(swish: bool) -> nn.Module:
     return nn.Hardswish() if swish else nn.ReLU()
 
@@ -58,19 +72,24 @@ def convolution(before: int, after: int, kernel: int = 1, stride: int = 1) -> nn
     return nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
 
 
-class Depthwise(nn.Conv2d):
-    """A convolution of each channel by its own kernel, of which the middle `active` is used."""
+def depthwise(width: int, kernel: int, stride: int) -> nn.Conv2d:
+    return nn.Conv2d(width, width, kernel, stride, kernel // 2, groups=width, bias=False)
 
-    def __init__(self, width: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(width, width, kernel, stride, kernel // 2, groups=width, bias=False)
-        self.active = kernel
+
+class Inner(nn.Module):
+    """A layer inside one that only adds its name to the names of the weights."""
+
+    def __init__(self, name: str, inner: nn.Module) -> None:
+        super().__init__()
+        self.add_module(name, inner)
+        self.inner = name
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        edge = (self.kernel_size[0] - self.active) // 2
-        if edge == 0:
-            return super().forward(x)
-        weight = self.weight[:, :, edge:-edge, edge:-edge]
-        return F.conv2d(x, weight, None, self.stride, self.active // 2, 1, self.groups)
+        return self.get_submodule(self.inner)(x)
+
+
+def wrapped_depthwise(width: int, kernel: int, stride: int) -> nn.Module:
+    return Inner("conv", depthwise(width, kernel, stride))
 
 
 class SqueezeExcite(nn.Module):
@@ -78,7 +97,7 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        middle = make_divisible(width // 4)
+        middle = squeezed_width(width)
         self.fc = named(
             reduce=nn.Conv2d(width, middle, 1),
             relu=nn.ReLU(),
@@ -90,42 +109,36 @@ class SqueezeExcite(nn.Module):
         return x * self.fc(x.mean((2, 3), keepdim=True))
 
 
-class Inner(nn.Module):
-    """One elastic layer around a fixed one: it only adds its name to the weights' names."""
+@dataclass(frozen=True)
+class Layers:
+    """What stands in the places of a block where a supernet is elastic."""
 
-    def __init__(self, name: str, inner: nn.Module) -> None:
-        super().__init__()
-        self.add_module(name, inner)
-        self.inner = name
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.get_submodule(self.inner)(x)
-
-
-def wrapped(layer: nn.Module) -> Inner:
-    return Inner("bn" if isinstance(layer, nn.BatchNorm2d) else "conv", layer)
+    pointwise: Callable[[int, int], nn.Module] = convolution
+    depthwise: Callable[[int, int, int], nn.Module] = wrapped_depthwise
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d
+    squeeze: Callable[[int], nn.Module] = SqueezeExcite
 
 
 def mobile_block(
-    before: int, after: int, middle: int, kernel: int, stride: int, shape: StageShape
+    before: int, after: int, middle: int, kernel: int, stride: int, shape: StageShape, kind: Layers
 ) -> nn.Sequential:
     """Expand, depthwise (with SE after the activation), project: (batch, before -> after)."""
     depth = named(
-        conv=wrapped(Depthwise(middle, kernel, stride)),
-        bn=wrapped(nn.BatchNorm2d(middle)),
+        conv=kind.depthwise(middle, kernel, stride),
+        bn=Inner("bn", kind.norm(middle)),
         act=activation(shape.swish),
     )
     if shape.squeeze:
-        depth.add_module("se", SqueezeExcite(middle))
+        depth.add_module("se", kind.squeeze(middle))
     return named(
         inverted_bottleneck=named(
-            conv=wrapped(convolution(before, middle)),
-            bn=wrapped(nn.BatchNorm2d(middle)),
+            conv=Inner("conv", kind.pointwise(before, middle)),
+            bn=Inner("bn", kind.norm(middle)),
             act=activation(shape.swish),
         ),
         depth_conv=depth,
         point_linear=named(
-            conv=wrapped(convolution(middle, after)), bn=wrapped(nn.BatchNorm2d(after))
+            conv=Inner("conv", kind.pointwise(middle, after)), bn=Inner("bn", kind.norm(after))
         ),
     )
 
@@ -133,11 +146,7 @@ def mobile_block(
 def first_block(width: int, after: int) -> nn.Sequential:
     """Block 0: no expansion, kernel 3, never elastic, so its weights' names are plain."""
     return named(
-        depth_conv=named(
-            conv=Depthwise(width, 3),
-            bn=nn.BatchNorm2d(width),
-            act=nn.ReLU(),
-        ),
+        depth_conv=named(conv=depthwise(width, 3, 1), bn=nn.BatchNorm2d(width), act=nn.ReLU()),
         point_linear=named(conv=convolution(width, after), bn=nn.BatchNorm2d(after)),
     )
 
@@ -153,35 +162,29 @@ class Residual(nn.Module):
         return x + self.conv(x) if self.shortcut else self.conv(x)
 
 
-class ElasticNet(nn.Module):
-    """The network: pictures (batch, 3, r, r) to logits (batch, classes).
-
-    `kernels` and `expands` are one number for each of the 20 possible blocks, `depths` one for
-    each of the 5 stages; a stage uses the first `depth` of its four. The defaults are the largest.
-    """
+class MobileNet(nn.Module):
+    """The network: pictures (batch, 3, r, r) to logits (batch, classes)."""
 
     def __init__(
         self,
         classes: int = 1000,
-        width: float = 1.0,
-        kernels: Iterable[int] = (7,) * 20,
-        expands: Iterable[int] = (6,) * 20,
-        depths: Iterable[int] = (4,) * 5,
+        multiplier: float = 1.0,
+        architecture: Architecture | None = None,
+        layers: Layers | None = None,
     ) -> None:
         super().__init__()
-        kernels, expands, self.depths = tuple(kernels), tuple(expands), tuple(depths)
-        self.active_depth = max(self.depths)
-        widths = [make_divisible(base * width) for base in BASE_WIDTHS]
-        stem, first, *stages, expanded, self.width = widths
+        architecture, layers = architecture or largest(224), layers or Layers()
+        self.multiplier, self.depths = multiplier, architecture.depths
+        stem, first, *stages, expanded, self.width = widths_of(multiplier)
         self.first_conv = named(
             conv=convolution(3, stem, 3, 2), bn=nn.BatchNorm2d(stem), act=nn.Hardswish()
         )
         blocks, before = [Residual(first_block(stem, first), stem == first)], first
         for number, (shape, after) in enumerate(zip(STAGES, stages, strict=True)):
-            for at in range(self.depths[number]):
-                place, stride = 4 * number + at, 1 if at else shape.stride
-                middle = make_divisible(round(before * expands[place]))
-                block = mobile_block(before, after, middle, kernels[place], stride, shape)
+            sizes = zip(architecture.kernels[number], architecture.expands[number], strict=True)
+            for at, (kernel, expand) in enumerate(sizes):
+                stride, middle = 1 if at else shape.stride, middle_width(before, expand)
+                block = mobile_block(before, after, middle, kernel, stride, shape, layers)
                 blocks.append(Residual(block, stride == 1 and before == after))
                 before = after
         self.blocks = nn.ModuleList(blocks)
@@ -192,39 +195,16 @@ class ElasticNet(nn.Module):
         self.classifier = named(linear=nn.Linear(self.width, classes))
         start(self)
 
-    def use(self, kernel: int, depth: int) -> None:
-        """Runs only the middle of larger kernels, and the first `depth` blocks of each stage."""
-        self.active_depth = depth
-        for layer in self.modules():
-            if isinstance(layer, Depthwise):
-                layer.active = min(kernel, layer.kernel_size[0])
-
-    @torch.no_grad()
-    def start_small(self, kernel: int, depth: int) -> None:
-        """Sets what `use(kernel, depth)` leaves out so that it changes nothing when it is used.
-
-        Outer kernel weights are 0, and the last batch norm of a later block scales by 0, so that
-        the block is its shortcut (the growing of Net2Net, Chen et al. 2016).
-        """
-        for layer in self.modules():
-            if isinstance(layer, Depthwise) and layer.kernel_size[0] > kernel:
-                full, edge = layer.kernel_size[0], (layer.kernel_size[0] - kernel) // 2
-                layer.weight.copy_(F.pad(layer.weight[:, :, edge:-edge, edge:-edge], [edge] * 4))
-                layer.weight.mul_(full / kernel)
-        for begin, full in zip(self.begins(), self.depths, strict=True):
-            for block in self.blocks[begin + depth : begin + full]:
-                nn.init.zeros_(block.conv.point_linear.bn.bn.weight)
-
-    def begins(self) -> list[int]:
-        """The number of each stage's first block."""
-        return [1 + sum(self.depths[:number]) for number in range(len(self.depths))]
+    def groups(self) -> list[list[nn.Module]]:
+        """The blocks of each stage that are in use."""
+        ends = [1 + sum(self.depths[: number + 1]) for number in range(len(self.depths))]
+        return [list(self.blocks[e - d : e]) for e, d in zip(ends, self.depths, strict=True)]
 
     def stages(self) -> list[tuple[str, nn.Module]]:
         """The parts in order, by the names that a person meets, without the classifier."""
         parts = [("stem", nn.Sequential(self.first_conv, self.blocks[0]))]
-        for number, begin in enumerate(self.begins()):
-            end = begin + min(self.active_depth, self.depths[number])
-            parts.append((f"stage{number + 1}", nn.Sequential(*self.blocks[begin:end])))
+        for number, blocks in enumerate(self.groups(), 1):
+            parts.append((f"stage{number}", nn.Sequential(*blocks)))
         parts.append(("expand", nn.Sequential(self.final_expand_layer, nn.AdaptiveAvgPool2d(1))))
         parts.append(("features", nn.Sequential(self.feature_mix_layer, nn.Flatten())))
         return parts

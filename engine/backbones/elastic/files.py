@@ -1,0 +1,145 @@
+"""Supernets and subnets in files: float16 safetensors with a few facts as text beside the weights.
+
+A supernet's file holds what the official checkpoint holds, under the same names. A subnet's file
+holds a plain network with batch norms of its own, in float32, and says which architecture it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+
+from engine.backbones.elastic.architecture import Architecture
+from engine.backbones.elastic.net import MobileNet
+from engine.backbones.elastic.supernet import Supernet
+from engine.errors import BadSetting, UnusableWeights
+from engine.net import Backbone, Preprocessing, Stage, digest_of, parameters_of
+
+BROKEN = (SafetensorError, RuntimeError, KeyError, ValueError, OSError, BadSetting)
+"""What comes of a file that was cut short, or that is of something else."""
+SUBNET = "subnet"
+"""The name of the backbone of a project that uses a subnet."""
+
+
+def write_weights(supernet: Supernet, path: Path, facts: Mapping[str, object]) -> None:
+    """Writes a supernet's weights as float16, with `facts` (scores, use_size) as text."""
+    state = {
+        name: (t.half() if t.is_floating_point() else t).contiguous()
+        for name, t in supernet.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".half")
+    noted = {"width": supernet.multiplier, **facts}
+    safetensors.torch.save_file(state, half, {key: str(value) for key, value in noted.items()})
+    os.replace(half, path)
+
+
+def read_weights(path: Path) -> tuple[Supernet, dict[str, str]]:
+    """The supernet that `write_weights` wrote, in float32, and its facts.
+
+    Raises UnusableWeights where the file is broken or holds a weight that is no number.
+    """
+    try:
+        state, facts = read(path)
+        supernet = Supernet(len(state["classifier.linear.bias"]), float(facts["width"]))
+        fill(supernet, state)
+    except BROKEN as error:
+        raise UnusableWeights(
+            f"The weights {path.name} can't be read. Install Espalier again."
+        ) from error
+    check_numbers(path, supernet.state_dict())
+    return supernet.eval(), facts
+
+
+def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """All tensors of a safetensors file by name, and the texts beside them."""
+    with safe_open(path, "pt") as file:
+        facts, names = dict(file.metadata() or {}), file.keys()
+        return {name: file.get_tensor(name) for name in names}, facts
+
+
+def fill(network: MobileNet, state: Mapping[str, torch.Tensor]) -> None:
+    """Loads weights of any float type. Matrices that a file lacks stay the identity."""
+    own = {k: v for k, v in network.state_dict().items() if k.endswith("_matrix")}
+    given = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    network.load_state_dict({**own, **given})
+
+
+def check_numbers(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if broken:
+        raise UnusableWeights(
+            f"The weights {path.name} hold values that are no number: {broken[0]}."
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a subnet came from: the supernet as a project names it, its digest and its terms.
+
+    `backbone`, `weights` and `size` are the project's facts while it used the supernet, from which
+    it can be loaded again.
+    """
+
+    backbone: str
+    weights: str
+    size: int
+    digest: str
+    licence: str
+
+
+def subnet_bytes(network: MobileNet, architecture: Architecture, origin: Origin) -> bytes:
+    """A recalibrated subnet as the bytes of a file."""
+    facts = {"architecture": str(architecture), "width": str(network.multiplier)}
+    facts |= {f"origin_{name}": str(value) for name, value in vars(origin).items()}
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    return safetensors.torch.save(state, facts)
+
+
+def read_subnet(path: Path) -> Backbone:
+    """The backbone that `subnet_bytes` wrote; its facts are those texts, and `architecture`.
+
+    Raises UnusableWeights.
+    """
+    try:
+        state, facts = read(path)
+        architecture = Architecture.parse(facts["architecture"])
+        classes, width = len(state["classifier.linear.bias"]), float(facts["width"])
+        network = MobileNet(classes, width, architecture)
+        fill(network, state)
+        licence = facts["origin_licence"]
+    except BROKEN as error:
+        raise UnusableWeights(
+            "The weights of this project's subnet are damaged. Choose a backbone, or use a subnet "
+            "under Specialise again."
+        ) from error
+    check_numbers(path, state)
+    return backbone_of(SUBNET, network.eval(), architecture.resolution, licence, facts)
+
+
+def origin_of(facts: Mapping[str, object]) -> Origin:
+    """From the facts of a subnet's backbone."""
+    found = {name: str(facts[f"origin_{name}"]) for name in Origin.__dataclass_fields__}
+    return Origin(**{**found, "size": int(found["size"])})
+
+
+def backbone_of(
+    name: str, network: MobileNet, size: int, licence: str, facts: Mapping[str, object]
+) -> Backbone:
+    """A plain network of the family as a backbone; pictures are used up to their shorter side."""
+    stages = [Stage(part, module.eval()) for part, module in network.stages()]
+    return Backbone(
+        name=name,
+        stages=stages,
+        preprocessing=Preprocessing(size, round(size * 8 / 7)),
+        width=network.width,
+        digest=digest_of(network.state_dict()),
+        licence=licence,
+        facts={**facts, "parameters": parameters_of([s.module for s in stages])},
+    )
