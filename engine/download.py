@@ -22,6 +22,7 @@ from engine.places import weights_folder
 
 CHUNK = 1 << 18
 TRIES = 3
+GIT = "git:"
 SECONDS = 20
 """How long a silent server is waited for."""
 
@@ -47,7 +48,8 @@ def fetch(
 ) -> Generator[Progress, None, Path]:
     """Downloads `url` into `folder` (the program's own by default) and returns the file's path.
 
-    `digest` is the start of the sha256 that the file must have. What has come is kept as
+    `digest` is the start of the sha256 that the file must have, or `git:` and the SHA-1 of the blob
+    in the repository that it is published in. What has come is kept as
     NAME.part, and the next call goes on from there. Raises Refused when the connection fails, and
     UnusableWeights when the digest is wrong; the file is then thrown away.
     """
@@ -128,12 +130,24 @@ def copy(answer: BinaryIO, file: BinaryIO, rate: Rate) -> Iterator[Progress]:
         raise ConnectionError("it broke off")
 
 
+def digest_of(path: Path, kind: str) -> str:
+    """The sha256 of a file; or its SHA-1 as git names it, which counts the file's length too."""
+    with path.open("rb") as file:
+        if kind != GIT:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        total = hashlib.sha1(b"blob %d\0" % size_of(path), usedforsecurity=False)
+        while chunk := file.read(CHUNK):
+            total.update(chunk)
+    return GIT + total.hexdigest()
+
+
 def check(part: Path, digest: str, name: str) -> None:
     """Throws a finished download away, and raises UnusableWeights, where its digest is wrong."""
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    kind = GIT if digest.startswith(GIT) else ""
+    found = digest_of(part, kind)
     if not found.startswith(digest):
         part.unlink()
+        found, digest = found.removeprefix(kind), digest.removeprefix(kind)
         raise UnusableWeights(
             f"{name} arrived damaged or changed (its digest begins with {found[:8]} and should "
             f"begin with {digest[:8]}), so it was thrown away. Try again later."

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from engine.backbones.base import Architecture
+from engine.backbones.base import Network
 from engine.errors import UnusableWeights
 from engine.impostors import read_head
 
@@ -189,7 +189,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def recognise(path: Path, state: Mapping[str, torch.Tensor], known: Iterable[Architecture]) -> Fit:
+def recognise(path: Path, state: Mapping[str, torch.Tensor], known: Iterable[Network]) -> Fit:
     """Which of the known networks the weights are of, by names and shapes of all of them.
 
     Raises UnusableWeights: of no network known, or nearly of one, and then what does not fit.
@@ -213,7 +213,7 @@ def recognise(path: Path, state: Mapping[str, torch.Tensor], known: Iterable[Arc
 class Fit:
     """How well the weights of a file fit one network."""
 
-    def __init__(self, path: Path, architecture: Architecture, state: Mapping[str, torch.Tensor]):
+    def __init__(self, path: Path, architecture: Network, state: Mapping[str, torch.Tensor]):
         self.path, self.architecture = path, architecture
         named = {architecture.renamed(k): v for k, v in state.items()}
         self.state = {k: v for k, v in named.items() if not architecture.set_aside(k)}

@@ -8,11 +8,20 @@ from pathlib import Path
 
 from engine.backbones import (  # the order of this list is the order in the window
     embedded,
+    once_for_all,
     torchvision_mobile,
     torchvision_residual,
     torchvision_transformer,
 )
-from engine.backbones.base import BACKBONES, Architecture
+from engine.backbones.base import BACKBONES, Network, State
+from engine.backbones.once_for_all import (
+    OWN,
+    OnceForAll,
+    fit_of,
+    is_supernet,
+    load_supernet,
+    network_for,
+)
 from engine.device import one_thread
 from engine.download import fetch, find_weights
 from engine.errors import Refused
@@ -25,23 +34,27 @@ from engine.weights import Fit, read_weights, recognise
 __all__ = [
     "BACKBONES",
     "FIRST_CHOICE",
-    "Architecture",
+    "Network",
     "describe_backbones",
     "download_weights",
     "embedded",
     "load_backbone",
+    "load_supernet",
+    "once_for_all",
     "torchvision_mobile",
     "torchvision_residual",
     "torchvision_transformer",
     "untrained",
 ]
 
+SUBNET = "subnet"
+"""The name of the backbone of a project that uses a subnet; its weights are a blob."""
 FIRST_CHOICE = "mobilenet_v3_large"
 """What a new project takes where its weights are there; the embedded one otherwise."""
 
 
 def describe_backbones() -> tuple[PluginView, ...]:
-    """All backbones for a list, with their facts (see Architecture.facts)."""
+    """All backbones for a list, with their facts (see Network.facts)."""
     return tuple(
         replace(view, facts=BACKBONES.make(view.name).facts()) for view in BACKBONES.describe()
     )
@@ -75,13 +88,34 @@ def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) ->
 def from_file(path: Path, name: str = "", size: int = 0) -> Backbone:
     """The backbone whose weights a file holds. Its classifier, if it has one, is set aside."""
     with one_thread():
+        if name == SUBNET:
+            return subnet_from(path)
         state = read_weights(path)
-        if name:
+        if name and name != OWN:
             fit = Fit(path, BACKBONES.make(name), state)
             fit.check()
         else:
-            fit = recognise(path, state, (BACKBONES.make(known) for known in BACKBONES))
+            fit = recognised(path, state)
         return fit.architecture.assemble(fit.cast(), size)
+
+
+def recognised(path: Path, state: State) -> Fit:
+    """The network of a person's file: one that is known by name, or a supernet of any width."""
+    if is_supernet(state):
+        network = network_for(path, state)
+        known = (n for n in map(BACKBONES.make, BACKBONES) if isinstance(n, OnceForAll))
+        network = next((n for n in known if n.multiplier == network.multiplier), network)
+        return fit_of(path, network, state)
+    return recognise(path, state, (BACKBONES.make(known) for known in BACKBONES))
+
+
+def subnet_from(path: Path) -> Backbone:
+    """The subnet that a project keeps among its blobs."""
+    from engine.backbones.elastic.files import read_subnet
+
+    backbone = read_subnet(path)
+    backbone.preprocessing = backbone.preprocessing.whole()
+    return backbone
 
 
 def untrained(name: str, size: int = 0) -> Backbone:

@@ -13,12 +13,12 @@ from engine.errors import BadSetting
 from engine.net import Backbone
 from engine.registry import Registry
 
-BACKBONES: Registry[Architecture] = Registry("backbone")
+BACKBONES: Registry[Network] = Registry("backbone")
 State = Mapping[str, torch.Tensor]
 
 
 @dataclass
-class Architecture(ABC):
+class Network(ABC):
     """A network by name: its facts, the weights that it takes, and how it becomes stages."""
 
     name: ClassVar[str]

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
-from engine.backbones.base import BACKBONES, Architecture, State, checked_size
+from engine.backbones.base import BACKBONES, Network, State, checked_size
 from engine.errors import Refused
 from engine.net import Backbone
 
 
 @BACKBONES.register("embedded", "Embedded (small)")
 @dataclass
-class Embedded(Architecture):
+class Embedded(Network):
     """Comes with the program and works offline; weaker than all others, good for a first try."""
 
     def facts(self) -> dict[str, Any]:
-        """As Architecture.facts; it has no ImageNet accuracy, and nothing to download."""
+        """As Network.facts; it has no ImageNet accuracy, and nothing to download."""
         file = files("resources") / "backbone.safetensors"
         here = file.is_file()
         return {

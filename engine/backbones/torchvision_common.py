@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torchvision.models import WeightsEnum, get_model_builder, get_model_weights
 
-from engine.backbones.base import Architecture, State, checked_size
+from engine.backbones.base import Network, State, checked_size
 from engine.download import find_weights
 from engine.net import Backbone, Preprocessing, Stage, digest_of
 
@@ -26,7 +26,7 @@ LICENCE = (
 
 
 @dataclass
-class Torchvision(Architecture):
+class Torchvision(Network):
     """A network of torchvision. A plug-in names its classifier's last layer and cuts the stages."""
 
     classifier: ClassVar[str]
@@ -54,7 +54,7 @@ class Torchvision(Architecture):
         return next(iter(get_model_weights(self.name)))
 
     def facts(self) -> dict[str, Any]:
-        """As Architecture.facts, all from torchvision's metadata; also the preprocessing."""
+        """As Network.facts, all from torchvision's metadata; also the preprocessing."""
         weights = self.weights()
         file = PurePosixPath(urlparse(weights.url).path).name
         return {
@@ -91,7 +91,7 @@ class Torchvision(Architecture):
         return key.startswith(self.classifier + ".")
 
     def assemble(self, state: State | None, size: int = 0) -> Backbone:
-        """As Architecture.assemble. Raises BadSetting where the size can't be."""
+        """As Network.assemble. Raises BadSetting where the size can't be."""
         preprocessing = self.preprocessing()
         usual = preprocessing.size
         size = checked_size(self.title, size, usual, self.least_size(), self.step)

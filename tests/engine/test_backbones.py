@@ -23,7 +23,8 @@ from engine.backbones import (
 from engine.errors import BadSetting, Refused
 from engine.places import weights_folder
 
-TORCHVISION = [name for name in BACKBONES if name != "embedded"]
+OTHERS = ("embedded", "ofa_w10", "ofa_w12")
+TORCHVISION = [name for name in BACKBONES if name not in OTHERS]
 REFERENCE = Path(__file__).parents[3] / "shared/weights/mobilenet_v2-imagenet.safetensors"
 
 

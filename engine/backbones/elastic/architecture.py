@@ -84,7 +84,7 @@ class Architecture:
         )
 
     def lists(self) -> dict[str, list[int]]:
-        """The original project's lists ks, e and d; where there is no block, the smallest values."""
+        """The original project's lists ks, e and d, with 3 where there is no block."""
         full = {"ks": (self.kernels, 3), "e": (self.expands, 3)}
         found = {
             name: [v for stage in stages for v in (*stage, *[least] * (BLOCKS - len(stage)))]
