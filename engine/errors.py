@@ -27,3 +27,7 @@ class UnusableProject(EspalierError):
 
 class BadSetting(EspalierError):
     """A setting has an unknown name or a value out of its range."""
+
+
+class Diverged(EspalierError):
+    """Training came to a loss that is no number; the last checkpoint before it is kept."""

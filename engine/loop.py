@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from engine.errors import UnusableWeights
+from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
 from engine.net import Stage
 
@@ -81,6 +81,15 @@ def sgd(parts: Iterable[tuple[nn.Module, float]], decay: float) -> torch.optim.S
     return torch.optim.SGD(groups_of(parts, decay), lr=0.0, momentum=0.9, nesterov=True)
 
 
+class Schedule(Protocol):
+    """The learning rate at each of `total` steps."""
+
+    @property
+    def total(self) -> int: ...
+
+    def at(self, position: int) -> float: ...
+
+
 @dataclass(frozen=True)
 class Cosine:
     """The learning rate: linear warm-up to `rate`, then half a cosine down to 0 at `total`."""
@@ -102,11 +111,15 @@ class Training:
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
-    schedule: Cosine
+    schedule: Schedule
     position: int = 0
 
     def save(self, path: Path, **notes: Any) -> None:
-        """Writes a checkpoint under another name first, so that a crash leaves the one before."""
+        """Writes a checkpoint under another name first, so that a crash leaves the one before.
+
+        Raises Diverged, and keeps the one before, where a weight is no number.
+        """
+        check(self.network.state_dict().values())
         state = {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -121,7 +134,7 @@ class Training:
     def load(self, path: Path) -> dict[str, Any]:
         """Goes on from a checkpoint; returns its notes. Raises UnusableWeights if it is broken."""
         try:
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, weights_only=True, map_location="cpu")
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
         except BROKEN as error:
@@ -134,23 +147,46 @@ class Training:
         return state["notes"]
 
 
+def whole(batch: Any) -> Sequence[Any]:
+    return (batch,)
+
+
 def train(
     training: Training,
     batches: Iterable[Any],
     predict: Callable[[Any], Any],
     loss: Callable[[Any, Any], tuple[torch.Tensor, dict[str, float]]],
+    parts: Callable[[Any], Sequence[Any]] = whole,
 ) -> Iterator[Step]:
-    """One pass over `batches`; a Step after each. `loss` gives the sum and its parts by name."""
+    """One pass over `batches`; a Step after each. `loss` gives the sum and its parts by name.
+
+    A batch may be learnt in several `parts` (the same pictures by several subnets), one after the
+    other: gradients and figures are averaged. Raises Diverged before a loss that is no number
+    changes any weight.
+    """
     optimiser, schedule = training.optimiser, training.schedule
     training.network.train()
     for batch in batches:
         rate = schedule.at(training.position)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["share"]
-        prediction = predict(batch)
-        value, figures = loss(prediction, batch)
         optimiser.zero_grad()
-        value.backward()
+        shown, figures = parts(batch), []
+        for part in shown:
+            value, found = loss(predict(part), part)
+            check([value])
+            (value / len(shown)).backward()
+            figures.append(found)
         optimiser.step()
         training.position += 1
-        yield Step(training.position, schedule.total, {**figures, "rate": rate})
+        mean = {name: sum(f[name] for f in figures) / len(figures) for name in figures[0]}
+        yield Step(training.position, schedule.total, {**mean, "rate": rate})
+
+
+def check(values: Iterable[torch.Tensor]) -> None:
+    """Raises Diverged where a loss or a weight is no number."""
+    if not all(value.isfinite().all() for value in values):
+        raise Diverged(
+            "The numbers grew beyond all bounds, so training stopped. The last good checkpoint is "
+            "kept: go on from it with a lower learning rate."
+        )

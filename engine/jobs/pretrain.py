@@ -14,29 +14,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from engine.backbones.elastic.architecture import EXPANDS, largest, uniform
 from engine.backbones.elastic.files import write_weights
-from engine.backbones.elastic.net import MobileNet
 from engine.backbones.elastic.supernet import Supernet
 from engine.corpus import Corpus, decoded
-from engine.distil import Teacher, normalised, resized, taught
+from engine.distil import Teacher, normalised, taught
 from engine.errors import Refused
 from engine.events import Event, Notice, Saved, Step
 from engine.jobs import job
 from engine.loop import Cosine, Training, sgd, train
 from engine.registry import checked, setting, settings_of
+from engine.student import (
+    SMOOTHING,
+    Guidance,
+    accuracy,
+    augmented,
+    check_corpora,
+    rows_of,
+    seeded,
+)
 
 STORED = 64
 """Side in pixels at which pictures are kept: that of Tiny-ImageNet."""
-TEMPERATURE = 2.0
-FEATURES = 1.0
-SCORES = 2.0
-SMOOTHING = 0.1
 DECAY = 1e-4
 SAVE_EVERY = 250
 SHOW_EVERY = 25
@@ -138,61 +141,26 @@ class Student(nn.Module):
 
 
 class Lesson:
-    """The loss: labels, the teacher's features (each scaled to deviation 1), its class scores."""
+    """The loss: labels, and what the teacher makes of the pictures."""
 
     def __init__(self, teacher: Teacher) -> None:
-        self.weight, self.bias = teacher.weight, teacher.bias
-        sample = torch.tensor(teacher.features[:: max(1, len(teacher.features) // 4000)]).float()
-        self.mean, self.deviation = sample.mean(0), sample.std(0).clamp_min(1e-3)
+        self.guidance = Guidance(teacher)
 
     def __call__(self, prediction: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         logits, mapped = prediction
         labels = F.cross_entropy(logits, batch.classes, label_smoothing=SMOOTHING)
-        features = (mapped - (batch.taught - self.mean) / self.deviation).square().mean()
-        scores = F.kl_div(
-            self.scores(mapped * self.deviation + self.mean),
-            self.scores(batch.taught),
-            reduction="batchmean",
-            log_target=True,
-        )
-        total = labels + FEATURES * features + SCORES * scores
-        parts = {"labels": labels.item(), "features": features.item(), "scores": scores.item()}
-        return total, {"loss": total.item(), **parts}
-
-    def scores(self, features: torch.Tensor) -> torch.Tensor:
-        return F.log_softmax(F.linear(features, self.weight, self.bias) / TEMPERATURE, 1)
-
-
-def seeded(*numbers: int) -> torch.Generator:
-    """A random generator from numbers alone, so that a batch depends on its position only."""
-    mixed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
-
-
-def augmented(pixels: torch.Tensor, size: int, source: torch.Generator) -> torch.Tensor:
-    """Random crops (80-100 % of the area, sides 9:10 to 10:9), half of them mirrored, at `size`."""
-    count = len(pixels)
-    area = 0.8 + 0.2 * torch.rand(count, generator=source)
-    ratio = 0.9 + 0.21 * torch.rand(count, generator=source)
-    across = (area * ratio).sqrt().clamp_max(1)
-    down = (area / ratio).sqrt().clamp_max(1)
-    moved = (2 * torch.rand(count, 2, generator=source) - 1) * torch.stack(
-        [1 - across, 1 - down], 1
-    )
-    mirror = 1 - 2 * torch.randint(0, 2, (count,), generator=source).float()
-    maps = torch.zeros(count, 2, 3)
-    maps[:, 0, 0], maps[:, 1, 1], maps[:, :, 2] = across * mirror, down, moved
-    grid = F.affine_grid(maps, [count, 3, size, size], align_corners=False)
-    return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
+        features, scores = self.guidance(mapped, batch.taught)
+        total = labels + features + scores
+        parts = {"labels": labels, "features": features, "scores": scores}
+        return total, {"loss": total.item(), **{k: v.item() for k, v in parts.items()}}
 
 
 def batches(corpus: Corpus, teacher: Teacher, recipe: Recipe, position: int) -> Iterator[Batch]:
     """The rest of the epoch that holds `position`, from there on. A last part batch is left out."""
     each = len(corpus) // recipe.batch
     epoch, first = divmod(position, each)
-    order = torch.randperm(len(corpus), generator=seeded(recipe.seed, epoch)).numpy()
-    for at in range(first, each):
-        rows = np.sort(order[at * recipe.batch : (at + 1) * recipe.batch])
+    chosen = rows_of(len(corpus), recipe.batch, recipe.seed, epoch)
+    for at, rows in enumerate(chosen[first:], first):
         source, phase = seeded(recipe.seed, epoch, at), recipe.phase(epoch * each + at, each)
         pixels = augmented(normalised(corpus.pictures[rows]), recipe.side(phase), source)
         yield Batch(
@@ -201,18 +169,6 @@ def batches(corpus: Corpus, teacher: Teacher, recipe: Recipe, position: int) -> 
             torch.from_numpy(corpus.classes[rows]),
             torch.from_numpy(teacher.features[rows]).float(),
         )
-
-
-@torch.no_grad()
-def accuracy(network: MobileNet, corpus: Corpus, size: int) -> float:
-    """The share of a corpus's pictures whose class the network's own classifier finds."""
-    network.eval()
-    right = 0
-    for at in range(0, len(corpus), 200):
-        pixels = resized(normalised(corpus.pictures[at : at + 200]), size)
-        found = network(pixels.contiguous(memory_format=torch.channels_last)).argmax(1)
-        right += int((found == torch.from_numpy(corpus.classes[at : at + 200])).sum())
-    return right / len(corpus)
 
 
 def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
@@ -276,13 +232,7 @@ def pretrain(
 
 def check(recipe: Recipe, corpus: Corpus, shown: Corpus, teacher: Path) -> None:
     """Refuses what could only fail hours later, or in the middle of the teacher's work."""
-    if corpus.names != shown.names:
-        raise Refused("The folders train and val hold different classes. Give both the same ones.")
-    if len(corpus) < recipe.batch:
-        raise Refused(
-            f"There are {len(corpus)} pictures to learn from, fewer than one batch of "
-            f"{recipe.batch}. Add pictures, or set a smaller batch."
-        )
+    check_corpora(corpus, shown, recipe.batch)
     if not teacher.is_file():
         raise Refused(f"There is no file {teacher}. Give the teacher's weights (.safetensors).")
 
