@@ -210,6 +210,7 @@ class Project:
             "image": ("pack", "sha256"),
             "feature": ("pack",),
             "step": ("memory", "predictions"),
+            "kept": ("blob",),
         }
         known = {
             str(row["name"])

@@ -66,7 +66,21 @@ CREATE TABLE recording (id INTEGER PRIMARY KEY CHECK (id = 1), gesture_id INTEGE
 INSERT INTO recording VALUES (1, NULL)
 """
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables,)
+
+def measured_subnets(db: Database) -> None:
+    """Version 2: what was measured of subnets (a cache, not journalled), and blobs kept for them.
+
+    `key` names the supernet, the images and the learner. `kept` holds the weights of supernets of
+    which the project uses a subnet.
+    """
+    db.execute(
+        "CREATE TABLE candidate (key TEXT NOT NULL, architecture TEXT NOT NULL, "
+        "facts TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (key, architecture)) WITHOUT ROWID"
+    )
+    db.execute("CREATE TABLE kept (blob TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables, measured_subnets)
 
 
 def journal_changes(db: Database, table: str) -> None:

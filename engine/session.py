@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import device as devices
 from engine import history
@@ -15,10 +15,14 @@ from engine.extractor import Extractor
 from engine.features import Features
 from engine.learners import Learner
 from engine.model import Model, model_of
-from engine.net import Backbone
+from engine.net import Backbone, digest_of
 from engine.places import cache_folder
 from engine.project import Project
 from engine.views import project_view
+
+if TYPE_CHECKING:
+    from engine.backbones.elastic.files import Origin
+    from engine.backbones.elastic.supernet import Supernet
 
 
 class Session:
@@ -68,6 +72,28 @@ class Session:
         file = project.blobs.path(facts["weights"]) if facts["weights"] else None
         key = ("backbone", facts["backbone"], facts["weights"], facts["size"])
         return self._keep(key, lambda: load_backbone(facts["backbone"], file, facts["size"]))
+
+    def supernet(self) -> tuple[Supernet, Origin]:
+        """The supernet that the project's backbone is, or is a subnet of, and where it came from.
+
+        Raises Refused where the backbone is one fixed network.
+        """
+        from engine.backbones import SUBNET, load_supernet
+        from engine.backbones.elastic.files import Origin, origin_of
+
+        project = self.require()
+        facts = project.facts
+        name, weights, size = facts["backbone"], facts["weights"], facts["size"]
+        if name == SUBNET:
+            origin = origin_of(self.backbone().facts)
+            name, weights, size = origin.backbone, origin.weights, origin.size
+        file = project.blobs.path(weights) if weights else None
+
+        def made() -> tuple[Supernet, Origin]:
+            supernet, licence = load_supernet(name, file)
+            return supernet, Origin(name, weights, size, digest_of(supernet.state_dict()), licence)
+
+        return self._keep(("supernet", name, weights, size), made)
 
     def extractor(self) -> Extractor:
         backbone = self.backbone()

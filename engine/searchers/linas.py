@@ -1,0 +1,74 @@
+"""Lightweight iterative search (Sarah et al. 2022, DyNAS-T: "LINAS"), the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.registry import setting
+from engine.searchers import SEARCHERS, Problem, Search, Searcher, distinct
+from engine.searchers.fronts import evolved, on_front
+from engine.searchers.predictor import fitted, size_of
+
+
+@SEARCHERS.register("linas", "Guess, measure, guess again")
+@dataclass
+class Linas(Searcher):
+    """Guesses the front from what was measured, measures the most promising, and repeats."""
+
+    seed: int = setting(0, "The same seed gives the same search.", least=0)
+    rounds: int = setting(8, "How often it guesses anew.", least=1, most=100)
+    first: float = setting(
+        0.3, "Share of the measurements that go to a first look around.", least=0.05, most=0.9
+    )
+
+    def search(self, problem: Problem) -> Search:
+        seen: set[bytes] = set()
+        budget = problem.budget
+        genes = self.beginning(problem, seen, max(2, round(self.first * budget)))
+        accuracies = yield genes
+        each = max(1, -(-(budget - len(genes)) // self.rounds))
+        while len(genes) < budget:
+            guess = fitted(problem.space, genes, accuracies, size_of(problem), problem.prior)
+            best = genes[on_front(accuracies, problem.costs(genes)["ms"])]
+            front = evolved(problem, guess, best)
+            wanted = min(each, budget - len(genes))
+            new = distinct(problem.space, self.promising(front), seen, wanted)
+            new = self.filled(problem, new, seen, wanted)
+            if not len(new):
+                return  # everything that fits was measured
+            accuracies = np.concatenate([accuracies, (yield new)])
+            genes = np.concatenate([genes, new])
+
+    def beginning(self, problem: Problem, seen: set[bytes], count: int) -> np.ndarray:
+        """Where something is known beforehand, half of it comes from the front guessed by that."""
+        rows = problem.sample(count)
+        if problem.prior is not None:
+            front = evolved(problem, problem.prior, rows)
+            rows = np.concatenate([spread(front, count // 2), rows])
+        return distinct(problem.space, rows, seen, count)
+
+    def promising(self, front: np.ndarray) -> np.ndarray:
+        """The front from its expensive end, every second one first: the target is at that end."""
+        best = front[::-1]
+        return np.concatenate([best[:2], spread(best[2:], len(best))])
+
+    def filled(
+        self, problem: Problem, new: np.ndarray, seen: set[bytes], wanted: int
+    ) -> np.ndarray:
+        """Where the front holds too few new networks, their neighbours and then random ones."""
+        for rows in (problem.space.mutated(np.repeat(new, 8, 0), problem.chance, 0.05),
+                     problem.space.random(4 * wanted, problem.chance)):  # fmt: skip
+            if len(new) < wanted and len(rows):
+                more = distinct(problem.space, problem.repaired(rows), seen, wanted - len(new))
+                new = np.concatenate([new, more])
+        return new
+
+
+def spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """All rows, the `count` most evenly spread ones first."""
+    if len(rows) <= 1 or count <= 0:
+        return rows
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))
+    return np.concatenate([rows[chosen], np.delete(rows, chosen, 0)])
