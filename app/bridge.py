@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from engine.events import (
+    Candidate,
     Changed,
     Ended,
     Event,
@@ -38,6 +39,7 @@ class Bridge(QObject):
     progress = Signal(int, object)
     step = Signal(int, object)
     scored = Signal(int, object)
+    candidate = Signal(int, object)
     changed = Signal(object)
     notice = Signal(object)
     saved = Signal(int, object)
@@ -56,6 +58,7 @@ class Bridge(QObject):
             Progress: self.progress,
             Step: self.step,
             Scored: self.scored,
+            Candidate: self.candidate,
             Saved: self.saved,
             Ended: self.ended,
         }

@@ -7,10 +7,17 @@ from PySide6.QtWidgets import QButtonGroup, QToolButton, QWidget
 
 from app.widgets.controls import column, say_on, tool
 
-ICONS = {"Images": "images", "Learn": "learn", "Try": "try", "Export": "export"}
+ICONS = {
+    "Images": "images",
+    "Learn": "learn",
+    "Specialise": "specialise",
+    "Try": "try",
+    "Export": "export",
+}
 HELP = {
     "Images": "Add images and sort them into classes",
     "Learn": "Learn the classes and see how well they are recognised",
+    "Specialise": "Find the network that is fast enough for this computer",
     "Try": "See what the model says of an image",
     "Export": "Write the model as one file",
 }
@@ -27,7 +34,7 @@ class Rail(QWidget):
         super().__init__()
         self.setObjectName("rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(80)
+        self.setFixedWidth(88)
         self.group = QButtonGroup(self)
         self.buttons = {
             name: self.page_button(name, number) for number, name in enumerate(names, 1)
@@ -41,7 +48,7 @@ class Rail(QWidget):
         for made in (colours, keys):
             below.setAlignment(made, Qt.AlignmentFlag.AlignHCenter)
         self.setLayout(column(*self.buttons.values(), 0, below, gap=8, edge=8))
-        self.layout().setContentsMargins(8, 16, 8, 12)
+        self.layout().setContentsMargins(4, 16, 4, 12)
 
     def page_button(self, name: str, number: int) -> QToolButton:
         """A picture with a word below; it stays pressed while its page is shown."""
@@ -56,7 +63,7 @@ class Rail(QWidget):
         made.setObjectName("railButton")
         say_on(made, name)
         made.setCheckable(True)
-        made.setFixedSize(QSize(64, 56))
+        made.setFixedSize(QSize(80, 56))
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self.group.addButton(made)
         return made

@@ -19,7 +19,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 
 from app import theme
 from app.preferences import Preferences
-from app.window import Window, make_application
+from app.window import PAGES, Window, make_application
 from engine.events import Ended
 from engine.worker import Engine
 
@@ -35,7 +35,7 @@ class Photographer:
         self.window = Window(Engine(), Preferences())
         self.window.resize(PAGE_WIDTH, PAGE_HEIGHT)
         self.window.show()
-        self.until(lambda: len(self.window.pages) == 4)
+        self.until(lambda: len(self.window.pages) == len(PAGES))
 
     def until(self, done: Callable[[], object]) -> None:
         """Runs the event loop until `done`, or gives up."""

@@ -68,6 +68,12 @@ def learn_page(window: Window) -> QWidget:
     return LearnPage(window.bridge, window.thumbs)
 
 
+def specialise_page(window: Window) -> QWidget:
+    from app.pages.specialise import SpecialisePage
+
+    return SpecialisePage(window.bridge, window.choose_backbone)
+
+
 def try_page(window: Window) -> QWidget:
     from app.pages.try_it import TryPage
 
@@ -80,7 +86,13 @@ def export_page(window: Window) -> QWidget:
     return ExportPage(window.bridge)
 
 
-PAGES = {"Images": images_page, "Learn": learn_page, "Try": try_page, "Export": export_page}
+PAGES = {
+    "Images": images_page,
+    "Learn": learn_page,
+    "Specialise": specialise_page,
+    "Try": try_page,
+    "Export": export_page,
+}
 
 
 class Window(QMainWindow):

@@ -11,7 +11,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 
 from app import theme
 from app.preferences import Preferences
-from app.window import Window, make_application
+from app.window import PAGES, Window, make_application
 from engine.worker import Engine
 from tests.making import class_folders
 from tests.window import SIZE, Person, drop, random_weights, urls
@@ -46,7 +46,7 @@ def opened(engine: Engine, qtbot: object) -> Window:
     window = Window(engine, Preferences())
     window.show()
     window.activateWindow()
-    qtbot.waitUntil(lambda: len(window.pages) == 4 and window.isActiveWindow())
+    qtbot.waitUntil(lambda: len(window.pages) == len(PAGES) and window.isActiveWindow())
     return window
 
 

@@ -82,7 +82,7 @@ def test_every_control_of_the_window_is_named_and_has_a_key(learnt: Person) -> N
     assert complaints(window) == []
 
 
-@pytest.mark.parametrize("name", ["Images", "Learn", "Try", "Export"])
+@pytest.mark.parametrize("name", ["Images", "Learn", "Specialise", "Try", "Export"])
 def test_no_key_is_taken_twice_on_a_page(learnt: Person, name: str) -> None:
     """Two controls with one key would both stay silent."""
     window: Window = learnt.window
@@ -112,7 +112,7 @@ def test_the_overview_lists_the_keys_of_all_pages(learnt: Person) -> None:
     learnt.sees(lambda: learnt.window.findChild(ShortcutsDialog))
     dialog = learnt.window.findChild(ShortcutsDialog)
     words = {label.text() for label in dialog.findChildren(QLabel)}
-    assert {"Everywhere", "Images", "Learn", "Try", "Export"} <= words
+    assert {"Everywhere", *learnt.window.pages} <= words
     assert {"Ctrl+L", "Ctrl+E", "F2", "Ctrl+Z", "Esc"} <= words
     assert complaints(dialog) == []
     dialog.close()

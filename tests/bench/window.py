@@ -61,7 +61,7 @@ class Bench:
         from app import theme
         from app.idle import Housekeeping
         from app.preferences import Preferences
-        from app.window import Window, make_application
+        from app.window import PAGES, Window, make_application
         from engine.worker import Engine
 
         self.app = make_application()
@@ -72,7 +72,7 @@ class Bench:
         self.endings: list[Any] = []
         self.window.bridge.ended.connect(lambda ticket, ended: self.endings.append(ended))
         self.gaps: list[float] = []
-        self.until(lambda: len(self.window.pages) == 4)
+        self.until(lambda: len(self.window.pages) == len(PAGES))
 
     def until(self, done: Callable[[], object], patience: float = 1200) -> None:
         """Turns the event loop as Qt would, noting how long each turn took beyond its wait."""
