@@ -10,7 +10,7 @@ from app.terminal import columns, do, finish, share
 
 NAMES = (
     "new", "learn", "score", "forget", "classes", "backbones", "steps", "predict", "export",
-    "demo", "pretrain", "download",
+    "demo", "pretrain", "shrink", "download",
 )  # fmt: skip
 Command = Callable[[argparse.Namespace], int]
 
@@ -46,6 +46,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
     p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    add_shrink(command("shrink", shrink, "Train a once-for-all network on pictures (hours)."))
 
 
 def add_new(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +69,14 @@ def add_score(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--test", default="", help="a folder with one folder of pictures for each class")
     add("--predictions", action="store_true", help="name the answer for each picture")
+
+
+def add_shrink(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--project", default="", help="train on this project's images, if no data is named")
+    add("--estimate", action="store_true", help="only say how long it would take")
+    help = "out, base, data, work, method, teacher, epochs, sizes, ..."
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
 
 
 def chosen(options: argparse.Namespace) -> dict[str, str]:
@@ -238,4 +247,10 @@ def demo_table(result: Mapping[str, Any]) -> str:
 
 def pretrain(options: argparse.Namespace) -> int:
     ended = do(options, "pretrain", **chosen(options))
+    return finish(options, ended, lambda r: columns([(k, str(v)) for k, v in r.items()]))
+
+
+def shrink(options: argparse.Namespace) -> int:
+    job = "estimate_shrink" if options.estimate else "shrink"
+    ended = do(options, job, **{"project": options.project, **chosen(options)})
     return finish(options, ended, lambda r: columns([(k, str(v)) for k, v in r.items()]))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,13 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from PIL import Image
 
-from engine.errors import Refused
-from engine.events import Progress
+from engine import catalogue
+from engine.errors import Refused, UnusableImage
+from engine.events import Event, Notice
+from engine.images import open_many
+from engine.net import Preprocessing
+from engine.pace import Pace
+from engine.project import Project
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -50,34 +56,106 @@ def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
     return paths, classes, names
 
 
-def decoded(folder: Path, store: Path, size: int) -> Iterator[Progress]:
-    """Decodes a folder's pictures to `size` and returns a Corpus; from the cache if it is there.
-
-    The cache is taken as valid when the list of files and the size are the same. It is written
-    under another name and moved into place at the end, so a stopped job leaves no half of it.
-    """
+def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, Corpus]:
+    """Decodes a folder's pictures to `size` and returns a Corpus; from the cache if it is there."""
     paths, classes, names = listed(folder)
-    facts = {"size": size, "files": [str(p.relative_to(folder)) for p in paths]}
-    note, pixels = store / "files.json", store / "pictures.npy"
-    if not (note.exists() and json.loads(note.read_text()) == facts):
-        store.mkdir(parents=True, exist_ok=True)
+    files = [str(path.relative_to(folder)) for path in paths]
+    pixels = (opened(path, size) for path in paths)
+    return (yield from kept(store, size, files, pixels, classes, names))
+
+
+def listed_in_project(project: Project, split: str) -> tuple[list[str], list[int], tuple[str, ...]]:
+    """The hashes of a split's images to learn from, each one's class, and all classes' names."""
+    numbers = sorted(catalogue.to_learn(project, "train"))
+    names = catalogue.class_names(project)
+    found = catalogue.to_learn(project, split)
+    pairs = [(h, at) for at, number in enumerate(numbers) for h in found.get(number, ())]
+    return [h for h, _ in pairs], [at for _, at in pairs], tuple(names[n] for n in numbers)
+
+
+def of_project(
+    project: Project, split: str, store: Path, size: int
+) -> Generator[Event, None, Corpus]:
+    """A split of the project's images as a Corpus, decoded as a network at `size` sees them."""
+    hashes, classes, names = listed_in_project(project, split)
+    if not hashes:
+        what = "learn from" if split == "train" else "score on (the held-out ones)"
+        raise Refused(f"The project has no pictures to {what}. Drop folders of pictures on Images.")
+    rows = {row["sha256"]: row for row in project.db["image"].rows}
+    files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
+    with closing(open_many(files, Preprocessing(size, size))) as opening:
+        pixels = (
+            None if isinstance(found, UnusableImage) or found.sha256 != sha256 else found.pixels
+            for sha256, (_, found) in zip(hashes, opening, strict=True)
+        )
+        return (yield from kept(store, size, hashes, pixels, classes, names))
+
+
+def kept(
+    store: Path,
+    size: int,
+    files: Sequence[str],
+    pixels: Iterator[np.ndarray | None],
+    classes: Sequence[int],
+    names: tuple[str, ...],
+) -> Generator[Event, None, Corpus]:
+    """A Corpus of `pixels`, uint8 (size, size, 3) each, kept in the folder `store`.
+
+    What is there is taken as valid when `files` and the size are the same; `pixels` are then not
+    asked for. It is written under another name and moved into place at the end, so a stopped job
+    leaves no half of it. Pictures that are None are left out.
+    """
+    note, there = store / "files.json", store / "pictures.npy"
+    facts = {"size": size, "files": list(files)}
+    found = json.loads(note.read_text()) if note.exists() else {}
+    if {**found, "lost": []} != {**facts, "lost": []}:
         note.unlink(missing_ok=True)
-        half = store / "pictures.half"
-        array = open_memmap(half, "w+", np.uint8, (len(paths), size, size, 3))
-        for number, path in enumerate(paths):
-            array[number] = opened(path, size)
-            if number % 500 == 0:
-                yield Progress(number, len(paths), f"decoding {folder.name}")
-        array.flush()
-        os.replace(half, pixels)
-        note.write_text(json.dumps(facts))
-    return Corpus(np.load(pixels, mmap_mode="r"), np.array(classes, np.int64), names)
+        found = {**facts, "lost": (yield from written(there, size, len(files), pixels))}
+        note.write_text(json.dumps(found))
+    lost = found.get("lost", [])
+    if lost:
+        yield Notice(
+            f"{len(lost)} pictures can't be read and are left out.",
+            "warning",
+            tuple(files[number] for number in lost[:10]),
+        )
+    left = np.delete(np.array(classes, np.int64), lost)
+    return Corpus(np.load(there, mmap_mode="r"), left, names)
 
 
-def opened(path: Path, size: int) -> np.ndarray:
-    """A picture as uint8 (size, size, 3): its middle square, scaled if it is of another size."""
-    with Image.open(path) as picture:
-        square = picture.convert("RGB")
+def written(
+    path: Path, size: int, count: int, pixels: Iterator[np.ndarray | None]
+) -> Generator[Event, None, list[int]]:
+    """Writes pictures into one array and returns the numbers of those that are None."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half, pace, lost = path.with_suffix(".half"), Pace(count, "Decoding pictures"), []
+    array = open_memmap(half, "w+", np.uint8, (count, size, size, 3))
+    for number, picture in enumerate(pixels):
+        if picture is None:
+            lost.append(number)
+        else:
+            array[number - len(lost)] = picture
+        if number % 500 == 0:
+            yield pace.at(number)
+    array.flush()
+    if lost:
+        with path.with_suffix(".less").open("wb") as file:
+            np.save(file, array[: count - len(lost)])
+        os.replace(path.with_suffix(".less"), half)
+    os.replace(half, path)
+    return lost
+
+
+def opened(path: Path, size: int) -> np.ndarray | None:
+    """A picture as uint8 (size, size, 3): its middle square, scaled if it is of another size.
+
+    None where the file is no picture, or only a part of one.
+    """
+    try:
+        with Image.open(path) as picture:
+            square = picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
     if square.size != (size, size):
         side = min(square.size)
         left, top = (square.width - side) // 2, (square.height - side) // 2

@@ -6,6 +6,11 @@ it never had been.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,6 +19,8 @@ from torch import nn
 from engine.corpus import Corpus
 from engine.distil import Teacher, normalised, resized
 from engine.errors import Refused
+from engine.events import Event, Notice
+from engine.loop import Training
 
 SMOOTHING = 0.1
 TEMPERATURE = 2.0
@@ -53,6 +60,7 @@ def seeded(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
 
+@functools.lru_cache(maxsize=2)
 def rows_of(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
     """An epoch's batches as rows of a corpus (batches, batch). A last part batch is left out."""
     order = torch.randperm(count, generator=seeded(seed, epoch)).numpy()
@@ -107,3 +115,19 @@ def check_corpora(corpus: Corpus, shown: Corpus, batch: int) -> None:
             f"There are {len(corpus)} pictures to learn from, fewer than one batch of {batch}. "
             "Add pictures, or set a smaller batch."
         )
+
+
+def resumed(training: Training, fixed: Mapping[str, Any], checkpoint: Path) -> Iterator[Event]:
+    """Goes on from a checkpoint if there is one; refuses one that was made by another recipe.
+
+    `fixed` are the settings that can't change on the way.
+    """
+    if not checkpoint.exists():
+        return
+    notes = training.load(checkpoint)
+    if notes != fixed:
+        raise Refused(
+            f"The checkpoint in {checkpoint.parent} was made with other settings ({notes}). "
+            "Give these settings again, or another work folder."
+        )
+    yield Notice(f"Going on from step {training.position} of {training.schedule.total}.")

@@ -24,7 +24,7 @@ from engine.backbones.elastic.supernet import Supernet
 from engine.corpus import Corpus, decoded
 from engine.distil import Teacher, normalised, taught
 from engine.errors import Refused
-from engine.events import Event, Notice, Saved, Step
+from engine.events import Event, Saved, Step
 from engine.jobs import job
 from engine.loop import Cosine, Training, sgd, train
 from engine.registry import checked, setting, settings_of
@@ -34,6 +34,7 @@ from engine.student import (
     accuracy,
     augmented,
     check_corpora,
+    resumed,
     rows_of,
     seeded,
 )
@@ -181,19 +182,6 @@ def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
     return Training(student, sgd([(student, 1.0)], DECAY), schedule)
 
 
-def resumed(training: Training, recipe: Recipe, checkpoint: Path) -> Iterator[Event]:
-    """Goes on from a checkpoint if there is one; refuses one that was made by another recipe."""
-    if not checkpoint.exists():
-        return
-    notes = training.load(checkpoint)
-    if notes != recipe.fixed():
-        raise Refused(
-            f"The checkpoint in {checkpoint.parent} was made with other settings ({notes}). "
-            "Give these settings again, or another work folder."
-        )
-    yield Notice(f"Going on from step {training.position} of {training.schedule.total}.")
-
-
 @job("Training the embedded backbone")
 def pretrain(
     session: object,
@@ -219,7 +207,7 @@ def pretrain(
         corpus.pictures, Path(teacher), recipe.teacher_size, folder / "train"
     )
     training, checkpoint = started(recipe, corpus, taught_by), folder / "checkpoint.pt"
-    yield from resumed(training, recipe, checkpoint)
+    yield from resumed(training, recipe.fixed(), checkpoint)
     while True:
         if training.position < training.schedule.total:
             yield from one_epoch(training, recipe, corpus, taught_by, checkpoint)

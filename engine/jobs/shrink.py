@@ -1,0 +1,364 @@
+"""Training a supernet on pictures of one's own: the verb, its checks, its estimate and its file."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine import device as devices
+from engine.backbones import BACKBONES, load_supernet
+from engine.backbones.elastic.architecture import largest
+from engine.backbones.elastic.embedded import embedded_supernet
+from engine.backbones.elastic.files import read_weights, write_weights
+from engine.backbones.elastic.recalibrate import recalibrate
+from engine.backbones.elastic.supernet import Supernet
+from engine.backbones.once_for_all import OWN, is_supernet
+from engine.corpus import Corpus, decoded, listed, listed_in_project, of_project
+from engine.distil import taught
+from engine.errors import BadSetting, Refused, UnusableWeights
+from engine.events import Event, Notice, Saved, Step
+from engine.jobs import Work, job
+from engine.loop import Training, train
+from engine.net import digest_of
+from engine.pace import Pace
+from engine.pupil import Lesson, Lessons, Pupil, parts
+from engine.student import accuracy, check_corpora, resumed, shown_at
+from engine.tuners import TUNERS, load_tuners
+from engine.tuners.shrinking import LANDMARKS, Plan, Shrinking
+from engine.weights import read_weights as read_any
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+CALIBRATION = 320
+"""Training pictures on which batch norms are measured before a subnet is scored."""
+GLANCE = 1000
+"""Held-out pictures on which subnets are scored on the way; at the end it is all."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """The supernet to begin from. `shrunk`: all its subnets were trained, not the largest only."""
+
+    supernet: Supernet
+    facts: Mapping[str, str]
+    shrunk: bool
+
+
+@job("Training a once-for-all network")
+def shrink(
+    session: Session,
+    *,
+    out: str,
+    base: str = "embedded",
+    data: str = "",
+    work: str = "",
+    method: str = "sandwich",
+    teacher: str = "",
+    **settings: Any,
+) -> Work:
+    """Trains the supernet `base`, so that all its subnets are good, and writes it to `out`.
+
+    `base` is "embedded", the name of a once-for-all network, or a supernet's file. `data` holds
+    train/ and val/, one folder a class; without it the open project's own images are taken, by
+    their split. `teacher`, a safetensors file of torchvision's mobilenet_v2, teaches beside the
+    labels. `work` (beside `out` where it is empty) keeps decoded pictures and the checkpoint: the
+    same call again goes on where it was, also with other `epochs`, to which the rest is planned
+    anew. `settings` are the fields of the tuner `method`. `out` is written after each scoring.
+    Returns path, work, steps, and the accuracy of the smallest, middle and largest subnet.
+    """
+    tuner = tuner_of(method, settings)
+    check_files(out, base, teacher)
+    device = devices.choose(session.device)
+    begun = base_of(base)
+    folder = Path(work) if work else Path(out).with_suffix(".work")
+    corpus, shown = yield from pictures(session, data, folder, tuner)
+    check_corpora(corpus, shown, tuner.batch)
+    taught_by = None
+    if teacher:
+        size = tuner.teacher_size
+        taught_by = yield from taught(corpus.pictures, Path(teacher), size, folder / "train")
+    lessons = Lessons(corpus, taught_by, calibration(corpus, tuner, device))
+    training = started(tuner, begun, lessons, shown)
+    keeper = Keeper(tuner, begun, lessons, shown, Path(out), folder / "shrink.pt")
+    yield from resumed(training, keeper.fixed(), keeper.checkpoint)
+    yield from say_how_long(tuner, training, lessons, shown)
+    yield from keeper.follow(training)
+    figures = keeper.written(training, len(shown))
+    yield Step(training.position, training.schedule.total, figures)
+    yield Saved("weights", out)
+    return {"path": out, "work": str(folder), "steps": training.position, **figures}
+
+
+@job("Estimating the time of a training", reads=True)
+def estimate_shrink(
+    session: Session,
+    *,
+    base: str = "embedded",
+    data: str = "",
+    method: str = "sandwich",
+    teacher: str = "",
+    out: str = "",
+    work: str = "",
+    **settings: Any,
+) -> Work:
+    """How long `shrink` with the same arguments takes: two real steps of each phase are timed.
+
+    Returns seconds, steps and pictures. Decoding the pictures, and what a teacher makes of them,
+    come on top at the first call. Nothing is written.
+    """
+    tuner = tuner_of(method, settings)
+    begun, device = base_of(base), devices.choose(session.device)
+    counts, names = counted(session, data)
+    side = tuner.stored or max(tuner.resolutions())
+    made = np.random.default_rng(0).integers(0, 256, (tuner.batch, side, side, 3), np.uint8)
+    corpus = Corpus(made, np.arange(tuner.batch) % len(names), names)
+    lessons = Lessons(corpus, None, calibration(corpus, tuner, device))
+    trial = started(tuner, begun, lessons, None)
+    plan = tuner.plan(counts[0], trial.schedule.phases[0].alone, begun.shrunk)
+    training = Training(trial.network, trial.optimiser, plan)
+    yield Notice("Timing a few steps.")
+    seconds = estimated(tuner, training, lessons, corpus, counts[1])
+    return {"seconds": seconds, "steps": plan.total, "pictures": counts[0]}
+
+
+def tuner_of(method: str, settings: Mapping[str, Any]) -> Shrinking:
+    load_tuners()
+    tuner = TUNERS.make(method, settings)
+    if not isinstance(tuner, Shrinking):
+        raise BadSetting(f"“{method}” does not train once-for-all networks. Choose sandwich.")
+    return tuner
+
+
+def check_files(out: str, base: str, teacher: str) -> None:
+    """Refuses files that could only fail hours later."""
+    path = Path(out)
+    if path.suffix != ".safetensors":
+        raise Refused(f"{out} is no name for weights. Give a file that ends in .safetensors.")
+    if path.is_dir() or (path.exists() and Path(base).exists() and path.samefile(base)):
+        raise Refused(f"{out} can't be written. Give another file for the result.")
+    if teacher and not Path(teacher).is_file():
+        raise Refused(f"There is no file {teacher}. Give the teacher's weights (.safetensors).")
+    trial = path.with_suffix(".half")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise Refused(f"{out} can't be written ({error.strerror}). Give another file.") from error
+
+
+def base_of(base: str) -> Base:
+    """The supernet to begin from. Raises Refused or UnusableWeights."""
+    if base == "embedded":
+        supernet, facts = embedded_supernet()
+        return Base(supernet, facts, "method" in facts)
+    if base in BACKBONES:
+        return Base(load_supernet(base, None)[0], {}, shrunk=True)
+    path = Path(base)
+    if not path.is_file():
+        raise Refused(
+            f"There is no file {base}. Give “embedded”, or the file of a once-for-all network."
+        )
+    try:
+        supernet, facts = read_weights(path)
+        return Base(supernet, facts, "method" in facts)
+    except UnusableWeights:  # not of our own making: an official one, perhaps
+        if not is_supernet(read_any(path)):
+            raise Refused(
+                f"{path.name} holds a network that is no once-for-all network, so it has no "
+                "subnets to train. Give “embedded”, or the file of one."
+            ) from None
+        return Base(load_supernet(OWN, path)[0], {}, shrunk=True)
+
+
+def pictures(session: Session, data: str, folder: Path, tuner: Shrinking) -> Iterator[Event]:
+    """The pictures to learn from and the held-out ones, each a Corpus."""
+    side, found = tuner.stored or max(tuner.resolutions()), []
+    counted(session, data)
+    for split, short in (("train", "train"), ("validation", "val")):
+        if data:
+            corpus = yield from decoded(Path(data) / short, folder / short, side)
+        else:
+            corpus = yield from of_project(session.require(), split, folder / short, side)
+        found.append(corpus)
+    return found
+
+
+def counted(session: Session, data: str) -> tuple[list[int], tuple[str, ...]]:
+    """How many pictures there are in train and validation, and the classes' names."""
+    if not data and session.project is None:
+        raise Refused(
+            "There are no pictures to train on. Open a project, or name a folder that holds "
+            "train and val, each with one folder a class."
+        )
+    if data:
+        found = [listed(Path(data) / short) for short in ("train", "val")]
+    else:
+        found = [listed_in_project(session.require(), part) for part in ("train", "validation")]
+    if len(found[0][2]) < 2:
+        raise Refused("A network is trained to tell classes apart. Give two classes at least.")
+    return [len(classes) for _, classes, _ in found], found[0][2]
+
+
+def calibration(corpus: Corpus, tuner: Shrinking, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """A few hundred pictures, evenly taken from all, in batches at the largest resolution."""
+    count = min(CALIBRATION, len(corpus))
+    rows = np.unique(np.linspace(0, len(corpus) - 1, count).round().astype(int))
+    size = max(tuner.resolutions())
+    chunks = np.array_split(rows, math.ceil(count / 64))
+    return tuple(shown_at(corpus, chunk, size).to(device) for chunk in chunks)
+
+
+def started(tuner: Shrinking, base: Base, lessons: Lessons, shown: Corpus | None) -> Training:
+    """A training at its first step. The base's classifier is kept where it knows the classes.
+
+    Without held-out pictures it is kept where it has as many.
+    """
+    torch.manual_seed(tuner.seed)
+    network, classes = copy.deepcopy(base.supernet), len(lessons.corpus.names)
+    known = network.classifier.linear.out_features == classes
+    if known and shown is not None:
+        pupil = Pupil(network.to(lessons.device))
+        top = pupil.calibrated(largest(224), lessons.pictures)
+        known = accuracy(top, shown, max(tuner.resolutions()), apart(shown)) > 1.5 / classes
+    if not known:
+        linear = nn.Linear(network.width, classes)
+        nn.init.normal_(linear.weight, 0, 0.01)
+        nn.init.zeros_(linear.bias)
+        network.classifier.linear = linear
+    plan = tuner.plan(len(lessons.corpus), not known, base.shrunk)
+    width = lessons.teacher.weight.shape[1] if lessons.teacher else 0
+    master = any(phase.copies for phase in plan.phases)
+    pupil = Pupil(network, width, master).to(lessons.device)
+    pupil.scale(lessons.pictures)
+    return tuner.training(pupil, plan)
+
+
+def apart(shown: Corpus) -> int:
+    """Each so many-th held-out picture is looked at on the way."""
+    return max(1, len(shown) // GLANCE)
+
+
+def score(
+    pupil: Pupil, lessons: Lessons, shown: Corpus, size: int, step: int = 1
+) -> dict[str, float]:
+    """The accuracy of the landmarks, each with batch norms of its own."""
+    return {
+        name: accuracy(pupil.calibrated(made(size), lessons.pictures), shown, size, step)
+        for name, made in LANDMARKS.items()
+    }
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Follows a training with checkpoints, scores and the file of weights."""
+
+    tuner: Shrinking
+    base: Base
+    lessons: Lessons
+    shown: Corpus
+    out: Path
+    checkpoint: Path
+
+    def fixed(self) -> dict[str, Any]:
+        """What can't change when going on from a checkpoint."""
+        base = digest_of(self.base.supernet.state_dict())[:16]
+        tuner = self.tuner
+        return {"method": tuner.name, "seed": tuner.seed, "batch": tuner.batch, "base": base}
+
+    def follow(self, training: Training) -> Iterator[Event]:
+        """Trains to the end. A score is taken after the checkpoint, so that it is not lost."""
+        tuner, total = self.tuner, training.schedule.total
+        pace, begun = Pace(total - training.position, "Training subnets"), training.position
+        for step in tuner.tune(training, self.lessons):
+            yield step
+            yield pace.at(step.done - begun)
+            if step.done % tuner.save_every == 0 or step.done == total:
+                training.save(self.checkpoint, **self.fixed())
+                yield Saved("checkpoint", str(self.checkpoint))
+            if step.done % tuner.score_every == 0 and step.done < total:
+                yield Step(step.done, total, self.written(training, GLANCE))
+                yield Saved("weights", str(self.out))
+
+    def written(self, training: Training, pictures: int) -> dict[str, float]:
+        """Scores on about so many held-out pictures, and writes the supernet with the scores."""
+        pupil, size = training.network, max(self.tuner.resolutions())
+        step = max(1, len(self.shown) // pictures)
+        figures = score(pupil, self.lessons, self.shown, size, step)
+        network = pupil.finished()
+        network.use(largest(size))
+        recalibrate(network, self.lessons.pictures)
+        facts = {
+            "use_size": self.base.facts.get("use_size", size),
+            "method": self.tuner.name,
+            "sizes": self.tuner.sizes,
+            "steps": training.position,
+            "accuracy": figures["largest"],
+            **figures,
+        }
+        write_weights(network.cpu(), self.out, facts)
+        return figures
+
+
+def say_how_long(
+    tuner: Shrinking, training: Training, lessons: Lessons, shown: Corpus
+) -> Iterator[Event]:
+    plan = training.schedule
+    if training.position < plan.total:
+        seconds = estimated(tuner, training, lessons, shown, len(shown))
+        left = plan.total - training.position
+        yield Notice(f"{left} steps of training take about {spoken(seconds)} on this computer.")
+
+
+def estimated(
+    tuner: Shrinking, training: Training, lessons: Lessons, shown: Corpus, held_out: int
+) -> float:
+    """Seconds from here to the end, from two real steps of each phase left and a few scores."""
+    plan, position, total = training.schedule, training.position, 0.0
+    pupil = copy.deepcopy(training.network)
+    for number in range(plan.number(position), len(plan.phases)):
+        begin, end = plan.borders()[number : number + 2]
+        if end > max(begin, position):
+            each = seconds_of_step(tuner, pupil, lessons, plan, number)
+            total += each * (end - max(begin, position))
+    few, size, clock = min(100, len(shown)), max(tuner.resolutions()), time.perf_counter()
+    score(pupil, lessons, shown, size, max(1, len(shown) // few))
+    each = (time.perf_counter() - clock) / (CALIBRATION + few)
+    scores = (plan.total - position - 1) // tuner.score_every
+    glances = scores * (CALIBRATION + min(GLANCE, held_out))
+    return total + each * (glances + CALIBRATION + held_out)
+
+
+def seconds_of_step(
+    tuner: Shrinking, pupil: Pupil, lessons: Lessons, plan: Plan, number: int
+) -> float:
+    """What a step of a phase takes: one to warm up, two timed, at a middling resolution."""
+    sizes, phase = tuner.resolutions(), plan.phases[number]
+    area = sum(size**2 for size in sizes) / len(sizes)
+    size = min(sizes, key=lambda side: abs(side**2 - area))
+    trial = tuner.training(pupil, plan)
+    supply = (tuner.drawn_batch(lessons, phase, position, size) for position in range(3))
+    clock, times = time.perf_counter(), []
+    for _ in train(trial, supply, pupil, Lesson(pupil, None), parts):
+        times.append(time.perf_counter() - clock)
+        clock = time.perf_counter()
+    return sum(times[1:]) / 2 * area / size**2
+
+
+def spoken(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"
