@@ -22,8 +22,14 @@ CantRun = (
 """What ONNX Runtime raises on a file that it can't load or run."""
 
 
-def open_session(model: Path | bytes, threads: int = 1) -> ort.InferenceSession:
-    """A session on the processor. Raises one of `CantRun` where the file can't be run.
+PROCESSOR = "CPUExecutionProvider"
+
+
+def open_session(
+    model: Path | bytes, threads: int = 1, provider: str = PROCESSOR
+) -> ort.InferenceSession:
+    """A session, on the processor if nothing else is said. Raises one of `CantRun` where the file
+    can't be run.
 
     With one thread a session may be run from several Python threads at once, which on few cores
     beats threads inside of it: nobody waits for the slowest after each layer.
@@ -34,4 +40,4 @@ def open_session(model: Path | bytes, threads: int = 1) -> ort.InferenceSession:
     options.log_severity_level = 4  # what goes wrong is raised as well
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     given = model if isinstance(model, bytes) else os.fspath(model)
-    return ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(given, options, providers=[provider])

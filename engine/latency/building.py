@@ -1,0 +1,197 @@
+"""Measuring a latency table on this device, and whether one still fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from onnx import TensorProto, helper
+
+from engine.backbones.elastic.architecture import RESOLUTIONS, Architecture, largest, smallest
+from engine.backbones.elastic.as_onnx import GIVEN, IR_VERSION, WANTED, network_onnx, part_onnx
+from engine.backbones.elastic.net import MobileNet
+from engine.backbones.elastic.parts import LOGITS
+from engine.backbones.elastic.space import Space
+from engine.errors import BadSetting
+from engine.events import Progress
+from engine.graph import OPSET
+from engine.latency.table import Fit, LatencyTable, all_parts
+from engine.latency.timing import Setting, Timed, device_facts, interleaved, opened
+
+SECONDS = 10.0
+"""Of timing, for each resolution: twice as many change the error by less than a tenth."""
+NETWORKS = 14
+"""Whole networks a resolution. Six are enough for scale and offset; the rest make the error sure."""
+TOGETHER = 4
+"""Resolutions that are measured in turn; more would only take memory."""
+TOLERANCE = 0.2
+"""A table is off where whole networks take this share more or less than it says."""
+
+
+def build_table(
+    multiplier: float,
+    resolutions: Sequence[int],
+    setting: Setting | None = None,
+    *,
+    networks: int = NETWORKS,
+    seconds: float = SECONDS,
+) -> Generator[Progress, None, LatencyTable]:
+    """Measures every block of the resolutions, and `networks` whole subnets of each for the fit.
+
+    `seconds` of timing for each resolution. Raises BadSetting for a setting or a size that is not
+    possible here.
+    """
+    setting = setting or Setting()
+    setting.check()
+    chosen = sorted(set(resolutions))
+    check_sizes(chosen, networks)
+    table = LatencyTable(multiplier, setting, device_facts(), {}, {})
+    for begin in range(0, len(chosen), TOGETHER):
+        some = chosen[begin : begin + TOGETHER]
+        measured = yield from measured_together(table, some, networks, seconds * len(some))
+        table = table.joined(measured)
+    return table
+
+
+def check_sizes(resolutions: Sequence[int], networks: int) -> None:
+    wrong = [r for r in resolutions if r not in RESOLUTIONS]
+    if wrong or not resolutions:
+        raise BadSetting(
+            f"Choose resolutions from {RESOLUTIONS[0]} to {RESOLUTIONS[-1]} that can be divided "
+            f"by 4, not {wrong[0] if wrong else 'none'}."
+        )
+    if networks < 4:
+        raise BadSetting("At least 4 whole networks are needed to fit a latency table.")
+
+
+def measured_together(
+    table: LatencyTable, resolutions: Sequence[int], networks: int, seconds: float
+) -> Generator[Progress, None, LatencyTable]:
+    """The table of a few resolutions, all of whose graphs are timed in turn."""
+    parts = {str(p): p for r in resolutions for p in all_parts(table.multiplier, r)}
+    graphs: dict[str, Timed] = {}
+    for done, (key, part) in enumerate(parts.items()):
+        yield Progress(done, len(parts), "Preparing blocks", seconds)
+        square = 1 if part.kind == LOGITS else part.side
+        model = part_onnx(part, table.setting.precision)
+        graphs[key] = opened(model, square, table.setting)
+    wholes: dict[Architecture, Timed] = {}
+    for done, one in enumerate(a for r in resolutions for a in samples(r, networks, seed=r)):
+        yield Progress(done, networks * len(resolutions), "Preparing networks", seconds)
+        wholes[one] = opened(model_of(one, table), one.resolution, table.setting)
+    empty = opened(empty_graph(), 1, table.setting)
+    yield from interleaved([empty, *graphs.values(), *wholes.values()], seconds, "Timing")
+    call = empty.low()
+    return fitted(
+        replace(
+            table,
+            entries={key: max(0.0, timed.low() - call) for key, timed in graphs.items()},
+            call_ms=call,
+            when=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        wholes,
+    )
+
+
+def samples(resolution: int, count: int, seed: int) -> list[Architecture]:
+    """The smallest, the largest, and different random subnets."""
+    space, chance = Space((resolution,)), np.random.default_rng(seed)
+    found = {smallest(resolution): None, largest(resolution): None}
+    while len(found) < count:
+        found[space.decode(space.random(1, chance))[0]] = None
+    return list(found)
+
+
+def model_of(architecture: Architecture, table: LatencyTable) -> bytes:
+    """A network with weights that are worth nothing. Draws no random number of others."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = MobileNet(1, table.multiplier, architecture).eval()
+    return network_onnx(network, architecture.resolution, table.setting.precision)
+
+
+def empty_graph() -> bytes:
+    """A graph that hands eight numbers on: what it costs to ask for anything at all."""
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [GIVEN], [WANTED])],
+        "empty",
+        [helper.make_tensor_value_info(GIVEN, TensorProto.FLOAT, ["n", 8])],
+        [helper.make_tensor_value_info(WANTED, TensorProto.FLOAT, ["n", 8])],
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+    return model.SerializeToString()
+
+
+# The fit.
+
+
+def fitted(table: LatencyTable, wholes: dict[Architecture, Timed]) -> LatencyTable:
+    """With a fit for each resolution among the whole networks that were timed."""
+    fits = {}
+    for resolution in sorted({a.resolution for a in wholes}):
+        here = {a: timed for a, timed in wholes.items() if a.resolution == resolution}
+        raw = np.array([table.raw(a) for a in here])
+        real = np.array([timed.low() for timed in here.values()])
+        usual = np.median([1e3 * np.median(t.seconds) / t.low() for t in here.values()])
+        fits[resolution] = replace(fit(raw, real), usual=round(float(usual), 4))
+    return replace(table, fits=fits)
+
+
+def fit(raw: np.ndarray, real: np.ndarray) -> Fit:
+    """Scale and offset by the least relative error, and their error on networks left out.
+
+    Each network is predicted by a fit of all others, so that none had a part in its own error.
+    """
+    others = ~np.eye(len(raw), dtype=bool)
+    lines = [line(raw[rest], real[rest]) for rest in others]
+    guessed = np.array([s * x + o for (s, o), x in zip(lines, raw, strict=True)])
+    scale, offset = line(raw, real)
+    error = np.abs(guessed - real)
+    return Fit(scale, offset, float(error.mean()), float((error / real).mean()), 1.0, len(raw))
+
+
+def line(raw: np.ndarray, real: np.ndarray) -> tuple[float, float]:
+    """Least squares of (scale * raw + offset) / real - 1; a scale alone where it would fall."""
+    terms = np.stack([raw, np.ones_like(raw)], 1) / real[:, None]
+    scale, offset = np.linalg.lstsq(terms, np.ones_like(raw), rcond=None)[0]
+    if scale <= 0:
+        return float(np.median(real / raw)), 0.0
+    return float(scale), float(offset)
+
+
+# Does it still fit?
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`ratio` is measured over predicted; `text` is a sentence where the table is off."""
+
+    ratio: float
+    fits: bool
+    text: str = ""
+
+
+def still_fits(
+    table: LatencyTable, *, networks: int = 5, seconds: float = 2.0
+) -> Generator[Progress, None, Verdict]:
+    """Times a few whole networks, none of those of the fit, and compares with the prediction."""
+    table.setting.check()
+    middle = table.resolutions[len(table.resolutions) // 2]
+    some = samples(middle, networks + 2, seed=1_000_003 + middle)[2:]
+    wholes = {a: opened(model_of(a, table), middle, table.setting) for a in some}
+    yield from interleaved(list(wholes.values()), seconds, "Timing")
+    real = np.array([timed.low() for timed in wholes.values()])
+    ratio = float(np.median(real / table.predict(some)))
+    if abs(ratio - 1) <= TOLERANCE:
+        return Verdict(ratio, True)
+    how = "slower" if ratio > 1 else "faster"
+    return Verdict(
+        ratio,
+        False,
+        f"This computer runs {how} than when its latency was measured: networks take {ratio:.2f} "
+        "times what is predicted. Close other programs, or measure again.",
+    )
