@@ -85,6 +85,7 @@ def photograph(folder: Path, work: Path) -> None:
     person.take("images")
     window.go("Learn")
     person.take("learn")
+    specialise(person)
     page = window.pages["Try"]
     window.go("Try")
     page.try_paths(some_to_try(pictures))
@@ -97,6 +98,20 @@ def photograph(folder: Path, work: Path) -> None:
     person.until(lambda: page.export_button.isEnabled())
     person.take("export")
     window.close()
+
+
+def specialise(person: Photographer) -> None:
+    """Measures this computer, searches for half of the slowest subnet's latency, and looks."""
+    page = person.window.pages["Specialise"]
+    person.window.go("Specialise")
+    person.do("measure_latency")
+    person.until(lambda: page.plot.range)
+    page.form.target.setValue(page.plot.round(page.plot.range[1] / 2))
+    page.form.budget.setValue(40)
+    page.search()
+    person.until(lambda: page.subnet.chosen)
+    person.do("measure_landmarks")
+    person.take("specialise")
 
 
 def some_to_try(pictures: Path) -> list[str]:

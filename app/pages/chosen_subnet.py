@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,17 @@ class ChosenSubnet(QFrame):
             self.said.emit(ended.text, "")
         self.show_chosen()
 
+    def keep(self, known: Container[str], better: str = "") -> None:
+        """Reads the chosen subnet anew, or chooses `better`; lets go what is not known any more."""
+        if self.pinned.get("architecture", "") not in known:
+            self.pinned = {}
+        chosen = better or self.chosen.get("architecture", "")
+        if chosen in known:
+            self.choose(chosen)
+        else:
+            self.chosen = {}
+            self.show_chosen()
+
     def clear(self) -> None:
         """Nothing is chosen: another project or backbone is shown."""
         self.bridge.drop(self.question)
@@ -189,10 +200,15 @@ class ChosenSubnet(QFrame):
         path, _ = QFileDialog.getSaveFileName(self, "Export to", start, "ONNX (*.onnx)")
         if path:
             self.said.emit("Writing and checking …", "")
-            path = path if path.endswith(".onnx") else f"{path}.onnx"
-            architecture = self.chosen["architecture"]
-            self.bridge.submit("export_subnet", self.take_receipt, architecture=architecture,
-                               path=path)  # fmt: skip
+            # The dialog asked whether to replace just the file that it was given.
+            whole = path.endswith(".onnx")
+            self.bridge.submit(
+                "export_subnet",
+                self.take_receipt,
+                architecture=self.chosen["architecture"],
+                path=path if whole else f"{path}.onnx",
+                overwrite=whole,
+            )
 
     def take_receipt(self, ended: Ended) -> None:
         """Says first what was checked; the tooltip holds the whole receipt."""

@@ -60,7 +60,7 @@ class SearchForm(QWidget):
         super().__init__()
         self.target = amount(" ms", "Target", TARGET, "Alt+T")
         self.budget = QSpinBox()
-        self.budget.setRange(1, 5000)
+        self.budget.setRange(2, 5000)
         self.budget.setValue(60)
         self.budget.setSuffix(" networks")
         named(self.budget, "Budget", BUDGET, "Alt+B")

@@ -22,7 +22,12 @@ JOBS = ("specialise", "measure_latency", "measure_landmarks", "use_subnet", "exp
 """Jobs of this page; after each of them it is read anew."""
 SEARCH = "Finds the subnet that recognises your classes best within the target."
 EMPTY = "No network has been tried yet. Set a target, then press Search."
-NOT_MEASURED = "Not measured yet. A search measures it first, which takes about half a minute."
+UNKNOWN = (
+    "Press “Measure this computer” first: then this plot shows how fast subnets are here, and you "
+    "can set a target. It takes about half a minute."
+)
+NO_SUPERNET = "This backbone is no supernet"
+NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
 OFF = "This computer runs slower or faster than when it was measured. Measure it again."
 
 
@@ -85,9 +90,7 @@ class SpecialisePage(QWidget):
             "Learn some classes first: drop folders of images on the Images page. Then find "
             "here the network that is fast enough for this computer and knows them best.",
         )
-        self.no_subnets = EmptyState(
-            "specialise", "This backbone is no supernet", "", self.backbone_button
-        )
+        self.no_subnets = EmptyState("specialise", NO_SUPERNET, "", self.backbone_button)
         plot = card(self.plot, edge=12)
         named(self.plot, self.plot.title, "Arrow keys choose a network; Shift with an arrow key "
               "moves the target; Ctrl+S saves the plot")  # fmt: skip
@@ -179,11 +182,11 @@ class SpecialisePage(QWidget):
         """Shows the candidates; or why there can be none with this backbone."""
         found = ended.result
         if ended.how != "done" or not found.get("supernet"):
-            self.no_subnets.text.setText(found.get("why", "") or ended.text)
-            self.pages.setCurrentWidget(self.no_subnets)
+            self.show_why(ended)
             return
         self.pages.setCurrentIndex(2)
-        self.form.show_resolutions(found["supernet"].get("resolutions", ()))
+        self.form.show_resolutions(found.get("resolutions", ()))
+        self.plot.empty = EMPTY if found["table"] else UNKNOWN
         self.plot.show_points(
             [point_of(made) for made in found["rows"]],
             [landmark_of(made) for made in found["landmarks"]],
@@ -193,9 +196,17 @@ class SpecialisePage(QWidget):
         self.table_news.setText(about_table(found["table"], found.get("error_ms") or 0.0))
         self.offer_target()
         self.refresh_tools()
-        if self.found in self.plot.points:
-            self.subnet.choose(self.found)
+        self.subnet.keep(self.plot.points, self.found)
         self.found = ""
+
+    def show_why(self, ended: Ended) -> None:
+        """No subnets: another backbone has some; or they could not be read."""
+        done = ended.how == "done"
+        self.stale = not done
+        self.no_subnets.title.setText(NO_SUPERNET if done else "The subnets can't be read now")
+        self.no_subnets.text.setText(ended.result.get("why", "") or ended.text)
+        self.backbone_button.setVisible(done)
+        self.pages.setCurrentWidget(self.no_subnets)
 
     def offer_target(self) -> None:
         """A target in the middle of what is possible, until a person sets another."""

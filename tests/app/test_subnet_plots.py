@@ -96,6 +96,18 @@ def test_dragging_the_line_moves_the_target_and_not_the_axes(plot: ScatterPlot) 
     assert plot.target == told[-1], "the drag has ended"
 
 
+def test_the_axes_hold_still_while_the_target_comes_nearer(plot: ScatterPlot) -> None:
+    plot.set_target(20.0)
+    wide, to = plot.axes, spot(plot, 5.0, 75)
+    QTest.mousePress(plot, LEFT, pos=spot(plot, 20.0, 75))
+    for _ in range(3):
+        QTest.mouseMove(plot, to)
+    assert plot.axes == wide
+    assert plot.target == pytest.approx(5.0, abs=0.2)
+    QTest.mouseRelease(plot, LEFT, pos=to)
+    assert plot.axes.right < 6
+
+
 def test_a_drag_stays_inside_the_frame(plot: ScatterPlot) -> None:
     QTest.mousePress(plot, LEFT, pos=spot(plot, 2.0, 75))
     QTest.mouseMove(plot, QPoint(2000, 100))

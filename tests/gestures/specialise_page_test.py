@@ -1,0 +1,154 @@
+"""A person asks for a latency, looks at what was found, compares, uses and exports a subnet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from app.pages.backbones import BackboneDialog
+from engine.events import Candidate
+from tests.making import class_folders
+from tests.window import Person, drop, texts, urls
+
+SIZE = 32
+"""Pixels: the smallest pictures that the embedded supernet takes."""
+
+
+@pytest.fixture
+def embedded(person: Person, tmp_path: Path) -> Person:
+    """A person whose project learnt three classes with the embedded backbone."""
+    path = str(tmp_path / "mine.espalier")
+    submit = person.window.bridge.submit
+    ended = person.waits_for(lambda: submit("new_project", path=path, size=SIZE))
+    assert ended.how == "done", ended.text
+    folders = class_folders(tmp_path / "fruit", {"apple": 20, "banana": 20, "cherry": 20})
+    ended = person.waits_for(lambda: drop(person.page("Images"), urls([folders])))
+    assert ended.how == "done", ended.text
+    return person
+
+
+@pytest.fixture
+def searched(embedded: Person) -> Person:
+    """That person after a small search."""
+    page = embedded.page("Specialise")
+    embedded.sees(lambda: page.form.isVisible())
+    page.form.budget.setValue(4)
+    for size, box in page.form.sizes.items():
+        box.setChecked(size == min(page.form.sizes))
+    ended = embedded.waits_for(lambda: embedded.presses("Ctrl+F"))
+    assert ended.how == "done", ended.text
+    embedded.sees(lambda: page.subnet.chosen)
+    return embedded
+
+
+def test_without_classes_the_page_says_what_to_do_first(owner: Person) -> None:
+    page = owner.page("Specialise")
+    assert "Learn some classes first" in texts(page)
+    assert not page.search_button.isVisible()
+
+
+def test_a_backbone_without_subnets_leads_to_those_that_have_some(learnt: Person) -> None:
+    page = learnt.page("Specialise")
+    learnt.sees(lambda: page.backbone_button.isVisible())
+    assert "once-for-all" in page.no_subnets.text.text()
+
+    learnt.presses("Ctrl+Shift+B")
+
+    learnt.sees(lambda: learnt.window.findChild(BackboneDialog))
+    learnt.window.findChild(BackboneDialog).reject()
+
+
+def test_candidates_arrive_while_the_search_runs(embedded: Person) -> None:
+    page = embedded.page("Specialise")
+    embedded.sees(lambda: page.plot.isVisible())
+    assert "No network has been tried yet" in page.plot.accessibleDescription() + page.plot.empty
+    events = [
+        Candidate("32: 33/33", 1.0 + n, 0.1, None, 0.5 + 0.1 * n, 10**6, 10**5, 10**5, 10**6)
+        for n in range(2)
+    ]
+
+    for number, event in enumerate(events):
+        embedded.window.bridge.candidate.emit(1, event)
+        assert len(page.plot.points) == 1, f"the same network, better known ({number})"
+
+    assert page.plot.points["32: 33/33"].accuracy == pytest.approx(0.6)
+    assert "1 network tried" in page.news.text()
+
+
+def test_a_search_shows_its_networks_and_chooses_the_best(searched: Person) -> None:
+    page = searched.window.pages["Specialise"]
+    searched.sees(lambda: len(page.plot.points) >= 3)
+    chosen = page.subnet.chosen["architecture"]
+    assert page.plot.chosen == chosen in page.plot.points
+    assert page.plot.points[chosen].measured is not None, "the winner is timed for real"
+    assert page.subnet.drawing.isVisible()
+    assert len(page.subnet.drawing.stages) == 5
+    assert {name for name, *_ in page.subnet.bars.bars} == {"apple", "banana", "cherry"}
+    assert "Found:" in page.news.text()
+    rows = page.subnet.table.rows
+    shown = {rows.index(n, 0).data(): rows.index(n, 1).data() for n in range(rows.rowCount())}
+    assert shown["Resolution"] == f"{min(page.form.sizes)} px"
+    assert shown["Measured"].endswith(" ms")
+    assert float(shown["MACs"].split()[0]) > 0
+
+
+def test_two_networks_are_compared_side_by_side(searched: Person) -> None:
+    page = searched.window.pages["Specialise"]
+    searched.sees(lambda: len(page.plot.points) >= 2)
+    first = page.subnet.chosen["architecture"]
+    searched.presses("Ctrl+K")
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Left):
+        QTest.keyClick(page.plot, key)
+
+    searched.sees(lambda: page.subnet.chosen["architecture"] != first)
+
+    assert page.plot.pinned == first != page.plot.chosen
+    assert page.subnet.other.isVisible()
+    assert page.subnet.drawing.isVisible()
+    rows = page.subnet.table.rows
+    assert rows.columnCount() == 4
+    assert "apple (%)" in {rows.index(n, 0).data() for n in range(rows.rowCount())}
+    searched.presses("Ctrl+K")
+    assert not page.subnet.other.isVisible()
+
+
+def test_an_impossible_target_is_refused_with_what_is_possible(searched: Person) -> None:
+    page = searched.window.pages["Specialise"]
+    page.form.target.setValue(0.01)
+    assert page.plot.target == 0.01, "the line follows the field"
+
+    ended = searched.waits_for(lambda: searched.presses("Ctrl+F"))
+
+    assert ended.how == "refused"
+    assert " ms" in ended.text
+    assert ended.text in searched.messages()
+
+
+def test_use_this_changes_the_project_and_undo_takes_it_back(searched: Person) -> None:
+    page = searched.window.pages["Specialise"]
+    before = searched.project.backbone, searched.project.current_step.id
+    assert "undo takes it back" in page.subnet.use_button.toolTip()
+
+    ended = searched.waits_for(lambda: searched.presses("Ctrl+U"))
+
+    assert ended.how == "done", ended.text
+    assert (searched.project.backbone, searched.project.current_step.id) != before
+    assert "Undo takes it back" in page.news.text()
+    searched.waits_for(lambda: searched.presses("Ctrl+Z"))
+    assert (searched.project.backbone, searched.project.current_step.id) == before
+
+
+def test_a_subnet_is_exported_and_checked(searched: Person, tmp_path: Path) -> None:
+    page = searched.window.pages["Specialise"]
+    before = searched.project.backbone
+    searched.will_choose_file(tmp_path / "small.onnx")
+
+    ended = searched.waits_for(lambda: searched.presses("Ctrl+E"))
+
+    assert ended.how == "done", ended.text
+    assert (tmp_path / "small.onnx").stat().st_size > 100_000
+    assert "Exported and checked" in page.news.text()
+    assert searched.project.backbone == before
