@@ -91,13 +91,17 @@ class Extractor:
                 )
         return self._sessions.get(views)
 
+    def file(self, folder: Path, views: int) -> Path:
+        """Where the exported network lies in a cache."""
+        name = hashlib.sha256(f"{GRAPH}|{self.key}|{views}".encode()).hexdigest()[:32]
+        return folder / f"frozen-{name}.onnx"
+
     def prepared(self, views: int) -> ort.InferenceSession:
         """From the cache where a whole file lies there, otherwise exported and checked."""
         if self.cache is None:
             with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
                 return self.exported(Path(folder) / "frozen.onnx", views)
-        name = hashlib.sha256(f"{GRAPH}|{self.key}|{views}".encode()).hexdigest()[:32]
-        path = self.cache / f"frozen-{name}.onnx"
+        path = self.file(self.cache, views)
         if path.exists():
             try:
                 return open_session(path)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import catalogue, history, scoring
+from engine import catalogue, history, scoring, subnets
 from engine.catalogue import Arrival
 from engine.errors import Refused, UnusableImage
 from engine.evaluate import logits_of
@@ -125,6 +125,7 @@ def learn(
     Returns the scores by name. Raises Refused where there is nothing to learn from.
     """
     project = session.require()
+    yield from subnets.settle(session, gesture)
     learner = session.learner(name, settings)
     lost = yield from ensure(session, learner.views)
     material = Material(

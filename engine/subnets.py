@@ -16,9 +16,10 @@ import numpy as np
 import torch
 
 from engine import catalogue
-from engine.backbones.elastic.architecture import Architecture
+from engine.backbones import SUBNET, holds_many
+from engine.backbones.elastic.architecture import Architecture, largest
 from engine.backbones.elastic.as_onnx import network_onnx
-from engine.backbones.elastic.files import Origin
+from engine.backbones.elastic.files import Origin, subnet_bytes
 from engine.backbones.elastic.net import MobileNet
 from engine.backbones.elastic.recalibrate import recalibrate
 from engine.backbones.elastic.supernet import Supernet
@@ -220,13 +221,46 @@ class Featurer:
 
 
 def settled(
-    session: Session, supernet: Supernet, architecture: Architecture, hashes: Sequence[str]
+    session: Session, supernet: Supernet, architecture: Architecture
 ) -> Generator[Progress, None, MobileNet]:
-    """A subnet with batch norms measured on up to SETTLE of the images, ready to be used."""
-    few = sorted(hashes)[:SETTLE]
+    """A subnet with batch norms measured on up to SETTLE of the project's training images.
+
+    Raises Refused where there is nothing to measure them on.
+    """
+    train = catalogue.to_learn(session.require(), "train")
+    few = sorted(sha256 for found in train.values() for sha256 in found)[:SETTLE]
     pixels = yield from decode(session, few, architecture.resolution)
+    if len(pixels) < 2:
+        raise Refused("There is nothing to learn from. Drop folders of pictures on Images first.")
     network = supernet.subnet(architecture)
-    stacked = np.stack([pixels[sha256] for sha256 in few if sha256 in pixels])
     yield Progress(0, None, "Measuring the network's statistics")
-    recalibrate(network, normalised(stacked, architecture.resolution))
+    recalibrate(network, normalised(np.stack(list(pixels.values())), architecture.resolution))
     return network
+
+
+def take(
+    session: Session, gesture: int, architecture: Architecture
+) -> Generator[Progress, None, None]:
+    """Makes a subnet the project's backbone, as a part of a gesture. Nothing is learnt yet."""
+    project, (supernet, origin) = session.require(), session.supernet()
+    network = yield from settled(session, supernet, architecture)
+    blob = project.blobs.put(subnet_bytes(network, architecture, origin))
+    with project.transaction(gesture) as db:
+        if origin.weights:
+            row = {"blob": origin.weights, "why": "the supernet of a subnet in use"}
+            db["kept"].insert(row, ignore=True)
+        project.set_facts(backbone=SUBNET, weights=blob, size=architecture.resolution, step=None)
+
+
+def is_mixture(session: Session) -> bool:
+    """Whether the project's backbone is a supernet of which no subnet was taken out yet."""
+    return holds_many(session.require().facts["backbone"])
+
+
+def settle(session: Session, gesture: int) -> Generator[Progress, None, None]:
+    """Before anything is learnt with a supernet: takes its largest subnet out, recalibrated.
+
+    A supernet's own statistics are a mixture, with which its features are of no use.
+    """
+    if is_mixture(session):
+        yield from take(session, gesture, largest(session.require().facts["size"]))

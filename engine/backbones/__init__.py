@@ -38,9 +38,11 @@ __all__ = [
     "describe_backbones",
     "download_weights",
     "embedded",
+    "holds_many",
     "load_backbone",
     "load_supernet",
     "once_for_all",
+    "subnet_backbone",
     "torchvision_mobile",
     "torchvision_residual",
     "torchvision_transformer",
@@ -89,7 +91,7 @@ def from_file(path: Path, name: str = "", size: int = 0) -> Backbone:
     """The backbone whose weights a file holds. Its classifier, if it has one, is set aside."""
     with one_thread():
         if name == SUBNET:
-            return subnet_from(path)
+            return subnet_backbone(path.read_bytes())
         state = read_weights(path)
         if name and name != OWN:
             fit = Fit(path, BACKBONES.make(name), state)
@@ -109,11 +111,16 @@ def recognised(path: Path, state: State) -> Fit:
     return recognise(path, state, (BACKBONES.make(known) for known in BACKBONES))
 
 
-def subnet_from(path: Path) -> Backbone:
-    """The subnet that a project keeps among its blobs."""
+def holds_many(name: str) -> bool:
+    """Whether a backbone is a supernet with a mixture of its subnets' statistics."""
+    return name == OWN or (name in BACKBONES and issubclass(BACKBONES[name], OnceForAll))
+
+
+def subnet_backbone(content: bytes) -> Backbone:
+    """The backbone that the bytes of a subnet's file hold. Raises UnusableWeights."""
     from engine.backbones.elastic.files import read_subnet
 
-    backbone = read_subnet(path)
+    backbone = read_subnet(content)
     backbone.preprocessing = backbone.preprocessing.whole()
     return backbone
 

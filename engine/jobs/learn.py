@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import catalogue, history, scoring, study
+from engine import catalogue, history, scoring, study, subnets
 from engine.errors import Refused
 from engine.events import Progress
 from engine.jobs import Work, job
@@ -30,10 +30,11 @@ def learn_folder(
     """The main gesture: checks pictures, stores them as classes, and learns them, in one pass."""
     found = look_for(paths, into)
     name, chosen = study.choice(session, learner, settings)
-    views = session.learner(name, chosen).views
+    # With a supernet, features must wait until a subnet was taken out of it.
+    views = 0 if subnets.is_mixture(session) else session.learner(name, chosen).views
     title = f"Learn {', '.join(list(found.classes)[:3])}{' …' if len(found.classes) > 3 else ''}"
     with session.require().gesture(title) as gesture:
-        look = partial(study.glimpse, session, name, chosen)
+        look = partial(study.glimpse, session, name, chosen) if views else None
         added = yield from bring_in(session, gesture, found, copy, views, look)
         clock = time.perf_counter()
         result = yield from study.learn(session, gesture, name, chosen, title)

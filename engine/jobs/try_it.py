@@ -13,10 +13,12 @@ import numpy as np
 from engine import catalogue, history, scoring
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Progress
+from engine.extractor import Extractor
 from engine.folders import find_pictures
 from engine.images import open_many
 from engine.jobs import Work, job
 from engine.model import Answers, answer
+from engine.net import Model
 from engine.pace import Pace
 from engine.session import Session
 
@@ -37,9 +39,15 @@ class Seen:
 
 def look(session: Session, paths: Sequence[Path]) -> Generator[Event, None, Seen]:
     """Opens pictures and answers them, a batch at a time, without storing anything."""
+    return (yield from look_with(session.model(), session.extractor(), paths))
+
+
+def look_with(
+    model: Model, extractor: Extractor, paths: Sequence[Path]
+) -> Generator[Event, None, Seen]:
+    """The same for any model and the extractor of its backbone."""
     import torch
 
-    model, extractor = session.model(), session.extractor()
     pace = Pace(len(paths), "Looking at pictures")
     good: list[Path] = []
     features: list[np.ndarray] = []

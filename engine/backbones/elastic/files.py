@@ -6,6 +6,7 @@ holds a plain network with batch norms of its own, in float32, and says which ar
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def read_weights(path: Path) -> tuple[Supernet, dict[str, str]]:
         raise UnusableWeights(
             f"The weights {path.name} can't be read. Install Espalier again."
         ) from error
-    check_numbers(path, supernet.state_dict())
+    check_numbers(path.name, supernet.state_dict())
     return supernet.eval(), facts
 
 
@@ -64,6 +65,12 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         return {name: file.get_tensor(name) for name in names}, facts
 
 
+def facts_in(content: bytes) -> dict[str, str]:
+    """The texts in a safetensors file that is in memory. Raises ValueError where it is cut."""
+    length = int.from_bytes(content[:8], "little")
+    return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
+
+
 def fill(network: MobileNet, state: Mapping[str, torch.Tensor]) -> None:
     """Loads weights of any float type. Matrices that a file lacks stay the identity."""
     own = {k: v for k, v in network.state_dict().items() if k.endswith("_matrix")}
@@ -71,11 +78,11 @@ def fill(network: MobileNet, state: Mapping[str, torch.Tensor]) -> None:
     network.load_state_dict({**own, **given})
 
 
-def check_numbers(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+def check_numbers(name: str, state: Mapping[str, torch.Tensor]) -> None:
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
         raise UnusableWeights(
-            f"The weights {path.name} hold values that are no number: {broken[0]}."
+            f"The weights {name} hold values that are no number: {broken[0]}."
         )
 
 
@@ -102,13 +109,14 @@ def subnet_bytes(network: MobileNet, architecture: Architecture, origin: Origin)
     return safetensors.torch.save(state, facts)
 
 
-def read_subnet(path: Path) -> Backbone:
+def read_subnet(content: bytes) -> Backbone:
     """The backbone that `subnet_bytes` wrote; its facts are those texts, and `architecture`.
 
     Raises UnusableWeights.
     """
     try:
-        state, facts = read(path)
+        facts = facts_in(content)
+        state = safetensors.torch.load(content)
         architecture = Architecture.parse(facts["architecture"])
         classes, width = len(state["classifier.linear.bias"]), float(facts["width"])
         network = MobileNet(classes, width, architecture)
@@ -119,7 +127,7 @@ def read_subnet(path: Path) -> Backbone:
             "The weights of this project's subnet are damaged. Choose a backbone, or use a subnet "
             "under Specialise again."
         ) from error
-    check_numbers(path, state)
+    check_numbers(SUBNET, state)
     return backbone_of(SUBNET, network.eval(), architecture.resolution, licence, facts)
 
 

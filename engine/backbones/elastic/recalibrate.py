@@ -17,9 +17,9 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> int:
     """Sets each batch norm of a plain network to the statistics of `batches`; returns how many
     pictures there were.
 
-    Batches are float32 (n, 3, r, r), n at least 2. Each norm works by its batch while it is measured, and keeps
-    the mean and the biased variance, averaged by the number of pictures. Without a picture nothing
-    changes. Leaves the network in eval mode.
+    Batches are float32 (n, 3, r, r), n at least 2. Each norm works by its batch while it is
+    measured, and keeps the mean and the biased variance, averaged by the number of pictures.
+    Without a picture nothing changes. Leaves the network in eval mode.
     """
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     sums = [Sums(norm) for norm in norms]

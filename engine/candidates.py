@@ -1,0 +1,103 @@
+"""What was measured of subnets, kept in the project: a search that was stopped goes on from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.backbones.elastic.architecture import Architecture
+from engine.project import Project, now
+from engine.searchers.fronts import on_front
+
+
+def stored(project: Project, key: str) -> dict[str, dict[str, Any]]:
+    """Everything measured under a key: the architecture's text to its facts."""
+    rows = project.db.query("SELECT architecture, facts FROM candidate WHERE key = ?", [key])
+    return {row["architecture"]: json.loads(row["facts"]) for row in rows}
+
+
+def keep(project: Project, key: str, architecture: str, facts: Mapping[str, Any]) -> None:
+    """Adds facts to what is kept of an architecture, in one transaction."""
+    with project.transaction() as db:
+        known = db.execute(
+            "SELECT facts FROM candidate WHERE key = ? AND architecture = ?", [key, architecture]
+        ).fetchone()
+        merged = {**(json.loads(known[0]) if known else {}), **facts}
+        row = {"key": key, "architecture": architecture, "facts": json.dumps(merged), "made": now()}
+        db["candidate"].insert(row, replace=True)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What subnets cost on a device: the latency table, and the sizes that need no measuring."""
+
+    table: Any
+    device: str
+
+    def rows(self, found: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Measured subnets as the window lists them, by rising latency; the front is marked."""
+        architectures = [Architecture.parse(text) for text in found]
+        if not architectures:
+            return []
+        predicted = self.table.predict(architectures)
+        rows = [
+            self.row(architecture, float(ms), found[str(architecture)])
+            for architecture, ms in zip(architectures, predicted, strict=True)
+        ]
+        mark_front(rows)
+        return sorted(rows, key=lambda row: (best_ms(row), -row["accuracy"]))
+
+    def row(
+        self, architecture: Architecture, predicted: float, facts: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        timed = facts.get("timed", {}).get(self.device)
+        return {
+            "architecture": str(architecture),
+            "predicted_ms": predicted,
+            "error_ms": self.table.error_ms,
+            "measured_ms": timed["p50"] if timed else None,
+            "accuracy": facts["accuracy"],
+            **sizes(architecture, self.table.multiplier),
+            "front": False,
+        }
+
+
+def sizes(architecture: Architecture, multiplier: float) -> dict[str, int]:
+    """What a subnet takes besides time: operations, numbers, memory and file."""
+    from engine import latency
+
+    return {
+        "macs": int(latency.macs_of(architecture, multiplier)),
+        "parameters": int(latency.parameters_of_subnet(architecture, multiplier)),
+        "memory": int(latency.peak_memory(architecture, multiplier)),
+        "file_bytes": int(latency.file_bytes(architecture, multiplier)),
+    }
+
+
+def best_ms(row: Mapping[str, Any]) -> float:
+    """The measured latency where there is one, otherwise the predicted one."""
+    return row["measured_ms"] if row["measured_ms"] is not None else row["predicted_ms"]
+
+
+def mark_front(rows: Sequence[dict[str, Any]]) -> None:
+    """Marks the rows that no other beats in both accuracy and latency."""
+    accuracy = np.array([row["accuracy"] for row in rows])
+    cost = np.array([best_ms(row) for row in rows])
+    for row, front in zip(rows, on_front(accuracy, cost), strict=True):
+        row["front"] = bool(front)
+
+
+def within(
+    rows: Iterable[Mapping[str, Any]], limits: Mapping[str, float]
+) -> list[Mapping[str, Any]]:
+    """The rows that keep all limits, the most accurate first; of equal ones the fastest."""
+
+    def cost(row: Mapping[str, Any], name: str) -> float:
+        return best_ms(row) if name == "ms" else row[name]
+
+    kept = [row for row in rows if all(cost(row, n) <= most for n, most in limits.items())]
+    return sorted(kept, key=lambda row: (-row["accuracy"], best_ms(row)))

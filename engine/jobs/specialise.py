@@ -1,0 +1,318 @@
+"""Jobs of the Specialise page: search for the subnet that meets a target, look at it, use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine import candidates as kept
+from engine import catalogue, landmarks, latency, subnets
+from engine.backbones import SUBNET
+from engine.backbones.elastic.architecture import Architecture
+from engine.backbones.elastic.as_onnx import network_onnx
+from engine.backbones.elastic.space import Space
+from engine.candidates import Costs
+from engine.errors import BadSetting, Refused
+from engine.events import Candidate, Event, Notice, Progress, Saved
+from engine.jobs import Work, job
+from engine.jobs.subnets import use_subnet as take
+from engine.pace import Pace
+from engine.searchers import SEARCHERS, Problem, load_searchers
+from engine.searchers.prior import prior_for
+from engine.session import Session
+
+SECONDS_OF_TIMING = 1.0
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """One search: what measures, what it may choose from, and what things cost here."""
+
+    bench: subnets.Bench
+    space: Space
+    costs: Costs
+    limits: Mapping[str, float]
+
+
+@job("Search for a subnet")
+def specialise(
+    session: Session,
+    *,
+    latency_ms: float = 0,
+    budget: int = 60,
+    resolutions: Sequence[int] = (),
+    searcher: str = "linas",
+    settings: Mapping[str, Any] | None = None,
+    macs: float = 0,
+    parameters: float = 0,
+    memory: float = 0,
+    file_mb: float = 0,
+    use: bool = False,
+) -> Work:
+    """Searches the project's supernet for the most accurate subnet that keeps the limits.
+
+    `latency_ms` is for one picture on this computer; `macs` and `parameters` are in millions,
+    `memory` in MiB of activations, `file_mb` in millions of bytes; 0 sets no limit. `budget` is how
+    many subnets are measured; those measured before count for nothing. Returns the winner, timed
+    for real, and the front. Raises Refused at once where no subnet can keep the limits.
+    """
+    limits = limits_of(latency_ms, macs, parameters, memory, file_mb)
+    if budget < 2:
+        raise BadSetting("A search needs a budget of at least 2 measurements.")
+    load_searchers()
+    plugin = SEARCHERS.make(searcher, settings)
+    clock = time.perf_counter()
+    hunt = yield from prepared(session, resolutions, limits)
+    measured = yield from spend(session, hunt, plugin, budget)
+    rows = hunt.costs.rows(kept.stored(session.require(), hunt.bench.key))
+    winner = yield from timed_winner(session, hunt, rows)
+    seconds = time.perf_counter() - clock
+    result = {
+        **summary(session, hunt, winner),
+        "target_ms": latency_ms or None,
+        "measured_candidates": measured,
+        "seconds": seconds,
+    }
+    if use:
+        yield from take(session, architecture=winner["architecture"])
+    return result
+
+
+def limits_of(
+    latency_ms: float, macs: float, parameters: float, memory: float, file_mb: float
+) -> dict[str, float]:
+    """The limits that are set, in the units of the costs. Raises BadSetting for less than none."""
+    given = {
+        "ms": latency_ms,
+        "macs": macs * 1e6,
+        "parameters": parameters * 1e6,
+        "memory": memory * 2**20,
+        "file_bytes": file_mb * 1e6,
+    }
+    if any(not value >= 0 for value in given.values()):
+        raise BadSetting("A limit is a number above 0; leave it at 0 for none.")
+    return {name: float(value) for name, value in given.items() if value}
+
+
+def prepared(
+    session: Session, resolutions: Sequence[int], limits: Mapping[str, float]
+) -> Generator[Event, None, Hunt]:
+    """What a search needs: the images, the latency table, and that the limits can be kept."""
+    supernet, origin = session.supernet()
+    bench = subnets.Bench(session, supernet, origin)
+    space = Space(checked_resolutions(resolutions) or usual_resolutions(origin.size))
+    table = yield from latency.table_for(supernet.multiplier, space.resolutions)
+    hunt = Hunt(bench, space, Costs(table, table.device_key), limits)
+    if not problem_of(hunt, 1, 0).smallest_fits():
+        raise Refused(too_tight(hunt))
+    return hunt
+
+
+def checked_resolutions(resolutions: Sequence[int]) -> tuple[int, ...]:
+    """Sorted, each once. Raises BadSetting where a network can't take one."""
+    for size in resolutions:
+        if not 32 <= size <= 512 or size % 4:
+            raise BadSetting(f"A resolution is 32 to 512 pixels, a multiple of 4, not {size}.")
+    return tuple(sorted({int(size) for size in resolutions}))
+
+
+def usual_resolutions(size: int) -> tuple[int, ...]:
+    """The supernet's own input size, three quarters and half of it."""
+    return tuple(sorted({max(32, 4 * round(size * share / 4)) for share in (0.5, 0.75, 1)}))
+
+
+def too_tight(hunt: Hunt) -> str:
+    """The sentence for limits that nothing can keep: it names what the smallest network takes."""
+    smallest = hunt.space.smallest()
+    ms = float(hunt.costs.table.predict([smallest])[0])
+    facts = {"ms": ms, **kept.sizes(smallest, hunt.costs.table.multiplier)}
+    words = {
+        "ms": f"{ms:.2f} ms",
+        "macs": f"{facts['macs'] / 1e6:.1f} million operations",
+        "parameters": f"{facts['parameters'] / 1e6:.2f} million parameters",
+        "memory": f"{facts['memory'] / 2**20:.2f} MiB of memory",
+        "file_bytes": f"{facts['file_bytes'] / 1e6:.2f} MB as a file",
+    }
+    missed = [words[name] for name, most in hunt.limits.items() if facts[name] > most]
+    return (
+        f"No subnet meets this target: the smallest one takes {' and '.join(missed)} here. Ask for "
+        "more, or allow a smaller resolution."
+    )
+
+
+def problem_of(hunt: Hunt, budget: int, seed: int) -> Problem:
+    table, space = hunt.costs.table, hunt.space
+
+    def costs(genes: np.ndarray) -> dict[str, np.ndarray]:
+        found = latency.costs_of_genes(space, genes, table.multiplier)
+        return {**found, "ms": table.predict_genes(space, genes)}
+
+    prior = prior_for(hunt.bench.origin.backbone, space)
+    return Problem(space, costs, hunt.limits, budget, np.random.default_rng(seed), prior)
+
+
+def spend(session: Session, hunt: Hunt, plugin: Any, budget: int) -> Generator[Event, None, int]:
+    """Lets a searcher measure until its budget is spent; returns how many that were.
+
+    What was measured before is taken from the project, so a search that was stopped runs through
+    the same candidates again, and goes on where it was.
+    """
+    project, bench = session.require(), hunt.bench
+    search = plugin.search(problem_of(hunt, budget, plugin.seed))
+    known = kept.stored(project, bench.key)
+    pace, count = Pace(budget, "Measuring subnets"), 0
+    wanted = next(search, None)
+    while wanted is not None:
+        accuracies = []
+        for architecture in hunt.space.decode(wanted):
+            text = str(architecture)
+            if text not in known:
+                yield from bench.prepare(architecture.resolution)
+                known[text] = bench.measure(architecture).plain()
+                kept.keep(project, bench.key, text, known[text])
+                yield Saved("candidate")
+            count += 1
+            accuracies.append(known[text]["accuracy"])
+            yield candidate_event(hunt, text, known)
+            yield pace.at(count)
+        try:
+            wanted = search.send(np.array(accuracies))
+        except StopIteration:
+            wanted = None
+    return count
+
+
+def candidate_event(hunt: Hunt, text: str, known: Mapping[str, Mapping[str, Any]]) -> Candidate:
+    row = next(r for r in hunt.costs.rows(known) if r["architecture"] == text)
+    return Candidate(
+        architecture=text,
+        predicted_ms=row["predicted_ms"],
+        error_ms=row["error_ms"],
+        measured_ms=row["measured_ms"],
+        accuracy=row["accuracy"],
+        macs=row["macs"],
+        parameters=row["parameters"],
+        memory=row["memory"],
+        file_bytes=row["file_bytes"],
+        front=row["front"],
+    )
+
+
+def timed_winner(
+    session: Session, hunt: Hunt, rows: Sequence[Mapping[str, Any]]
+) -> Generator[Event, None, dict[str, Any]]:
+    """The most accurate subnet that keeps the target when it is timed for real.
+
+    Where one misses it, the next is taken, and a Notice says so.
+    """
+    for row in kept.within(rows, hunt.limits):
+        yield Progress(0, None, "Timing the winner")
+        timed = timing(hunt, Architecture.parse(row["architecture"]))
+        found = {**row, "measured_ms": timed["p50"], "timed": timed}
+        known = kept.stored(session.require(), hunt.bench.key)[row["architecture"]]
+        times = {**known.get("timed", {}), hunt.costs.device: timed}
+        kept.keep(session.require(), hunt.bench.key, row["architecture"], {"timed": times})
+        most = hunt.limits.get("ms", np.inf)
+        if timed["p50"] <= most:
+            return found
+        yield Notice(
+            f"One subnet was predicted to take {row['predicted_ms']:.2f} ms and takes "
+            f"{timed['p50']:.2f} ms, more than the target. The next one is taken."
+        )
+    raise Refused(
+        "Nothing that was measured meets the target when it is timed. Ask for a little more time, "
+        "or raise the budget."
+    )
+
+
+def timing(hunt: Hunt, architecture: Architecture) -> dict[str, float]:
+    """Milliseconds for one picture through a subnet as it would be exported, p50 and p95."""
+    network = hunt.bench.supernet.subnet(architecture)
+    model = network_onnx(network, architecture.resolution)
+    return latency.time_network(
+        model, architecture.resolution, hunt.costs.table.setting, SECONDS_OF_TIMING
+    )
+
+
+def summary(session: Session, hunt: Hunt, winner: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a search, in plain values."""
+    rows = hunt.costs.rows(kept.stored(session.require(), hunt.bench.key))
+    timed = winner["timed"]
+    return {
+        **{n: winner[n] for n in ("architecture", "predicted_ms", "accuracy", "macs")},
+        "params": winner["parameters"],
+        "error_ms": hunt.costs.table.error_ms,
+        "measured_ms": {"p50": timed["p50"], "p95": timed["p95"]},
+        "memory": winner["memory"],
+        "file_bytes": winner["file_bytes"],
+        "front": [row for row in rows if row["front"]],
+    }
+
+
+# What the page asks for.
+
+
+@job("Read the subnets", reads=True)
+def candidates(session: Session) -> Work:
+    """What was measured of the project's supernet, and what it is compared with."""
+    yield Progress(0, None, "Reading")
+    nothing = {"supernet": None, "rows": [], "landmarks": [], "range_ms": None, "error_ms": None,
+               "table": None, "in_use": in_use(session)}  # fmt: skip
+    try:
+        supernet, origin = session.supernet()
+        bench = subnets.Bench(session, supernet, origin)
+    except Refused as reason:
+        return {**nothing, "why": str(reason)}
+    sizes = usual_resolutions(origin.size)
+    found = {**nothing, "supernet": {"title": origin.backbone, "width": supernet.multiplier},
+             "why": "", "resolutions": list(sizes)}  # fmt: skip
+    measured = kept.stored(session.require(), bench.key)
+    used = {Architecture.parse(t).resolution for t in measured}
+    table = latency.find_table(supernet.multiplier, tuple(sorted({*sizes, *used})))
+    if table is None:
+        return found
+    space = Space(sizes)
+    ends = table.predict([space.smallest(), space.largest()])
+    costs = Costs(table, table.device_key)
+    return {
+        **found,
+        "rows": costs.rows(measured),
+        "landmarks": landmarks.stored(session, bench.key, table.device_key),
+        "range_ms": [float(ms) for ms in ends],
+        "error_ms": table.error_ms,
+        "table": latency.in_short(table),
+    }
+
+
+def in_use(session: Session) -> str:
+    """The architecture of the subnet that the project uses, or nothing."""
+    if session.require().facts["backbone"] != SUBNET:
+        return ""
+    return str(session.backbone().facts["architecture"])
+
+
+@job("Look at a subnet", reads=True)
+def candidate(session: Session, *, architecture: str) -> Work:
+    """One measured subnet: its blocks, its costs, and its accuracy for each class."""
+    yield Progress(0, None, "Reading")
+    wanted = Architecture.parse(architecture)
+    supernet, origin = session.supernet()
+    bench = subnets.Bench(session, supernet, origin)
+    facts = kept.stored(session.require(), bench.key).get(architecture)
+    if facts is None:
+        raise Refused("This subnet was not measured with the present images. Search again.")
+    table = latency.find_table(supernet.multiplier, (wanted.resolution,))
+    if table is None:
+        raise Refused("The latency table of this computer is gone. Search again to measure it.")
+    names = catalogue.class_names(session.require())
+    per_class = {names[int(n)]: v for n, v in facts["per_class"].items() if int(n) in names}
+    blocks = [
+        [{"kernel": k, "expand": e} for k, e in zip(kernels, expands, strict=True)]
+        for kernels, expands in zip(wanted.kernels, wanted.expands, strict=True)
+    ]
+    row = Costs(table, table.device_key).rows({architecture: facts})[0]
+    return {**row, "stages": blocks, "resolution": wanted.resolution, "per_class": per_class}
