@@ -78,6 +78,7 @@ class ChosenSubnet(QFrame):
         self.show_chosen()
 
     def make_buttons(self) -> None:
+        """What can be done with the chosen subnet."""
         self.pin_button = button(
             "Pin", "Keeps this subnet beside the next one that you choose, to compare the two",
             self.pin, key="Ctrl+K",

@@ -91,7 +91,7 @@ class SearchForm(QWidget):
         self.fold.setCheckable(True)
         fold = row(self.fold, 0)
         self.setLayout(column(first, self.size_title, self.size_grid, fold, self.limit_rows))
-        self.show_resolutions(())
+        self.size_title.hide()
 
     def form(self, lines: Sequence[tuple[str, QAbstractSpinBox]]) -> QFormLayout:
         """Rows of a label and a control, all controls equally wide."""

@@ -66,6 +66,7 @@ class SpecialisePage(QWidget):
         self.connect_all()
 
     def make_buttons(self, choose_backbone: Callable[[], object]) -> None:
+        """What can be asked for on the left side, and the way out of the empty page."""
         self.search_button = button(
             "Search", SEARCH, self.search, key="Ctrl+F", icon="specialise", kind="primary"
         )

@@ -89,7 +89,7 @@ def point_of(row: Row) -> Point:
 
 def landmark_of(row: Row) -> Point:
     name = f"{row['name']} · {row['size']} px" if row.get("size") else row["name"]
-    return Point("", name, row.get("accuracy"), measured=row["latency_ms"])
+    return Point("", name, row.get("accuracy"), measured=row["latency_ms"], family=row["name"])
 
 
 def event_point(event: Candidate) -> Point:
@@ -179,4 +179,4 @@ class FigureTable(QTableView):
             header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
             header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for number in range(1, self.rows.columnCount()):
-            header.resizeSection(number, VALUE if len(rows) == 2 else 2 * VALUE)
+            header.resizeSection(number, VALUE if len(rows) == 2 else 84)

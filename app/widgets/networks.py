@@ -31,6 +31,8 @@ class Point:
     predicted: float | None = None
     error: float = 0.0
     measured: float | None = None
+    family: str = ""
+    """Landmarks of one family are the same network at several sizes."""
 
     @property
     def x(self) -> float:
@@ -49,6 +51,15 @@ class Point:
         if self.predicted is not None:
             lines.append(f"{self.predicted:.2f} ms ± {self.error:.2f} predicted")
         return lines
+
+
+def families(landmarks: Sequence[Point]) -> list[list[Point]]:
+    """Landmarks family by family, each from fast to slow."""
+    names = dict.fromkeys(point.family or point.name for point in landmarks)
+    return [
+        sorted((p for p in landmarks if (p.family or p.name) == name), key=lambda p: p.x)
+        for name in names
+    ]
 
 
 def front_of(points: Sequence[Point]) -> list[Point]:

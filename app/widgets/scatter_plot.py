@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QToolTip
 
 from app import theme
 from app.widgets.axes import BOTTOM, LEFT, Axes, wide
-from app.widgets.networks import LEGEND_HELP, Point, front_of
+from app.widgets.networks import LEGEND_HELP, Point, families, front_of
 from app.widgets.plots import TITLE, Plot
 
 REACH = 14
@@ -186,10 +186,13 @@ class ScatterPlot(Plot):
             beyond.setLeft(min(max(self.target_x(), frame.left()), frame.right()))
             painter.fillRect(beyond, theme.colour("muted", 20))
         self.paint_points(painter)
+        for family in families(self.landmarks):
+            painter.setPen(QPen(theme.colour("muted"), 1, Qt.PenStyle.DotLine))
+            painter.drawPolyline([self.spot_of(point) for point in family])
         for point in self.landmarks:
             self.paint_landmark(painter, self.spot_of(point))
-        self.paint_names(painter, frame)
         self.paint_target(painter, frame)
+        self.paint_names(painter, frame)
         if not self.points:
             self.paint_empty(painter, frame)
 
@@ -257,11 +260,12 @@ class ScatterPlot(Plot):
         painter.drawPolygon([at + QPointF(*d) for d in ((0, -r), (r, 0), (0, r), (-r, 0))])
 
     def paint_names(self, painter: QPainter, frame: QRectF) -> None:
-        """Landmarks by name, each on the side where it hides the least."""
+        """The slowest landmark of each family by name, on the side where it hides the least."""
         spots = [self.spot_of(point) for point in self.everything()]
         taken = [QRectF(at.x() - NEW, at.y() - NEW, 2 * NEW, 2 * NEW) for at in spots]
+        taken.append(QRectF(self.target_x() - 4, frame.top(), 8, frame.height()))
         painter.setPen(theme.colour("text"))
-        for point in self.landmarks:
+        for *_, point in families(self.landmarks):
             at, width = self.spot_of(point), painter.fontMetrics().horizontalAdvance(point.name)
             sides = [
                 QRectF(at.x() + across, at.y() + down, width, 16)

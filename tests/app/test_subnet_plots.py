@@ -204,6 +204,18 @@ def test_a_landmark_without_accuracy_lies_on_the_axis(plot: ScatterPlot) -> None
     assert "accuracy not measured" in unknown.words
 
 
+def test_one_network_at_several_sizes_is_named_once(plot: ScatterPlot, tmp_path: Path) -> None:
+    sizes = [
+        Point("", f"MobileNetV2 · {n} px", 0.6 + n / 500, measured=n / 32, family="MobileNetV2")
+        for n in (32, 64, 96)
+    ]
+    plot.show_points(POINTS, sizes)
+    plot.save(str(tmp_path / "p.svg"))
+    said = words(tmp_path / "p.svg")
+    assert "MobileNetV2 · 96 px" in said
+    assert "32 px" not in said
+
+
 def test_a_drawing_has_high_bars_for_wide_blocks_and_gaps(drawing: SubnetDrawing) -> None:
     image = drawing.grab().toImage()
     empty, high, low = (drawing.place(0, block) for block in (2, 0, 1))
