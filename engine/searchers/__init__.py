@@ -119,10 +119,9 @@ class Searcher(ABC):
 
 def distinct(space: Space, genes: np.ndarray, seen: set[bytes], most: int) -> np.ndarray:
     """At most `most` rows, in order, whose networks were not seen; they count as seen from then."""
-    codes = space.encoded(genes)
     kept = []
-    for number, code in enumerate(codes):
-        key = code.tobytes()
+    for number, row in enumerate(space.canonical(genes)):
+        key = row.tobytes()
         if key not in seen and len(kept) < most:
             seen.add(key)
             kept.append(number)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.backbones.elastic.space import Space
+from engine.backbones.elastic.space import WIDTH, Space
 from engine.searchers import Problem
 
 POPULATION = 100
@@ -76,5 +76,6 @@ def evolved(
 
 def unique(space: Space, genes: np.ndarray) -> np.ndarray:
     """The rows without those whose network is there already, in their order."""
-    _, first = np.unique(space.encoded(genes), axis=0, return_index=True)
+    rows = np.ascontiguousarray(space.canonical(genes)).view(f"V{WIDTH}").ravel()
+    _, first = np.unique(rows, return_index=True)
     return genes[np.sort(first)]

@@ -91,6 +91,14 @@ class Space:
         places = np.arange(BLOCKS)[None, None] < depths[:, :, None]
         return places.reshape(len(genes), PLACES)
 
+    def canonical(self, genes: np.ndarray) -> np.ndarray:
+        """The rows with 0 in genes without effect: equal rows are equal networks."""
+        active = self.active(genes)
+        used = np.concatenate(
+            [np.ones((len(genes), STAGES), bool), active, active, np.ones((len(genes), 1), bool)], 1
+        )
+        return np.where(used, genes, 0).astype(np.uint8)
+
     def encoded(self, genes: np.ndarray) -> np.ndarray:
         """For predictors: float32 (rows, 121). For each of 20 places one of 3 kernels and one of 3
         expansions, all 0 where there is no block; and the resolution in units of 224 pixels."""
