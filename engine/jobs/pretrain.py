@@ -59,7 +59,7 @@ class Phase:
 PHASES = (
     Phase(0.0, 1.0, kernel=3, depth=2),
     Phase(0.45, 1.0, kernel=3, depth=3),
-    Phase(0.75, 1.0, kernel=7, depth=4),
+    Phase(0.85, 1.0, kernel=7, depth=4),
 )
 """`size` is a share of the last. The small network costs 2.6 times less than the whole."""
 
