@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from app import commands_subnets
 from app.terminal import columns, do, finish, share
 
 NAMES = (
     "new", "learn", "score", "forget", "classes", "backbones", "steps", "predict", "export",
-    "demo", "pretrain", "shrink", "download",
+    "demo", "pretrain", "shrink", "download", *commands_subnets.NAMES,
 )  # fmt: skip
 Command = Callable[[argparse.Namespace], int]
 
@@ -46,6 +47,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
     p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    commands_subnets.add_to(command)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on pictures (hours)."))
 
 

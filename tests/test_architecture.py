@@ -53,7 +53,10 @@ def test_imports_go_one_way(path):
         assert not tops & HEAVY
 
 
-COMMAND_LINE = {"app.cli", "app.commands", "app.terminal", "app.__main__"}
+COMMAND_LINE = {
+    "app.cli", "app.commands", "app.commands_subnets", "app.commands_latency", "app.terminal",
+    "app.__main__",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
