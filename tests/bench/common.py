@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,15 @@ def do(session: Session, name: str, /, **settings: Any) -> dict[str, Any]:
     if not isinstance(ended, Ended) or ended.how != "done":
         raise SystemExit(f"{name}: {ended}")
     return dict(ended.result)
+
+
+def finished(work: Generator[Any, Any, Any]) -> Any:
+    """What a generator returns at its end."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
 
 def new(folder: Path, name: str, backbone: str = "", weights: str = "", size: int = 0) -> Session:
