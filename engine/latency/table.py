@@ -7,7 +7,7 @@ resolution is put right by a scale and an offset, fitted on whole networks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -106,12 +106,22 @@ class LatencyTable:
 
     def predict_genes(self, space: Space, genes: np.ndarray) -> np.ndarray:
         """The same for rows of genes (n, 46) of a space, by look-up. Raises Refused."""
+        return self.predictor(space)(genes)
+
+    def predictor(self, space: Space) -> Callable[[np.ndarray], np.ndarray]:
+        """`predict_genes` for one space, for who asks thousands of times. Raises Refused."""
         self.check(space.resolutions)
         blocks, fixed = arrays_of(space, self.multiplier, self.entry, np.float64)
-        raw = picked(blocks, space, genes).sum(1) + fixed.sum(1)[genes[:, RESOLUTION]]
         fits = [self.fits[resolution] for resolution in space.resolutions]
         scale, offset = (np.array([getattr(f, k) for f in fits]) for k in ("scale", "offset"))
-        return scale[genes[:, RESOLUTION]] * raw + offset[genes[:, RESOLUTION]]
+        around = fixed.sum(1)
+
+        def predict(genes: np.ndarray) -> np.ndarray:
+            size = genes[:, RESOLUTION]
+            raw = picked(blocks, space, genes).sum(1) + around[size]
+            return scale[size] * raw + offset[size]
+
+        return predict
 
     def entry(self, part: Part) -> float:
         return self.entries[str(part)]
