@@ -10,6 +10,14 @@ from typing import Any
 import numpy as np
 
 from engine.backbones.elastic.architecture import Architecture
+from engine.latency import (
+    LatencyTable,
+    device_key,
+    file_bytes,
+    macs_of,
+    parameters_of_subnet,
+    peak_memory,
+)
 from engine.project import Project, now
 from engine.searchers.fronts import on_front
 
@@ -27,16 +35,22 @@ def keep(project: Project, key: str, architecture: str, facts: Mapping[str, Any]
             "SELECT facts FROM candidate WHERE key = ? AND architecture = ?", [key, architecture]
         ).fetchone()
         merged = {**(json.loads(known[0]) if known else {}), **facts}
-        row = {"key": key, "architecture": architecture, "facts": json.dumps(merged), "made": now()}
-        db["candidate"].insert(row, replace=True)
+        db.execute(
+            "INSERT OR REPLACE INTO candidate (key, architecture, facts, made) VALUES (?, ?, ?, ?)",
+            [key, architecture, json.dumps(merged), now()],
+        )
 
 
 @dataclass(frozen=True)
 class Costs:
     """What subnets cost on a device: the latency table, and the sizes that need no measuring."""
 
-    table: Any
-    device: str
+    table: LatencyTable
+
+    @property
+    def device(self) -> str:
+        """Names the device and the way of running on which timings were made."""
+        return device_key(self.table.setting, self.table.device)
 
     def rows(self, found: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Measured subnets as the window lists them, by rising latency; the front is marked."""
@@ -68,13 +82,11 @@ class Costs:
 
 def sizes(architecture: Architecture, multiplier: float) -> dict[str, int]:
     """What a subnet takes besides time: operations, numbers, memory and file."""
-    from engine import latency
-
     return {
-        "macs": int(latency.macs_of(architecture, multiplier)),
-        "parameters": int(latency.parameters_of_subnet(architecture, multiplier)),
-        "memory": int(latency.peak_memory(architecture, multiplier)),
-        "file_bytes": int(latency.file_bytes(architecture, multiplier)),
+        "macs": int(macs_of(architecture, multiplier)),
+        "parameters": int(parameters_of_subnet(architecture, multiplier)),
+        "memory": int(peak_memory(architecture, multiplier)),
+        "file_bytes": int(file_bytes(architecture, multiplier)),
     }
 
 

@@ -247,8 +247,8 @@ def take(
     blob = project.blobs.put(subnet_bytes(network, architecture, origin))
     with project.transaction(gesture) as db:
         if origin.weights:
-            row = {"blob": origin.weights, "why": "the supernet of a subnet in use"}
-            db["kept"].insert(row, ignore=True)
+            why = "the supernet of a subnet in use"
+            db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
         project.set_facts(backbone=SUBNET, weights=blob, size=architecture.resolution, step=None)
 
 

@@ -20,6 +20,7 @@ from engine.errors import BadSetting, Refused
 from engine.events import Candidate, Event, Notice, Progress, Saved
 from engine.jobs import Work, job
 from engine.jobs.subnets import use_subnet as take
+from engine.latency import LatencyTable
 from engine.pace import Pace
 from engine.searchers import SEARCHERS, Problem, load_searchers
 from engine.searchers.prior import prior_for
@@ -51,6 +52,7 @@ def specialise(
     parameters: float = 0,
     memory: float = 0,
     file_mb: float = 0,
+    table: str = "",
     use: bool = False,
 ) -> Work:
     """Searches the project's supernet for the most accurate subnet that keeps the limits.
@@ -66,7 +68,7 @@ def specialise(
     load_searchers()
     plugin = SEARCHERS.make(searcher, settings)
     clock = time.perf_counter()
-    hunt = yield from prepared(session, resolutions, limits)
+    hunt = yield from prepared(session, resolutions, limits, table)
     measured = yield from spend(session, hunt, plugin, budget)
     rows = hunt.costs.rows(kept.stored(session.require(), hunt.bench.key))
     winner = yield from timed_winner(session, hunt, rows)
@@ -99,17 +101,32 @@ def limits_of(
 
 
 def prepared(
-    session: Session, resolutions: Sequence[int], limits: Mapping[str, float]
+    session: Session, resolutions: Sequence[int], limits: Mapping[str, float], table: str = ""
 ) -> Generator[Event, None, Hunt]:
     """What a search needs: the images, the latency table, and that the limits can be kept."""
+    chosen = checked_resolutions(resolutions)
     supernet, origin = session.supernet()
     bench = subnets.Bench(session, supernet, origin)
-    space = Space(checked_resolutions(resolutions) or usual_resolutions(origin.size))
-    table = yield from latency.table_for(supernet.multiplier, space.resolutions)
-    hunt = Hunt(bench, space, Costs(table, table.device_key), limits)
+    space = Space(chosen or usual_resolutions(origin.size))
+    found = yield from table_for(supernet.multiplier, space.resolutions, table)
+    hunt = Hunt(bench, space, Costs(found), limits)
     if not problem_of(hunt, 1, 0).smallest_fits():
         raise Refused(too_tight(hunt))
     return hunt
+
+
+def table_for(
+    multiplier: float, resolutions: Sequence[int], name: str = ""
+) -> Generator[Event, None, LatencyTable]:
+    """The latency table of this computer, measured now where it is not there; or one by name."""
+    found = latency.find_table(multiplier, resolutions, name=name)
+    if found is None:
+        yield Notice("This computer is measured once, which takes half a minute.")
+        known = latency.find_table(multiplier, ())
+        missing = set(resolutions) - set(known.resolutions if known else ())
+        made = yield from latency.build_table(multiplier, sorted(missing))
+        found, _ = latency.store(made)
+    return found
 
 
 def checked_resolutions(resolutions: Sequence[int]) -> tuple[int, ...]:
@@ -146,10 +163,11 @@ def too_tight(hunt: Hunt) -> str:
 
 def problem_of(hunt: Hunt, budget: int, seed: int) -> Problem:
     table, space = hunt.costs.table, hunt.space
+    milliseconds = table.predictor(space)
 
     def costs(genes: np.ndarray) -> dict[str, np.ndarray]:
         found = latency.costs_of_genes(space, genes, table.multiplier)
-        return {**found, "ms": table.predict_genes(space, genes)}
+        return {**found, "ms": milliseconds(genes)}
 
     prior = prior_for(hunt.bench.origin.backbone, space)
     return Problem(space, costs, hunt.limits, budget, np.random.default_rng(seed), prior)
@@ -207,8 +225,12 @@ def timed_winner(
 ) -> Generator[Event, None, dict[str, Any]]:
     """The most accurate subnet that keeps the target when it is timed for real.
 
-    Where one misses it, the next is taken, and a Notice says so.
+    Where one misses it, the next is taken, and a Notice says so. For another device's table there
+    is nothing to be timed here.
     """
+    if not latency.is_own(hunt.costs.table):
+        yield Notice("Nothing was timed: the latency table is another device's.")
+        return {**kept.within(rows, hunt.limits)[0], "timed": None}
     for row in kept.within(rows, hunt.limits):
         yield Progress(0, None, "Timing the winner")
         timed = timing(hunt, Architecture.parse(row["architecture"]))
@@ -246,7 +268,7 @@ def summary(session: Session, hunt: Hunt, winner: Mapping[str, Any]) -> dict[str
         **{n: winner[n] for n in ("architecture", "predicted_ms", "accuracy", "macs")},
         "params": winner["parameters"],
         "error_ms": hunt.costs.table.error_ms,
-        "measured_ms": {"p50": timed["p50"], "p95": timed["p95"]},
+        "measured_ms": {"p50": timed["p50"], "p95": timed["p95"]} if timed else None,
         "memory": winner["memory"],
         "file_bytes": winner["file_bytes"],
         "front": [row for row in rows if row["front"]],
@@ -277,11 +299,11 @@ def candidates(session: Session) -> Work:
         return found
     space = Space(sizes)
     ends = table.predict([space.smallest(), space.largest()])
-    costs = Costs(table, table.device_key)
+    costs = Costs(table)
     return {
         **found,
         "rows": costs.rows(measured),
-        "landmarks": landmarks.stored(session, bench.key, table.device_key),
+        "landmarks": landmarks.stored(session, bench.key, costs.device),
         "range_ms": [float(ms) for ms in ends],
         "error_ms": table.error_ms,
         "table": latency.in_short(table),
@@ -314,5 +336,5 @@ def candidate(session: Session, *, architecture: str) -> Work:
         [{"kernel": k, "expand": e} for k, e in zip(kernels, expands, strict=True)]
         for kernels, expands in zip(wanted.kernels, wanted.expands, strict=True)
     ]
-    row = Costs(table, table.device_key).rows({architecture: facts})[0]
+    row = Costs(table).rows({architecture: facts})[0]
     return {**row, "stages": blocks, "resolution": wanted.resolution, "per_class": per_class}

@@ -62,9 +62,7 @@ def best_of(hunt: Any, measure: Measuring, name: str, budget: int) -> dict[str, 
             wanted = None
     thinking = time.perf_counter() - begun - (measure.seconds - seconds)
     rows = sorted(hunt.costs.rows(found), key=lambda row: -row["accuracy"])
-    tried = 0
-    for row in rows:
-        tried += 1
+    for tried, row in enumerate(rows, 1):
         timed = specialise.timing(hunt, specialise.Architecture.parse(row["architecture"]))
         if timed["p50"] <= hunt.limits["ms"]:
             return {**row, "p50": timed["p50"], "tried": tried, "thinking": thinking}
@@ -83,7 +81,7 @@ def searches(folder: Path, photos: Path, weights: str, resolutions: list[int], r
           f" {'not measuring':>14}")  # fmt: skip
     for share in TARGETS:
         target = low + share * (high - low)
-        hunt = specialise.Hunt(open_hunt.bench, space, Costs(table, table.name), {"ms": target})
+        hunt = specialise.Hunt(open_hunt.bench, space, Costs(table), {"ms": target})
         ours = best_of(hunt, measure, "linas", 60)
         theirs = best_of(hunt, measure, "random", random)
         print(f"{target:5.2f} ms {100 * ours['accuracy']:10.1f} % {ours['p50']:7.2f}"
