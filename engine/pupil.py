@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from engine.backbones.elastic.architecture import DEPTHS, EXPANDS, KERNELS, Architecture, largest
+from engine.backbones.elastic.net import MobileNet
 from engine.backbones.elastic.recalibrate import recalibrate
 from engine.backbones.elastic.sorting import sort_channels
 from engine.backbones.elastic.space import Space
@@ -121,19 +122,24 @@ class Pupil(nn.Module):
         linear.bias.add_(linear.weight @ self.mean)
         linear.weight.mul_(self.deviation)
 
-    @torch.no_grad()
     def finished(self) -> Supernet:
         """A copy of the supernet whose classifier takes the features as they are."""
         network = copy.deepcopy(self.network).eval()
-        linear = network.classifier.linear
-        linear.weight.div_(self.deviation)
-        linear.bias.sub_(linear.weight @ self.mean)
+        self.fold(network)
         return network
 
-    def calibrated(self, subnet: Architecture, pictures: Sequence[torch.Tensor]) -> nn.Module:
+    @torch.no_grad()
+    def fold(self, network: MobileNet) -> None:
+        linear = network.classifier.linear
+        linear.weight.div_(self.deviation.to(linear.weight.device))
+        linear.bias.sub_(linear.weight @ self.mean.to(linear.weight.device))
+
+    def calibrated(self, subnet: Architecture, pictures: Sequence[torch.Tensor]) -> MobileNet:
         """A subnet as a plain network of its own, its batch norms measured on `pictures`."""
-        network = self.finished().subnet(subnet).to(pictures[0].device)
-        recalibrate(network.to(memory_format=torch.channels_last), pictures)
+        network = self.network.subnet(subnet)
+        self.fold(network)
+        network.to(pictures[0].device, memory_format=torch.channels_last)
+        recalibrate(network, pictures)
         return network
 
     def enter(self, phases: Sequence[Phase], number: int, pictures: Sequence[torch.Tensor]) -> bool:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -326,33 +327,34 @@ def estimated(
     """Seconds from here to the end, from two real steps of each phase left and a few scores."""
     plan, position, total = training.schedule, training.position, 0.0
     pupil = copy.deepcopy(training.network)
-    for number in range(plan.number(position), len(plan.phases)):
-        begin, end = plan.borders()[number : number + 2]
-        if end > max(begin, position):
-            each = seconds_of_step(tuner, pupil, lessons, plan, number)
-            total += each * (end - max(begin, position))
+    borders = list(pairwise(plan.borders()))
+    for number, (begin, end) in enumerate(borders):
+        left = end - max(begin, position)
+        if left > 0:
+            total += left * seconds_of_step(tuner, pupil, lessons, plan, number, min(left, 2))
     few, size, clock = min(100, len(shown)), max(tuner.resolutions()), time.perf_counter()
-    score(pupil, lessons, shown, size, max(1, len(shown) // few))
-    each = (time.perf_counter() - clock) / (CALIBRATION + few)
+    middle = pupil.calibrated(LANDMARKS["middle"](size), lessons.pictures)
+    accuracy(middle, shown, size, max(1, len(shown) // few))
+    each = len(LANDMARKS) * (time.perf_counter() - clock) / (CALIBRATION + few)
     scores = (plan.total - position - 1) // tuner.score_every
     glances = scores * (CALIBRATION + min(GLANCE, held_out))
     return total + each * (glances + CALIBRATION + held_out)
 
 
 def seconds_of_step(
-    tuner: Shrinking, pupil: Pupil, lessons: Lessons, plan: Plan, number: int
+    tuner: Shrinking, pupil: Pupil, lessons: Lessons, plan: Plan, number: int, steps: int
 ) -> float:
-    """What a step of a phase takes: one to warm up, two timed, at a middling resolution."""
+    """What a step of a phase takes at a middling resolution, after one to warm up."""
     sizes, phase = tuner.resolutions(), plan.phases[number]
     area = sum(size**2 for size in sizes) / len(sizes)
     size = min(sizes, key=lambda side: abs(side**2 - area))
     trial = tuner.training(pupil, plan)
-    supply = (tuner.drawn_batch(lessons, phase, position, size) for position in range(3))
-    clock, times = time.perf_counter(), []
+    supply = (tuner.drawn_batch(lessons, phase, position, size) for position in range(steps + 1))
+    times, clock = [], time.perf_counter()
     for _ in train(trial, supply, pupil, Lesson(pupil, None), parts):
         times.append(time.perf_counter() - clock)
         clock = time.perf_counter()
-    return sum(times[1:]) / 2 * area / size**2
+    return sum(times[1:]) / steps * area / size**2
 
 
 def spoken(seconds: float) -> str:

@@ -1,0 +1,470 @@
+"""Training a supernet, from end to end on a few made-up pictures and a very small network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models import mobilenet_v2
+
+from engine.backbones.elastic.architecture import largest, smallest
+from engine.backbones.elastic.files import read_weights, write_weights
+from engine.backbones.elastic.recalibrate import recalibrate
+from engine.backbones.elastic.supernet import Supernet
+from engine.corpus import Corpus
+from engine.errors import Diverged
+from engine.events import Ended, Event, Notice, Saved, Step
+from engine.images import open_picture
+from engine.jobs import run
+from engine.loop import Cosine, Training, sgd, train
+from engine.net import Preprocessing, digest_of
+from engine.pupil import Batch, Lesson, Lessons, Part, Pupil
+from engine.session import Session
+from engine.tuners import TUNERS, load_tuners
+from tests import making
+
+TINY = {"epochs": 2, "batch": 8, "sizes": "32", "save_every": 2, "lr": 0.02}
+METHODS = ("sandwich", "progressive")
+load_tuners()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small a network is slower on several threads, and much slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def supernet(classes: int = 2, seed: int = 0) -> Supernet:
+    torch.manual_seed(seed)
+    return Supernet(classes, 0.1)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of two classes, 12 and 4 of each, a supernet to begin from, and one run of each."""
+    place = tmp_path_factory.mktemp("shrink")
+    making.class_folders(place / "data" / "train", {"red": 12, "teal": 12})
+    making.class_folders(place / "data" / "val", {"red": 4, "teal": 4}, seed=1)
+    write_weights(supernet(5), place / "base.safetensors", {"use_size": 32})
+    for method in METHODS:
+        said = list(events(place, place / method, method=method, score_every=4))
+        assert said[-1].how == "done", said[-1].text
+        (place / method / "losses.json").write_text(json.dumps(losses(said)))
+        scored = [e.done for e in said if isinstance(e, Step) and "smallest" in e.figures]
+        assert scored == [4, 6]
+        assert [e.what for e in said if isinstance(e, Saved)].count("weights") == 2
+    return place
+
+
+@pytest.fixture(scope="module")
+def learnt(place: Path) -> Path:
+    """What came of the embedded network after some more steps."""
+    assert ended(place, place / "learnt", base="embedded", epochs=4).how == "done"
+    return place / "learnt" / "out.safetensors"
+
+
+def events(place: Path, folder: Path, **settings: object) -> Iterator[Event]:
+    paths = {
+        "data": str(place / "data"),
+        "base": str(place / "base.safetensors"),
+        "out": str(folder / "out.safetensors"),
+        "work": str(folder / "work"),
+    }
+    return run(Session(), "shrink", {**paths, **TINY, **settings})
+
+
+def ended(place: Path, folder: Path, **settings: object) -> Ended:
+    *_, last = events(place, folder, **settings)
+    assert isinstance(last, Ended)
+    return last
+
+
+def losses(said: list[Event]) -> dict[int, float]:
+    return {e.done: e.figures["loss"] for e in said if isinstance(e, Step) and "loss" in e.figures}
+
+
+def written(folder: Path) -> tuple[str, dict[str, str]]:
+    """The weights, each bit of them, and the facts (which lie in the file in any order)."""
+    network, facts = read_weights(folder / "out.safetensors")
+    return digest_of(network.state_dict()), facts
+
+
+# The whole way.
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_file_holds_a_supernet_with_the_accuracy_of_three_subnets(place: Path, method: str):
+    network, facts = read_weights(place / method / "out.safetensors")
+    assert facts["method"] == method
+    assert facts["steps"] == "6"
+    assert all(0 <= float(facts[name]) <= 1 for name in ("smallest", "middle", "largest"))
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
+
+
+def test_all_subnets_learn(learnt: Path):
+    _, facts = read_weights(learnt)
+    assert min(float(facts[name]) for name in ("smallest", "middle", "largest")) > 0.8
+
+
+@pytest.mark.parametrize(("method", "stop"), [("sandwich", 3), ("progressive", 5)])
+def test_stopped_anywhere_it_goes_on_to_the_same_losses_and_weights(
+    place: Path, tmp_path: Path, method: str, stop: int
+):
+    """The run that was not stopped scored on the way besides, which changes nothing."""
+    whole = json.loads((place / method / "losses.json").read_text())
+    running, before = events(place, tmp_path, method=method), []
+    for event in running:
+        before.append(event)
+        if isinstance(event, Step) and event.done == stop:
+            break
+    running.close()
+    torch.manual_seed(stop)  # nothing may depend on what else this process has drawn
+    after = list(events(place, tmp_path, method=method))
+    assert min(losses(after)) == 1 + stop // 2 * 2  # from the last checkpoint
+    found = losses(before) | losses(after)
+    assert found == {int(step): loss for step, loss in whole.items()}
+    assert losses(before).items() <= found.items()
+    assert written(tmp_path) == written(place / method)
+
+
+def test_more_epochs_go_on_from_the_checkpoint(place: Path, tmp_path: Path):
+    shutil.copytree(place / "sandwich", tmp_path / "more")
+    said = list(events(place, tmp_path / "more", epochs=3))
+    assert list(losses(said)) == [7, 8, 9]
+    assert said[-1].result["steps"] == 9
+
+
+def test_numbers_out_of_bounds_end_it_and_the_good_model_is_kept(place: Path, tmp_path: Path):
+    shutil.copytree(place / "sandwich", tmp_path / "more")
+    kept = [tmp_path / "more" / "out.safetensors", tmp_path / "more" / "work" / "shrink.pt"]
+    before = [path.read_bytes() for path in kept]
+    last = ended(place, tmp_path / "more", epochs=9, lr=1e30, save_every=1)
+    assert last.how == "refused"
+    assert "lower learning rate" in last.text
+    assert [path.read_bytes() for path in kept] == before
+
+
+def test_a_supernet_goes_on_from_what_was_trained_before(place: Path, learnt: Path, tmp_path: Path):
+    """Its classifier is kept, and its channels stay where they are."""
+    last = ended(place, tmp_path, base=str(learnt), lr=0, epochs=1)
+    assert last.how == "done"
+    before, after = (read_weights(path)[0] for path in (learnt, Path(last.result["path"])))
+    for name in ("blocks.2.conv.point_linear.conv.conv.weight", "classifier.linear.weight"):
+        assert torch.allclose(before.get_parameter(name), after.get_parameter(name), atol=2e-3)
+
+
+def test_a_teacher_teaches_too_and_leaves_nothing_in_the_file(place: Path, tmp_path: Path):
+    torch.manual_seed(0)
+    save_file(mobilenet_v2().state_dict(), tmp_path / "teacher.safetensors")
+    shutil.copytree(place / "sandwich" / "work", tmp_path / "work")
+    (tmp_path / "work" / "shrink.pt").unlink()
+    features = np.random.default_rng(0).random((24, 1280)).astype(np.float16)
+    np.save(tmp_path / "work" / "train" / "teacher-128.npy", features)
+    (tmp_path / "work" / "train" / "teacher-128.json").write_text("24")
+    said = list(events(place, tmp_path, teacher=str(tmp_path / "teacher.safetensors")))
+    assert said[-1].how == "done", said[-1].text
+    plain = read_weights(place / "sandwich" / "out.safetensors")[0].state_dict()
+    found = read_weights(tmp_path / "out.safetensors")[0].state_dict()
+    assert found.keys() == plain.keys()
+    name = "feature_mix_layer.conv.weight"
+    assert not torch.equal(found[name], plain[name])
+
+
+# A project's own images.
+
+
+def test_a_project_s_own_images_are_taken_by_their_split(place: Path, tmp_path: Path):
+    session, folder = Session(), str(place / "data" / "train")
+    path = {"path": str(tmp_path / "p.espalier"), "weights": str(making.weights(tmp_path / "n"))}
+    for name, settings in (
+        ("new_project", {**path, "size": 32}),
+        ("learn_folder", {"paths": [folder]}),
+        ("shrink", {"base": str(place / "base.safetensors"), "work": str(tmp_path / "work"),
+                    "out": str(tmp_path / "out.safetensors"), **TINY}),
+    ):  # fmt: skip
+        *_, last = run(session, name, settings)
+        assert last.how == "done", last.text
+    rows = {row["sha256"]: row for row in session.require().db["image"].rows}
+    session.close()
+    files = json.loads((tmp_path / "work" / "train" / "files.json").read_text())["files"]
+    assert sorted(files) == sorted(h for h, row in rows.items() if row["split"] == "train")
+    stored = np.load(tmp_path / "work" / "train" / "pictures.npy")
+    opened = open_picture(Path(rows[files[3]]["path"]), Preprocessing(32, 32))
+    assert np.array_equal(stored[3], opened.pixels)
+
+
+def test_pictures_that_can_not_be_read_are_left_out(place: Path, tmp_path: Path):
+    shutil.copytree(place / "data", tmp_path / "data")
+    making.empty_file(tmp_path / "data" / "train" / "red" / "000.jpg")
+    said = list(events(tmp_path, tmp_path, base=str(place / "base.safetensors"), epochs=1))
+    notice = next(e for e in said if isinstance(e, Notice))
+    assert notice.text.startswith("1 pictures can't be read")
+    assert notice.details == ("red/000.jpg",)
+    assert said[-1].how == "done"
+    assert len(np.load(tmp_path / "work" / "train" / "pictures.npy")) == 23
+
+
+def test_the_estimate_writes_nothing(place: Path, tmp_path: Path):
+    settings = {"data": str(place / "data"), "base": str(place / "base.safetensors"), **TINY}
+    before = sorted(place.rglob("*"))
+    for method in METHODS:
+        *_, last = run(Session(), "estimate_shrink", {**settings, "method": method})
+        assert last.how == "done", last.text
+        assert last.result["steps"] == 6
+        assert last.result["seconds"] > 0
+    assert sorted(place.rglob("*")) == before
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"data": ""}, "There are no pictures to train on"),
+        ({"data": "/nowhere"}, "There is no folder"),
+        ({"base": "/nowhere"}, "There is no file /nowhere"),
+        ({"batch": 100}, "fewer than one batch"),
+        ({"sizes": "30"}, "Sizes are multiples of 4"),
+        ({"epochs": 0}, "Epochs takes a value"),
+        ({"lr": float("nan")}, "Learning rate takes a value"),
+        ({"teacher": "/nowhere"}, "Give the teacher's weights"),
+        ({"method": "magic"}, "There is no tuner called"),
+        ({"colour": 1}, "no setting called “colour”"),
+        ({"out": "/proc/no/out.safetensors"}, "can't be written"),
+        ({"out": "out.bin"}, "ends in .safetensors"),
+    ],
+)
+def test_what_can_not_be_trained_is_refused(
+    place: Path, tmp_path: Path, settings: dict, sentence: str
+):
+    last = ended(place, tmp_path, **settings)
+    assert last.how == "refused"
+    assert sentence in last.text
+    assert not (tmp_path / "work").exists() or "batch" in settings
+
+
+def test_a_network_of_another_kind_is_refused(place: Path, tmp_path: Path):
+    torch.manual_seed(0)
+    save_file(mobilenet_v2().state_dict(), tmp_path / "other.safetensors")
+    last = ended(place, tmp_path, base=str(tmp_path / "other.safetensors"))
+    assert last.how == "refused"
+    assert "no once-for-all network" in last.text
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_and_kept(place: Path, tmp_path: Path):
+    shutil.copytree(place / "sandwich", tmp_path / "other")
+    checkpoint = tmp_path / "other" / "work" / "shrink.pt"
+    before = checkpoint.read_bytes()
+    last = ended(place, tmp_path / "other", seed=5)
+    assert last.how == "refused"
+    assert "other settings" in last.text
+    assert checkpoint.read_bytes() == before
+
+
+# The two ways, in their own terms.
+
+
+def lessons(count: int = 16) -> Lessons:
+    made = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8)
+    classes = np.arange(count) % 2
+    source = torch.Generator().manual_seed(0)
+    pictures = tuple(torch.randn(8, 3, 32, 32, generator=source) for _ in range(2))
+    return Lessons(Corpus(made, classes, ("a", "b")), None, pictures)
+
+
+def test_the_sandwich_holds_the_largest_the_smallest_and_two_others_at_one_resolution():
+    tuner = TUNERS.make("sandwich", {"batch": 4, "sizes": "32 48 64"})
+    (phase,), drawn = tuner.phases(new_classes=True), lessons()
+    found = [tuner.drawn_batch(drawn, phase, position) for position in range(12)]
+    assert {batch.pixels.shape[-1] for batch in found} == {32, 48, 64}
+    for batch in found:
+        size = batch.pixels.shape[-1]
+        assert batch.subnets[:2] == (largest(size), smallest(size))
+        assert len({*batch.subnets}) == 4
+        assert {subnet.resolution for subnet in batch.subnets} == {size}
+    other = TUNERS.make("sandwich", {"batch": 4, "sizes": "32 48 64", "seed": 1})
+    assert other.drawn_batch(drawn, phase, 7).subnets != found[7].subnets
+    again = tuner.drawn_batch(drawn, phase, 7)
+    assert again.subnets == found[7].subnets
+    assert torch.equal(again.pixels, found[7].pixels)
+
+
+def test_progressive_shrinking_makes_kernels_then_depths_then_expansions_elastic():
+    tuner = TUNERS.make("progressive", {"batch": 4, "sizes": "32"})
+    seen = []
+    for phase in tuner.phases(new_classes=True):
+        batches = [tuner.drawn_batch(lessons(), phase, position) for position in range(12)]
+        subnets = [subnet for batch in batches for subnet in batch.subnets]
+        kernels = {k for s in subnets for stage in s.kernels for k in stage}
+        expands = {e for s in subnets for stage in s.expands for e in stage}
+        depths = {d for s in subnets for d in s.depths}
+        seen.append((len(batches[0].subnets), kernels, depths, expands))
+    assert seen == [
+        (1, {7}, {4}, {6}),
+        (1, {3, 5, 7}, {4}, {6}),
+        (2, {3, 5, 7}, {3, 4}, {6}),
+        (2, {3, 5, 7}, {2, 3, 4}, {6}),
+        (4, {3, 5, 7}, {2, 3, 4}, {4, 6}),
+        (4, {3, 5, 7}, {2, 3, 4}, {3, 4, 6}),
+    ]
+    assert len(tuner.phases(new_classes=False)) == 5
+
+
+def test_each_phase_has_a_rate_that_rises_and_falls():
+    plan = TUNERS.make("progressive", {"batch": 4, "epochs": 10, "lr": 1}).plan(
+        400, new_classes=False, shrunk=False
+    )
+    begins = plan.borders()
+    assert begins[0] == 0
+    assert begins[-1] == plan.total == 1000
+    for begin, end in pairwise(begins):
+        rates = [plan.at(position) for position in range(begin, end)]
+        assert max(rates) == pytest.approx(1)
+        assert rates[-1] < 0.02
+
+
+def test_scaled_features_change_no_answer_and_are_folded_away():
+    network, pictures = supernet(), lessons().pictures
+    with torch.no_grad():
+        network.classifier.linear.weight.normal_(0, 1)
+    network.use(largest(32))
+    recalibrate(network, pictures)
+    pupil, pixels = Pupil(network), torch.randn(4, 3, 32, 32)
+    before = network(pixels)
+    pupil.scale(pictures)
+    batch = Batch(None, pixels, torch.zeros(4), None, (largest(32),))
+    answers, _ = pupil.eval()(Part(batch, 0))
+    assert torch.allclose(answers, before, atol=1e-4)
+    assert torch.allclose(pupil.finished()(pixels), before, atol=1e-4)
+    found = torch.cat([network.features(batch) for batch in pictures])
+    assert torch.allclose(
+        ((found - pupil.mean) / pupil.deviation).std(0), torch.ones(128), atol=0.1
+    )
+
+
+def test_channels_are_sorted_once_where_expansions_become_elastic():
+    tuner, pictures = TUNERS.make("progressive"), lessons().pictures
+    phases, pupil = tuner.phases(new_classes=False), Pupil(supernet(), master=True)
+    layer = pupil.network.blocks[2].conv.point_linear.conv.conv
+
+    def falling() -> bool:
+        norms = layer.weight.abs().sum((0, 2, 3))
+        return bool((norms[1:] <= norms[:-1] + 1e-6).all())
+
+    assert pupil.enter(phases, 2, pictures)
+    assert not falling()
+    assert pupil.enter(phases, 3, pictures)
+    assert falling()
+    with torch.no_grad():
+        layer.weight.copy_(layer.weight.flip(1))
+    assert not pupil.enter(phases, 3, pictures)
+    assert not falling()
+
+
+def test_the_teacher_is_the_largest_as_it_was_when_the_others_began():
+    tuner, drawn = TUNERS.make("progressive"), lessons()
+    pupil = Pupil(supernet(), master=True)
+    pupil.enter(tuner.phases(new_classes=False), 0, drawn.pictures)
+    expected = pupil.calibrated(largest(32), drawn.pictures)(drawn.pictures[0])
+    with torch.no_grad():
+        for weights in pupil.network.parameters():
+            weights.mul_(1.5)
+    answers = pupil.train().master(drawn.pictures[0])
+    assert torch.allclose(answers, expected, atol=1e-3)
+    assert not any(weights.requires_grad for weights in pupil.master.parameters())
+
+
+def loss_of(method: str, place: int, logits: torch.Tensor, first: torch.Tensor) -> float:
+    """The loss of the subnet at a place of a step whose first subnet answered `first`."""
+    tuner, drawn = TUNERS.make(method, {"batch": 4, "sizes": "32"}), lessons()
+    phases = tuner.phases(new_classes=False)
+    batch = tuner.drawn_batch(drawn, phases[-1], 0)
+    lesson = Lesson(Pupil(supernet(), master=phases[0].copies), None)
+    value, _ = lesson((first, None), Part(batch, 0))
+    if place:
+        value, _ = lesson((logits, None), Part(batch, place))
+    return float(value)
+
+
+def test_in_the_sandwich_the_largest_learns_labels_and_the_others_its_answers():
+    first, logits = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(0))
+    tuner = TUNERS.make("sandwich", {"batch": 4, "sizes": "32"})
+    classes = tuner.drawn_batch(lessons(), tuner.phases(new_classes=False)[0], 0).classes
+    labels = F.cross_entropy(first, classes, label_smoothing=0.1)
+    assert loss_of("sandwich", 0, logits, first) == pytest.approx(float(labels))
+    soft = -(first.softmax(1) * logits.log_softmax(1)).sum(1).mean()
+    assert loss_of("sandwich", 2, logits, first) == pytest.approx(float(soft))
+
+
+def test_in_progressive_shrinking_all_learn_labels_and_the_frozen_copy_s_answers():
+    first, logits = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(0))
+    tuner = TUNERS.make("progressive", {"batch": 4, "sizes": "32"})
+    batch = tuner.drawn_batch(lessons(), tuner.phases(new_classes=False)[-1], 0)
+    taught = Pupil(supernet(), master=True).train().master(batch.pixels).softmax(1)
+    for place, answers in ((0, first), (2, logits)):
+        labels = F.cross_entropy(answers, batch.classes, label_smoothing=0.1)
+        soft = -(taught * answers.log_softmax(1)).sum(1).mean()
+        assert loss_of("progressive", place, logits, first) == pytest.approx(
+            float(labels + soft), rel=1e-4
+        )
+
+
+# What the loop was given for it.
+
+
+def linear(rate: float) -> Training:
+    torch.manual_seed(0)
+    network = nn.Linear(3, 2)
+    return Training(network, sgd([(network, 1.0)], 0.0), Cosine(rate, 0, 10))
+
+
+def test_gradients_are_averaged_over_the_parts_of_a_step():
+    """So two halves of a batch teach what the whole does, and its loss is theirs."""
+
+    def loss(answers: torch.Tensor, part: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        value = (answers - part[:, :2]).square().mean()
+        return value, {"loss": value.item()}
+
+    pictures = torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
+    whole, halves = linear(0.1), linear(0.1)
+    (one,) = train(whole, [pictures], whole.network, loss)
+    (other,) = train(halves, [pictures], halves.network, loss, lambda batch: batch.split(4))
+    assert other.figures["loss"] == pytest.approx(one.figures["loss"])
+    assert torch.allclose(whole.network.weight, halves.network.weight, atol=1e-6)
+    assert not torch.equal(whole.network.weight, linear(0.1).network.weight)
+
+
+def test_a_loss_that_is_no_number_changes_no_weight():
+    training = linear(0.1)
+
+    def loss(answers: torch.Tensor, part: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        return answers.sum() * float("nan"), {"loss": 0.0}
+
+    with pytest.raises(Diverged):
+        list(train(training, [torch.ones(1, 3)], training.network, loss))
+    assert torch.equal(training.network.weight, linear(0.1).network.weight)
+    assert training.position == 0
+
+
+def test_weights_that_are_no_number_are_never_saved(tmp_path: Path):
+    training = linear(0.1)
+    training.save(tmp_path / "checkpoint.pt")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with torch.no_grad():
+        training.network.weight.fill_(float("inf"))
+    with pytest.raises(Diverged):
+        training.save(tmp_path / "checkpoint.pt")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
