@@ -8,6 +8,17 @@ from engine.latency.costs import (
     parameters_of_subnet,
     peak_memory,
 )
+from engine.latency.files import (
+    all_tables,
+    find_table,
+    in_short,
+    is_own,
+    load_table,
+    one_table,
+    save_table,
+    store,
+)
+from engine.latency.original import read_original, write_original
 from engine.latency.table import Fit, LatencyTable
 from engine.latency.timing import Setting, device_facts, device_key, time_network
 
@@ -16,14 +27,24 @@ __all__ = [
     "LatencyTable",
     "Setting",
     "Verdict",
+    "all_tables",
     "build_table",
     "costs_of_genes",
     "device_facts",
     "device_key",
     "file_bytes",
+    "find_table",
+    "in_short",
+    "is_own",
+    "load_table",
     "macs_of",
+    "one_table",
     "parameters_of_subnet",
     "peak_memory",
+    "read_original",
+    "save_table",
     "still_fits",
+    "store",
     "time_network",
+    "write_original",
 ]

@@ -8,7 +8,7 @@ resolution is put right by a scale and an offset, fitted on whole networks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from engine.backbones.elastic.space import PLACES, RESOLUTION, Space
 from engine.errors import Refused
 from engine.latency.costs import arrays_of, picked
 from engine.latency.timing import Setting, device_key
+
+TOLERANCE = 0.2
+"""A table is off where whole networks take this share more or less than it says."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class LatencyTable:
     fits: Mapping[int, Fit]
     when: str = ""
     call_ms: float = 0.0
-    facts: Mapping[str, object] = field(default_factory=dict)
+    ratio: float = 1.0
+    """What whole networks took when last looked at, over the prediction (building.still_fits)."""
 
     @property
     def resolutions(self) -> tuple[int, ...]:
@@ -78,6 +82,10 @@ class LatencyTable:
     @property
     def error_share(self) -> float:
         return mean(fit.error_share for fit in self.fits.values() if fit.networks)
+
+    @property
+    def fits_still(self) -> bool:
+        return abs(self.ratio - 1) <= TOLERANCE
 
     def covers(self, resolutions: Iterable[int]) -> bool:
         return set(resolutions) <= set(self.fits)
@@ -135,7 +143,6 @@ class LatencyTable:
             newer,
             entries={**self.entries, **newer.entries},
             fits={**self.fits, **newer.fits},
-            facts={**self.facts, **newer.facts},
         )
 
     def only(self, resolution: int) -> LatencyTable:

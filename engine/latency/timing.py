@@ -16,16 +16,17 @@ import numpy as np
 import onnxruntime as ort
 
 from engine.backbones.elastic.as_onnx import FLOATS
-from engine.device import available_cores
 from engine.errors import BadSetting, Refused
 from engine.events import Progress
 from engine.running import PROCESSOR, CantRun, open_session
 
-LOW = 2.0
+LOW = 1.0
 """The percentile that stands for the time of a graph: what else runs here only makes it slower."""
-BURST = 3
+WARM, BURST = 4, 3
+"""Runs in one round that are not counted, and that are. At first the weights come from far: a
+network's first run takes twice as long as its fourth."""
 LONG = 0.003
-"""Seconds from which on one run in a round is enough."""
+"""Seconds of a run from which on two of each are enough."""
 ROUNDS = 5
 
 
@@ -74,7 +75,7 @@ def device_facts() -> dict[str, str | int]:
     """What a latency depends on beside the network: plain values, equal on equal computers."""
     return {
         "processor": processor_name(),
-        "cores": available_cores(),
+        "cores": os.cpu_count() or 1,
         "system": platform.system(),
         "machine": platform.machine(),
         "runtime": f"onnxruntime {ort.__version__}",
@@ -121,7 +122,6 @@ class Timed:
     session: ort.InferenceSession
     feed: dict[str, np.ndarray]
     seconds: list[float] = field(default_factory=list)
-    burst: int = BURST
 
     def once(self) -> float:
         begin = time.perf_counter()
@@ -129,10 +129,11 @@ class Timed:
         return time.perf_counter() - begin
 
     def round(self) -> None:
-        """Some runs one after the other; the first only fetches the weights into the caches."""
-        if self.once() > LONG:
-            self.burst = 1
-        self.seconds += [self.once() for _ in range(self.burst)]
+        """Some runs one after the other, of which the later ones count."""
+        few = self.once() > LONG
+        for _ in range(1 if few else WARM - 1):
+            self.once()
+        self.seconds += [self.once() for _ in range(2 if few else BURST)]
 
     def low(self) -> float:
         """Milliseconds when nothing else runs here."""
