@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,19 +84,16 @@ def shrink(
     folder = Path(work) if work else Path(out).with_suffix(".work")
     corpus, shown = yield from pictures(session, data, folder, tuner)
     check_corpora(corpus, shown, tuner.batch)
-    taught_by = None
+    lessons = Lessons(corpus, None, calibration(corpus, tuner, device))
     if teacher:
-        size = tuner.teacher_size
-        taught_by = yield from taught(corpus.pictures, Path(teacher), size, folder / "train")
-    lessons = Lessons(corpus, taught_by, calibration(corpus, tuner, device))
+        asked = (Path(teacher), tuner.teacher_size, folder / "train")
+        lessons = replace(lessons, teacher=(yield from taught(corpus.pictures, *asked)))
     training = started(tuner, begun, lessons, shown)
     keeper = Keeper(tuner, begun, lessons, shown, Path(out), folder / "shrink.pt")
     yield from resumed(training, keeper.fixed(), keeper.checkpoint)
     yield from say_how_long(tuner, training, lessons, shown)
     yield from keeper.follow(training)
-    figures = keeper.written(training, len(shown))
-    yield Step(training.position, training.schedule.total, figures)
-    yield Saved("weights", out)
+    figures = yield from keeper.scored(training, len(shown))
     return {"path": out, "work": str(folder), "steps": training.position, **figures}
 
 
@@ -288,10 +285,9 @@ class Keeper:
                 training.save(self.checkpoint, **self.fixed())
                 yield Saved("checkpoint", str(self.checkpoint))
             if step.done % tuner.score_every == 0 and step.done < total:
-                yield Step(step.done, total, self.written(training, GLANCE))
-                yield Saved("weights", str(self.out))
+                yield from self.scored(training, GLANCE)
 
-    def written(self, training: Training, pictures: int) -> dict[str, float]:
+    def scored(self, training: Training, pictures: int) -> Generator[Event, None, dict[str, float]]:
         """Scores on about so many held-out pictures, and writes the supernet with the scores."""
         pupil, size = training.network, max(self.tuner.resolutions())
         step = max(1, len(self.shown) // pictures)
@@ -308,6 +304,8 @@ class Keeper:
             **figures,
         }
         write_weights(network.cpu(), self.out, facts)
+        yield Step(training.position, training.schedule.total, figures)
+        yield Saved("weights", str(self.out))
         return figures
 
 
