@@ -29,6 +29,7 @@ def add_specialise(parser: argparse.ArgumentParser) -> None:
     add("--parameters", type=float, default=0, metavar="M", help="at most so many million")
     add("--memory", type=float, default=0, metavar="MIB", help="at most so many MiB of activations")
     add("--file-mb", type=float, default=0, metavar="MB", help="a file of at most so many MB")
+    add("--table", default="", metavar="NAME", help="another device's latency table")
     add("--use", action="store_true", help="make the winner the project's backbone")
 
 
@@ -47,6 +48,7 @@ def specialise(options: argparse.Namespace) -> int:
         parameters=options.parameters,
         memory=options.memory,
         file_mb=options.file_mb,
+        table=options.table,
         use=options.use,
     )
     return finish(options, ended, winner_table)
@@ -60,12 +62,17 @@ def winner_table(result: Mapping[str, Any]) -> str:
         "",
         f"winner: {result['architecture']}",
         f"accuracy on held-out pictures: {share(result['accuracy'])}",
-        f"one picture takes {ms['p50']:.2f} ms (95 % under {ms['p95']:.2f} ms), "
-        f"predicted {result['predicted_ms']:.2f} ±{result['error_ms']:.2f} ms",
+        *timing_lines(ms),
+        f"predicted {result['predicted_ms']:.3g} ±{result['error_ms']:.1g} ms",
         f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
         "parameters",
         f"{result['measured_candidates']} subnets measured in {result['seconds']:.1f} s",
     ])  # fmt: skip
+
+
+def timing_lines(ms: Mapping[str, float] | None) -> list[str]:
+    """Nothing where the latency table is another device's: nothing was timed then."""
+    return [f"one picture takes {ms['p50']:.2f} ms (95 % under {ms['p95']:.2f} ms)"] if ms else []
 
 
 def front_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -21,6 +21,9 @@ from engine.latency import (
 from engine.project import Project, now
 from engine.searchers.fronts import on_front
 
+SHORT = {"parameters": "params"}
+"""Costs that have another name in rows, as the command line prints them."""
+
 
 def stored(project: Project, key: str) -> dict[str, dict[str, Any]]:
     """Everything measured under a key: the architecture's text to its facts."""
@@ -84,7 +87,7 @@ def sizes(architecture: Architecture, multiplier: float) -> dict[str, int]:
     """What a subnet takes besides time: operations, numbers, memory and file."""
     return {
         "macs": int(macs_of(architecture, multiplier)),
-        "parameters": int(parameters_of_subnet(architecture, multiplier)),
+        "params": int(parameters_of_subnet(architecture, multiplier)),
         "memory": int(peak_memory(architecture, multiplier)),
         "file_bytes": int(file_bytes(architecture, multiplier)),
     }
@@ -109,7 +112,7 @@ def within(
     """The rows that keep all limits, the most accurate first; of equal ones the fastest."""
 
     def cost(row: Mapping[str, Any], name: str) -> float:
-        return best_ms(row) if name == "ms" else row[name]
+        return best_ms(row) if name == "ms" else row[SHORT.get(name, name)]
 
     kept = [row for row in rows if all(cost(row, n) <= most for n, most in limits.items())]
     return sorted(kept, key=lambda row: (-row["accuracy"], best_ms(row)))

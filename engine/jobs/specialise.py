@@ -150,11 +150,12 @@ def too_tight(hunt: Hunt) -> str:
     words = {
         "ms": f"{ms:.2f} ms",
         "macs": f"{facts['macs'] / 1e6:.1f} million operations",
-        "parameters": f"{facts['parameters'] / 1e6:.2f} million parameters",
+        "parameters": f"{facts['params'] / 1e6:.2f} million parameters",
         "memory": f"{facts['memory'] / 2**20:.2f} MiB of memory",
         "file_bytes": f"{facts['file_bytes'] / 1e6:.2f} MB as a file",
     }
-    missed = [words[name] for name, most in hunt.limits.items() if facts[name] > most]
+    over = [n for n, most in hunt.limits.items() if facts[kept.SHORT.get(n, n)] > most]
+    missed = [words[name] for name in over]
     return (
         f"No subnet meets this target: the smallest one takes {' and '.join(missed)} here. Ask for "
         "more, or allow a smaller resolution."
@@ -181,7 +182,7 @@ def spend(session: Session, hunt: Hunt, plugin: Any, budget: int) -> Generator[E
     """
     project, bench = session.require(), hunt.bench
     search = plugin.search(problem_of(hunt, budget, plugin.seed))
-    known = kept.stored(project, bench.key)
+    known, rows = kept.stored(project, bench.key), {}
     pace, count = Pace(budget, "Measuring subnets"), 0
     wanted = next(search, None)
     while wanted is not None:
@@ -195,7 +196,9 @@ def spend(session: Session, hunt: Hunt, plugin: Any, budget: int) -> Generator[E
                 yield Saved("candidate")
             count += 1
             accuracies.append(known[text]["accuracy"])
-            yield candidate_event(hunt, text, known)
+            rows[text] = rows.get(text) or hunt.costs.rows({text: known[text]})[0]
+            kept.mark_front(list(rows.values()))
+            yield candidate_event(rows[text])
             yield pace.at(count)
         try:
             wanted = search.send(np.array(accuracies))
@@ -204,16 +207,15 @@ def spend(session: Session, hunt: Hunt, plugin: Any, budget: int) -> Generator[E
     return count
 
 
-def candidate_event(hunt: Hunt, text: str, known: Mapping[str, Mapping[str, Any]]) -> Candidate:
-    row = next(r for r in hunt.costs.rows(known) if r["architecture"] == text)
+def candidate_event(row: Mapping[str, Any]) -> Candidate:
     return Candidate(
-        architecture=text,
+        architecture=row["architecture"],
         predicted_ms=row["predicted_ms"],
         error_ms=row["error_ms"],
         measured_ms=row["measured_ms"],
         accuracy=row["accuracy"],
         macs=row["macs"],
-        parameters=row["parameters"],
+        parameters=row["params"],
         memory=row["memory"],
         file_bytes=row["file_bytes"],
         front=row["front"],
@@ -266,7 +268,7 @@ def summary(session: Session, hunt: Hunt, winner: Mapping[str, Any]) -> dict[str
     timed = winner["timed"]
     return {
         **{n: winner[n] for n in ("architecture", "predicted_ms", "accuracy", "macs")},
-        "params": winner["parameters"],
+        "params": winner["params"],
         "error_ms": hunt.costs.table.error_ms,
         "measured_ms": {"p50": timed["p50"], "p95": timed["p95"]} if timed else None,
         "memory": winner["memory"],
