@@ -39,8 +39,8 @@ def build_table(
 ) -> Generator[Progress, None, LatencyTable]:
     """Measures every block of the resolutions, and `networks` whole subnets of each for the fit.
 
-    `seconds` of timing for each resolution; 0 takes what is usual, for both. Raises BadSetting for a setting or a size that is not
-    possible here.
+    `seconds` of timing for each resolution; 0 takes what is usual, for both. Raises BadSetting for
+    a setting or a size that is not possible here.
     """
     setting, networks, seconds = setting or Setting(), networks or NETWORKS, seconds or SECONDS
     setting.check()

@@ -5,6 +5,7 @@ A table's file may come from anywhere, so everything in it is checked before it 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -93,13 +94,15 @@ def one_table(name: str) -> LatencyTable:
 
 
 def store(table: LatencyTable) -> tuple[LatencyTable, Path]:
-    """Keeps a table; what its file holds of other resolutions stays. Raises Refused."""
+    """Keeps a table. What its file holds of other resolutions stays, unless it was found to be off.
+
+    Returns what is kept now, and where. Raises Refused.
+    """
     path = tables_folder() / f"{table.name}.json"
     if path.exists():
-        try:
-            table = load_table(path).joined(table)
-        except Refused:
-            pass  # damaged: the new one takes its place
+        with contextlib.suppress(Refused):  # damaged: the new one takes its place
+            kept = load_table(path)
+            table = kept.joined(table) if kept.fits_still else table
     save_table(table, path)
     return table, path
 

@@ -111,7 +111,7 @@ def as_original(table: LatencyTable) -> str:
     lines = []
     for key, ms in sorted(scaled.items()):
         share = (scaled[key] / whole if whole else 1 / len(fixed)) if key in fixed else 0.0
-        mean = table.entries[key] if key.startswith(LOGITS) else ms + share * fit.offset
+        mean = table.entries[key] if key.startswith(LOGITS) else max(0.0, ms + share * fit.offset)
         lines.append(f"{key}:\n  count: 1\n  mean: {mean!r}\n  std: 0.0\n")
     return "".join(lines)
 
