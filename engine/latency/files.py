@@ -161,7 +161,8 @@ def write_text(path: Path, text: str) -> None:
         half.write_text(text, encoding="utf-8")
         os.replace(half, path)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            half.unlink(missing_ok=True)
         raise Refused(
             f"The latency table can't be written to {path} ({error.strerror}). Choose another "
             "place, or allow writing there."
@@ -197,7 +198,7 @@ def load_table(path: Path) -> LatencyTable:
         )
     try:
         table = table_of(content)
-    except (KeyError, TypeError, ValueError, BadSetting) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, BadSetting) as error:
         raise Refused(
             f"The latency table {path.name} is damaged ({error}). Measure again, or choose another."
         ) from error
@@ -206,7 +207,8 @@ def load_table(path: Path) -> LatencyTable:
 
 
 def table_of(content: Mapping[str, Any]) -> LatencyTable:
-    """From a file's content. Raises KeyError, TypeError, ValueError or BadSetting."""
+    """From a file's content. Raises AttributeError, KeyError, TypeError, ValueError or BadSetting
+    where something is missing or of another kind."""
     width = number(content["width"], "width", 0.1, 2)
     entries = {key: number(ms, key, 0, LONGEST_MS) for key, ms in content["milliseconds"].items()}
     fits = {resolution_of(r): fit_of(found) for r, found in content["fits"].items()}

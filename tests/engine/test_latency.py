@@ -1,0 +1,519 @@
+"""Costs against counted and published figures; latency tables: fitted, kept, exchanged, refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from engine import latency
+from engine.backbones.elastic.architecture import Architecture, largest, smallest, uniform
+from engine.backbones.elastic.as_onnx import network_onnx
+from engine.backbones.elastic.net import MobileNet
+from engine.backbones.elastic.parts import Part, fixed_parts, parts_of
+from engine.backbones.elastic.recalibrate import recalibrate
+from engine.backbones.elastic.space import Space
+from engine.errors import BadSetting, Refused
+from engine.frozen import Frozen
+from engine.graph import write_onnx
+from engine.latency import LatencyTable, Setting
+from engine.latency.building import fit, samples
+from engine.latency.table import Fit, all_parts
+from engine.latency.timing import interleaved, opened
+from engine.net import Preprocessing, parameters_of
+from engine.running import open_session
+
+SPACE = Space((48, 64))
+
+# Kernels, expansions, depths; parameters and operations with a classifier of 1,000 classes at 224
+# pixels: rows of DyNAS-T's table for the official supernet of width 1.0.
+PUBLISHED = (
+    ("33333353555533335335", "44444364366346433444", "33343", 4819200, 265450224),
+    ("33333353575533335333", "43444364366346433444", "33323", 4482528, 227454896),
+    ("33333533537775355535", "33463334334633333433", "22222", 3588304, 129529712),
+    ("55753357553535533555", "64444344444344333434", "23333", 4227568, 220014960),
+    ("75757377777557555575", "66346643444346446666", "44344", 6814736, 405894496),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def digits(text: str) -> list[int]:
+    return [int(digit) for digit in text]
+
+
+def some(count: int, seed: int = 3) -> list[Architecture]:
+    return SPACE.decode(SPACE.random(count, np.random.default_rng(seed)))
+
+
+def trained_like(architecture: Architecture, width: float = 0.25) -> MobileNet:
+    """A network whose batch norms and biases are not those of the beginning, and whose features
+    tell pictures apart."""
+    torch.manual_seed(0)
+    network = MobileNet(5, width, architecture).eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 1.2)
+            nn.init.normal_(layer.bias, 0, 0.1)
+        elif isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            nn.init.normal_(layer.bias, 0, 0.3)
+    p = Preprocessing(architecture.resolution, architecture.resolution)
+    recalibrate(network, [frozen(network, p).normalise(pictures(16, p.size))])
+    return network
+
+
+def pictures(count: int, size: int) -> torch.Tensor:
+    """uint8 (count, size, size, 3), coarse and fine, dark and bright."""
+    chance = torch.Generator().manual_seed(1)
+    coarse = torch.rand(count, 3, 6, 6, generator=chance) * torch.rand(count, 3, 1, 1)
+    large = nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
+    fine = 0.2 * torch.rand(count, 3, size, size, generator=chance)
+    return (255 * (0.8 * large + fine)).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def frozen(network: MobileNet, p: Preprocessing) -> Frozen:
+    return Frozen(p, nn.Sequential(*[part for _, part in network.stages()])).eval()
+
+
+# Networks as ONNX.
+
+
+@pytest.mark.parametrize("architecture", [largest(64), smallest(64), *some(3)], ids=str)
+@torch.no_grad()
+def test_a_network_written_directly_gives_what_pytorch_gives(architecture: Architecture):
+    network, size = trained_like(architecture), architecture.resolution
+    p = Preprocessing(size, size, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+    pixels = pictures(3, size)
+    expected = frozen(network, p)(pixels).numpy()
+    found = open_session(network_onnx(network, p)).run(None, {"pixels": pixels.numpy()})[0]
+    assert found.shape == (3, 1, network.width)
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert np.abs(found[0] - found[1]).max() > 0.1 * np.abs(expected).max()
+
+
+def operators(model: onnx.ModelProto) -> list[str]:
+    """What a graph computes, in its order; shared and constant values are no computation."""
+    values = ("Identity", "Constant")
+    return [node.op_type for node in model.graph.node if node.op_type not in values]
+
+
+def test_it_has_the_operators_of_the_real_export(tmp_path: Path):
+    network, p = trained_like(uniform(64, 5, 4, 3)), Preprocessing(64, 73)
+    pixels = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    write_onnx(frozen(network, p), pixels, tmp_path / "net.onnx", ("pixels", ["activations"]))
+    traced, written = (
+        onnx.load(tmp_path / "net.onnx"),
+        onnx.load_from_string(network_onnx(network, p)),
+    )
+    assert operators(written) == operators(traced)
+    assert "BatchNormalization" not in operators(written)
+    onnx.checker.check_model(written, full_check=True)
+
+
+def test_half_precision_gives_nearly_the_same():
+    network = trained_like(uniform(48, 3, 3, 2))
+    pixels = {"pixels": np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), np.uint8)}
+    half, full = (
+        open_session(network_onnx(network, 48, precision)).run(None, pixels)[0]
+        for precision in ("float16", "float32")
+    )
+    assert half.dtype == np.float32
+    assert 0 < np.abs(half - full).max() <= 0.05 * np.abs(full).max()
+
+
+# Costs.
+
+
+@pytest.mark.parametrize(("kernels", "expands", "depths", "parameters", "macs"), PUBLISHED)
+def test_operations_and_parameters_are_the_published_ones(
+    kernels, expands, depths, parameters, macs
+):
+    lists = map(digits, (kernels, expands, depths))
+    architecture = Architecture.of_lists(*lists, 224)
+    assert latency.parameters_of_subnet(architecture, 1.0, classes=1000) == parameters
+    assert latency.macs_of(architecture, 1.0) + 1280 * 1000 == macs
+
+
+@pytest.mark.parametrize("architecture", [largest(64), smallest(100), *some(2)], ids=str)
+def test_parameters_and_file_size_are_those_of_the_network_itself(architecture: Architecture):
+    network = MobileNet(7, 0.25, architecture).eval()
+    assert latency.parameters_of_subnet(architecture, 0.25, 7) == parameters_of([network])
+    written = network_onnx(network, architecture.resolution)
+    assert latency.file_bytes(architecture, 0.25) == len(written)
+
+
+def test_memory_is_that_of_the_widest_layer():
+    # The first block of stage 1 at width 1: 48x48x96 goes into its depthwise layer, 24x24x96 comes
+    # out; nothing else is as wide.
+    assert latency.peak_memory(uniform(96, 3, 6, 2), 1.0) == 4 * (48 * 48 * 96 + 24 * 24 * 96)
+    # With a shortcut the input stays while the depthwise layer runs: 24x24x(24 + 144 + 144).
+    blocks = parts_of(uniform(96, 3, 6, 2), 1.0)
+    shortcut = next(p for p in blocks if p.shortcut and p.before == 24)
+    assert latency.costs.part_memory(shortcut) == 4 * 24 * 24 * (24 + 144 + 144)
+
+
+@pytest.mark.parametrize("width", [0.25, 1.0])
+def test_costs_of_many_are_those_of_each(width: float):
+    genes = SPACE.random(60, np.random.default_rng(1))
+    each = SPACE.decode(genes)
+    found = latency.costs_of_genes(SPACE, genes, width)
+    assert found["macs"].tolist() == [latency.macs_of(a, width) for a in each]
+    assert found["memory"].tolist() == [latency.peak_memory(a, width) for a in each]
+    assert found["file_bytes"].tolist() == [latency.file_bytes(a, width) for a in each]
+    parameters = [latency.parameters_of_subnet(a, width) for a in each]
+    assert found["parameters"].tolist() == parameters
+
+
+# Tables.
+
+
+def invented(resolutions: tuple[int, ...] = (48, 64), **facts: object) -> LatencyTable:
+    """A table of a device on which each block takes as long as its operations say."""
+    parts = {str(p): p for r in resolutions for p in all_parts(0.25, r)}
+    entries = {key: 1e-3 + 1e-6 * latency.costs.part_macs(p) for key, p in parts.items()}
+    fits = {r: Fit(1.1, 0.02 * r, 0.01, 0.03, 1.2, 12) for r in resolutions}
+    device = {"processor": "Abacus 3", "cores": 2}
+    table = LatencyTable(0.25, Setting(), device, entries, fits, "2026-01-01", 0.005)
+    return replace(table, **facts)
+
+
+def test_a_prediction_is_the_fitted_sum_of_the_blocks():
+    table, architecture = invented(), uniform(64, 5, 4, 3)
+    keys = list(map(str, parts_of(architecture, 0.25)))
+    assert len(keys) == 5 + 15
+    expected = 1.1 * sum(table.entries[key] for key in keys) + 0.02 * 64
+    assert table.predict([architecture]) == pytest.approx([expected])
+    with pytest.raises(Refused, match="not 96"):
+        table.predict([architecture.at(96)])
+
+
+def test_predictions_of_many_are_those_of_each():
+    genes, table = SPACE.random(300, np.random.default_rng(2)), invented()
+    assert np.allclose(table.predict_genes(SPACE, genes), table.predict(SPACE.decode(genes)))
+
+
+def test_each_block_that_may_be_chosen_has_one_entry_of_its_own():
+    for resolution in (48, 64, 224):
+        parts = all_parts(1.0, resolution)
+        assert len(parts) == 96  # 30 block shapes with 3 kernels, block 0, stem, three last, Logits
+        assert all(Part.parse(str(part)) == part for part in parts)
+        assert {p for a in some(30) for p in parts_of(a.at(resolution), 1.0)} <= set(parts)
+
+
+def test_a_fit_finds_the_line_in_spite_of_one_disturbed_network():
+    raw = np.linspace(1, 4, 12)
+    real = 1.2 * raw - 0.1
+    real[5] *= 1.5  # something else ran all the while
+    found = fit(raw, real)
+    assert (found.scale, found.offset) == pytest.approx((1.2, -0.1), abs=0.01)
+    assert found.error_share == pytest.approx(1 / 3 / 12, abs=0.005)
+    assert found.error_ms == pytest.approx(real[5] / 3 / 12, rel=0.1)
+
+
+def test_the_error_of_a_fit_is_that_of_networks_left_out():
+    raw, chance = np.linspace(1, 4, 8), np.random.default_rng(0)
+    real = raw * (1 + 0.1 * chance.standard_normal(8))
+    found = fit(raw, real)
+    inside = np.abs((found.scale * raw + found.offset) / real - 1).mean()
+    assert found.error_share > inside
+
+
+def ended(work):
+    """What a generator returns, and what it yielded before."""
+    told = []
+    while True:
+        try:
+            told.append(next(work))
+        except StopIteration as end:
+            return end.value, told
+
+
+@pytest.fixture(scope="module")
+def measured() -> LatencyTable:
+    table, told = ended(latency.build_table(0.25, [48], networks=5, seconds=0.5))
+    assert {event.doing for event in told} == {"Preparing blocks", "Preparing networks", "Timing"}
+    return table
+
+
+def test_a_measured_table_predicts_other_networks(measured: LatencyTable):
+    assert measured.covers([48])
+    assert not measured.covers([48, 64])
+    assert len(measured.entries) == 96
+    assert all(ms >= 0 for ms in measured.entries.values())
+    others = samples(48, 8, seed=99)
+    graphs = [
+        opened(network_onnx(MobileNet(1, 0.25, a).eval(), 48), 48, measured.setting) for a in others
+    ]
+    ended(interleaved(graphs, 0.5, "Timing"))
+    real, guessed = np.array([graph.low() for graph in graphs]), measured.predict(others)
+    # A busy computer moves all of them; their order and their spread stay.
+    assert np.corrcoef(real, guessed)[0, 1] > 0.8
+    ratio = np.median(real / guessed)
+    assert 0.3 < ratio < 3
+    assert measured.predict([largest(48)]) > 1.3 * measured.predict([smallest(48)])
+    assert 0 < measured.error_ms < guessed.max()
+
+
+def test_a_table_that_is_off_is_noticed(measured: LatencyTable):
+    slower = {key: 5 * ms for key, ms in measured.entries.items()}
+    verdict, _ = ended(latency.still_fits(replace(measured, entries=slower), seconds=0.1))
+    assert not verdict.fits
+    assert verdict.ratio < 0.8
+    assert "runs faster than" in verdict.text
+    assert not replace(measured, ratio=verdict.ratio).fits_still
+    assert replace(measured, ratio=1.05).fits_still
+
+
+def test_timing_a_file_gives_ordered_percentiles(tmp_path: Path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(network_onnx(MobileNet(1, 0.25, smallest(48)).eval(), 48))
+    found = latency.time_network(path, 48, Setting(batch=2), seconds=0.1)
+    assert 0 < found["low"] <= found["p50"] <= found["p95"]
+    assert found["runs"] >= 5
+    path.write_bytes(b"nothing")
+    with pytest.raises(Refused, match="can't run this network"):
+        latency.time_network(path, 48, seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"threads": 0}, "1 to 256 threads"),
+        ({"batch": 2.5}, "1024 pictures"),
+        ({"precision": "int8"}, "Choose float32 or float16"),
+        ({"provider": "../x"}, "no provider"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, sentence):
+    with pytest.raises(BadSetting, match=sentence):
+        Setting(**settings)
+
+
+@pytest.mark.parametrize(
+    ("resolutions", "more", "sentence"),
+    [
+        ([], {}, "not none"),
+        ([50], {}, "not 50"),
+        ([48], {"networks": 2}, "At least 4"),
+        ([48], {"setting": Setting(provider="NoSuchThing")}, "Choose one of: .*CPU"),
+    ],
+)
+def test_what_can_not_be_measured_is_refused_at_once(resolutions, more, sentence):
+    with pytest.raises(BadSetting, match=sentence):
+        next(latency.build_table(0.25, resolutions, **more))
+
+
+# Kept and exchanged.
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ESPALIER_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_a_table_written_and_read_is_the_same(tmp_path: Path):
+    table = invented(ratio=1.07)
+    latency.save_table(table, tmp_path / "t.json")
+    assert latency.load_table(tmp_path / "t.json") == table
+
+
+def test_tables_are_kept_and_found_by_device_setting_and_width(home: Path):
+    own = invented(device=latency.device_facts())
+    latency.store(own)
+    latency.store(invented())
+    assert latency.find_table(0.25, [48, 64]) == own
+    assert latency.find_table(0.25, [48, 96]) is None
+    assert latency.find_table(0.5, [48]) is None
+    assert latency.find_table(0.25, [48], Setting(threads=2)) is None
+    assert latency.find_table(0.25, [64], name="abacus") == invented()
+    with pytest.raises(Refused, match=r"not of 0\.5"):
+        latency.find_table(0.5, [48], name="abacus")
+    with pytest.raises(Refused, match="No single latency table is called “b1”"):
+        latency.find_table(0.25, [48], name="b1")
+    assert [latency.is_own(t) for t in latency.all_tables().values()].count(True) == 1
+
+
+def test_another_resolution_joins_and_a_table_that_is_off_gives_way(home: Path):
+    latency.store(invented((48,)))
+    joined, _ = latency.store(invented((64,)))
+    assert joined.resolutions == (48, 64)
+    latency.store(replace(joined, ratio=2.0))
+    assert latency.store(invented((64,)))[0].resolutions == (64,)
+
+
+def test_a_damaged_table_is_listed_and_measured_again(home: Path):
+    _, path = latency.store(invented(device=latency.device_facts()))
+    path.write_text(path.read_text()[:500])
+    assert latency.find_table(0.25, [48]) is None
+    (problem,) = latency.all_tables().values()
+    assert "damaged" in problem
+    latency.store(invented(device=latency.device_facts()))
+    assert latency.find_table(0.25, [48]) is not None
+
+
+# A few lines of the original project's own table of a phone (note10, 160 pixels, width 1.2).
+ORIGINAL = """\
+AvgPool2D-input:5x5x1152-output:1x1x1152:
+  count: 491
+  mean: 0.008482688391038698
+  std: 0.0006733248071883371
+Conv-input:160x160x3-output:80x80x24:
+  count: 498
+  mean: 0.495562248995984
+  std: 0.010239557348882489
+Conv_1-input:5x5x192-output:5x5x1152:
+  count: 498
+  mean: 0.4456807228915663
+  std: 0.021099412568183217
+Conv_2-input:1x1x1152-output:1x1x1536:
+  count: 498
+  mean: 0.7474116465863454
+  std: 0.09968561638146704
+Logits-input:1x1x1536-output:1000:
+  count: 499
+  mean: 0.656440881763527
+  std: 0.07729654276272765
+expanded_conv-input:10x10x136-output:5x5x192-expand:816-kernel:7-stride:2-idskip:0-se:1-hs:1:
+  count: 64
+  mean: 1.43675
+  std: 0.03638981657002408
+expanded_conv-input:40x40x32-output:20x20x48-expand:192-kernel:5-stride:2-idskip:0-se:1-hs:0:
+  count: 57
+  mean: 1.326263157894737
+  std: 0.032272157526747565
+expanded_conv-input:80x80x24-output:80x80x24-expand:24-kernel:3-stride:1-idskip:1-se:0-hs:0:
+  count: 499
+  mean: 0.8487194388777555
+  std: 0.021209080439092955
+"""
+
+
+def whole_original() -> str:
+    """Those lines, and 0.5 ms for each block that they leave out, in the other style of YAML."""
+    keys = [str(part) for part in all_parts(1.2, 160)]
+    left_out = [key for key in keys if f"{key}:\n" not in ORIGINAL]
+    assert len(left_out) == 96 - 8
+    return ORIGINAL + "".join(f"'{key}': {{mean: 0.5, count: 7}}\n" for key in left_out)
+
+
+def test_a_table_of_the_original_project_is_read(tmp_path: Path):
+    path = tmp_path / "160_lookup_table.yaml"
+    path.write_text(whole_original())
+    table = latency.read_original(path, "note10")
+    assert (table.multiplier, table.resolutions) == (1.2, (160,))
+    assert table.device == {"processor": "note10"}
+    shallow = uniform(160, 5, 6, 2)  # ten blocks, of which the table's own lines hold one
+    ends = 0.008482688391038698 + 0.495562248995984 + 0.4456807228915663 + 0.7474116465863454
+    expected = ends + 0.8487194388777555 + 1.326263157894737 + 9 * 0.5
+    assert table.predict([shallow]) == pytest.approx([expected])
+    assert table.error_ms == 0  # nothing is known of it
+
+
+def test_what_is_written_for_the_original_project_sums_up_to_our_predictions(tmp_path: Path):
+    table, path = invented(), tmp_path / "48.yaml"
+    latency.write_original(table, 48, path)
+    again = latency.read_original(path)
+    networks = samples(48, 20, seed=0)
+    assert again.multiplier == 0.25
+    assert np.allclose(again.predict(networks), table.predict(networks))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda text: "", "holds no latencies"),
+        (lambda text: text.replace("mean: 1.43675", "mean: .nan"), "Line 23 .*holds no latency"),
+        (lambda text: text.replace("mean: 1.43675", "mean: nan"), "Line 23 .*holds no latency"),
+        (lambda text: text.replace("mean: 1.43675", "mean: -1"), "holds no latency: “-1”"),
+        (lambda text: text.replace("mean: 1.43675", "mean: fast"), "holds no latency: “fast”"),
+        (lambda text: ORIGINAL, "lacks 88 of the blocks at 160 pixels, such as expanded_conv"),
+        (lambda text: text.replace("-se:1-hs:1", ""), "another kind of network"),
+        (lambda text: text + "!!python/object/apply:os.system [ls]\n", "none of a latency table"),
+        (lambda text: "a: &a [x]\nb: [*a, *a]\n", "Line 1 of .* is none of a latency table"),
+        (lambda text: text + text.replace("160x160x3", "200x200x3"), "blocks of one resolution"),
+        (lambda text: text.replace("80x80x24", "80x80x23"), "no width between"),
+        (lambda text: "x" * (16 * 2**20 + 1), "too large"),
+        (lambda text: "\udcff", "no text"),
+    ],
+)
+def test_bad_yaml_is_refused_with_one_sentence(tmp_path: Path, change, sentence):
+    path = tmp_path / "t.yaml"
+    path.write_text(change(whole_original()), encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(Refused, match=sentence) as refusal:
+        latency.read_original(path)
+    assert str(refusal.value).endswith(".")
+
+
+def broken(table: LatencyTable, folder: Path, change) -> Path:
+    """The table's file with its content changed by hand."""
+    path = folder / "t.json"
+    latency.save_table(table, path)
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c.update(format="other"), "no latency table of Espalier"),
+        (lambda c: c.update(version=9), "another version"),
+        (lambda c: c.update(width=7), "damaged .width is 7"),
+        (lambda c: c["milliseconds"].update({first(c): float("nan")}), "is nan"),
+        (lambda c: c["milliseconds"].update({first(c): -0.1}), "is -0.1"),
+        (lambda c: c["milliseconds"].update({first(c): True}), "is True"),
+        (lambda c: c["milliseconds"].update({first(c): "1"}), "damaged"),
+        (lambda c: c["milliseconds"].update({"Conv-input:x": 1}), "another network"),
+        (lambda c: c["milliseconds"].pop(first(c)), "lacks 1 of the blocks"),
+        (lambda c: c.update(width=0.5), "lacks"),
+        (lambda c: c["fits"].update({"50": c["fits"]["48"]}), "50 is no resolution"),
+        (lambda c: c["fits"].update({"96": c["fits"]["48"]}), "lacks 9. of the blocks at 96"),
+        (lambda c: c["fits"]["48"].update(scale=-1), "scale is -1"),
+        (lambda c: c["fits"]["48"].pop("offset"), "damaged"),
+        (lambda c: c["fits"].clear(), "holds no resolution"),
+        (lambda c: c["setting"].update(threads="many"), "threads"),
+        (lambda c: c.update(device={}), "which device"),
+        (lambda c: c.update(device=[1]), "damaged"),
+        (lambda c: c.update(milliseconds=3), "damaged"),
+    ],
+)
+def test_a_bad_table_is_refused_with_one_sentence(tmp_path: Path, change, sentence):
+    path = broken(invented(), tmp_path, change)
+    with pytest.raises(Refused, match=sentence) as refusal:
+        latency.load_table(path)
+    assert str(refusal.value).endswith(".")
+
+
+def first(content: dict) -> str:
+    """A block that both resolutions of the table need, or one of them."""
+    return str(fixed_parts(0.25, 48)[1])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "3", "<html>", '{"a": 1}'])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str):
+    path = tmp_path / "t.json"
+    path.write_text(content)
+    with pytest.raises(Refused, match=r"no latency table"):
+        latency.load_table(path)
+    with pytest.raises(Refused, match=r"can't be read"):
+        latency.load_table(tmp_path / "missing.json")
+
+
+def test_where_writing_is_not_allowed_it_is_said(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refused, match=r"can't be written to .*\(Not a directory|File exists"):
+        latency.save_table(invented(), tmp_path / "file" / "t.json")
