@@ -77,6 +77,7 @@ class SearchForm(QWidget):
             "More limits", "Limits for multiplications, parameters, memory and file size",
             self.toggle, key="Ctrl+Shift+L", icon="chevron", kind="link",
         )  # fmt: skip
+        self.target.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
         self.lay_out()
         self.target.valueChanged.connect(self.target_set)
 
@@ -129,6 +130,11 @@ class SearchForm(QWidget):
             made.setChecked(not chosen or size in chosen)
             self.size_grid.addWidget(made, number // 3, number % 3)
         self.size_title.setVisible(bool(sizes))
+
+    def show_step(self, step: float) -> None:
+        """The target's arrows go by so many milliseconds."""
+        self.target.setDecimals(3 if step < 0.01 else 2)
+        self.target.setSingleStep(step)
 
     def set_target(self, milliseconds: float) -> None:
         """Shows a target that was set elsewhere, and tells nobody."""

@@ -15,6 +15,7 @@ from app.pages.search_form import SearchForm
 from app.pages.subnet_facts import event_point, landmark_of, point_of
 from app.widgets.controls import button, card, column, label, named, reach, row, rule, scrolled
 from app.widgets.empty import EmptyState
+from app.widgets.networks import decimals
 from app.widgets.scatter_plot import ScatterPlot
 from engine.events import Candidate, Ended, ProjectView, Started
 
@@ -38,7 +39,11 @@ def about_table(table: Mapping[str, Any] | None, error_ms: float) -> str:
     if table.get("fits") is False:
         return OFF
     lines = [f"Measured {table['when']}: {table['device']}."]
-    lines += [f"Predictions were off by {error_ms:.2f} ms on average."] if error_ms else []
+    lines += (
+        [f"Predictions were off by {error_ms:.{decimals(error_ms)}f} ms on average."]
+        if error_ms
+        else []
+    )
     return " ".join(lines)
 
 
@@ -211,6 +216,7 @@ class SpecialisePage(QWidget):
 
     def offer_target(self) -> None:
         """A target in the middle of what is possible, until a person sets another."""
+        self.form.show_step(self.plot.step)
         if not self.plot.target and self.plot.range is not None:
             target = self.plot.round(sum(self.plot.range) / 2)
             self.plot.set_target(target)
@@ -254,8 +260,9 @@ class SpecialisePage(QWidget):
             found = ended.result
             self.found = found["architecture"]
             measured = (found.get("measured_ms") or {}).get("p50")
-            milliseconds = measured if measured is not None else found["predicted_ms"]
-            self.say(f"Found: {found['accuracy']:.1%} at {milliseconds:.2f} ms. {UNDOABLE}")
+            took = measured if measured is not None else found["predicted_ms"]
+            took = f"{took:.{decimals(took)}f} ms"
+            self.say(f"Found: {found['accuracy']:.1%} at {took}. {UNDOABLE}")
 
     def say(self, text: str, details: str = "") -> None:
         self.news.setText(text)

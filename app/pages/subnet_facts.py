@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
 from PySide6.QtWidgets import QHeaderView, QTableView
 
 from app.widgets.controls import named, reach
-from app.widgets.networks import Point
+from app.widgets.networks import Point, decimals
 from engine.events import Candidate
 
 Row = Mapping[str, Any]
@@ -26,12 +26,16 @@ class Figure:
     name: str
     value: Any
     unit: str
-    decimals: int
+    decimals: int | None
+    """None: so many that three figures are told."""
     help: str
 
     def words(self, row: Row) -> str:
         value = self.value(row)
-        return "–" if value is None else f"{value:,.{self.decimals}f}"
+        return "–" if value is None else f"{value:,.{self.places(value)}f}"
+
+    def places(self, value: float) -> int:
+        return decimals(value) if self.decimals is None else self.decimals
 
     def words_with_unit(self, row: Row) -> str:
         return f"{self.words(row)} {self.unit}".rstrip()
@@ -41,8 +45,9 @@ class Figure:
         before, after = self.value(one), self.value(other)
         if before is None or after is None:
             return ""
-        more = round(after - before, self.decimals)
-        return f"{more:+,.{self.decimals}f}" if more else "equal"
+        places = self.places(max(before, after))
+        more = round(after - before, places)
+        return f"{more:+,.{places}f}" if more else "equal"
 
 
 def share(value: float | None) -> float | None:
@@ -52,9 +57,9 @@ def share(value: float | None) -> float | None:
 FIGURES = (
     Figure("Accuracy", lambda r: share(r.get("accuracy")), "%", 1,
            "The share of your validation images that are recognised"),
-    Figure("Measured", lambda r: r.get("measured_ms"), "ms", 2,
+    Figure("Measured", lambda r: r.get("measured_ms"), "ms", None,
            "The time for one picture on this computer, taken with a clock"),
-    Figure("Predicted", lambda r: r.get("predicted_ms"), "ms", 2,
+    Figure("Predicted", lambda r: r.get("predicted_ms"), "ms", None,
            "The time for one picture, worked out from the times of single blocks"),
     Figure("MACs", lambda r: r["macs"] / 1e6, "M", 1,
            "Multiplications for one picture, in millions"),

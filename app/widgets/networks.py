@@ -18,6 +18,11 @@ LEGEND_HELP = {
 }
 
 
+def decimals(milliseconds: float) -> int:
+    """So many that three figures are told; small networks take a fraction of a millisecond."""
+    return 3 if milliseconds < 1 else 2 if milliseconds < 10 else 1
+
+
 @dataclass(frozen=True)
 class Point:
     """A network: a subnet with its architecture as key, or a landmark, which has none.
@@ -47,9 +52,11 @@ class Point:
         """What the crosshair reads."""
         known = self.accuracy is not None
         lines = [self.name, f"{self.y:.1f} % accuracy" if known else "accuracy not measured"]
-        lines += [] if self.measured is None else [f"{self.measured:.2f} ms measured"]
+        places = decimals(self.x)
+        lines += [] if self.measured is None else [f"{self.measured:.{places}f} ms measured"]
         if self.predicted is not None:
-            lines.append(f"{self.predicted:.2f} ms ± {self.error:.2f} predicted")
+            error = f"± {self.error:.{places}f}"
+            lines.append(f"{self.predicted:.{places}f} ms {error} predicted")
         return lines
 
 

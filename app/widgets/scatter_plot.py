@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QToolTip
 
 from app import theme
 from app.widgets.axes import BOTTOM, LEFT, Axes, wide
-from app.widgets.networks import LEGEND_HELP, Point, families, front_of
+from app.widgets.networks import LEGEND_HELP, Point, decimals, families, front_of
 from app.widgets.plots import TITLE, Plot
 
 REACH = 14
@@ -140,10 +140,15 @@ class ScatterPlot(Plot):
     def on_target(self, at: QPointF) -> bool:
         return bool(self.target) and abs(at.x() - self.target_x()) <= REACH / 2
 
+    @property
+    def step(self) -> float:
+        """The steps of the target: 50 to 500 on the axis, 0.001 ms at least."""
+        axes = self.axes
+        return max(10 ** math.floor(math.log10((axes.right - axes.left) / 50)), 0.001)
+
     def round(self, milliseconds: float) -> float:
-        """To steps that the axis can show: about 100 of them."""
-        step = 10 ** math.floor(math.log10((self.axes.right - self.axes.left) / 50))
-        return max(round(round(milliseconds / step) * step, 6), step)
+        """To a step; a target is never rounded to none."""
+        return max(round(round(milliseconds / self.step) * self.step, 6), self.step)
 
     # Painting.
 
@@ -305,7 +310,9 @@ class ScatterPlot(Plot):
         painter.drawLine(QPointF(frame.left(), at.y()), QPointF(frame.right(), at.y()))
         painter.drawLine(QPointF(at.x(), frame.top()), QPointF(at.x(), frame.bottom()))
         ms, percent = self.axes.values(frame, at)
-        self.paint_box(painter, at, point.words if point else [f"{ms:.2f} ms, {percent:.1f} %"])
+        self.paint_box(
+            painter, at, point.words if point else [f"{ms:.{decimals(ms)}f} ms, {percent:.1f} %"]
+        )
 
     # Hands.
 
@@ -359,7 +366,6 @@ class ScatterPlot(Plot):
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         if shift and event.key() in steps and self.has_figures():
-            step = 10 ** math.floor(math.log10((self.axes.right - self.axes.left) / 50))
-            self.move_target(self.target + steps[event.key()] * step)
+            self.move_target(self.target + steps[event.key()] * self.step)
         else:
             super().keyPressEvent(event)

@@ -9,12 +9,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.pages.backbones import BackboneDialog
+from app.pages.specialise import EMPTY, UNKNOWN
 from engine.events import Candidate
 from tests.making import class_folders
 from tests.window import Person, drop, texts, urls
 
-SIZE = 32
-"""Pixels: the smallest pictures that the embedded supernet takes."""
+SIZE = 64
+"""Pixels of the network's input; subnets are also tried at three quarters and half of it."""
 
 
 @pytest.fixture
@@ -31,17 +32,29 @@ def embedded(person: Person, tmp_path: Path) -> Person:
 
 
 @pytest.fixture
-def searched(embedded: Person) -> Person:
-    """That person after a small search."""
+def measured(embedded: Person) -> Person:
+    """That person on the page, with this computer measured at the smallest resolution only."""
     page = embedded.page("Specialise")
     embedded.sees(lambda: page.form.isVisible())
-    page.form.budget.setValue(4)
     for size, box in page.form.sizes.items():
         box.setChecked(size == min(page.form.sizes))
-    ended = embedded.waits_for(lambda: embedded.presses("Ctrl+F"))
-    assert ended.how == "done", ended.text
-    embedded.sees(lambda: page.subnet.chosen)
+    if page.plot.range is None:
+        assert page.plot.empty == UNKNOWN
+        ended = embedded.waits_for(lambda: embedded.presses("Ctrl+M"))
+        assert ended.how == "done", ended.text
+    embedded.sees(lambda: page.plot.range)
     return embedded
+
+
+@pytest.fixture
+def searched(measured: Person) -> Person:
+    """That person after a small search."""
+    page = measured.window.pages["Specialise"]
+    page.form.budget.setValue(4)
+    ended = measured.waits_for(lambda: measured.presses("Ctrl+F"))
+    assert ended.how == "done", ended.text
+    measured.sees(lambda: page.subnet.chosen)
+    return measured
 
 
 def test_without_classes_the_page_says_what_to_do_first(owner: Person) -> None:
@@ -61,17 +74,25 @@ def test_a_backbone_without_subnets_leads_to_those_that_have_some(learnt: Person
     learnt.window.findChild(BackboneDialog).reject()
 
 
-def test_candidates_arrive_while_the_search_runs(embedded: Person) -> None:
-    page = embedded.page("Specialise")
-    embedded.sees(lambda: page.plot.isVisible())
-    assert "No network has been tried yet" in page.plot.accessibleDescription() + page.plot.empty
+def test_what_is_known_of_this_computer_and_a_first_target_are_shown(measured: Person) -> None:
+    page = measured.window.pages["Specialise"]
+    assert "Measured" in page.table_news.text()
+    fastest, slowest = page.plot.range
+    assert fastest < page.form.target.value() == page.plot.target < slowest
+    assert page.plot.empty == EMPTY
+    assert list(page.form.sizes) == [32, 48, 64]
+    assert page.form.values["resolutions"] == [32]
+
+
+def test_candidates_arrive_while_the_search_runs(measured: Person) -> None:
+    page = measured.window.pages["Specialise"]
     events = [
         Candidate("32: 33/33", 1.0 + n, 0.1, None, 0.5 + 0.1 * n, 10**6, 10**5, 10**5, 10**6)
         for n in range(2)
     ]
 
     for number, event in enumerate(events):
-        embedded.window.bridge.candidate.emit(1, event)
+        measured.window.bridge.candidate.emit(1, event)
         assert len(page.plot.points) == 1, f"the same network, better known ({number})"
 
     assert page.plot.points["32: 33/33"].accuracy == pytest.approx(0.6)
@@ -95,13 +116,21 @@ def test_a_search_shows_its_networks_and_chooses_the_best(searched: Person) -> N
     assert float(shown["MACs"].split()[0]) > 0
 
 
-def test_two_networks_are_compared_side_by_side(searched: Person) -> None:
+def test_networks_are_compared_with_each_other_and_with_the_one_in_use(searched: Person) -> None:
     page = searched.window.pages["Specialise"]
-    searched.sees(lambda: len(page.plot.points) >= 2)
+    ended = searched.waits_for(lambda: searched.presses("Ctrl+Shift+M"))
+    assert ended.how == "done", ended.text
+    searched.sees(lambda: page.plot.landmarks)
+    assert "In use" in page.plot.landmarks[-1].name
+    assert page.plot.landmarks[-1].accuracy is not None
+    searched.sees(lambda: page.subnet.chosen)
     first = page.subnet.chosen["architecture"]
     searched.presses("Ctrl+K")
-    for key in (Qt.Key.Key_Right, Qt.Key.Key_Left):
-        QTest.keyClick(page.plot, key)
+    searched.sees(lambda: page.subnet.pinned)
+
+    QTest.keyClick(page.plot, Qt.Key.Key_Right)
+    if page.plot.chosen == first:
+        QTest.keyClick(page.plot, Qt.Key.Key_Left)
 
     searched.sees(lambda: page.subnet.chosen["architecture"] != first)
 
@@ -112,38 +141,26 @@ def test_two_networks_are_compared_side_by_side(searched: Person) -> None:
     assert rows.columnCount() == 4
     assert "apple (%)" in {rows.index(n, 0).data() for n in range(rows.rowCount())}
     searched.presses("Ctrl+K")
-    assert not page.subnet.other.isVisible()
+    searched.sees(lambda: not page.subnet.other.isVisible())
 
 
-def test_an_impossible_target_is_refused_with_what_is_possible(searched: Person) -> None:
-    page = searched.window.pages["Specialise"]
+def test_an_impossible_target_is_refused_with_what_is_possible(measured: Person) -> None:
+    page = measured.window.pages["Specialise"]
     page.form.target.setValue(0.01)
     assert page.plot.target == 0.01, "the line follows the field"
 
-    ended = searched.waits_for(lambda: searched.presses("Ctrl+F"))
+    ended = measured.waits_for(lambda: measured.presses("Ctrl+F"))
 
     assert ended.how == "refused"
     assert " ms" in ended.text
-    assert ended.text in searched.messages()
+    assert ended.text in measured.messages()
 
 
-def test_use_this_changes_the_project_and_undo_takes_it_back(searched: Person) -> None:
+def test_a_subnet_is_exported_then_used_and_undo_takes_that_back(
+    searched: Person, tmp_path: Path
+) -> None:
     page = searched.window.pages["Specialise"]
     before = searched.project.backbone, searched.project.current_step.id
-    assert "undo takes it back" in page.subnet.use_button.toolTip()
-
-    ended = searched.waits_for(lambda: searched.presses("Ctrl+U"))
-
-    assert ended.how == "done", ended.text
-    assert (searched.project.backbone, searched.project.current_step.id) != before
-    assert "Undo takes it back" in page.news.text()
-    searched.waits_for(lambda: searched.presses("Ctrl+Z"))
-    assert (searched.project.backbone, searched.project.current_step.id) == before
-
-
-def test_a_subnet_is_exported_and_checked(searched: Person, tmp_path: Path) -> None:
-    page = searched.window.pages["Specialise"]
-    before = searched.project.backbone
     searched.will_choose_file(tmp_path / "small.onnx")
 
     ended = searched.waits_for(lambda: searched.presses("Ctrl+E"))
@@ -151,4 +168,14 @@ def test_a_subnet_is_exported_and_checked(searched: Person, tmp_path: Path) -> N
     assert ended.how == "done", ended.text
     assert (tmp_path / "small.onnx").stat().st_size > 100_000
     assert "Exported and checked" in page.news.text()
-    assert searched.project.backbone == before
+    assert (searched.project.backbone, searched.project.current_step.id) == before
+    assert "undo takes it back" in page.subnet.use_button.toolTip()
+
+    ended = searched.waits_for(lambda: searched.presses("Ctrl+U"))
+
+    assert ended.how == "done", ended.text
+    assert (searched.project.backbone, searched.project.current_step.id) != before
+    assert "Undo takes it back" in page.news.text()
+    searched.sees(lambda: page.plot.in_use == page.subnet.chosen.get("architecture"))
+    searched.waits_for(lambda: searched.presses("Ctrl+Z"))
+    assert (searched.project.backbone, searched.project.current_step.id) == before
