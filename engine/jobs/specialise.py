@@ -296,10 +296,11 @@ def candidates(session: Session) -> Work:
              "why": "", "resolutions": list(sizes)}  # fmt: skip
     measured = kept.stored(session.require(), bench.key)
     used = {Architecture.parse(t).resolution for t in measured}
-    table = latency.find_table(supernet.multiplier, tuple(sorted({*sizes, *used})))
+    table = latency.find_table(supernet.multiplier, used)
     if table is None:
         return found
-    space = Space(sizes)
+    # A search of some resolutions only has measured no others.
+    space = Space(tuple(s for s in sizes if s in table.resolutions) or tuple(table.resolutions))
     ends = table.predict([space.smallest(), space.largest()])
     costs = Costs(table)
     return {
