@@ -1,0 +1,100 @@
+"""From a supernet of the official size to a file: `python -m tests.bench.extraction FOLDER`.
+
+Weights of the right shapes are drawn at random, since only the time counts. Extraction,
+recalibration on the photos, and export with its check, for the smallest, a middle and the largest
+subnet at 224 pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engine.backbones import subnet_backbone
+from engine.backbones.elastic.architecture import (
+    Architecture,
+    largest,
+    smallest,
+    uniform,
+)
+from engine.backbones.elastic.files import subnet_bytes
+from engine.backbones.elastic.net import MobileNet
+from engine.backbones.elastic.supernet import Supernet
+from engine.exporters.onnx_file import export_onnx
+from engine.extractor import Extractor
+from engine.jobs.export import some_pictures
+from engine.jobs.try_it import look_with
+from engine.net import Model
+from engine.session import Session
+from engine.subnets import settled
+from tests.bench.common import do, finished, new, timed
+
+
+def official_file(path: Path) -> Path:
+    """A file of the official layout; its statistics are those of noise, so that nothing bursts."""
+    torch.manual_seed(0)
+    supernet = Supernet(1000, 1.0).train()
+    with torch.no_grad():
+        for _ in range(5):
+            supernet(torch.randn(8, 3, 128, 128))
+    torch.save({"state_dict": supernet.state_dict()}, path)
+    return path
+
+
+class Head(nn.Module):
+    """Any head: probabilities (n, 10) and distances (n,) from features (n, 1, width)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 10)
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.linear(features[:, 0] / features[:, 0].norm(dim=1, keepdim=True))
+        return logits.softmax(1), logits[:, 0]
+
+
+def export(session: Session, network: MobileNet, architecture: Architecture, path: Path) -> None:
+    """Writes the network with a head, and lets it be checked as every export is."""
+    origin = session.supernet()[1]
+    backbone = subnet_backbone(subnet_bytes(network, architecture, origin))
+    head = Head(backbone.width).eval()
+    model = Model(backbone, head, tuple("abcdefghij"), 1.0)
+    extractor = Extractor(backbone, device="cpu")
+    seen = finished(look_with(model, extractor, finished(some_pictures(session))))
+    finished(export_onnx(model, path, seen.paths, seen.answers.probabilities))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path, help="folder of class folders")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
+        folder = Path(name)
+        weights = str(official_file(folder / "ofa.pth"))
+        session = new(folder, "official", weights=weights, size=224)
+        do(session, "add_images", paths=[str(options.photos)])
+        session.supernet()
+        print(f"{'subnet':<10} {'extract, recalibrate (s)':>26} {'export, check (s)':>20}")
+        for kind, architecture in (
+            ("smallest", smallest(224)),
+            ("middle", uniform(224, 5, 4, 3)),
+            ("largest", largest(224)),
+        ):
+            begun = time.perf_counter()
+            network = finished(settled(session, session.supernet()[0], architecture))
+            settling = time.perf_counter() - begun
+            writing, _ = timed(
+                partial(export, session, network, architecture, folder / f"{kind}.onnx")
+            )
+            print(f"{kind:<10} {settling:26.1f} {writing:20.1f}", flush=True)
+        session.close()
+
+
+if __name__ == "__main__":
+    main()
