@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -32,13 +33,22 @@ NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
 OFF = "This computer runs slower or faster than when it was measured. Measure it again."
 
 
+def day(when: str) -> str:
+    """A moment as a person says it, in their own time; tables from elsewhere may say anything."""
+    try:
+        moment = datetime.fromisoformat(when).astimezone()
+    except ValueError:
+        return when
+    return f"on {moment.day} {moment:%B %Y at %H:%M}"
+
+
 def about_table(table: Mapping[str, Any] | None, error_ms: float) -> str:
     """What is known of this computer's speed, in a sentence or two."""
     if table is None:
         return NOT_MEASURED
     if table.get("fits") is False:
         return OFF
-    lines = [f"Measured {table['when']}: {table['device']}."]
+    lines = [f"Measured {day(table['when'])}: {table['device']}."]
     lines += (
         [f"Predictions were off by {error_ms:.{decimals(error_ms)}f} ms on average."]
         if error_ms

@@ -16,6 +16,8 @@ from app.widgets.plots import TITLE, Plot
 
 REACH = 14
 """Pixels within which the mouse means a point; half of it for the target line."""
+FAR = 1.5
+"""How many times slower than all else a landmark may be and still lie where it belongs."""
 NEW = 4.5
 """Radius of a point."""
 
@@ -106,11 +108,16 @@ class ScatterPlot(Plot):
 
     @property
     def axes(self) -> Axes:
-        """Around all points and the target; they hold still while the target is dragged."""
+        """Around all points and the target; they hold still while the target is dragged.
+
+        A landmark that is much slower does not press the rest together: it lies at the edge.
+        """
         if self.dragged is not None:
             return self.dragged
-        xs = [p.x for p in self.everything()] + list(self.range or ())
+        xs = [p.x for p in self.points.values()] + list(self.range or ())
         xs += [self.target] if self.target else []
+        most = FAR * max(xs) if xs else math.inf
+        xs += [min(p.x, most) for p in self.landmarks]
         left, right = wide(xs or (0.0, 1.0), 0.1 * max(xs, default=1.0), 0.06)
         ys = [p.y for p in self.everything() if p.accuracy is not None]
         low, high = wide(ys, 8.0, 0.1) if ys else (0.0, 100.0)
@@ -120,9 +127,11 @@ class ScatterPlot(Plot):
         return self.inside().adjusted(LEFT + 4, 12, -12, -BOTTOM)
 
     def spot_of(self, point: Point) -> QPointF:
-        """A landmark whose accuracy is not known lies on the axis."""
+        """A landmark whose accuracy is not known lies on the axis, a far one at the right edge."""
         axes = self.axes
-        return axes.spot(self.frame(), point.x, axes.low if point.accuracy is None else point.y)
+        return axes.spot(
+            self.frame(), min(point.x, axes.right), axes.low if point.accuracy is None else point.y
+        )
 
     def near(self, at: QPointF) -> Point | None:
         """The nearest network within reach; a subnet before a landmark."""
@@ -271,7 +280,8 @@ class ScatterPlot(Plot):
         taken.append(QRectF(self.target_x() - 4, frame.top(), 8, frame.height()))
         painter.setPen(theme.colour("text"))
         for *_, point in families(self.landmarks):
-            at, width = self.spot_of(point), painter.fontMetrics().horizontalAdvance(point.name)
+            name = point.name + (f" → {point.x:.3g} ms" if point.x > self.axes.right else "")
+            at, width = self.spot_of(point), painter.fontMetrics().horizontalAdvance(name)
             sides = [
                 QRectF(at.x() + across, at.y() + down, width, 16)
                 for down in (-8, -24, 8)
@@ -280,9 +290,9 @@ class ScatterPlot(Plot):
             place = min(sides, key=lambda p: hidden(p, frame, taken))
             taken.append(place)
             words = QPainterPath()
-            words.addText(place.left(), place.top() + 12, painter.font(), point.name)
+            words.addText(place.left(), place.top() + 12, painter.font(), name)
             painter.strokePath(words, QPen(theme.colour("surface", 220), 3))
-            painter.drawText(QPointF(place.left(), place.top() + 12), point.name)
+            painter.drawText(QPointF(place.left(), place.top() + 12), name)
 
     def paint_target(self, painter: QPainter, frame: QRectF) -> None:
         """The line, and its value in a handle above it."""

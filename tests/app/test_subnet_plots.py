@@ -216,6 +216,18 @@ def test_one_network_at_several_sizes_is_named_once(plot: ScatterPlot, tmp_path:
     assert "32 px" not in said
 
 
+def test_a_very_slow_landmark_lies_at_the_edge_and_says_so(
+    plot: ScatterPlot, tmp_path: Path
+) -> None:
+    slow = Point("", "ResNet-50", 0.8, measured=60.0)
+    plot.show_points(POINTS, [slow])
+    assert plot.axes.right < 6
+    assert plot.spot_of(slow).x() == pytest.approx(plot.frame().right())
+    assert "60.0 ms measured" in plot.near(plot.spot_of(slow)).words
+    plot.save(str(tmp_path / "p.svg"))
+    assert "ResNet-50 → 60 ms" in words(tmp_path / "p.svg")
+
+
 def test_a_drawing_has_high_bars_for_wide_blocks_and_gaps(drawing: SubnetDrawing) -> None:
     image = drawing.grab().toImage()
     empty, high, low = (drawing.place(0, block) for block in (2, 0, 1))
