@@ -7,7 +7,7 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from engine.errors import BadSetting, Refused
 from engine.events import Progress
 from engine.running import PROCESSOR, CantRun, open_session
 
-LOW = 1.0
+LOW = 0.5
 """The percentile that stands for the time of a graph: what else runs here only makes it slower."""
 WARM, BURST = 4, 3
 """Runs in one round that are not counted, and that are. At first the weights come from far: a
@@ -28,6 +28,8 @@ network's first run takes twice as long as its fourth."""
 LONG = 0.003
 """Seconds of a run from which on two of each are enough."""
 ROUNDS = 5
+LOOK = 1.0
+"""Seconds between looks at whether there was enough timing."""
 
 
 @dataclass(frozen=True)
@@ -169,14 +171,19 @@ def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:200]
 
 
-def interleaved(graphs: Sequence[Timed], seconds: float, doing: str) -> Iterator[Progress]:
-    """Runs all graphs in turn for so many seconds, and at least a few rounds.
+def interleaved(
+    graphs: Sequence[Timed],
+    seconds: float,
+    doing: str,
+    enough: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Runs all graphs in turn for so many seconds and at least a few rounds, or until `enough`.
 
     A slow minute (another program, a hot processor) falls on all of them alike, and low
     percentiles leave it out.
     """
     begin = time.perf_counter()
-    rounds, passed = 0, 0.0
+    rounds, passed, looked = 0, 0.0, 0.0
     while passed < seconds or rounds < ROUNDS:
         for graph in graphs:
             graph.round()
@@ -184,6 +191,10 @@ def interleaved(graphs: Sequence[Timed], seconds: float, doing: str) -> Iterator
         passed = time.perf_counter() - begin
         total = max(seconds, passed / rounds * ROUNDS)
         yield Progress(round(10 * passed), round(10 * total), doing, max(0.0, total - passed))
+        if rounds >= 2 * ROUNDS and passed - looked > LOOK:
+            looked = passed
+            if enough():
+                return
 
 
 def time_network(

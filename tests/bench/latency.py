@@ -59,7 +59,7 @@ def main() -> None:
 def check(table: LatencyTable, networks: list[Architecture]) -> None:
     """Times networks after the table was built, and prints how far it is off."""
     wholes = [opened(model_of(a, table), a.resolution, table.setting) for a in networks]
-    ended(interleaved(wholes, 10.0 * len(table.resolutions), "Timing"))
+    ended(interleaved(wholes, 20.0 * len(table.resolutions), "Timing"))
     calls = np.array([5 + sum(a.depths) for a in networks]) * table.call_ms
     blocks = np.array([table.raw(a) for a in networks])
     print(f"\n{len(networks)} networks at {table.resolutions} pixels, the table's own estimate of "
