@@ -275,7 +275,7 @@ def test_where_the_winner_misses_the_target_the_next_is_taken_and_said(
         latency, "time_network", lambda *_: dict.fromkeys(("p50", "p95"), next(answers))
     )
     result, events = done(session, "specialise", latency_ms=1000, budget=4, resolutions=[SIZE])
-    assert any("The next one is taken" in e.text for e in events if isinstance(e, Notice))
+    assert any("the next one is taken" in e.text for e in events if isinstance(e, Notice))
     assert result["measured_ms"]["p50"] == 1.0
 
 
