@@ -217,7 +217,7 @@ def test_the_error_of_a_fit_is_that_of_networks_left_out():
     real = raw * (1 + 0.1 * chance.standard_normal(8))
     found = fit(raw, real)
     inside = np.abs((found.scale * raw + found.offset) / real - 1).mean()
-    assert found.error_share > inside
+    assert found.error_share > 1.05 * inside
 
 
 def ended(work):
