@@ -65,11 +65,17 @@ def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, Corp
 
 
 def listed_in_project(project: Project, split: str) -> tuple[list[str], list[int], tuple[str, ...]]:
-    """The hashes of a split's images to learn from, each one's class, and all classes' names."""
+    """The hashes of a split's images to learn from, each one's class, and all classes' names.
+
+    Raises Refused where there are none.
+    """
     numbers = sorted(catalogue.to_learn(project, "train"))
     names = catalogue.class_names(project)
     found = catalogue.to_learn(project, split)
     pairs = [(h, at) for at, number in enumerate(numbers) for h in found.get(number, ())]
+    if not pairs:
+        what = "learn from" if split == "train" else "score on (the held-out ones)"
+        raise Refused(f"The project has no pictures to {what}. Drop folders of pictures on Images.")
     return [h for h, _ in pairs], [at for _, at in pairs], tuple(names[n] for n in numbers)
 
 
@@ -78,9 +84,6 @@ def of_project(
 ) -> Generator[Event, None, Corpus]:
     """A split of the project's images as a Corpus, decoded as a network at `size` sees them."""
     hashes, classes, names = listed_in_project(project, split)
-    if not hashes:
-        what = "learn from" if split == "train" else "score on (the held-out ones)"
-        raise Refused(f"The project has no pictures to {what}. Drop folders of pictures on Images.")
     rows = {row["sha256"]: row for row in project.db["image"].rows}
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
     with closing(open_many(files, Preprocessing(size, size))) as opening:

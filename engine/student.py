@@ -110,9 +110,13 @@ def check_corpora(corpus: Corpus, shown: Corpus, batch: int) -> None:
     """Refuses pictures that no training could begin with."""
     if corpus.names != shown.names:
         raise Refused("The folders train and val hold different classes. Give both the same ones.")
-    if len(corpus) < batch:
+    check_batch(len(corpus), batch)
+
+
+def check_batch(pictures: int, batch: int) -> None:
+    if pictures < batch:
         raise Refused(
-            f"There are {len(corpus)} pictures to learn from, fewer than one batch of {batch}. "
+            f"There are {pictures} pictures to learn from, fewer than one batch of {batch}. "
             "Add pictures, or set a smaller batch."
         )
 

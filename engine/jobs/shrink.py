@@ -16,43 +16,31 @@ import torch
 from torch import nn
 
 from engine import device as devices
-from engine.backbones import BACKBONES, load_supernet
 from engine.backbones.elastic.architecture import largest
-from engine.backbones.elastic.embedded import embedded_supernet
-from engine.backbones.elastic.files import read_weights, write_weights
+from engine.backbones.elastic.files import write_weights
 from engine.backbones.elastic.recalibrate import recalibrate
-from engine.backbones.elastic.supernet import Supernet
-from engine.backbones.once_for_all import OWN, is_supernet
 from engine.corpus import Corpus, decoded, listed, listed_in_project, of_project
 from engine.distil import taught
-from engine.errors import BadSetting, Refused, UnusableWeights
-from engine.events import Event, Notice, Saved, Step
+from engine.errors import BadSetting, Refused
+from engine.events import Event, Notice, Progress, Saved, Step
 from engine.jobs import Work, job
+from engine.jobs.tuning import Base, base_of
 from engine.loop import Training, train
 from engine.net import digest_of
 from engine.pace import Pace
 from engine.pupil import Lesson, Lessons, Pupil, parts
-from engine.student import accuracy, check_corpora, resumed, shown_at
+from engine.student import accuracy, check_batch, check_corpora, resumed, shown_at
 from engine.tuners import TUNERS, load_tuners
 from engine.tuners.shrinking import LANDMARKS, Plan, Shrinking
-from engine.weights import read_weights as read_any
 
 if TYPE_CHECKING:
     from engine.session import Session
 
 CALIBRATION = 320
 """Training pictures on which batch norms are measured before a subnet is scored."""
+TIMING = "Timing a few steps"
 GLANCE = 1000
 """Held-out pictures on which subnets are scored on the way; at the end it is all."""
-
-
-@dataclass(frozen=True)
-class Base:
-    """The supernet to begin from. `shrunk`: all its subnets were trained, not the largest only."""
-
-    supernet: Supernet
-    facts: Mapping[str, str]
-    shrunk: bool
 
 
 @job("Training a once-for-all network")
@@ -69,18 +57,20 @@ def shrink(
 ) -> Work:
     """Trains the supernet `base`, so that all its subnets are good, and writes it to `out`.
 
-    `base` is "embedded", the name of a once-for-all network, or a supernet's file. `data` holds
+    `base` is "project" (the open project's supernet, also where a subnet of it is in use),
+    "embedded", the name of a once-for-all network, or a supernet's file. `data` holds
     train/ and val/, one folder a class; without it the open project's own images are taken, by
     their split. `teacher`, a safetensors file of torchvision's mobilenet_v2, teaches beside the
     labels. `work` (beside `out` where it is empty) keeps decoded pictures and the checkpoint: the
     same call again goes on where it was, also with other `epochs`, to which the rest is planned
     anew. `settings` are the fields of the tuner `method`. `out` is written after each scoring.
-    Returns path, work, steps, and the accuracy of the smallest, middle and largest subnet.
+    Returns path, work, steps, size (the largest), and the accuracy of the smallest, middle and
+    largest subnet.
     """
     tuner = tuner_of(method, settings)
     check_files(out, base, teacher)
     device = devices.choose(session.device)
-    begun = base_of(base)
+    begun = base_of(session, base)
     folder = Path(work) if work else Path(out).with_suffix(".work")
     corpus, shown = yield from pictures(session, data, folder, tuner)
     check_corpora(corpus, shown, tuner.batch)
@@ -94,7 +84,8 @@ def shrink(
     yield from say_how_long(tuner, training, lessons, shown)
     yield from keeper.follow(training)
     figures = yield from keeper.scored(training, len(shown))
-    return {"path": out, "work": str(folder), "steps": training.position, **figures}
+    size = max(tuner.resolutions())
+    return {"path": out, "work": str(folder), "steps": training.position, "size": size, **figures}
 
 
 @job("Estimating the time of a training", reads=True)
@@ -115,8 +106,10 @@ def estimate_shrink(
     come on top at the first call. Nothing is written.
     """
     tuner = tuner_of(method, settings)
-    begun, device = base_of(base), devices.choose(session.device)
+    begun, device = base_of(session, base), devices.choose(session.device)
     counts, names = counted(session, data)
+    check_batch(counts[0], tuner.batch)
+    yield Progress(0, None, TIMING)
     side = tuner.stored or max(tuner.resolutions())
     made = np.random.default_rng(0).integers(0, 256, (tuner.batch, side, side, 3), np.uint8)
     corpus = Corpus(made, np.arange(tuner.batch) % len(names), names)
@@ -124,8 +117,7 @@ def estimate_shrink(
     trial = started(tuner, begun, lessons, None)
     plan = tuner.plan(counts[0], trial.schedule.phases[0].alone, begun.shrunk)
     training = Training(trial.network, trial.optimiser, plan)
-    yield Notice("Timing a few steps.")
-    seconds = estimated(tuner, training, lessons, corpus, counts[1])
+    seconds = yield from estimated(tuner, training, lessons, corpus, counts[1])
     return {"seconds": seconds, "steps": plan.total, "pictures": counts[0]}
 
 
@@ -153,30 +145,6 @@ def check_files(out: str, base: str, teacher: str) -> None:
         trial.unlink()
     except OSError as error:
         raise Refused(f"{out} can't be written ({error.strerror}). Give another file.") from error
-
-
-def base_of(base: str) -> Base:
-    """The supernet to begin from. Raises Refused or UnusableWeights."""
-    if base == "embedded":
-        supernet, facts = embedded_supernet()
-        return Base(supernet, facts, "method" in facts)
-    if base in BACKBONES:
-        return Base(load_supernet(base, None)[0], {}, shrunk=True)
-    path = Path(base)
-    if not path.is_file():
-        raise Refused(
-            f"There is no file {base}. Give “embedded”, or the file of a once-for-all network."
-        )
-    try:
-        supernet, facts = read_weights(path)
-        return Base(supernet, facts, "method" in facts)
-    except UnusableWeights:  # not of our own making: an official one, perhaps
-        if not is_supernet(read_any(path)):
-            raise Refused(
-                f"{path.name} holds a network that is no once-for-all network, so it has no "
-                "subnets to train. Give “embedded”, or the file of one."
-            ) from None
-        return Base(load_supernet(OWN, path)[0], {}, shrunk=True)
 
 
 def pictures(session: Session, data: str, folder: Path, tuner: Shrinking) -> Iterator[Event]:
@@ -314,14 +282,14 @@ def say_how_long(
 ) -> Iterator[Event]:
     plan = training.schedule
     if training.position < plan.total:
-        seconds = estimated(tuner, training, lessons, shown, len(shown))
+        seconds = yield from estimated(tuner, training, lessons, shown, len(shown))
         left = plan.total - training.position
         yield Notice(f"{left} steps of training take about {spoken(seconds)} on this computer.")
 
 
 def estimated(
     tuner: Shrinking, training: Training, lessons: Lessons, shown: Corpus, held_out: int
-) -> float:
+) -> Generator[Event, None, float]:
     """Seconds from here to the end, from two real steps of each phase left and a few scores."""
     plan, position, total = training.schedule, training.position, 0.0
     pupil = copy.deepcopy(training.network)
@@ -329,6 +297,7 @@ def estimated(
     for number, (begin, end) in enumerate(borders):
         left = end - max(begin, position)
         if left > 0:
+            yield Progress(number, len(borders), TIMING)
             total += left * seconds_of_step(tuner, pupil, lessons, plan, number, min(left, 2))
     few, size, clock = min(100, len(shown)), max(tuner.resolutions()), time.perf_counter()
     middle = pupil.calibrated(LANDMARKS["middle"](size), lessons.pictures)
