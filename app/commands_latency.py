@@ -22,7 +22,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         parser.set_defaults(command=work)
         return parser.add_argument
 
-    add_measure(command("measure", measure, "Measure this computer (about 12 s a resolution)."))
+    add_measure(command("measure", measure, "Measure this computer (5 to 20 s a resolution)."))
     add = command("show", show, "List the tables that are kept.")
     add("--check", action="store_true", help="time a few networks: does this computer's still fit?")
     add = command("import", bring, "Keep tables from files (JSON, or YAML of once-for-all).")

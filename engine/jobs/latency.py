@@ -31,7 +31,7 @@ def measure_latency(
     width: float = 0,
     seconds: float = 0,
 ) -> Work:
-    """Measures the blocks of a supernet and keeps them as a table; about 12 s a resolution.
+    """Measures the blocks of a supernet and keeps them as a table; 5 to 20 s a resolution.
 
     `width` 0 is that of the project's supernet, or of the embedded one where no project is open;
     no `resolutions` are the usual ones of that supernet. `seconds` is for each resolution; 0 takes
