@@ -26,6 +26,8 @@ HOME = Path(tempfile.mkdtemp(prefix="espalier-tests-"))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HOME"] = str(HOME)
 os.environ["ESPALIER_HOME"] = str(HOME / "espalier")
+# Tests run on all cores at once: threads inside each would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in ("CONFIG", "DATA", "CACHE", "STATE"):
     os.environ[f"XDG_{name}_HOME"] = str(HOME / name.lower())
 
@@ -46,6 +48,10 @@ class Warnings(logging.Handler):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "logs_warnings: what this test does is worth a warning")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -102,8 +108,8 @@ def left_children(before: set[int]) -> list[str]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def clean_home() -> Iterator[None]:
-    """Drains Qt's deferred deletes at the end, which can crash after the last test, and tidies."""
+def drained() -> Iterator[None]:
+    """Drains Qt's deferred deletes at the end, which can crash after the last test."""
     yield
     if "PySide6.QtWidgets" in sys.modules:
         from PySide6.QtCore import QCoreApplication, QEvent
@@ -111,4 +117,3 @@ def clean_home() -> Iterator[None]:
         if QCoreApplication.instance() is not None:
             QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
             QCoreApplication.processEvents()
-    shutil.rmtree(HOME, ignore_errors=True)
