@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import GRID
-from app.widgets.controls import buddy, named
+from app.widgets.controls import buddy, indented, named
 from engine.registry import PluginView, SettingView
 
 WIDEST = 2**31 - 1
@@ -31,7 +32,7 @@ def bool_control(view: SettingView) -> QCheckBox:
 
 
 def int_control(view: SettingView) -> QSpinBox:
-    made = QSpinBox()
+    made = indented(QSpinBox())
     made.setRange(
         int(view.least if view.least is not None else -WIDEST),
         int(view.most if view.most is not None else WIDEST),
@@ -41,7 +42,7 @@ def int_control(view: SettingView) -> QSpinBox:
 
 def float_control(view: SettingView) -> QDoubleSpinBox:
     """A number with as many decimals as its range and default need."""
-    made = QDoubleSpinBox()
+    made = indented(QDoubleSpinBox())
     sizes = [abs(x) for x in (view.default, view.least, view.most) if x]
     decimals = max((len(f"{x:.10f}".rstrip("0").split(".")[1]) for x in sizes), default=2)
     made.setDecimals(min(max(decimals, 2), 10))
@@ -154,7 +155,9 @@ class Form(QWidget):
 
     def add(self, view: SettingView, text: str, value: Any) -> None:
         """One row: its label goes to its control, its help is the tooltip."""
-        control = MAKERS[view.kind](view)
+        # Made for this value, which may need more decimals than the default.
+        control = MAKERS[view.kind](replace(view, default=value))
+        control.setMinimumWidth(10 * GRID)
         named(control, view.label, view.help)
         letter = text[text.find("&") + 1] if "&" in text else ""
         control.setProperty("key", f"Alt+{letter.upper()}" if letter else "")

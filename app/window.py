@@ -71,7 +71,7 @@ def learn_page(window: Window) -> QWidget:
 def specialise_page(window: Window) -> QWidget:
     from app.pages.specialise import SpecialisePage
 
-    return SpecialisePage(window.bridge, window.choose_backbone)
+    return SpecialisePage(window.bridge, window.choose_backbone, window.notices.say)
 
 
 def try_page(window: Window) -> QWidget:

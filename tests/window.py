@@ -84,11 +84,11 @@ class Person:
         return self.window.pages[name]
 
     def presses(self, key: str, widget: QWidget | None = None) -> None:
-        """A key or a chord like Ctrl+Z, in the widget that has the focus."""
-        chord = QKeySequence(key)[0]
-        self.window.activateWindow()
-        self.sees(self.window.isActiveWindow)
-        QTest.keyClick(widget or self.window, chord.key(), chord.keyboardModifiers())
+        """A key or a chord like Ctrl+Z, in the window or in the widget of a dialog."""
+        chord, widget = QKeySequence(key)[0], widget or self.window
+        widget.activateWindow()
+        self.sees(widget.isActiveWindow)
+        QTest.keyClick(widget, chord.key(), chord.keyboardModifiers())
 
     def messages(self) -> list[str]:
         return [card.text for card in self.window.notices.cards]

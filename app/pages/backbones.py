@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
-from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
+from app.widgets.controls import buddy, button, column, indented, label, named, reach, row, say_on
 from app.widgets.receipt import size
 from engine.events import Ended
 
@@ -80,7 +80,7 @@ class BackboneDialog(QDialog):
         self.bridge = bridge
         self.rows = BackboneRows()
         self.table = QTableView()
-        self.size = QSpinBox()
+        self.size = indented(QSpinBox())
         self.note = label("", "muted", wrap=True)
         self.lay_out()
         self.question = bridge.ask("list_backbones", self.take)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import GRID
-from app.widgets.controls import buddy, button, column, label, named, row, with_icon
+from app.widgets.controls import buddy, button, column, indented, label, named, row, with_icon
 
 TARGET = (
     "The target: the longest time that one picture may take on this computer. It is the line in "
@@ -41,7 +41,7 @@ LIMITS = (
 
 def amount(suffix: str, name: str, help: str, key: str) -> QDoubleSpinBox:
     """A field for a limit; 0 is none."""
-    made = QDoubleSpinBox()
+    made = indented(QDoubleSpinBox())
     made.setRange(0, 1e6)
     made.setDecimals(2)
     made.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
@@ -59,7 +59,7 @@ class SearchForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.target = amount(" ms", "Target", TARGET, "Alt+T")
-        self.budget = QSpinBox()
+        self.budget = indented(QSpinBox())
         self.budget.setRange(2, 5000)
         self.budget.setValue(60)
         self.budget.setSuffix(" networks")
@@ -106,7 +106,6 @@ class SearchForm(QWidget):
             name.setMinimumWidth(9 * GRID)
             name.setToolTip(control.toolTip())
             control.setMinimumWidth(12 * GRID)
-            control.lineEdit().setTextMargins(GRID, 0, 0, 0)
             control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             made.addRow(name, control)
         return made

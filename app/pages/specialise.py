@@ -14,15 +14,37 @@ from app.bridge import Bridge
 from app.pages.chosen_subnet import SUBNET, UNDOABLE, ChosenSubnet
 from app.pages.search_form import SearchForm
 from app.pages.subnet_facts import event_point, landmark_of, point_of
-from app.widgets.controls import button, card, column, label, named, reach, row, rule, scrolled
+from app.pages.train import TrainDialog
+from app.pages.training import TrainingRun
+from app.widgets.controls import (
+    button,
+    card,
+    column,
+    label,
+    named,
+    reach,
+    row,
+    rule,
+    say_on,
+    scrolled,
+)
 from app.widgets.empty import EmptyState
 from app.widgets.networks import decimals
 from app.widgets.scatter_plot import ScatterPlot
 from engine.events import Candidate, Ended, ProjectView, Started
 
-JOBS = ("specialise", "measure_latency", "measure_landmarks", "use_subnet", "export_subnet")
+JOBS = (
+    "specialise",
+    "measure_latency",
+    "measure_landmarks",
+    "use_subnet",
+    "export_subnet",
+    "shrink",
+)
 """Jobs of this page; after each of them it is read anew."""
 SEARCH = "Finds the subnet that recognises your classes best within the target."
+TRAIN = "Train these subnets …"
+WATCH = "Watch the training …"
 EMPTY = "No network has been tried yet. Set a target, then press Search."
 UNKNOWN = (
     "Press “Measure this computer” first: then this plot shows how fast subnets are here, and you "
@@ -60,7 +82,9 @@ def about_table(table: Mapping[str, Any] | None, error_ms: float) -> str:
 class SpecialisePage(QWidget):
     """Searches the supernet for the network that is wanted, and shows what was found."""
 
-    def __init__(self, bridge: Bridge, choose_backbone: Callable[[], object]) -> None:
+    def __init__(
+        self, bridge: Bridge, choose_backbone: Callable[[], object], tell: Callable[..., object]
+    ) -> None:
         super().__init__()
         self.setObjectName("page")
         self.bridge = bridge
@@ -70,6 +94,7 @@ class SpecialisePage(QWidget):
         self.question = 0
         self.tickets: dict[int, str] = {}
         self.found = ""
+        self.training = TrainingRun(bridge, tell, self)
         self.form = SearchForm()
         self.news = label("", "muted", wrap=True)
         self.news.hide()
@@ -92,6 +117,10 @@ class SpecialisePage(QWidget):
         self.compare_button = button(
             "Compare with MobileNet", "Times and scores the network in use, and MobileNetV2 and "
             "V3 where their weights are here, on your classes", self.compare, key="Ctrl+Shift+M",
+        )  # fmt: skip
+        self.train_button = button(
+            TRAIN, "Trains all subnets of the supernet on your images, so that each is better at "
+            "your classes; you see first how long it takes", self.train, key="Ctrl+Shift+T",
         )  # fmt: skip
         self.backbone_button = button(
             "Choose a backbone …", "Chooses a backbone that holds subnets", choose_backbone,
@@ -139,6 +168,7 @@ class SpecialisePage(QWidget):
                 self.table_news,
                 self.measure_button,
                 self.compare_button,
+                self.train_button,
                 0,
             )
         )
@@ -159,6 +189,7 @@ class SpecialisePage(QWidget):
         self.form.target_set.connect(self.plot.set_target)
         self.subnet.marked.connect(self.plot.mark)
         self.subnet.said.connect(self.say)
+        self.training.changed.connect(self.refresh_training)
 
     # Showing.
 
@@ -179,6 +210,8 @@ class SpecialisePage(QWidget):
         self.plot.set_target(0.0)
         self.plot.show_points([])
         self.subnet.clear()
+        if not self.training.running:
+            self.training.clear()
         self.say("")
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -238,6 +271,13 @@ class SpecialisePage(QWidget):
         for made in (self.search_button, self.measure_button, self.compare_button):
             made.setEnabled(free)
         self.subnet.refresh_tools(not free)
+        self.refresh_training()
+
+    def refresh_training(self) -> None:
+        """A training is watched while it runs, and set up where nothing else does."""
+        running = self.training.running
+        self.train_button.setEnabled(running or not self.tickets)
+        say_on(self.train_button, WATCH if running else TRAIN)
 
     # During a job.
 
@@ -281,6 +321,9 @@ class SpecialisePage(QWidget):
 
     def measure(self) -> None:
         self.bridge.submit("measure_latency", resolutions=self.form.values["resolutions"])
+
+    def train(self) -> None:
+        TrainDialog(self.bridge, self.training, self.window()).open()
 
     def compare(self) -> None:
         self.bridge.submit("measure_landmarks")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -22,6 +24,8 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.theme import GRID
+
+Spin = TypeVar("Spin", bound=QAbstractSpinBox)
 
 
 def named(widget: QWidget, name: str, help: str, key: str = "") -> QWidget:
@@ -103,6 +107,15 @@ def label(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
     made.setObjectName(kind)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wrap)
+    return made
+
+
+def indented(made: Spin) -> Spin:
+    """Puts a number as far from the left edge as the text of other fields.
+
+    A style sheet can't: Qt gives its padding to no field inside another control.
+    """
+    made.lineEdit().setTextMargins(GRID + 1, 0, 0, 0)
     return made
 
 

@@ -66,7 +66,7 @@ def proposed(pictures: int, sizes: tuple[int, ...]) -> dict[str, Any]:
     return {
         "batch": batch,
         "sizes": ",".join(map(str, sizes)),
-        "lr": usual["lr"] * batch / usual["batch"],
+        "lr": float(f"{usual['lr'] * batch / usual['batch']:.2g}"),
         "score_every": max(1, round(steps / SCORES)),
     }
 

@@ -16,7 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app import theme
 from app.forms import Form, FormArea, mnemonics
+from app.window import make_application
 from engine.registry import PluginView, SettingView
 
 VIEW = PluginView(
@@ -52,6 +54,22 @@ def test_each_kind_has_its_control(form: Form) -> None:
         control = form.controls[view.name]
         assert control.accessibleName() == view.label
         assert view.help in control.toolTip()
+
+
+def test_numbers_begin_where_other_texts_do(form: Form, qtbot: object) -> None:
+    """As the style sheet has it, which reaches no field inside a spin box."""
+    make_application()
+    theme.use("light")
+    form.show()
+
+    def left(field: QLineEdit) -> int:
+        # The cursor stands before the first character.
+        field.home(False)
+        return field.mapTo(form, field.cursorRect().topLeft()).x()
+
+    number, text = (form.controls[name] for name in ("size", "note"))
+    qtbot.waitUntil(lambda: text.isVisible() and number.isVisible())
+    assert abs(left(number.lineEdit()) - left(text)) <= 1
 
 
 def test_ranges_hold(form: Form) -> None:
