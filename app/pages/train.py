@@ -290,6 +290,7 @@ class TrainDialog(QDialog):
         self.refresh_tools()
 
     def refresh_tools(self, *_: object) -> None:
+        """What can be set or pressed now, and what there is to read."""
         running = self.run.running
         self.news.setText(self.run.text)
         self.news.setVisible(bool(self.run.text))

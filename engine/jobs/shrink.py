@@ -64,13 +64,11 @@ def shrink(
     labels. `work` (beside `out` where it is empty) keeps decoded pictures and the checkpoint: the
     same call again goes on where it was, also with other `epochs`, to which the rest is planned
     anew. `settings` are the fields of the tuner `method`. `out` is written after each scoring.
-    Returns path, work, steps, size (the largest), and the accuracy of the smallest, middle and
-    largest subnet.
+    Returns path, work, steps, size (the largest), and the accuracy of three subnets.
     """
     tuner = tuner_of(method, settings)
     check_files(out, base, teacher)
-    device = devices.choose(session.device)
-    begun = base_of(session, base)
+    device, begun = devices.choose(session.device), base_of(session, base)
     folder = Path(work) if work else Path(out).with_suffix(".work")
     corpus, shown = yield from pictures(session, data, folder, tuner)
     check_corpora(corpus, shown, tuner.batch)
@@ -84,8 +82,8 @@ def shrink(
     yield from say_how_long(tuner, training, lessons, shown)
     yield from keeper.follow(training)
     figures = yield from keeper.scored(training, len(shown))
-    size = max(tuner.resolutions())
-    return {"path": out, "work": str(folder), "steps": training.position, "size": size, **figures}
+    facts = {"steps": training.position, "size": max(tuner.resolutions())}
+    return {"path": out, "work": str(folder), **facts, **figures}
 
 
 @job("Estimating the time of a training", reads=True)

@@ -95,6 +95,7 @@ def of_project(session: Session) -> Base:
 
 
 def of_file(path: Path) -> Base:
+    """A supernet of our own making, or an official one. Raises Refused or UnusableWeights."""
     if not path.is_file():
         raise Refused(
             f"There is no file {path}. Give “embedded”, or the file of a once-for-all network."
