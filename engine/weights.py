@@ -63,11 +63,15 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     UnusableWeights with a sentence for each way in which a file can be wrong.
     """
     head = read_head(path)
+    named = len(head) > 8 and (head[8:9] == b"{" or path.suffix == ".safetensors")
+    # First of all: it begins with its header's length, whose bytes may look like another kind's.
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return read_safetensors(path, head)
     if head.startswith(b"PK"):
         return plain(path, read_zip(path))
     if head[:1] == b"\x80":
         return plain(path, load_pickle(path))
-    if len(head) > 8 and (head[8:9] == b"{" or path.suffix == ".safetensors"):
+    if named:
         return read_safetensors(path, head)
     raise UnusableWeights(
         f"{path.name} is no weights file. Choose a .safetensors, .pth or .pt file."

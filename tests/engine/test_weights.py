@@ -73,6 +73,19 @@ def test_every_form_of_the_same_weights_gives_the_same_backbone(
     assert next(found[0].below().parameters()).dtype == torch.float32
 
 
+@pytest.mark.parametrize("begins", [b"\x80", b"PK"], ids=["as a pickle", "as a zip file"])
+def test_a_safetensors_file_whose_header_is_so_long_that_it_begins_like_another_kind(
+    weights: State, tmp_path: Path, begins: bytes
+) -> None:
+    wanted = int.from_bytes(begins, "little")
+    usual = int.from_bytes(save(weights, {"note": ""})[:8], "little")
+    more = (wanted - usual) % 256 ** len(begins)
+    content = save(weights, {"note": "x" * more})
+    assert content.startswith(begins)
+    (tmp_path / "blob").write_bytes(content)
+    assert load_backbone(weights=tmp_path / "blob").name == "squeezenet1_1"
+
+
 def test_densenets_published_file_uses_older_names(file: Path) -> None:
     state = torchvision.models.densenet121().state_dict()
     old = {
