@@ -19,6 +19,7 @@ def add_to(command: Any) -> None:
 
 
 def add_specialise(parser: argparse.ArgumentParser) -> None:
+    """The target, the other limits, and how to search; 0 sets no limit."""
     add = parser.add_argument
     add("--latency-ms", type=float, default=0, metavar="T", help="the most that one picture takes")
     add("--budget", type=int, default=60, metavar="N", help="how many subnets to measure")
@@ -34,6 +35,7 @@ def add_specialise(parser: argparse.ArgumentParser) -> None:
 
 
 def specialise(options: argparse.Namespace) -> int:
+    """Searches, and prints the front and the winner."""
     settings = dict(text.partition("=")[::2] for text in options.set)
     ended = do(
         options,

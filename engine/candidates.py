@@ -71,6 +71,7 @@ class Costs:
     def row(
         self, architecture: Architecture, predicted: float, facts: Mapping[str, Any]
     ) -> dict[str, Any]:
+        """One subnet with its costs; it is measured in time only where it was on this device."""
         timed = facts.get("timed", {}).get(self.device)
         return {
             "architecture": str(architecture),

@@ -121,6 +121,7 @@ class MatrixPlot(Plot):
         self.at: tuple[int, int] | None = None
 
     def show_matrix(self, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
+        """Shows counts[true class][predicted class] of images, in the order of `names`."""
         self.names = tuple(names)
         self.counts = tuple(tuple(row) for row in counts)
         # Only what is not 0 is painted: with 1,000 classes there are a million cells.

@@ -70,8 +70,7 @@ def specialise(
     clock = time.perf_counter()
     hunt = yield from prepared(session, resolutions, limits, table)
     measured = yield from spend(session, hunt, plugin, budget)
-    rows = hunt.costs.rows(kept.stored(session.require(), hunt.bench.key))
-    winner = yield from timed_winner(session, hunt, rows)
+    winner = yield from timed_winner(session, hunt, rows_of(session, hunt))
     seconds = time.perf_counter() - clock
     result = {
         **summary(session, hunt, winner),
@@ -208,6 +207,7 @@ def spend(session: Session, hunt: Hunt, plugin: Any, budget: int) -> Generator[E
 
 
 def candidate_event(row: Mapping[str, Any]) -> Candidate:
+    """A row of the list as an event."""
     return Candidate(
         architecture=row["architecture"],
         predicted_ms=row["predicted_ms"],
@@ -220,6 +220,16 @@ def candidate_event(row: Mapping[str, Any]) -> Candidate:
         file_bytes=row["file_bytes"],
         front=row["front"],
     )
+
+
+def rows_of(session: Session, hunt: Hunt) -> list[dict[str, Any]]:
+    """All that was ever measured of what this search may choose from.
+
+    Other resolutions were not asked for, and the latency table need not hold them.
+    """
+    known = kept.stored(session.require(), hunt.bench.key)
+    asked = {text: facts for text, facts in known.items() if Architecture.parse(text) in hunt.space}
+    return hunt.costs.rows(asked)
 
 
 def timed_winner(
@@ -273,7 +283,7 @@ def timing(hunt: Hunt, architecture: Architecture) -> dict[str, float]:
 
 def summary(session: Session, hunt: Hunt, winner: Mapping[str, Any]) -> dict[str, Any]:
     """The result of a search, in plain values."""
-    rows = hunt.costs.rows(kept.stored(session.require(), hunt.bench.key))
+    rows = rows_of(session, hunt)
     timed = winner["timed"]
     return {
         **{n: winner[n] for n in ("architecture", "predicted_ms", "accuracy", "macs")},

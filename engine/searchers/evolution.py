@@ -25,6 +25,7 @@ class Evolution(Searcher):
     mutation: float = setting(0.1, "Chance of each gene to change.", least=0, most=1)
 
     def search(self, problem: Problem) -> Search:
+        """Half of the budget on a sample, unless something is known; the rest on the best."""
         seen: set[bytes] = set()
         guess = problem.prior
         left = problem.budget

@@ -24,6 +24,7 @@ class Linas(Searcher):
     )
 
     def search(self, problem: Problem) -> Search:
+        """A first look around, then rounds of guessing the front and measuring its best."""
         seen: set[bytes] = set()
         budget = problem.budget
         genes = self.beginning(problem, seen, max(2, round(self.first * budget)))
