@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
 from PySide6.QtCore import (
@@ -13,6 +14,7 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QRegion
@@ -30,7 +32,10 @@ from app.widgets.rows import ROW, ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 
 PICTURE = 112
-SCALED_KEPT = 400
+PATIENCE = 0.02
+"""Seconds of scaling thumbnails in one paint."""
+SCALED_KEPT = 1000
+"""More than a large screen shows at once, or each paint would throw away what the next needs."""
 CAPTION = 2 * GRID + 4
 
 
@@ -42,6 +47,12 @@ class Tile(QStyledItemDelegate):
         self.thumbs, self.side = thumbs, side
         self.scaled: OrderedDict[tuple[int, int], QImage] = OrderedDict()
         self.captions = True
+        self.until, self.late = 0.0, False
+
+    def begin(self) -> None:
+        """A paint begins: it may scale thumbnails for PATIENCE. What comes after is painted rough,
+        and well in the next turn, so that a page full of new pictures holds nothing up."""
+        self.until, self.late = time.perf_counter() + PATIENCE, False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         return QSize(self.side + 2 * GRID, self.side + 2 * GRID + CAPTION)
@@ -85,6 +96,9 @@ class Tile(QStyledItemDelegate):
         """The picture in the size in which it is painted; scaling anew each time would be slow."""
         key = (image.cacheKey(), size.width())
         if key not in self.scaled:
+            if time.perf_counter() > self.until:
+                self.late = True
+                return image
             way = Qt.TransformationMode.SmoothTransformation
             self.scaled[key] = image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, way)
             if len(self.scaled) > SCALED_KEPT:
@@ -286,12 +300,15 @@ class Gallery(QAbstractItemView):
         option = QStyleOptionViewItem()
         self.initViewItemOption(option)
         ground = option.state
+        self.tile.begin()
         under = self.indexAt(self.viewport().mapFromGlobal(self.cursor().pos()))
         for number in self.in_view():
             index = self.rows.index(number)
             option.rect = self.visualRect(index)
             option.state = self.state_of(index, under, ground)
             self.tile.paint(painter, option, index)
+        if self.tile.late:
+            QTimer.singleShot(0, self.viewport(), self.viewport().update)
 
     def state_of(
         self, index: QModelIndex, under: QModelIndex, ground: QStyle.StateFlag

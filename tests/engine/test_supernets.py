@@ -252,6 +252,15 @@ def test_a_search_that_was_stopped_finds_the_same_candidates(session, pictures):
 
 
 @pytest.mark.usefixtures("quick_tables")
+def test_the_winner_is_of_the_resolutions_that_were_asked_for(session, pictures):
+    done(session, "learn_folder", paths=[str(pictures)])
+    done(session, "specialise", budget=3, resolutions=[48])
+    result, _ = done(session, "specialise", budget=3, resolutions=[SIZE])
+    front = [Architecture.parse(row["architecture"]) for row in result["front"]]
+    assert {a.resolution for a in front} == {SIZE}
+
+
+@pytest.mark.usefixtures("quick_tables")
 def test_a_target_that_nothing_meets_is_refused_with_the_smallest_networks_latency(
     session, pictures
 ):
