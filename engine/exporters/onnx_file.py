@@ -213,7 +213,7 @@ def receipt_of(
         "licence": model.backbone.licence,
         "versions": {
             "espalier": program_version(),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),  # PyTorch's own class of text would come along
             "onnx": onnx.__version__,
             **found.versions,
         },

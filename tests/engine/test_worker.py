@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -155,3 +156,41 @@ def test_the_window_hears_of_the_project(engine, tmp_path):
     changed = [e for e in events if isinstance(e, Changed)]
     assert changed[-1].project.name == "a"
     assert not [e for e in events if isinstance(e, Notice)]
+
+
+JOBS = """
+import json, os, sys
+from engine.events import Ended
+from engine.worker import Engine
+
+if __name__ == "__main__":
+    engine = Engine()
+    for name, settings in json.loads(sys.argv[1]):
+        ticket, ended = engine.submit(name, **settings), None
+        while ended is None:
+            said = [event for number, event in engine.take() if number == ticket]
+            ended = next((event for event in said if isinstance(event, Ended)), None)
+            os.sched_yield()
+        assert ended.how == "done", ended
+    engine.close()
+    print(sorted({"torch", "onnxruntime", "onnx", "numpy"} & set(sys.modules)))
+"""
+
+
+def test_what_jobs_give_back_brings_no_heavy_library_along(tmp_path, pictures):
+    network = {"weights": str(making.weights(tmp_path / "net.safetensors")), "size": 32}
+    jobs = [
+        ("new_project", {"path": str(tmp_path / "p.espalier"), **network}),
+        ("learn_folder", {"paths": [str(pictures)]}),
+        ("predict_images", {"paths": [str(pictures / "moth" / "000.jpg")]}),
+        ("export", {"path": str(tmp_path / "model.onnx")}),
+        ("scores", {}),
+    ]
+    script = tmp_path / "jobs.py"
+    script.write_text(JOBS)
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, script, json.dumps(jobs)], env=here, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
