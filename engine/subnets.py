@@ -34,14 +34,17 @@ from engine.pace import Pace
 from engine.running import open_session
 from engine.session import Session
 
-VERSION = 1
+VERSION = 2
 """Goes up when the way of measuring changes, so that no older figure is taken for a new one."""
 SAMPLE = 1000
 """Training images at most from which a measurement's head is made; a tenth more classes first."""
 HELD_OUT = 800
 CALIBRATE = 256
-"""Images whose statistics a measurement's batch norms take; those that are used take SETTLE."""
+"""Images whose statistics a measurement's batch norms take."""
 SETTLE = 2000
+"""Images at most whose statistics a network takes that is used or exported."""
+ENOUGH = 13_000_000
+"""Pixels, about, that need not be more for it: 2,000 images at 80 pixels, 259 at 224."""
 BATCH = 64
 
 
@@ -189,8 +192,10 @@ def shuffled(pixels: np.ndarray) -> np.ndarray:
 def normalised(pixels: np.ndarray, resolution: int) -> Iterator[torch.Tensor]:
     """Batches float32 (n, 3, r, r) as networks see them, channels last."""
     normalise = Normalise(preprocessing_at(resolution))
+    # From 112 pixels on smaller batches: what a layer makes of 64 such pictures leaves the caches.
+    batch = min(BATCH, max(8, BATCH * 112**2 // resolution**2))
     # Parts of like size: one picture alone has no variance.
-    for part in np.array_split(pixels, -(-len(pixels) // BATCH)):
+    for part in np.array_split(pixels, -(-len(pixels) // batch)):
         yield normalise(torch.from_numpy(part)).contiguous(memory_format=torch.channels_last)
 
 
@@ -223,12 +228,13 @@ class Featurer:
 def settled(
     session: Session, supernet: Supernet, architecture: Architecture
 ) -> Generator[Progress, None, MobileNet]:
-    """A subnet with batch norms measured on up to SETTLE of the project's training images.
+    """A subnet with batch norms measured on many of the project's training images.
 
     Raises Refused where there is nothing to measure them on.
     """
     train = catalogue.to_learn(session.require(), "train")
-    few = sorted(sha256 for found in train.values() for sha256 in found)[:SETTLE]
+    count = min(SETTLE, ENOUGH // architecture.resolution**2)
+    few = sorted(sha256 for found in train.values() for sha256 in found)[: max(BATCH, count)]
     pixels = yield from decode(session, few, architecture.resolution)
     if len(pixels) < 2:
         raise Refused("There is nothing to learn from. Drop folders of pictures on Images first.")
