@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import torch
 
 from engine import candidates, latency
 from engine.backbones import BACKBONES, load_backbone
 from engine.errors import Refused, UnusableWeights
-from engine.evaluate import logits_of
 from engine.events import Event, Notice, Progress
 from engine.extractor import Extractor
-from engine.learners import Task
 from engine.net import Backbone
 from engine.places import cache_folder
 from engine.session import Session
@@ -90,12 +87,7 @@ def accuracy(bench: Bench, backbone: Backbone) -> Measured:
     held_out, truth = bench.sample.of(bench.sample.held_out, size)
     known = torch.from_numpy(extractor(train, learner.views))
     asked = torch.from_numpy(extractor(held_out, learner.views))
-    numbers = torch.from_numpy(train_classes)
-    new = {int(n): known[numbers == n] for n in numbers.unique()}
-    for _ in learner.learn(Task(new, known, numbers)):
-        pass
-    best = np.array(learner.classes)[logits_of(learner.head(), asked).argmax(1).numpy()]
-    return scored(truth, best)
+    return scored(learner, known, train_classes, asked, truth)
 
 
 def timing(backbone: Backbone, setting: latency.Setting) -> dict[str, float]:

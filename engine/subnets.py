@@ -28,7 +28,7 @@ from engine.evaluate import logits_of
 from engine.events import Progress
 from engine.frozen import Frozen, Normalise
 from engine.images import open_many
-from engine.learners import Task
+from engine.learners import Learner, Task
 from engine.net import Preprocessing
 from engine.pace import Pace
 from engine.running import open_session
@@ -169,19 +169,21 @@ class Bench:
         recalibrate(network, normalised(shuffled(train)[:CALIBRATE], resolution))
         learner = self.session.learner(self.learner, dict(self.settings))
         features = Featurer(network, resolution, learner.views)
-        known, asked = features(train), features(held_out)
-        numbers = torch.from_numpy(train_classes)
-        new = {int(n): known[numbers == n] for n in numbers.unique()}
-        for _ in learner.learn(Task(new, known, numbers)):
-            pass
-        best = np.array(learner.classes)[logits_of(learner.head(), asked).argmax(1).numpy()]
-        return scored(truth, best)
+        return scored(learner, features(train), train_classes, features(held_out), truth)
 
 
-def scored(truth: np.ndarray, best: np.ndarray) -> Measured:
-    right = truth == best
-    classes = {int(n): float(right[truth == n].mean()) for n in np.unique(truth)}
-    return Measured(float(right.mean()), classes)
+def scored(
+    learner: Learner, known: torch.Tensor, numbers: np.ndarray, asked: torch.Tensor,
+    truth: np.ndarray,
+) -> Measured:  # fmt: skip
+    """Learns from features (n, views, width) with class numbers (n,); scores held-out ones."""
+    classes = torch.from_numpy(numbers)
+    new = {int(n): known[classes == n] for n in classes.unique()}
+    for _ in learner.learn(Task(new, known, classes)):
+        pass
+    right = truth == np.array(learner.classes)[logits_of(learner.head(), asked).argmax(1).numpy()]
+    per_class = {int(n): float(right[truth == n].mean()) for n in np.unique(truth)}
+    return Measured(float(right.mean()), per_class)
 
 
 def shuffled(pixels: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -13,13 +13,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QSpinBox,
-    QTableView,
     QWidget,
 )
 
 from app.bridge import Bridge
 from app.widgets.controls import buddy, button, column, indented, label, named, reach, row, say_on
 from app.widgets.receipt import size
+from app.widgets.table import Table, TableRows
 from engine.events import Ended
 
 WEIGHTS = "Weights (*.safetensors *.pth *.pt);;All files (*)"
@@ -38,35 +38,14 @@ COLUMNS = (
 )
 
 
-class BackboneRows(QAbstractTableModel):
+class BackboneRows(TableRows):
     """The backbones that are known, with their figures."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[Mapping[str, Any]] = []
+    def text(self, given: Mapping[str, Any], column: int) -> str:
+        return COLUMNS[column][1](given)
 
-    def give(self, rows: list[Mapping[str, Any]]) -> None:
-        self.beginResetModel()
-        self.rows = rows
-        self.endResetModel()
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        return len(COLUMNS)
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        backbone = self.rows[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[index.column()][1](backbone)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return "\n".join(t for t in (backbone["help"], backbone.get("licence", "")) if t)
-        return None
-
-    def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> str | None:
-        across = way == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
-        return COLUMNS[section][0] if across else None
+    def help(self, given: Mapping[str, Any], column: int) -> str:
+        return "\n".join(t for t in (given["help"], given.get("licence", "")) if t)
 
 
 class BackboneDialog(QDialog):
@@ -78,8 +57,8 @@ class BackboneDialog(QDialog):
         self.setWindowTitle("Backbone")
         self.resize(800, 560)
         self.bridge = bridge
-        self.rows = BackboneRows()
-        self.table = QTableView()
+        self.rows = BackboneRows([title for title, _ in COLUMNS])
+        self.table = Table(self.rows)
         self.size = indented(QSpinBox())
         self.note = label("", "muted", wrap=True)
         self.lay_out()
@@ -110,15 +89,11 @@ class BackboneDialog(QDialog):
         )
 
     def fit_table(self) -> None:
-        """The table chooses whole rows, one at a time."""
-        self.table.setModel(self.rows)
-        self.table.verticalHeader().hide()
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        """The table chooses one row at a time; names take the room that figures leave."""
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.selectionModel().currentChanged.connect(lambda *_: self.show_chosen())
         named(self.table, "Backbones", "Choose the network that images start from")
         reach(self.table, "Alt+B")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QButtonGroup,
     QComboBox,
     QFileDialog,
-    QHeaderView,
     QPushButton,
     QStackedWidget,
-    QTableView,
     QWidget,
 )
 
@@ -22,39 +19,11 @@ from app.widgets.class_list import plural
 from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, shown
+from app.widgets.table import Table, TableRows
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView
 
 NOBODY = "none of them"
-
-
-class SkippedRows(QAbstractTableModel):
-    """Files that were left out, each with its reason."""
-
-    titles = ("File", "Why it was left out")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[tuple[str, str]] = []
-
-    def give(self, rows: list[tuple[str, str]]) -> None:
-        self.beginResetModel()
-        self.rows = rows
-        self.endResetModel()
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        return len(self.titles)
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
-        wanted = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
-        return self.rows[index.row()][index.column()] if role in wanted else None
-
-    def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> str | None:
-        across = way == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
-        return self.titles[section] if across else None
 
 
 class Conflicts(QWidget):
@@ -169,16 +138,10 @@ class Skipped(QWidget):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge = bridge
-        self.rows = SkippedRows()
-        self.table = QTableView()
+        self.rows = TableRows(("File", "Why it was left out"))
+        self.table = Table(self.rows)
         self.table.setObjectName("bare")
-        self.table.setModel(self.rows)
-        self.table.verticalHeader().hide()
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         named(self.table, "Files that were left out", "Each with its reason")
         reach(self.table, "Alt+I")
         save = button("Save as CSV …", "Saves this list as a table", self.choose_file, icon="save")

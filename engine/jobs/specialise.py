@@ -22,7 +22,7 @@ from engine.jobs import Work, job
 from engine.jobs.subnets import use_subnet as take
 from engine.latency import LatencyTable
 from engine.pace import Pace
-from engine.searchers import SEARCHERS, Problem, load_searchers
+from engine.searchers import SEARCHERS, Problem, Searcher, load_searchers
 from engine.searchers.prior import prior_for
 from engine.session import Session
 
@@ -65,22 +65,25 @@ def specialise(
     limits = limits_of(latency_ms, macs, parameters, memory, file_mb)
     if budget < 2:
         raise BadSetting("A search needs a budget of at least 2 measurements.")
-    load_searchers()
-    plugin = SEARCHERS.make(searcher, settings)
+    plugin = made_searcher(searcher, settings)
     clock = time.perf_counter()
     hunt = yield from prepared(session, resolutions, limits, table)
     measured = yield from spend(session, hunt, plugin, budget)
     winner = yield from timed_winner(session, hunt, rows_of(session, hunt))
-    seconds = time.perf_counter() - clock
     result = {
         **summary(session, hunt, winner),
         "target_ms": latency_ms or None,
         "measured_candidates": measured,
-        "seconds": seconds,
+        "seconds": time.perf_counter() - clock,
     }
     if use:
         yield from take(session, architecture=winner["architecture"])
     return result
+
+
+def made_searcher(name: str, settings: Mapping[str, Any] | None) -> Searcher:
+    load_searchers()
+    return SEARCHERS.make(name, settings)
 
 
 def limits_of(

@@ -81,9 +81,7 @@ def fill(network: MobileNet, state: Mapping[str, torch.Tensor]) -> None:
 def check_numbers(name: str, state: Mapping[str, torch.Tensor]) -> None:
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
-        raise UnusableWeights(
-            f"The weights {name} hold values that are no number: {broken[0]}."
-        )
+        raise UnusableWeights(f"The weights {name} hold values that are no number: {broken[0]}.")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""A plain table: rows that were given at once, whole rows chosen, titles above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+
+class TableRows(QAbstractTableModel):
+    """Rows under titles. What a cell says is up to `text` and `help`."""
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        super().__init__()
+        self.titles = tuple(titles)
+        self.rows: Sequence[Any] = ()
+
+    def give(self, rows: Sequence[Any]) -> None:
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def text(self, given: Any, column: int) -> str:
+        return given[column]
+
+    def help(self, given: Any, column: int) -> str:
+        return self.text(given, column)
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        return len(self.titles)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
+        given = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(given, index.column())
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.help(given, index.column())
+        return None
+
+    def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> str | None:
+        across = way == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
+        return self.titles[section] if across else None
+
+
+class Table(QTableView):
+    """Shows rows; titles stand on the left, and columns share the width."""
+
+    def __init__(self, rows: TableRows) -> None:
+        super().__init__()
+        self.setModel(rows)
+        self.verticalHeader().hide()
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
