@@ -31,16 +31,8 @@ from engine.errors import BadSetting, UnusableWeights
 from engine.net import parameters_of
 from tests.engine import elastic_reference
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TAGS = tuple(elastic_reference.PLAIN)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """So that the tests take as long on a busy machine as on a free one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def formula(key: str, shape: torch.Size) -> torch.Tensor:

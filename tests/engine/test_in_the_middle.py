@@ -13,17 +13,6 @@ from engine.session import Session
 from tests import making
 
 
-@pytest.fixture
-def session(tmp_path: Path):
-    session = Session()
-    weights = str(making.weights(tmp_path / "net.safetensors"))
-    path = str(tmp_path / "p.espalier")
-    *_, ended = run(session, "new_project", {"path": path, "weights": weights, "size": 32})
-    assert ended.how == "done", ended.text
-    yield session
-    session.close()
-
-
 def learn_until_saved(session: Session, pictures: Path):
     """Learning, stopped right after the first batch of pictures was stored."""
     events = run(session, "learn_folder", {"paths": [str(pictures)]})

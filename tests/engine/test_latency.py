@@ -29,6 +29,7 @@ from engine.net import Preprocessing, parameters_of
 from engine.running import open_session
 from tests.engine.latency_making import invented
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SPACE = Space((48, 64))
 
 # Kernels, expansions, depths; parameters and operations with a classifier of 1,000 classes at 224
@@ -40,14 +41,6 @@ PUBLISHED = (
     ("55753357553535533555", "64444344444344333434", "23333", 4227568, 220014960),
     ("75757377777557555575", "66346643444346446666", "44344", 6814736, 405894496),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def digits(text: str) -> list[int]:

@@ -18,16 +18,8 @@ from engine.events import Ended, Event, Saved
 from engine.jobs import run
 from engine.net import digest_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = {"epochs": 2, "batch": 8, "size": 32, "width": 0.1, "teacher_size": 32}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a network is slower on several threads, and much slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

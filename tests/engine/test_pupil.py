@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,28 +13,15 @@ from torch import nn
 
 from engine.backbones.elastic.architecture import largest, smallest
 from engine.backbones.elastic.recalibrate import recalibrate
-from engine.backbones.elastic.supernet import Supernet
 from engine.corpus import Corpus
 from engine.errors import Diverged
 from engine.loop import Cosine, Training, sgd, train
 from engine.pupil import Batch, Lesson, Lessons, Part, Pupil
 from engine.tuners import TUNERS, load_tuners
+from tests.engine.supernet_making import supernet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 load_tuners()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a network is slower on several threads, and much slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def supernet(classes: int = 2, seed: int = 0) -> Supernet:
-    torch.manual_seed(seed)
-    return Supernet(classes, 0.1)
 
 
 def lessons(count: int = 16) -> Lessons:

@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from engine.backbones.elastic.files import read_weights, write_weights
-from engine.backbones.elastic.supernet import Supernet
 from engine.events import Ended, Event, Notice, Saved, Step
 from engine.images import open_picture
 from engine.jobs import run
@@ -22,24 +21,12 @@ from engine.net import Preprocessing, digest_of
 from engine.session import Session
 from engine.tuners import load_tuners
 from tests import making
+from tests.engine.supernet_making import supernet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = {"epochs": 2, "batch": 8, "sizes": "32", "save_every": 2, "lr": 0.02}
 METHODS = ("sandwich", "progressive")
 load_tuners()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a network is slower on several threads, and much slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def supernet(classes: int = 2, seed: int = 0) -> Supernet:
-    torch.manual_seed(seed)
-    return Supernet(classes, 0.1)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,17 +10,6 @@ from engine.events import Ended, Saved, Scored, Step
 from engine.jobs import run
 from engine.session import Session
 from tests import making
-
-
-@pytest.fixture
-def session(tmp_path: Path):
-    session = Session()
-    weights = str(making.weights(tmp_path / "net.safetensors"))
-    path = str(tmp_path / "p.espalier")
-    *_, ended = run(session, "new_project", {"path": path, "weights": weights, "size": 32})
-    assert ended.how == "done", ended.text
-    yield session
-    session.close()
 
 
 def memory(session: Session) -> dict[str, np.ndarray]:

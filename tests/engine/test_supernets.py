@@ -20,15 +20,8 @@ from engine.jobs import run
 from engine.session import Session
 from tests import making
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = 32
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def supernet(multiplier: float = 0.25) -> Supernet:

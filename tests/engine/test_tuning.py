@@ -11,22 +11,15 @@ import torch
 
 from engine.backbones.elastic.architecture import smallest
 from engine.backbones.elastic.files import read_weights, write_weights
-from engine.backbones.elastic.supernet import Supernet
 from engine.events import Ended
 from engine.jobs import run
 from engine.net import digest_of
 from engine.session import Session
 from tests import making
+from tests.engine.supernet_making import supernet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = {"epochs": 1, "batch": 8, "sizes": "32", "lr": 0.02}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def ended(session: Session, name: str, **settings: Any) -> Ended:
@@ -44,8 +37,7 @@ def done(session: Session, name: str, **settings: Any) -> Any:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("tuning")
-    torch.manual_seed(0)
-    write_weights(Supernet(5, 0.1), place / "base.safetensors", {"use_size": 64})
+    write_weights(supernet(5), place / "base.safetensors", {"use_size": 64})
     making.class_folders(place / "pictures", {"red": 20, "teal": 20})
     return place
 
