@@ -1,5 +1,6 @@
 # make run and make test are all that a person needs; each sets up .venv first.
 PY = .venv/bin/python
+BENCHES = continual extraction kill latency learn orders search window
 
 .PHONY: run test lint bench screenshots package prepare
 
@@ -18,8 +19,9 @@ lint: prepare
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
+# Each takes photos and weights of yours too: python -m tests.bench.learn --help
 bench: prepare
-	@for bench in tests/bench/*.py; do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
+	@for bench in $(BENCHES); do echo "== $$bench"; $(PY) -m tests.bench.$$bench || exit 1; done
 
 screenshots: prepare
 	$(PY) -m app.screenshots screenshots

@@ -1,6 +1,6 @@
 """Learning classes step by step: accuracy after each step, for each learner, and what it took.
 
-    python -m tests.bench.continual PHOTOS [--weights FILE | --backbone NAME] [--size 96]
+    python -m tests.bench.continual [PHOTOS] [--weights FILE | --backbone NAME] [--size 96]
 
 PHOTOS holds train/ and test/, each a folder of class folders. The classes are learnt in steps of
 `--step` in the order of their names; after each step test/ is scored on the classes seen so far.
@@ -14,22 +14,22 @@ from pathlib import Path
 
 from engine.learners import LEARNERS, load_learners
 from tests.bench.common import do, new, timed
+from tests.bench.given import parser_of, parts_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--weights", default="")
+    parser = parser_of(__doc__, parts=True)
     parser.add_argument("--backbone", default="")
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--step", type=int, default=10)
     options = parser.parse_args()
     load_learners()
-    names = sorted(p.name for p in (options.photos / "train").iterdir())
-    parts = [names[i : i + options.step] for i in range(0, len(names), options.step)]
-    print("learner  " + "".join(f"{(i + 1) * options.step:>7}" for i in range(len(parts))),
-          "   mean  seconds", sep="")  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
+        options.photos = parts_of(options, Path(folder))
+        names = sorted(p.name for p in (options.photos / "train").iterdir())
+        parts = [names[i : i + options.step] for i in range(0, len(names), options.step)]
+        print("learner  " + "".join(f"{(i + 1) * options.step:>7}" for i in range(len(parts))),
+              "   mean  seconds", sep="")  # fmt: skip
         for learner in LEARNERS:
             run(options, learner, parts, Path(folder))
 

@@ -1,13 +1,12 @@
-"""From a supernet of the official size to a file: `python -m tests.bench.extraction FOLDER`.
+"""From a supernet of the official size to a file: `python -m tests.bench.extraction [FOLDER]`.
 
-Weights of the right shapes are drawn at random, since only the time counts. Extraction,
+Weights of the right shapes are drawn at random unless `--weights` names a supernet's. Extraction,
 recalibration on the photos, and export with its check, for the smallest, a middle and the largest
 subnet at 224 pixels.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from functools import partial
@@ -34,6 +33,7 @@ from engine.net import Model
 from engine.session import Session
 from engine.subnets import settled
 from tests.bench.common import do, finished, new, timed
+from tests.bench.given import parser_of, photos_of
 
 
 def official_file(path: Path) -> Path:
@@ -71,14 +71,13 @@ def export(session: Session, network: MobileNet, architecture: Architecture, pat
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path, help="folder of class folders")
-    options = parser.parse_args()
+    options = parser_of(__doc__).parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         folder = Path(name)
-        weights = str(official_file(folder / "ofa.pth"))
+        photos = photos_of(options, folder)
+        weights = options.weights or str(official_file(folder / "ofa.pth"))
         session = new(folder, "official", weights=weights, size=224)
-        do(session, "add_images", paths=[str(options.photos)])
+        do(session, "add_images", paths=[str(photos)])
         session.supernet()
         print(f"{'subnet':<10} {'extract, recalibrate (s)':>26} {'export, check (s)':>20}")
         for kind, architecture in (

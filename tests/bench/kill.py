@@ -1,6 +1,6 @@
 """Kills `espalier learn` at random moments: the project opens each time, and ends the same.
 
-python -m tests.bench.kill PHOTOS --weights FILE [--size 64] [--times 20]
+python -m tests.bench.kill [PHOTOS] [--weights FILE] [--size 64] [--times 20]
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 
 from engine.session import Session
 from tests.bench.common import do, new, timed
+from tests.bench.given import parser_of, photos_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--weights", required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--times", type=int, default=20)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        options.photos = photos_of(options, Path(folder))
         calm = new(Path(folder), "calm", weights=options.weights, size=options.size)
         calm.close()
         seconds, _ = timed(lambda: learning(Path(folder) / "calm.espalier", options).wait())

@@ -1,8 +1,8 @@
 """How fast photos are learnt, beside torchvision's ImageFolder, DataLoader and eager network.
 
-    python -m tests.bench.learn PHOTOS --weights FILE [--size 224]
+    python -m tests.bench.learn [PHOTOS] [--weights FILE] [--size 224]
 
-PHOTOS is a folder of class folders; FILE holds MobileNetV2's weights. Prints three tables:
+PHOTOS is a folder of class folders; FILE holds a backbone's weights. Prints three tables:
 1. from cold: images, features and learning, against the peer with the same head, in one run;
 2. adding a tenth more pictures to a project that has all the others, against a tenth alone;
 3. learning again from the cache.
@@ -21,6 +21,7 @@ from typing import Any
 
 from engine.session import Session
 from tests.bench.common import do, new, timed
+from tests.bench.given import parser_of, photos_of
 
 PARTS = 10
 
@@ -30,6 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ESPALIER_HOME"] = folder  # Cold: no exported network is there.
         here = Path(folder)
+        options.photos = photos_of(options, here)
         ours, ours_learn = timed(lambda: learn_all(options, here / "all"))
         peer = timed(lambda: peer_learns(options))[0]
         print(f"1. from cold, {len(photos(options.photos))} photos")
@@ -47,9 +49,7 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=224)
     return parser.parse_args()
 
@@ -61,7 +61,7 @@ def photos(folder: Path) -> list[Path]:
 def at(options: argparse.Namespace, path: Path) -> Session:
     """A session with the project `path`, which is made where it is not there."""
     if not path.with_suffix(".espalier").exists():
-        return new(path.parent, path.name, weights=str(options.weights), size=options.size)
+        return new(path.parent, path.name, weights=options.weights, size=options.size)
     session = Session()
     do(session, "open_project", path=str(path.with_suffix(".espalier")))
     return session
@@ -113,8 +113,9 @@ def peer_learns(options: argparse.Namespace) -> Any:
     from engine.learners import LEARNERS, Task, load_learners
 
     warnings.simplefilter("ignore")
-    p = load_backbone("", options.weights, options.size).preprocessing
-    net = load_backbone("", options.weights, options.size).below().eval()
+    weights = Path(options.weights) if options.weights else None
+    backbone = load_backbone("" if weights else "embedded", weights, options.size)
+    p, net = backbone.preprocessing, backbone.below().eval()
     steps = [transforms.Resize(p.resize), transforms.CenterCrop(p.size), transforms.ToTensor(),
              transforms.Normalize(p.mean, p.std)]  # fmt: skip
     data = ImageFolder(str(options.photos), transforms.Compose(steps))

@@ -1,6 +1,6 @@
 """Any order of steps gives the same answers: at once, in steps, reordered, with a detour.
 
-    python -m tests.bench.orders PHOTOS --weights FILE [--size 224]
+    python -m tests.bench.orders [PHOTOS] [--weights FILE] [--size 224]
 
 PHOTOS holds train/ and test/. Learns train/ at once; in five steps in three orders; and with one
 class learnt, forgotten and learnt again. Prints how many predictions on test/ differ from those of
@@ -9,24 +9,23 @@ learning at once, and the largest difference of a probability.
 
 from __future__ import annotations
 
-import argparse
 import random
 import tempfile
 from pathlib import Path
 
 from engine.session import Session
 from tests.bench.common import do, new, predictions
+from tests.bench.given import parser_of, parts_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--weights", required=True)
+    parser = parser_of(__doc__, parts=True)
     parser.add_argument("--size", type=int, default=224)
     options = parser.parse_args()
-    train, test = options.photos / "train", options.photos / "test"
-    names = sorted(p.name for p in train.iterdir())
     with tempfile.TemporaryDirectory() as folder:
+        photos = parts_of(options, Path(folder))
+        train, test = photos / "train", photos / "test"
+        names = sorted(p.name for p in train.iterdir())
         once = new(Path(folder), "once", weights=options.weights, size=options.size)
         do(once, "learn_folder", paths=[str(train / n) for n in names])
         expected = predictions(once, test)

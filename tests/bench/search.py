@@ -1,4 +1,4 @@
-"""Search against chance, on real photos: `python -m tests.bench.search FOLDER [--weights FILE]`.
+"""Search against chance, on real photos: `python -m tests.bench.search [FOLDER] [--weights FILE]`.
 
 For five targets spread over the range of latencies: the accuracy found with 60 measurements beside
 the best of 240 random subnets under the same target, the winner's measured latency, and the time
@@ -7,7 +7,6 @@ that was not measuring. Then the original evolution on the published figures' gu
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from engine.searchers import SEARCHERS, Problem, load_searchers
 from engine.searchers.evolution import Evolution
 from engine.searchers.prior import imagenet_guess
 from tests.bench.common import do, finished, new
+from tests.bench.given import parser_of, photos_of
 
 TARGETS = (0.1, 0.25, 0.4, 0.6, 0.9)
 """Shares of the way from the smallest to the largest latency."""
@@ -70,8 +70,7 @@ def best_of(hunt: Any, measure: Measuring, name: str, budget: int) -> dict[str, 
 
 
 def searches(folder: Path, photos: Path, weights: str, resolutions: list[int], random: int) -> None:
-    backbone = "" if weights else "embedded"
-    session = new(folder, "search", backbone, weights, max(resolutions))
+    session = new(folder, "search", weights=weights, size=max(resolutions))
     do(session, "add_images", paths=[str(photos)])
     open_hunt = finished(specialise.prepared(session, resolutions, {}))
     measure = Measuring(open_hunt.bench)
@@ -108,18 +107,14 @@ def original_evolution() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path, nargs="?", help="folder of class folders")
-    parser.add_argument("--weights", default="", help="a supernet's weights; else the embedded")
+    parser = parser_of(__doc__)
     parser.add_argument("--resolutions", type=int, nargs="+", default=[32, 48, 64])
     parser.add_argument("--random", type=int, default=240, help="random subnets to compare with")
     options = parser.parse_args()
     original_evolution()
-    if options.photos:
-        with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
-            searches(
-                Path(name), options.photos, options.weights, options.resolutions, options.random
-            )
+    with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
+        photos = photos_of(options, Path(name))
+        searches(Path(name), photos, options.weights, options.resolutions, options.random)
 
 
 if __name__ == "__main__":

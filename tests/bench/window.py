@@ -1,4 +1,4 @@
-"""How the window feels, in figures: `python -m tests.bench.window [--photos FOLDER]`.
+"""How the window feels, in figures: `python -m tests.bench.window [FOLDER]`.
 
 First paint after the start of the process; stalls of the event loop while photos are learnt and a
 model is exported; opening and scrolling a gallery of 100,000 rows. Prints one table.
@@ -6,7 +6,6 @@ model is exported; opening and scrolling a gallery of 100,000 rows. Prints one t
 
 from __future__ import annotations
 
-import argparse
 import os
 import sqlite3
 import subprocess
@@ -16,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.bench.given import parser_of, photos_of
 
 ROWS = 100_000
 FRAME = 0.004
@@ -185,15 +186,12 @@ def scroll(bench: Bench, view: Any) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=Path, help="folder of class folders; drawn if missing")
-    parser.add_argument("--weights", default="", help="weights of the backbone; else the embedded")
-    options = parser.parse_args()
+    options = parser_of(__doc__).parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         folder = Path(name)
         os.environ["ESPALIER_HOME"] = str(folder / "home")
-        photos = options.photos or drawn_photos(folder)
+        photos = photos_of(options, folder, 500)
         rows = first_paint(folder)
         bench = Bench()
         rows += stalls(bench, folder, photos, options.weights)
@@ -202,13 +200,6 @@ def main() -> None:
         bench.window.close()
     for title, figures in rows:
         print(f"{title:<60} {figures}")
-
-
-def drawn_photos(folder: Path) -> Path:
-    from tests.making import class_folders
-
-    names = ("red", "yellow", "green", "cyan", "blue", "pink")
-    return class_folders(folder / "photos", dict.fromkeys(names, 500))
 
 
 if __name__ == "__main__":
