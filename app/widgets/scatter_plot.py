@@ -164,7 +164,7 @@ class ScatterPlot(Plot):
     def legend(self) -> list[tuple[str, QPen]]:
         accent, text = theme.colour("accent"), theme.colour("text")
         found = [(word, QPen(accent, 2)) for word in ("measured", "predicted", "front")]
-        found += [("target", QPen(theme.colour("warning"), 2))]
+        found += [("target", QPen(theme.colour("warning"), 2))] if self.target else []
         found += [("in use", QPen(text, 2))] if self.in_use in self.points else []
         return [*found, ("landmark", QPen(text, 2))] if self.landmarks else found
 
