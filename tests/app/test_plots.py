@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,16 +16,14 @@ from app.widgets.class_plots import BarPlot, MatrixPlot
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.plots import Plot
 from app.window import make_application
+from tests.app.plotting import shown, table, words
 
 
 @pytest.fixture
 def lines(qtbot: object) -> LinePlot:
     plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
-    qtbot.addWidget(plot)
-    plot.resize(480, 320)
     plot.show_series([Series("all", ((1, 90.0), (2, 80.0))), Series("old", ((2, 75.0),), "muted")])
-    plot.show()
-    plot.load()
+    shown(plot, qtbot, 480, 320).load()
     qtbot.waitUntil(lambda: plot.chart is not None)
     return plot
 
@@ -34,21 +31,15 @@ def lines(qtbot: object) -> LinePlot:
 @pytest.fixture
 def matrix(qtbot: object) -> MatrixPlot:
     plot = MatrixPlot("Confusion matrix", "Learn first.")
-    qtbot.addWidget(plot)
-    plot.resize(420, 420)
     plot.show_matrix(["cat", "dog"], [[8, 2], [0, 5]])
-    plot.show()
-    return plot
+    return shown(plot, qtbot, 420, 420)
 
 
 @pytest.fixture
 def bars(qtbot: object) -> BarPlot:
     plot = BarPlot("Accuracy of each class", "Learn first.")
-    qtbot.addWidget(plot)
-    plot.resize(420, 240)
     plot.show_bars([("cat", 0.8, 1.0), ("dog", 0.5, None)])
-    plot.show()
-    return plot
+    return shown(plot, qtbot, 420, 240)
 
 
 def readings(plot: LinePlot) -> list[str]:
@@ -68,10 +59,7 @@ def spot(plot: LinePlot, x: float, y: float) -> QPoint:
 
 
 def test_the_place_is_kept_until_the_library_is_there(qtbot: object) -> None:
-    plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
-    qtbot.addWidget(plot)
-    plot.resize(480, 320)
-    plot.show()
+    plot = shown(LinePlot("Accuracy over steps", "Learn first.", "step", "%"), qtbot, 480, 320)
     plot.show_series([Series("all", ((1, 90.0), (2, 80.0)))])
     QTest.keyClick(plot, Qt.Key.Key_Right)
     empty, size = plot.grab().toImage(), plot.size()
@@ -150,8 +138,8 @@ def test_a_saved_chart_has_its_lines_axes_and_units(lines: LinePlot, tmp_path: P
     assert (image.width(), image.height()) == (960, 640)
     assert image.pixelColor(spot(lines, 1.5, 85) * 2) == theme.colour("accent")
     lines.save(str(tmp_path / "p.svg"))
-    words = [w.strip() for w in ElementTree.parse(tmp_path / "p.svg").getroot().itertext()]
-    assert {"step", "1", "2", "60 %", "80 %", "100 %"} <= set(words)
+    said = {w.strip() for w in ElementTree.parse(tmp_path / "p.svg").getroot().itertext()}
+    assert {"step", "1", "2", "60 %", "80 %", "100 %"} <= said
 
 
 def test_a_plot_is_saved_as_png_at_twice_its_size(matrix: MatrixPlot, tmp_path: Path) -> None:
@@ -166,15 +154,10 @@ def test_a_plot_is_saved_as_svg_with_its_words(
 ) -> None:
     plot: Plot = request.getfixturevalue(name)
     plot.save(str(tmp_path / "p.svg"))
-    text = " ".join(ElementTree.parse(tmp_path / "p.svg").getroot().itertext())
-    assert plot.title in text
-    for words, _ in plot.legend():
-        assert words in text
-
-
-def table(plot: Plot, path: Path) -> list[list[str]]:
-    plot.save(str(path))
-    return list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    said = words(tmp_path / "p.svg")
+    assert plot.title in said
+    for text, _ in plot.legend():
+        assert text in said
 
 
 def test_the_figures_are_saved_as_csv(
@@ -214,5 +197,4 @@ def test_a_plot_without_figures_says_what_to_do(qtbot: object, tmp_path: Path) -
     qtbot.addWidget(plot)
     plot.resize(400, 300)
     plot.save(str(tmp_path / "p.svg"))
-    text = " ".join(ElementTree.parse(tmp_path / "p.svg").getroot().itertext())
-    assert "Learn classes to see this." in text
+    assert "Learn classes to see this." in words(tmp_path / "p.svg")

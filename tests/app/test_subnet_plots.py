@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -15,6 +13,7 @@ from app.widgets.axes import ticks
 from app.widgets.networks import Point, front_of
 from app.widgets.scatter_plot import ScatterPlot
 from app.widgets.subnet_drawing import SubnetDrawing
+from tests.app.plotting import shown, table, words
 
 POINTS = (
     Point("a", "subnet a", 0.70, 1.0, 0.1),
@@ -29,22 +28,16 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def plot(qtbot: object) -> ScatterPlot:
     made = ScatterPlot("Latency and accuracy", "Search first.")
-    qtbot.addWidget(made)
-    made.resize(640, 400)
     made.show_points(POINTS, [Point("", "MobileNetV2", 0.85, measured=2.8)], (0.8, 4.0), "d")
     made.set_target(2.0)
-    made.show()
-    return made
+    return shown(made, qtbot, 640, 400)
 
 
 @pytest.fixture
 def drawing(qtbot: object) -> SubnetDrawing:
     made = SubnetDrawing("Architecture", "Choose one.")
-    qtbot.addWidget(made)
-    made.resize(400, 240)
     made.show_stages(STAGES)
-    made.show()
-    return made
+    return shown(made, qtbot, 400, 240)
 
 
 def picks(plot: ScatterPlot) -> list[str]:
@@ -57,10 +50,6 @@ def picks(plot: ScatterPlot) -> list[str]:
 
 def spot(plot: ScatterPlot, ms: float, percent: float) -> QPoint:
     return plot.axes.spot(plot.frame(), ms, percent).toPoint()
-
-
-def words(path: Path) -> str:
-    return " ".join(ElementTree.parse(path).getroot().itertext())
 
 
 def test_the_front_is_what_no_other_beats() -> None:
@@ -178,11 +167,18 @@ def test_a_saved_plot_has_axes_units_legend_and_landmarks(
     for text in ("latency: time for one picture (ms)", "accuracy (%)", "front", "measured",
                  "predicted", "in use", "MobileNetV2", "2 ms"):  # fmt: skip
         assert text in said
-    plot.save(str(tmp_path / "p.csv"))
-    rows = list(csv.reader((tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()))
+    rows = table(plot, tmp_path / "p.csv")
     assert [row[0] for row in rows] == ["network", "a", "b", "c", "MobileNetV2", "d"]
     assert rows[2] == ["b", "0.8", "2.1", "2.0", "0.1", "yes"]
     assert [row[-1] for row in rows[1:]] == ["yes", "yes", "", "", "yes"]
+
+
+def test_without_a_target_the_legend_has_none(plot: ScatterPlot, tmp_path: Path) -> None:
+    plot.set_target(0)
+    plot.save(str(tmp_path / "p.svg"))
+    said = words(tmp_path / "p.svg")
+    assert "measured" in said
+    assert "target" not in said
 
 
 def test_before_the_first_search_the_plot_says_what_to_do(
