@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from PySide6.QtCore import QObject
@@ -36,14 +38,22 @@ def bridge(qtbot):
     bridge.close()
 
 
-def test_full_collections_wait_for_the_end_of_a_job(qtbot, bridge):
-    owner = QObject()
-    thresholds = gc.get_threshold()
+@contextmanager
+def looking(qtbot, bridge) -> Iterator[list[int]]:
+    """Housekeeping that has set aside what is there; the list grows by one with each look."""
+    owner, looks = QObject(), []
     housekeeping = Housekeeping(bridge, owner, every=5)
     try:
-        looks = []
         housekeeping.timer.timeout.connect(lambda: looks.append(0))
-        qtbot.waitUntil(lambda: len(looks) > 0)  # at the first one, what is there is set aside
+        qtbot.waitUntil(lambda: len(looks) > 0)
+        yield looks
+    finally:
+        housekeeping.stop()
+
+
+def test_full_collections_wait_for_the_end_of_a_job(qtbot, bridge):
+    thresholds = gc.get_threshold()
+    with looking(qtbot, bridge) as looks:
         bridge.submitted.emit(7, "learn_folder")
         garbage = old_garbage()
         made = [[number] for number in range(200_000)]  # enough for full collections of its own
@@ -52,20 +62,11 @@ def test_full_collections_wait_for_the_end_of_a_job(qtbot, bridge):
         assert garbage() is not None, made[0]
         bridge.ended.emit(7, None)
         qtbot.waitUntil(lambda: garbage() is None)
-    finally:
-        housekeeping.stop()
     assert gc.get_threshold() == thresholds
 
 
 def test_a_job_of_hours_does_not_put_collections_off_for_ever(qtbot, bridge):
-    owner = QObject()
-    housekeeping = Housekeeping(bridge, owner, every=5)
-    try:
-        looks = []
-        housekeeping.timer.timeout.connect(lambda: looks.append(0))
-        qtbot.waitUntil(lambda: len(looks) > 0)  # at the first one, what is there is set aside
+    with looking(qtbot, bridge):
         bridge.submitted.emit(7, "learn_folder")
         garbage = old_garbage()
         qtbot.waitUntil(lambda: garbage() is None)
-    finally:
-        housekeeping.stop()
