@@ -21,21 +21,11 @@ from tests.typed import answered, in_a_process, refused
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def weights(home: Path) -> Path:
-    return making.weights(home / "net.safetensors")
-
-
-@pytest.fixture(scope="module")
-def learnt(home: Path, weights: Path) -> Path:
+def learnt(home: Path, home_weights: Path) -> Path:
     """A project that has learnt two classes; each test works on a copy."""
     pictures = making.class_folders(home / "pictures", {"moth": 20, "beetle": 20})
     path = home / "learnt.espalier"
-    answered(home, "new", path, "--weights", weights, "--size", 32)
+    answered(home, "new", path, "--weights", home_weights, "--size", 32)
     answered(home, "learn", path, pictures)
     return path
 
@@ -83,9 +73,9 @@ def test_one_image_makes_a_class(home, project, tmp_path):
     assert "one" in answered(home, "learn", project, folder)["per_class"]
 
 
-def test_a_single_class_is_learnt(home, weights, tmp_path):
+def test_a_single_class_is_learnt(home, home_weights, tmp_path):
     path = tmp_path / "single.espalier"
-    answered(home, "new", path, "--weights", weights, "--size", 32)
+    answered(home, "new", path, "--weights", home_weights, "--size", 32)
     folder = making.class_folder(tmp_path, "only", 12)
     assert answered(home, "learn", path, folder)["accuracy"] in (None, 1.0)
     some = next(folder.iterdir())
@@ -155,10 +145,10 @@ def test_a_thousand_to_one(home, project, tmp_path):
     assert "Add more" in hints["rare"]
 
 
-def test_pictures_that_went_away_are_left_out_and_said(home, weights, tmp_path):
+def test_pictures_that_went_away_are_left_out_and_said(home, home_weights, tmp_path):
     pictures = making.class_folders(tmp_path / "p", {"a": 12, "b": 12})
     path = tmp_path / "gone.espalier"
-    answered(home, "new", path, "--weights", weights, "--size", 32)
+    answered(home, "new", path, "--weights", home_weights, "--size", 32)
     answered(home, "learn", path, pictures)
     gone = sorted((pictures / "a").iterdir())[:3]
     for file in gone[:2]:

@@ -15,24 +15,14 @@ from tests.typed import answered, espalier, in_a_process, refused
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def weights(home: Path) -> Path:
-    return making.weights(home / "net.safetensors")
-
-
-@pytest.fixture(scope="module")
 def pictures(home: Path) -> Path:
     return making.class_folders(home / "pictures", {"moth": 30, "beetle": 30, "snail's “new”": 30})
 
 
 @pytest.fixture(scope="module")
-def project(home: Path, weights: Path, pictures: Path) -> Path:
+def project(home: Path, home_weights: Path, pictures: Path) -> Path:
     path = home / "p.espalier"
-    answered(home, "new", path, "--weights", weights, "--size", 64)
+    answered(home, "new", path, "--weights", home_weights, "--size", 64)
     learnt = answered(home, "learn", path, pictures)
     assert learnt["classes"] == {"moth": 30, "beetle": 30, "snail's “new”": 30}
     assert learnt["skipped"] == []
@@ -69,11 +59,11 @@ def test_the_project_and_its_export_predict_the_same(home, project, pictures, tm
             assert theirs[path][name] == pytest.approx(probability, abs=0.02)
 
 
-def test_forgotten_is_as_if_never_learnt(home, project, weights, pictures, tmp_path):
+def test_forgotten_is_as_if_never_learnt(home, project, home_weights, pictures, tmp_path):
     path, other = tmp_path / "forgets.espalier", tmp_path / "never.espalier"
     shutil.copytree(project, path)
     answered(home, "forget", path, "beetle")
-    answered(home, "new", other, "--weights", weights, "--size", 64)
+    answered(home, "new", other, "--weights", home_weights, "--size", 64)
     answered(home, "learn", other, pictures / "moth", pictures / "snail's “new”")
     test = ("--test", pictures, "--predictions")
     forgot, never = answered(home, "score", path, *test), answered(home, "score", other, *test)
@@ -84,10 +74,10 @@ def test_forgotten_is_as_if_never_learnt(home, project, weights, pictures, tmp_p
 
 
 def test_learning_in_steps_in_another_order_answers_the_same(
-    home, project, weights, pictures, tmp_path
+    home, project, home_weights, pictures, tmp_path
 ):
     path = tmp_path / "steps.espalier"
-    answered(home, "new", path, "--weights", weights, "--size", 64)
+    answered(home, "new", path, "--weights", home_weights, "--size", 64)
     for name in ("snail's “new”", "moth", "beetle"):
         answered(home, "learn", path, pictures / name)
     some = [p for name in ("moth", "beetle") for p in sorted((pictures / name).iterdir())[:4]]
@@ -122,10 +112,10 @@ def test_nothing_else_is_on_standard_output_with_json(home, project):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
-def test_control_c_cancels_and_keeps_what_was_saved(home, weights, tmp_path):
+def test_control_c_cancels_and_keeps_what_was_saved(home, home_weights, tmp_path):
     many = making.class_folders(tmp_path / "many", {"a": 300, "b": 300})
     path = tmp_path / "c.espalier"
-    answered(home, "new", path, "--weights", weights, "--size", 64)
+    answered(home, "new", path, "--weights", home_weights, "--size", 64)
     learning = in_a_process(home, "learn", path, many)
     # The weights are the first blob; the second are the first thumbnails.
     while len(list((path / "blobs").glob("??/*"))) < 2:

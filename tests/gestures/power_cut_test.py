@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +15,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX s
 POINTS = ("blob written:2", "before commit:3", "after commit:4")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-def test_cut_after_cut_the_project_opens_and_ends_as_if_nothing_had_happened(home):
+def test_cut_after_cut_the_project_opens_and_ends_as_if_nothing_had_happened(home, home_weights):
     pictures = making.class_folders(home / "pictures", {"a": 60, "b": 60, "c": 60})
-    weights = making.weights(home / "net.safetensors")
     calm, stormy = home / "calm.espalier", home / "stormy.espalier"
     for project in (calm, stormy):
-        answered(home, "new", project, "--weights", weights, "--size", 32)
+        answered(home, "new", project, "--weights", home_weights, "--size", 32)
     answered(home, "learn", calm, pictures)
     for point in POINTS:
         learning = in_a_process(home, "learn", stormy, pictures, **{VARIABLE: point})
