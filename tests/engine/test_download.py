@@ -14,8 +14,8 @@ import pytest
 from engine.backbones import BACKBONES, download_weights
 from engine.download import fetch
 from engine.errors import Refused, UnusableWeights
-from engine.events import Progress
 from engine.places import weights_folder
+from tests.engine.generators import result
 
 CONTENT = bytes(i * i % 251 for i in range(900_000))
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -79,15 +79,6 @@ def server() -> Iterator[Server]:
         yield server
         server.shutdown()
         thread.join()
-
-
-def result(work) -> tuple[Path, list[Progress]]:
-    events = []
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as end:
-            return end.value, events
 
 
 def part(name: str = "net-abc.pth.part") -> Path:

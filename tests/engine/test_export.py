@@ -21,13 +21,13 @@ from torch import nn
 
 from engine.backbones import untrained
 from engine.errors import Refused, UnusableWeights
-from engine.events import Progress
 from engine.exporters import EXPORTERS, load_exporters
 from engine.exporters.onnx_file import export_onnx
 from engine.exporters.reading import check_onnx_model, open_exported, predict_onnx
 from engine.extractor import Extractor
 from engine.images import open_picture
 from engine.net import Backbone, Model
+from tests.engine.generators import result
 from tests.making import drawn, picture
 
 NAMES = ('he said "yes"', "two\nlines", "émoji 😀", "odd \udcff folder")
@@ -99,15 +99,6 @@ def model(backbone: Backbone, pictures: list[Path], project: Answers) -> Model:
     model = Model(backbone, LinearHead(backbone.width), NAMES, 0.0, digests={"memory": "ab" * 32})
     certain = project(model, pictures).max(1)
     return replace(model, threshold=float(1 - np.median(certain)))  # half are "none of these"
-
-
-def result(work) -> tuple[dict, list[Progress]]:
-    events = []
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as end:
-            return end.value, events
 
 
 @pytest.fixture(scope="module")

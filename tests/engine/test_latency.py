@@ -27,6 +27,7 @@ from engine.latency.table import all_parts
 from engine.latency.timing import interleaved, opened
 from engine.net import Preprocessing, parameters_of
 from engine.running import open_session
+from tests.engine.generators import result
 from tests.engine.latency_making import invented
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -213,19 +214,9 @@ def test_the_error_of_a_fit_is_that_of_networks_left_out():
     assert found.error_share > 1.05 * inside
 
 
-def ended(work):
-    """What a generator returns, and what it yielded before."""
-    told = []
-    while True:
-        try:
-            told.append(next(work))
-        except StopIteration as end:
-            return end.value, told
-
-
 @pytest.fixture(scope="module")
 def measured() -> LatencyTable:
-    table, told = ended(latency.build_table(0.25, [48], networks=5, seconds=0.5))
+    table, told = result(latency.build_table(0.25, [48], networks=5, seconds=0.5))
     assert {event.doing for event in told} == {"Preparing blocks", "Preparing networks", "Timing"}
     return table
 
@@ -239,7 +230,7 @@ def test_a_measured_table_predicts_other_networks(measured: LatencyTable):
     graphs = [
         opened(network_onnx(MobileNet(1, 0.25, a).eval(), 48), 48, measured.setting) for a in others
     ]
-    ended(interleaved(graphs, 0.5, "Timing"))
+    result(interleaved(graphs, 0.5, "Timing"))
     real, guessed = np.array([graph.low() for graph in graphs]), measured.predict(others)
     # A busy computer moves all of them; their order and their spread stay.
     assert np.corrcoef(real, guessed)[0, 1] > 0.8
@@ -251,7 +242,7 @@ def test_a_measured_table_predicts_other_networks(measured: LatencyTable):
 
 def test_a_table_that_is_off_is_noticed(measured: LatencyTable):
     slower = {key: 5 * ms for key, ms in measured.entries.items()}
-    verdict, _ = ended(latency.still_fits(replace(measured, entries=slower), seconds=0.1))
+    verdict, _ = result(latency.still_fits(replace(measured, entries=slower), seconds=0.1))
     assert not verdict.fits
     assert verdict.ratio < 0.8
     assert "runs faster than" in verdict.text
