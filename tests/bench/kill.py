@@ -1,6 +1,6 @@
-"""Kills `espalier learn` at random moments: the project opens each time, and ends the same.
+"""Kills `espalier learn` or a search at random moments: the project opens, and ends the same.
 
-python -m tests.bench.kill [PHOTOS] [--weights FILE] [--size 64] [--times 20]
+python -m tests.bench.kill [PHOTOS] [--weights FILE] [--size 64] [--times 20] [--search]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from engine.session import Session
 from tests.bench.common import do, new, timed
@@ -24,21 +25,27 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--search", action="store_true", help="a search for subnets instead")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        options.photos = photos_of(options, Path(folder))
-        calm = new(Path(folder), "calm", weights=options.weights, size=options.size)
-        calm.close()
-        seconds, _ = timed(lambda: learning(Path(folder) / "calm.espalier", options).wait())
-        expected = answers(Path(folder) / "calm.espalier")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        options.photos = photos_of(options, folder)
+        calm, stormy = begun(folder, "calm", options), begun(folder, "stormy", options)
+        seconds, _ = timed(lambda: working(calm, options).wait())
         print(f"undisturbed: {seconds:.1f} s")
-        new(Path(folder), "stormy", weights=options.weights, size=options.size).close()
-        storm(Path(folder) / "stormy.espalier", options, seconds)
-        learning(Path(folder) / "stormy.espalier", options).wait()
-        same = answers(Path(folder) / "stormy.espalier") == expected
-        print(
-            f"after {options.times} kills, done again: answers {'the same' if same else 'DIFFER'}"
-        )
+        storm(stormy, options, seconds)
+        working(stormy, options).wait()
+        same = outcome(stormy, options) == outcome(calm, options)
+        print(f"after {options.times} kills, done again: {'the same' if same else 'DIFFERENT'}")
+
+
+def begun(folder: Path, name: str, options: argparse.Namespace) -> Path:
+    """A new project; one for a search has its images already."""
+    session = new(folder, name, weights=options.weights, size=options.size)
+    if options.search:
+        do(session, "add_images", paths=[str(options.photos)])
+    session.close()
+    return folder / f"{name}.espalier"
 
 
 def storm(project: Path, options: argparse.Namespace, seconds: float) -> None:
@@ -46,7 +53,7 @@ def storm(project: Path, options: argparse.Namespace, seconds: float) -> None:
     chance = random.Random(0)
     opened = 0
     for _ in range(options.times):
-        process = learning(project, options)
+        process = working(project, options)
         time.sleep(chance.uniform(0.1, 1.0) * seconds)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -57,17 +64,26 @@ def storm(project: Path, options: argparse.Namespace, seconds: float) -> None:
     print(f"killed {options.times} times; opened {opened} times")
 
 
-def learning(project: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
+def working(project: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
+    what = ["learn", str(project), str(options.photos)]
+    if options.search:
+        sizes = ["--resolution", str(options.size // 2), str(options.size)]
+        what = ["specialise", str(project), "--latency-ms", "1", "--budget", "16", *sizes]
     return subprocess.Popen(
-        [sys.executable, "-m", "app", "learn", str(project), str(options.photos), "--json"],
+        [sys.executable, "-m", "app", *what, "--json"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 
-def answers(project: Path) -> dict[str, str]:
+def outcome(project: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """What images are said to show; or the candidates of a search and their accuracies."""
     session = Session()
     do(session, "open_project", path=str(project))
-    found = do(session, "score", predictions=True)["predictions"]
+    if options.search:
+        rows = do(session, "candidates")["rows"]
+        found = {row["architecture"]: (row["accuracy"], row["predicted_ms"]) for row in rows}
+    else:
+        found = do(session, "score", predictions=True)["predictions"]
     session.close()
     return found
 
