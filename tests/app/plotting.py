@@ -20,8 +20,9 @@ def shown(plot: Shown, qtbot: object, width: int, height: int) -> Shown:
     return plot
 
 
-def words(path: Path) -> str:
-    """All words in a picture saved as SVG."""
+def words(plot: Plot, path: Path) -> str:
+    """All words of a plot, saved as SVG."""
+    plot.save(str(path))
     return " ".join(ElementTree.parse(path).getroot().itertext())
 
 

@@ -153,8 +153,7 @@ def test_a_plot_is_saved_as_svg_with_its_words(
     name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     plot: Plot = request.getfixturevalue(name)
-    plot.save(str(tmp_path / "p.svg"))
-    said = words(tmp_path / "p.svg")
+    said = words(plot, tmp_path / "p.svg")
     assert plot.title in said
     for text, _ in plot.legend():
         assert text in said
@@ -196,5 +195,4 @@ def test_a_plot_without_figures_says_what_to_do(qtbot: object, tmp_path: Path) -
     plot = LinePlot("Accuracy over steps", "Learn classes to see this.", "step", "%")
     qtbot.addWidget(plot)
     plot.resize(400, 300)
-    plot.save(str(tmp_path / "p.svg"))
-    assert "Learn classes to see this." in words(tmp_path / "p.svg")
+    assert "Learn classes to see this." in words(plot, tmp_path / "p.svg")

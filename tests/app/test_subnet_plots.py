@@ -162,9 +162,8 @@ def test_the_mouse_reads_a_network_or_the_values(plot: ScatterPlot, tmp_path: Pa
 def test_a_saved_plot_has_axes_units_legend_and_landmarks(
     plot: ScatterPlot, tmp_path: Path
 ) -> None:
-    plot.save(str(tmp_path / "p.svg"))
-    said = words(tmp_path / "p.svg")
-    for text in ("latency: time for one picture (ms)", "accuracy (%)", "front", "measured",
+    said = words(plot, tmp_path / "p.svg")
+    for text in ("latency: time for one image (ms)", "accuracy (%)", "front", "measured",
                  "predicted", "in use", "MobileNetV2", "2 ms"):  # fmt: skip
         assert text in said
     rows = table(plot, tmp_path / "p.csv")
@@ -175,8 +174,7 @@ def test_a_saved_plot_has_axes_units_legend_and_landmarks(
 
 def test_without_a_target_the_legend_has_none(plot: ScatterPlot, tmp_path: Path) -> None:
     plot.set_target(0)
-    plot.save(str(tmp_path / "p.svg"))
-    said = words(tmp_path / "p.svg")
+    said = words(plot, tmp_path / "p.svg")
     assert "measured" in said
     assert "target" not in said
 
@@ -185,12 +183,10 @@ def test_before_the_first_search_the_plot_says_what_to_do(
     plot: ScatterPlot, tmp_path: Path
 ) -> None:
     plot.show_points([], (), (0.8, 4.0))
-    plot.save(str(tmp_path / "p.svg"))
-    assert "Search first." in words(tmp_path / "p.svg")
+    assert "Search first." in words(plot, tmp_path / "p.svg")
     QTest.keyClick(plot, Qt.Key.Key_Right)
     plot.add(POINTS[0])
-    plot.save(str(tmp_path / "p.svg"))
-    assert "Search first." not in words(tmp_path / "p.svg")
+    assert "Search first." not in words(plot, tmp_path / "p.svg")
 
 
 def test_a_landmark_without_accuracy_lies_on_the_axis(plot: ScatterPlot) -> None:
@@ -206,8 +202,7 @@ def test_one_network_at_several_sizes_is_named_once(plot: ScatterPlot, tmp_path:
         for n in (32, 64, 96)
     ]
     plot.show_points(POINTS, sizes)
-    plot.save(str(tmp_path / "p.svg"))
-    said = words(tmp_path / "p.svg")
+    said = words(plot, tmp_path / "p.svg")
     assert "MobileNetV2 · 96 px" in said
     assert "32 px" not in said
 
@@ -220,8 +215,7 @@ def test_a_very_slow_landmark_lies_at_the_edge_and_says_so(
     assert plot.axes.right < 6
     assert plot.spot_of(slow).x() == pytest.approx(plot.frame().right())
     assert "60.0 ms measured" in plot.near(plot.spot_of(slow)).words
-    plot.save(str(tmp_path / "p.svg"))
-    assert "ResNet-50 → 60 ms" in words(tmp_path / "p.svg")
+    assert "ResNet-50 → 60 ms" in words(plot, tmp_path / "p.svg")
 
 
 def test_a_drawing_has_high_bars_for_wide_blocks_and_gaps(drawing: SubnetDrawing) -> None:
