@@ -7,7 +7,7 @@ BENCHES = continual extraction front kill latency learn orders search window
 prepare:
 	@packaging/prepare
 
-# Opens the workbench; without a display it does the main job on the sample pictures instead.
+# Opens the workbench; without a display it does the main job on the sample images instead.
 run: prepare
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; \
 	then $(PY) -m app; else $(PY) -m app demo --to espalier-demo; fi

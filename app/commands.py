@@ -28,29 +28,29 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         return parser
 
     add_new(command("new", new, "Make an empty project.", "project"))
-    help = "Learn folders of pictures; each folder is one class."
+    help = "Learn folders of images; each folder is one class."
     add_learn(command("learn", learn, help, "project"))
-    help = "Score the model on held-out pictures, or on a folder of classes."
+    help = "Score the model on held-out images, or on a folder of classes."
     add_score(command("score", score, help, "project"))
-    p = command("forget", forget, "Unlearn a class, exactly. Its pictures are kept.", "project")
+    p = command("forget", forget, "Unlearn a class, exactly. Its images are kept.", "project")
     p.add_argument("name", metavar="CLASS")
     command("classes", classes, "List the classes of a project.", "project")
     command("steps", steps, "List the steps of learning.", "project")
     command("backbones", backbones, "List the networks to start from.")
     command("download", download, "Download the weights of a network.", "backbone")
-    p = command("predict", predict, "Say what pictures show, with a project or an exported file.")
+    p = command("predict", predict, "Say what images show, with a project or an exported file.")
     p.add_argument("model", metavar="PROJECT|MODEL.onnx")
     p.add_argument("image", nargs="+")
     p = command("export", export, "Export the model to one ONNX file, and check it.", "project")
     p.add_argument("--to", required=True, metavar="FILE.onnx")
     p.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
-    p = command("demo", demo, "Do the main job on the sample pictures, without a window.")
+    p = command("demo", demo, "Do the main job on the sample images, without a window.")
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
     p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     commands_subnets.add_to(command)
     commands_latency.add_to(commands, common)
-    add_shrink(command("shrink", shrink, "Train a once-for-all network on pictures (hours)."))
+    add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
 
 
 def add_new(parser: argparse.ArgumentParser) -> None:
@@ -63,16 +63,16 @@ def add_new(parser: argparse.ArgumentParser) -> None:
 def add_learn(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", nargs="*", help="none: learn what the project has and has not learnt yet")
-    add("--into", default="", help="put all pictures into this one class")
-    add("--copy", action="store_true", help="copy the pictures into the project")
+    add("--into", default="", help="put all images into this one class")
+    add("--copy", action="store_true", help="copy the images into the project")
     add("--learner", default="", help="ncm, slda, ridge or tilda")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--test", default="", help="a folder with one folder of pictures for each class")
-    add("--predictions", action="store_true", help="name the answer for each picture")
+    add("--test", default="", help="a folder with one folder of images for each class")
+    add("--predictions", action="store_true", help="name the answer for each image")
 
 
 def add_shrink(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +113,7 @@ def learnt_table(result: Mapping[str, Any]) -> str:
     lines = [
         columns(rows),
         "",
-        f"accuracy on held-out pictures: {share(result['accuracy'])}",
+        f"accuracy on held-out images: {share(result['accuracy'])}",
         seconds,
     ]
     if result.get("skipped"):
@@ -138,7 +138,7 @@ def score_table(result: Mapping[str, Any]) -> str:
 
 def forget(options: argparse.Namespace) -> int:
     ended = do(options, "forget", project=options.project, name=options.name)
-    return finish(options, ended, lambda r: f"Forgot {r['name']}. Its pictures are kept.")
+    return finish(options, ended, lambda r: f"Forgot {r['name']}. Its images are kept.")
 
 
 def classes(options: argparse.Namespace) -> int:

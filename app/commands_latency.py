@@ -41,7 +41,7 @@ def add_measure(add: Callable[..., Any]) -> None:
     add("--width", type=float, default=0, help="width of the supernet; 0.5 is the embedded one")
     add("--resolution", type=int, nargs="+", default=[], metavar="PIXELS")
     add("--threads", type=int, default=1, help="threads of a network")
-    add("--batch", type=int, default=1, help="pictures at once")
+    add("--batch", type=int, default=1, help="images at once")
     add("--provider", default="CPUExecutionProvider", help="ONNX Runtime's name of what computes")
     add("--precision", default="float32", help="float32 or float16")
     add("--seconds", type=float, default=0, help="of timing, for each resolution")

@@ -21,7 +21,7 @@ def add_to(command: Any) -> None:
 def add_specialise(parser: argparse.ArgumentParser) -> None:
     """The target, the other limits, and how to search; 0 sets no limit."""
     add = parser.add_argument
-    add("--latency-ms", type=float, default=0, metavar="T", help="the most that one picture takes")
+    add("--latency-ms", type=float, default=0, metavar="T", help="the most that one image takes")
     add("--budget", type=int, default=60, metavar="N", help="how many subnets to measure")
     add("--resolution", type=int, nargs="+", default=[], metavar="R", help="sides in pixels to try")
     add("--searcher", default="linas", help="linas, evolution or random")
@@ -63,7 +63,7 @@ def winner_table(result: Mapping[str, Any]) -> str:
         front_table(result["front"]),
         "",
         f"winner: {result['architecture']}",
-        f"accuracy on held-out pictures: {share(result['accuracy'])}",
+        f"accuracy on held-out images: {share(result['accuracy'])}",
         *timing_lines(ms),
         f"predicted {result['predicted_ms']:.3g} ±{result['error_ms']:.1g} ms",
         f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
@@ -74,7 +74,7 @@ def winner_table(result: Mapping[str, Any]) -> str:
 
 def timing_lines(ms: Mapping[str, float] | None) -> list[str]:
     """Nothing where the latency table is another device's: nothing was timed then."""
-    return [f"one picture takes {ms['p50']:.2f} ms (95 % under {ms['p95']:.2f} ms)"] if ms else []
+    return [f"one image takes {ms['p50']:.2f} ms (95 % under {ms['p95']:.2f} ms)"] if ms else []
 
 
 def front_table(rows: Sequence[Mapping[str, Any]]) -> str:

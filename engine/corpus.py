@@ -52,7 +52,7 @@ def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
                 paths.append(path)
                 classes.append(number)
     if not paths:
-        raise Refused(f"There are no pictures in {folder}. Give a folder that holds one a class.")
+        raise Refused(f"There are no images in {folder}. Give a folder that holds one a class.")
     return paths, classes, names
 
 
@@ -75,7 +75,7 @@ def listed_in_project(project: Project, split: str) -> tuple[list[str], list[int
     pairs = [(h, at) for at, number in enumerate(numbers) for h in found.get(number, ())]
     if not pairs:
         what = "learn from" if split == "train" else "score on (the held-out ones)"
-        raise Refused(f"The project has no pictures to {what}. Drop folders of pictures on Images.")
+        raise Refused(f"The project has no images to {what}. Drop folders of images on Images.")
     return [h for h, _ in pairs], [at for _, at in pairs], tuple(names[n] for n in numbers)
 
 
@@ -118,7 +118,7 @@ def kept(
     lost = found.get("lost", [])
     if lost:
         yield Notice(
-            f"{len(lost)} pictures can't be read and are left out.",
+            f"{len(lost)} images can't be read and are left out.",
             "warning",
             tuple(files[number] for number in lost[:10]),
         )
@@ -131,7 +131,7 @@ def written(
 ) -> Generator[Event, None, list[int]]:
     """Writes pictures into one array and returns the numbers of those that are None."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half, pace, lost = path.with_suffix(".half"), Pace(count, "Decoding pictures"), []
+    half, pace, lost = path.with_suffix(".half"), Pace(count, "Decoding images"), []
     array = open_memmap(half, "w+", np.uint8, (count, size, size, 3))
     for number, picture in enumerate(pixels):
         if picture is None:

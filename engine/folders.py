@@ -184,7 +184,7 @@ class Search:
                 self.skip(path, ARCHIVE if kind == "file" else kind)
         for ending, count in sorted(others.items()):
             files = f"1 {ending} file is" if count == 1 else f"{count} {ending} files are"
-            self.skip(folder, f"{files} no picture{'s' * (count > 1)}.")
+            self.skip(folder, f"{files} no image{'s' * (count > 1)}.")
         return inside
 
     def below(self, place: Place, folders: list[Path], links: list[Path]) -> list[Place]:
@@ -218,7 +218,7 @@ class Search:
             if not files:
                 continue
             if any(place.folder in root.parents for root in self.filled):
-                many = "1 picture lies" if len(files) == 1 else f"{len(files)} pictures lie"
+                many = "1 image lies" if len(files) == 1 else f"{len(files)} images lie"
                 self.skip(place.folder, f"{many} beside the class folders. Drop them on a class.")
             else:
                 self.keep(files, replace(place, name=place.loose))
@@ -255,8 +255,8 @@ class Search:
 
 
 SPECIAL = "This is a pipe or a device and was not opened."
-NOTHING = "There is no picture in this folder."
-LOOSE = "This picture has no class. Drop it on a class, or drop a folder with the class's name."
+NOTHING = "There is no image in this folder."
+LOOSE = "This image has no class. Drop it on a class, or drop a folder with the class's name."
 
 
 def kind_of(entry: os.DirEntry[str]) -> str:

@@ -34,7 +34,7 @@ PIXEL_CAP = 200_000_000
 BYTE_CAP = 2 << 30
 LEAST_SIDE = 8
 MOST_ASPECT = 20
-TOO_LARGE = f"This picture has more than {PIXEL_CAP // 1_000_000} megapixels. Save it smaller."
+TOO_LARGE = f"This image has more than {PIXEL_CAP // 1_000_000} megapixels. Save it smaller."
 BIG = 32_000_000
 """Pictures of more pixels than this are decoded one at a time, whatever the number of threads."""
 
@@ -119,7 +119,7 @@ def read(path: Path) -> bytes:
     """All bytes of a regular file. Pipes and devices are not opened: that could hang or act."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise UnusableImage("This is not a file with a picture in it.")
+            raise UnusableImage("This is not a file with an image in it.")
         with open(path, "rb", buffering=0, opener=without_waiting) as file:
             size = os.fstat(file.fileno()).st_size
             if size > BYTE_CAP:
@@ -151,7 +151,7 @@ def identify(data: bytes, path: Path) -> Image.Image:
         raise UnusableImage(TOO_LARGE) from error
     except BROKEN as error:
         raise UnusableImage(
-            f"This is no picture that can be read here{disguise(path)}. Save it as JPEG or PNG."
+            f"This is no image that can be read here{disguise(path)}. Save it as JPEG or PNG."
         ) from error
 
 
@@ -162,13 +162,12 @@ def checked_size(size: tuple[int, int]) -> tuple[int, int]:
         raise UnusableImage(TOO_LARGE)
     if max(size) > MOST_ASPECT * min(size):
         raise UnusableImage(
-            f"This picture is {width} x {height} pixels, more than {MOST_ASPECT} times as long as "
+            f"This image is {width} x {height} pixels, more than {MOST_ASPECT} times as long as "
             "wide. Crop it."
         )
     if min(size) < LEAST_SIDE:
         raise UnusableImage(
-            f"This picture is {width} x {height} pixels. Both sides must have at least "
-            f"{LEAST_SIDE}."
+            f"This image is {width} x {height} pixels. Both sides must have at least {LEAST_SIDE}."
         )
     return size
 
@@ -185,10 +184,10 @@ def decode(image: Image.Image, need: int) -> tuple[Image.Image, int]:
         image.load()
         small = small_rgb(image, max(min(image.size) // need, 1))
     except MemoryError as error:
-        raise UnusableImage("There is not enough memory to open this picture.") from error
+        raise UnusableImage("There is not enough memory to open this image.") from error
     except BROKEN as error:
         raise UnusableImage(
-            "This picture is broken: a part of it is missing or damaged. Get it again."
+            "This image is broken: a part of it is missing or damaged. Get it again."
         ) from error
     if image.format != "TIFF":  # Pillow turns TIFFs itself
         turned = orientation(image)

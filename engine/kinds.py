@@ -25,8 +25,8 @@ HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevm", b"mif1",
 AS_PICTURE = "Save it as JPEG or PNG."
 
 BEGINNINGS = (
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture", AS_PICTURE),
-    (b"\xff\x0a", "a JPEG XL picture", AS_PICTURE),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image", AS_PICTURE),
+    (b"\xff\x0a", "a JPEG XL image", AS_PICTURE),
     (b"8BPS", "a Photoshop file", AS_PICTURE),
     (b"%PDF", "a PDF document", "Save its pages as JPEG or PNG."),
     (b"%!PS", "a PostScript file", AS_PICTURE),
@@ -34,7 +34,7 @@ BEGINNINGS = (
     (b"Rar!", "an archive", "Unpack it and drop the folder."),
     (b"7z\xbc\xaf\x27\x1c", "an archive", "Unpack it and drop the folder."),
     (b"\x1aE\xdf\xa3", "a film", "Save some of its frames as JPEG or PNG."),
-    (b"version https://git-lfs", "a Git LFS pointer", "Run “git lfs pull” to get the picture."),
+    (b"version https://git-lfs", "a Git LFS pointer", "Run “git lfs pull” to get the image."),
 )
 """First bytes, what the file is, and what to do."""
 
@@ -94,7 +94,7 @@ def boxed(head: bytes) -> tuple[str, str] | None:
     if brands & {b"avif", b"avis"}:
         return None
     if brands & HEIC:
-        return "an HEIC picture", AS_PICTURE
+        return "an HEIC image", AS_PICTURE
     return "a film", "Save some of its frames as JPEG or PNG."
 
 
@@ -104,7 +104,7 @@ def written(head: bytes) -> tuple[str, str] | None:
     if "<svg" in text:
         return "an SVG drawing", AS_PICTURE
     if text.startswith(("<!doctype html", "<html")):
-        return "a web page", "Download the picture itself."
+        return "a web page", "Download the image itself."
     if text.startswith(("p1", "p2", "p3")) or b"\0" in head or "\ufffd" in text:
         return None  # P1 to P3 are pictures written as text
     if len(text) * 2 > len(head) and all(c.isprintable() or c in "\t\r\n\f" for c in text):
@@ -133,4 +133,4 @@ def no_picture(name: str) -> str:
     ending = ending_of(name)
     if ending in ARCHIVES:
         return ARCHIVE
-    return "This is no picture." if junk(name) or ending in NO_PICTURES else ""
+    return "This is no image." if junk(name) or ending in NO_PICTURES else ""

@@ -116,8 +116,8 @@ def check_corpora(corpus: Corpus, shown: Corpus, batch: int) -> None:
 def check_batch(pictures: int, batch: int) -> None:
     if pictures < batch:
         raise Refused(
-            f"There are {pictures} pictures to learn from, fewer than one batch of {batch}. "
-            "Add pictures, or set a smaller batch."
+            f"There are {pictures} images to learn from, fewer than one batch of {batch}. "
+            "Add images, or set a smaller batch."
         )
 
 

@@ -64,7 +64,7 @@ def ensure(session: Session, views: int) -> Generator[Event, None, set[str]]:
     wanted = features.missing(rows)
     if not wanted:
         return set()
-    pace = Pace(len(wanted), "Looking at pictures")
+    pace = Pace(len(wanted), "Looking at images")
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in wanted]
     lost: set[str] = set()
     batch: list[Arrival] = []
@@ -84,7 +84,7 @@ def ensure(session: Session, views: int) -> Generator[Event, None, set[str]]:
         opened.close()
     if lost:
         yield Notice(
-            f"{len(lost)} pictures were moved, changed or deleted since they were added, and are "
+            f"{len(lost)} images were moved, changed or deleted since they were added, and are "
             "left out of learning. Drop them again to bring them back.",
             "warning",
         )
@@ -134,7 +134,7 @@ def learn(
         without(catalogue.to_learn(project, "validation"), lost),
     )
     if not material.train:
-        raise Refused("There is nothing to learn from. Drop folders of pictures on Images first.")
+        raise Refused("There is nothing to learn from. Drop folders of images on Images first.")
     sample = material.sample()
     clock = time.perf_counter()
     yield from teach(project, learner, settings, material, sample)

@@ -83,7 +83,7 @@ def sample_of(session: Session) -> Sample:
     held_out = {number: hashes for number, hashes in held_out.items() if number in train}
     if len(train) < 2 or sum(map(len, held_out.values())) < 10:
         raise Refused(
-            "There is too little to measure networks with. Add pictures on Images until there are "
+            "There is too little to measure networks with. Add images on Images until there are "
             "two classes and at least ten validation images."
         )
     return Sample(chosen(train, SAMPLE), chosen(held_out, HELD_OUT))
@@ -107,7 +107,7 @@ def decode(
     rows = {row["sha256"]: row for row in project.db["image"].rows}
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
     preprocessing = preprocessing_at(resolution)
-    pace = Pace(len(files), f"Looking at pictures at {resolution} pixels")
+    pace = Pace(len(files), f"Looking at images at {resolution} pixels")
     found: dict[str, np.ndarray] = {}
     opened = open_many(files, preprocessing)
     try:
@@ -239,7 +239,7 @@ def settled(
     few = sorted(sha256 for found in train.values() for sha256 in found)[: max(BATCH, count)]
     pixels = yield from decode(session, few, architecture.resolution)
     if len(pixels) < 2:
-        raise Refused("There is nothing to learn from. Drop folders of pictures on Images first.")
+        raise Refused("There is nothing to learn from. Drop folders of images on Images first.")
     network = supernet.subnet(architecture)
     yield Progress(0, None, "Measuring the network's statistics")
     recalibrate(network, normalised(np.stack(list(pixels.values())), architecture.resolution))

@@ -74,9 +74,9 @@ def class_views(project: Project, step: Mapping[str, Any] | None) -> tuple[Class
 
 def hint_for(train: int, set_aside: bool) -> str:
     if set_aside:
-        return "Forgotten. Its pictures are kept; learn it again when you like."
+        return "Forgotten. Its images are kept; learn it again when you like."
     if train < FEW_IMAGES:
-        return f"Only {train} pictures to learn from. Add more: {FEW_IMAGES} or better 30."
+        return f"Only {train} images to learn from. Add more: {FEW_IMAGES} or better 30."
     return ""
 
 
@@ -87,8 +87,8 @@ def hints(classes: Sequence[ClassView]) -> tuple[str, ...]:
         largest = max(classes, key=lambda c: c.train)
         smallest = min((c for c in classes if c.train), key=lambda c: c.train)
         return (
-            f"“{largest.name}” has {largest.train} pictures to learn from and “{smallest.name}” "
-            f"only {smallest.train}. Add pictures to the small classes for a fairer result.",
+            f"“{largest.name}” has {largest.train} images to learn from and “{smallest.name}” "
+            f"only {smallest.train}. Add images to the small classes for a fairer result.",
         )
     return ()
 

@@ -79,7 +79,7 @@ def empty_file(path: Path) -> Path:
 
 
 def text_file(path: Path) -> Path:
-    path.write_text("Not a picture at all,\nonly some words.\n" * 20)
+    path.write_text("Not an image at all,\nonly some words.\n" * 20)
     return path
 
 

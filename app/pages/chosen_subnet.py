@@ -35,7 +35,7 @@ SUBNET = (
 )
 ARCHITECTURE = (
     "The architecture: how many blocks the network has, and how each one is built. The kernel is "
-    "how far a block looks around each point of the picture; expand is how many times wider it "
+    "how far a block looks around each point of the image; expand is how many times wider it "
     "is inside."
 )
 UNDOABLE = "“Use this” learns all classes again from the images. Undo takes it back."

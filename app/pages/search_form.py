@@ -21,7 +21,7 @@ from app.theme import GRID
 from app.widgets.controls import buddy, button, column, indented, label, named, row, with_icon
 
 TARGET = (
-    "The target: the longest time that one picture may take on this computer. It is the line in "
+    "The target: the longest time that one image may take on this computer. It is the line in "
     "the plot, which you can drag"
 )
 BUDGET = (
@@ -29,12 +29,12 @@ BUDGET = (
     "network"
 )
 RESOLUTIONS = (
-    "How large pictures are when they enter the network. Smaller ones are faster and show less"
+    "How large images are when they enter the network. Smaller ones are faster and show less"
 )
 LIMITS = (
-    ("macs", "&MACs", "Alt+M", " M", "At most so many million multiplications for one picture"),
+    ("macs", "&MACs", "Alt+M", " M", "At most so many million multiplications for one image"),
     ("parameters", "Pa&rameters", "Alt+R", " M", "At most so many million learnt numbers"),
-    ("memory", "M&emory", "Alt+E", " MiB", "At most so much memory while a picture is looked at"),
+    ("memory", "M&emory", "Alt+E", " MiB", "At most so much memory while an image is looked at"),
     ("file_mb", "F&ile", "Alt+I", " MB", "An exported file of at most this size"),
 )
 

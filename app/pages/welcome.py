@@ -65,7 +65,7 @@ class WelcomePage(QWidget):
         """The invitation to drop, and the three buttons."""
         sample = button(
             "Open the sample",
-            "Draws a few hundred pictures of simple things and opens them as a project",
+            "Draws a few hundred images of simple things and opens them as a project",
             self.sample_asked.emit,
             icon="sample",
         )

@@ -11,7 +11,7 @@ LEGEND_HELP = {
     "such predictions were off.",
     "front": "The front: the networks that are worth a look. No other found so far is both "
     "faster and at least as accurate.",
-    "target": "The target: the longest time that a picture may take. Drag the line, or hold "
+    "target": "The target: the longest time that an image may take. Drag the line, or hold "
     "Shift and press an arrow key.",
     "in use": "The network that this project uses now.",
     "landmark": "Well-known networks, measured on this computer with your classes.",

@@ -194,7 +194,7 @@ class ScatterPlot(Plot):
     def paint_inside(self, painter: QPainter, area: QRectF) -> None:
         """Axes, then what is beyond the target, the front, the points, and the target line."""
         frame, axes = self.frame(), self.axes
-        axes.paint(painter, frame, "latency: time for one picture (ms)", "accuracy (%)")
+        axes.paint(painter, frame, "latency: time for one image (ms)", "accuracy (%)")
         if self.target:
             beyond = QRectF(frame)
             beyond.setLeft(min(max(self.target_x(), frame.left()), frame.right()))

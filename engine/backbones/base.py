@@ -58,7 +58,7 @@ def checked_size(title: str, size: int, usual: int, least: int, step: int = 1) -
     if not size:
         return usual
     if size < least or size > 1024:
-        raise BadSetting(f"{title} takes pictures of {least} to 1024 pixels, not {size}.")
+        raise BadSetting(f"{title} takes images of {least} to 1024 pixels, not {size}.")
     if size % step:
         raise BadSetting(f"{title} takes a size that can be divided by {step}, not {size}.")
     return size

@@ -39,7 +39,7 @@ class OnceForAll(Network):
     digest: ClassVar[str] = ""
     accuracy: ClassVar[float | None] = None
     licence: ClassVar[str] = (
-        "Weights of the once-for-all project (MIT), trained on ImageNet, whose pictures are for "
+        "Weights of the once-for-all project (MIT), trained on ImageNet, whose images are for "
         "research."
     )
 

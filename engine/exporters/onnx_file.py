@@ -200,7 +200,7 @@ def receipt_of(
         "latency_ms": {
             "p50": round(float(np.percentile(times, 50)), 2),
             "p95": round(float(np.percentile(times, 95)), 2),
-            "pictures": "one whole picture at a time, resizing included, decoding not",
+            "pictures": "one whole image at a time, resizing included, decoding not",
             "threads": devices.threads(),
             "machine": f"{platform.system()} {platform.machine()}",
         },
@@ -222,22 +222,22 @@ def receipt_of(
 
 def note(compared: int, asked: int) -> str:
     if compared >= ENOUGH:
-        return f"Compared on {compared} of the project's pictures."
+        return f"Compared on {compared} of the project's images."
     gone = f"; {asked - compared} could not be opened" if asked > compared else ""
-    return f"Compared on {compared} pictures only, because the project has no more{gone}."
+    return f"Compared on {compared} images only, because the project has no more{gone}."
 
 
 def refuse_disagreement(receipt: Receipt) -> None:
     """No agreement, no export."""
     if not receipt["compared"]:
         raise Refused(
-            "The exported file could not be compared on any picture, so it was not kept. Check "
-            "that the project's pictures are still where they were."
+            "The exported file could not be compared on any image, so it was not kept. Check "
+            "that the project's images are still where they were."
         )
     # The comparison is written so that a difference that is no number fails it too.
     if receipt["clear_disagreements"] or not receipt["largest_difference"] <= MOST:
         raise Refused(
-            f"The exported file does not agree with the project: on {receipt['compared']} pictures "
+            f"The exported file does not agree with the project: on {receipt['compared']} images "
             f"a probability differs by up to {receipt['largest_difference']:.3f} (at most {MOST} "
             f"is allowed), and {receipt['clear_disagreements']} clear answers changed. It was not "
             "kept. Try another learner or backbone."

@@ -75,7 +75,7 @@ def open_exported(path: Path, threads: int = 1) -> Exported:
     session = check_onnx_model(path, threads)
     facts = session.get_modelmeta().custom_metadata_map
     foreign = UnusableWeights(
-        f"{path.name} was not exported by Espalier, so it is not known what pictures it takes and "
+        f"{path.name} was not exported by Espalier, so it is not known what images it takes and "
         "what its answers mean. Choose a file that Espalier exported."
     )
     given = {i.name: i.type for i in session.get_inputs()}

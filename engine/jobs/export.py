@@ -51,7 +51,7 @@ def some_pictures(session: Session) -> Generator[Event, None, list[Path]]:
         opened.close()
     if not found:
         raise Refused(
-            "None of the project's pictures can be found any more, so an export could not be "
+            "None of the project's images can be found any more, so an export could not be "
             "compared with them. Put them back where they were, or drop them again."
         )
     yield from ()

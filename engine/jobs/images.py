@@ -50,7 +50,7 @@ class Added:
         }
 
 
-@job("Add pictures")
+@job("Add images")
 def add_images(
     session: Session, *, paths: Sequence[str], into: str = "", copy: bool = False
 ) -> Work:
@@ -69,7 +69,7 @@ def look_for(paths: Sequence[str], into: str) -> Found:
         path, reason = found.skipped[0] if found.skipped else (Path(paths[0]), "It is empty.")
         raise Refused(
             f"Nothing was added. “{shown(path.name)}”: {reason} "
-            "Drop a folder with JPEG or PNG pictures."
+            "Drop a folder with JPEG or PNG images."
         )
     return found
 
@@ -96,7 +96,7 @@ def bring_in(
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
     preprocessing = extractor.backbone.preprocessing if extractor else None
-    pace = Pace(len(files), "Looking at pictures" if views else "Checking pictures")
+    pace = Pace(len(files), "Looking at images" if views else "Checking images")
     yield pace.at(0)
     opened = open_many([path for _, path, _ in files], preprocessing)
     try:
@@ -148,7 +148,7 @@ def notices(found: Found, added: Added) -> Iterable[Notice]:
         yield Notice(hint)
     if found.held_out:
         number = sum(map(len, found.held_out.values()))
-        yield Notice(f"{number} pictures in test folders were held out: they are not learnt.")
+        yield Notice(f"{number} images in test folders were held out: they are not learnt.")
     if added.skipped:
         number = len(added.skipped)
         what = "One file was" if number == 1 else f"{number} files were"
@@ -156,22 +156,22 @@ def notices(found: Found, added: Added) -> Iterable[Notice]:
         yield Notice(f"{what} left out. The list under Images says why.", "warning", details)
 
 
-@job("Move pictures")
+@job("Move images")
 def move_images(session: Session, *, images: Sequence[int], to: str) -> Work:
     """Moves pictures into the class `to`; what was learnt follows at the next learning."""
     project = session.require()
     if not to.strip():
         raise Refused("A class needs a name. Type one.")
-    with project.gesture(f"Move {len(images)} pictures to {to}") as gesture:
+    with project.gesture(f"Move {len(images)} images to {to}") as gesture:
         moved = catalogue.move(project, gesture, images, to.strip())
     yield session.changed("images")
     return {"moved": moved}
 
 
-@job("Remove pictures")
+@job("Remove images")
 def remove_images(session: Session, *, images: Sequence[int]) -> Work:
     project = session.require()
-    with project.gesture(f"Remove {len(images)} pictures") as gesture:
+    with project.gesture(f"Remove {len(images)} images") as gesture:
         removed = catalogue.remove(project, gesture, images)
     yield session.changed("images")
     return {"removed": removed}
@@ -235,7 +235,7 @@ def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work:
     return {"removed": len(gone)}
 
 
-@job("Look at pictures", reads=True)
+@job("Look at images", reads=True)
 def images(
     session: Session, *, class_name: str = "", split: str = "", offset: int = 0, limit: int = 200
 ) -> Work:

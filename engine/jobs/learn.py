@@ -17,7 +17,7 @@ from engine.jobs.images import bring_in, look_for
 from engine.session import Session
 
 
-@job("Learn pictures")
+@job("Learn images")
 def learn_folder(
     session: Session,
     *,
@@ -97,7 +97,7 @@ def scores(session: Session, *, step: int = 0) -> Work:
     project = session.require()
     row = history.row_of(project, step) if step else history.current(project)
     if row is None:
-        raise Refused("Nothing was learnt yet. Drop folders of pictures on Images first.")
+        raise Refused("Nothing was learnt yet. Drop folders of images on Images first.")
     return scoring.in_full(project, row)
 
 
@@ -117,7 +117,7 @@ def confusion_images(session: Session, *, true: str, predicted: str, limit: int 
     )
 
 
-@job("Look at uncertain pictures", reads=True)
+@job("Look at uncertain images", reads=True)
 def uncertain_images(session: Session, *, limit: int = 60, wrong: bool = False) -> Work:
     """The validation pictures with the least certain answers first, or only the wrong ones."""
     yield Progress(0, None, "Reading")

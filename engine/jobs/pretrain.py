@@ -70,11 +70,11 @@ class Recipe:
 
     width: float = setting(0.5, "Width of the network; 1 is the official one.", least=0.1, most=2)
     seed: int = setting(0, "The same seed gives the same weights.", least=0)
-    batch: int = setting(64, "Pictures in one step.", least=2)
-    epochs: int = setting(10, "How often each picture is seen.", least=1)
-    size: int = setting(64, "Side of the pictures at the end, in pixels.", least=32, most=256)
+    batch: int = setting(64, "Images in one step.", least=2)
+    epochs: int = setting(10, "How often each image is seen.", least=1)
+    size: int = setting(64, "Side of the images at the end, in pixels.", least=32, most=256)
     lr: float = setting(0.1, "The highest learning rate.", least=0, label="Learning rate")
-    teacher_size: int = setting(128, "Side of the teacher's pictures.", least=32, most=256)
+    teacher_size: int = setting(128, "Side of the teacher's images.", least=32, most=256)
     use_size: int = setting(128, "Input size for photos, noted in the file.", least=32, most=256)
 
     @classmethod

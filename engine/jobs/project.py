@@ -100,14 +100,14 @@ def redo(session: Session) -> Work:
     return {"title": title}
 
 
-@job("Draw the sample pictures")
+@job("Draw the sample images")
 def make_sample(session: Session, *, path: str) -> Work:
     """Draws the sample pictures beside a new project at `path`, and adds them as classes."""
     from engine.jobs.images import add_images
     from engine.sample import draw_sample
 
     target = Path(path)
-    pictures = target.parent / f"{target.stem} pictures"
+    pictures = target.parent / f"{target.stem} images"
     if pictures.exists() and not (pictures / "learn").is_dir():
         raise Refused(f"“{pictures}” is in the way. Choose another place for the sample.")
     yield from draw_sample(pictures)

@@ -162,7 +162,7 @@ def counted(session: Session, data: str) -> tuple[list[int], tuple[str, ...]]:
     """How many pictures there are in train and validation, and the classes' names."""
     if not data and session.project is None:
         raise Refused(
-            "There are no pictures to train on. Open a project, or name a folder that holds "
+            "There are no images to train on. Open a project, or name a folder that holds "
             "train and val, each with one folder a class."
         )
     if data:

@@ -48,7 +48,7 @@ def look_with(
     """The same for any model and the extractor of its backbone."""
     import torch
 
-    pace = Pace(len(paths), "Looking at pictures")
+    pace = Pace(len(paths), "Looking at images")
     good: list[Path] = []
     features: list[np.ndarray] = []
     reasons: dict[Path, str] = {}
@@ -73,7 +73,7 @@ def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield paths[start : start + BATCH]
 
 
-@job("Say what pictures show", reads=True)
+@job("Say what images show", reads=True)
 def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -> Work:
     """Each picture's classes with their probabilities, by the project or an exported file.
 
@@ -82,13 +82,13 @@ def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -
     if model:
         from engine.exporters.onnx_file import predict_onnx
 
-        yield Progress(0, len(paths), "Looking at pictures")
+        yield Progress(0, len(paths), "Looking at images")
         return {"pictures": predict_onnx(Path(model), [Path(p) for p in paths])}
     seen = yield from look(session, [Path(p) for p in paths])
     return {"pictures": told(session, seen)}
 
 
-@job("Say what a pasted picture shows", reads=True)
+@job("Say what a pasted image shows", reads=True)
 def predict_pixels(session: Session, *, content: bytes) -> Work:
     """The same for one picture that has no file: `content` is a PNG or JPEG."""
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
@@ -158,7 +158,7 @@ def score(session: Session, *, test: str = "", predictions: bool = False) -> Wor
     project = session.require()
     row = history.current(project)
     if row is None:
-        raise Refused("Nothing was learnt yet. Drop folders of pictures on Images first.")
+        raise Refused("Nothing was learnt yet. Drop folders of images on Images first.")
     if not test:
         yield Progress(0, None, "Reading")
         result = scoring.in_full(project, row)

@@ -43,7 +43,7 @@ class Setting:
 
     def __post_init__(self) -> None:
         if not (whole(self.threads, 256) and whole(self.batch, 1024)):
-            raise BadSetting("Latency is measured with 1 to 256 threads and 1 to 1024 pictures.")
+            raise BadSetting("Latency is measured with 1 to 256 threads and 1 to 1024 images.")
         if self.precision not in FLOATS:
             raise BadSetting(
                 f"There is no precision “{self.precision}”. Choose float32 or float16."

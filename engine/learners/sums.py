@@ -13,7 +13,7 @@ from engine.errors import Refused
 
 FLOAT = torch.float64
 CHUNK = 1024
-NOTHING = "No class is learnt yet. Add a folder of pictures for each class."
+NOTHING = "No class is learnt yet. Add a folder of images for each class."
 ENOUGH = 500
 """So many images say which regularisation is best; more would cost time and change little."""
 

@@ -40,11 +40,11 @@ class Tilda(Learner):
     )
     update: str = setting(
         "nearest",
-        "Which anchor a picture moves: the nearest one, or the one with the fewest pictures.",
+        "Which anchor an image moves: the nearest one, or the one with the fewest images.",
         choices=("nearest", "fewest"),
     )
     views: int = setting(
-        1, "How many augmented views of each picture are learnt and vote.", least=1, most=32
+        1, "How many augmented views of each image are learnt and vote.", least=1, most=32
     )
 
     def __post_init__(self) -> None:

@@ -84,15 +84,15 @@ class Plan:
 class Shrinking(Tuner):
     """What both ways have in common."""
 
-    epochs: float = setting(10.0, "How often each picture is seen.", least=0.001)
-    batch: int = setting(64, "Pictures in one step.", least=2)
-    sizes: str = setting("48,56,64", "Sides of the pictures in pixels; one for each batch.")
+    epochs: float = setting(10.0, "How often each image is seen.", least=0.001)
+    batch: int = setting(64, "Images in one step.", least=2)
+    sizes: str = setting("48,56,64", "Sides of the images in pixels; one for each batch.")
     lr: float = setting(0.05, "The highest learning rate.", least=0, label="Learning rate")
     seed: int = setting(0, "The same seed gives the same weights.", least=0)
     stored: int = setting(
-        0, "Side at which pictures are kept; 0 is the largest size.", least=0, most=1024
+        0, "Side at which images are kept; 0 is the largest size.", least=0, most=1024
     )
-    teacher_size: int = setting(128, "Side of the teacher's pictures.", least=32, most=256)
+    teacher_size: int = setting(128, "Side of the teacher's images.", least=32, most=256)
     save_every: int = setting(100, "Steps from one checkpoint to the next.", least=1)
     score_every: int = setting(1000, "Steps from one scoring to the next.", least=1)
 

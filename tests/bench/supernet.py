@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--weights", default="", help="a supernet's file; else the embedded one")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--subnets", type=int, default=30)
-    parser.add_argument("--work", default="", help="a folder that keeps the decoded pictures")
+    parser.add_argument("--work", default="", help="a folder that keeps the decoded images")
     options = parser.parse_args()
     supernet, _ = read_weights(Path(options.weights)) if options.weights else embedded_supernet()
     space = Space((options.size,))

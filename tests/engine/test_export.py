@@ -156,7 +156,7 @@ def test_predicting_with_the_file_answers_as_the_project(
 ) -> None:
     large = picture(tmp_path / "large.jpg", 5, (2400, 1601))
     bad = tmp_path / "bad.jpg"
-    bad.write_text("no picture")
+    bad.write_text("no image")
     found = predict_onnx(exported[0], [large, bad])
     expected = project(model, [large])[0]
     answer = found[str(large)]
@@ -220,7 +220,7 @@ def test_a_head_of_many_views(
     expected = project(model, pictures[:5])
     receipt, _ = result(export_onnx(model, tmp_path / "m.onnx", pictures[:5], expected))
     assert receipt["largest_difference"] <= 0.02
-    assert "5 pictures only" in receipt["compared_note"]
+    assert "5 images only" in receipt["compared_note"]
     one_view = replace(model, views=1)  # the views matter, so the check can fail
     assert np.abs(project(one_view, pictures[:5]) - expected).max() > 1e-3
 
@@ -265,7 +265,7 @@ def test_places_that_can_not_be_written(model: Model, tmp_path: Path, name: str)
 
 
 def test_with_no_picture_left_nothing_is_exported(model: Model, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="any picture"):
+    with pytest.raises(Refused, match="any image"):
         result(export_onnx(model, tmp_path / "m.onnx", [tmp_path / "gone.jpg"], np.ones((1, 4))))
     assert list(tmp_path.iterdir()) == []
 

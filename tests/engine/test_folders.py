@@ -71,7 +71,7 @@ def test_pictures_beside_class_folders_are_left_out(tmp_path: Path) -> None:
     touch(tmp_path, "cat/a.jpg", "1.jpg", "2.jpg")
     found = find_pictures([tmp_path])
     assert counts(found) == {"cat": 1}
-    assert "2 pictures lie beside" in reasons(found)[tmp_path.name]
+    assert "2 images lie beside" in reasons(found)[tmp_path.name]
 
 
 def test_pictures_beside_the_folders_of_a_split_are_left_out(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_train_alone_says_nothing_of_the_split(tmp_path: Path) -> None:
 def test_an_empty_folder_has_nothing_but_a_reason(tmp_path: Path) -> None:
     found = find_pictures([tmp_path])
     assert not found.classes
-    assert found.skipped == [(tmp_path, "There is no picture in this folder.")]
+    assert found.skipped == [(tmp_path, "There is no image in this folder.")]
 
 
 def test_an_empty_class_is_named(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_an_empty_class_is_named(tmp_path: Path) -> None:
     found = find_pictures([tmp_path])
     assert counts(found) == {"cat": 1}
     assert found.skipped == [
-        (tmp_path / "dog", "1 .txt file is no picture. There is no picture in this folder.")
+        (tmp_path / "dog", "1 .txt file is no image. There is no image in this folder.")
     ]
 
 
@@ -152,7 +152,7 @@ def test_other_files_are_counted_and_archives_named(tmp_path: Path) -> None:
     found = find_pictures([tmp_path / "cat"])
     assert counts(found) == {"cat": 1}
     assert reasons(found) == {
-        "cat": "2 .csv files are no pictures. 1 .txt file is no picture.",
+        "cat": "2 .csv files are no images. 1 .txt file is no image.",
         "e.zip": "This is an archive. Unpack it and drop the folder.",
     }
 

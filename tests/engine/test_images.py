@@ -75,11 +75,11 @@ def test_a_small_change_moves_few_bits_of_the_hash(tmp_path: Path) -> None:
 REASONS = {
     "empty.jpg": "empty",
     "text.jpg": "a text file with the name of a JPEG",
-    "heic.jpg": "an HEIC picture with the name of a JPEG. Save it as JPEG or PNG.",
+    "heic.jpg": "an HEIC image with the name of a JPEG. Save it as JPEG or PNG.",
     "svg.jpg": "an SVG drawing with the name of a JPEG",
     "page.jpg": "a web page",
     "pointer.jpg": "Git LFS",
-    "noise.jpg": "no picture that can be read here",
+    "noise.jpg": "no image that can be read here",
     "truncated.jpg": "broken",
     "truncated.png": "broken",
     "bomb.png": "more than 200 megapixels",
@@ -97,7 +97,7 @@ def test_what_is_no_picture_is_refused_with_its_reason(tmp_path: Path, name: str
 
 
 def test_an_honest_name_is_not_called_a_disguise(tmp_path: Path) -> None:
-    with pytest.raises(UnusableImage, match=r"^This is an HEIC picture\. Save"):
+    with pytest.raises(UnusableImage, match=r"^This is an HEIC image\. Save"):
         open_picture(making.heic_file(tmp_path / "photo.heic"), None)
 
 

@@ -38,7 +38,7 @@ def test_a_file_that_changes_in_the_middle_is_stored_as_it_was_read(session, tmp
     pictures = making.class_folders(tmp_path / "pictures", {"a": 90, "b": 90})
     events = learn_until_saved(session, pictures)
     last = sorted((pictures / "b").iterdir())[-1]
-    last.write_bytes(b"no picture any more")
+    last.write_bytes(b"no image any more")
     *_, ended = events
     assert ended.how == "done"
     assert [Path(s["path"]).name for s in ended.result["skipped"]] == [last.name]

@@ -265,7 +265,7 @@ def test_timing_a_file_gives_ordered_percentiles(tmp_path: Path):
     ("settings", "sentence"),
     [
         ({"threads": 0}, "1 to 256 threads"),
-        ({"batch": 2.5}, "1024 pictures"),
+        ({"batch": 2.5}, "1024 images"),
         ({"precision": "int8"}, "Choose float32 or float16"),
         ({"provider": "../x"}, "no provider"),
     ],

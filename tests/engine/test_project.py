@@ -48,7 +48,7 @@ def add_image(project: Project, class_id: int, sha256: str) -> None:
     facts = {"class_id": class_id, "sha256": sha256, "path": "it's “here”\n.jpg", "width": 1,
              "height": 1, "bytes": 1, "split": "train", "phash": "0", "pack": "", "thumb_at": 0,
              "thumb_length": 0}  # fmt: skip
-    with project.gesture("Add a picture") as gesture, project.transaction(gesture) as db:
+    with project.gesture("Add an image") as gesture, project.transaction(gesture) as db:
         db["image"].insert(facts)
 
 

@@ -188,7 +188,7 @@ def test_pictures_that_can_not_be_read_are_left_out(place: Path, tmp_path: Path)
     making.empty_file(tmp_path / "data" / "train" / "red" / "000.jpg")
     said = list(events(tmp_path, tmp_path, base=str(place / "base.safetensors"), epochs=1))
     notice = next(e for e in said if isinstance(e, Notice))
-    assert notice.text.startswith("1 pictures can't be read")
+    assert notice.text.startswith("1 images can't be read")
     assert notice.details == ("red/000.jpg",)
     assert said[-1].how == "done"
     assert len(np.load(tmp_path / "work" / "train" / "pictures.npy")) == 23
@@ -211,7 +211,7 @@ def test_the_estimate_writes_nothing(place: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"data": ""}, "There are no pictures to train on"),
+        ({"data": ""}, "There are no images to train on"),
         ({"data": "/nowhere"}, "There is no folder"),
         ({"base": "/nowhere"}, "There is no file /nowhere"),
         ({"batch": 100}, "fewer than one batch"),

@@ -244,6 +244,31 @@ def test_a_search_that_was_stopped_finds_the_same_candidates(session, pictures):
     assert [(e.architecture, e.accuracy) for e in events if isinstance(e, Candidate)] == again
 
 
+def measured_with(folder: Path, network: Supernet, pictures: Path) -> list[tuple[str, float]]:
+    """What a small search finds with a supernet of one's own: subnets and their accuracies."""
+    folder.mkdir()
+    weights, session = folder / "mine.safetensors", Session()
+    write_weights(network, weights, {"use_size": SIZE})
+    path = str(folder / "p.espalier")
+    done(session, "new_project", path=path, weights=str(weights), size=SIZE)
+    done(session, "add_images", paths=[str(pictures)])
+    _, events = done(session, "specialise", latency_ms=1000, budget=4, resolutions=[SIZE])
+    session.close()
+    return [(e.architecture, e.accuracy) for e in events if isinstance(e, Candidate)]
+
+
+@pytest.mark.usefixtures("quick_tables")
+def test_accuracies_do_not_depend_on_the_statistics_that_a_supernet_brings(pictures, tmp_path):
+    spoilt = supernet()
+    for layer in spoilt.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.add_(3)
+            layer.running_var.mul_(50)
+    found = measured_with(tmp_path / "as trained", supernet(), pictures)
+    assert measured_with(tmp_path / "spoilt", spoilt, pictures) == found
+    assert len(found) == 4
+
+
 @pytest.mark.usefixtures("quick_tables")
 def test_the_winner_is_of_the_resolutions_that_were_asked_for(session, pictures):
     done(session, "learn_folder", paths=[str(pictures)])

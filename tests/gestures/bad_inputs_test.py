@@ -159,7 +159,7 @@ def test_pictures_that_went_away_are_left_out_and_said(home, home_weights, tmp_p
 
     done = espalier(home, "learn", path, "--learner", "tilda", "--set", "views=2", "--json")
     assert done.returncode == 0
-    assert "3 pictures were moved, changed or deleted" in done.stderr
+    assert "3 images were moved, changed or deleted" in done.stderr
     assert json.loads(done.stdout)["accuracy"] is not None
 
 

@@ -11,7 +11,7 @@ from engine.net import Backbone
 
 NAME = "embedded"
 LICENCE = (
-    "Trained on a part of Tiny-ImageNet, whose pictures are for research; the teacher is "
+    "Trained on a part of Tiny-ImageNet, whose images are for research; the teacher is "
     "torchvision's MobileNetV2 (BSD). See resources/backbone.md."
 )
 
