@@ -11,7 +11,7 @@ from typing import Any
 from engine import latency
 from engine.backbones.elastic.embedded import embedded_supernet
 from engine.errors import BadSetting, Refused
-from engine.events import Notice, Progress, Saved
+from engine.events import Progress, Saved
 from engine.jobs import Work, job
 from engine.jobs.specialise import usual_resolutions
 from engine.session import Session
@@ -76,12 +76,7 @@ def check_latency(session: Session, *, name: str = "") -> Work:
     table = latency.one_table(name) if name else own_table()
     if not latency.is_own(table):
         raise Refused(f"The latency table “{table.name}” is of another device. Check it there.")
-    verdict = yield from latency.still_fits(table)
-    table = replace(table, ratio=verdict.ratio)
-    latency.store(table)
-    if verdict.text:
-        yield Notice(verdict.text, "warning")
-    return latency.in_short(table)
+    return latency.in_short((yield from latency.checked(table)))
 
 
 def own_table() -> latency.LatencyTable:

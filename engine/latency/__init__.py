@@ -1,6 +1,6 @@
 """Latency on this machine, and what else a subnet costs: the door for all who ask."""
 
-from engine.latency.building import Verdict, build_table, still_fits
+from engine.latency.building import Verdict, build_table, checked, still_fits
 from engine.latency.costs import (
     costs_of_genes,
     file_bytes,
@@ -29,6 +29,7 @@ __all__ = [
     "Verdict",
     "all_tables",
     "build_table",
+    "checked",
     "costs_of_genes",
     "device_facts",
     "device_key",

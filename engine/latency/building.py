@@ -16,8 +16,9 @@ from engine.backbones.elastic.net import MobileNet
 from engine.backbones.elastic.parts import LOGITS
 from engine.backbones.elastic.space import Space
 from engine.errors import BadSetting
-from engine.events import Progress
+from engine.events import Event, Notice, Progress
 from engine.graph import OPSET
+from engine.latency.files import store
 from engine.latency.table import Fit, LatencyTable, all_parts
 from engine.latency.timing import Setting, Timed, device_facts, interleaved, opened
 
@@ -187,6 +188,16 @@ class Verdict:
     ratio: float
     fits: bool
     text: str = ""
+
+
+def checked(table: LatencyTable, seconds: float = 2.0) -> Generator[Event, None, LatencyTable]:
+    """Notes in a table of this device whether it still fits it, and keeps it; says so if not."""
+    verdict = yield from still_fits(table, seconds=seconds)
+    table = replace(table, ratio=verdict.ratio)
+    store(table)
+    if verdict.text:
+        yield Notice(verdict.text, "warning")
+    return table
 
 
 def still_fits(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from engine import latency
 from engine.backbones import BACKBONES, load_backbone, load_supernet
 from engine.backbones.elastic.architecture import Architecture, largest, smallest, uniform
 from engine.backbones.elastic.files import write_weights
@@ -267,6 +269,17 @@ def test_accuracies_do_not_depend_on_the_statistics_that_a_supernet_brings(pictu
     found = measured_with(tmp_path / "as trained", supernet(), pictures)
     assert measured_with(tmp_path / "spoilt", spoilt, pictures) == found
     assert len(found) == 4
+
+
+@pytest.mark.usefixtures("quick_tables")
+def test_a_search_says_where_latencies_are_no_longer_as_they_were_measured(session, pictures):
+    done(session, "add_images", paths=[str(pictures)])
+    done(session, "specialise", budget=2, resolutions=[SIZE])
+    table = latency.find_table(0.25, (SIZE,))
+    latency.store(replace(table, entries={key: 5 * ms for key, ms in table.entries.items()}))
+    _, events = done(session, "specialise", budget=2, resolutions=[SIZE])
+    said = [event.text for event in events if isinstance(event, Notice)]
+    assert any("runs faster than when its latency was measured" in text for text in said)
 
 
 @pytest.mark.usefixtures("quick_tables")
