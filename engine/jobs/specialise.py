@@ -178,7 +178,20 @@ def problem_of(hunt: Hunt, budget: int, seed: int) -> Problem:
         return {**found, "ms": milliseconds(genes)}
 
     prior = prior_for(hunt.bench.origin.backbone, space)
-    return Problem(space, costs, hunt.limits, budget, np.random.default_rng(seed), prior)
+    limits = with_margin(hunt)
+    return Problem(space, costs, limits, budget, np.random.default_rng(seed), prior)
+
+
+def with_margin(hunt: Hunt) -> Mapping[str, float]:
+    """The limits, the latency's a little lower, or the best networks would be those that miss it.
+
+    A search ends with networks that take just what they may, by prediction.
+    """
+    if "ms" not in hunt.limits:
+        return hunt.limits
+    least = float(hunt.costs.table.predict([hunt.space.smallest()])[0])
+    limit = hunt.limits["ms"]
+    return {**hunt.limits, "ms": max(min(least, limit), limit / hunt.costs.table.margin)}
 
 
 def spend(session: Session, hunt: Hunt, plugin: Any, budget: int) -> Generator[Event, None, int]:
@@ -253,7 +266,7 @@ def timed_winner(
         return {**kept.within(rows, hunt.limits)[0], "timed": None}
     for missed, row in enumerate(kept.within(rows, hunt.limits)):
         yield Progress(missed, None, "Timing the winner")
-        timed = timing(hunt, Architecture.parse(row["architecture"]))
+        timed = fair_timing(hunt, Architecture.parse(row["architecture"]))
         keep_time(session, hunt, row["architecture"], timed)
         if timed["p50"] <= hunt.limits.get("ms", np.inf):
             if missed:
@@ -278,6 +291,16 @@ def took_the_next(missed: int) -> str:
         f"{many} predicted to meet the target took longer when timed, so the next one is taken. "
         "If much else runs on this computer, stop it and search again."
     )
+
+
+def fair_timing(hunt: Hunt, architecture: Architecture) -> dict[str, float]:
+    """A timing; where only other work on the computer made it miss the target, a second one."""
+    limit = hunt.limits.get("ms", np.inf)
+    timed = timing(hunt, architecture)
+    if timed["low"] <= limit < timed["p50"]:
+        again = timing(hunt, architecture)
+        timed = min(timed, again, key=lambda found: found["p50"])
+    return timed
 
 
 def timing(hunt: Hunt, architecture: Architecture) -> dict[str, float]:

@@ -84,6 +84,13 @@ class LatencyTable:
         return mean(fit.error_share for fit in self.fits.values() if fit.networks)
 
     @property
+    def margin(self) -> float:
+        """What a timing's median may well take over the prediction: quiet moments are predicted,
+        most runs take a little longer, and the prediction has its error. At most a tenth."""
+        usual = mean(fit.usual for fit in self.fits.values())
+        return min(1.1, max(1.0, usual) * (1 + self.error_share))
+
+    @property
     def fits_still(self) -> bool:
         return abs(self.ratio - 1) <= TOLERANCE
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.backbones.elastic.space import WIDTH, Space
+from engine.backbones.elastic.space import RESOLUTION, WIDTH, Space
 from engine.registry import Registry
 
 SEARCHERS: Registry[Searcher] = Registry("searcher")
@@ -68,6 +68,9 @@ class Problem:
         lower = (self.chance.random(bad.shape) * (bad + 1)).astype(np.uint8)
         order = self.chance.random((len(bad), 2 * WIDTH))
         order[:, WIDTH:] += 1  # first all get lower, then all get least
+        # Half of them stay as sharp as they are and get thinner; the others may see less.
+        sharp = np.flatnonzero(self.chance.random(len(bad)) < 0.5)
+        order[np.ix_(sharp, [RESOLUTION, WIDTH + RESOLUTION])] += 2
         rank = order.argsort(1).argsort(1)
 
         def changed(count: np.ndarray) -> np.ndarray:
@@ -87,7 +90,8 @@ class Problem:
         return bool(self.overshoot(np.zeros((1, WIDTH), np.uint8))[0] <= 0)
 
     def sample(self, count: int) -> np.ndarray:
-        """Rows spread over the costs that are allowed: each repaired to a target of its own.
+        """Rows spread over the costs that are allowed, more of them near the limits, where what is
+        wanted lies: each repaired to a target of its own.
 
         Plain random subnets are nearly all of middle size, and say little about either end.
         """
@@ -100,7 +104,7 @@ class Problem:
                 1,
                 self.chance,
             )
-            for share in np.linspace(0.05, 1, count)
+            for share in np.sqrt(np.linspace(0.01, 1, count))
         ]
         rows = [one.repaired(self.space.random(1, self.chance)) for one in tight]
         return np.concatenate(rows) if rows else np.empty((0, WIDTH), np.uint8)

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.backbones.elastic.space import RESOLUTION, WIDTH
 from engine.registry import setting
-from engine.searchers import SEARCHERS, Problem, Search, Searcher, distinct
+from engine.searchers import SEARCHERS, Guess, Problem, Search, Searcher, distinct
 from engine.searchers.fronts import evolved, on_front
 from engine.searchers.predictor import fitted, size_of
+
+PARENTS = 6
+CHILDREN = 300
 
 
 @SEARCHERS.register("linas", "Guess, measure, guess again")
@@ -33,10 +37,12 @@ class Linas(Searcher):
         while len(genes) < budget:
             guess = fitted(problem.space, genes, accuracies, size_of(problem), problem.prior)
             best = genes[on_front(accuracies, problem.costs(genes)["ms"])]
-            front = evolved(problem, guess, best)
             wanted = min(each, budget - len(genes))
-            new = distinct(problem.space, self.promising(front), seen, wanted)
-            new = self.filled(problem, new, seen, wanted)
+            near = self.neighbours(problem, guess, genes[np.argsort(-accuracies)[:PARENTS]])
+            new = distinct(problem.space, near, seen, wanted - wanted // 3)
+            front = self.promising(evolved(problem, guess, best))
+            more = distinct(problem.space, front, seen, wanted - len(new))
+            new = self.filled(problem, np.concatenate([new, more]), seen, wanted)
             if not len(new):
                 return  # everything that fits was measured
             accuracies = np.concatenate([accuracies, (yield new)])
@@ -44,11 +50,29 @@ class Linas(Searcher):
 
     def beginning(self, problem: Problem, seen: set[bytes], count: int) -> np.ndarray:
         """Where something is known beforehand, half of it comes from the front guessed by that."""
-        rows = problem.sample(count)
+        rows = np.concatenate([self.least(problem), problem.sample(count)])
         if problem.prior is not None:
             front = evolved(problem, problem.prior, rows)
             rows = np.concatenate([spread(front, count // 2), rows])
         return distinct(problem.space, rows, seen, count)
+
+    def least(self, problem: Problem) -> np.ndarray:
+        """The smallest network of each resolution that keeps the limits."""
+        rows = np.zeros((len(problem.space.resolutions), WIDTH), np.uint8)
+        rows[:, RESOLUTION] = np.arange(len(rows))
+        return rows[problem.overshoot(rows) <= 0]
+
+    def neighbours(self, problem: Problem, guess: Guess, best: np.ndarray) -> np.ndarray:
+        """Networks like the most accurate that were measured, the best guessed first.
+
+        Many networks are nearly as good, and a guess from few measurements can't tell which of
+        them is best: it is surest beside those that were found to be good.
+        """
+        chance = problem.chance
+        parents = best[chance.integers(len(best), size=(2, CHILDREN))]
+        children = problem.space.mutated(problem.space.crossed(*parents, chance), chance)
+        kept = problem.repaired(children)
+        return kept[np.argsort(-guess(kept), kind="stable")]
 
     def promising(self, front: np.ndarray) -> np.ndarray:
         """The front from its expensive end, every second one first: the target is at that end."""

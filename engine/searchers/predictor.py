@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.backbones.elastic.space import Space
+from engine.backbones.elastic.space import RESOLUTION, Space
 from engine.searchers import Problem
 
 STRENGTHS = np.logspace(-3, 3, 25)
@@ -51,12 +51,14 @@ def fitted(
     """A predictor of accuracies for rows of genes.
 
     `size_of` gives a positive number that grows with the network (its MACs): of all that is known
-    of a network its logarithm says most, so it has much more weight than any one gene.
+    of a network its logarithm and its resolution say most, so they have much more weight than any
+    one gene. Sharper is not always better, so each resolution has a number of its own.
     """
 
     def described(rows: np.ndarray) -> np.ndarray:
         size = np.log(size_of(rows))[:, None]
-        parts = [space.encoded(rows), 8 * size]
+        sharp = np.eye(len(space.resolutions))[rows[:, RESOLUTION]]
+        parts = [space.encoded(rows), 8 * size, 8 * sharp]
         if prior is not None:
             parts.append(8 * prior(rows)[:, None])
         return np.concatenate(parts, 1).astype(np.float64)

@@ -312,7 +312,7 @@ def test_where_the_winner_misses_the_target_the_next_is_taken_and_said(
 
     answers = iter([9000.0, 1.0, 1.0])
     monkeypatch.setattr(
-        latency, "time_network", lambda *_: dict.fromkeys(("p50", "p95"), next(answers))
+        latency, "time_network", lambda *_: dict.fromkeys(("p50", "p95", "low"), next(answers))
     )
     result, events = done(session, "specialise", latency_ms=1000, budget=4, resolutions=[SIZE])
     assert any("the next one is taken" in e.text for e in events if isinstance(e, Notice))
