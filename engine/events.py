@@ -46,6 +46,43 @@ class Step(Event):
 
 
 @dataclass(frozen=True)
+class LayerState(Event):
+    """How each stage learns in one step of a tuning run, from the stem to the head.
+
+    `rates` are learning rates, 0 where a stage is frozen; `cached` says that what the stage gives
+    is read from what was kept; `reasons` are sentences for the person. `updates` are the sizes of
+    the stages' changes since the state before, as shares of their weights; empty where not
+    measured.
+    """
+
+    done: int
+    total: int
+    stages: tuple[str, ...]
+    rates: tuple[float, ...]
+    frozen: tuple[bool, ...]
+    cached: tuple[bool, ...]
+    reasons: tuple[str, ...]
+    updates: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerPlan(Event):
+    """What a schedule will do, before it does it: a LayerState for some hundred steps.
+
+    `steps` are the places of the columns; the other fields have a row for each stage, and in it a
+    value for each of `steps`.
+    """
+
+    total: int
+    stages: tuple[str, ...]
+    steps: tuple[int, ...]
+    rates: tuple[tuple[float, ...], ...]
+    frozen: tuple[tuple[bool, ...], ...]
+    cached: tuple[tuple[bool, ...], ...]
+    reasons: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Scored(Event):
     """A step of learning was scored on held-out images."""
 

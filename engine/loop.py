@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,8 +47,9 @@ class Stack(nn.Module):
             self.parts[name].eval()
         return self
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for name, part in self.parts.items():
+    def forward(self, x: torch.Tensor, start: int = 0) -> torch.Tensor:
+        """From pictures to the last stage's output, or from what the stage before `start` gave."""
+        for name, part in list(self.parts.items())[start:]:
             if name in self.frozen:
                 with torch.no_grad():
                     x = part(x).detach()
@@ -56,49 +58,53 @@ class Stack(nn.Module):
         return x
 
 
-def groups_of(parts: Iterable[tuple[nn.Module, float]], decay: float) -> list[dict[str, Any]]:
-    """Two groups for each part: weights, and what is not to decay (norms and biases).
+def groups_of(parts: Mapping[str, nn.Module], decay: float) -> list[dict[str, Any]]:
+    """Two groups for each part by name: weights, and what is not to decay (norms and biases).
 
-    The number beside a part is its `share`, which multiplies the rate that the loop is given; a
-    schedule for stages may set it anew.
+    A group's `share` multiplies the rate that the schedule gives for its part.
     """
     groups = []
-    for part, share in parts:
+    for name, part in parts.items():
         free = [p for p in part.parameters() if p.requires_grad]
         weights = [p for p in free if p.ndim > 1]
         others = [p for p in free if p.ndim <= 1]
-        groups.append({"params": weights, "weight_decay": decay, "share": share})
-        groups.append({"params": others, "weight_decay": 0.0, "share": share})
+        same = {"stage": name, "share": 1.0}
+        groups.append({"params": weights, "weight_decay": decay, **same})
+        groups.append({"params": others, "weight_decay": 0.0, **same})
     return [g for g in groups if g["params"]]
 
 
-def adamw(parts: Iterable[tuple[nn.Module, float]], decay: float) -> torch.optim.AdamW:
+def adamw(parts: Mapping[str, nn.Module], decay: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups_of(parts, decay), fused=True)
 
 
-def sgd(parts: Iterable[tuple[nn.Module, float]], decay: float) -> torch.optim.SGD:
+def sgd(parts: Mapping[str, nn.Module], decay: float) -> torch.optim.SGD:
     """Nesterov momentum 0.9. The rate is set by the loop before each step."""
     return torch.optim.SGD(groups_of(parts, decay), lr=0.0, momentum=0.9, nesterov=True)
 
 
-class Schedule(Protocol):
-    """The learning rate at each of `total` steps."""
+class Schedule(ABC):
+    """The learning rate of each stage at each of `total` steps, and which are frozen then."""
 
-    @property
-    def total(self) -> int: ...
+    total: int
 
-    def at(self, position: int) -> float: ...
+    @abstractmethod
+    def at(self, position: int, stage: str = "") -> float: ...
+
+    def frozen(self, position: int) -> frozenset[str]:
+        """The stages that stand still in a step."""
+        return frozenset()
 
 
-@dataclass(frozen=True)
-class Cosine:
-    """The learning rate: linear warm-up to `rate`, then half a cosine down to 0 at `total`."""
+@dataclass
+class Cosine(Schedule):
+    """The same rate for all: linear warm-up to `rate`, then half a cosine to 0 at `total`."""
 
     rate: float
     warmup: int
     total: int
 
-    def at(self, position: int) -> float:
+    def at(self, position: int, stage: str = "") -> float:
         if position < self.warmup:
             return self.rate * (position + 1) / self.warmup
         share = (position - self.warmup) / max(1, self.total - self.warmup)
@@ -167,9 +173,7 @@ def train(
     optimiser, schedule = training.optimiser, training.schedule
     training.network.train()
     for batch in batches:
-        rate = schedule.at(training.position)
-        for group in optimiser.param_groups:
-            group["lr"] = rate * group["share"]
+        rate = steer(training)
         optimiser.zero_grad()
         shown, figures = parts(batch), []
         for part in shown:
@@ -181,6 +185,23 @@ def train(
         training.position += 1
         mean = {name: sum(f[name] for f in figures) / len(figures) for name in figures[0]}
         yield Step(training.position, schedule.total, {**mean, "rate": rate})
+
+
+def steer(training: Training) -> float:
+    """Sets the rates of the step to come, and freezes what its schedule says; returns the highest.
+
+    A frozen stage gets no gradients, so the optimiser passes it over; what it remembered of the
+    stage is dropped.
+    """
+    network, frozen = training.network, training.schedule.frozen(training.position)
+    if isinstance(network, Stack) and frozen != network.frozen:
+        network.freeze(frozen)
+    for group in training.optimiser.param_groups:
+        group["lr"] = training.schedule.at(training.position, group["stage"]) * group["share"]
+        if group["stage"] in frozen:
+            for parameter in group["params"]:
+                training.optimiser.state.pop(parameter, None)
+    return max(group["lr"] for group in training.optimiser.param_groups)
 
 
 def check(values: Iterable[torch.Tensor]) -> None:

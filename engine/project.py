@@ -211,6 +211,7 @@ class Project:
             "feature": ("pack",),
             "step": ("memory", "predictions"),
             "kept": ("blob",),
+            "run": ("weights",),
         }
         known = {
             str(row["name"])

@@ -80,7 +80,26 @@ def measured_subnets(db: Database) -> None:
     db.execute("CREATE TABLE kept (blob TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (first_tables, measured_subnets)
+def tuning_runs(db: Database) -> None:
+    """Version 3: runs of tuning. They are kept as they are: undoing the use of one keeps it.
+
+    `curve` is JSON of what was measured on the way, `result` of how it compares with what was in
+    use; `weights` is the blob of the tuned network once there is one.
+    """
+    db.execute(
+        "CREATE TABLE run (id INTEGER PRIMARY KEY AUTOINCREMENT, made TEXT NOT NULL, "
+        "title TEXT NOT NULL, tuner TEXT NOT NULL, schedule TEXT NOT NULL, settings TEXT NOT NULL, "
+        "state TEXT NOT NULL, backbone TEXT NOT NULL, curve TEXT NOT NULL DEFAULT '{}', "
+        "result TEXT NOT NULL DEFAULT '{}', weights TEXT NOT NULL DEFAULT '', "
+        "seconds REAL NOT NULL DEFAULT 0)"
+    )
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    first_tables,
+    measured_subnets,
+    tuning_runs,
+)
 
 
 def journal_changes(db: Database, table: str) -> None:

@@ -65,27 +65,34 @@ class Session:
 
     def backbone(self) -> Backbone:
         """The project's backbone with its weights. Raises UnusableWeights or Refused."""
-        from engine.backbones import load_backbone
+        from engine.backbones import TUNED, load_backbone, tuned_backbone
 
         project = self.require()
         facts = project.facts
         file = project.blobs.path(facts["weights"]) if facts["weights"] else None
         key = ("backbone", facts["backbone"], facts["weights"], facts["size"])
-        return self._keep(key, lambda: load_backbone(facts["backbone"], file, facts["size"]))
+
+        def made() -> Backbone:
+            if facts["backbone"] == TUNED and file is not None:
+                return tuned_backbone(file.read_bytes(), project.blobs.path)
+            return load_backbone(facts["backbone"], file, facts["size"])
+
+        return self._keep(key, made)
 
     def supernet(self) -> tuple[Supernet, Origin]:
         """The supernet that the project's backbone is, or is a subnet of, and where it came from.
 
         Raises Refused where the backbone is one fixed network.
         """
-        from engine.backbones import SUBNET, load_supernet
-        from engine.backbones.elastic.files import Origin, origin_of
+        from engine.backbones import SUBNET, TUNED, load_supernet
+        from engine.backbones.elastic.files import Origin, facts_in, origin_of
 
         project = self.require()
         facts = project.facts
         name, weights, size = facts["backbone"], facts["weights"], facts["size"]
-        if name == SUBNET:
-            origin = origin_of(self.backbone().facts)
+        while name in (SUBNET, TUNED):  # a tuned network may have begun as a subnet
+            content = project.blobs.path(weights).read_bytes()
+            origin = origin_of(facts_in(content))
             name, weights, size = origin.backbone, origin.weights, origin.size
         file = project.blobs.path(weights) if weights else None
 

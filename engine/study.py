@@ -21,6 +21,7 @@ from engine.catalogue import Arrival
 from engine.errors import Refused, UnusableImage
 from engine.evaluate import logits_of
 from engine.events import Event, Notice, Saved, Scored, Step
+from engine.extractor import Extractor
 from engine.features import Features
 from engine.history import Learnt
 from engine.images import open_many
@@ -46,19 +47,33 @@ def choice(
     return name, dict(settings)
 
 
-def compute(session: Session, batch: Sequence[Arrival], views: int) -> None:
-    """Computes and keeps the features of decoded pictures that have none yet."""
-    features = session.features(views)
+def compute(
+    session: Session, batch: Sequence[Arrival], views: int, extractor: Extractor | None = None
+) -> None:
+    """Computes and keeps the features of decoded pictures that have none yet.
+
+    Without an `extractor` they are those of the project's backbone.
+    """
+    extractor = extractor or session.extractor()
+    features = features_by(session, extractor, views)
     wanted = set(features.missing(a.picture.sha256 for a in batch))
     pictures = {a.picture.sha256: a.picture for a in batch if a.picture.sha256 in wanted}
     if pictures:
         pixels = np.stack([picture.pixels for picture in pictures.values()])
-        features.put(list(pictures), session.extractor()(pixels, views))
+        features.put(list(pictures), extractor(pixels, views))
 
 
-def ensure(session: Session, views: int) -> Generator[Event, None, set[str]]:
+def features_by(session: Session, extractor: Extractor, views: int) -> Features:
+    """The cache of what one network makes of the project's pictures."""
+    return Features(session.require(), f"{extractor.key}|views={views}")
+
+
+def ensure(
+    session: Session, views: int, extractor: Extractor | None = None
+) -> Generator[Event, None, set[str]]:
     """Computes what is missing from the files; returns the hashes that could not be had."""
-    project, features = session.require(), session.features(views)
+    project, extractor = session.require(), extractor or session.extractor()
+    features = features_by(session, extractor, views)
     features.drop_damaged()
     rows = {row["sha256"]: row for row in project.db["image"].rows}
     wanted = features.missing(rows)
@@ -68,7 +83,7 @@ def ensure(session: Session, views: int) -> Generator[Event, None, set[str]]:
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in wanted]
     lost: set[str] = set()
     batch: list[Arrival] = []
-    opened = open_many(files, session.backbone().preprocessing)
+    opened = open_many(files, extractor.backbone.preprocessing)
     try:
         for number, (sha256, (path, picture)) in enumerate(zip(wanted, opened, strict=True), 1):
             if isinstance(picture, UnusableImage) or picture.sha256 != sha256:
@@ -76,7 +91,7 @@ def ensure(session: Session, views: int) -> Generator[Event, None, set[str]]:
             else:
                 batch.append(Arrival("", path, picture))
             if batch and (len(batch) == BATCH or number == len(files)):
-                compute(session, batch, views)
+                compute(session, batch, views, extractor)
                 batch = []
                 yield Saved("features")
                 yield pace.at(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from engine.backbones.once_for_all import (
     load_supernet,
     network_for,
 )
+from engine.backbones.tuned import TUNED, load_tuned
 from engine.device import one_thread
 from engine.download import fetch, find_weights
-from engine.errors import Refused
+from engine.errors import Refused, UnusableWeights
 from engine.events import Progress
 from engine.net import Backbone
 from engine.places import weights_folder
@@ -34,6 +35,7 @@ from engine.weights import Fit, read_weights, recognise
 __all__ = [
     "BACKBONES",
     "FIRST_CHOICE",
+    "TUNED",
     "Network",
     "describe_backbones",
     "download_weights",
@@ -46,6 +48,7 @@ __all__ = [
     "torchvision_mobile",
     "torchvision_residual",
     "torchvision_transformer",
+    "tuned_backbone",
     "untrained",
 ]
 
@@ -123,6 +126,23 @@ def subnet_backbone(content: bytes) -> Backbone:
     backbone = read_subnet(content)
     backbone.preprocessing = backbone.preprocessing.whole()
     return backbone
+
+
+def tuned_backbone(content: bytes, find: Callable[[str], Path]) -> Backbone:
+    """The backbone that a tuned network's bytes hold, upon the one that it began with.
+
+    `find` gives the file of a blob. Raises UnusableWeights, or Refused without the first network.
+    """
+    from engine.backbones.elastic.files import facts_in, origin_of
+
+    try:
+        origin = origin_of(facts_in(content))
+    except (KeyError, ValueError) as error:
+        raise UnusableWeights(
+            "The tuned weights of this project are damaged. Undo the tuning, or adopt another run."
+        ) from error
+    file = find(origin.weights) if origin.weights else None
+    return load_tuned(load_backbone(origin.backbone, file, origin.size), content)
 
 
 def untrained(name: str, size: int = 0) -> Backbone:

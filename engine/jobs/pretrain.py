@@ -179,7 +179,7 @@ def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
     student = student.to(memory_format=torch.channels_last)
     total = recipe.epochs * (len(corpus) // recipe.batch)
     schedule = Cosine(recipe.lr, min(500, total // 10 + 1), total)
-    return Training(student, sgd([(student, 1.0)], DECAY), schedule)
+    return Training(student, sgd({"": student}, DECAY), schedule)
 
 
 @job("Training the embedded backbone")

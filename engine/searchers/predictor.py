@@ -58,7 +58,7 @@ def fitted(
     def described(rows: np.ndarray) -> np.ndarray:
         size = np.log(size_of(rows))[:, None]
         sharp = np.eye(len(space.resolutions))[rows[:, RESOLUTION]]
-        parts = [space.encoded(rows), 8 * size, 8 * sharp]
+        parts = [space.encoded(rows), 4 * size, 8 * sharp]
         if prior is not None:
             parts.append(8 * prior(rows)[:, None])
         return np.concatenate(parts, 1).astype(np.float64)

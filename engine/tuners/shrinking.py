@@ -30,7 +30,7 @@ from engine.backbones.elastic.space import Space
 from engine.distil import normalised
 from engine.errors import BadSetting
 from engine.events import Step
-from engine.loop import Cosine, Training, sgd, train
+from engine.loop import Cosine, Schedule, Training, sgd, train
 from engine.pupil import Batch, Lesson, Lessons, Phase, Pupil, parts
 from engine.registry import setting
 from engine.student import Guidance, augmented, rows_of, seeded
@@ -57,7 +57,7 @@ CLASSIC = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Schedule):
     """Phases over `total` steps. Each warms up and cools down by itself."""
 
     phases: tuple[Phase, ...]
@@ -74,7 +74,7 @@ class Plan:
         begun = [n for n, begin in enumerate(self.borders()[:-1]) if begin <= position]
         return begun[-1]
 
-    def at(self, position: int) -> float:
+    def at(self, position: int, stage: str = "") -> float:
         begin, end = self.borders()[(n := self.number(position)) : n + 2]
         length = end - begin
         return Cosine(self.rate, min(500, length // 10 + 1), length).at(position - begin)
@@ -126,7 +126,7 @@ class Shrinking(Tuner):
 
     def training(self, pupil: Pupil, plan: Plan) -> Training:
         pupil.to(memory_format=torch.channels_last)
-        return Training(pupil, sgd([(pupil, 1.0)], DECAY), plan)
+        return Training(pupil, sgd({"": pupil}, DECAY), plan)
 
     def tune(self, training: Training, lessons: Lessons) -> Iterator[Step]:
         """Trains to the end of the plan, from wherever the training is."""

@@ -23,11 +23,18 @@ def network() -> Stack:
     return Stack([Stage("lower", part), Stage("upper", head)])
 
 
-def training(stack: Stack | None = None) -> Training:
+class Freezing(Cosine):
+    """Freezes `names` in the steps from `begin` to `end`."""
+
+    names, begin, end = frozenset({"lower"}), 0, TOTAL
+
+    def frozen(self, position: int) -> frozenset[str]:
+        return self.names if self.begin <= position < self.end else frozenset()
+
+
+def training(stack: Stack | None = None, kind: type[Cosine] = Cosine) -> Training:
     stack = stack or network()
-    return Training(
-        stack, adamw([(p, 1.0) for p in stack.parts.values()], 0.05), Cosine(0.01, 3, TOTAL)
-    )
+    return Training(stack, adamw(dict(stack.parts.items()), 0.05), kind(0.01, 3, TOTAL))
 
 
 def batches(first: int = 0, last: int = TOTAL) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -90,20 +97,33 @@ def test_going_on_from_a_checkpoint_changes_no_bit(tmp_path: Path):
 
 
 def test_a_frozen_stage_keeps_every_bit_and_the_other_moves():
-    running = training()
-    running.network.freeze(["lower"])
+    running = training(kind=Freezing)
     before = {name: digest_of(p.state_dict()) for name, p in running.network.parts.items()}
     run(running, batches())
     after = {name: digest_of(p.state_dict()) for name, p in running.network.parts.items()}
     assert after["lower"] == before["lower"]
     assert after["upper"] != before["upper"]
+    assert all(p.grad is None for p in running.network.parts["lower"].parameters())
+
+
+def test_a_stage_that_freezes_on_the_way_leaves_the_optimiser():
+    running = training(kind=Freezing)
+    running.schedule.begin = 4
+    run(running, batches(0, 4))
+    known = set(running.optimiser.state)
+    before = digest_of(running.network.parts["lower"].state_dict())
+    run(running, batches(4))
+    assert digest_of(running.network.parts["lower"].state_dict()) == before
+    lower = set(running.network.parts["lower"].parameters())
+    assert lower <= known
+    assert not lower & set(running.optimiser.state)
+    assert all(p.grad is None for p in lower)
 
 
 def test_a_stage_set_free_again_learns_again():
-    running = training()
-    running.network.freeze(["lower"])
+    running = training(kind=Freezing)
+    running.schedule.end = 3
     run(running, batches(0, 3))
-    running.network.freeze([])
     before = digest_of(running.network.parts["lower"].state_dict())
     run(running, batches(3, 6))
     assert digest_of(running.network.parts["lower"].state_dict()) != before

@@ -175,7 +175,7 @@ def test_in_progressive_shrinking_all_learn_labels_and_the_frozen_copy_s_answers
 def linear(rate: float) -> Training:
     torch.manual_seed(0)
     network = nn.Linear(3, 2)
-    return Training(network, sgd([(network, 1.0)], 0.0), Cosine(rate, 0, 10))
+    return Training(network, sgd({"": network}, 0.0), Cosine(rate, 0, 10))
 
 
 def test_gradients_are_averaged_over_the_parts_of_a_step():

@@ -1,0 +1,127 @@
+"""Tuned backbones: the network that a project began with, with weights of the project's own.
+
+A file holds all stages' tensors as "STAGE|NAME", and as texts where the network came from and what
+was grown onto it: adapters after its stages, branches beside its upper stages.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from engine.adapters import with_adapters
+from engine.backbones.elastic.files import BROKEN, Origin, check_numbers, facts_in
+from engine.errors import UnusableWeights
+from engine.net import Backbone, Stage, digest_of, parameters_of
+
+TUNED = "tuned"
+"""The name of the backbone of a project whose network was tuned; its weights are a blob."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What was grown onto a network: adapters' width (0: none), and branches from first to last.
+
+    A branch is {"cut": the stage above which it begins, "classes": the numbers of its classes}.
+    """
+
+    adapters: int = 0
+    branches: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    @property
+    def text(self) -> str:
+        return json.dumps({"adapters": self.adapters, "branches": list(self.branches)})
+
+    @classmethod
+    def parse(cls, text: str) -> Growth:
+        """Raises ValueError or KeyError for what `text` did not give."""
+        found = json.loads(text)
+        return cls(int(found["adapters"]), tuple(found["branches"]))
+
+
+def growth_of(backbone: Backbone) -> Growth:
+    """What a backbone has grown; nothing for one that was never tuned."""
+    text = backbone.facts.get("growth")
+    return Growth.parse(str(text)) if text else Growth()
+
+
+def tuned_bytes(stages: Sequence[Stage], origin: Origin, growth: Growth) -> bytes:
+    """The stages' weights as the bytes of a file."""
+    return safetensors.torch.save(state_of(stages), facts_for(origin, growth))
+
+
+def facts_for(origin: Origin, growth: Growth) -> dict[str, str]:
+    """What a tuned backbone tells of itself, as texts."""
+    facts = {f"origin_{name}": str(value) for name, value in vars(origin).items()}
+    return {**facts, "growth": growth.text}
+
+
+def state_of(stages: Sequence[Stage]) -> dict[str, torch.Tensor]:
+    """All tensors of the stages, by stage and name."""
+    return {
+        f"{stage.name}|{name}": tensor.detach().contiguous()
+        for stage in stages
+        for name, tensor in stage.module.state_dict().items()
+    }
+
+
+def load_tuned(base: Backbone, content: bytes) -> Backbone:
+    """The backbone that `tuned_bytes` wrote, built on the network that it began with.
+
+    Raises UnusableWeights.
+    """
+    try:
+        facts = facts_in(content)
+        growth = Growth.parse(facts["growth"])
+        state = safetensors.torch.load(content)
+        backbone = grown_to(base, growth)
+        fill(backbone.stages, state)
+    except BROKEN as error:
+        raise UnusableWeights(
+            "The tuned weights of this project are damaged. Undo the tuning, or adopt another run."
+        ) from error
+    check_numbers(TUNED, state)
+    return as_tuned(backbone, facts)
+
+
+def fill(stages: Sequence[Stage], state: Mapping[str, torch.Tensor]) -> None:
+    """Loads each stage's tensors. Raises KeyError or RuntimeError where they do not fit."""
+    for stage in stages:
+        head = f"{stage.name}|"
+        own = {k.removeprefix(head): v for k, v in state.items() if k.startswith(head)}
+        stage.module.load_state_dict(own)
+
+
+def grown_to(base: Backbone, growth: Growth) -> Backbone:
+    """A copy of a network with the shape that `growth` says; what is new has no weights yet."""
+    from engine.branches import grown  # late: branches are built on this file
+
+    stages = [Stage(stage.name, copy.deepcopy(stage.module)) for stage in base.stages]
+    backbone = replace(base, stages=stages)
+    if growth.adapters:
+        backbone = with_adapters(backbone, growth.adapters)
+    for branch in growth.branches:
+        clone = copy.deepcopy(base.above(str(branch["cut"])))
+        backbone = grown(backbone, str(branch["cut"]), clone)
+    return backbone
+
+
+def as_tuned(backbone: Backbone, facts: Mapping[str, object]) -> Backbone:
+    """A backbone in eval mode with the name, digest and facts of a tuned one."""
+    for stage in backbone.stages:
+        stage.module.eval()
+    modules = [stage.module for stage in backbone.stages]
+    told = {**facts, "parameters": parameters_of(modules)}
+    digest = digest_of(state_of(backbone.stages))
+    return replace(backbone, name=f"{TUNED} {base_name(backbone.name)}", digest=digest, facts=told)
+
+
+def base_name(name: str) -> str:
+    """A backbone's name without the word that says it was tuned."""
+    return name.removeprefix(f"{TUNED} ")

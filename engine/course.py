@@ -1,0 +1,315 @@
+"""A run of tuning from its pictures to its last epoch: what trains, what is said, what is kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from engine.augment import Views
+from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
+from engine.loop import Stack, Training, train
+from engine.pace import Pace
+from engine.prefix import Prefix
+from engine.tuning import Batch, Lessons, Tuning
+
+CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
+COLUMNS = 200
+"""Columns of the layer plot's plan, and about as many points of a kept curve."""
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+SECONDS_BETWEEN_STATES = 1 / 30
+SECONDS_BETWEEN_UPDATES = 1.0
+TRIAL = 3
+"""Steps in which nothing is frozen, timed before the run begins; the first is not counted."""
+
+
+@dataclass
+class Account:
+    """What a run has measured so far; plain values, kept in its checkpoints.
+
+    `full_seconds` and `full_flops` are of one step in which nothing is frozen, as measured here.
+    """
+
+    full_seconds: float = 0.0
+    full_flops: float = 0.0
+    seconds: float = 0.0
+    flops: float = 0.0
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    steps: dict[str, list[float]] = field(default_factory=lambda: {"step": [], "loss": [],
+                                                                   "accuracy": []})  # fmt: skip
+    best: dict[str, float] = field(default_factory=dict)
+
+    def saved(self, steps: int) -> dict[str, float]:
+        """Seconds and FLOPs that `steps` steps would have taken more with nothing frozen."""
+        return {
+            "seconds": self.full_seconds * steps - self.seconds,
+            "flops": self.full_flops * steps - self.flops,
+        }
+
+
+class Drift:
+    """How far each stage's weights moved since it was last asked, at most once a second."""
+
+    def __init__(self) -> None:
+        self.before: list[torch.Tensor] = []
+        self.clock = 0.0
+
+    def of(self, stack: Stack) -> tuple[float, ...]:
+        """A share of the weights' size for each stage; empty where it is too early to say."""
+        now = training_clock()
+        if self.before and now - self.clock < SECONDS_BETWEEN_UPDATES:
+            return ()
+        weights = [flat(part) for part in stack.parts.values()]
+        before, self.before, self.clock = self.before, weights, now
+        pairs = zip(weights, before, strict=False)
+        return tuple(float((w - b).norm() / b.norm().clamp_min(1e-12)) for w, b in pairs)
+
+
+def flat(part: nn.Module) -> torch.Tensor:
+    """All parameters of a part as one copy."""
+    parts = [p.detach().flatten() for p in part.parameters()]
+    return torch.cat(parts) if parts else torch.zeros(1)
+
+
+@dataclass
+class Course:
+    """One run. `shown` are the held-out pictures, `new` the places of classes that are new."""
+
+    training: Training
+    lessons: Lessons
+    tuning: Tuning
+    shown: Views
+    kept: Prefix | None
+    new: frozenset[int]
+    loss: Any
+    folder: Path
+    account: Account = field(default_factory=Account)
+    flops: dict[tuple[frozenset[str], int], float] = field(default_factory=dict)
+    drift: Drift = field(default_factory=lambda: Drift())
+
+    @property
+    def stack(self) -> Stack:
+        return self.training.network  # type: ignore[return-value]
+
+    @property
+    def total(self) -> int:
+        return self.training.schedule.total
+
+    # Training.
+
+    def follow(self, stop_at: float = math.inf) -> Iterator[Event]:
+        """Trains to the end or until patience is over; checkpoints each epoch and each minute."""
+        each = self.tuning.per_epoch(len(self.lessons))
+        if not self.account.full_seconds:
+            yield Progress(0, None, "Timing a few steps")
+            self.measure_full_step()
+        yield self.plan()
+        pace, begun = Pace(self.total - self.training.position, "Tuning"), self.training.position
+        while self.training.position < self.total and not self.patience_is_over():
+            end = min(self.total, (self.training.position // each + 1) * each)
+            for step in self.epoch(end):
+                yield from step
+                yield pace.at(self.training.position - begun)
+            yield self.score()
+            self.save()
+            yield Saved("checkpoint", str(self.folder / CHECKPOINT))
+
+    def epoch(self, end: int) -> Iterator[list[Event]]:
+        """The steps up to `end`, each with what is to be said of it."""
+        training, begun = self.training, training_clock()
+        supply = (self.lessons.batch(p) for p in range(training.position, end))
+        shown, saved, before = 0.0, begun, begun
+        for step in train(training, self.counted(supply), self.predict, self.loss):
+            now = training_clock()
+            self.account.seconds += now - before
+            self.note(step)
+            events: list[Event] = [step]
+            if now - shown > SECONDS_BETWEEN_STATES or step.done == end:
+                shown = now
+                events.append(self.state(step.done - 1))
+            if now - saved > SECONDS_BETWEEN_CHECKPOINTS and step.done < end:
+                self.save()
+                saved = now
+            yield events
+            before = training_clock()
+
+    def predict(self, batch: Batch) -> torch.Tensor:
+        """Half precision where a graphics card makes it faster."""
+        kind = self.lessons.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+            return self.stack(batch.given, batch.start).float()
+
+    def counted(self, supply: Iterator[Batch]) -> Iterator[Batch]:
+        """Hands on batches and counts the FLOPs of each step, measured once for each state."""
+        for batch in supply:
+            frozen = self.training.schedule.frozen(self.training.position)
+            if (frozen, batch.start) not in self.flops:
+                clock = training_clock()
+                self.flops[frozen, batch.start] = self.flops_of(batch, frozen)
+                self.account.seconds -= training_clock() - clock  # counting is no training
+            self.account.flops += self.flops[frozen, batch.start]
+            yield batch
+
+    def flops_of(self, batch: Batch, frozen: frozenset[str]) -> float:
+        """Floating point operations of a step, forward and backward, counted on two pictures."""
+        trial, two = copy.deepcopy(self.stack), min(2, len(batch.given))
+        trial.train()
+        trial.freeze(frozen)
+        with FlopCounterMode(display=False) as counter:
+            trial(batch.given[:two], batch.start).sum().backward()
+        return counter.get_total_flops() / two * len(batch.given)
+
+    def measure_full_step(self) -> None:
+        """Times steps of a copy in which nothing is frozen, and counts their FLOPs."""
+        plain = Lessons(self.tuning, self.lessons.views, self.lessons.timetable,
+                        self.lessons.device)  # fmt: skip
+        trial = copy.deepcopy(self.stack)
+        trial.freeze(())
+        trial.train()
+        state, times = torch.get_rng_state(), []
+        optimiser = self.tuning.optimised(trial)
+        for position in range(TRIAL):
+            clock = training_clock()
+            batch = plain.batch(position)
+            optimiser.zero_grad()
+            self.loss(trial(batch.given), batch)[0].backward()
+            optimiser.step()
+            times.append(training_clock() - clock)
+        torch.set_rng_state(state)
+        self.account.full_seconds = min(times[1:])
+        self.account.full_flops = self.flops_of(batch, frozenset())
+
+    # Scores.
+
+    def score(self) -> Step:
+        """The epoch's figures on held-out pictures, with what was learnt and saved; keeps the
+        best weights."""
+        account, done = self.account, self.training.position
+        each = self.tuning.per_epoch(len(self.lessons))
+        since = [i for i, s in enumerate(account.steps["step"]) if s > done - each]
+        figures = {
+            "epoch": round(done / each, 3),
+            "step": done,
+            "seconds": account.seconds,
+            "train_loss": float(np.mean([account.steps["loss"][i] for i in since])),
+            "train_accuracy": float(np.mean([account.steps["accuracy"][i] for i in since])),
+            **self.held_out(),
+            **{f"saved_{name}": value for name, value in account.saved(done).items()},
+        }
+        account.epochs.append(figures)
+        if figures["validation_accuracy"] > account.best.get("validation_accuracy", -1.0):
+            account.best = figures
+            torch.save(self.stack.state_dict(), self.folder / BEST)
+        return Step(done, self.total, figures)
+
+    @torch.no_grad()
+    def held_out(self) -> dict[str, float]:
+        """Loss and accuracy on the held-out pictures, old and new classes apart."""
+        corpus, start = self.shown.corpus, self.lessons.start(self.training.position - 1)
+        self.stack.eval()
+        losses, rights = [], []
+        for at in range(0, len(corpus), 64):
+            rows = np.arange(at, min(at + 64, len(corpus)))
+            plain = np.zeros(len(rows), np.int64)
+            given = self.kept(rows, plain, start) if start and self.kept else (
+                self.shown(rows, plain))  # fmt: skip
+            first = start if self.kept else 0
+            logits = self.stack(given.to(self.lessons.device), first).cpu().float()
+            truth = torch.from_numpy(corpus.classes[rows])
+            losses.append(F.cross_entropy(logits, truth, reduction="none"))
+            rights.append(logits.argmax(1) == truth)
+        self.stack.train()
+        right = torch.cat(rights).numpy()
+        added = np.isin(corpus.classes, sorted(self.new))
+        found = {
+            "validation_loss": float(torch.cat(losses).mean()),
+            "validation_accuracy": float(right.mean()),
+        }
+        for name, among in (("old_accuracy", ~added), ("new_accuracy", added)):
+            if self.new and among.any():
+                found[name] = float(right[among].mean())
+        return found
+
+    def patience_is_over(self) -> bool:
+        """Whether so many epochs brought nothing better."""
+        epochs, best = self.account.epochs, self.account.best
+        if not self.tuning.patience or not epochs:
+            return False
+        return sum(e["step"] > best["step"] for e in epochs) >= self.tuning.patience
+
+    def note(self, step: Step) -> None:
+        """Keeps a step's figures for the curve."""
+        for name, value in (("step", step.done), ("loss", step.figures["loss"]),
+                            ("accuracy", step.figures["accuracy"])):  # fmt: skip
+            self.account.steps[name].append(float(value))
+
+    # What the layer plot shows.
+
+    def plan(self) -> LayerPlan:
+        """What the schedule will do, in some hundred columns."""
+        count = min(COLUMNS, self.total)
+        steps = sorted({round(p) for p in np.linspace(0, self.total - 1, count)})
+        return LayerPlan(self.total, tuple(self.stack.parts), tuple(steps), **self.layers(steps))
+
+    def layers(self, steps: list[int]) -> dict[str, tuple[tuple[Any, ...], ...]]:
+        """Rates, frozen, cached and reasons: a row for each stage, a value for each step."""
+        table, names = self.lessons.timetable, list(self.stack.parts)
+        return {
+            "rates": rows_of([[table.at(p, n) for p in steps] for n in names]),
+            "frozen": rows_of([[table.stands(i, p) for p in steps] for i, _ in enumerate(names)]),
+            "cached": rows_of([[i < self.lessons.start(p) for p in steps]
+                               for i, _ in enumerate(names)]),
+            "reasons": rows_of([[self.reason(i, p) for p in steps] for i, _ in enumerate(names)]),
+        }  # fmt: skip
+
+    def state(self, position: int) -> LayerState:
+        found = {name: tuple(row[0] for row in rows)
+                 for name, rows in self.layers([position]).items()}  # fmt: skip
+        updates = self.drift.of(self.stack)
+        return LayerState(position + 1, self.total, tuple(self.stack.parts), **found,
+                          updates=updates)  # fmt: skip
+
+    def reason(self, number: int, position: int) -> str:
+        said = self.lessons.timetable.reason(number, position)
+        return f"{said} Its output is kept." if number < self.lessons.start(position) else said
+
+    # Checkpoints.
+
+    def save(self) -> None:
+        """Keeps all that it takes to go on as if nothing had happened."""
+        self.training.save(self.folder / CHECKPOINT, account=vars(self.account))
+
+    def resume(self) -> bool:
+        """Goes on from a checkpoint where there is one. Raises UnusableWeights if it is broken."""
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return False
+        self.account = Account(**self.training.load(path)["account"])
+        return True
+
+    def best(self) -> nn.ModuleDict:
+        """The stages as they were when they scored best."""
+        path = self.folder / BEST
+        if path.exists():
+            self.stack.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+        self.stack.freeze(())
+        self.stack.eval()
+        return self.stack.parts
+
+
+def rows_of(values: list[list[Any]]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(row) for row in values)
+
+
+def training_clock() -> float:
+    return time.perf_counter()

@@ -1,0 +1,163 @@
+"""Heads of several branches as one: each looks at its own features, and their logits are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from engine.errors import BadSetting
+
+FLOAT = torch.float64
+ROUNDS = 100
+LEAST = 1e-3
+"""The smallest scale: a branch's own classes keep their order."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is done to a branch's logits before they are joined: times `times`, plus `plus`."""
+
+    times: float = 1.0
+    plus: float = 0.0
+
+    def on(self, logits: Tensor) -> Tensor:
+        """The scaled logits; the same bits where there is nothing to do."""
+        return logits if self == Scale() else logits * self.times + self.plus
+
+
+class Joined(nn.Module):
+    """Features (batch, views, width) to logits (batch, classes), by one head for each branch.
+
+    `spans` are the features that each head looks at, `order` the place of each class's logit among
+    the heads' own. Logits with the scale 1 and the shift 0 are handed on bit for bit.
+    """
+
+    def __init__(
+        self,
+        heads: Sequence[nn.Module],
+        spans: Sequence[slice],
+        scales: Sequence[Scale],
+        order: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+        self.spans, self.scales = tuple(spans), tuple(scales)
+        self.register_buffer("order", torch.tensor(order))
+
+    def forward(self, features: Tensor) -> Tensor:
+        parts = []
+        for head, span, scale in zip(self.heads, self.spans, self.scales, strict=True):
+            parts.append(scale.on(head(features[:, :, span])))
+        return torch.cat(parts, dim=1).index_select(1, self.order)
+
+
+def read_split(text: str) -> tuple[list[int], dict[int, int]]:
+    """The branches' widths, and the branch of each class that is named. Raises BadSetting."""
+    widths, named = [], {}
+    for branch, part in enumerate(text.split("|") if text.strip() else ()):
+        width, _, classes = part.partition(":")
+        try:
+            widths.append(int(width))
+            named |= {int(number): branch for number in classes.split(",") if number.strip()}
+        except ValueError as error:
+            raise BadSetting(
+                f"The split can't be read at “{part}”. Write each branch as FEATURES:CLASSES, as "
+                "in 1280:1,2|1280:3,4."
+            ) from error
+    if any(width < 1 for width in widths):
+        raise BadSetting("A branch has at least one feature. Mend the split.")
+    return widths, named
+
+
+def written_split(widths: Sequence[int], classes: Sequence[Sequence[int]]) -> str:
+    """What `read_split` reads: each branch's width and its classes."""
+    pairs = zip(widths, classes, strict=True)
+    return "|".join(f"{width}:{','.join(map(str, numbers))}" for width, numbers in pairs)
+
+
+def read_scales(text: str, branches: int) -> list[Scale]:
+    """The scale of each branch, the first one's 1 and 0; none where none are given.
+
+    Raises BadSetting.
+    """
+    if not text.strip():
+        return []
+    try:
+        found = [Scale(*map(float, pair.split(","))) for pair in text.split("|")]
+    except (ValueError, TypeError) as error:
+        raise BadSetting(
+            f"The scales “{text}” can't be read. Write two numbers for each branch but the first, "
+            "as in 0.8,-0.5|1,0."
+        ) from error
+    if len(found) != branches - 1 or not all(0 < s.times < inf and isfinite(s.plus) for s in found):
+        raise BadSetting(
+            f"There are {len(found)} scales for {branches} branches. Give one above 0 and a shift "
+            "for each but the first."
+        )
+    return [Scale(), *found]
+
+
+def written_scales(scales: Sequence[Scale]) -> str:
+    """What `read_scales` reads; each number to its last bit."""
+    return "|".join(f"{scale.times!r},{scale.plus!r}" for scale in scales[1:])
+
+
+def fitted(old: Tensor, new: Tensor, places: Tensor) -> Scale:
+    """The scale and shift of a later branch's logits beside those of the earlier ones.
+
+    `old` (images, classes before) stay as they are, `new` (images, classes of the branch) are
+    scaled; `places` are the true classes, counted over both. Of all images none may have had a part
+    in the heads. Minimises the cross-entropy of softmax((old, times new + plus) / T) over T, times
+    and plus (temperature scaling, Guo et al. 2017, with the temperature common to both). It is
+    convex in (1 / T, times / T, plus / T), so Newton's method finds its one minimum.
+    """
+    if not len(places) or not old.shape[1] or not new.shape[1]:
+        return Scale()
+    old, new = old.to(FLOAT), new.to(FLOAT)
+    scale = max(1e-12, float(torch.cat([old, new], 1).std())) if old.numel() else 1.0
+    old, new = old / scale, new / scale
+    zero, one = torch.zeros_like, torch.ones_like
+    along = torch.stack(
+        [torch.cat([old, zero(new)], 1), torch.cat([zero(old), new], 1),
+         torch.cat([zero(old), one(new)], 1)], dim=2,
+    )  # fmt: skip
+    cool, times, plus = minimised(along, places).tolist()
+    cool = max(cool, LEAST)
+    return Scale(max(times / cool, LEAST), plus / cool * scale)
+
+
+def minimised(along: Tensor, places: Tensor) -> Tensor:
+    """The weights w for which logits `along` (images, classes, n) @ w have the least cross-entropy.
+
+    One image's weight of doubt holds w near (1, 1, ..., 0), so that there is a minimum even where
+    every image is right.
+    """
+    n = along.shape[2]
+    start = torch.ones(n, dtype=FLOAT)
+    start[-1] = 0.0
+    doubt = 1.0 / len(places)
+
+    def loss(w: Tensor) -> float:
+        held = doubt / 2 * (w - start).square().sum()
+        return float(cross_entropy(along @ w, places) + held)
+
+    w, here = start, loss(start)
+    rows = torch.arange(len(places))
+    for _ in range(ROUNDS):
+        p = (along @ w).softmax(1)
+        mean = torch.einsum("ik,ikn->in", p, along)
+        slope = (mean - along[rows, places]).mean(0) + doubt * (w - start)
+        second = torch.einsum("ik,ikn,ikm->nm", p, along, along) / len(p)
+        curve = second - mean.T @ mean / len(p) + doubt * torch.eye(n, dtype=FLOAT)
+        way, length = torch.linalg.solve(curve, slope), 1.0
+        while (there := loss(w - length * way)) > here and length > 1e-9:
+            length /= 2
+        if not there < here:
+            return w
+        w, here = w - length * way, there
+    return w

@@ -1,0 +1,176 @@
+"""What frozen stages give, computed once: the prefix of a network in tuning.
+
+FreezeOut (Brock et al. 2017) saves the backward pass of a frozen stage. Where the stages from the
+stem up stand still to the end, their forward pass can be saved as well: each picture is shown in a
+fixed number of views, what the prefix makes of each is computed by ONNX Runtime when it is first
+asked for, kept in a memory-mapped file as float16, and read from there from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import psutil
+import torch
+from torch import nn
+
+from engine import device as devices
+from engine.augment import Views
+from engine.graph import write_onnx
+from engine.running import open_session
+
+SHARE_OF_DISK = 0.5
+SHARE_OF_MEMORY = 0.5
+"""Of what is free now, what kept activations may take: read from memory they are quick."""
+RUN = 16
+"""Pictures in one run of ONNX Runtime."""
+
+
+def room(folder: Path) -> int:
+    """How many bytes may be kept."""
+    disk = shutil.disk_usage(folder).free * SHARE_OF_DISK
+    return int(min(disk, psutil.virtual_memory().available * SHARE_OF_MEMORY))
+
+
+@dataclass
+class Shelf:
+    """What one prefix gave: a file of float16 (entries, ...), and which entries are there."""
+
+    array: np.memmap
+    there: np.memmap
+
+    @classmethod
+    def made(cls, path: Path, entries: int, shape: Sequence[int]) -> Shelf:
+        """Opens the files, or makes them at their full size, so that a full disk says so now.
+
+        Raises OSError.
+        """
+        array = opened(path.with_suffix(".f16"), np.float16, (entries, *shape))
+        return cls(array, opened(path.with_suffix(".there"), np.uint8, (entries,)))
+
+    def put(self, entries: np.ndarray, values: np.ndarray) -> None:
+        """The mark comes last: an entry that was cut short by a crash is computed again."""
+        self.array[entries] = values
+        self.there[entries] = 1
+
+
+def opened(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
+    wanted = int(np.prod(shape)) * np.dtype(kind).itemsize
+    if not path.exists() or path.stat().st_size != wanted:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, wanted)
+            else:
+                file.truncate(wanted)
+    return np.memmap(path, kind, "r+", shape=shape)
+
+
+@dataclass
+class Prefix:
+    """The outputs of a network's frozen stages for `count` views of each picture.
+
+    `stages` are the modules from the stem up. `levels` are the prefixes (numbers of stages) whose
+    outputs may be kept; another one is computed each time.
+    """
+
+    stages: Sequence[nn.Module]
+    views: Views
+    count: int
+    folder: Path
+    levels: frozenset[int]
+    sessions: dict[tuple[int, int], ort.InferenceSession] = field(default_factory=dict)
+    shelves: dict[int, Shelf] = field(default_factory=dict)
+    computed: int = 0
+    read: int = 0
+
+    def __call__(self, rows: np.ndarray, numbers: np.ndarray, level: int) -> torch.Tensor:
+        """What the first `level` stages give for view `numbers[i]` of picture `rows[i]`."""
+        entries = rows * self.count + numbers
+        if level not in self.levels:
+            self.computed += len(rows)
+            return as_batch(self.through(rows, numbers, level))
+        shelf = self.shelf(level)
+        missing = np.flatnonzero(shelf.there[entries] == 0)
+        if len(missing):
+            shelf.put(entries[missing], self.through(rows[missing], numbers[missing], level))
+        self.computed += len(missing)
+        self.read += len(rows) - len(missing)
+        return as_batch(shelf.array[entries])
+
+    def through(self, rows: np.ndarray, numbers: np.ndarray, level: int) -> np.ndarray:
+        """Computes outputs, from those of the longest prefix below that holds them all."""
+        for lower in sorted((n for n in self.shelves if n < level), reverse=True):
+            shelf, entries = self.shelves[lower], rows * self.count + numbers
+            if shelf.there[entries].all():
+                return self.run(shelf.array[entries].astype(np.float32), lower, level)
+        return self.run(self.views(rows, numbers).numpy(), 0, level)
+
+    def run(self, values: np.ndarray, begin: int, end: int) -> np.ndarray:
+        session = self.session(begin, end, values[:1])
+        parts = [
+            session.run(None, {"given": np.ascontiguousarray(values[at : at + RUN])})[0]
+            for at in range(0, len(values), RUN)
+        ]
+        return np.concatenate(parts)
+
+    def session(self, begin: int, end: int, sample: np.ndarray) -> ort.InferenceSession:
+        """Stages `begin` to `end` as they stand, in ONNX Runtime."""
+        if (begin, end) not in self.sessions:
+            part = nn.Sequential(*self.stages[begin:end]).eval()
+            two, path = np.repeat(sample, 2, 0), self.folder / f"stages-{begin}-{end}.onnx"
+            write_onnx(part, torch.from_numpy(two), path, ("given", ["activations"]))
+            self.sessions[begin, end] = open_session(path, devices.threads())
+        return self.sessions[begin, end]
+
+    def shelf(self, level: int) -> Shelf:
+        if level not in self.shelves:
+            shape = shape_after(self.stages[:level], self.views.size)
+            entries = len(self.views.corpus) * self.count
+            self.shelves[level] = Shelf.made(self.folder / f"prefix-{level}", entries, shape)
+            self.drop(below=level)
+        return self.shelves[level]
+
+    def drop(self, below: int) -> None:
+        """Removes all but the longest shelf below a level: it is the one that serves the next."""
+        for old in sorted(n for n in self.shelves if n < below)[:-1]:
+            del self.shelves[old]
+            for suffix in (".f16", ".there"):
+                (self.folder / f"prefix-{old}{suffix}").unlink(missing_ok=True)
+
+
+def as_batch(values: np.ndarray) -> torch.Tensor:
+    batch = torch.from_numpy(values.astype(np.float32))
+    return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
+
+
+def shape_after(stages: Sequence[nn.Module], size: int) -> tuple[int, ...]:
+    """The shape of what stages give for one picture of a size."""
+    x = torch.zeros(1, 3, size, size)
+    with torch.inference_mode():
+        for stage in stages:
+            was = stage.training
+            x = stage.eval()(x)
+            stage.train(was)
+    return tuple(x.shape[1:])
+
+
+def plan_of(
+    stages: Sequence[nn.Module], size: int, levels: Sequence[int], pictures: int, count: int,
+    most: int,
+) -> tuple[int, frozenset[int]]:  # fmt: skip
+    """How many views to keep, and which prefixes, in at most so many bytes.
+
+    `levels` are the prefixes that will be frozen one after the other; two at most are there at a
+    time. A prefix that is too large even with one view is not kept.
+    """
+    each = {n: 2 * int(np.prod(shape_after(stages[:n], size))) * pictures for n in levels}
+    fitting = {n: most // (2 * bytes_) for n, bytes_ in each.items() if bytes_}
+    possible = [n for n in fitting.values() if n >= 1]
+    views = max(1, min(count, max(possible, default=1)))
+    return views, frozenset(n for n, many in fitting.items() if many >= views)

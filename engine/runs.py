@@ -1,0 +1,102 @@
+"""Runs of tuning that a project keeps: their settings, curves and results, and their folders."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import Refused
+from engine.project import Project, now
+
+TEXTS = ("settings", "curve", "result")
+UNFINISHED = ("running", "paused")
+"""A run that says “running” while nothing runs was killed; it goes on like a paused one."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it is stored; `state` is running, paused or done."""
+
+    id: int
+    made: str
+    title: str
+    tuner: str
+    schedule: str
+    settings: Mapping[str, Any]
+    state: str
+    backbone: str
+    curve: Mapping[str, Any]
+    result: Mapping[str, Any]
+    weights: str
+    seconds: float
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state in UNFINISHED
+
+
+def begun(project: Project, title: str, tuner: str, schedule: str,
+          settings: Mapping[str, Any], backbone: str) -> Run:  # fmt: skip
+    """A new run, stored."""
+    with project.transaction() as db:
+        number = db["run"].insert({
+            "made": now(), "title": title, "tuner": tuner, "schedule": schedule,
+            "settings": json.dumps(settings, sort_keys=True), "state": "running",
+            "backbone": backbone,
+        }).last_pk  # fmt: skip
+    folder(project, number).mkdir(parents=True, exist_ok=True)
+    return find(project, number)
+
+
+def change(project: Project, number: int, **facts: Any) -> None:
+    """Stores facts of a run; texts are written as JSON."""
+    plain = {k: json.dumps(v) if k in TEXTS else v for k, v in facts.items()}
+    with project.transaction() as db:
+        db["run"].update(number, plain)
+
+
+def all_runs(project: Project) -> list[Run]:
+    """Every run, newest first."""
+    return [run_of(row) for row in project.db.query("SELECT * FROM run ORDER BY id DESC")]
+
+
+def find(project: Project, number: int) -> Run:
+    """Raises Refused where there is no such run."""
+    rows = list(project.db.query("SELECT * FROM run WHERE id = ?", [number]))
+    if not rows:
+        raise Refused(f"There is no run {number}. The list under Tune shows those that are kept.")
+    return run_of(rows[0])
+
+
+def newest_unfinished(project: Project) -> Run:
+    """The run to go on with. Raises Refused where all are done."""
+    for run in all_runs(project):
+        if run.unfinished:
+            return run
+    raise Refused("There is no run to go on with. Start one under Tune.")
+
+
+def run_of(row: Mapping[str, Any]) -> Run:
+    return Run(**{**row, **{name: json.loads(row[name]) for name in TEXTS}})
+
+
+def folder(project: Project, number: int) -> Path:
+    """Where a run keeps its checkpoint and the outputs of its frozen stages."""
+    return project.path / "runs" / str(number)
+
+
+def clear(project: Project, number: int) -> None:
+    """Removes a run's files; what is in the database and its weights stay."""
+    shutil.rmtree(folder(project, number), ignore_errors=True)
+
+
+def remove(project: Project, number: int) -> None:
+    """Removes a run wholly."""
+    find(project, number)
+    clear(project, number)
+    with project.transaction() as db:
+        db["run"].delete(number)

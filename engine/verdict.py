@@ -1,0 +1,110 @@
+"""Whether a changed network is better: both answer the same held-out images.
+
+Each is judged as the project would use it: its features, and the project's learner on them in
+closed form. The difference comes with the interval in which it lies with 95 % confidence, by
+drawing the images anew many times (paired bootstrap, Efron & Tibshirani 1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine import catalogue, history, study
+from engine.errors import Refused
+from engine.evaluate import logits_of
+from engine.events import Event
+from engine.extractor import Extractor
+from engine.learners import Task
+from engine.session import Session
+
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A network's answers on held-out images: `right` (images,), and which are of new classes."""
+
+    hashes: tuple[str, ...]
+    right: np.ndarray
+    new: np.ndarray
+
+    def scores(self) -> dict[str, float | None]:
+        return {
+            "accuracy": mean(self.right),
+            "old_accuracy": mean(self.right[~self.new]),
+            "new_accuracy": mean(self.right[self.new]),
+        }
+
+
+def mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def new_classes(session: Session) -> set[int]:
+    """The classes that the last step brought; none where there was no step before it."""
+    row = history.current(session.require())
+    return set(row["new_classes"]) if row and row["parent"] is not None else set()
+
+
+def judge(session: Session, extractor: Extractor) -> Generator[Event, None, Judged]:
+    """How the project would answer its held-out images with a network. Nothing is changed but the
+    cache of features.
+
+    Raises Refused where there is nothing to judge by.
+    """
+    learner = session.learner(*study.choice(session, "", None))
+    lost = yield from study.ensure(session, learner.views, extractor)
+    split = [catalogue.to_learn(session.require(), part) for part in ("train", "validation")]
+    train, held_out = (study.without(part, lost) for part in split)
+    features = study.features_by(session, extractor, learner.views)
+    material = study.Material(features, train, held_out)
+    pairs = [(h, n) for n in sorted(train) for h in held_out.get(n, ())]
+    if len(train) < 2 or not pairs:
+        raise Refused(
+            "There is too little to judge a network by. Add images on Images until there are two "
+            "classes with validation images."
+        )
+    new = {number: material.of(hashes) for number, hashes in train.items()}
+    yield from learner.learn(Task(new, *material.sample()))
+    logits = logits_of(learner.head(), material.of([h for h, _ in pairs]))
+    answered = torch.tensor(learner.classes)[logits.argmax(1)].numpy()
+    truth, added = np.array([n for _, n in pairs]), new_classes(session)
+    return Judged(tuple(h for h, _ in pairs), answered == truth, np.isin(truth, sorted(added)))
+
+
+def compared(before: Judged, after: Judged) -> dict[str, Any]:
+    """Both scores, and their difference over all, old and new classes: [mean, low, high] or None.
+
+    Images that only one of the two could be asked about are left out.
+    """
+    at = {sha256: place for place, sha256 in enumerate(after.hashes)}
+    both = [(i, at[h]) for i, h in enumerate(before.hashes) if h in at]
+    first, second = (np.array(places, np.int64) for places in zip(*both, strict=True))
+    gain = after.right[second].astype(float) - before.right[first]
+    new = before.new[first]
+    parts = {"all": np.ones(len(gain), bool), "old": ~new, "new": new}
+    return {
+        "before": before.scores(),
+        "after": after.scores(),
+        "difference": {name: interval(gain[among]) for name, among in parts.items()},
+        "images": len(gain),
+    }
+
+
+def interval(gain: np.ndarray) -> list[float] | None:
+    """The mean of differences and its 95 % interval, each a share of 1."""
+    if not len(gain):
+        return None
+    drawn = np.random.default_rng(0).integers(len(gain), size=(DRAWS, len(gain)))
+    low, high = np.percentile(gain[drawn].mean(1), [2.5, 97.5])
+    return [float(gain.mean()), float(low), float(high)]
+
+
+def better(comparison: Mapping[str, Any]) -> bool:
+    """Whether more held-out images are answered rightly than before."""
+    return bool(comparison["difference"]["all"][0] > 0)
