@@ -16,6 +16,7 @@ from engine.evaluate import logits_of
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.joining import Joined, Scale, fitted, read_scales, read_split
+from engine.learners.sums import finite
 from engine.registry import setting
 
 NAME = "per_branch"
@@ -77,6 +78,7 @@ class PerBranch(Learner):
         new: dict[int, dict[int, Tensor]] = {}
         for number, features in task.new.items():
             branch = self._branch_of(number)
+            finite(features)  # also where the other branches look
             new.setdefault(branch, {})[number] = features[:, :, self._spans[branch]]
         for place, (branch, images) in enumerate(sorted(new.items())):
             parts[branch] = copy.deepcopy(parts[branch])
