@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,15 @@ def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, Corp
     return (yield from kept(store, size, files, pixels, classes, names))
 
 
-def listed_in_project(project: Project, split: str) -> tuple[list[str], list[int], tuple[str, ...]]:
+def listed_in_project(
+    project: Project, split: str, only: Container[int] | None = None
+) -> tuple[list[str], list[int], tuple[str, ...]]:
     """The hashes of a split's images to learn from, each one's class, and all classes' names.
 
-    Raises Refused where there are none.
+    With `only`, of the classes with these numbers. Raises Refused where there are none.
     """
-    numbers = sorted(catalogue.to_learn(project, "train"))
+    there = sorted(catalogue.to_learn(project, "train"))
+    numbers = [number for number in there if only is None or number in only]
     names = catalogue.class_names(project)
     found = catalogue.to_learn(project, split)
     pairs = [(h, at) for at, number in enumerate(numbers) for h in found.get(number, ())]
@@ -80,10 +83,13 @@ def listed_in_project(project: Project, split: str) -> tuple[list[str], list[int
 
 
 def of_project(
-    project: Project, split: str, store: Path, size: int
+    project: Project, split: str, store: Path, size: int, only: Container[int] | None = None
 ) -> Generator[Event, None, Corpus]:
-    """A split of the project's images as a Corpus, decoded as a network at `size` sees them."""
-    hashes, classes, names = listed_in_project(project, split)
+    """A split of the project's images as a Corpus, decoded as a network at `size` sees them.
+
+    With `only`, of the classes with these numbers.
+    """
+    hashes, classes, names = listed_in_project(project, split, only)
     rows = {row["sha256"]: row for row in project.db["image"].rows}
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
     with closing(open_many(files, Preprocessing(size, size))) as opening:
