@@ -42,6 +42,6 @@ class Gradual(Schedule):
         if stage == stages:
             return "Learns from the start: it is the head."
         if self.frozen(stage, stages, step, total):
-            return f"Frozen until step {begin}: the stages above it come first."
+            return f"Frozen until step {begin:,}: the stages above it come first."
         slower = self.factor ** (stages - stage)
-        return f"Learns since step {begin}, {slower:.3g} times slower than the head."
+        return f"Learns since step {begin:,}, {slower:.3g} times slower than the head."
