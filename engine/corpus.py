@@ -32,9 +32,11 @@ ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 class Corpus:
     """Decoded pictures and the number of each one's class; `names` are the classes in order."""
 
-    pictures: np.ndarray
+    pictures: np.ndarray | Selection
     classes: np.ndarray
     names: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    """Each picture's hash, or its path where it is in no project."""
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -129,7 +131,29 @@ def kept(
             tuple(files[number] for number in lost[:10]),
         )
     left = np.delete(np.array(classes, np.int64), lost)
-    return Corpus(np.load(there, mmap_mode="r"), left, names)
+    gone = set(lost)
+    there_are = tuple(file for at, file in enumerate(files) if at not in gone)
+    return Corpus(np.load(there, mmap_mode="r"), left, names, there_are)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some pictures of an array, without a copy of them."""
+
+    pictures: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        return self.pictures[self.rows[number]]
+
+
+def part_of(corpus: Corpus, rows: np.ndarray) -> Corpus:
+    """Some rows of a corpus."""
+    files = tuple(corpus.files[row] for row in rows)
+    return Corpus(Selection(corpus.pictures, rows), corpus.classes[rows], corpus.names, files)
 
 
 def written(

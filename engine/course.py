@@ -37,10 +37,13 @@ TRIAL = 3
 class Account:
     """What a run has measured so far; plain values, kept in its checkpoints.
 
-    `full_seconds` and `full_flops` are of one step in which nothing is frozen, as measured here.
+    `full_seconds` and `full_flops` are of one step in which nothing is frozen: the mean of such
+    steps in the run, `free_steps` of them, or a trial before it where there are none.
     """
 
     full_seconds: float = 0.0
+    free_steps: int = 0
+    free_seconds: float = 0.0
     full_flops: float = 0.0
     seconds: float = 0.0
     flops: float = 0.0
@@ -131,7 +134,7 @@ class Course:
         shown, saved, before = 0.0, begun, begun
         for step in train(training, self.counted(supply), self.predict, self.loss):
             now = training_clock()
-            self.account.seconds += now - before
+            self.pay(now - before, step.done - 1)
             self.note(step)
             events: list[Event] = [step]
             if now - shown > SECONDS_BETWEEN_STATES or step.done == end:
@@ -142,6 +145,16 @@ class Course:
                 saved = now
             yield events
             before = training_clock()
+
+    def pay(self, seconds: float, position: int) -> None:
+        """Counts a step's seconds."""
+        account = self.account
+        account.seconds += seconds
+        if position >= 0 and not self.training.schedule.frozen(position):
+            account.free_steps += 1
+            account.free_seconds += seconds
+            if account.free_steps > TRIAL:  # too few say less than the trial
+                account.full_seconds = account.free_seconds / account.free_steps
 
     def predict(self, batch: Batch) -> torch.Tensor:
         """Half precision where a graphics card makes it faster."""
@@ -156,7 +169,7 @@ class Course:
             if (frozen, batch.start) not in self.flops:
                 clock = training_clock()
                 self.flops[frozen, batch.start] = self.flops_of(batch, frozen)
-                self.account.seconds -= training_clock() - clock  # counting is no training
+                self.pay(clock - training_clock(), -1)  # counting is no training
             self.account.flops += self.flops[frozen, batch.start]
             yield batch
 

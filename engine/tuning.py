@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,42 @@ from engine.tuners import Tuner
 
 HEAD = "head"
 OPTIMISERS = {"sgd": sgd, "adamw": adamw}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step is shown: `given` is pixels, or what the first `start` stages made of them.
+
+    `other` and `kept`: each picture is blended with another one of the batch, of itself so much.
+    """
+
+    given: torch.Tensor
+    start: int
+    classes: torch.Tensor
+    rows: np.ndarray
+    other: torch.Tensor | None = None
+    kept: float = 1.0
+
+
+def cross_entropy(logits: torch.Tensor, batch: Batch, smoothing: float) -> torch.Tensor:
+    """With smoothing; of a blended batch, both answers by their shares."""
+    loss = F.cross_entropy(logits, batch.classes, label_smoothing=smoothing)
+    if batch.other is None:
+        return loss
+    other = F.cross_entropy(logits, batch.classes[batch.other], label_smoothing=smoothing)
+    return batch.kept * loss + (1 - batch.kept) * other
+
+
+@dataclass
+class Loss:
+    """The loss of a step and its figures by name."""
+
+    smoothing: float
+
+    def __call__(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, dict[str, Any]]:
+        value = cross_entropy(logits, batch, self.smoothing)
+        right = (logits.detach().argmax(1) == batch.classes).float().mean()
+        return value, {"loss": float(value.detach()), "accuracy": float(right)}
 
 
 @dataclass
@@ -85,6 +121,23 @@ class Tuning(Tuner, ABC):
         """Trained stages in the shape that `growth` says, for use."""
         return list(stages)
 
+    def chosen(
+        self, features: np.ndarray, classes: np.ndarray, sizes: np.ndarray, new: Collection[int]
+    ) -> np.ndarray | None:
+        """Which rows of the training images are learnt from; None for all.
+
+        `features` (images, width) are those of the network before, `sizes` bytes of files, `new`
+        the places of the classes that the last step brought.
+        """
+        return None
+
+    def loss(self, stack: Stack, new: Collection[int]) -> Loss:
+        """The loss of a run that begins with `stack`."""
+        return Loss(self.smoothing)
+
+    def concluded(self, head: nn.Linear, new: Collection[int]) -> None:
+        """What is done to the head that was trained beside the stages, at the end."""
+
     def optimised(self, stack: Stack) -> torch.optim.Optimizer:
         return OPTIMISERS[self.optimiser](dict(stack.parts.items()), self.decay)
 
@@ -93,21 +146,6 @@ def stack_of(stages: Sequence[Stage], head: nn.Linear, device: torch.device) -> 
     """The stages with a linear head above them, ready to be trained."""
     stack = Stack([*stages, Stage(HEAD, head)]).to(device)
     return stack.to(memory_format=torch.channels_last)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one step is shown: `given` is pixels, or what the first `start` stages made of them.
-
-    `other` and `kept`: each picture is blended with another one of the batch, of itself so much.
-    """
-
-    given: torch.Tensor
-    start: int
-    classes: torch.Tensor
-    rows: np.ndarray
-    other: torch.Tensor | None = None
-    kept: float = 1.0
 
 
 @dataclass
@@ -165,24 +203,3 @@ class Lessons:
         other = torch.from_numpy(chance.permutation(len(batch.rows))).to(self.device)
         given = kept * batch.given + (1 - kept) * batch.given[other]
         return replace(batch, given=given, other=other, kept=kept)
-
-
-def cross_entropy(logits: torch.Tensor, batch: Batch, smoothing: float) -> torch.Tensor:
-    """With smoothing; of a blended batch, both answers by their shares."""
-    loss = F.cross_entropy(logits, batch.classes, label_smoothing=smoothing)
-    if batch.other is None:
-        return loss
-    other = F.cross_entropy(logits, batch.classes[batch.other], label_smoothing=smoothing)
-    return batch.kept * loss + (1 - batch.kept) * other
-
-
-@dataclass
-class Loss:
-    """The loss of a step and its figures by name."""
-
-    smoothing: float
-
-    def __call__(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, dict[str, Any]]:
-        value = cross_entropy(logits, batch, self.smoothing)
-        right = (logits.detach().argmax(1) == batch.classes).float().mean()
-        return value, {"loss": float(value.detach()), "accuracy": float(right)}

@@ -17,12 +17,13 @@ from engine.augment import Views
 from engine.backbones import TUNED
 from engine.backbones.elastic.files import Origin, origin_of
 from engine.backbones.tuned import as_tuned, facts_for, growth_of, tuned_bytes
-from engine.corpus import Corpus, of_project
+from engine.corpus import Corpus, of_project, part_of
 from engine.course import Course
 from engine.errors import BadSetting, Refused
 from engine.events import Event, Notice, Progress, Saved
 from engine.extractor import Extractor
 from engine.jobs import Work, job
+from engine.learners import Task
 from engine.loop import Training
 from engine.net import Stage
 from engine.places import cache_folder
@@ -32,7 +33,7 @@ from engine.schedules import SCHEDULES, Schedule, Timetable, load_schedules
 from engine.session import Session
 from engine.student import check_batch
 from engine.tuners import TUNERS, load_tuners
-from engine.tuning import HEAD, Lessons, Loss, Tuning, stack_of
+from engine.tuning import HEAD, Lessons, Tuning, stack_of
 
 ADOPT = ("better", "always", "never")
 LARGER = 8 / 7
@@ -210,6 +211,8 @@ def conclude(
     project, backbone = session.require(), session.backbone()
     yield Progress(0, None, "Comparing with the network in use")
     parts = course.best()
+    course.tuning.concluded(parts[HEAD], course.new)  # type: ignore[arg-type]
+    trained = course.held_out()
     stages = [Stage(name, part.cpu()) for name, part in parts.items() if name != HEAD]
     origin, growth = origin_for(session), course.tuning.growth(growth_of(backbone))
     stages = course.tuning.undressed(stages)
@@ -218,7 +221,7 @@ def conclude(
     before = yield from verdict.judge(session, session.extractor())
     extractor = Extractor(tuned, device=session.device, cache=cache_folder())
     after = yield from verdict.judge(session, extractor)
-    result = verdict.compared(before, after)
+    result = {**verdict.compared(before, after), "trained_head": trained}
     weights = project.blobs.put(content)
     runs.change(project, run.id, state="done", result=result, weights=weights)
     runs.clear(project, run.id)
@@ -307,8 +310,12 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
     corpus = yield from pictures(session, "train", round(size * LARGER))
     check_batch(len(corpus), tuning.batch)
     held_out = yield from pictures(session, "validation", size)
+    new = places_of_new(session)
+    yield from study.ensure(session, 1)
+    part = chosen_part(session, tuning, corpus, new)
     torch.manual_seed(tuning.seed)
-    head = yield from first_head(session, corpus)
+    head = yield from first_head(session, frozenset() if part is corpus else new)
+    corpus = part
     stack = stack_of(tuning.dressed(backbone), head, device)
     names, total = list(stack.parts), tuning.steps(len(corpus))
     table = Timetable(timing, names, tuning.lr, total)
@@ -319,8 +326,23 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
         stages = [stack.parts[name] for name in names[:-1]]
         lessons.prefix, kept = yield from prefixes(stages, lessons, shown, levels, place)
     training = Training(stack, tuning.optimised(stack), table)
-    new = places_of_new(session)
-    return Course(training, lessons, tuning, shown, kept, new, Loss(tuning.smoothing), place)
+    loss = tuning.loss(stack, new)
+    return Course(training, lessons, tuning, shown, kept, new, loss, place)
+
+
+def chosen_part(session: Session, tuning: Tuning, corpus: Corpus, new: frozenset[int]) -> Corpus:
+    """The pictures that a tuner wants to learn from."""
+    extractor = session.extractor()
+    features = study.features_by(session, extractor, 1)
+    if features.missing(corpus.files):
+        return corpus
+    rows = session.require().db.query("SELECT sha256, bytes FROM image")
+    sizes = {row["sha256"]: row["bytes"] for row in rows}
+    rows = tuning.chosen(
+        features.get(corpus.files)[:, 0], corpus.classes,
+        np.array([sizes[h] for h in corpus.files]), new,
+    )  # fmt: skip
+    return corpus if rows is None else part_of(corpus, rows)
 
 
 def levels_of(table: Timetable) -> list[int]:
@@ -363,30 +385,39 @@ def places_of_new(session: Session) -> frozenset[int]:
     return frozenset(at for at, number in enumerate(numbers) if number in added)
 
 
-def first_head(session: Session, corpus: Corpus) -> Generator[Event, None, nn.Linear]:
+def first_head(session: Session, without: frozenset[int]) -> Generator[Event, None, nn.Linear]:
     """A linear head that begins as discriminant analysis on the features that there are.
 
     A head that already tells the classes apart does not distort the features under it in the first
     steps (Kumar et al. 2022, "Fine-tuning can distort pretrained features"). Its logits are scaled
-    so that their cross-entropy on training images is least.
+    so that their cross-entropy on training images is least. The classes at the places `without`
+    begin from nothing: the head is then the one before they came.
     """
     extractor = session.extractor()
-    learner = session.learner("slda", {})
     lost = yield from study.ensure(session, 1, extractor)
     train = study.without(catalogue.to_learn(session.require(), "train"), lost)
-    features = study.features_by(session, extractor, 1)
-    material = study.Material(features, train, {})
-    known, numbers = material.sample()
-    new = {number: material.of(hashes) for number, hashes in train.items()}
-    yield from learner.learn(study.Task(new, known, numbers))
+    numbers = sorted(train)
+    known = {n: hashes for at, (n, hashes) in enumerate(sorted(train.items())) if at not in without}
+    material = study.Material(study.features_by(session, extractor, 1), known, {})
+    seen, truth = material.sample()
+    learner = session.learner("slda", {})
+    new = {number: material.of(hashes) for number, hashes in known.items()}
+    yield from learner.learn(Task(new, seen, truth))
     found = learner.head()
-    head = nn.Linear(found.weight.shape[1], found.weight.shape[0])
-    places = torch.searchsorted(torch.tensor(learner.classes), numbers)
+    places = [numbers.index(number) for number in learner.classes]
+    scale = scale_of(found(seen), torch.searchsorted(torch.tensor(learner.classes), truth))
+    head = nn.Linear(found.weight.shape[1], len(numbers))
     with torch.no_grad():
-        logits = found(known)
-        scales = torch.logspace(-3, 1, 41)
-        losses = [nn.functional.cross_entropy(scale * logits, places) for scale in scales]
-        best = scales[int(np.argmin(losses))]
-        head.weight.copy_(best * found.weight)
-        head.bias.copy_(best * found.bias)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        head.weight[places] = scale * found.weight
+        head.bias[places] = scale * found.bias
     return head
+
+
+@torch.no_grad()
+def scale_of(logits: torch.Tensor, truth: torch.Tensor) -> float:
+    """The factor with which logits (images, classes) have the least cross-entropy."""
+    scales = torch.logspace(-3, 1, 41)
+    losses = [float(nn.functional.cross_entropy(scale * logits, truth)) for scale in scales]
+    return float(scales[int(np.argmin(losses))])

@@ -1,0 +1,134 @@
+"""New classes by gradients, without losing the old: rehearsal and distillation.
+
+Exemplars of the old classes, chosen by herding (Rebuffi et al. 2017, iCaRL, algorithm 4), are shown
+beside the new classes' images; the network before the step teaches its own answers on old classes
+(Li & Hoiem 2016, Learning without Forgetting, temperature 2). Without either it is plain
+fine-tuning on the new images, which forgets. Afterwards the new rows of the head can be scaled to
+the size of the old ones (Zhao et al. 2020, weight alignment, equation 5).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from engine.errors import Refused
+from engine.loop import Stack
+from engine.registry import setting
+from engine.tuners import TUNERS
+from engine.tuning import Batch, Loss, Tuning
+
+
+@TUNERS.register("rehearsal", "New classes with rehearsal")
+@dataclass
+class Rehearsal(Tuning):
+    """Learns the classes of the last step, and shows some images of the old ones beside them."""
+
+    memory: int = setting(
+        400, "Images of old classes that are shown again, in all; 0 for none.", least=0,
+        most=10_000_000, label="Memory (images)",
+    )  # fmt: skip
+    memory_mb: float = setting(
+        0.0, "The same in megabytes of image files; above 0 it counts instead.", least=0, most=1e6,
+        label="Memory (MB)",
+    )  # fmt: skip
+    distillation: float = setting(
+        1.0, "How strongly the network before this step teaches the old classes; 0 not at all.",
+        least=0, most=100,
+    )  # fmt: skip
+    temperature: float = setting(
+        2.0, "Above 1, unlikely answers of the teacher count more.", least=0.1, most=20
+    )
+    alignment: bool = setting(
+        True, "Scales the new classes' part of the head to the size of the old one's at the end.",
+        label="Weight alignment",
+    )  # fmt: skip
+
+    def chosen(
+        self, features: np.ndarray, classes: np.ndarray, sizes: np.ndarray, new: Collection[int]
+    ) -> np.ndarray:
+        """The rows to learn from: all of the new classes, and exemplars of the old within memory.
+
+        Raises Refused where there are no old classes, or no new ones.
+        """
+        added = np.isin(classes, sorted(new))
+        if added.all() or not added.any():
+            raise Refused(
+                "Rehearsal teaches the classes of the last step beside those before it, and there "
+                "are no such steps yet. Learn new classes first, or choose another tuner."
+            )
+        old = sorted(set(classes[~added].tolist()))
+        kept = [self.exemplars(features, classes, sizes, number, len(old)) for number in old]
+        return np.sort(np.concatenate([np.flatnonzero(added), *kept]))
+
+    def exemplars(
+        self, features: np.ndarray, classes: np.ndarray, sizes: np.ndarray, number: int, among: int
+    ) -> np.ndarray:
+        """A class's share of the memory."""
+        rows = np.flatnonzero(classes == number)
+        order = rows[herded(features[rows])]
+        if self.memory_mb:
+            return order[np.cumsum(sizes[order]) <= self.memory_mb * 1e6 / among]
+        return order[: self.memory // among]
+
+    def loss(self, stack: Stack, new: Collection[int]) -> Loss:
+        teacher = copy.deepcopy(stack).requires_grad_(False).eval() if self.distillation else None
+        return Distilled(self.smoothing, teacher, sorted(new), self.distillation, self.temperature)
+
+    def concluded(self, head: nn.Linear, new: Collection[int]) -> None:
+        if self.alignment:
+            align(head, new)
+
+
+def herded(features: np.ndarray) -> np.ndarray:
+    """An order of rows in which the mean of the first ones is always near the mean of all.
+
+    Features (n, width), scaled to length 1 as in the paper.
+    """
+    x = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    mean, total = x.mean(0), np.zeros(x.shape[1])
+    left, order = list(range(len(x))), []
+    for count in range(1, len(x) + 1):
+        far = np.linalg.norm(mean - (total + x[left]) / count, axis=1)
+        best = left.pop(int(far.argmin()))
+        order.append(best)
+        total += x[best]
+    return np.array(order, np.int64)
+
+
+@dataclass
+class Distilled(Loss):
+    """Cross-entropy, and the teacher's answers on old classes."""
+
+    teacher: Stack | None
+    new: list[int]
+    weight: float
+    temperature: float
+
+    def __call__(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        value, figures = super().__call__(logits, batch)
+        if self.teacher is None:
+            return value, figures
+        old = [n for n in range(logits.shape[1]) if n not in self.new]
+        with torch.no_grad():
+            taught = self.teacher(batch.given, batch.start)[:, old] / self.temperature
+        said = F.log_softmax(logits[:, old] / self.temperature, 1)
+        against = F.kl_div(said, F.log_softmax(taught, 1), reduction="batchmean", log_target=True)
+        return value + self.weight * self.temperature**2 * against, figures
+
+
+def align(head: nn.Linear, new: Collection[int]) -> None:
+    """Scales the new classes' rows by the mean length of the old rows over that of the new."""
+    added = sorted(new)
+    old = [n for n in range(head.out_features) if n not in new]
+    with torch.no_grad():
+        lengths = head.weight.norm(dim=1)
+        factor = lengths[old].mean() / lengths[added].mean().clamp_min(1e-12)
+        head.weight[added] *= factor
+        head.bias[added] *= factor
