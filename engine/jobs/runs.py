@@ -21,9 +21,9 @@ from engine.errors import Refused
 from engine.events import Event, Progress
 from engine.images import open_many
 from engine.jobs import Work, job
-from engine.jobs.tune import LARGER, levels_of, made
 from engine.loop import Training
 from engine.net import Preprocessing
+from engine.prepare import LARGER, levels_of, made
 from engine.registry import PluginView
 from engine.runs import Run
 from engine.schedules import SCHEDULES, Timetable, load_schedules

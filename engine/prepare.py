@@ -1,0 +1,174 @@
+"""What a run of tuning is made from: pictures, network, head, schedule, and room for what is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine import catalogue, runs, study, verdict
+from engine import device as devices
+from engine.augment import Views
+from engine.corpus import Corpus, of_project, part_of
+from engine.course import Course
+from engine.errors import BadSetting
+from engine.events import Event, Notice
+from engine.learners import Task
+from engine.loop import Training
+from engine.places import cache_folder
+from engine.prefix import Prefix, plan_of, room
+from engine.runs import Run
+from engine.schedules import SCHEDULES, Schedule, Timetable, load_schedules
+from engine.session import Session
+from engine.student import check_batch
+from engine.tuners import TUNERS, load_tuners
+from engine.tuning import Lessons, Tuning, stack_of
+
+LARGER = 8 / 7
+"""Pictures are kept so much larger than the network's input, so that parts of them are sharp."""
+
+
+def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning, Schedule]:
+    """The tuner and the schedule with their settings. Raises BadSetting."""
+    load_tuners()
+    load_schedules()
+    if tuner in TUNERS and not issubclass(TUNERS[tuner], Tuning):
+        raise BadSetting(f"“{tuner}” trains once-for-all networks. Use it under Specialise.")
+    if schedule not in SCHEDULES:
+        SCHEDULES.make(schedule)
+    own = {f.name for f in fields(SCHEDULES[schedule])}
+    timing = SCHEDULES.make(schedule, {k: v for k, v in settings.items() if k in own})
+    rest = {k: v for k, v in settings.items() if k not in own}
+    return TUNERS.make(tuner, rest), timing  # type: ignore[return-value]
+
+
+def plain_settings(plugin: Any) -> dict[str, Any]:
+    return {f.name: getattr(plugin, f.name) for f in fields(plugin)}
+
+
+def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
+    """The run's pictures, network and optimiser, at its first step."""
+    tuning, timing = made(run.tuner, run.schedule, run.settings)
+    project, backbone = session.require(), session.backbone()
+    device, size = devices.choose(session.device), backbone.preprocessing.size
+    place = runs.folder(project, run.id)
+    place.mkdir(parents=True, exist_ok=True)
+    corpus = yield from pictures(session, "train", round(size * LARGER))
+    check_batch(len(corpus), tuning.batch)
+    held_out = yield from pictures(session, "validation", size)
+    new = places_of_new(session)
+    yield from study.ensure(session, 1)
+    part = chosen_part(session, tuning, corpus, new)
+    torch.manual_seed(tuning.seed)
+    head = yield from first_head(session, frozenset() if part is corpus else new)
+    corpus = part
+    stack = stack_of(tuning.dressed(backbone), head, device)
+    names, total = list(stack.parts), tuning.steps(len(corpus))
+    table = Timetable(timing, names, tuning.lr, total)
+    views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
+    lessons = Lessons(tuning, views, table, device)
+    shown, kept = Views(held_out, backbone.preprocessing, "none"), None
+    if tuning.views and any(levels := levels_of(table)):
+        stages = [stack.parts[name] for name in names[:-1]]
+        lessons.prefix, kept = yield from prefixes(stages, lessons, shown, levels, place)
+    training = Training(stack, tuning.optimised(stack), table)
+    loss = tuning.loss(stack, new)
+    return Course(training, lessons, tuning, shown, kept, new, loss, place)
+
+
+def chosen_part(session: Session, tuning: Tuning, corpus: Corpus, new: frozenset[int]) -> Corpus:
+    """The pictures that a tuner wants to learn from."""
+    extractor = session.extractor()
+    features = study.features_by(session, extractor, 1)
+    if features.missing(corpus.files):
+        return corpus
+    rows = session.require().db.query("SELECT sha256, bytes FROM image")
+    sizes = {row["sha256"]: row["bytes"] for row in rows}
+    rows = tuning.chosen(
+        features.get(corpus.files)[:, 0], corpus.classes,
+        np.array([sizes[h] for h in corpus.files]), new,
+    )  # fmt: skip
+    return corpus if rows is None else part_of(corpus, rows)
+
+
+def levels_of(table: Timetable) -> list[int]:
+    """The prefixes that a schedule will freeze for good, one after the other."""
+    return sorted({table.settled(position) for position in range(table.total)} - {0})
+
+
+def prefixes(
+    stages: list[nn.Module], lessons: Lessons, shown: Views, levels: list[int], place: Any
+) -> Generator[Event, None, tuple[Prefix, Prefix]]:
+    """Where the outputs of frozen stages are kept, for pictures to learn from and held-out ones."""
+    views, asked = lessons.views, lessons.tuning.views
+    pictures = len(views.corpus) + len(shown.corpus)
+    count, fitting = plan_of(stages, views.size, levels, pictures, asked, room(place))
+    if count < asked or fitting < set(levels):
+        yield Notice(
+            f"There is room to keep {count} of {asked} views of each image for frozen stages "
+            f"({len(fitting)} of {len(levels)} cuts). The rest is computed each time."
+        )
+    made_of = []
+    for name, seen, many in (("train", views, count), ("shown", shown, 1)):
+        folder = place / name
+        folder.mkdir(exist_ok=True)
+        made_of.append(Prefix(stages, seen, many, folder, fitting))
+    return made_of[0], made_of[1]
+
+
+def pictures(session: Session, split: str, side: int) -> Generator[Event, None, Corpus]:
+    """A split's pictures, decoded once for all runs at this size."""
+    project = session.require()
+    mark = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:12]
+    store = cache_folder() / "decoded" / f"{project.path.stem}-{mark}-{side}-{split}"
+    return (yield from of_project(project, split, store, side))
+
+
+def places_of_new(session: Session) -> frozenset[int]:
+    """The places, in a corpus, of the classes that the last step brought."""
+    numbers = sorted(catalogue.to_learn(session.require(), "train"))
+    added = verdict.new_classes(session)
+    return frozenset(at for at, number in enumerate(numbers) if number in added)
+
+
+def first_head(session: Session, without: frozenset[int]) -> Generator[Event, None, nn.Linear]:
+    """A linear head that begins as discriminant analysis on the features that there are.
+
+    A head that already tells the classes apart does not distort the features under it in the first
+    steps (Kumar et al. 2022, "Fine-tuning can distort pretrained features"). Its logits are scaled
+    so that their cross-entropy on training images is least. The classes at the places `without`
+    begin from nothing: the head is then the one before they came.
+    """
+    extractor = session.extractor()
+    lost = yield from study.ensure(session, 1, extractor)
+    train = study.without(catalogue.to_learn(session.require(), "train"), lost)
+    numbers = sorted(train)
+    known = {n: hashes for at, (n, hashes) in enumerate(sorted(train.items())) if at not in without}
+    material = study.Material(study.features_by(session, extractor, 1), known, {})
+    seen, truth = material.sample()
+    learner = session.learner("slda", {})
+    new = {number: material.of(hashes) for number, hashes in known.items()}
+    yield from learner.learn(Task(new, seen, truth))
+    found = learner.head()
+    places = [numbers.index(number) for number in learner.classes]
+    scale = scale_of(found(seen), torch.searchsorted(torch.tensor(learner.classes), truth))
+    head = nn.Linear(found.weight.shape[1], len(numbers))
+    with torch.no_grad():
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        head.weight[places] = scale * found.weight
+        head.bias[places] = scale * found.bias
+    return head
+
+
+@torch.no_grad()
+def scale_of(logits: torch.Tensor, truth: torch.Tensor) -> float:
+    """The factor with which logits (images, classes) have the least cross-entropy."""
+    scales = torch.logspace(-3, 1, 41)
+    losses = [float(nn.functional.cross_entropy(scale * logits, truth)) for scale in scales]
+    return float(scales[int(np.argmin(losses))])
