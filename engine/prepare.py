@@ -1,4 +1,4 @@
-"""What a run of tuning is made from: pictures, network, head, schedule, and room for what is kept."""
+"""What a run of tuning is made from: images, network, head, schedule, and room for what is kept."""
 
 from __future__ import annotations
 

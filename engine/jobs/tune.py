@@ -48,7 +48,7 @@ def tune(
     check_adopt(adopt)
     tuning, timing = made(tuner, schedule, chosen)
     yield from ready(session)
-    title = f"{TUNERS[tuner].title}, {SCHEDULES[schedule].title.lower()}"
+    title = f"{TUNERS[tuner].title} · {SCHEDULES[schedule].title}"
     plain = {**plain_settings(tuning), **plain_settings(timing)}
     backbone = session.backbone()
     run = runs.begun(session.require(), title, tuner, schedule, plain, backbone.digest)
