@@ -12,6 +12,8 @@ from engine.events import (
     Changed,
     Ended,
     Event,
+    LayerPlan,
+    LayerState,
     Notice,
     Progress,
     ProjectView,
@@ -40,6 +42,8 @@ class Bridge(QObject):
     step = Signal(int, object)
     scored = Signal(int, object)
     candidate = Signal(int, object)
+    layer_plan = Signal(int, object)
+    layer_state = Signal(int, object)
     changed = Signal(object)
     notice = Signal(object)
     saved = Signal(int, object)
@@ -59,6 +63,8 @@ class Bridge(QObject):
             Step: self.step,
             Scored: self.scored,
             Candidate: self.candidate,
+            LayerPlan: self.layer_plan,
+            LayerState: self.layer_state,
             Saved: self.saved,
             Ended: self.ended,
         }

@@ -10,6 +10,7 @@ from app.widgets.controls import column, say_on, tool
 ICONS = {
     "Images": "images",
     "Learn": "learn",
+    "Tune": "tune",
     "Specialise": "specialise",
     "Try": "try",
     "Export": "export",
@@ -17,6 +18,7 @@ ICONS = {
 HELP = {
     "Images": "Add images and sort them into classes",
     "Learn": "Learn the classes and see how well they are recognised",
+    "Tune": "Teach the network itself, and watch it",
     "Specialise": "Find the network that is fast enough for this computer",
     "Try": "See what the model says of an image",
     "Export": "Write the model as one file",
