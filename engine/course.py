@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,9 @@ class Account:
     seconds: float = 0.0
     flops: float = 0.0
     epochs: list[dict[str, float]] = field(default_factory=list)
-    steps: dict[str, list[float]] = field(default_factory=lambda: {"step": [], "loss": [],
-                                                                   "accuracy": []})  # fmt: skip
+    steps: dict[str, list[float]] = field(
+        default_factory=lambda: {"step": [], "seconds": [], "loss": [], "accuracy": []}
+    )
     best: dict[str, float] = field(default_factory=dict)
 
     def saved(self, steps: int) -> dict[str, float]:
@@ -136,7 +137,7 @@ class Course:
             now = training_clock()
             self.pay(now - before, step.done - 1)
             self.note(step)
-            events: list[Event] = [step]
+            events: list[Event] = [self.told(step)]
             if now - shown > SECONDS_BETWEEN_STATES or step.done == end:
                 shown = now
                 events.append(self.state(step.done - 1))
@@ -262,9 +263,14 @@ class Course:
 
     def note(self, step: Step) -> None:
         """Keeps a step's figures for the curve."""
-        for name, value in (("step", step.done), ("loss", step.figures["loss"]),
-                            ("accuracy", step.figures["accuracy"])):  # fmt: skip
-            self.account.steps[name].append(float(value))
+        figures = {**step.figures, "step": step.done, "seconds": self.account.seconds}
+        for name, values in self.account.steps.items():
+            values.append(float(figures[name]))
+
+    def told(self, step: Step) -> Step:
+        """A step with the seconds so far, and what freezing saved of them and of FLOPs."""
+        saved = {f"saved_{n}": value for n, value in self.account.saved(step.done).items()}
+        return replace(step, figures={**step.figures, "seconds": self.account.seconds, **saved})
 
     # What the layer plot shows.
 

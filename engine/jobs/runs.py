@@ -41,7 +41,7 @@ STEPS_OF_A_RUN = 40
 def tuning_choices(session: Session) -> Work:
     """Every tuner and schedule with its settings, and what is proposed for the project.
 
-    `proposed` has settings of the first tuner for so many pictures.
+    `proposed` has, for each tuner, settings for so many pictures.
     """
     yield Progress(0, None, "Reading")
     load_tuners()
@@ -51,7 +51,7 @@ def tuning_choices(session: Session) -> Work:
         "tuners": tuners(),
         "schedules": SCHEDULES.describe(),
         "pictures": pictures,
-        "proposed": proposed(pictures),
+        "proposed": {view.name: proposed(view, pictures) for view in tuners()},
     }
 
 
@@ -60,9 +60,9 @@ def tuners() -> tuple[PluginView, ...]:
     return tuple(view for view in TUNERS.describe() if issubclass(TUNERS[view.name], Tuning))
 
 
-def proposed(pictures: int) -> dict[str, Any]:
+def proposed(tuner: PluginView, pictures: int) -> dict[str, Any]:
     """Settings that depend on how many pictures there are: small projects take small batches."""
-    usual = {view.name: view.default for view in tuners()[0].settings}
+    usual = {view.name: view.default for view in tuner.settings}
     most = 2 ** max(1, int(math.log2(max(2, pictures / STEPS_OF_A_RUN))))
     batch = min(usual["batch"], most)
     return {"batch": batch, "lr": float(f"{usual['lr'] * batch / usual['batch']:.2g}")}
@@ -218,6 +218,6 @@ def run_details(session: Session, *, run: int) -> Work:
     return {
         **in_short(found, project.facts["weights"]),
         "epochs_curve": found.curve.get("epochs", []),
-        "steps_curve": found.curve.get("steps", {"step": [], "loss": [], "accuracy": []}),
+        "steps_curve": found.curve.get("steps", {}),
         "layers": found.curve.get("layers"),
     }

@@ -99,6 +99,17 @@ def adopt_run(session: Session, *, run: int) -> Work:
     return {"run": run, "adopted": True}
 
 
+@job("Keep the present network")
+def discard_run(session: Session, *, run: int) -> Work:
+    """Marks a finished run as not wanted. It can be adopted all the same later."""
+    project = session.require()
+    if runs.find(project, run).unfinished:
+        raise Refused("This run is not done yet. Stop it early, or remove it.")
+    runs.change(project, run, state="discarded")
+    yield session.changed("runs")
+    return {"run": run}
+
+
 @job("Remove a run")
 def remove_run(session: Session, *, run: int) -> Work:
     """Removes a run with its curves and weights. A network that is in use stays."""
