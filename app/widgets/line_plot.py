@@ -19,16 +19,20 @@ from app.widgets.plots import LEGEND, TITLE, Plot
 
 @dataclass(frozen=True)
 class Series:
-    """One line: its points (x, y), its colour by token, and its dash."""
+    """One line: its points (x, y), its colour by token, and its dash.
+
+    Of a `dense` line the points are not marked, and the crosshair stops at none of them.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
     token: str = "accent"
     dash: Qt.PenStyle = Qt.PenStyle.SolidLine
+    dense: bool = False
 
     @property
     def pen(self) -> QPen:
-        pen = QPen(theme.colour(self.token), 2, self.dash)
+        pen = QPen(theme.colour(self.token), 1 if self.dense else 2, self.dash)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         return pen
 
@@ -71,7 +75,7 @@ class LinePlot(Plot):
         chart.plotItem.layout.setContentsMargins(0, 0, 10, 0)
         left, bottom = chart.getAxis("left"), chart.getAxis("bottom")
         left.tickStrings = lambda values, *_: [f"{v:g} {self.y_title}" for v in values]
-        bottom.tickStrings = lambda values, *_: [f"{v:g}" if v == int(v) else "" for v in values]
+        bottom.tickStrings = lambda values, *_: [self.number(v) for v in values]
         left.setWidth(50)
         left.setGrid(255)
         left.setStyle(tickAlpha=255, tickTextOffset=6, maxTickLevel=0)
@@ -115,24 +119,35 @@ class LinePlot(Plot):
             return
         for series in reversed(self.series):
             self.draw_line(series, scale or self.devicePixelRatioF())
-        steps = self.steps()
-        lowest = min(y for s in self.series for _, y in s.points)
-        low = max(0.0, math.floor((lowest - 5) / 20) * 20.0)
-        # A little wider than the points, so that a single one lies in the middle.
-        self.chart.setXRange(steps[0] - 0.4, max(steps[-1], steps[0] + 1) + 0.4, padding=0)
-        self.chart.setYRange(low, 100, padding=0.1)
-        if self.reading in steps:
+        self.chart.setXRange(*self.across(), padding=0)
+        self.chart.setYRange(*self.upwards(), padding=0.1)
+        if self.reading in self.steps():
             self.draw_reading(self.reading, font)
+
+    def number(self, x: float) -> str:
+        """A value of the x axis in words; nothing where it is none."""
+        return f"{x:g}" if x == int(x) else ""
+
+    def across(self) -> tuple[float, float]:
+        """A little wider than the points, so that a single one lies in the middle."""
+        steps = self.steps()
+        return steps[0] - 0.4, max(steps[-1], steps[0] + 1) + 0.4
+
+    def upwards(self) -> tuple[float, float]:
+        """From a round number below the lowest value up to 100."""
+        lowest = min(y for s in self.series for _, y in s.points)
+        return max(0.0, math.floor((lowest - 5) / 20) * 20.0), 100.0
 
     def draw_line(self, series: Series, scale: float) -> None:
         """One line, its points marked while they are few."""
+        marked = len(series.points) <= 60 and not series.dense
         pen = series.pen
         # A pen that is not cosmetic would be stretched with the axes.
         pen.setCosmetic(True)
         pen.setWidthF(pen.widthF() * scale)
         self.chart.plot(
             *zip(*series.points, strict=True), pen=pen, antialias=True, useCache=False,
-            symbol="o" if len(series.points) <= 60 else None, symbolSize=6, symbolPen=None,
+            symbol="o" if marked else None, symbolSize=6, symbolPen=None,
             symbolBrush=theme.colour(series.token),
         )  # fmt: skip
 
@@ -140,13 +155,12 @@ class LinePlot(Plot):
         """The crosshair at a step, and each series' value there."""
         import pyqtgraph
 
-        lines = [f"{s.name}: {y:.1f} {self.y_title}" for s in self.series
-                 for at, y in s.points if at == x]  # fmt: skip
+        lines = self.words(x)
         look = {"color": theme.colour("text"), "fill": theme.colour("surface"),
                 "border": theme.colour("line")}  # fmt: skip
         cross = pyqtgraph.InfiniteLine(
             x, pen=QPen(theme.colour("muted"), 0, Qt.PenStyle.DotLine),
-            label="\n".join([f"{self.x_title} {x:g}", *lines]), labelOpts=look,
+            label="\n".join(lines), labelOpts=look,
         )  # fmt: skip
         cross.label.setFont(font)
         cross.setZValue(1)
@@ -158,8 +172,16 @@ class LinePlot(Plot):
         cross.label.anchors = [((at - left) / width, 0.5)] * 2
         cross.label.updatePosition()
 
+    def words(self, x: float) -> list[str]:
+        """What the crosshair reads at a step, line by line."""
+        found = [f"{s.name}: {y:.1f} {self.y_title}" for s in self.series
+                 for at, y in s.points if at == x]  # fmt: skip
+        return [f"{self.x_title} {x:g}", *found]
+
     def steps(self) -> list[float]:
-        return sorted({x for s in self.series for x, _ in s.points})
+        """Where the crosshair stops."""
+        stops = [s for s in self.series if not s.dense] or self.series
+        return sorted({x for s in stops for x, _ in s.points})
 
     def has_figures(self) -> bool:
         return bool(self.series)
@@ -168,8 +190,10 @@ class LinePlot(Plot):
         return [(s.name, s.pen) for s in self.series]
 
     def table(self) -> list[list[object]]:
-        rows = [[x, *(dict(s.points).get(x, "") for s in self.series)] for x in self.steps()]
-        return [[self.x_title, *(f"{s.name} ({self.y_title})" for s in self.series)], *rows]
+        known = [dict(s.points) for s in self.series]
+        unit = f" ({self.y_title})" if self.y_title else ""
+        rows = [[x, *(points.get(x, "") for points in known)] for x in sorted(set().union(*known))]
+        return [[self.x_title, *(f"{s.name}{unit}" for s in self.series)], *rows]
 
     def paint_inside(self, painter: QPainter, area: QRectF) -> None:
         """On the screen the chart paints itself; here it goes into a file, without crosshair."""
