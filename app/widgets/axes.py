@@ -59,25 +59,34 @@ class Axes:
 
     def paint(self, painter: QPainter, frame: QRectF, x_title: str, y_title: str) -> None:
         """Lines across at round values, numbers at both axes, and the axes' titles."""
-        quiet, ink = QPen(theme.colour("line"), 1), theme.colour("muted")
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        centre = Qt.AlignmentFlag.AlignCenter
         for y in ticks(self.low, self.high, max(int(frame.height() / 40), 2)):
             at = self.spot(frame, self.left, y)
-            painter.setPen(quiet)
+            painter.setPen(QPen(theme.colour("line"), 1))
             painter.drawLine(at, QPointF(frame.right(), at.y()))
-            painter.setPen(ink)
+            painter.setPen(theme.colour("muted"))
             painter.drawText(QRectF(at.x() - 44, at.y() - 10, 36, 20), right, f"{y:g}")
-        for x in ticks(self.left, self.right, max(int(frame.width() / 80), 2)):
+        self.paint_below(painter, frame, x_title, max(int(frame.width() / 80), 2))
+        paint_upright(painter, frame, frame.left() - LEFT, y_title)
+
+    def paint_below(self, painter: QPainter, frame: QRectF, title: str, most: int) -> None:
+        """Round values below the frame, at most so many, and the title of the axis."""
+        centre = Qt.AlignmentFlag.AlignCenter
+        for x in ticks(self.left, self.right, most):
             at = self.spot(frame, x, self.low)
-            painter.setPen(quiet)
+            painter.setPen(QPen(theme.colour("line"), 1))
             painter.drawLine(at, at + QPointF(0, 4))
-            painter.setPen(ink)
+            painter.setPen(theme.colour("muted"))
             painter.drawText(QRectF(at.x() - 40, at.y() + 5, 80, 16), centre, f"{x:.6g}")
         below = QRectF(frame.left(), frame.bottom() + 22, frame.width(), 18)
-        painter.drawText(below, centre, x_title)
-        painter.save()
-        painter.translate(frame.left() - LEFT, frame.bottom())
-        painter.rotate(-90)
-        painter.drawText(QRectF(-20, 0, frame.height() + 40, 16), centre, y_title)
-        painter.restore()
+        painter.drawText(below, centre, title)
+
+
+def paint_upright(painter: QPainter, frame: QRectF, left: float, title: str) -> None:
+    """A title that is read from below, with its top at `left`, along the frame."""
+    painter.save()
+    painter.translate(left, frame.bottom())
+    painter.rotate(-90)
+    words = QRectF(-20, 0, frame.height() + 40, 16)
+    painter.drawText(words, Qt.AlignmentFlag.AlignCenter, title)
+    painter.restore()
