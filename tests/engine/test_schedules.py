@@ -75,9 +75,9 @@ def check_reasons(schedule: Schedule, stages: int, total: int) -> None:
         said, row = table.reason(number, step), rows[number]
         assert said.endswith(".")
         assert said.startswith("Frozen" if row[step] else "Learns")
-        for word, named in re.findall(r"(since|until) step (\d+)", said):
+        for word, named in re.findall(r"(since|until) step ([\d,]+)", said):
             # What is frozen until a step learns in it; what learns until a step learns in it too.
-            at = int(named) + (word == "until" and not row[step])
+            at = int(named.replace(",", "")) + (word == "until" and not row[step])
             assert at in (0, total) or row[at] != row[at - 1]
 
 
