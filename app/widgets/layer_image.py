@@ -204,14 +204,16 @@ class LayerImage:
     ) -> None:
         """Lines over what is served from the cache; `kept`: for each column from `left` on."""
         for cached, group in groupby(kept):
-            width = len(list(group))
-            for stage, served in enumerate(cached):
+            width, stage = len(list(group)), 0
+            for served, together in groupby(cached):
+                rows = len(list(together))
                 if served:
-                    painter.fillRect(self.row(stage, left, width), brush)
+                    painter.fillRect(self.place(stage, rows, left, width), brush)
+                stage += rows
             left += width
 
-    def row(self, stage: int, left: int, width: int) -> QRectF:
-        """The place of a stage's cells; the stem is the lowest."""
-        rows, high = len(self.layers.stages), self.image.height()
-        top, bottom = ((rows - stage - 1 + n) * high / rows for n in (0, 1))
-        return QRectF(left, round(top), width, round(bottom) - round(top))
+    def place(self, stage: int, rows: int, left: int, width: int) -> QRectF:
+        """The place of so many stages' cells from a stage up; the stem is the lowest."""
+        high = self.image.height() / len(self.layers.stages)
+        top, bottom = (round((len(self.layers.stages) - n) * high) for n in (stage + rows, stage))
+        return QRectF(left, top, width, bottom - top)

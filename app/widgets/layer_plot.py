@@ -165,8 +165,8 @@ class LayerPlot(Plot):
         self.paint_colours(painter, frame)
         if 0 < self.layers.done < self.layers.total:
             x = self.axes.spot(frame, self.layers.done, 0).x()
-            painter.setPen(QPen(theme.colour("text"), 1))
-            painter.drawLine(QPointF(x, frame.top() - 3), QPointF(x, frame.bottom() + 3))
+            line = QRectF(round(x), frame.top() - 3, 1, frame.height() + 6)
+            painter.fillRect(line, theme.colour("text"))
 
     def picture(self, painter: QPainter, frame: QRectF) -> QImage:
         """The cells: on the screen those that are kept, and what is new; afresh for a file."""
@@ -185,12 +185,9 @@ class LayerPlot(Plot):
         """A line between rows while they are high enough, and as many names as have room."""
         stages = self.layers.stages
         size, metrics = frame.height() / len(stages), painter.fontMetrics()
-        painter.setPen(QPen(theme.colour("surface"), 1))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         for number in range(1, len(stages) if size >= 6 else 0):
             y = round(frame.top() + number * size)
-            painter.drawLine(QPointF(frame.left(), y), QPointF(frame.right(), y))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.fillRect(QRectF(frame.left(), y, frame.width(), 1), theme.colour("surface"))
         painter.setPen(theme.colour("muted"))
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         room = frame.left() - 28
@@ -241,13 +238,12 @@ class LayerPlot(Plot):
         if self.at is None:
             return
         frame, at = self.frame(), self.middle(*self.at)
-        across = QPointF(frame.left(), at.y()), QPointF(frame.right(), at.y())
-        up = QPointF(at.x(), frame.top()), QPointF(at.x(), frame.bottom())
-        # Two lines, since no single colour shows on all of the cells'.
+        # Two lines, since no single colour shows on all of the cells'; whole pixels are quick.
         for token, width in (("surface", 3), ("text", 1)):
-            painter.setPen(QPen(theme.colour(token, 200), width))
-            painter.drawLine(*across)
-            painter.drawLine(*up)
+            ink, off = theme.colour(token, 200), width // 2
+            left, top = round(at.x()) - off, round(at.y()) - off
+            painter.fillRect(QRectF(frame.left(), top, frame.width(), width), ink)
+            painter.fillRect(QRectF(left, frame.top(), width, frame.height()), ink)
         *lines, reason = self.reading()
         self.paint_box(painter, at, [*lines, *textwrap.wrap(reason, WORDS)])
 
