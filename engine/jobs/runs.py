@@ -205,7 +205,7 @@ def in_short(run: Run, used: str) -> dict[str, Any]:
         "seconds": run.seconds,
         "saved": run.curve.get("saved"),
         "best_accuracy": max((e["validation_accuracy"] for e in epochs), default=None),
-        **{name: run.result.get(name) for name in ("before", "after", "difference")},
+        **{name: run.result.get(name) for name in ("before", "after", "difference", "images")},
     }
 
 
