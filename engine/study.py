@@ -133,11 +133,17 @@ class Material:
 
 
 def learn(
-    session: Session, gesture: int, name: str, settings: dict[str, Any], title: str
+    session: Session,
+    gesture: int,
+    name: str,
+    settings: dict[str, Any],
+    title: str,
+    known: Learnt | None = None,
 ) -> Learning:
     """Brings what is learnt in line with the project's pictures, and stores that as a step.
 
-    Returns the scores by name. Raises Refused where there is nothing to learn from.
+    It goes on from `known` where that is given, otherwise from the step in use. Returns the scores
+    by name. Raises Refused where there is nothing to learn from.
     """
     project = session.require()
     yield from subnets.settle(session, gesture)
@@ -152,7 +158,7 @@ def learn(
         raise Refused("There is nothing to learn from. Drop folders of images on Images first.")
     sample = material.sample()
     clock = time.perf_counter()
-    yield from teach(project, learner, settings, material, sample)
+    yield from teach(project, learner, settings, material, sample, known)
     seconds = {"learn": time.perf_counter() - clock}
     step, answers, calibration = scoring.judge(session, learner, material, sample)
     facts = {**step, "title": title, "settings": settings, "seconds": seconds}
@@ -175,9 +181,10 @@ def teach(
     settings: Mapping[str, Any],
     material: Material,
     sample: tuple[Tensor, Tensor],
+    known: Learnt | None = None,
 ) -> Generator[Event, None, None]:
-    """Unlearns what went away since the step in use, and learns what came."""
-    kept = usable(project, learner, settings, material.features)
+    """Unlearns what went away since the step in use (or since `known`), and learns what came."""
+    kept = known or usable(project, learner, settings, material.features)
     if kept is not None:
         learner.restore(kept.memory)
     before = kept.images if kept is not None else {}

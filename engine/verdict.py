@@ -7,7 +7,7 @@ drawing the images anew many times (paired bootstrap, Efron & Tibshirani 1993).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,11 @@ import torch
 
 from engine import catalogue, history, study
 from engine.errors import Refused
-from engine.evaluate import logits_of
+from engine.evaluate import difference_interval, logits_of
 from engine.events import Event
 from engine.extractor import Extractor
-from engine.learners import Task
+from engine.learners import Learner, Task
 from engine.session import Session
-
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,19 @@ def new_classes(session: Session) -> set[int]:
     return set(row["new_classes"]) if row and row["parent"] is not None else set()
 
 
-def judge(session: Session, extractor: Extractor) -> Generator[Event, None, Judged]:
+def judge(
+    session: Session,
+    extractor: Extractor,
+    learner: Learner | None = None,
+    new: Collection[int] | None = None,
+) -> Generator[Event, None, Judged]:
     """How the project would answer its held-out images with a network. Nothing is changed but the
     cache of features.
 
-    Raises Refused where there is nothing to judge by.
+    Without a `learner` one like the project's learns; `new` are the classes that are new, usually
+    those of the last step. Raises Refused where there is nothing to judge by.
     """
-    learner = session.learner(*study.choice(session, "", None))
+    learner = learner or session.learner(*study.choice(session, "", None))
     lost = yield from study.ensure(session, learner.views, extractor)
     split = [catalogue.to_learn(session.require(), part) for part in ("train", "validation")]
     train, held_out = (study.without(part, lost) for part in split)
@@ -69,11 +73,11 @@ def judge(session: Session, extractor: Extractor) -> Generator[Event, None, Judg
             "There is too little to judge a network by. Add images on Images until there are two "
             "classes with validation images."
         )
-    new = {number: material.of(hashes) for number, hashes in train.items()}
-    yield from learner.learn(Task(new, *material.sample()))
+    given = {number: material.of(hashes) for number, hashes in train.items()}
+    yield from learner.learn(Task(given, *material.sample()))
     logits = logits_of(learner.head(), material.of([h for h, _ in pairs]))
     answered = torch.tensor(learner.classes)[logits.argmax(1)].numpy()
-    truth, added = np.array([n for _, n in pairs]), new_classes(session)
+    truth, added = np.array([n for _, n in pairs]), new_classes(session) if new is None else new
     return Judged(tuple(h for h, _ in pairs), answered == truth, np.isin(truth, sorted(added)))
 
 
@@ -85,24 +89,20 @@ def compared(before: Judged, after: Judged) -> dict[str, Any]:
     at = {sha256: place for place, sha256 in enumerate(after.hashes)}
     both = [(i, at[h]) for i, h in enumerate(before.hashes) if h in at]
     first, second = (np.array(places, np.int64) for places in zip(*both, strict=True))
-    gain = after.right[second].astype(float) - before.right[first]
-    new = before.new[first]
-    parts = {"all": np.ones(len(gain), bool), "old": ~new, "new": new}
+    one, other, new = before.right[first], after.right[second], before.new[first]
+    parts = {"all": np.ones(len(new), bool), "old": ~new, "new": new}
     return {
         "before": before.scores(),
         "after": after.scores(),
-        "difference": {name: interval(gain[among]) for name, among in parts.items()},
-        "images": len(gain),
+        "difference": {name: interval(one[among], other[among]) for name, among in parts.items()},
+        "images": len(new),
     }
 
 
-def interval(gain: np.ndarray) -> list[float] | None:
-    """The mean of differences and its 95 % interval, each a share of 1."""
-    if not len(gain):
-        return None
-    drawn = np.random.default_rng(0).integers(len(gain), size=(DRAWS, len(gain)))
-    low, high = np.percentile(gain[drawn].mean(1), [2.5, 97.5])
-    return [float(gain.mean()), float(low), float(high)]
+def interval(first: np.ndarray, second: np.ndarray) -> list[float] | None:
+    """The mean of second's accuracy less first's, and its 95 % interval; None without images."""
+    found = difference_interval(first.tolist(), second.tolist())
+    return [float(second.mean() - first.mean()), *found] if found else None
 
 
 def better(comparison: Mapping[str, Any]) -> bool:

@@ -1,0 +1,197 @@
+"""Branches in a project: what they are grown on, and how their heads are joined."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine import catalogue, history, study
+from engine import device as devices
+from engine.branches import branches_of, classes_of, plain, widths_of
+from engine.corpus import of_project
+from engine.errors import Refused
+from engine.events import Event
+from engine.extractor import Extractor
+from engine.growing import Ground, ground
+from engine.history import Learnt
+from engine.learners.joining import Scale, written_scales, written_split
+from engine.net import Backbone
+from engine.places import cache_folder
+from engine.prepare import LARGER, regression
+from engine.session import Session
+from engine.tuning import Tuning
+
+PER_BRANCH = "per_branch"
+
+
+@contextmanager
+def workplace(session: Session) -> Iterator[Path]:
+    """A folder for what is needed while a branch grows; it is gone afterwards, and before."""
+    folder = session.require().path / "runs" / "branch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def unlearnt(session: Session) -> list[int]:
+    """The classes that have images to learn from and that the step in use does not know."""
+    project = session.require()
+    row = history.current(project)
+    known = {c["id"] for c in row["classes"]} if row else set()
+    return sorted(set(catalogue.to_learn(project, "train")) - known)
+
+
+def check_enough(session: Session, numbers: Sequence[int]) -> None:
+    """Raises Refused where classes are too few, or have too little, to grow a branch for."""
+    if len(numbers) < 2:
+        raise Refused(
+            "A branch learns to tell its classes apart, so it takes two new ones at least. Add "
+            "folders of new classes, or learn this one without a branch."
+        )
+    held_out = catalogue.to_learn(session.require(), "validation")
+    if not any(held_out.get(number) for number in numbers):
+        raise Refused(
+            "The new classes have no validation images, so nobody could say how well a branch "
+            "does. Add more images of each."
+        )
+
+
+def ground_for(
+    session: Session, numbers: Sequence[int], tuning: Tuning, folder: Path
+) -> Generator[Event, None, Ground]:
+    """What a branch for some classes is grown on. Their features are computed where they lack."""
+    project, original = session.require(), plain(session.backbone())
+    size, only = original.preprocessing.size, frozenset(numbers)
+    larger = round(size * LARGER)
+    corpus = yield from of_project(project, "train", folder / "larger", larger, only)
+    held_out = yield from of_project(project, "validation", folder / "held out", size, only)
+    lost = yield from study.ensure(session, 1)
+    rows = [at for at, sha256 in enumerate(corpus.files) if sha256 not in lost]
+    found = session.features(1).get([corpus.files[row] for row in rows])
+    features = torch.from_numpy(found[:, 0, : original.width])
+    head = regression(features, torch.from_numpy(corpus.classes[rows]))
+    device = devices.choose(session.device)
+    return ground(original, tuning, head, corpus, held_out, device, folder / "kept")
+
+
+def extractor_of(session: Session, backbone: Backbone) -> Extractor:
+    return Extractor(backbone, device=session.device, cache=cache_folder())
+
+
+# Heads.
+
+
+def exact_head(session: Session) -> tuple[str, dict[str, Any]]:
+    """The learner that makes one head on all features: the project's, or the one inside it."""
+    name, settings = study.choice(session, "", None)
+    if name != PER_BRANCH:
+        return name, settings
+    inner = session.learner(name, settings)
+    options = dict(pair.partition("=")[::2] for pair in inner.options.split(",") if pair)
+    return inner.inner, options
+
+
+def split_settings(session: Session, backbone: Backbone) -> dict[str, Any]:
+    """The settings of a learner with a head for each of a backbone's branches, without scales."""
+    inner, options = exact_head(session)
+    named = classes_of(backbone)
+    taken = {number for numbers in named for number in numbers}
+    rest = [n for n in sorted(catalogue.to_learn(session.require(), "train")) if n not in taken]
+    return {
+        "inner": inner,
+        "options": ",".join(f"{name}={value}" for name, value in options.items()),
+        "split": written_split(widths_of(backbone), [rest, *named]),
+        "scales": "",
+    }
+
+
+def carried(session: Session) -> Learnt | None:
+    """What the step in use knows, as heads of branches; None where that can't be said.
+
+    Branches that were there before give the same features in a network that has grown, so what was
+    learnt from them stays as it is, to the last bit.
+    """
+    project, backbone = session.require(), session.backbone()
+    row = history.current(project)
+    kept = history.learnt(project, row) if row else None
+    if row is None or kept is None:
+        return None
+    learner = session.learner(row["learner"], row["settings"])
+    there = {image["sha256"] for image in project.db["image"].rows}
+    gone = any(h not in there for hashes in kept.images.values() for h in hashes)
+    if gone or row["features_key"] != session.features(learner.views).key:
+        return None
+    if row["learner"] == PER_BRANCH:
+        return kept if same_heads(row["settings"], split_settings(session, backbone)) else None
+    if branches_of(backbone) or (row["learner"], row["settings"]) != exact_head(session):
+        return None
+    memory = {f"0/{name}": array for name, array in kept.memory.items()}
+    return replace(kept, memory={**memory, "scales": np.array([[1.0, 0.0]])})
+
+
+def same_heads(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two settings are of the same branches with the same learner inside.
+
+    The first branch's classes need not be named.
+    """
+    branches = [settings["split"].split("|")[1:] for settings in (first, second)]
+    inside = [(s.get("inner", "slda"), s.get("options", "")) for s in (first, second)]
+    return branches[0] == branches[1] and inside[0] == inside[1]
+
+
+def without(known: Learnt | None, branch: int, gone: Sequence[int]) -> Learnt | None:
+    """What is known less a branch that is taken out, and the classes `gone` that it told apart."""
+    if known is None:
+        return None
+    memory = {}
+    for name, array in known.memory.items():
+        number, inside, rest = name.partition("/")
+        if inside and int(number) != branch:
+            memory[f"{int(number) - (int(number) > branch)}/{rest}"] = array
+    memory["scales"] = np.delete(known.memory["scales"], branch, axis=0)
+    images = {n: hashes for n, hashes in known.images.items() if n not in gone}
+    return replace(known, memory=memory, images=images)
+
+
+def joined_head(
+    session: Session, backbone: Backbone, known: Learnt | None
+) -> Generator[Event, None, tuple[str, dict[str, Any]]]:
+    """The learner with a head for each branch, and its settings: later logits are scaled.
+
+    Scales that are known stay; the others are fitted, from the oldest branch on, on the project's
+    validation images, of which nothing else was learnt.
+    """
+    settings, extractor = split_settings(session, backbone), extractor_of(session, backbone)
+    learner = session.learner(PER_BRANCH, settings)
+    lost = yield from study.ensure(session, learner.views, extractor)
+    features = study.features_by(session, extractor, learner.views)
+    train, held_out = (
+        study.without(catalogue.to_learn(session.require(), part), lost)
+        for part in ("train", "validation")
+    )
+    material = study.Material(features, train, held_out)
+    count = len(branches_of(backbone)) + 1
+    scales = [Scale(*pair) for pair in known.memory["scales"].tolist()] if known else [Scale()]
+    pending = {**settings, "scales": written_scales([Scale()] * count)}
+    learner = session.learner(PER_BRANCH, pending)
+    yield from study.teach(session.require(), learner, pending, material, material.sample(), known)
+    pairs = [(h, n) for n in learner.classes for h in held_out.get(n, ())]
+    asked = material.of([h for h, _ in pairs])
+    truth = torch.tensor([n for _, n in pairs])
+    memory = learner.memory()
+    for branch in range(len(scales), count):
+        more = [*scales, *[Scale()] * (count - len(scales))]
+        learner = session.learner(PER_BRANCH, {**settings, "scales": written_scales(more)})
+        learner.restore(memory)
+        scales.append(learner.scale_of(branch, asked, truth))
+    return PER_BRANCH, {**settings, "scales": written_scales(scales)}

@@ -1,0 +1,131 @@
+"""Growing a branch: the stages above a cut learn new classes, above a trunk that stands still.
+
+The trunk's activations of an enumerated set of augmented views are computed once, by ONNX Runtime,
+and kept (engine/prefix.py); gradient steps are those of engine/loop.py, as in all tuning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.augment import Views
+from engine.corpus import Corpus, part_of
+from engine.course import Course
+from engine.loop import Training
+from engine.net import Backbone
+from engine.prefix import Prefix, plan_of, room
+from engine.schedules import SCHEDULES, Timetable, load_schedules
+from engine.tuning import Lessons, Loss, Tuning, stack_of
+
+BATCH = 64
+
+
+@dataclass
+class Ground:
+    """What branches for some classes are grown on.
+
+    `original` has no branches. `learnt` are changed views of the images to learn from, `plain` the
+    same images as they are, `shown` held-out ones. `head` begins above the features of `original`.
+    `kept` are the activations below a cut, in the same order.
+    """
+
+    original: Backbone
+    tuning: Tuning
+    head: nn.Linear
+    learnt: Views
+    plain: Views
+    shown: Views
+    kept: Sequence[Prefix]
+    device: torch.device
+    folder: Path
+
+    def course(self, cut: str, loss: Loss | None = None) -> Course:
+        """The training of the stages above `cut`, at its first step; usually with the tuner's own
+        loss."""
+        load_schedules()
+        torch.manual_seed(self.tuning.seed)
+        head = nn.Linear(self.head.in_features, self.head.out_features)
+        head.load_state_dict(self.head.state_dict())
+        stack = stack_of(self.tuning.dressed(self.original), head, self.device)
+        names, below = list(stack.parts), self.original.position(cut)
+        schedule = SCHEDULES.make("last_stages", {"count": len(names) - 1 - below})
+        total = self.tuning.steps(len(self.learnt.corpus))
+        table = Timetable(schedule, names, self.tuning.lr, total)
+        lessons = Lessons(self.tuning, self.learnt, table, self.device, self.kept[0])
+        training = Training(stack, self.tuning.optimised(stack), table)
+        place = self.folder / f"above-{below}"
+        place.mkdir(parents=True, exist_ok=True)
+        loss = loss or self.tuning.loss(stack, ())
+        return Course(training, lessons, self.tuning, self.shown, self.kept[2], frozenset(), loss,
+                      place)  # fmt: skip
+
+    def features(self, cut: str, clone: nn.Module) -> tuple[Tensor, Tensor]:
+        """What a clone makes of the images to learn from and of the held-out ones, as they are.
+
+        float32 (images, 1, width) each.
+        """
+        level = self.original.position(cut)
+        found = []
+        for views, kept in zip((self.plain, self.shown), self.kept[1:], strict=True):
+            parts = []
+            for at in range(0, len(views.corpus), BATCH):
+                rows = np.arange(at, min(at + BATCH, len(views.corpus)))
+                with torch.inference_mode():
+                    parts.append(clone(kept(rows, np.zeros(len(rows), np.int64), level)))
+            found.append(torch.cat(parts)[:, None].clone())
+        return found[0], found[1]
+
+    def with_fewer(self, each: int, tuning: Tuning, folder: Path) -> Ground:
+        """The same ground with at most `each` images of a class to learn from."""
+        few = first_of_each(self.learnt.corpus, each)
+        held_out = self.shown.corpus
+        return ground(self.original, tuning, self.head, few, held_out, self.device, folder)
+
+
+def ground(
+    original: Backbone,
+    tuning: Tuning,
+    head: nn.Linear,
+    corpus: Corpus,
+    held_out: Corpus,
+    device: torch.device,
+    folder: Path,
+) -> Ground:
+    """A ground for images `corpus` (larger than the network's input) and held-out ones."""
+    seen = (
+        Views(corpus, original.preprocessing, tuning.augment, tuning.seed),
+        Views(corpus, original.preprocessing, "none"),
+        Views(held_out, original.preprocessing, "none"),
+    )
+    stages = [stage.module for stage in original.stages]
+    folder.mkdir(parents=True, exist_ok=True)
+    levels = list(range(1, len(stages)))
+    pictures = 2 * len(corpus) + len(held_out)
+    size = original.preprocessing.size
+    count, kept = plan_of(stages, size, levels, pictures, max(1, tuning.views), room(folder))
+    prefixes = []
+    for name, views, many in zip(("learnt", "plain", "shown"), seen, (count, 1, 1), strict=True):
+        (folder / name).mkdir(exist_ok=True)
+        prefixes.append(Prefix(stages, views, many, folder / name, kept))
+    return Ground(original, tuning, head, *seen, prefixes, device, folder)
+
+
+def first_of_each(corpus: Corpus, each: int) -> Corpus:
+    """The first images of each class, at most so many."""
+    rows = np.concatenate(
+        [np.flatnonzero(corpus.classes == number)[:each] for number in np.unique(corpus.classes)]
+    )
+    return part_of(corpus, np.sort(rows))
+
+
+def raised(course: Course, cut: str, original: Backbone) -> nn.Sequential:
+    """The trained stages above the cut, for use."""
+    names = original.cuts[original.position(cut) :]
+    stages = nn.Sequential(*(course.stack.parts[name] for name in names))
+    return stages.cpu().requires_grad_(False).eval()

@@ -1,0 +1,48 @@
+"""Merging branches: a network of the original's size learns to answer as all branches together.
+
+Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from engine.tuning import Batch, Loss
+
+TEMPERATURE = 2.0
+WEIGHT = 1.0
+
+
+@dataclass
+class Taught(Loss):
+    """Cross-entropy, and the joined answers of the branched network on the same views.
+
+    `stages` are those of the branched network; below its last one they are the student's, too.
+    `head` gives probabilities from features (n, 1, width); `columns` are the places of the
+    student's classes among them.
+    """
+
+    stages: Sequence[nn.Module]
+    head: nn.Module
+    columns: Sequence[int]
+
+    def __call__(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, dict[str, Any]]:
+        value, figures = super().__call__(logits, batch)
+        said = F.log_softmax(logits / TEMPERATURE, 1)
+        against = F.kl_div(said, self.answers(batch), reduction="batchmean", log_target=True)
+        return value + WEIGHT * TEMPERATURE**2 * against, figures
+
+    @torch.no_grad()
+    def answers(self, batch: Batch) -> torch.Tensor:
+        """The teacher's softened log-probabilities (batch, classes)."""
+        x = batch.given
+        for stage in self.stages[batch.start :]:
+            x = stage.eval()(x)
+        chances = self.head(x[:, None])[0][:, list(self.columns)]
+        return F.log_softmax(chances.clamp_min(1e-8).log() / TEMPERATURE, 1)
