@@ -52,6 +52,7 @@ class Account:
         default_factory=lambda: {"step": [], "seconds": [], "loss": [], "accuracy": []}
     )
     best: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, float] = field(default_factory=dict)
 
     def saved(self, steps: int) -> dict[str, float]:
         """Seconds and FLOPs that `steps` steps would have taken more with nothing frozen."""
@@ -117,6 +118,7 @@ class Course:
         if not self.account.full_seconds:
             yield Progress(0, None, "Timing a few steps")
             self.measure_full_step()
+            self.account.begun = self.held_out()
         yield self.plan()
         pace, begun = Pace(self.total - self.training.position, "Tuning"), self.training.position
         while self.training.position < self.total and not self.patience_is_over():
@@ -229,7 +231,7 @@ class Course:
     @torch.no_grad()
     def held_out(self) -> dict[str, float]:
         """Loss and accuracy on the held-out pictures, old and new classes apart."""
-        corpus, start = self.shown.corpus, self.lessons.start(self.training.position - 1)
+        corpus, start = self.shown.corpus, self.lessons.start(max(0, self.training.position - 1))
         self.stack.eval()
         losses, rights = [], []
         for at in range(0, len(corpus), 64):

@@ -18,7 +18,6 @@ from engine.corpus import Corpus, of_project, part_of
 from engine.course import Course
 from engine.errors import BadSetting
 from engine.events import Event, Notice
-from engine.learners import Task
 from engine.loop import Training
 from engine.places import cache_folder
 from engine.prefix import Prefix, plan_of, room
@@ -29,6 +28,8 @@ from engine.student import check_batch
 from engine.tuners import TUNERS, load_tuners
 from engine.tuning import Lessons, Tuning, stack_of
 
+PULL = 1e-2
+"""How strongly the first head's weights are held small."""
 LARGER = 8 / 7
 """Pictures are kept so much larger than the network's input, so that parts of them are sharp."""
 
@@ -137,11 +138,10 @@ def places_of_new(session: Session) -> frozenset[int]:
 
 
 def first_head(session: Session, without: frozenset[int]) -> Generator[Event, None, nn.Linear]:
-    """A linear head that begins as discriminant analysis on the features that there are.
+    """A linear head that already tells the classes apart, from the features that there are.
 
-    A head that already tells the classes apart does not distort the features under it in the first
-    steps (Kumar et al. 2022, "Fine-tuning can distort pretrained features"). Its logits are scaled
-    so that their cross-entropy on training images is least. The classes at the places `without`
+    It does not distort the features under it in the first steps as a random one would (Kumar et
+    al. 2022, "Fine-tuning can distort pretrained features"). The classes at the places `without`
     begin from nothing: the head is then the one before they came.
     """
     extractor = session.extractor()
@@ -151,18 +151,36 @@ def first_head(session: Session, without: frozenset[int]) -> Generator[Event, No
     known = {n: hashes for at, (n, hashes) in enumerate(sorted(train.items())) if at not in without}
     material = study.Material(study.features_by(session, extractor, 1), known, {})
     seen, truth = material.sample()
-    learner = session.learner("slda", {})
-    new = {number: material.of(hashes) for number, hashes in known.items()}
-    yield from learner.learn(Task(new, seen, truth))
-    found = learner.head()
-    places = [numbers.index(number) for number in learner.classes]
-    scale = scale_of(found(seen), torch.searchsorted(torch.tensor(learner.classes), truth))
-    head = nn.Linear(found.weight.shape[1], len(numbers))
+    places = [numbers.index(number) for number in known]
+    found = regression(seen[:, 0], torch.searchsorted(torch.tensor(sorted(known)), truth))
+    head = nn.Linear(found.in_features, len(numbers))
     with torch.no_grad():
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
-        head.weight[places] = scale * found.weight
-        head.bias[places] = scale * found.bias
+        head.weight[places] = found.weight
+        head.bias[places] = found.bias
+    return head
+
+
+def regression(features: torch.Tensor, truth: torch.Tensor) -> nn.Linear:
+    """Logistic regression with small weights: discriminant analysis tells more apart, but by
+    differences so fine that they are lost in the first steps.
+
+    Features (n, width), classes (n,) from 0 without gaps.
+    """
+    head = nn.Linear(features.shape[1], int(truth.max()) + 1)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    optimiser = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(head(features), truth)
+        loss = loss + PULL * head.weight.square().sum() / 2
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
     return head
 
 

@@ -19,6 +19,8 @@ class Embedded(Network):
 
     def facts(self) -> dict[str, Any]:
         """As Network.facts; it has no ImageNet accuracy, and nothing to download."""
+        from engine.backbones.elastic.embedded import LICENCE
+
         file = files("resources") / "backbone.safetensors"
         here = file.is_file()
         return {
@@ -26,7 +28,7 @@ class Embedded(Network):
             "accuracy": None,
             "macs": None,
             "parameters": None,
-            "licence": "See resources/backbone.md.",
+            "licence": LICENCE,
             "url": "",
             "file": "",
             "digest": "",

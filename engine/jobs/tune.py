@@ -201,7 +201,8 @@ def conclude(
     before = yield from verdict.judge(session, session.extractor())
     extractor = Extractor(tuned, device=session.device, cache=cache_folder())
     after = yield from verdict.judge(session, extractor)
-    result = {**verdict.compared(before, after), "trained_head": trained}
+    result = {**verdict.compared(before, after), "first_head": course.account.begun,
+              "trained_head": trained}  # fmt: skip
     weights = project.blobs.put(content)
     runs.change(project, run.id, state="done", result=result, weights=weights)
     runs.clear(project, run.id)
@@ -241,6 +242,7 @@ def summary(run: Run, course: Course) -> dict[str, Any]:
             for number, name in enumerate(plan.stages)
         ],
         "saved": account.saved(course.training.position),
+        "full_flops": account.full_flops * course.training.position,
     }
 
 
