@@ -1,6 +1,6 @@
 # make run and make test are all that a person needs; each sets up .venv first.
 PY = .venv/bin/python
-BENCHES = continual extraction front kill latency layer_plot learn orders search window
+BENCHES = branches continual extraction freeze front kill latency layer_plot learn orders rehearsal search window
 
 .PHONY: run test lint bench screenshots package prepare
 
