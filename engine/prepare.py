@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine import catalogue, runs, study, verdict
+from engine import catalogue, norms, runs, study, verdict
 from engine import device as devices
 from engine.augment import Views
 from engine.corpus import Corpus, of_project, part_of
 from engine.course import Course
 from engine.errors import BadSetting
-from engine.events import Event, Notice
+from engine.events import Event, Notice, Progress
 from engine.loop import Training
 from engine.places import cache_folder
 from engine.prefix import Prefix, plan_of, room
@@ -30,6 +30,8 @@ from engine.tuning import Lessons, Tuning, stack_of
 
 PULL = 1e-2
 """How strongly the first head's weights are held small."""
+STATISTICS, BATCH = 256, 32
+"""Images on which batch norms are measured before a run begins, and how many at a time."""
 LARGER = 8 / 7
 """Pictures are kept so much larger than the network's input, so that parts of them are sharp."""
 
@@ -74,6 +76,9 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
     views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
     lessons = Lessons(tuning, views, table, device)
     shown, kept = Views(held_out, backbone.preprocessing, "none"), None
+    if tuning.trues_norms:
+        yield Progress(0, None, "Measuring the network's statistics")
+        norms.make_true(stack, shuffled(views, device))
     if tuning.views and any(levels := levels_of(table)):
         stages = [stack.parts[name] for name in names[:-1]]
         lessons.prefix, kept = yield from prefixes(stages, lessons, shown, levels, place)
@@ -95,6 +100,13 @@ def chosen_part(session: Session, tuning: Tuning, corpus: Corpus, new: frozenset
         np.array([sizes[h] for h in corpus.files]), new,
     )  # fmt: skip
     return corpus if rows is None else part_of(corpus, rows)
+
+
+def shuffled(views: Views, device: torch.device) -> Iterator[torch.Tensor]:
+    """Some views of the training images, of all classes, in batches."""
+    rows = np.random.default_rng(0).permutation(len(views.corpus))[:STATISTICS]
+    for part in np.array_split(rows, -(-len(rows) // BATCH)):
+        yield views(part, np.full(len(part), 999)).to(device)
 
 
 def levels_of(table: Timetable) -> list[int]:

@@ -10,7 +10,7 @@ import copy
 from abc import ABC
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -102,6 +102,9 @@ class Tuning(Tuner, ABC):
         4, "Views of each image that are kept for frozen stages; 0 keeps none.", least=0, most=64
     )
     seed: int = setting(0, "The same seed gives the same weights.", least=0)
+
+    trues_norms: ClassVar[bool] = True
+    """Whether batch norms are given the statistics of the images at hand first (norms.py)."""
 
     def steps(self, pictures: int) -> int:
         return max(1, round(self.epochs * self.per_epoch(pictures)))

@@ -18,6 +18,7 @@ from engine.tuning import Tuning
 class Scratch(Tuning):
     """Forgets the pretraining and begins with random weights: needs many images and much time."""
 
+    trues_norms = False
     lr: float = setting(
         0.05, "The highest learning rate.", least=0, most=100, label="Learning rate"
     )
