@@ -43,6 +43,8 @@ EMBEDDED = (
 )
 QUIET = ("undo", "redo", "set_device")
 """Jobs whose refusal matters less than what comes after; still said, but as plain information."""
+TUNING = ("tune", "resume_run")
+"""Jobs that pause instead of being cancelled, and that are gone on with on their own page."""
 
 
 def free_path(folder: Path, name: str) -> Path:
@@ -68,6 +70,12 @@ def learn_page(window: Window) -> QWidget:
     return LearnPage(window.bridge, window.thumbs)
 
 
+def tune_page(window: Window) -> QWidget:
+    from app.pages.tune import TunePage
+
+    return TunePage(window.bridge, window.notices.say)
+
+
 def specialise_page(window: Window) -> QWidget:
     from app.pages.specialise import SpecialisePage
 
@@ -89,6 +97,7 @@ def export_page(window: Window) -> QWidget:
 PAGES = {
     "Images": images_page,
     "Learn": learn_page,
+    "Tune": tune_page,
     "Specialise": specialise_page,
     "Try": try_page,
     "Export": export_page,
@@ -245,7 +254,10 @@ class Window(QMainWindow):
         """A job that did not end well says why; one that was lost can be done again."""
         title = self.open_jobs.pop(ticket, "A job")
         name, settings = self.bridge.jobs.get(ticket, ("", {}))
-        if event.how == "lost" and name:
+        if event.how == "lost" and name in TUNING:
+            text = f"{title}: {event.text} It can go on from its last checkpoint."
+            self.notices.say(text, "warning", action=("Show it", lambda: self.go("Tune")))
+        elif event.how == "lost" and name:
             self.notices.say(
                 f"{title}: {event.text}",
                 "warning",
@@ -253,7 +265,7 @@ class Window(QMainWindow):
             )
         elif event.how in ("refused", "failed"):
             self.notices.say(event.text, "info" if name in QUIET else "warning")
-        elif event.how == "cancelled":
+        elif event.how == "cancelled" and name not in TUNING:
             self.notices.say(f"{title}: {event.text}")
 
     # Projects.

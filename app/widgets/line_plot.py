@@ -21,7 +21,7 @@ from app.widgets.plots import LEGEND, TITLE, Plot
 class Series:
     """One line: its points (x, y), its colour by token, and its dash.
 
-    Of a `dense` line the points are not marked, and the crosshair stops at none of them.
+    A `dense` line is thin and pale, without marks, and the crosshair stops at none of its points.
     """
 
     name: str
@@ -32,7 +32,8 @@ class Series:
 
     @property
     def pen(self) -> QPen:
-        pen = QPen(theme.colour(self.token), 1 if self.dense else 2, self.dash)
+        tint = theme.colour(self.token, 120 if self.dense else 255)
+        pen = QPen(tint, 1 if self.dense else 2, self.dash)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         return pen
 
@@ -74,7 +75,7 @@ class LinePlot(Plot):
         chart.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         chart.plotItem.layout.setContentsMargins(0, 0, 10, 0)
         left, bottom = chart.getAxis("left"), chart.getAxis("bottom")
-        left.tickStrings = lambda values, *_: [f"{v:g} {self.y_title}" for v in values]
+        left.tickStrings = lambda values, *_: [f"{v:g} {self.y_title}".strip() for v in values]
         bottom.tickStrings = lambda values, *_: [self.number(v) for v in values]
         left.setWidth(50)
         left.setGrid(255)

@@ -78,16 +78,21 @@ def test_every_control_of_the_window_is_named_and_has_a_key(learnt: Person) -> N
     for name in window.pages:
         learnt.page(name)
     learnt.sees(lambda: learnt.window.pages["Learn"].form.controls)
+    learnt.page("Tune")
+    learnt.sees(lambda: learnt.window.pages["Tune"].form.first.controls)
     assert len(controls(window)) > 40
     assert complaints(window) == []
 
 
-@pytest.mark.parametrize("name", ["Images", "Learn", "Specialise", "Try", "Export"])
+@pytest.mark.parametrize("name", ["Images", "Learn", "Tune", "Specialise", "Try", "Export"])
 def test_no_key_is_taken_twice_on_a_page(learnt: Person, name: str) -> None:
     """Two controls with one key would both stay silent."""
     window: Window = learnt.window
     page = learnt.page(name)
     learnt.sees(lambda: learnt.window.pages["Learn"].form.controls)
+    if name == "Tune":
+        learnt.sees(lambda: page.form.more.controls)
+        page.form.fold.click()
     keys: dict[str, str] = {}
     for root in (window.header, window.rail, window.job_bar, page):
         for widget in controls(root):

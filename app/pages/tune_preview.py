@@ -1,0 +1,73 @@
+"""The dialog that shows images as training will see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
+
+from app.bridge import Bridge
+from app.widgets.controls import Elided, button, column, label, row
+from engine.events import Ended
+
+ABOUT = (
+    "Each time a run shows an image to the network it is changed at random, so that the network "
+    "learns what the image is of and not the image itself. How much is set by “Augment” under "
+    "More settings."
+)
+ACROSS, SIDE = 6, 128
+
+
+class PreviewDialog(QDialog):
+    """Twelve changed images, each with its class."""
+
+    def __init__(self, bridge: Bridge, settings: Mapping[str, Any], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Preview images")
+        self.bridge = bridge
+        self.news = label("Changing images …", "muted", wrap=True)
+        self.grid = QGridLayout()
+        self.grid.setSpacing(8)
+        self.tiles: list[QWidget] = []
+        close = button("Close", "Goes back", self.reject, key="Esc")
+        strength = str(settings["settings"].get("augment", "")).replace("_", " ")
+        about = label(f"{ABOUT} It is “{strength}” now.", "muted", wrap=True)
+        self.setLayout(
+            column(label("Images as training sees them", "big"), about, self.grid, self.news, 0,
+                   row(0, close), gap=16, edge=24)
+        )  # fmt: skip
+        self.setMinimumSize(ACROSS * (SIDE + 8) + 40, 480)
+        self.question = bridge.ask("preview_augmented", self.take, **settings)
+        self.finished.connect(lambda _: bridge.drop(self.question))
+
+    def take(self, ended: Ended) -> None:
+        """Shows the images; or why there are none."""
+        self.news.setText(ended.text)
+        self.news.setVisible(bool(ended.text))
+        for number, made in enumerate(ended.result.get("pictures", ())):
+            tile = self.tile(made["class"], made["jpeg"])
+            self.tiles.append(tile)
+            self.grid.addWidget(tile, number // ACROSS, number % ACROSS)
+
+    def tile(self, name: str, jpeg: bytes) -> QWidget:
+        """One image above its class."""
+        pixels = QPixmap()
+        pixels.loadFromData(jpeg)
+        ratio = self.devicePixelRatioF()
+        picture = QLabel()
+        shown = pixels.scaled(round(SIDE * ratio), round(SIDE * ratio),
+                              Qt.AspectRatioMode.KeepAspectRatio,
+                              Qt.TransformationMode.SmoothTransformation)  # fmt: skip
+        shown.setDevicePixelRatio(ratio)
+        picture.setPixmap(shown)
+        picture.setFixedSize(SIDE, SIDE)
+        picture.setAccessibleName(f"Changed image of {name}")
+        words = Elided(name, "caption")
+        made = QWidget()
+        made.setFixedWidth(SIDE)
+        made.setLayout(column(picture, words, gap=4))
+        return made
