@@ -71,10 +71,10 @@ class Loss:
 class Tuning(Tuner, ABC):
     """The settings that every way of tuning has."""
 
-    epochs: float = setting(10.0, "How often each image is seen.", least=0.01, most=10_000)
+    epochs: float = setting(6.0, "How often each image is seen.", least=0.01, most=10_000)
     batch: int = setting(32, "Images in one step.", least=2, most=4096)
     lr: float = setting(
-        0.01, "The highest learning rate.", least=0, most=100, label="Learning rate"
+        0.003, "The highest learning rate.", least=0, most=100, label="Learning rate"
     )
     optimiser: str = setting(
         "sgd", "sgd: momentum 0.9 (Nesterov); adamw: a rate for each weight.",
@@ -92,7 +92,7 @@ class Tuning(Tuner, ABC):
     )
     balance: bool = setting(False, "Shows images of small classes more often.")
     augment: str = setting(
-        "medium", "How much each image is changed at random: cropped, mirrored, coloured.",
+        "light", "How much each image is changed at random: cropped, mirrored, coloured.",
         choices=augment.STRENGTHS,
     )  # fmt: skip
     patience: int = setting(
