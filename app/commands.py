@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app import commands_latency, commands_subnets, commands_tune
+from app import commands_branch, commands_latency, commands_subnets, commands_tune
 from app.terminal import columns, do, finish, share
 
 NAMES = (
     "new", "learn", "score", "forget", "classes", "backbones", "steps", "predict", "export",
     "demo", "pretrain", "shrink", "download", *commands_subnets.NAMES,
-    *commands_latency.NAMES, *commands_tune.NAMES,
+    *commands_latency.NAMES, *commands_tune.NAMES, *commands_branch.NAMES,
 )  # fmt: skip
 Command = Callable[[argparse.Namespace], int]
 
@@ -50,6 +50,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     commands_subnets.add_to(command)
     commands_tune.add_to(command)
+    commands_branch.add_to(command)
     commands_latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
 

@@ -28,7 +28,8 @@ TUNED = "tuned"
 class Growth:
     """What was grown onto a network: adapters' width (0: none), and branches from first to last.
 
-    A branch is {"cut": the stage above which it begins, "classes": the numbers of its classes}.
+    A branch is {"cut": the stage above which it begins, "classes": the numbers of its classes,
+    "width": how many features its narrowing last layer gives, 0 where it has none}.
     """
 
     adapters: int = 0
@@ -100,15 +101,15 @@ def fill(stages: Sequence[Stage], state: Mapping[str, torch.Tensor]) -> None:
 
 def grown_to(base: Backbone, growth: Growth) -> Backbone:
     """A copy of a network with the shape that `growth` says; what is new has no weights yet."""
-    from engine.branches import grown  # late: branches are built on this file
+    from engine.branches import clone_of, grown  # late: branches are built on this file
 
     stages = [Stage(stage.name, copy.deepcopy(stage.module)) for stage in base.stages]
     backbone = replace(base, stages=stages)
     if growth.adapters:
         backbone = with_adapters(backbone, growth.adapters)
     for branch in growth.branches:
-        clone = copy.deepcopy(base.above(str(branch["cut"])))
-        backbone = grown(backbone, str(branch["cut"]), clone)
+        cut, width = str(branch["cut"]), int(branch.get("width", 0))
+        backbone = grown(backbone, cut, clone_of(backbone, cut, width), width=width)
     return backbone
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from engine import branching, catalogue, costs, history, sharing, study, subnets, verdict
 from engine.backbones import TUNED
 from engine.backbones.tuned import as_tuned, facts_for, growth_of, tuned_bytes
-from engine.branches import branches_of, classes_of, grown, plain, pruned
+from engine.branches import branches_of, classes_of, grown, narrowed, plain, pruned
 from engine.costs import Recipe
 from engine.course import Course
 from engine.errors import BadSetting, Refused
@@ -30,6 +30,8 @@ AUTO = "auto"
 EXACT, CALIBRATED = JOINS = ("exact", "calibrated")
 RECIPE = {"optimiser": "adamw", "lr": 5e-4, "epochs": 10.0, "views": 4}
 """The best of those tried on CIFAR-100's classes, 20 at a time, with MobileNetV2 at 96 pixels."""
+FEATURES = 128
+"""Of 1280, without loss on CIFAR-100's classes (0.865 with 128, 0.865 with all)."""
 STEPS_OF_AN_EPOCH = 16
 """A batch is so small that an epoch has at least so many steps, where that is possible."""
 
@@ -43,6 +45,7 @@ class Wish:
     join: str
     adopt: str
     settings: Mapping[str, Any]
+    features: int = 0
 
     def check(self) -> None:
         """Raises BadSetting before any work is done."""
@@ -50,6 +53,8 @@ class Wish:
         if self.join not in JOINS:
             raise BadSetting(f"Join takes one of: {', '.join(JOINS)}; not “{self.join}”.")
         check_threshold(self.threshold)
+        if not 0 <= self.features <= 10_000:
+            raise BadSetting("A branch adds 1 to 10,000 features, or 0 for all that it has.")
         self.tuning(1000)
 
     def tuning(self, pictures: int) -> Tuning:
@@ -81,6 +86,7 @@ def grow_branch(
     threshold: float = 1.0,
     epochs: float = 0,
     join: str = EXACT,
+    features: int = FEATURES,
     adopt: str = "better",
     settings: Mapping[str, Any] | None = None,
 ) -> Work:
@@ -90,10 +96,11 @@ def grow_branch(
     which the branch begins; "auto" takes the one that shares most of those within `threshold`
     points of the best on the sharing curve. `join` makes one head of all features ("exact"), or
     leaves the earlier branches' heads as they are and scales the new one to them ("calibrated").
+    The branch adds so many `features`, those that vary most; 0 keeps all.
     `settings` are those of fine-tuning. With `adopt` "better" the branch is used where it answers
     more held-out images rightly than learning these classes without one, which is done otherwise.
     """
-    wish = Wish(cut, threshold, join, adopt, wished(settings, epochs))
+    wish = Wish(cut, threshold, join, adopt, wished(settings, epochs), features)
     wish.check()
     found = look_for(paths, "") if paths else None
     names = list(found.classes) if found else ["new classes"]
@@ -278,8 +285,11 @@ def planted(
         return {**found, **(yield from without_branch(session, gesture, title))}
     course = ground.course(sharing.checked_cut(ground.original, cut))
     yield from course.follow()
-    clone = raised(course, cut, ground.original)
-    branched = grown(session.backbone(), cut, clone, numbers)
+    clone, width = raised(course, cut, ground.original), wish.features
+    if width:
+        known, _ = ground.features(cut, clone)
+        clone = narrowed(clone, known[:, 0], width)
+    branched = grown(session.backbone(), cut, clone, numbers, width)
     found |= {"costs": cost_table(session, ground, course, branched)}
     return {**found, **(yield from taken(session, gesture, title, branched, before, wish))}
 
