@@ -6,7 +6,7 @@ and kept (engine/prefix.py); gradient steps are those of engine/loop.py, as in a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine import norms
 from engine.augment import Views
 from engine.corpus import Corpus, part_of
 from engine.course import Course
@@ -23,7 +24,8 @@ from engine.prefix import Prefix, plan_of, room
 from engine.schedules import SCHEDULES, Timetable, load_schedules
 from engine.tuning import Lessons, Loss, Tuning, stack_of
 
-BATCH = 64
+BATCH, STATISTICS = 64, 256
+"""Images at a time, and images on which batch norms are measured before a training."""
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Ground:
         head.load_state_dict(self.head.state_dict())
         stack = stack_of(self.tuning.dressed(self.original), head, self.device)
         names, below = list(stack.parts), self.original.position(cut)
+        upper = nn.Sequential(*(stack.parts[name] for name in names[below:-1]))
+        norms.make_true(upper, self.some(below))
         schedule = SCHEDULES.make("last_stages", {"count": len(names) - 1 - below})
         total = self.tuning.steps(len(self.learnt.corpus))
         table = Timetable(schedule, names, self.tuning.lr, total)
@@ -64,6 +68,12 @@ class Ground:
         loss = loss or self.tuning.loss(stack, ())
         return Course(training, lessons, self.tuning, self.shown, self.kept[2], frozenset(), loss,
                       place)  # fmt: skip
+
+    def some(self, level: int) -> Iterator[Tensor]:
+        """What the trunk gives for some of the images to learn from, of all classes, in batches."""
+        rows = np.random.default_rng(0).permutation(len(self.plain.corpus))[:STATISTICS]
+        for part in np.array_split(rows, -(-len(rows) // BATCH)):
+            yield self.kept[1](part, np.zeros(len(part), np.int64), level).to(self.device)
 
     def features(self, cut: str, clone: nn.Module) -> tuple[Tensor, Tensor]:
         """What a clone makes of the images to learn from and of the held-out ones, as they are.
