@@ -14,6 +14,8 @@ from engine.errors import BadSetting
 
 FLOAT = torch.float64
 ROUNDS = 100
+DOUBT = 0.01
+"""The weight of what holds a scale where it is, in images."""
 LEAST = 1e-3
 """The smallest scale: a branch's own classes keep their order."""
 
@@ -119,28 +121,32 @@ def fitted(old: Tensor, new: Tensor, places: Tensor) -> Scale:
     if not len(places) or not old.shape[1] or not new.shape[1]:
         return Scale()
     old, new = old.to(FLOAT), new.to(FLOAT)
-    scale = max(1e-12, float(torch.cat([old, new], 1).std())) if old.numel() else 1.0
-    old, new = old / scale, new / scale
+    size, other = (max(1e-12, float(z.square().mean().sqrt())) for z in (old, new))
+    old, new = old / size, new / other
     zero, one = torch.zeros_like, torch.ones_like
     along = torch.stack(
-        [torch.cat([old, zero(new)], 1), torch.cat([zero(old), new], 1),
-         torch.cat([zero(old), one(new)], 1)], dim=2,
-    )  # fmt: skip
+        [
+            torch.cat([old, zero(new)], 1),
+            torch.cat([zero(old), new], 1),
+            torch.cat([zero(old), one(new)], 1),
+        ],
+        dim=2,
+    )
     cool, times, plus = minimised(along, places).tolist()
     cool = max(cool, LEAST)
-    return Scale(max(times / cool, LEAST), plus / cool * scale)
+    return Scale(max(times / cool, LEAST) * size / other, plus / cool * size)
 
 
 def minimised(along: Tensor, places: Tensor) -> Tensor:
     """The weights w for which logits `along` (images, classes, n) @ w have the least cross-entropy.
 
-    One image's weight of doubt holds w near (1, 1, ..., 0), so that there is a minimum even where
-    every image is right.
+    A little doubt holds w near (1, 1, ..., 0), so that there is a minimum even where every image
+    is right.
     """
     n = along.shape[2]
     start = torch.ones(n, dtype=FLOAT)
     start[-1] = 0.0
-    doubt = 1.0 / len(places)
+    doubt = DOUBT / len(places)
 
     def loss(w: Tensor) -> float:
         held = doubt / 2 * (w - start).square().sum()
