@@ -1,7 +1,7 @@
 """How the window feels, in figures: `python -m tests.bench.window [FOLDER]`.
 
 First paint after the start of the process; stalls of the event loop while photos are learnt and a
-model is exported; opening and scrolling a gallery of 100,000 rows. Prints one table.
+model is exported, and while a network is tuned; opening and scrolling a gallery of 100,000 rows. Prints one table.
 """
 
 from __future__ import annotations
@@ -118,6 +118,20 @@ def stalls(bench: Bench, folder: Path, photos: Path, weights: str) -> list[tuple
     ]
 
 
+def tuning(bench: Bench) -> list[tuple[str, str]]:
+    """Tunes the network of the project that is open, while the Tune page shows its plots."""
+    bench.window.go("Tune")
+    bench.gaps.clear()
+    begun = time.monotonic()
+    settings = {"epochs": 2, "t0": 0.5}
+    bench.do("tune", schedule="freezeout", settings=settings, adopt="never")
+    figures = "  ".join(f"{1000 * share(bench.gaps, part):.0f}" for part in (0.5, 0.99, 1))
+    return [
+        ("tuning, two epochs (s)", f"{time.monotonic() - begun:.0f}"),
+        ("turns of the event loop meanwhile (ms): median, p99, worst", figures),
+    ]
+
+
 def fill(path: Path) -> None:
     """Copies the rows of a project until there are 100,000: hashes differ, thumbnails repeat."""
     columns = (
@@ -195,6 +209,7 @@ def main() -> None:
         rows = first_paint(folder)
         bench = Bench()
         rows += stalls(bench, folder, photos, options.weights)
+        rows += tuning(bench)
         rows += gallery(bench, folder, photos, options.weights)
         bench.housekeeping.stop()
         bench.window.close()
