@@ -7,6 +7,7 @@ kept.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +63,12 @@ class Views:
     @property
     def size(self) -> int:
         return self.preprocessing.size
+
+    @property
+    def key(self) -> str:
+        """A short text: equal keys give equal views."""
+        files = hashlib.sha256("|".join(self.corpus.files).encode()).hexdigest()
+        return f"{files}|{self.preprocessing.key}|{self.strength}|{self.seed}"
 
     def __call__(self, rows: Sequence[int], numbers: Sequence[int]) -> torch.Tensor:
         """View `numbers[i]` of picture `rows[i]`: float32 (n, 3, size, size), channels last."""

@@ -8,6 +8,7 @@ asked for, kept in a memory-mapped file as float16, and read from there from the
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -23,11 +24,13 @@ from torch import nn
 from engine import device as devices
 from engine.augment import Views
 from engine.graph import write_onnx
+from engine.net import digest_of
 from engine.running import open_session
 
 SHARE_OF_DISK = 0.5
 SHARE_OF_MEMORY = 0.5
 """Of what is free now, what kept activations may take: read from memory they are quick."""
+LARGEST = float(np.finfo(np.float16).max)
 RUN = 16
 """Pictures in one run of ONNX Runtime."""
 
@@ -55,19 +58,27 @@ class Shelf:
         return cls(array, opened(path.with_suffix(".there"), np.uint8, (entries,)))
 
     def put(self, entries: np.ndarray, values: np.ndarray) -> None:
-        """The mark comes last: an entry that was cut short by a crash is computed again."""
-        self.array[entries] = values
+        """The mark comes last: an entry that was cut short by a crash is computed again.
+
+        Numbers that float16 can't hold become its largest.
+        """
+        self.array[entries] = np.clip(values, -LARGEST, LARGEST)
         self.there[entries] = 1
 
 
 def opened(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
+    """A file of numbers of a kind, made anew unless it is there at its full size. Raises OSError."""
     wanted = int(np.prod(shape)) * np.dtype(kind).itemsize
     if not path.exists() or path.stat().st_size != wanted:
-        with path.open("wb") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, wanted)
-            else:
-                file.truncate(wanted)
+        try:
+            with path.open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, wanted)
+                else:
+                    file.truncate(wanted)
+        except OSError:
+            path.unlink(missing_ok=True)  # on a full disk even a part of it is in the way
+            raise
     return np.memmap(path, kind, "r+", shape=shape)
 
 
@@ -76,7 +87,8 @@ class Prefix:
     """The outputs of a network's frozen stages for `count` views of each picture.
 
     `stages` are the modules from the stem up. `levels` are the prefixes (numbers of stages) whose
-    outputs may be kept; another one is computed each time.
+    outputs may be kept; another one is computed each time. What is kept is named by the weights and
+    the pictures that it came from: it serves a run that goes on, and none that changed.
     """
 
     stages: Sequence[nn.Module]
@@ -130,18 +142,36 @@ class Prefix:
 
     def shelf(self, level: int) -> Shelf:
         if level not in self.shelves:
-            shape = shape_after(self.stages[:level], self.views.size)
-            entries = len(self.views.corpus) * self.count
-            self.shelves[level] = Shelf.made(self.folder / f"prefix-{level}", entries, shape)
+            # A run that goes on takes from a shorter shelf what it would have taken from it before.
+            for lower in sorted(n for n in self.levels if n < level and n not in self.shelves):
+                if self.path(lower).with_suffix(".f16").exists():
+                    self.open(lower)
+            self.open(level)
             self.drop(below=level)
         return self.shelves[level]
+
+    def open(self, level: int) -> None:
+        """Opens the shelf of a level; removes those that other weights or pictures made."""
+        path = self.path(level)
+        for other in self.folder.glob(f"prefix-{level}-*"):
+            if other.stem != path.stem:
+                other.unlink()
+        shape = shape_after(self.stages[:level], self.views.size)
+        self.shelves[level] = Shelf.made(path, len(self.views.corpus) * self.count, shape)
+
+    def path(self, level: int) -> Path:
+        """Where the outputs of the first `level` stages lie, as they stand now."""
+        state = {f"{n}|{name}": tensor for n, stage in enumerate(self.stages[:level])
+                 for name, tensor in stage.state_dict().items()}  # fmt: skip
+        shown = f"{digest_of(state)}|{self.views.key}|{self.count}"
+        return self.folder / f"prefix-{level}-{hashlib.sha256(shown.encode()).hexdigest()[:16]}"
 
     def drop(self, below: int) -> None:
         """Removes all but the longest shelf below a level: it is the one that serves the next."""
         for old in sorted(n for n in self.shelves if n < below)[:-1]:
             del self.shelves[old]
-            for suffix in (".f16", ".there"):
-                (self.folder / f"prefix-{old}{suffix}").unlink(missing_ok=True)
+            for path in self.folder.glob(f"prefix-{old}-*"):
+                path.unlink()
 
 
 def as_batch(values: np.ndarray) -> torch.Tensor:
@@ -167,10 +197,11 @@ def plan_of(
     """How many views to keep, and which prefixes, in at most so many bytes.
 
     `levels` are the prefixes that will be frozen one after the other; two at most are there at a
-    time. A prefix that is too large even with one view is not kept.
+    time. A prefix that is too large even with one view is not kept; where none is, there are as
+    many views as were asked for.
     """
     each = {n: 2 * int(np.prod(shape_after(stages[:n], size))) * pictures for n in levels}
     fitting = {n: most // (2 * bytes_) for n, bytes_ in each.items() if bytes_}
     possible = [n for n in fitting.values() if n >= 1]
-    views = max(1, min(count, max(possible, default=1)))
+    views = max(1, min(count, max(possible, default=count)))
     return views, frozenset(n for n, many in fitting.items() if many >= views)
