@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import pickle
@@ -26,19 +27,22 @@ class Stack(nn.Module):
     """Stages in order, of which some are frozen.
 
     A frozen stage's weights do not move, its batch norms neither (eval mode), and its output is
-    detached, so that nothing below it is computed backward.
+    detached, so that nothing below it is computed backward. What needs no gradient when the stack
+    is made, as what a tuner fixes, never gets any.
     """
 
     def __init__(self, stages: Iterable[Stage]) -> None:
         super().__init__()
         self.parts = nn.ModuleDict({stage.name: stage.module for stage in stages})
         self.frozen: frozenset[str] = frozenset()
+        self.fixed = {name for name, p in self.parts.named_parameters() if not p.requires_grad}
 
     def freeze(self, names: Iterable[str]) -> None:
         """Freezes exactly the stages named, and sets all others free."""
         self.frozen = frozenset(names)
-        for name, part in self.parts.items():
-            part.requires_grad_(name not in self.frozen)
+        for name, parameter in self.parts.named_parameters():
+            stands = name in self.fixed or name.split(".")[0] in self.frozen
+            parameter.requires_grad_(not stands)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Stack:
@@ -133,14 +137,12 @@ class Training:
             "random": torch.get_rng_state(),
             "notes": notes,
         }
-        half = path.with_suffix(".half")
-        torch.save(state, half)
-        os.replace(half, path)
+        write_state(state, path)
 
     def load(self, path: Path) -> dict[str, Any]:
         """Goes on from a checkpoint; returns its notes. Raises UnusableWeights if it is broken."""
         try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
+            state = read_state(path)
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
         except BROKEN as error:
@@ -151,6 +153,26 @@ class Training:
         self.position = state["position"]
         torch.set_rng_state(state["random"])
         return state["notes"]
+
+
+def write_state(state: Mapping[str, Any], path: Path) -> None:
+    """Writes tensors and plain values, under another name first.
+
+    Raises OSError where the disk is full; torch.save by itself raises a RuntimeError then.
+    """
+    content, half = io.BytesIO(), path.with_suffix(".half")
+    torch.save(state, content)
+    try:
+        half.write_bytes(content.getbuffer())
+        os.replace(half, path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What `write_state` wrote. Raises one of `BROKEN`."""
+    return torch.load(path, weights_only=True, map_location="cpu")
 
 
 def whole(batch: Any) -> Sequence[Any]:
