@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,13 +16,15 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.augment import Views
+from engine.errors import UnusableWeights
 from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
-from engine.loop import Stack, Training, train
+from engine.loop import BROKEN, Stack, Training, read_state, train, write_state
 from engine.pace import Pace
 from engine.prefix import Prefix
+from engine.runs import CHECKPOINT
 from engine.tuning import Batch, Lessons, Tuning
 
-CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
+BEST = "best.pt"
 COLUMNS = 200
 """Columns of the layer plot's plan, and about as many points of a kept curve."""
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -101,6 +102,8 @@ class Course:
     account: Account = field(default_factory=Account)
     flops: dict[tuple[frozenset[str], int], float] = field(default_factory=dict)
     drift: Drift = field(default_factory=lambda: Drift())
+    aside: float = 0.0
+    """Seconds of the present step that are no training."""
 
     @property
     def stack(self) -> Stack:
@@ -112,23 +115,32 @@ class Course:
 
     # Training.
 
-    def follow(self, stop_at: float = math.inf) -> Iterator[Event]:
+    def follow(self) -> Iterator[Event]:
         """Trains to the end or until patience is over; checkpoints each epoch and each minute."""
-        each = self.tuning.per_epoch(len(self.lessons))
         if not self.account.full_seconds:
             yield Progress(0, None, "Timing a few steps")
             self.measure_full_step()
             self.account.begun = self.held_out()
         yield self.plan()
         pace, begun = Pace(self.total - self.training.position, "Tuning"), self.training.position
-        while self.training.position < self.total and not self.patience_is_over():
-            end = min(self.total, (self.training.position // each + 1) * each)
+        while (end := self.next_score()) is not None:
             for step in self.epoch(end):
                 yield from step
                 yield pace.at(self.training.position - begun)
             yield self.score()
             self.save()
             yield Saved("checkpoint", str(self.folder / CHECKPOINT))
+
+    def next_score(self) -> int | None:
+        """The step after which there is to be scored: the end of an epoch, which may be here if
+        the run was paused before it was scored. None where the run is over."""
+        done, each = self.training.position, self.tuning.per_epoch(len(self.lessons))
+        scored = self.account.epochs[-1]["step"] if self.account.epochs else 0
+        if scored < done and (done % each == 0 or done == self.total):
+            return done
+        if done >= self.total or self.patience_is_over():
+            return None
+        return min(self.total, (done // each + 1) * each)
 
     def epoch(self, end: int) -> Iterator[list[Event]]:
         """The steps up to `end`, each with what is to be said of it."""
@@ -137,7 +149,8 @@ class Course:
         shown, saved, before = 0.0, begun, begun
         for step in train(training, self.counted(supply), self.predict, self.loss):
             now = training_clock()
-            self.pay(now - before, step.done - 1)
+            self.pay(now - before - self.aside, step.done - 1)
+            self.aside = 0.0
             self.note(step)
             events: list[Event] = [self.told(step)]
             if now - shown > SECONDS_BETWEEN_STATES or step.done == end:
@@ -153,7 +166,7 @@ class Course:
         """Counts a step's seconds."""
         account = self.account
         account.seconds += seconds
-        if position >= 0 and not self.training.schedule.frozen(position):
+        if not self.training.schedule.frozen(position):
             account.free_steps += 1
             account.free_seconds += seconds
             if account.free_steps > TRIAL:  # too few say less than the trial
@@ -172,16 +185,19 @@ class Course:
             if (frozen, batch.start) not in self.flops:
                 clock = training_clock()
                 self.flops[frozen, batch.start] = self.flops_of(batch, frozen)
-                self.pay(clock - training_clock(), -1)  # counting is no training
+                self.aside += training_clock() - clock
             self.account.flops += self.flops[frozen, batch.start]
             yield batch
 
     def flops_of(self, batch: Batch, frozen: frozenset[str]) -> float:
-        """Floating point operations of a step, forward and backward, counted on two pictures."""
+        """Floating point operations of a step, forward and backward, counted on two pictures.
+
+        Nothing is drawn of the run's random numbers: a run that goes on counts once more.
+        """
         trial, two = copy.deepcopy(self.stack), min(2, len(batch.given))
         trial.train()
         trial.freeze(frozen)
-        with FlopCounterMode(display=False) as counter:
+        with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
             trial(batch.given[:two], batch.start).sum().backward()
         return counter.get_total_flops() / two * len(batch.given)
 
@@ -219,19 +235,22 @@ class Course:
             "seconds": account.seconds,
             "train_loss": float(np.mean([account.steps["loss"][i] for i in since])),
             "train_accuracy": float(np.mean([account.steps["accuracy"][i] for i in since])),
-            **self.held_out(),
+            **self.held_out(self.lessons.start(done - 1)),
             **{f"saved_{name}": value for name, value in account.saved(done).items()},
         }
         account.epochs.append(figures)
         if figures["validation_accuracy"] > account.best.get("validation_accuracy", -1.0):
             account.best = figures
-            torch.save(self.stack.state_dict(), self.folder / BEST)
+            write_state(self.stack.state_dict(), self.folder / BEST)
         return Step(done, self.total, figures)
 
     @torch.no_grad()
-    def held_out(self) -> dict[str, float]:
-        """Loss and accuracy on the held-out pictures, old and new classes apart."""
-        corpus, start = self.shown.corpus, self.lessons.start(max(0, self.training.position - 1))
+    def held_out(self, start: int = 0) -> dict[str, float]:
+        """Loss and accuracy on the held-out pictures, old and new classes apart.
+
+        What the first `start` stages give is taken from what is kept.
+        """
+        corpus = self.shown.corpus
         self.stack.eval()
         losses, rights = [], []
         for at in range(0, len(corpus), 64):
@@ -307,7 +326,9 @@ class Course:
     # Checkpoints.
 
     def save(self) -> None:
-        """Keeps all that it takes to go on as if nothing had happened."""
+        """Keeps all that it takes to go on as if nothing had happened; nothing before a step."""
+        if not self.training.position:
+            return
         self.training.save(self.folder / CHECKPOINT, account=vars(self.account))
 
     def resume(self) -> bool:
@@ -315,14 +336,24 @@ class Course:
         path = self.folder / CHECKPOINT
         if not path.exists():
             return False
-        self.account = Account(**self.training.load(path)["account"])
+        try:
+            self.account = Account(**self.training.load(path)["account"])
+        except (UnusableWeights, TypeError, KeyError) as error:
+            raise UnusableWeights(
+                "The checkpoint of this run is damaged. Remove the run and start a new one."
+            ) from error
         return True
 
     def best(self) -> nn.ModuleDict:
-        """The stages as they were when they scored best."""
+        """The stages as they were when they scored best. Raises UnusableWeights."""
         path = self.folder / BEST
-        if path.exists():
-            self.stack.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+        try:
+            if path.exists():
+                self.stack.load_state_dict(read_state(path))
+        except BROKEN as error:
+            raise UnusableWeights(
+                "The best weights of this run are damaged. Remove the run and start a new one."
+            ) from error
         self.stack.freeze(())
         self.stack.eval()
         return self.stack.parts

@@ -121,13 +121,17 @@ class Project:
 
     # Transactions and gestures.
 
-    def begin_gesture(self, title: str) -> int:
-        """Starts a gesture, which can be undone as one; its transactions name it."""
+    def check_writable(self) -> None:
+        """Raises Refused where the project can only be read."""
         if self.read_only:
             raise Refused(
                 f"“{self.path.name}” can only be read, not changed: the folder is write-protected. "
                 "Copy it to a place where you may write, and open the copy."
             )
+
+    def begin_gesture(self, title: str) -> int:
+        """Starts a gesture, which can be undone as one; its transactions name it."""
+        self.check_writable()
         with self.db.atomic():
             for row in self.db.query("SELECT id FROM gesture WHERE undone = 1"):
                 self.db["journal"].delete_where("gesture_id = ?", [row["id"]])

@@ -13,6 +13,7 @@ from engine.errors import Refused
 from engine.project import Project, now
 
 TEXTS = ("settings", "curve", "result")
+CHECKPOINT = "checkpoint.pt"
 UNFINISHED = ("running", "paused")
 """A run that says “running” while nothing runs was killed; it goes on like a paused one."""
 
@@ -53,7 +54,8 @@ def begun(project: Project, title: str, tuner: str, schedule: str,
 
 
 def change(project: Project, number: int, **facts: Any) -> None:
-    """Stores facts of a run; texts are written as JSON."""
+    """Stores facts of a run; texts are written as JSON. Raises Refused where nothing can be."""
+    project.check_writable()
     plain = {k: json.dumps(v) if k in TEXTS else v for k, v in facts.items()}
     with project.transaction() as db:
         db["run"].update(number, plain)
@@ -94,8 +96,15 @@ def clear(project: Project, number: int) -> None:
     shutil.rmtree(folder(project, number), ignore_errors=True)
 
 
+def forget_empty(project: Project, number: int) -> None:
+    """Removes a run that ended before anything of it could be kept."""
+    if find(project, number).unfinished and not (folder(project, number) / CHECKPOINT).exists():
+        remove(project, number)
+
+
 def remove(project: Project, number: int) -> None:
     """Removes a run wholly."""
+    project.check_writable()
     find(project, number)
     clear(project, number)
     with project.transaction() as db:

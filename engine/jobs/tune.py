@@ -8,10 +8,10 @@ from typing import Any
 
 from engine import catalogue, runs, study, subnets, verdict
 from engine.backbones import TUNED
-from engine.backbones.elastic.files import Origin, origin_of
+from engine.backbones.elastic.files import Origin, facts_in, origin_of
 from engine.backbones.tuned import as_tuned, facts_for, growth_of, tuned_bytes
 from engine.course import Course
-from engine.errors import BadSetting, Refused
+from engine.errors import BadSetting, Diverged, EspalierError, Refused, UnusableWeights
 from engine.events import Event, Notice, Progress, Saved
 from engine.extractor import Extractor
 from engine.jobs import Work, job
@@ -50,39 +50,31 @@ def tune(
     yield from ready(session)
     title = f"{TUNERS[tuner].title} · {SCHEDULES[schedule].title}"
     plain = {**plain_settings(tuning), **plain_settings(timing)}
-    backbone = session.backbone()
-    run = runs.begun(session.require(), title, tuner, schedule, plain, backbone.digest)
-    return (yield from pursue(session, run, adopt))
+    run = runs.begun(session.require(), title, tuner, schedule, plain, mark_of(session))
+    try:
+        return (yield from pursue(session, run, adopt))
+    except EspalierError:
+        runs.forget_empty(session.require(), run.id)
+        raise
 
 
 @job("Going on with tuning")
 def resume_run(session: Session, *, run: int = 0, epochs: float = 0, adopt: str = "better") -> Work:
     """Goes on with a run that was paused or killed, or extends one to more `epochs`."""
-    project = session.require()
     check_adopt(adopt)
-    found = runs.find(project, run) if run else runs.newest_unfinished(project)
-    if not found.unfinished:
-        raise Refused("This run is done. Start a new one with more epochs.")
-    if found.backbone != session.backbone().digest:
-        raise Refused(
-            "The project's network is no longer the one that this run began with. Undo what "
-            "changed it, or start a new run."
-        )
+    found = to_go_on(session, run)
     if epochs:
         found = replace(found, settings={**found.settings, "epochs": epochs})
         made(found.tuner, found.schedule, found.settings)
-        runs.change(project, found.id, settings=dict(found.settings))
+        runs.change(session.require(), found.id, settings=dict(found.settings))
     return (yield from pursue(session, found, adopt))
 
 
 @job("Stopping early")
 def finish_run(session: Session, *, run: int = 0, adopt: str = "better") -> Work:
     """Ends a paused run where it is: its best weights are compared, and adopted where asked."""
-    project = session.require()
     check_adopt(adopt)
-    found = runs.find(project, run) if run else runs.newest_unfinished(project)
-    if not found.unfinished:
-        raise Refused("This run is done already.")
+    found = to_go_on(session, run)
     course = yield from course_of(session, found)
     if not course.resume() or not course.account.epochs:
         raise Refused("This run has not come to the end of an epoch yet. Go on with it first.")
@@ -121,6 +113,30 @@ def remove_run(session: Session, *, run: int) -> Work:
 # The steps of a run.
 
 
+def mark_of(session: Session) -> str:
+    """Names what a run begins with: the network's weights, what it is shown, and the classes."""
+    backbone, classes = session.backbone(), catalogue.to_learn(session.require(), "train")
+    return f"{backbone.digest}|{backbone.preprocessing.key}|{sorted(classes)}"
+
+
+def to_go_on(session: Session, number: int) -> Run:
+    """The unfinished run with a number, or the newest one for 0.
+
+    Raises Refused where there is none, or where the network or the classes are others by now.
+    """
+    project = session.require()
+    found = runs.find(project, number) if number else runs.newest_unfinished(project)
+    if not found.unfinished:
+        raise Refused("This run is done already. Start a new one with more epochs.")
+    project.check_writable()
+    if found.backbone != mark_of(session):
+        raise Refused(
+            "The project's network or its classes are no longer those that this run began with. "
+            "Undo what changed them, or start a new run."
+        )
+    return found
+
+
 def check_adopt(adopt: str) -> None:
     if adopt not in ADOPT:
         raise BadSetting(f"Adopt takes one of: {', '.join(ADOPT)}; not “{adopt}”.")
@@ -139,7 +155,11 @@ def ready(session: Session) -> Generator[Event, None, None]:
 
 
 def pursue(session: Session, run: Run, adopt: str) -> Generator[Event, None, dict[str, Any]]:
-    """Trains a run to its end. Left before it, the run is paused: a checkpoint is kept."""
+    """Trains a run to its end. Left before it, the run is paused: a checkpoint is kept.
+
+    Left between two steps, it is kept where it is; where something went wrong in a step, the
+    checkpoint before stays, so that going on is always as if nothing had happened.
+    """
     project = session.require()
     runs.change(project, run.id, state="running")
     course = None
@@ -152,19 +172,25 @@ def pursue(session: Session, run: Run, adopt: str) -> Generator[Event, None, dic
             yield event
             if isinstance(event, Saved):
                 keep_curve(session, run, course)
-    except BaseException:
-        if course is not None and course.training.position:
-            course.save()
         keep_curve(session, run, course)
-        runs.change(project, run.id, state="paused")
+    except GeneratorExit:
+        if course is not None:
+            course.save()
+            keep_curve(session, run, course)
         raise
-    keep_curve(session, run, course)
+    except Diverged as error:
+        raise Diverged(
+            "The numbers grew beyond all bounds, so tuning stopped. Start again with a lower "
+            "learning rate, or stop this run early where the list of runs still has it."
+        ) from error
+    finally:
+        runs.change(project, run.id, state="paused")
     return (yield from conclude(session, run, course, adopt))
 
 
-def keep_curve(session: Session, run: Run, course: Course | None) -> None:
+def keep_curve(session: Session, run: Run, course: Course) -> None:
     """Stores what was measured so far, so that it can be looked at beside other runs."""
-    if course is None or not course.training.position:
+    if not course.training.position:
         return
     account, plan = course.account, course.plan()
     curve = {
@@ -180,8 +206,7 @@ def keep_curve(session: Session, run: Run, course: Course | None) -> None:
 
 def thinned(values: list[float]) -> list[float]:
     """At most 1,000 of them, evenly."""
-    step = max(1, len(values) // 1000)
-    return values[::step]
+    return values[:: max(1, -(-len(values) // 1000))]
 
 
 def conclude(
@@ -204,6 +229,7 @@ def conclude(
     result = {**verdict.compared(before, after), "first_head": course.account.begun,
               "trained_head": trained}  # fmt: skip
     weights = project.blobs.put(content)
+    keep_origin(session, origin)
     runs.change(project, run.id, state="done", result=result, weights=weights)
     runs.clear(project, run.id)
     yield Saved("run", str(run.id))
@@ -257,17 +283,24 @@ def first_frozen(table: Timetable, number: int, total: int) -> int | None:
 def take(session: Session, run: Run) -> Generator[Event, None, None]:
     """Makes a run's network the project's, as a gesture, and learns all classes with it."""
     project = session.require()
-    origin = origin_for(session)
-    title = f"Adopt run {run.id}"
+    content = project.blobs.get(run.weights)
+    if content is None:
+        raise UnusableWeights("The weights of this run are damaged. Remove it, and tune again.")
+    size, title = origin_of(facts_in(content)).size, f"Adopt run {run.id}"
     with project.gesture(title, all_or_nothing=True) as gesture:
-        with project.transaction(gesture) as db:
-            if origin.weights:
-                why = "the network that a tuned one began with"
-                db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
-            project.set_facts(backbone=TUNED, weights=run.weights, step=None)
+        with project.transaction(gesture):
+            project.set_facts(backbone=TUNED, weights=run.weights, size=size, step=None)
         yield session.changed("backbone")
         yield from study.learn(session, gesture, *study.choice(session, "", None), title)
     yield session.changed("learnt")
+
+
+def keep_origin(session: Session, origin: Origin) -> None:
+    """Keeps the weights of the network that a tuned one began with as long as the project."""
+    if origin.weights:
+        why = "the network that a tuned one began with"
+        with session.require().transaction() as db:
+            db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
 
 
 def origin_for(session: Session) -> Origin:
