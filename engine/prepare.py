@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +64,8 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
     device, size = devices.choose(session.device), backbone.preprocessing.size
     place = runs.folder(project, run.id)
     place.mkdir(parents=True, exist_ok=True)
-    corpus = yield from pictures(session, "train", round(size * LARGER))
+    side = size if tuning.augment == "none" else round(size * LARGER)
+    corpus = yield from pictures(session, "train", side)
     check_batch(len(corpus), tuning.batch)
     held_out = yield from pictures(session, "validation", size)
     new = places_of_new(session)
@@ -115,12 +119,12 @@ def levels_of(table: Timetable) -> list[int]:
 
 
 def prefixes(
-    stages: list[nn.Module], lessons: Lessons, shown: Views, levels: list[int], place: Any
+    stages: list[nn.Module], lessons: Lessons, shown: Views, levels: list[int], place: Path
 ) -> Generator[Event, None, tuple[Prefix, Prefix]]:
     """Where the outputs of frozen stages are kept, for pictures to learn from and held-out ones."""
     views, asked = lessons.views, lessons.tuning.views
     pictures = len(views.corpus) + len(shown.corpus)
-    count, fitting = plan_of(stages, views.size, levels, pictures, asked, room(place))
+    count, fitting = first_plan(stages, views.size, levels, pictures, asked, place)
     if count < asked or fitting < set(levels):
         yield Notice(
             f"There is room to keep {count} of {asked} views of each image for frozen stages "
@@ -132,6 +136,23 @@ def prefixes(
         folder.mkdir(exist_ok=True)
         made_of.append(Prefix(stages, seen, many, folder, fitting))
     return made_of[0], made_of[1]
+
+
+def first_plan(
+    stages: list[nn.Module], size: int, levels: list[int], pictures: int, asked: int, place: Path
+) -> tuple[int, frozenset[int]]:
+    """As `plan_of` in the room there is; a run that goes on stays with the plan it began with,
+    whatever room there is by then, so that it sees the same views."""
+    note, asked_for = place / "kept.json", [levels, pictures, asked]
+    found = json.loads(note.read_text()) if note.exists() else {}
+    if found.get("for") == asked_for:
+        return found["views"], frozenset(found["levels"])
+    count, fitting = plan_of(stages, size, levels, pictures, asked, room(place))
+    plan = {"for": asked_for, "views": count, "levels": sorted(fitting)}
+    half = note.with_suffix(".half")
+    half.write_text(json.dumps(plan))
+    os.replace(half, note)
+    return count, fitting
 
 
 def pictures(session: Session, split: str, side: int) -> Generator[Event, None, Corpus]:
@@ -158,9 +179,13 @@ def first_head(session: Session, without: frozenset[int]) -> Generator[Event, No
     """
     extractor = session.extractor()
     lost = yield from study.ensure(session, 1, extractor)
-    train = study.without(catalogue.to_learn(session.require(), "train"), lost)
-    numbers = sorted(train)
-    known = {n: hashes for at, (n, hashes) in enumerate(sorted(train.items())) if at not in without}
+    everything = catalogue.to_learn(session.require(), "train")
+    numbers = sorted(everything)  # as a corpus counts them, classes that are lost by now included
+    known = {
+        n: hashes
+        for n, hashes in sorted(study.without(everything, lost).items())
+        if numbers.index(n) not in without
+    }
     material = study.Material(study.features_by(session, extractor, 1), known, {})
     seen, truth = material.sample()
     places = [numbers.index(number) for number in known]
