@@ -67,7 +67,7 @@ class Shelf:
 
 
 def opened(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
-    """A file of numbers of a kind, made anew unless it is there at its full size. Raises OSError."""
+    """A file of numbers of a kind, made unless it is there at its full size. Raises OSError."""
     wanted = int(np.prod(shape)) * np.dtype(kind).itemsize
     if not path.exists() or path.stat().st_size != wanted:
         try:
