@@ -255,7 +255,7 @@ class Window(QMainWindow):
         title = self.open_jobs.pop(ticket, "A job")
         name, settings = self.bridge.jobs.get(ticket, ("", {}))
         if event.how == "lost" and name in TUNING:
-            text = f"{title}: {event.text} It can go on from its last checkpoint."
+            text = f"{title}: {event.text} Resume takes its last checkpoint."
             self.notices.say(text, "warning", action=("Show it", lambda: self.go("Tune")))
         elif event.how == "lost" and name:
             self.notices.say(

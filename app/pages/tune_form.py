@@ -34,7 +34,7 @@ ADOPT = (
     ("Always", "always"),
     ("Never", "never"),
 )
-TAKEN = "tsualwrpy"
+TAKEN = "tsurp"
 """Letters that the page uses with Alt for other things than settings."""
 ASKING = "Estimating the time …"
 READING = "Reading the images the first time comes on top."

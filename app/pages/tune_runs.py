@@ -121,11 +121,12 @@ class RunTable(Table):
 
     def show_runs(self, runs: Sequence[Mapping[str, Any]], live: int) -> None:
         """Shows the runs; what was selected stays selected, and tells of it anew."""
-        kept = self.selected()
+        kept, index = self.selected(), self.currentIndex()
+        current = self.runs.rows[index.row()]["id"] if index.isValid() else 0
         self.runs.live = live
         self.blockSignals(True)
         self.runs.give([dict(run) for run in runs])
-        self.choose(kept)
+        self.choose(kept, current)
         self.blockSignals(False)
 
     def selected(self) -> list[int]:
@@ -133,17 +134,17 @@ class RunTable(Table):
         rows = {index.row() for index in self.selectionModel().selectedRows()}
         return sorted(self.runs.rows[row]["id"] for row in rows)
 
-    def choose(self, numbers: Sequence[int]) -> None:
-        """Selects these runs alone; those that are gone are left out."""
+    def choose(self, numbers: Sequence[int], current: int = 0) -> None:
+        """Selects these runs alone; those that are gone are left out. Keys go on from `current`."""
         model, flags = self.selectionModel(), QItemSelectionModel.SelectionFlag
-        places = [n for n, run in enumerate(self.runs.rows) if run["id"] in numbers]
+        places = {run["id"]: self.runs.index(n, 0) for n, run in enumerate(self.runs.rows)}
+        chosen = [index for number, index in places.items() if number in numbers]
         model.clearSelection()
-        for number, place in enumerate(places):
-            index = self.runs.index(place, 0)
-            if not number:
-                model.setCurrentIndex(index, flags.NoUpdate)
-                self.scrollTo(index)
+        for index in chosen:
             model.select(index, flags.Select | flags.Rows)
+        if chosen:
+            model.setCurrentIndex(places.get(current, chosen[0]), flags.NoUpdate)
+            self.scrollTo(self.currentIndex())
 
     def run(self, number: int) -> Mapping[str, Any]:
         """A run's row. Raises StopIteration where there is none."""

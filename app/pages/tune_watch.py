@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from app.widgets.curve_plot import CurvePlot
 from app.widgets.layer_plot import LayerPlot
 from app.widgets.table import Table
 from app.widgets.update_bars import UpdateBars
-from engine.events import LayerState
+from engine.events import LayerPlan, LayerState
 
 EMPTY = "Start a run: its {} is drawn here, step by step and at the end of each epoch."
 EVERY = 400
@@ -68,8 +69,8 @@ class Watch(QWidget):
         for made in self.choices:
             self.group.addButton(made)
         self.accuracy.put_in_corner(corner)
-        for plot, key in ((self.accuracy, "Alt+A"), (self.loss, "Alt+L"), (self.layers, "Alt+Y"),
-                          (self.updates, "Alt+W")):  # fmt: skip
+        for plot, key in ((self.accuracy, "Alt+3"), (self.loss, "Alt+4"), (self.layers, "Alt+5"),
+                          (self.updates, "Alt+6")):  # fmt: skip
             named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the plot")
             reach(plot, key)
             plot.setToolTip("")
@@ -138,14 +139,24 @@ class Watch(QWidget):
         self.curves = [(f"run {run['id']}", Curves.of_run(run)) for run in runs]
         if len(runs) == 1:
             self.show_stages(False)
-            self.layers.clear()
-            if runs[0]["layers"]:
-                self.layers.show_run(runs[0]["layers"])
+            self.show_past(runs[0])
         else:
             self.differing.compare(runs, rows)
             self.title.setText(DIFFER if self.differing.rows else SAME)
             self.below.setCurrentIndex(1)
         self.draw()
+
+    def show_past(self, run: Mapping[str, Any]) -> None:
+        """How the stages of a kept run learnt; what it did not come to stays pale."""
+        layers, done = run["layers"], int(max(run["steps_curve"].get("step") or [0]))
+        if not layers:
+            self.layers.clear()
+        elif run["difference"] and done >= layers["total"]:
+            self.layers.show_run(layers)
+        else:
+            self.layers.plan(LayerPlan(**layers))
+            if done:
+                self.layers.state(state_at(layers, done))
 
     def show_over(self, over: str) -> None:
         self.over = over
@@ -160,3 +171,11 @@ class Watch(QWidget):
             else:
                 series = overlaid(self.curves, name, self.over)
             plot.show_curves(series, self.over)
+
+
+def state_at(layers: Mapping[str, Any], done: int) -> LayerState:
+    """How the stages stood in the last of so many steps, from the columns of a kept run."""
+    column = max(bisect_left(layers["steps"], done) - 1, 0)
+    names = ("rates", "frozen", "cached", "reasons")
+    facts = {name: tuple(row[column] for row in layers[name]) for name in names}
+    return LayerState(done, layers["total"], tuple(layers["stages"]), **facts)

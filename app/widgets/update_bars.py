@@ -35,8 +35,11 @@ class UpdateBars(Plot):
         self.setFixedWidth(WIDTH)
 
     def show_updates(self, stages: Sequence[str], updates: Sequence[float]) -> None:
-        """Changes since the last look, as shares of the size of each stage's weights."""
-        self.stages, self.updates = tuple(stages), tuple(updates)
+        """Changes since the last look, as shares of the size of each stage's weights.
+
+        Without any there is nothing to show.
+        """
+        self.stages, self.updates = tuple(stages) if updates else (), tuple(updates)
         parts = [f"{name} {share(value)}" for name, value in self.rows()]
         self.setAccessibleDescription(", ".join(parts) or EMPTY)
         self.update()
