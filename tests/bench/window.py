@@ -1,7 +1,8 @@
 """How the window feels, in figures: `python -m tests.bench.window [FOLDER]`.
 
 First paint after the start of the process; stalls of the event loop while photos are learnt and a
-model is exported, and while a network is tuned; opening and scrolling a gallery of 100,000 rows. Prints one table.
+model is exported, and while a network is tuned; opening and scrolling a gallery of 100,000 rows.
+Prints one table.
 """
 
 from __future__ import annotations
