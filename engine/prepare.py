@@ -125,7 +125,9 @@ def prefixes(
     views, asked = lessons.views, lessons.tuning.views
     pictures = len(views.corpus) + len(shown.corpus)
     count, fitting = first_plan(stages, views.size, levels, pictures, asked, place)
-    if count < asked or fitting < set(levels):
+    if count == asked and fitting == set(levels):
+        yield Notice(f"What frozen stages give is kept for {count} views of each image.")
+    else:
         yield Notice(
             f"There is room to keep {count} of {asked} views of each image for frozen stages "
             f"({len(fitting)} of {len(levels)} cuts). The rest is computed each time."
