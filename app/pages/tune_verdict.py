@@ -27,11 +27,15 @@ STATS = (
     ("best", "best so far", "The best accuracy on validation images at the end of an epoch."),
 )
 PARTS = (
-    ("all", "all classes", "accuracy"),
-    ("old", "old classes", "old_accuracy"),
-    ("new", "new classes", "new_accuracy"),
+    ("all", "all", "accuracy"),
+    ("old", "old", "old_accuracy"),
+    ("new", "new", "new_accuracy"),
 )
 UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+USE = {
+    "adopted": "It is in use. Undo goes back to the network before.",
+    "discarded": "The network before was kept.",
+}
 GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
 
 
@@ -77,10 +81,10 @@ class Comparison(QWidget):
         super().__init__()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(6)
+        grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(0)
         self.cells: dict[tuple[str, int], QLabel] = {}
-        for place, title in enumerate(("", "before", "after", "points", "95 % interval")):
+        for place, title in enumerate(("classes", "before", "after", "points", "95 % interval")):
             grid.addWidget(label(title, "caption"), 0, place, self.side(place))
         for line, (part, name, _) in enumerate(PARTS, 1):
             for place in range(5):
@@ -128,7 +132,8 @@ class RunCard(QFrame):
         self.stats = QWidget()
         self.stats.setLayout(row(*self.figures.values(), 0, gap=16))
         self.heading.setMinimumHeight(32)
-        tools = row(*self.tools, 0)
+        self.use = label("", "muted")
+        tools = row(*self.tools, self.use, 0)
         parts = (self.heading, self.text, self.stats, self.comparison)
         self.setLayout(column(*parts, 0, tools, gap=4, edge=12))
         self.show_nothing()
@@ -172,6 +177,7 @@ class RunCard(QFrame):
         self.heading.setText(heading)
         self.heading.setVisible(bool(heading))
         self.text.setText(text)
+        self.use.clear()
         for tool in self.tools:
             tool.setVisible(tool in tools)
 
@@ -237,11 +243,8 @@ class RunCard(QFrame):
         """Both networks on the same images, and the choice."""
         heading, text = verdict(run["difference"]["all"], run["images"])
         tools = {"done": (self.adopt_button, self.keep_button), "discarded": (self.adopt_button,)}
-        more = {
-            "adopted": " It is in use; undo goes back.",
-            "discarded": " The network from before was kept.",
-        }
-        self.say(heading, text + more.get(run["state"], ""), *tools.get(run["state"], ()))
+        self.say(heading, text, *tools.get(run["state"], ()))
+        self.use.setText(USE.get(run["state"], ""))
         self.stats.hide()
         self.comparison.show_run(run)
         self.comparison.show()

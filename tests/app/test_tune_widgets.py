@@ -1,0 +1,291 @@
+"""The parts of the Tune page: curves, bars, the words of a verdict, and what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtTest import QTest
+
+from app import theme
+from app.pages.tune_curves import PIECES, Curves, overlaid
+from app.pages.tune_runs import DifferingRows, RunRows, RunTable, took
+from app.pages.tune_verdict import RunCard, operations, verdict
+from app.pages.tune_watch import Watch
+from app.widgets.curve_plot import CurvePlot
+from app.widgets.layer_plot import LayerPlot
+from app.widgets.line_plot import Series
+from app.widgets.update_bars import UpdateBars
+from app.window import make_application
+from engine.events import LayerPlan
+from tests.app.plotting import shown, table, words
+from tests.window import texts
+
+STAGES = ("stem", "low", "head")
+
+
+@pytest.fixture(autouse=True)
+def light() -> None:
+    make_application()
+    theme.use("light")
+
+
+def step(number: int, loss: float = 1.0) -> dict[str, float]:
+    return {"loss": loss, "accuracy": 0.5, "seconds": number / 10, "rate": 0.1}
+
+
+def epoch(number: int, done: int, accuracy: float = 0.5, **more: float) -> dict[str, float]:
+    return {
+        "epoch": float(number), "step": done, "seconds": done / 10, "train_loss": 1.0,
+        "train_accuracy": 0.6, "validation_loss": 2.0, "validation_accuracy": accuracy, **more,
+    }  # fmt: skip
+
+
+def curves(epochs: int, each: int = 4) -> Curves:
+    made = Curves()
+    made.know_epochs(epochs * each, epochs)
+    for number in range(1, epochs * each + 1):
+        made.add(number, step(number, float(number)))
+        if number % each == 0:
+            made.add(number, epoch(number // each, number, number / 100))
+    return made
+
+
+def run(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": number, "title": "", "made": "2026-01-01", "tuner": "fine_tune", "schedule": "none",
+        "settings": {"lr": 0.01, "epochs": 3.0}, "state": "done", "epochs_done": 3.0, "epochs": 3.0,
+        "seconds": 12.0, "saved": {"seconds": 1.0, "flops": 2e9}, "best_accuracy": 0.8,
+        "before": None, "after": None, "difference": None, "images": None, **more,
+    }  # fmt: skip
+
+
+def judged(new: list[float] | None) -> dict[str, Any]:
+    return run(
+        1,
+        before={"accuracy": 0.8, "old_accuracy": 0.9, "new_accuracy": 0.7},
+        after={"accuracy": 0.85, "old_accuracy": 0.9, "new_accuracy": 0.8},
+        difference={"all": [0.05, 0.01, 0.09], "old": [0.0, -0.01, 0.01], "new": new},
+        images=200,
+    )
+
+
+def names(series: list[Series]) -> dict[str, tuple[tuple[float, float], ...]]:
+    return {made.name: made.points for made in series}
+
+
+# Curves.
+
+
+def test_curves_over_epochs_and_over_seconds() -> None:
+    made = curves(2)
+    over = names(made.series("accuracy", "epoch"))
+    assert over["validation"] == ((1.0, 4.0), (2.0, 8.0))
+    assert over["train"] == ((1.0, 60.0), (2.0, 60.0))
+    assert over["old classes"] == (), "there are none that were told"
+    assert [x for x, _ in over["train, step by step"]] == [n / 4 for n in range(1, 9)]
+    over = names(made.series("loss", "seconds"))
+    assert over["validation"] == ((0.4, 2.0), (0.8, 2.0))
+    assert over["train, step by step"][-1] == (0.8, 8.0)
+
+
+def test_old_and_new_classes_have_their_own_lines() -> None:
+    made = Curves()
+    made.add(4, epoch(1, 4, old_accuracy=0.25, new_accuracy=0.75))
+    over = names(made.series("accuracy", "epoch"))
+    assert over["old classes"] == ((1.0, 25.0),)
+    assert over["new classes"] == ((1.0, 75.0),)
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_takes_back_what_came_after_it() -> None:
+    made = curves(3)
+    made.add(5, step(5, 100.0))
+    assert made.steps["step"] == [1, 2, 3, 4, 5]
+    assert made.steps["loss"][-1] == 100.0
+    made.add(8, epoch(2, 8, 0.9))
+    assert [row["epoch"] for row in made.epochs] == [1, 2]
+    assert made.best == 0.9
+
+
+def test_many_steps_are_drawn_as_means() -> None:
+    made = curves(1, each=PIECES * 3 + 1)
+    points = names(made.series("loss", "epoch"))["train, step by step"]
+    assert len(points) == PIECES
+    assert points[0][1] == 2.0, "the mean of 1, 2 and 3"
+    last = PIECES * 3
+    assert points[-1][1] == pytest.approx((last - 2 + last - 1 + last + last + 1) / 4)
+
+
+def test_runs_are_laid_over_each_other_with_lines_that_differ() -> None:
+    made = overlaid([(f"run {n}", curves(n)) for n in (1, 2, 3)], "accuracy", "epoch")
+    assert [len(series.points) for series in made] == [1, 2, 3]
+    assert len({(series.token, series.dash) for series in made}) == 3
+
+
+# The plots.
+
+
+def test_the_crosshair_reads_the_last_point_of_each_line(qtbot: object, tmp_path: Path) -> None:
+    plot = shown(CurvePlot("Loss", "Nothing yet.", ""), qtbot, 480, 240)
+    plot.make_chart()
+    plot.show_curves(curves(2).series("loss", "epoch"), "epoch")
+    QTest.keyClick(plot, Qt.Key.Key_Right)
+    QTest.keyClick(plot, Qt.Key.Key_Right)
+    assert plot.reading == 2.0, "it stops at the epochs, not at each step"
+    assert plot.words(2.0) == ["epoch 2", "validation: 2", "train: 1", "train, step by step: 8"]
+    assert plot.words(1.3)[1:] == ["validation: 2", "train: 1", "train, step by step: 5"]
+    rows = table(plot, tmp_path / "l.csv")
+    assert rows[0] == ["epoch", "validation", "train", "train, step by step"]
+    assert len(rows) == 9, "the file has each step"
+    assert rows[-1] == ["2.0", "2.0", "1.0", "8.0"]
+    said = words(plot, tmp_path / "l.svg")
+    assert "Loss" in said
+    assert "step by step" in said
+    plot.show_curves(curves(2).series("loss", "seconds"), "seconds")
+    assert plot.reading is None
+
+
+def test_a_few_wild_steps_do_not_flatten_the_loss(qtbot: object) -> None:
+    plot = shown(CurvePlot("Loss", "Nothing yet.", ""), qtbot, 480, 240)
+    plot.make_chart()
+    wild = Series("steps", tuple((n, 1e6 if n == 3 else 1.0) for n in range(100)), dense=True)
+    plot.show_curves([Series("validation", ((50.0, 2.0),)), wild], "epoch")
+    assert plot.chart.viewRange()[1][1] < 3
+    plot.show_curves([Series("validation", ((50.0, 2e6),)), wild], "epoch")
+    assert plot.chart.viewRange()[1][1] > 1e6, "what is no single step is always seen"
+
+
+def test_the_switch_stands_beside_the_title_and_clear_of_the_save_button(qtbot: object) -> None:
+    watch = shown(Watch(), qtbot, 860, 440)
+    corner, save = watch.accuracy.corner, watch.accuracy.save_button
+    assert corner.isVisible()
+    assert not corner.geometry().intersects(save.geometry())
+    assert corner.geometry().bottom() < watch.accuracy.inside().top()
+    watch.choices[1].click()
+    assert watch.over == "seconds"
+    assert [made.isChecked() for made in watch.choices] == [False, True]
+
+
+def layers() -> LayerPlan:
+    columns = ((0.1, 0.1), (0.1, 0.1), (0.1, 0.1))
+    still = ((False, False),) * 3
+    return LayerPlan(2, STAGES, (0, 1), columns, still, still, (("Learns.", "Learns."),) * 3)
+
+
+def test_the_bars_lie_beside_the_rows_of_the_layer_plot(qtbot: object) -> None:
+    plot = shown(LayerPlot(), qtbot, 480, 240)
+    plot.plan(layers())
+    bars = shown(UpdateBars(), qtbot, 192, 240)
+    bars.show_updates(STAGES, (0.0, 0.01, 0.02))
+    assert bars.frame().top() == pytest.approx(plot.frame().top(), abs=2)
+    assert bars.frame().bottom() == pytest.approx(plot.frame().bottom(), abs=2)
+    image, high = bars.grab().toImage(), bars.frame().height() / 3
+
+    def accent(row: int, across: float) -> bool:
+        at = bars.frame().left() + across * bars.frame().width(), bars.frame().top() + high * row
+        return image.pixelColor(QPoint(int(at[0]), int(at[1] + high / 2))) == QColor(
+            theme.LIGHT.accent
+        )
+
+    assert [accent(row, 0.9) for row in range(3)] == [True, False, False], "the head is above"
+    assert [accent(row, 0.3) for row in range(3)] == [True, True, False], "the stem stands still"
+
+
+def test_the_bars_are_read_by_keys_and_saved(qtbot: object, tmp_path: Path) -> None:
+    bars = shown(UpdateBars(), qtbot, 192, 240)
+    assert "While a run goes on" in words(bars, tmp_path / "b.svg")
+    bars.show_updates(STAGES, (0.0, 0.0123, 0.02))
+    assert bars.accessibleDescription() == "head 2 %, low 1.2 %, stem 0"
+    plain = bars.grab().toImage()
+    QTest.keyClick(bars, Qt.Key.Key_Down)
+    QTest.keyClick(bars, Qt.Key.Key_Down)
+    assert bars.rows()[bars.at] == ("low", 0.0123)
+    assert bars.grab().toImage() != plain
+    assert table(bars, tmp_path / "b.csv")[1:] == [["stem", "0.0"], ["low", "0.0123"],
+                                                  ["head", "0.02"]]  # fmt: skip
+    bars.show_updates(STAGES, ())
+    assert not bars.has_figures()
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    ("difference", "heading"),
+    [
+        ([0.05, 0.01, 0.09], "Better: +5.0 points"),
+        ([-0.05, -0.09, -0.01], "Worse: −5.0 points"),
+        ([0.05, -0.01, 0.11], "No clear difference: +5.0 points"),
+        ([0.0, 0.0, 0.0], "No difference"),
+    ],
+)
+def test_a_verdict_says_what_the_interval_means(difference: list[float], heading: str) -> None:
+    said, sentence = verdict(difference, 1200)
+    assert said == heading
+    assert "1,200 validation images" in sentence
+
+
+def test_times_and_operations_are_told_as_roughly_as_they_are_known() -> None:
+    told = [took(s) for s in (3.24, 32.4, 324.0, 32400.0, -0.01, -4.0)]
+    assert told == ["3.2 s", "32 s", "5.4 min", "9.0 h", "0.0 s", "−4.0 s"]
+    assert [operations(n) for n in (0, 1.5e6, 2.34e12, 5e15)] == ["0", "1.5 M", "2.34 T", "5 P"]
+
+
+def test_the_card_of_a_result_tells_old_and_new_apart(qtbot: Any) -> None:
+    card = RunCard()
+    qtbot.addWidget(card)
+    card.setFixedSize(336, 200)
+    card.show()
+    card.show_run(judged([0.1, 0.02, 0.2]), busy=False)
+    said = texts(card)
+    for figure in ("80.0 %", "85.0 %", "70.0 %", "+10.0", "+2.0 to +20.0", "old\n"):
+        assert figure in said
+    assert card.adopt_button.isVisible()
+    assert card.keep_button.isVisible()
+    assert card.heading.text() == "Better: +5.0 points"
+    assert card.layout().totalHeightForWidth(336) <= 200, "it fits beside the table"
+    for state, said in (("adopted", "Undo goes back"), ("discarded", "was kept")):
+        card.show_run({**judged([0.1, 0.02, 0.2]), "state": state}, busy=False)
+        assert said in texts(card)
+        assert card.adopt_button.isVisible() == (state == "discarded")
+        assert card.layout().totalHeightForWidth(336) <= 200
+    card.show_run(judged(None), busy=False)
+    assert "old\n" not in texts(card), "without new classes all are old"
+
+
+def test_only_settings_that_differ_are_compared() -> None:
+    rows, made = RunRows(), DifferingRows()
+    rows.labels = {"lr": "Learning rate"}
+    other = {"lr": 0.02, "epochs": 3.0, "balance": True}
+    made.compare([run(3), run(5, schedule="freezeout", settings=other)], rows)
+    assert made.titles == ("Setting", "Run 3", "Run 5")
+    assert made.rows == [
+        ("Schedule", "none", "freezeout"),
+        ("Learning rate", "0.01", "0.02"),
+        ("balance", "–", "yes"),
+    ]
+    made.compare([run(1), run(2)], rows)
+    assert made.rows == []
+
+
+def test_the_table_keeps_what_is_chosen_when_the_runs_are_read_anew(qtbot: Any) -> None:
+    made = RunTable()
+    qtbot.addWidget(made)
+    heard: list[list[int]] = []
+    made.chosen.connect(heard.append)
+    made.show_runs([run(3), run(2, state="running"), run(1)], 0)
+    made.choose([1, 2])
+    assert heard[-1] == [1, 2]
+    count = len(heard)
+    made.show_runs([run(4, state="running"), run(3), run(2, state="running"), run(1)], 4)
+    assert made.selected() == [1, 2]
+    assert len(heard) == count, "nobody chose anything"
+    assert [made.runs.index(n, 3).data() for n in range(4)] == [
+        "running", "done", "stopped", "done"
+    ]  # fmt: skip
+    made.runs.tell(4, epochs_done=1.5)
+    assert made.runs.index(0, 4).data() == "1.5/3"
+    assert "Run 4" in made.runs.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
