@@ -119,7 +119,7 @@ def checked(known: Mapping[str, SettingView], name: str, value: Any) -> Any:
     view = known[name]
     try:
         value = read(view.kind, value)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise BadSetting(
             f"{view.label} takes a value of kind {view.kind}, not “{value}”."
         ) from error

@@ -101,7 +101,7 @@ class Tuning(Tuner, ABC):
     views: int = setting(
         4, "Views of each image that are kept for frozen stages; 0 keeps none.", least=0, most=64
     )
-    seed: int = setting(0, "The same seed gives the same weights.", least=0)
+    seed: int = setting(0, "The same seed gives the same weights.", least=0, most=2**63 - 1)
 
     trues_norms: ClassVar[bool] = True
     """Whether batch norms are given the statistics of the images at hand first (norms.py)."""
