@@ -73,8 +73,9 @@ class Session:
         key = ("backbone", facts["backbone"], facts["weights"], facts["size"])
 
         def made() -> Backbone:
-            if facts["backbone"] == TUNED and file is not None:
-                return tuned_backbone(file.read_bytes(), project.blobs.path)
+            if facts["backbone"] == TUNED:
+                content = project.blobs.get(facts["weights"]) or b""  # damaged: nothing
+                return tuned_backbone(content, project.blobs.path)
             return load_backbone(facts["backbone"], file, facts["size"])
 
         return self._keep(key, made)
