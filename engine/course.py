@@ -179,8 +179,14 @@ class Course:
             return self.stack(batch.given, batch.start).float()
 
     def counted(self, supply: Iterator[Batch]) -> Iterator[Batch]:
-        """Hands on batches and counts the FLOPs of each step, measured once for each state."""
+        """Hands on batches and counts the FLOPs of each step, measured once for each state, and
+        those of what is kept."""
+        prefix = self.lessons.prefix
+        before = prefix.flops if prefix else 0.0
         for batch in supply:
+            if prefix:
+                self.account.flops += prefix.flops - before
+                before = prefix.flops
             frozen = self.training.schedule.frozen(self.training.position)
             if (frozen, batch.start) not in self.flops:
                 clock = training_clock()

@@ -20,6 +20,7 @@ import onnxruntime as ort
 import psutil
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from engine import device as devices
 from engine.augment import Views
@@ -98,8 +99,11 @@ class Prefix:
     levels: frozenset[int]
     sessions: dict[tuple[int, int], ort.InferenceSession] = field(default_factory=dict)
     shelves: dict[int, Shelf] = field(default_factory=dict)
+    costs: dict[tuple[int, int], float] = field(default_factory=dict)
     computed: int = 0
     read: int = 0
+    flops: float = 0.0
+    """What was computed so far, in floating point operations."""
 
     def __call__(self, rows: np.ndarray, numbers: np.ndarray, level: int) -> torch.Tensor:
         """What the first `level` stages give for view `numbers[i]` of picture `rows[i]`."""
@@ -125,6 +129,7 @@ class Prefix:
 
     def run(self, values: np.ndarray, begin: int, end: int) -> np.ndarray:
         session = self.session(begin, end, values[:1])
+        self.flops += self.costs[begin, end] * len(values)
         parts = [
             session.run(None, {"given": np.ascontiguousarray(values[at : at + RUN])})[0]
             for at in range(0, len(values), RUN)
@@ -137,6 +142,9 @@ class Prefix:
             part = nn.Sequential(*self.stages[begin:end]).eval()
             two, path = np.repeat(sample, 2, 0), self.folder / f"stages-{begin}-{end}.onnx"
             write_onnx(part, torch.from_numpy(two), path, ("given", ["activations"]))
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                part(torch.from_numpy(sample))
+            self.costs[begin, end] = counter.get_total_flops()
             self.sessions[begin, end] = open_session(path, devices.threads())
         return self.sessions[begin, end]
 
