@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ from engine.events import Event
 from engine.extractor import Extractor
 from engine.growing import Ground, ground
 from engine.history import Learnt
+from engine.learners import Learner, Task
 from engine.learners.joining import Scale, written_scales, written_split
 from engine.net import Backbone
 from engine.places import cache_folder
 from engine.prepare import LARGER, regression
 from engine.session import Session
+from engine.study import Material
 from engine.tuning import Tuning
 
 PER_BRANCH = "per_branch"
@@ -91,7 +93,17 @@ def extractor_of(session: Session, backbone: Backbone) -> Extractor:
 # Heads.
 
 
-def exact_head(session: Session) -> tuple[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Head:
+    """A learner that has learnt with a changed network, and what it is made again from."""
+
+    name: str
+    settings: Mapping[str, Any]
+    learner: Learner
+    known: Learnt
+
+
+def exact_choice(session: Session) -> tuple[str, dict[str, Any]]:
     """The learner that makes one head on all features: the project's, or the one inside it."""
     name, settings = study.choice(session, "", None)
     if name != PER_BRANCH:
@@ -101,9 +113,75 @@ def exact_head(session: Session) -> tuple[str, dict[str, Any]]:
     return inner.inner, options
 
 
+def exact_head(session: Session, backbone: Backbone) -> Generator[Event, None, Head]:
+    """One head on all features of a network, of all classes."""
+    name, settings = exact_choice(session)
+    learner = session.learner(name, settings)
+    material = yield from material_of(session, backbone, learner.views)
+    yield from taught(learner, material, material.train)
+    return Head(name, settings, learner, Learnt(learner.memory(), {}, material.train))
+
+
+def joined_head(
+    session: Session, backbone: Backbone, known: Learnt | None = None
+) -> Generator[Event, None, Head]:
+    """A head for each branch; with what is `known` of all but the last, they stay as they are.
+
+    The last one's scale is fitted on the project's validation images, of which nothing else is
+    learnt; without anything known, all are.
+    """
+    settings, count = split_settings(session, backbone), len(branches_of(backbone)) + 1
+    learner = session.learner(PER_BRANCH, {**settings, "scales": written_scales([Scale()] * count)})
+    material = yield from material_of(session, backbone, learner.views)
+    if known is None:
+        images, scales = dict(material.train), [Scale()]
+        yield from taught(learner, material, images)
+        memory = learner.memory()
+    else:
+        images = {**material.train, **known.images}
+        inner = session.learner(*exact_choice(session))
+        yield from taught(inner, material, images)
+        last = {f"{count - 1}/{name}": array for name, array in inner.memory().items()}
+        scales = [Scale(*pair) for pair in known.memory["scales"].tolist()]
+        memory = {**known.memory, **last}
+    pairs = [(h, n) for n in sorted(images) for h in material.held_out.get(n, ())]
+    asked, truth = material.of([h for h, _ in pairs]), torch.tensor([n for _, n in pairs])
+    for branch in range(len(scales), count + 1):
+        given = written_scales([*scales, *[Scale()] * (count - len(scales))])
+        learner = session.learner(PER_BRANCH, {**settings, "scales": given})
+        learner.restore(memory)
+        if branch < count:
+            scales.append(learner.scale_of(branch, asked, truth))
+    known = Learnt(learner.memory(), {}, images)
+    return Head(PER_BRANCH, {**settings, "scales": written_scales(scales)}, learner, known)
+
+
+def material_of(
+    session: Session, backbone: Backbone, views: int
+) -> Generator[Event, None, Material]:
+    """The project's images as a network sees them."""
+    extractor = extractor_of(session, backbone)
+    lost = yield from study.ensure(session, views, extractor)
+    project = session.require()
+    return Material(
+        study.features_by(session, extractor, views),
+        study.without(catalogue.to_learn(project, "train"), lost),
+        study.without(catalogue.to_learn(project, "validation"), lost),
+    )
+
+
+def taught(
+    learner: Learner, material: Material, images: Mapping[int, Sequence[str]]
+) -> Generator[Event, None, None]:
+    """Lets a learner learn some images, and choose its settings from a sample of them."""
+    sample = replace(material, train=images).sample()
+    new = {number: material.of(list(hashes)) for number, hashes in images.items()}
+    yield from learner.learn(Task(new, *sample))
+
+
 def split_settings(session: Session, backbone: Backbone) -> dict[str, Any]:
     """The settings of a learner with a head for each of a backbone's branches, without scales."""
-    inner, options = exact_head(session)
+    inner, options = exact_choice(session)
     named = classes_of(backbone)
     taken = {number for numbers in named for number in numbers}
     rest = [n for n in sorted(catalogue.to_learn(session.require(), "train")) if n not in taken]
@@ -112,6 +190,7 @@ def split_settings(session: Session, backbone: Backbone) -> dict[str, Any]:
         "options": ",".join(f"{name}={value}" for name, value in options.items()),
         "split": written_split(widths_of(backbone), [rest, *named]),
         "scales": "",
+        "wide": True,
     }
 
 
@@ -133,7 +212,7 @@ def carried(session: Session) -> Learnt | None:
         return None
     if row["learner"] == PER_BRANCH:
         return kept if same_heads(row["settings"], split_settings(session, backbone)) else None
-    if branches_of(backbone) or (row["learner"], row["settings"]) != exact_head(session):
+    if branches_of(backbone) or (row["learner"], row["settings"]) != exact_choice(session):
         return None
     memory = {f"0/{name}": array for name, array in kept.memory.items()}
     return replace(kept, memory={**memory, "scales": np.array([[1.0, 0.0]])})
@@ -144,54 +223,9 @@ def same_heads(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
     The first branch's classes need not be named.
     """
-    branches = [settings["split"].split("|")[1:] for settings in (first, second)]
-    inside = [(s.get("inner", "slda"), s.get("options", "")) for s in (first, second)]
-    return branches[0] == branches[1] and inside[0] == inside[1]
-
-
-def without(known: Learnt | None, branch: int, gone: Sequence[int]) -> Learnt | None:
-    """What is known less a branch that is taken out, and the classes `gone` that it told apart."""
-    if known is None:
-        return None
-    memory = {}
-    for name, array in known.memory.items():
-        number, inside, rest = name.partition("/")
-        if inside and int(number) != branch:
-            memory[f"{int(number) - (int(number) > branch)}/{rest}"] = array
-    memory["scales"] = np.delete(known.memory["scales"], branch, axis=0)
-    images = {n: hashes for n, hashes in known.images.items() if n not in gone}
-    return replace(known, memory=memory, images=images)
-
-
-def joined_head(
-    session: Session, backbone: Backbone, known: Learnt | None
-) -> Generator[Event, None, tuple[str, dict[str, Any]]]:
-    """The learner with a head for each branch, and its settings: later logits are scaled.
-
-    Scales that are known stay; the others are fitted, from the oldest branch on, on the project's
-    validation images, of which nothing else was learnt.
-    """
-    settings, extractor = split_settings(session, backbone), extractor_of(session, backbone)
-    learner = session.learner(PER_BRANCH, settings)
-    lost = yield from study.ensure(session, learner.views, extractor)
-    features = study.features_by(session, extractor, learner.views)
-    train, held_out = (
-        study.without(catalogue.to_learn(session.require(), part), lost)
-        for part in ("train", "validation")
-    )
-    material = study.Material(features, train, held_out)
-    count = len(branches_of(backbone)) + 1
-    scales = [Scale(*pair) for pair in known.memory["scales"].tolist()] if known else [Scale()]
-    pending = {**settings, "scales": written_scales([Scale()] * count)}
-    learner = session.learner(PER_BRANCH, pending)
-    yield from study.teach(session.require(), learner, pending, material, material.sample(), known)
-    pairs = [(h, n) for n in learner.classes for h in held_out.get(n, ())]
-    asked = material.of([h for h, _ in pairs])
-    truth = torch.tensor([n for _, n in pairs])
-    memory = learner.memory()
-    for branch in range(len(scales), count):
-        more = [*scales, *[Scale()] * (count - len(scales))]
-        learner = session.learner(PER_BRANCH, {**settings, "scales": written_scales(more)})
-        learner.restore(memory)
-        scales.append(learner.scale_of(branch, asked, truth))
-    return PER_BRANCH, {**settings, "scales": written_scales(scales)}
+    heads = [
+        (s.get("inner", "slda"), s.get("options", ""), s.get("wide", False),
+         s.get("split", "").split("|")[1:])
+        for s in (first, second)
+    ]  # fmt: skip
+    return heads[0] == heads[1]

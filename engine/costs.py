@@ -7,13 +7,14 @@ there to compare two ways on the same terms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from engine.branches import branches_of
 from engine.net import Backbone, parameters_of
 
 MULTIPLY, ADD = 3.7e-12, 0.9e-12
@@ -127,28 +128,28 @@ class Recipe:
 
 def compared(
     original: Backbone,
-    cuts: Sequence[str],
+    branched: Backbone,
+    cut: str,
     new: int,
     seen: int,
     recipe: Recipe,
     seconds: float | None = None,
-    seconds_anew: float | None = None,
 ) -> dict[str, object]:
-    """The newest branch beside training everything anew, as {"rows", "energy"}.
+    """The newest branch, above `cut`, beside training everything anew: {"rows", "energy"}.
 
-    `original` has no branches; `cuts` are those of all its branches, the newest last. `new` images
-    are of the newest branch's classes, `seen` of all classes. The ways: the branch; the same upper
-    stages trained anew on all images; the whole network so; and a whole network for each step.
-    `seconds` were measured for the branch, `seconds_anew` for the second way, where they were.
+    `original` is `branched` without its branches. `new` images are of the newest branch's classes,
+    `seen` of all classes. The ways: the branch; the same upper stages trained anew on all images;
+    the whole network so; and, sharing nothing, a whole network for each step. `seconds` were
+    measured for the branch.
     """
-    parts, at = parts_of(original), original.position(cuts[-1])
+    parts, at = parts_of(original), original.position(cut)
     whole, below, above = total(parts), total(parts[:at]), total(parts[at:])
-    clones = [total(parts[original.position(cut) :]) for cut in cuts]
+    networks = 1 + len(branches_of(branched))
+    apart = Part(networks * whole.macs, networks * whole.parameters)
     how = (recipe.epochs, recipe.views, recipe.batch)
-    apart = Part(whole.macs * (len(cuts) + 1), whole.parameters * (len(cuts) + 1))
     ways = [
-        Way("branch", below, above, whole + total(clones), new, *how, seconds),
-        Way("upper stages anew", below, above, whole, seen, *how, seconds_anew),
+        Way("branch", below, above, total(parts_of(branched)), new, *how, seconds),
+        Way("upper stages anew", below, above, whole, seen, *how),
         Way("all anew", NOTHING, whole, whole, seen, *how),
         Way("a network for each step", NOTHING, whole, apart, new, *how),
     ]

@@ -5,14 +5,17 @@ Hinton, Vinyals and Dean, Distilling the knowledge in a neural network, 2015.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from engine.events import Event
+from engine.growing import Ground, raised
+from engine.net import Backbone, Stage
 from engine.tuning import Batch, Loss
 
 TEMPERATURE = 2.0
@@ -46,3 +49,21 @@ class Taught(Loss):
             x = stage.eval()(x)
         chances = self.head(x[:, None])[0][:, list(self.columns)]
         return F.log_softmax(chances.clamp_min(1e-8).log() / TEMPERATURE, 1)
+
+
+def distil(
+    ground: Ground, branched: Backbone, head: nn.Module, columns: Sequence[int]
+) -> Generator[Event, None, Backbone]:
+    """The original network of a ground, its upper stages taught by a branched one with its head.
+
+    What is trained begins where the branches do.
+    """
+    cut = branched.cuts[-2]  # the trunk's last stage: the last one of all holds the branches
+    stages = [stage.module for stage in branched.stages]
+    course = ground.course(cut, Taught(ground.tuning.smoothing, stages, head, columns))
+    yield from course.follow()
+    original, upper = ground.original, raised(course, cut, ground.original)
+    at = original.position(cut)
+    names = [stage.name for stage in original.stages[at:]]
+    new = [Stage(name, module) for name, module in zip(names, upper, strict=True)]
+    return replace(original, stages=[*original.stages[:at], *new])

@@ -58,8 +58,9 @@ def judge(
     """How the project would answer its held-out images with a network. Nothing is changed but the
     cache of features.
 
-    Without a `learner` one like the project's learns; `new` are the classes that are new, usually
-    those of the last step. Raises Refused where there is nothing to judge by.
+    Without a `learner` one like the project's learns, and one that has learnt already answers as it
+    is; `new` are the classes that are new, usually those of the last step. Raises Refused where
+    there is nothing to judge by.
     """
     learner = learner or session.learner(*study.choice(session, "", None))
     lost = yield from study.ensure(session, learner.views, extractor)
@@ -73,8 +74,9 @@ def judge(
             "There is too little to judge a network by. Add images on Images until there are two "
             "classes with validation images."
         )
-    given = {number: material.of(hashes) for number, hashes in train.items()}
-    yield from learner.learn(Task(given, *material.sample()))
+    if not learner.classes:
+        given = {number: material.of(hashes) for number, hashes in train.items()}
+        yield from learner.learn(Task(given, *material.sample()))
     logits = logits_of(learner.head(), material.of([h for h, _ in pairs]))
     answered = torch.tensor(learner.classes)[logits.argmax(1)].numpy()
     truth, added = np.array([n for _, n in pairs]), new_classes(session) if new is None else new

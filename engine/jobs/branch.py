@@ -11,6 +11,7 @@ from engine import branching, catalogue, costs, history, sharing, study, subnets
 from engine.backbones import TUNED
 from engine.backbones.tuned import as_tuned, facts_for, growth_of, tuned_bytes
 from engine.branches import branches_of, classes_of, grown, narrowed, plain, pruned
+from engine.branching import Head
 from engine.costs import Recipe
 from engine.course import Course
 from engine.errors import BadSetting, Refused
@@ -19,8 +20,8 @@ from engine.growing import Ground, raised
 from engine.jobs import Work, job
 from engine.jobs.images import Added, bring_in, look_for
 from engine.jobs.tune import check_adopt, origin_for
-from engine.merging import Taught
-from engine.net import Backbone, Stage
+from engine.merging import distil
+from engine.net import Backbone
 from engine.prepare import made
 from engine.session import Session
 from engine.sharing import Point
@@ -102,6 +103,8 @@ def grow_branch(
     """
     wish = Wish(cut, threshold, join, adopt, wished(settings, epochs), features)
     wish.check()
+    if cut != AUTO:
+        sharing.checked_cut(plain(session.backbone()), cut)
     found = look_for(paths, "") if paths else None
     names = list(found.classes) if found else ["new classes"]
     title = f"Grow a branch for {', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
@@ -150,21 +153,15 @@ def remove_branch(session: Session, *, branch: int) -> Work:
     Its classes are kept: the original network tells them apart from then on.
     """
     project, before = session.require(), accuracy_in_use(session)
-    backbone = session.backbone()
-    left, content = as_own(session, pruned(backbone, branch))
-    gone = classes_of(backbone)[branch - 1]
-    known = branching.without(branching.carried(session), branch, gone)
+    left, content = as_own(session, pruned(session.backbone(), branch))
     joined = project.facts["learner"] == branching.PER_BRANCH and branches_of(left)
     title = f"Remove branch {branch}"
     with project.gesture(title, all_or_nothing=True) as gesture:
-        name, settings = branching.exact_head(session)
-        if joined:
-            name, settings = yield from branching.joined_head(session, left, known)
+        heads = branching.joined_head if joined else branching.exact_head
+        head = yield from heads(session, left)
         use(session, gesture, content)
         yield session.changed("backbone")
-        result = yield from study.learn(
-            session, gesture, name, settings, title, known if joined else None
-        )
+        result = yield from learnt(session, gesture, title, head)
     yield session.changed("learnt")
     return {"branch": branch, "before": before, "after": result["accuracy"], **result}
 
@@ -192,8 +189,8 @@ def merge_branches(
         merged = yield from distilled(session, wish, folder)
     own, content = as_own(session, merged)
     before = yield from verdict.judge(session, session.extractor())
-    head = session.learner(*branching.exact_head(session))
-    after = yield from verdict.judge(session, branching.extractor_of(session, own), head)
+    head = yield from branching.exact_head(session, own)
+    after = yield from verdict.judge(session, branching.extractor_of(session, own), head.learner)
     result = verdict.compared(before, after)
     adopted = 100 * result["difference"]["all"][0] >= -allowed
     if not adopted:
@@ -201,12 +198,11 @@ def merge_branches(
         return {**result, "adopted": False}
     title = "Merge the branches"
     with project.gesture(title, all_or_nothing=True) as gesture:
-        name, options = branching.exact_head(session)
         use(session, gesture, content)
         yield session.changed("backbone")
-        learnt = yield from study.learn(session, gesture, name, options, title)
+        scores = yield from learnt(session, gesture, title, head)
     yield session.changed("learnt")
-    return {**learnt, **result, "adopted": True}
+    return {**scores, **result, "adopted": True}
 
 
 @job("List the branches", reads=True)
@@ -254,7 +250,7 @@ def points_of(
     epochs = max(1.0, sharing.EPOCHS * ground.tuning.epochs)
     quick = replace(ground.tuning, epochs=epochs)
     few = ground.with_fewer(sharing.EACH, quick, folder / "curve")
-    name, settings = branching.exact_head(session)
+    name, settings = branching.exact_choice(session)
     return (yield from sharing.curve(few, lambda: session.learner(name, dict(settings))))
 
 
@@ -308,14 +304,12 @@ def taken(
 ) -> Generator[Event, None, dict[str, Any]]:  # fmt: skip
     """Compares a branched network with the one in use, and learns with it where that is wished."""
     own, content = as_own(session, branched)
-    (name, settings), known = branching.exact_head(session), None
     if wish.join == CALIBRATED:
-        known = branching.carried(session)
-        name, settings = yield from branching.joined_head(session, own, known)
-    extractor = branching.extractor_of(session, own)
-    numbers = classes_of(branched)[-1]
-    learner = session.learner(name, dict(settings))
-    after = yield from verdict.judge(session, extractor, learner, numbers)
+        head = yield from branching.joined_head(session, own, branching.carried(session))
+    else:
+        head = yield from branching.exact_head(session, own)
+    extractor, numbers = branching.extractor_of(session, own), classes_of(branched)[-1]
+    after = yield from verdict.judge(session, extractor, head.learner, numbers)
     result = verdict.compared(before, after)
     if not (wish.adopt == "always" or (wish.adopt == "better" and verdict.better(result))):
         gain = 100 * result["difference"]["all"][0]
@@ -326,8 +320,16 @@ def taken(
         return {**(yield from without_branch(session, gesture, title)), **result}
     use(session, gesture, content)
     yield session.changed("backbone")
-    scores = yield from study.learn(session, gesture, name, settings, title, known)
+    scores = yield from learnt(session, gesture, title, head)
     return {**scores, **result, "adopted": True, "branch": len(branches_of(branched))}
+
+
+def learnt(
+    session: Session, gesture: int, title: str, head: Head
+) -> Generator[Event, None, dict[str, Any]]:
+    """Stores what a head has learnt as a step, and lets it learn what has come since."""
+    name, settings = head.name, dict(head.settings)
+    return (yield from study.learn(session, gesture, name, settings, title, head.known))
 
 
 def cost_table(
@@ -337,7 +339,8 @@ def cost_table(
     train, tuning = catalogue.to_learn(session.require(), "train"), ground.tuning
     return costs.compared(
         ground.original,
-        [branch.cut for branch in branches_of(branched)],
+        branched,
+        branches_of(branched)[-1].cut,
         new=len(ground.learnt.corpus),
         seen=sum(map(len, train.values())),
         recipe=Recipe(tuning.epochs, ground.kept[0].count, tuning.batch),
@@ -359,18 +362,7 @@ def distilled(session: Session, wish: Wish, folder: Path) -> Generator[Event, No
         raise Refused("Some classes are not learnt yet. Press Learn, then merge the branches.")
     ground = yield from ground_of(session, numbers, wish, folder)
     columns = [model.class_names.index(names[number]) for number in numbers]
-    stages = [stage.module for stage in backbone.stages]
-    loss = Taught(ground.tuning.smoothing, stages, model.head, columns)
-    cut = backbone.cuts[-2]  # the trunk's last stage: the last one of all holds the branches
-    course = ground.course(cut, loss)
-    yield from course.follow()
-    upper, original = raised(course, cut, ground.original), ground.original
-    at = original.position(cut)
-    stages = [
-        *original.stages[:at],
-        *(Stage(s.name, m) for s, m in zip(original.stages[at:], upper, strict=True)),
-    ]
-    return replace(original, stages=stages)
+    return (yield from distil(ground, backbone, model.head, columns))
 
 
 def too_much(result: Mapping[str, Any]) -> str:

@@ -32,30 +32,56 @@ class Scale:
         return logits if self == Scale() else logits * self.times + self.plus
 
 
+@dataclass(frozen=True)
+class Part:
+    """A branch's head: the features that it looks at, and what its logits mean.
+
+    `new` are the columns of the branch's own classes, `old` those of earlier branches' classes,
+    where the head knows them.
+    """
+
+    head: nn.Module
+    span: slice
+    scale: Scale
+    new: Sequence[int]
+    old: Sequence[int] = ()
+
+    def own(self, features: Tensor) -> Tensor:
+        """The logits of the branch's own classes; against the earlier ones where it knows them."""
+        logits = self.head(features[:, :, self.span])
+        own = logits[:, list(self.new)]
+        if len(self.old):
+            own = own - logits[:, list(self.old)].logsumexp(dim=1, keepdim=True)
+        return own
+
+    def join(self, before: Tensor, own: Tensor) -> Tensor:
+        """The branch's logits beside those of all earlier classes, which stay as they are.
+
+        A head that knows the earlier classes says how much likelier than all of them together one
+        of its own is, so its logits are put on top of what those have together.
+        """
+        own = self.scale.on(own)
+        return own + before.logsumexp(dim=1, keepdim=True) if len(self.old) else own
+
+
 class Joined(nn.Module):
     """Features (batch, views, width) to logits (batch, classes), by one head for each branch.
 
-    `spans` are the features that each head looks at, `order` the place of each class's logit among
-    the heads' own. Logits with the scale 1 and the shift 0 are handed on bit for bit.
+    `order` is the place of each class's logit among those of the parts, one after the other.
     """
 
-    def __init__(
-        self,
-        heads: Sequence[nn.Module],
-        spans: Sequence[slice],
-        scales: Sequence[Scale],
-        order: Sequence[int],
-    ) -> None:
+    def __init__(self, parts: Sequence[Part], order: Sequence[int]) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(heads)
-        self.spans, self.scales = tuple(spans), tuple(scales)
+        self.parts = tuple(parts)
+        self.heads = nn.ModuleList(part.head for part in parts)
         self.register_buffer("order", torch.tensor(order))
 
     def forward(self, features: Tensor) -> Tensor:
-        parts = []
-        for head, span, scale in zip(self.heads, self.spans, self.scales, strict=True):
-            parts.append(scale.on(head(features[:, :, span])))
-        return torch.cat(parts, dim=1).index_select(1, self.order)
+        first, *later = self.parts
+        logits = first.own(features)
+        for part in later:
+            logits = torch.cat([logits, part.join(logits, part.own(features))], dim=1)
+        return logits.index_select(1, self.order)
 
 
 def read_split(text: str) -> tuple[list[int], dict[int, int]]:
@@ -109,24 +135,27 @@ def written_scales(scales: Sequence[Scale]) -> str:
     return "|".join(f"{scale.times!r},{scale.plus!r}" for scale in scales[1:])
 
 
-def fitted(old: Tensor, new: Tensor, places: Tensor) -> Scale:
+def fitted(old: Tensor, new: Tensor, places: Tensor, on_top: bool = False) -> Scale:
     """The scale and shift of a later branch's logits beside those of the earlier ones.
 
     `old` (images, classes before) stay as they are, `new` (images, classes of the branch) are
-    scaled; `places` are the true classes, counted over both. Of all images none may have had a part
-    in the heads. Minimises the cross-entropy of softmax((old, times new + plus) / T) over T, times
-    and plus (temperature scaling, Guo et al. 2017, with the temperature common to both). It is
-    convex in (1 / T, times / T, plus / T), so Newton's method finds its one minimum.
+    scaled, and with `on_top` put on top of the old ones' log-sum-exp; `places` are the true
+    classes, counted over both. No image may have had a part in the heads. Minimises the
+    cross-entropy of softmax((old, times new + plus) / T) over T, times and plus (temperature
+    scaling, Guo et al. 2017, with the temperature common to both). It is convex in (1 / T,
+    times / T, plus / T), so Newton's method finds its one minimum.
     """
     if not len(places) or not old.shape[1] or not new.shape[1]:
         return Scale()
     old, new = old.to(FLOAT), new.to(FLOAT)
     size, other = (max(1e-12, float(z.square().mean().sqrt())) for z in (old, new))
+    base = old.logsumexp(dim=1, keepdim=True) if on_top else torch.zeros_like(old[:, :1])
+    beside = base.expand(-1, new.shape[1]) / size
     old, new = old / size, new / other
     zero, one = torch.zeros_like, torch.ones_like
     along = torch.stack(
         [
-            torch.cat([old, zero(new)], 1),
+            torch.cat([old, beside], 1),
             torch.cat([zero(old), new], 1),
             torch.cat([zero(old), one(new)], 1),
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from engine.errors import BadSetting, Refused
 from engine.evaluate import logits_of
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
-from engine.learners.joining import Joined, Scale, fitted, read_scales, read_split
+from engine.learners.joining import Joined, Part, Scale, fitted, read_scales, read_split
 from engine.learners.sums import finite
 from engine.registry import setting
 
@@ -34,6 +34,10 @@ class PerBranch(Learner):
     those of the branches before it as a z + c, with a and c such that images which the heads have
     not seen, of the classes known up to b, are answered best. The first branch has a = 1, c = 0.
     What comes later changes none of this: earlier classes' logits stay as they are, bit for bit.
+
+    The paper's weak point is that a branch never saw earlier classes. With `wide`, head b looks at
+    the features of all branches up to b and knows their classes, too: z is then how much likelier
+    one of its own classes is than all earlier ones together, on top of their own logits.
     """
 
     inner: str = setting("slda", "The learner that makes each branch's head.")
@@ -49,12 +53,17 @@ class PerBranch(Learner):
         "Empty: fitted on training images that are left out.",
     )
 
+    wide: bool = setting(
+        False, "Later heads also look at the earlier branches' features, to tell new from old."
+    )
+
     def __post_init__(self) -> None:
         if self.inner == NAME:
             raise BadSetting("The learner inside can't be per_branch itself. Choose another one.")
         widths, self._named = read_split(self.split)
         ends = np.cumsum([0, *widths]).tolist()
-        self._spans = [slice(a, b) for a, b in pairwise(ends)] or [slice(None)]
+        spans = [slice(0 if self.wide else a, b) for a, b in pairwise(ends)]
+        self._spans = spans or [slice(None)]
         self._given = read_scales(self.scales, len(self._spans))
         self._scales = list(self._given) or [Scale()] * len(self._spans)
         self._parts = self._fresh()
@@ -70,16 +79,14 @@ class PerBranch(Learner):
 
     @property
     def classes(self) -> tuple[int, ...]:
-        return tuple(sorted(n for part in self._parts for n in part.classes))
+        return tuple(sorted({n for part in self._parts for n in part.classes}))
 
     def learn(self, task: Task) -> Iterator[Step]:
         self._check_width(task.sample)
         parts, sample = list(self._parts), (task.sample, task.sample_classes)
-        new: dict[int, dict[int, Tensor]] = {}
-        for number, features in task.new.items():
-            branch = self._branch_of(number)
-            finite(features)  # also where the other branches look
-            new.setdefault(branch, {})[number] = features[:, :, self._spans[branch]]
+        for features in task.new.values():
+            finite(features)  # also where no head looks
+        new = {b: found for b in range(len(parts)) if (found := self._given_to(b, task.new))}
         for place, (branch, images) in enumerate(sorted(new.items())):
             parts[branch] = copy.deepcopy(parts[branch])
             for step in parts[branch].learn(Task(images, *self._own(branch, *sample))):
@@ -91,9 +98,13 @@ class PerBranch(Learner):
         self._parts, self._scales, self._stale = parts, scales, set()
 
     def forget(self, number: int, features: Tensor) -> None:
-        branch = self._branch_of(number)
-        self._parts[branch].forget(number, features[:, :, self._spans[branch]])
-        self._stale.add(branch)
+        parts, stale = list(self._parts), set(self._stale)
+        for branch in self._all:
+            for known, images in self._given_to(branch, {number: features}).items():
+                parts[branch] = copy.deepcopy(parts[branch])
+                parts[branch].forget(known, images)
+                stale.add(branch)
+        self._parts, self._stale = parts, stale
 
     def refit(self, sample: Tensor, sample_classes: Tensor) -> None:
         parts = list(self._parts)
@@ -102,12 +113,8 @@ class PerBranch(Learner):
         self._parts, self._scales, self._stale = parts, scales, set()
 
     def head(self) -> nn.Module:
-        known = [b for b, part in enumerate(self._parts) if part.classes] or [0]
-        heads = [self._parts[b].head() for b in known]
-        numbers = [n for b in known for n in self._parts[b].classes]
-        order = sorted(range(len(numbers)), key=numbers.__getitem__)
-        spans, scales = ([every[b] for b in known] for every in (self._spans, self._scales))
-        return Joined(heads, spans, scales, order)
+        found = self._joined(self._parts, self._scales, self._all)
+        return found or self._parts[0].head()
 
     def scale_of(self, branch: int, held: Tensor, classes: Tensor) -> Scale:
         """The scale that suits a branch best on images that nothing was learnt from.
@@ -145,8 +152,22 @@ class PerBranch(Learner):
         options = dict(pair.partition("=")[::2] for pair in self.options.split(",") if pair)
         return [LEARNERS.make(self.inner, options) for _ in self._spans]
 
+    @property
+    def _all(self) -> range:
+        return range(len(self._spans))
+
     def _branch_of(self, number: int) -> int:
         return self._named.get(number, 0)
+
+    def _knows(self, branch: int, number: int) -> bool:
+        """Whether a branch's head is to learn a class."""
+        owner = self._branch_of(number)
+        return owner <= branch if self.wide else owner == branch
+
+    def _given_to(self, branch: int, images: Mapping[int, Tensor]) -> dict[int, Tensor]:
+        """What a branch's head learns from: its features of its classes' images."""
+        span = self._spans[branch]
+        return {n: x[:, :, span] for n, x in images.items() if self._knows(branch, n)}
 
     def _check_width(self, sample: Tensor) -> None:
         """Raises Refused where the features are not those that the split is about."""
@@ -158,8 +179,8 @@ class PerBranch(Learner):
             )
 
     def _own(self, branch: int, sample: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """What a sample holds of a branch: its features of its own classes' images."""
-        mine = torch.tensor([self._branch_of(int(n)) == branch for n in classes], dtype=torch.bool)
+        """What a sample holds for a branch's head: its features of its classes' images."""
+        mine = torch.tensor([self._knows(branch, int(n)) for n in classes], dtype=torch.bool)
         return sample[mine][:, :, self._spans[branch]], classes[mine]
 
     def _refit(self, parts: list[Learner], stale: set[int], sample: tuple[Tensor, Tensor]) -> None:
@@ -200,15 +221,42 @@ class PerBranch(Learner):
         classes: Tensor,
     ) -> Scale:
         """The best scale of a branch beside those before it; 1 and 0 where nothing can say."""
-        known = [b for b in range(branch + 1) if parts[b].classes]
-        numbers = {n: at for at, n in enumerate(n for b in known for n in parts[b].classes)}
-        asked = torch.tensor([int(n) in numbers for n in classes], dtype=torch.bool)
-        if branch not in known or len(known) == 1 or not asked.any():
+        before = self._joined(parts, scales, range(branch))
+        part = self._part(parts, [Scale()] * len(parts), branch)
+        if before is None or part is None:
             return Scale()
-        logits = [logits_of(parts[b].head(), held[asked][:, :, self._spans[b]]) for b in known]
-        before = [scales[b].on(z) for b, z in zip(known[:-1], logits, strict=False)]
+        old, new = (self._owned(parts, branches) for branches in (range(branch), [branch]))
+        numbers = {n: at for at, n in enumerate([*sorted(old), *new])}
+        asked = torch.tensor([int(n) in numbers for n in classes], dtype=torch.bool)
+        with torch.inference_mode():
+            own = torch.cat([part.own(x) for x in held[asked].split(256)]) if asked.any() else None
+        if own is None:
+            return Scale()
         places = torch.tensor([numbers[int(n)] for n in classes[asked]])
-        return fitted(torch.cat(before, 1), logits[-1], places)
+        return fitted(logits_of(before, held[asked]), own, places, on_top=len(part.old) > 0)
+
+    def _owned(self, parts: Sequence[Learner], branches: Iterable[int]) -> list[int]:
+        """The classes of branches that their heads have learnt, in the order of their logits."""
+        return [n for b in branches for n in parts[b].classes if self._branch_of(n) == b]
+
+    def _part(self, parts: Sequence[Learner], scales: Sequence[Scale], branch: int) -> Part | None:
+        """A branch's head; None where it has learnt none of the branch's own classes."""
+        known = parts[branch].classes
+        new = [at for at, n in enumerate(known) if self._branch_of(n) == branch]
+        old = [at for at, n in enumerate(known) if self._branch_of(n) != branch]
+        if not new:
+            return None
+        return Part(parts[branch].head(), self._spans[branch], scales[branch], new, old)
+
+    def _joined(
+        self, parts: Sequence[Learner], scales: Sequence[Scale], branches: Iterable[int]
+    ) -> Joined | None:
+        """The heads of some branches as one, with logits in ascending order of classes."""
+        branches = list(branches)
+        found = [part for b in branches if (part := self._part(parts, scales, b))]
+        numbers = self._owned(parts, branches)
+        order = sorted(range(len(numbers)), key=numbers.__getitem__)
+        return Joined(found, order) if found else None
 
 
 def left_out(sample: Tensor, classes: Tensor) -> Tensor:

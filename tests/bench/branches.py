@@ -4,9 +4,11 @@
 
 PHOTOS holds train/ and test/, each a folder of class folders. The first step's classes are learnt
 by the network as it is, each later step grows a branch. After each step test/ is scored on the
-classes seen so far: the branched network with one exact head, and with a head for each branch,
-scaled; and the upper stages trained anew on all images seen, by the same recipe. The largest
-difference of earlier classes' logits before and after must be 0.
+classes seen so far: the network as it is; the branched one with one exact head, with a head for
+each branch that leaves the earlier logits as they are (joined), and with heads that never saw the
+other branches' classes (apart); and the upper stages trained anew on all images seen, by the same
+recipe, alone and with the original ones beside them (anew+). The largest difference of earlier
+classes' logits before and after must be 0.
 """
 
 from __future__ import annotations
@@ -70,11 +72,21 @@ class Bench:
         finished(branching.study.ensure(self.session, 1, extractor))
         features = branching.study.features_by(self.session, extractor, 1)
         material = Material(features, self.train(), {})
-        learner = self.session.learner(*branching.exact_head(self.session))
+        learner = self.session.learner(*branching.exact_choice(self.session))
         given = {n: material.of(hashes) for n, hashes in material.train.items()}
         seconds, _ = timed(lambda: list(learner.learn(Task(given, *material.sample()))))
         logits = logits_of(learner.head(), torch.from_numpy(extractor(self.pixels)))
         return self.accuracy(logits, learner.classes), seconds
+
+    def apart(self) -> float:
+        """The same with a head for each branch that never saw the others' classes (the paper's)."""
+        backbone = self.session.backbone()
+        settings = {**branching.split_settings(self.session, backbone), "wide": False}
+        learner = self.session.learner(branching.PER_BRANCH, settings)
+        material = finished(branching.material_of(self.session, backbone, 1))
+        finished(branching.taught(learner, material, material.train))
+        found = torch.from_numpy(self.session.extractor()(self.pixels))
+        return self.accuracy(logits_of(learner.head(), found), learner.classes)
 
     def logits(self, pixels: np.ndarray) -> tuple[torch.Tensor, list[int]]:
         """What the model in use says of images, and the classes of the columns."""
@@ -95,11 +107,12 @@ def main() -> None:
         os.environ.setdefault("ESPALIER_HOME", folder)
         options.photos = parts_of(options, Path(folder))
         names = sorted(p.name for p in (options.photos / "train").iterdir())
-        parts = [names[i * options.classes : (i + 1) * options.classes] for i in range(options.steps)]
+        each = options.classes
+        parts = [names[i * each : (i + 1) * each] for i in range(options.steps)]
         session = new(Path(folder), "branches", options.backbone, options.weights, options.size)
         bench = Bench(session, options.photos)
-        header = ("classes", "as it is", "exact", "scaled", "anew", "anew+", "branch s", "anew s",
-                  "head s", "old logits", "cut")  # fmt: skip
+        header = ("classes", "as it is", "exact", "joined", "apart", "anew", "anew+", "branch s",
+                  "anew s", "head s", "old logits", "cut")  # fmt: skip
         print("".join(f"{word:>11}" for word in header), flush=True)
         for number, part in enumerate(filter(None, parts)):
             step(bench, options, number, part, Path(folder))
@@ -192,20 +205,22 @@ def tell(
     as_it_is = bench.exact(plain(backbone))[0]
     exact, head_seconds = bench.exact(backbone)
     logits, classes = bench.logits(bench.pixels)
-    scaled, moved = bench.accuracy(logits, classes), "–"
+    joined, moved = bench.accuracy(logits, classes), "–"
+    apart = bench.apart() if branches_of(backbone) else joined
     if before is not None and old is not None:
         was, numbers = before
         now = logits[: len(old)][:, [classes.index(n) for n in numbers]]
         moved = f"{float((now - was).abs().max()):g}"
     learnt = grown["costs"]["rows"][0]["learn_seconds"] if grown else None
-    cells = [str(len(bench.seen)), *(f"{100 * a:.1f}" for a in (as_it_is, exact, scaled)),
+    cells = [str(len(bench.seen)), *(f"{100 * a:.1f}" for a in (as_it_is, exact, joined, apart)),
              *(f"{100 * anew[k]:.1f}" if anew else "–" for k in ("alone", "both")),
              f"{learnt:.0f}" if learnt else "–", f"{anew['seconds']:.0f}" if anew else "–",
              f"{head_seconds:.1f}", moved, grown.get("cut", "–")]  # fmt: skip
     print("".join(f"{cell:>11}" for cell in cells), flush=True)
     low, high = accuracy_interval(round(exact * len(bench.truth)), len(bench.truth))
+    branches = len(branches_of(backbone))
     print(f"{'':11}95 %: exact {100 * low:.1f}–{100 * high:.1f}; {len(bench.truth)} test images, "
-          f"{len(branches_of(backbone))} branches, {backbone.width} features", flush=True)  # fmt: skip
+          f"{branches} branches, {backbone.width} features", flush=True)  # fmt: skip
     if grown:
         tell_costs(grown, anew)
 
@@ -226,11 +241,12 @@ def tell_costs(grown: dict[str, Any], anew: dict[str, float]) -> None:
         seconds = row["learn_seconds"]
         if row["way"] == "upper stages anew" and anew:
             seconds = anew["seconds"]
-        print(f"  {row['way']:24} {row['pictures']:6} images, {row['trained_parameters'] / 1e6:5.2f} M"
-              f" trained, {row['learn_macs'] / 1e12:7.2f} T MACs, {row['learn_joules']:7.1f} J, "
-              f"{f'{seconds:.0f} s' if seconds else '–':>6}; in use "
-              f"{row['stored_bytes'] / 1e6:5.1f} MB, {row['macs'] / 1e6:6.1f} M MACs, "
-              f"{row['read_bytes'] / 1e6:5.1f} MB read, {1e3 * row['joules']:5.2f} mJ", flush=True)  # fmt: skip
+        took = f"{seconds:.0f} s" if seconds else "–"
+        print(f"  {row['way']:24}{row['pictures']:6} images,{row['trained_parameters'] / 1e6:5.2f} "
+              f"M trained,{row['learn_macs'] / 1e12:7.2f} T MACs,{row['learn_joules']:7.1f} J,"
+              f"{took:>7}; in use {row['stored_bytes'] / 1e6:5.1f} MB, "
+              f"{row['macs'] / 1e6:6.1f} M MACs, {row['read_bytes'] / 1e6:5.1f} MB read, "
+              f"{1e3 * row['joules']:5.2f} mJ", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

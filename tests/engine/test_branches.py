@@ -210,20 +210,20 @@ def features_of(backbone: Backbone, classes: Sequence[int]) -> dict[int, torch.T
     return found
 
 
-def joined(backbone: Backbone, classes: Sequence[Sequence[int]], **settings: str) -> Learner:
+def joined(backbone: Backbone, classes: Sequence[Sequence[int]], wide: bool) -> Learner:
     split = written_split(widths_of(backbone), classes)
-    return LEARNERS.make("per_branch", {"split": split, **settings})
+    return LEARNERS.make("per_branch", {"split": split, "wide": wide})
 
 
-@pytest.mark.parametrize("second", ["stage3", "stage1"])
+@pytest.mark.parametrize(("second", "wide"), [("stage3", False), ("stage1", True)])
 def test_the_exported_file_keeps_old_logits_to_the_last_bit(
-    original: Backbone, tmp_path: Path, second: str
+    original: Backbone, tmp_path: Path, second: str, wide: bool
 ):
     one = grown(original, "stage3", changed(original, "stage3", 1), [3, 4])
     two = grown(one, second, changed(original, second, 2), [5, 6])
     known, more = features_of(one, [1, 2, 3, 4]), features_of(two, [1, 2, 3, 4, 5, 6])
-    before = taught(joined(one, [[1, 2], [3, 4]]), known)
-    after = joined(two, [[1, 2], [3, 4], [5, 6]])
+    before = taught(joined(one, [[1, 2], [3, 4]], wide), known)
+    after = joined(two, [[1, 2], [3, 4], [5, 6]], wide)
     after.restore(before.memory())
     after = taught(after, part(more, [5, 6]))
     first = exported(one, before.head(), tmp_path, "before")
@@ -248,7 +248,10 @@ def test_costs_of_a_branch_beside_training_anew(original: Backbone):
     parts = parts_of(original)
     whole, above = total(parts), total(parts[original.position("stage3") :])
     assert whole.parameters == sum(p.numel() for p in original.below().parameters())
-    table = compared(original, ["stage1", "stage3"], 200, 1000, Recipe(10, 4, 20), 12.5)
+    one = grown(original, "stage1", clone_of(original, "stage1"))
+    narrow = narrowed(clone_of(original, "stage3"), torch.randn(9, 1280), 7)
+    two = grown(one, "stage3", narrow, [4], 7)
+    table = compared(original, two, "stage3", 200, 1000, Recipe(10, 4, 20), 12.5)
     rows = {row["way"]: row for row in table["rows"]}
     branch, tail, anew = (rows[name] for name in ("branch", "upper stages anew", "all anew"))
     assert branch["learn_seconds"] == 12.5
@@ -258,8 +261,11 @@ def test_costs_of_a_branch_beside_training_anew(original: Backbone):
     assert anew["learn_macs"] == 3 * whole.macs * 1000 * 10
     assert branch["trained_parameters"] == above.parameters < anew["trained_parameters"]
     lower = total(parts[original.position("stage1") :])
-    assert branch["macs"] == whole.macs + above.macs + lower.macs
-    assert branch["stored_bytes"] == 4 * (whole.parameters + above.parameters + lower.parameters)
+    assert branch["macs"] == whole.macs + above.macs + lower.macs + 1280 * 7
+    narrowing = 1281 * 7
+    assert branch["stored_bytes"] == 4 * (
+        whole.parameters + above.parameters + lower.parameters + narrowing
+    )
     assert anew["macs"] == whole.macs
     assert rows["a network for each step"]["macs"] == 3 * whole.macs
     assert all(row["learn_joules"] > row["joules"] > 0 for row in rows.values())

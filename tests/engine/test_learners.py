@@ -41,6 +41,7 @@ SETTINGS = {
     "tilda-views": ("tilda", {"subspaces": 4, "anchors": 3, "views": 3}),
     "per-branch": ("per_branch", {}),
     "per-branch-split": ("per_branch", {"split": "6:0,1,2|6:3,4,5"}),
+    "per-branch-wide": ("per_branch", {"split": "6:0,1,2|6:3,4,5", "wide": True}),
 }
 ORDER_FREE = [name for name in SETTINGS if name not in ("tilda-3", "tilda-fewest", "tilda-views")]
 

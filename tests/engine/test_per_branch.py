@@ -22,14 +22,15 @@ from tests.engine.learning import CLASSES, WIDTH, accuracy, part, pictures, taug
 load_learners()
 
 
-def learner(split: str, **settings: str) -> Learner:
+def learner(split: str, **settings: object) -> Learner:
     return LEARNERS.make("per_branch", {"split": split, **settings})
 
 
-def test_a_later_branch_changes_no_earlier_logit():
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_later_branch_changes_no_earlier_logit(wide: bool):
     x = pictures(1)
-    alone = taught(learner("6:0,1|3:2,3"), cut_to(part(x, range(4)), 9))
-    beside = learner("6:0,1|3:2,3|3:4,5")
+    alone = taught(learner("6:0,1|3:2,3", wide=wide), cut_to(part(x, range(4)), 9))
+    beside = learner("6:0,1|3:2,3|3:4,5", wide=wide)
     beside.restore(alone.memory())
     beside = taught(beside, part(x, [4, 5]))
     wide, narrow = (torch.cat(list(f.values())) for f in (x, cut_to(x, 9)))
@@ -54,6 +55,19 @@ def test_scaling_mends_a_branch_that_shouts():
     assert accuracy(scaled, test) > accuracy(shouting, test) + 0.1
 
 
+def test_heads_that_know_the_earlier_classes_tell_new_from_old():
+    """With `wide` the joined heads do nearly what one head of all classes does."""
+    x, test = pictures(1, 100), pictures(2, 100)
+    apart, wide = (taught(learner("6:0,1,2|6:3,4,5", wide=wide), x) for wide in (False, True))
+    together = taught(LEARNERS.make("slda"), x)
+    assert accuracy(wide, test) > accuracy(apart, test) + 0.1
+    assert accuracy(wide, part(test, [3, 4, 5])) > accuracy(together, part(test, [3, 4, 5])) - 0.03
+    few = cut_to(part(test, [0, 1, 2]), 6)
+    old = logits_of(wide.head(), torch.cat(list(part(test, [0, 1, 2]).values())))[:, :3]
+    first = taught(LEARNERS.make("slda"), cut_to(part(x, [0, 1, 2]), 6))
+    assert torch.equal(old, logits_of(first.head(), torch.cat(list(few.values()))))
+
+
 def test_the_best_scale_is_found():
     """Answers that come from known logits: the scale and shift that were taken away come back."""
     chance = torch.Generator().manual_seed(0)
@@ -67,6 +81,12 @@ def test_the_best_scale_is_found():
     hot = fitted(4 * old, (new - 0.7) / 0.25, places)  # the first head is far too sure
     assert hot.times == pytest.approx(4 * 0.25, rel=0.08)
     assert fitted(old[:, :0], new, places[:0]) == Scale()
+    beside = new + old.logsumexp(1, keepdim=True)
+    torch.manual_seed(0)
+    places = torch.distributions.Categorical(logits=torch.cat([old, beside], 1)).sample()
+    found = fitted(old, (new - 0.7) / 0.25, places, on_top=True)
+    assert found.times == pytest.approx(0.25, rel=0.08)
+    assert found.plus == pytest.approx(0.7, abs=0.15)
 
 
 def test_scales_are_settled_by_held_out_images():
