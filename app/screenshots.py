@@ -24,6 +24,8 @@ from engine.events import Ended
 from engine.worker import Engine
 
 PATIENCE = 600_000
+EPOCHS = 4
+"""Of the runs of tuning in the pictures."""
 PAGE_WIDTH, PAGE_HEIGHT = 1280, 800
 
 
@@ -97,6 +99,7 @@ def photograph(folder: Path, work: Path) -> None:
     page.export()
     person.until(lambda: page.export_button.isEnabled())
     person.take("export")
+    tune(person)
     window.close()
 
 
@@ -112,6 +115,28 @@ def specialise(person: Photographer) -> None:
     person.until(lambda: page.subnet.chosen)
     person.do("measure_landmarks")
     person.take("specialise")
+
+
+def tune(person: Photographer) -> None:
+    """Watches a run whose stages freeze, and compares it with one in which none does."""
+    page = person.window.pages["Tune"]
+    person.window.go("Tune")
+    person.until(lambda: page.form.first.controls)
+    page.form.adopt.setCurrentIndex(page.form.adopt.findData("never"))
+    for schedule, picture in (("freezeout", "tune"), ("none", "")):
+        choice = page.form.choices["schedule"]
+        choice.setCurrentIndex(choice.findData(schedule))
+        page.form.show_choice()
+        page.form.first.controls["epochs"].setValue(EPOCHS)
+        person.until(lambda: page.form.start_button.isEnabled())
+        page.form.start()
+        if picture:
+            person.until(lambda: len(page.live.curves.epochs) > EPOCHS / 2)
+            person.take(picture)
+        person.until(lambda: page.form.start_button.isEnabled())
+    page.table.choose([run["id"] for run in page.table.runs.rows])
+    person.rest()
+    person.take("runs")
 
 
 def some_to_try(pictures: Path) -> list[str]:

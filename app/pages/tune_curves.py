@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 
 from app.widgets.line_plot import Series
 
-PIECES = 150
+PIECES = 60
 """A line of single steps is drawn as the means of so many pieces."""
 
 Pen = Qt.PenStyle
@@ -99,13 +99,14 @@ class Curves:
 
     def fine(self, plot: str, over: str) -> tuple[tuple[float, float], ...]:
         """The figure of single steps, as means of pieces that are equally long."""
-        found = self.steps[over if over == "seconds" else "step"]
-        across = found if over == "seconds" else [step / self.each for step in found]
-        long = max(1, len(across) // PIECES)
+        across = self.steps["seconds" if over == "seconds" else "step"]
         if len(self.steps[plot]) != len(across):
             return ()
-        return tuple(zip(means(across, long), means(self.steps[plot], long, SCALES[plot]),
-                         strict=True))  # fmt: skip
+        long = max(1, len(across) // PIECES)
+        scale = 1.0 if over == "seconds" else 1 / self.each
+        pairs = zip(means(across, long, scale), means(self.steps[plot], long, SCALES[plot]),
+                    strict=True)  # fmt: skip
+        return tuple(pairs)
 
 
 def means(values: Sequence[float], long: int, scale: float = 1.0) -> list[float]:

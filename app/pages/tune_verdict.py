@@ -33,7 +33,7 @@ PARTS = (
 )
 UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 USE = {
-    "adopted": "It is in use. Undo goes back to the network before.",
+    "adopted": "It is in use. Undo goes back.",
     "discarded": "The network before was kept.",
 }
 GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
@@ -77,14 +77,14 @@ class Figure(QWidget):
 class Comparison(QWidget):
     """Accuracy before and after, and the difference with its interval, old and new apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: str = "before", after: str = "after") -> None:
         super().__init__()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(0)
         self.cells: dict[tuple[str, int], QLabel] = {}
-        for place, title in enumerate(("classes", "before", "after", "points", "95 % interval")):
+        for place, title in enumerate(("classes", before, after, "points", "95 % interval")):
             grid.addWidget(label(title, "caption"), 0, place, self.side(place))
         for line, (part, name, _) in enumerate(PARTS, 1):
             for place in range(5):

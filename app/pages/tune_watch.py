@@ -20,8 +20,9 @@ from app.widgets.update_bars import UpdateBars
 from engine.events import LayerPlan, LayerState
 
 EMPTY = "Start a run: its {} is drawn here, step by step and at the end of each epoch."
-EVERY = 400
-"""Milliseconds between two looks at the curves of a run that goes on."""
+EVERY = 300
+"""Milliseconds between two looks at the curves of a run that goes on: one plot at a time, so that
+no frame is missed."""
 LEAST = 200
 """Pixels of the plot of stages, so that all is seen at 1280 x 800."""
 SAME = "These runs have the same settings."
@@ -43,7 +44,8 @@ class Watch(QWidget):
         self.table = Table(self.differing)
         self.title = label(DIFFER, "heading")
         self.soon = QTimer(self, singleShot=True, interval=EVERY)
-        self.soon.timeout.connect(self.draw)
+        self.soon.timeout.connect(self.draw_next)
+        self.turn = 0
         self.choices = [
             self.choice("Epochs", "epoch", "Alt+1"),
             self.choice("Seconds", "seconds", "Alt+2"),
@@ -165,12 +167,23 @@ class Watch(QWidget):
     def draw(self) -> None:
         """Both plots, as their curves are now."""
         self.soon.stop()
-        for name, plot in (("accuracy", self.accuracy), ("loss", self.loss)):
-            if len(self.curves) == 1:
-                series = self.curves[0][1].series(name, self.over)
-            else:
-                series = overlaid(self.curves, name, self.over)
-            plot.show_curves(series, self.over)
+        for plot in (self.accuracy, self.loss):
+            self.draw_one(plot)
+
+    def draw_next(self) -> None:
+        """One plot now, and the other a moment later."""
+        self.turn = 1 - self.turn
+        self.draw_one((self.accuracy, self.loss)[self.turn])
+        if self.turn:
+            self.soon.start()
+
+    def draw_one(self, plot: CurvePlot) -> None:
+        name = plot.title.lower()
+        if len(self.curves) == 1:
+            series = self.curves[0][1].series(name, self.over)
+        else:
+            series = overlaid(self.curves, name, self.over)
+        plot.show_curves(series, self.over)
 
 
 def state_at(layers: Mapping[str, Any], done: int) -> LayerState:

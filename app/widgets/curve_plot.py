@@ -37,10 +37,21 @@ class CurvePlot(LinePlot):
             self.corner.move(left, max(TITLE + 2 - self.corner.height(), 0) // 2)
 
     def show_curves(self, series: Sequence[Series], x_title: str) -> None:
-        """Shows these lines over what `x_title` says; a crosshair elsewhere is taken away."""
+        """Shows these lines over what `x_title` says; a crosshair elsewhere is taken away.
+
+        Lines that only went on are not made anew: that would take longer than a frame.
+        """
+        made, before = [s for s in series if s.points], [look(s) for s in self.series]
+        went_on = self.chart is not None and before and [look(s) for s in made] == before
         if x_title != self.x_title:
-            self.x_title, self.reading = x_title, None
-        self.show_series(series)
+            self.x_title, self.reading, went_on = x_title, None, False
+        if not went_on or self.reading is not None:
+            self.show_series(series)
+            return
+        self.series = tuple(made)
+        for line, one in zip(self.lines, reversed(self.series), strict=True):
+            line.setData(*zip(*one.points, strict=True))
+        self.fit()
 
     def number(self, x: float) -> str:
         return f"{x:,.6g}"
@@ -67,6 +78,11 @@ class CurvePlot(LinePlot):
 
     def value(self, y: float) -> str:
         return f"{y:.1f} {self.y_title}" if self.y_title else f"{y:.3g}"
+
+
+def look(series: Series) -> tuple[object, ...]:
+    """How a line is drawn, whatever its points are."""
+    return series.name, series.token, series.dash, series.dense, series.marked
 
 
 def usual(series: Series) -> list[float]:

@@ -31,6 +31,10 @@ class Series:
     dense: bool = False
 
     @property
+    def marked(self) -> bool:
+        return len(self.points) <= 60 and not self.dense
+
+    @property
     def pen(self) -> QPen:
         tint = theme.colour(self.token, 120 if self.dense else 255)
         pen = QPen(tint, 1 if self.dense else 2, self.dash)
@@ -51,6 +55,7 @@ class LinePlot(Plot):
         self.series: tuple[Series, ...] = ()
         self.reading: float | None = None
         self.chart: Any = None
+        self.lines: list[Any] = []
 
     def load(self) -> None:
         """Imports the library in a thread, where it makes no Qt object; then makes the chart."""
@@ -118,12 +123,16 @@ class LinePlot(Plot):
         axis.setLabel(self.x_title, **{"color": muted.name(), "font-size": "9pt"})
         if not self.series:
             return
-        for series in reversed(self.series):
-            self.draw_line(series, scale or self.devicePixelRatioF())
-        self.chart.setXRange(*self.across(), padding=0)
-        self.chart.setYRange(*self.upwards(), padding=0.1)
+        scale = scale or self.devicePixelRatioF()
+        self.lines = [self.draw_line(series, scale) for series in reversed(self.series)]
+        self.fit()
         if self.reading in self.steps():
             self.draw_reading(self.reading, font)
+
+    def fit(self) -> None:
+        """Both axes as wide as the figures."""
+        self.chart.setXRange(*self.across(), padding=0)
+        self.chart.setYRange(*self.upwards(), padding=0.1)
 
     def number(self, x: float) -> str:
         """A value of the x axis in words; nothing where it is none."""
@@ -139,16 +148,15 @@ class LinePlot(Plot):
         lowest = min(y for s in self.series for _, y in s.points)
         return max(0.0, math.floor((lowest - 5) / 20) * 20.0), 100.0
 
-    def draw_line(self, series: Series, scale: float) -> None:
+    def draw_line(self, series: Series, scale: float) -> Any:
         """One line, its points marked while they are few."""
-        marked = len(series.points) <= 60 and not series.dense
         pen = series.pen
         # A pen that is not cosmetic would be stretched with the axes.
         pen.setCosmetic(True)
         pen.setWidthF(pen.widthF() * scale)
-        self.chart.plot(
+        return self.chart.plot(
             *zip(*series.points, strict=True), pen=pen, antialias=True, useCache=False,
-            symbol="o" if marked else None, symbolSize=6, symbolPen=None,
+            symbol="o" if series.marked else None, symbolSize=6, symbolPen=None,
             symbolBrush=theme.colour(series.token),
         )  # fmt: skip
 

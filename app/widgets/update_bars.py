@@ -15,13 +15,19 @@ EMPTY = "While a run goes on: how much the weights of each stage change."
 WIDTH = 192
 NUMBERS = 64
 """Pixels for a value beside its bar."""
+LEAST = 1e-4
 SMALLEST = 11
 """Rows lower than this have no numbers."""
 
 
 def share(value: float) -> str:
-    """A small share in per cent, as roughly as it is known."""
+    """A small share in per cent."""
     return f"{100 * value:.2g} %" if value else "0"
+
+
+def rough(value: float) -> str:
+    """The same in a narrow place."""
+    return "<0.01 %" if 0 < value < LEAST else share(value)
 
 
 class UpdateBars(Plot):
@@ -76,7 +82,7 @@ class UpdateBars(Plot):
         for number, (_, value) in enumerate(rows if size >= SMALLEST else ()):
             middle = frame.top() + (number + 0.5) * size
             place = QRectF(frame.right() + 6, middle - 10, NUMBERS - 6, 20)
-            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, share(value))
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, rough(value))
         below = QRectF(0, frame.bottom() + 22, self.width(), 18)
         painter.drawText(below, Qt.AlignmentFlag.AlignCenter, "% of the weights in a second")
 

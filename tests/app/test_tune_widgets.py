@@ -148,6 +148,20 @@ def test_the_crosshair_reads_the_last_point_of_each_line(qtbot: object, tmp_path
     assert plot.reading is None
 
 
+def test_lines_that_went_on_look_like_lines_drawn_anew(qtbot: object) -> None:
+    def plot_of(*epochs: int) -> CurvePlot:
+        plot = shown(CurvePlot("Loss", "Nothing yet.", ""), qtbot, 480, 240)
+        plot.make_chart()
+        for number in epochs:
+            plot.show_curves(curves(number).series("loss", "epoch"), "epoch")
+        return plot
+
+    went_on, anew, before = plot_of(2, 3, 4), plot_of(4), plot_of(3)
+    assert went_on.grab().toImage() == anew.grab().toImage() != before.grab().toImage()
+    went_on.show_curves([], "epoch")
+    assert not went_on.has_figures()
+
+
 def test_a_few_wild_steps_do_not_flatten_the_loss(qtbot: object) -> None:
     plot = shown(CurvePlot("Loss", "Nothing yet.", ""), qtbot, 480, 240)
     plot.make_chart()
