@@ -107,6 +107,9 @@ def test_the_time_comes_first_and_what_can_not_be_tuned_is_refused(tuner: Person
     tuner.presses("Ctrl+Shift+L")
     tuner.sees(lambda: page.form.more.controls["t0"].isVisible())
     assert page.form.values["batch"] == 64, "another schedule keeps what was set"
+    page.form.choices["schedule"].setFocus()
+    QTest.keyClick(page.form.choices["schedule"], Qt.Key.Key_Tab)
+    assert page.form.first.controls["epochs"].hasFocus(), "Tab goes on below"
     assert complaints(page) == []
 
 
@@ -238,6 +241,8 @@ def test_runs_are_repeated_with_one_change_compared_and_removed(tuner: Person) -
     QTest.keyClick(page.table, Qt.Key.Key_Up)
     tuner.sees(lambda: page.watch.layers.isVisible() and page.watch.layers.has_figures())
     assert page.table.selected() == [2]
+    QTest.keyClick(page.table, Qt.Key.Key_Tab)
+    assert not page.table.hasFocus(), "the table lets the keyboard go"
     tuner.will_answer(button="Remove")
     ended = tuner.waits_for(lambda: tuner.presses("Ctrl+Delete"))
     assert ended.how == "done", ended.text
