@@ -33,9 +33,10 @@ def bool_control(view: SettingView) -> QCheckBox:
 
 def int_control(view: SettingView) -> QSpinBox:
     made = indented(QSpinBox())
+    # Qt's numbers are narrower than the engine's: a seed may be larger than the control can say.
     made.setRange(
-        int(view.least if view.least is not None else -WIDEST),
-        int(view.most if view.most is not None else WIDEST),
+        max(int(view.least if view.least is not None else -WIDEST), -WIDEST),
+        min(int(view.most if view.most is not None else WIDEST), WIDEST),
     )
     return made
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.ask import confirm
+from app.pages.branches import opener
 from app.pages.tune_form import TuneForm
 from app.pages.tune_live import LiveRun
 from app.pages.tune_preview import PreviewDialog
@@ -111,6 +112,7 @@ class TunePage(QWidget):
         self.live.ended.connect(self.on_live_ended)
         self.form.started.connect(lambda settings: self.bridge.submit("tune", **settings))
         self.form.preview_asked.connect(self.preview)
+        self.form.branches_asked.connect(opener(self.bridge, self.live.tell, self))
         self.table.chosen.connect(lambda _: self.show_chosen())
         self.card.pause_asked.connect(self.live.pause)
         self.card.finish_asked.connect(self.finish)

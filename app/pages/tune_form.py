@@ -47,6 +47,7 @@ class TuneForm(QFrame):
 
     started = Signal(dict)
     preview_asked = Signal(dict)
+    branches_asked = Signal()
 
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
@@ -87,6 +88,10 @@ class TuneForm(QFrame):
             "Preview images …", "Shows twelve images as training will see them",
             lambda: self.preview_asked.emit(self.previewed), key="Ctrl+P", icon="images",
         )  # fmt: skip
+        self.branches_button = button(
+            "Branches …", "Grows branches of the network for new classes, removes and merges them",
+            self.branches_asked.emit, key="Ctrl+Shift+B", kind="quiet",
+        )  # fmt: skip
         self.start_button = button(
             "Start", "Starts a run with these settings", self.start, key="Ctrl+Return",
             icon="tune", kind="primary",
@@ -106,7 +111,9 @@ class TuneForm(QFrame):
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         use = row(buddy("&Use the result", self.adopt), self.adopt)
         use.setStretch(1, 1)
-        whole = column(self.settings_part, self.preview_button, use, self.time, self.start_button,
+        tools = row(self.preview_button, self.branches_button)
+        tools.setStretch(0, 1)
+        whole = column(self.settings_part, tools, use, self.time, self.start_button,
                        edge=16)  # fmt: skip
         whole.setStretch(0, 1)
         self.setLayout(whole)
