@@ -1,263 +1,250 @@
-"""What a run of tuning is asked for: tuner, schedule, settings, and what becomes of the result."""
+"""One run in words: how far it is, what it saved, and whether its network is better."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
-from app.bridge import Bridge
-from app.forms import Form
-from app.widgets.class_list import plural
-from app.widgets.controls import (
-    buddy,
-    button,
-    column,
-    label,
-    named,
-    row,
-    scrolled,
-    with_icon,
-)
+from app.pages.tune_live import LiveRun
+from app.pages.tune_runs import STATES, per_cent, took
+from app.widgets.controls import button, column, label, row
 from app.widgets.job_bar import duration
-from engine.events import Ended, Progress
-from engine.registry import PluginView
 
-FIRST = ("epochs", "lr", "batch")
-"""The settings that matter most; the others are folded away at first."""
-USUAL = {"tuner": "fine_tune", "schedule": "none"}
-ADOPT = (
-    ("When it is better", "better"),
-    ("Always", "always"),
-    ("Never", "never"),
+NOTHING = (
+    "Choose on the left how to tune, look at the time that it takes, and press Start. The network "
+    "in use stays as it is until a tuned one is adopted."
 )
-TAKEN = "tsurp"
-"""Letters that the page uses with Alt for other things than settings."""
-ASKING = "Estimating the time …"
-READING = "Reading the images the first time comes on top."
-PAUSE = 600
-"""Milliseconds after the last change before the time is estimated anew."""
+SAVED = (
+    "Against a run in which nothing freezes, measured from the time of its steps. Below 0 where "
+    "making the cache has cost more than it saved so far."
+)
+STATS = (
+    ("seconds", "time saved", SAVED),
+    ("flops", "FLOPs saved", "Floating point operations that frozen stages did not need. " + SAVED),
+    ("best", "best so far", "The best accuracy on validation images at the end of an epoch."),
+)
+PARTS = (
+    ("all", "all", "accuracy"),
+    ("old", "old", "old_accuracy"),
+    ("new", "new", "new_accuracy"),
+)
+UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+USE = {
+    "adopted": "It is in use. Undo goes back.",
+    "discarded": "The network before was kept.",
+}
+GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
 
 
-class TuneForm(QFrame):
-    """The left side of the page. `started` carries the settings of the job."""
+def operations(count: float) -> str:
+    """FLOPs in words."""
+    size, unit = next((pair for pair in UNITS if abs(count) >= pair[0]), UNITS[-1])
+    return f"{count / size:.3g} {unit}" if count else "0"
 
-    started = Signal(dict)
-    preview_asked = Signal(dict)
-    branches_asked = Signal()
 
-    def __init__(self, bridge: Bridge) -> None:
+def points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def verdict(difference: Sequence[float], images: int) -> tuple[str, str]:
+    """What a difference with its interval means: a heading, and a sentence."""
+    mean, low, high = difference
+    if low == high == 0:
+        return "No difference", f"Both recognise the same of {images:,} validation images."
+    words = "Better" if low > 0 else "Worse" if high < 0 else "No clear difference"
+    sure = f"With 95 % certainty between {points(low)} and {points(high)} points"
+    return f"{words}: {points(mean)} points", f"{sure}, on the same {images:,} validation images."
+
+
+class Figure(QWidget):
+    """A number above its name; its definition is the tooltip."""
+
+    def __init__(self, name: str, help: str) -> None:
+        super().__init__()
+        self.value = label("–", "big")
+        self.setLayout(column(self.value, label(name, "caption"), gap=0))
+        self.setToolTip(help)
+        self.setAccessibleName(name)
+
+    def show_text(self, text: str) -> None:
+        self.value.setText(text)
+        self.setAccessibleDescription(f"{text}. {self.toolTip()}")
+
+
+class Comparison(QWidget):
+    """Accuracy before and after, and the difference with its interval, old and new apart."""
+
+    def __init__(self, before: str = "before", after: str = "after") -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(0)
+        self.cells: dict[tuple[str, int], QLabel] = {}
+        for place, title in enumerate(("classes", before, after, "points", "95 % interval")):
+            grid.addWidget(label(title, "caption"), 0, place, self.side(place))
+        for line, (part, name, _) in enumerate(PARTS, 1):
+            for place in range(5):
+                made = label(name if not place else "", "caption" if place in (0, 4) else "")
+                self.cells[part, place] = made
+                grid.addWidget(made, line, place, self.side(place))
+        grid.setColumnStretch(0, 1)
+
+    def side(self, place: int) -> Qt.AlignmentFlag:
+        return Qt.AlignmentFlag.AlignRight if place else Qt.AlignmentFlag.AlignLeft
+
+    def show_run(self, run: Mapping[str, Any]) -> None:
+        """The figures of a compared run; rows of which there is nothing are hidden."""
+        some_new = run["difference"]["new"] is not None
+        for part, _, name in PARTS:
+            found = run["difference"][part] if some_new or part == "all" else None
+            texts = ["", "", "", ""]
+            if found is not None:
+                mean, low, high = found
+                texts = [per_cent(run["before"][name]), per_cent(run["after"][name]),
+                         points(mean), f"{points(low)} to {points(high)}"]  # fmt: skip
+            for place, text in enumerate(texts, 1):
+                self.cells[part, place].setText(text)
+            for place in range(5):
+                self.cells[part, place].setVisible(found is not None)
+
+
+class RunCard(QFrame):
+    """The run that is looked at, and what can be done with it."""
+
+    resume_asked = Signal()
+    pause_asked = Signal()
+    finish_asked = Signal()
+    adopt_asked = Signal()
+    keep_asked = Signal()
+
+    def __init__(self) -> None:
         super().__init__()
         self.setObjectName("card")
-        self.setFixedWidth(288)
-        self.bridge = bridge
-        self.plugins: dict[str, dict[str, PluginView]] = {}
-        self.proposed: Mapping[str, Mapping[str, Any]] = {}
-        self.kept: dict[str, Any] = {}
-        self.estimated = self.busy = False
-        self.question = 0
-        self.choices = {"tuner": QComboBox(), "schedule": QComboBox()}
-        self.helps = {name: label("", "caption", wrap=True) for name in self.choices}
-        self.first, self.more = Form(TAKEN), Form(TAKEN)
-        self.adopt = QComboBox()
-        self.time = label("", "muted", wrap=True)
-        self.pause = QTimer(self, singleShot=True, interval=PAUSE)
-        self.make_controls()
-        self.lay_out()
-        self.connect_all()
+        self.heading = label("", "heading", wrap=True)
+        self.text = label(NOTHING, "muted", wrap=True)
+        self.figures = {name: Figure(title, help) for name, title, help in STATS}
+        self.comparison = Comparison()
+        self.make_buttons()
+        self.stats = QWidget()
+        self.stats.setLayout(row(*self.figures.values(), 0, gap=16))
+        self.heading.setMinimumHeight(32)
+        self.use = label("", "muted")
+        tools = row(*self.tools, self.use, 0)
+        parts = (self.heading, self.text, self.stats, self.comparison)
+        self.setLayout(column(*parts, 0, tools, gap=4, edge=12))
+        self.show_nothing()
 
-    # Layout.
+    def hasHeightForWidth(self) -> bool:
+        """Its place is as high as that of the table beside it, whatever the words."""
+        return False
 
-    def make_controls(self) -> None:
-        """The combo boxes and the buttons."""
-        named(self.choices["tuner"], "Tuner", "What of the network may change", "Alt+T")
-        named(self.choices["schedule"], "Schedule", "Which stages learn when", "Alt+S")
-        named(self.adopt, "Use the result",
-              "Whether the tuned network is used at the end; undo goes back", "Alt+U")  # fmt: skip
-        for words, name in ADOPT:
-            self.adopt.addItem(words, name)
-        self.fold = button(
-            "More settings", "Settings of the schedule, and what else can be set", self.toggle,
-            key="Ctrl+Shift+L", icon="chevron", kind="link",
+    def make_buttons(self) -> None:
+        """All that can be done with a run; those that fit its state are shown."""
+        self.pause_button = button(
+            "Pause", "Stops the run at its next step; a checkpoint is kept",
+            self.pause_asked.emit, key="Ctrl+Shift+P",
         )  # fmt: skip
-        self.fold.setCheckable(True)
-        self.preview_button = button(
-            "Preview images …", "Shows twelve images as training will see them",
-            lambda: self.preview_asked.emit(self.previewed), key="Ctrl+P", icon="images",
+        self.resume_button = button(
+            "Resume", "Goes on with this run where it was", self.resume_asked.emit,
+            key="Ctrl+Shift+P", kind="primary",
         )  # fmt: skip
-        self.branches_button = button(
-            "Branches …", "Grows branches of the network for new classes, removes and merges them",
-            self.branches_asked.emit, key="Ctrl+Shift+B", kind="quiet",
+        self.finish_button = button(
+            "Stop early and keep the best", "Ends the run, and compares the weights of its best "
+            "epoch with the network in use", self.finish_asked.emit, key="Ctrl+Shift+E",
         )  # fmt: skip
-        self.start_button = button(
-            "Start", "Starts a run with these settings", self.start, key="Ctrl+Return",
-            icon="tune", kind="primary",
+        self.adopt_button = button(
+            "Adopt", "Uses this network and learns all classes again with it; undo goes back",
+            self.adopt_asked.emit, key="Ctrl+U", kind="primary",
+        )  # fmt: skip
+        self.keep_button = button(
+            "Keep the present one", "Goes on with the network in use; the run stays in the list",
+            self.keep_asked.emit, key="Ctrl+K",
         )  # fmt: skip
 
-    def lay_out(self) -> None:
-        """The settings scroll where there is no room; time and buttons stay below them."""
-        inside = QWidget()
-        parts: list[Any] = []
-        for name, text in (("tuner", "&Tuner"), ("schedule", "&Schedule")):
-            choice = self.choices[name]
-            parts += [buddy(text, choice), choice, self.helps[name], 4]
-        self.more.hide()
-        inside.setLayout(column(*parts, self.first, row(self.fold, 0), self.more, 0))
-        inside.layout().setContentsMargins(0, 0, 4, 0)
-        self.settings_part = scrolled(inside)
-        self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        use = row(buddy("&Use the result", self.adopt), self.adopt)
-        use.setStretch(1, 1)
-        tools = row(self.preview_button, self.branches_button)
-        tools.setStretch(0, 1)
-        whole = column(self.settings_part, tools, use, self.time, self.start_button,
-                       edge=16)  # fmt: skip
-        whole.setStretch(0, 1)
-        self.setLayout(whole)
-
-    def toggle(self) -> None:
-        self.more.setVisible(self.fold.isChecked())
-        with_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
-
-    def connect_all(self) -> None:
-        for choice in self.choices.values():
-            choice.activated.connect(lambda _: self.show_choice())
-        for form in (self.first, self.more):
-            form.edited.connect(self.ask_anew)
-        self.pause.timeout.connect(self.estimate)
+    @property
+    def tools(self) -> tuple[QPushButton, ...]:
+        return (self.pause_button, self.resume_button, self.finish_button, self.adopt_button,
+                self.keep_button)  # fmt: skip
 
     # Showing.
 
-    def show_ways(self, found: Mapping[str, Any]) -> None:
-        """What `tuning_choices` found: the plug-ins, and what is proposed for this project."""
-        self.proposed = found["proposed"]
-        for name, choice in self.choices.items():
-            chosen = choice.currentData() or USUAL[name]
-            self.plugins[name] = {view.name: view for view in found[f"{name}s"]}
-            choice.clear()
-            for view in found[f"{name}s"]:
-                choice.addItem(view.title, view.name)
-            choice.setCurrentIndex(max(choice.findData(chosen), 0))
-        self.show_settings(self.proposal)
+    def say(self, heading: str, text: str, *tools: QPushButton) -> None:
+        """A heading, a sentence, and these buttons alone."""
+        self.heading.setText(heading)
+        self.heading.setVisible(bool(heading))
+        self.text.setText(text)
+        self.use.clear()
+        for tool in self.tools:
+            tool.setVisible(tool in tools)
 
-    @property
-    def proposal(self) -> Mapping[str, Any]:
-        return self.proposed.get(self.choices["tuner"].currentData(), {})
+    def show_nothing(self) -> None:
+        self.say("", NOTHING)
+        self.stats.hide()
+        self.comparison.hide()
 
-    def plugin(self, name: str) -> PluginView:
-        return self.plugins[name][self.choices[name].currentData()]
-
-    def show_choice(self) -> None:
-        """Another tuner or schedule: its own proposal, and of the rest what was set before."""
-        values = self.values
-        if self.first.property("tuner") != self.choices["tuner"].currentData():
-            values |= self.proposal
-        self.show_settings(values)
-
-    def show_settings(self, values: Mapping[str, Any]) -> None:
-        """The settings of the chosen tuner and schedule, filled with `values` or the defaults."""
-        tuner, schedule = self.plugin("tuner"), self.plugin("schedule")
-        for name, plugin in (("tuner", tuner), ("schedule", schedule)):
-            self.helps[name].setText(plugin.help)
-        first = tuple(view for view in tuner.settings if view.name in FIRST)
-        rest = (*schedule.settings, *(view for view in tuner.settings if view.name not in FIRST))
-        self.first.setProperty("tuner", tuner.name)
-        self.first.show_plugin(replace(tuner, settings=first), values)
-        keys = [str(made.property("key"))[-1:] for made in self.first.controls.values()]
-        self.more.taken = TAKEN + "".join(keys)
-        self.more.show_plugin(replace(tuner, settings=rest), values)
-
-    def repeat(self, tuner: str, schedule: str, settings: Mapping[str, Any]) -> None:
-        """Shows the settings of another run."""
-        for name, wanted in (("tuner", tuner), ("schedule", schedule)):
-            choice = self.choices[name]
-            choice.setCurrentIndex(max(choice.findData(wanted), 0))
-        self.show_settings(settings)
-
-    @property
-    def values(self) -> dict[str, Any]:
-        return {**self.first.values, **self.more.values}
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the estimate is asked with."""
-        return {name: choice.currentData() for name, choice in self.choices.items()} | {
-            "settings": self.values
-        }
-
-    @property
-    def previewed(self) -> dict[str, Any]:
-        """What the preview is asked with: the tuner with its own settings."""
-        values, views = self.values, self.plugin("tuner").settings
-        own = {view.name: values[view.name] for view in views}
-        return {"tuner": self.choices["tuner"].currentData(), "settings": own}
-
-    # The estimate.
-
-    def ask_anew(self) -> None:
-        """The time is estimated a moment after the last change; until then there is none."""
-        self.estimated = False
-        self.bridge.drop(self.question)
-        if self.plugins and not self.busy:
-            self.time.setText(ASKING)
-            self.pause.start()
-        self.refresh_tools()
-
-    def forget_time(self) -> None:
-        """Other images or another network: the time is another one."""
-        self.estimated = False
-        self.pause.stop()
-        self.bridge.drop(self.question)
-
-    def ask_if_needed(self) -> None:
-        """After the page was hidden, or something ran."""
-        if not self.estimated and not self.busy:
-            self.ask_anew()
-
-    def estimate(self) -> None:
-        """Only while it is looked at: it costs the engine seconds."""
-        if not self.busy and self.isVisible():
-            self.question = self.bridge.ask(
-                "estimate_tune", self.take_estimate, self.show_timing, **self.settings
+    def show_several(self, runs: Sequence[Mapping[str, Any]]) -> None:
+        """Which of some runs is the best."""
+        self.stats.hide()
+        self.comparison.hide()
+        known = [run for run in runs if run["best_accuracy"] is not None]
+        text = "None of them has come to the end of an epoch."
+        if known:
+            best = max(known, key=lambda run: run["best_accuracy"])
+            text = (
+                f"Run {best['id']} was the most accurate at the end of an epoch: "
+                f"{per_cent(best['best_accuracy'])} on validation images."
             )
+        self.say(f"{len(runs)} runs", f"{text} The plots show all of them.")
 
-    def show_timing(self, event: Progress) -> None:
-        if event.total:
-            self.time.setText(f"{ASKING} {event.done + 1} of {event.total}")
+    def show_live(self, live: LiveRun) -> None:
+        """How far the run is that goes on, how long it will take, and what it saved."""
+        done = live.curves.epochs[-1]["epoch"] if live.curves.epochs else 0
+        heading = live.doing
+        if live.training:
+            heading = f"Epoch {min(int(done) + 1, max(round(live.epochs), 1))} of {live.epochs:g}"
+        left = f"{duration(live.left).capitalize()} left." if live.left is not None else ""
+        if live.stopping:
+            left = "Pausing …" if live.stopping == "pause" else "Stopping …"
+        elif not live.training:
+            left = "The plots move once the first step is made." if not live.plan else ""
+        self.say(heading, left, *((self.pause_button, self.finish_button) if live.training else ()))
+        self.pause_button.setEnabled(not live.stopping)
+        self.finish_button.setEnabled(bool(live.curves.epochs) and not live.stopping)
+        self.show_figures(live.saved, live.curves.best)
 
-    def take_estimate(self, ended: Ended) -> None:
-        """The time in words; or why there would be no run with these settings."""
-        self.estimated = ended.how == "done"
-        self.time.setText(ended.text)
-        if self.estimated:
-            found = ended.result
-            self.time.setText(
-                f"{duration(found['seconds']).capitalize()} for {plural(found['steps'], 'step')} "
-                f"on {plural(found['pictures'])}. {READING}"
-            )
-        self.refresh_tools()
+    def show_figures(self, saved: Mapping[str, float] | None, best: float | None) -> None:
+        """What was saved, and the best accuracy."""
+        self.comparison.hide()
+        self.stats.setVisible(bool(saved))
+        if saved:
+            self.figures["seconds"].show_text(took(saved["seconds"]))
+            self.figures["flops"].show_text(operations(saved["flops"]).replace("-", "−"))
+            self.figures["best"].show_text(per_cent(best))
 
-    # Gestures.
+    def show_run(self, run: Mapping[str, Any], busy: bool) -> None:
+        """A kept run: what came of it, or how to go on with it."""
+        if run["difference"]:
+            self.show_result(run)
+        else:
+            state = STATES[run["state"]].capitalize()
+            done = f"{state} after {run['epochs_done']:.3g} of {run['epochs']:g} epochs"
+            self.say(done, GOES_ON, self.resume_button, self.finish_button)
+            self.show_figures(run["saved"], run["best_accuracy"])
+        for tool in self.tools:
+            tool.setEnabled(not busy)
+        if not run["epochs_done"]:
+            self.finish_button.setEnabled(False)
 
-    def set_busy(self, busy: bool) -> None:
-        """While something runs nothing can be set, since its time could not be told."""
-        if busy and not self.busy:
-            self.pause.stop()
-            self.bridge.drop(self.question)
-            self.time.clear()
-            self.estimated = False
-        self.busy = busy
-        if not busy and self.isVisible():
-            self.ask_if_needed()
-        self.refresh_tools()
-
-    def refresh_tools(self) -> None:
-        for part in (self.settings_part, self.preview_button, self.adopt):
-            part.setEnabled(bool(self.plugins) and not self.busy)
-        self.start_button.setEnabled(self.estimated and not self.busy)
-
-    def start(self) -> None:
-        self.started.emit({**self.settings, "adopt": self.adopt.currentData()})
+    def show_result(self, run: Mapping[str, Any]) -> None:
+        """Both networks on the same images, and the choice."""
+        heading, text = verdict(run["difference"]["all"], run["images"])
+        tools = {"done": (self.adopt_button, self.keep_button), "discarded": (self.adopt_button,)}
+        self.say(heading, text, *tools.get(run["state"], ()))
+        self.use.setText(USE.get(run["state"], ""))
+        self.stats.hide()
+        self.comparison.show_run(run)
+        self.comparison.show()
