@@ -24,6 +24,8 @@ from engine.subnets import scored
 
 EPOCHS = 0.4
 """A quick training sees each image in so much of the epochs of a whole one."""
+LEAST = 0.1
+"""Cuts that share less of the operations are not tried: they take longest for next to nothing."""
 EACH = 50
 """Images of a class, at most, that a quick training learns from."""
 
@@ -53,6 +55,15 @@ def cuts_of(original: Backbone) -> tuple[str, ...]:
     return tuple(cut for at, cut in enumerate(original.cuts, 1) if total(parts[at:]).parameters)
 
 
+def worth_trying(original: Backbone) -> tuple[str, ...]:
+    """The cuts of a curve: below them lies enough to be called sharing."""
+    parts = parts_of(original)
+    least = LEAST * total(parts).macs
+    shared = {cut: total(parts[:at]).macs for at, cut in enumerate(original.cuts, 1)}
+    possible = cuts_of(original)
+    return tuple(cut for cut in possible if shared[cut] >= least) or possible
+
+
 def checked_cut(original: Backbone, cut: str) -> str:
     """The cut of that name. Raises BadSetting where no branch can begin there."""
     possible = cuts_of(original)
@@ -66,9 +77,12 @@ def checked_cut(original: Backbone, cut: str) -> str:
 def curve(
     ground: Ground, learner: Callable[[], Learner], cuts: Sequence[str] = ()
 ) -> Generator[Event, None, list[Point]]:
-    """A point for each cut, from the stem up, and last for sharing all, which trains nothing."""
+    """A point for each cut, from the stem up, and last for sharing all, which trains nothing.
+
+    Without `cuts` they are those worth trying; others go from the stem up, too.
+    """
     original = ground.original
-    cuts = [cut for cut in cuts_of(original) if not cuts or cut in cuts]
+    cuts = cuts or worth_trying(original)
     known, asked = ground.features(original.cuts[-1], torch.nn.Identity())
     points = []
     for number, cut in enumerate(cuts):
