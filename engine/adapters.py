@@ -21,14 +21,25 @@ class Still(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module.requires_grad_(False).eval()
+        self.holds = True
 
     def train(self, mode: bool = True) -> Still:
         super().train(mode)
-        self.module.eval()
+        if self.holds:
+            self.module.eval()
         return self
 
     def forward(self, x: Tensor) -> Tensor:
         return self.module(x)
+
+
+def let_go(module: nn.Module) -> nn.Module:
+    """Lets everything inside learn that stood still in an earlier tuning."""
+    for part in module.modules():
+        if isinstance(part, Still):
+            part.holds = False
+            part.module.requires_grad_(True)
+    return module
 
 
 class Adapter(nn.Module):

@@ -83,7 +83,7 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
     if tuning.trues_norms:
         yield Progress(0, None, "Measuring the network's statistics")
         norms.make_true(stack, shuffled(views, device))
-    if tuning.views and any(levels := levels_of(table)):
+    if tuning.views and any(levels := levels_of(tuning, table)):
         stages = [stack.parts[name] for name in names[:-1]]
         lessons.prefix, kept = yield from prefixes(stages, lessons, shown, levels, place)
     training = Training(stack, tuning.optimised(stack), table)
@@ -113,9 +113,9 @@ def shuffled(views: Views, device: torch.device) -> Iterator[torch.Tensor]:
         yield views(part, np.full(len(part), 999)).to(device)
 
 
-def levels_of(table: Timetable) -> list[int]:
+def levels_of(tuning: Tuning, table: Timetable) -> list[int]:
     """The prefixes that a schedule will freeze for good, one after the other."""
-    return sorted({table.settled(position) for position in range(table.total)} - {0})
+    return sorted({tuning.served(table, position) for position in range(table.total)} - {0})
 
 
 def prefixes(

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from engine import augment
+from engine.adapters import let_go
 from engine.backbones.tuned import Growth
 from engine.loop import Stack, adamw, sgd
 from engine.net import Backbone, Stage
@@ -118,7 +119,7 @@ class Tuning(Tuner, ABC):
 
     def dressed(self, backbone: Backbone) -> list[Stage]:
         """The stages as they are trained: copies, so that the backbone stays as it is."""
-        return [Stage(s.name, copy.deepcopy(s.module)) for s in backbone.stages]
+        return [Stage(s.name, let_go(copy.deepcopy(s.module))) for s in backbone.stages]
 
     def undressed(self, stages: Sequence[Stage]) -> list[Stage]:
         """Trained stages in the shape that `growth` says, for use."""
@@ -133,6 +134,11 @@ class Tuning(Tuner, ABC):
         the places of the classes that the last step brought.
         """
         return None
+
+    def served(self, table: Timetable, position: int) -> int:
+        """How many stages from the stem up need not be run in a step where their outputs are kept:
+        those that stay frozen to the end."""
+        return table.settled(position)
 
     def loss(self, stack: Stack, new: Collection[int]) -> Loss:
         """The loss of a run that begins with `stack`."""
@@ -169,7 +175,7 @@ class Lessons:
 
     def start(self, position: int) -> int:
         """How many stages are not run in a step, because what they give is kept or computed."""
-        return self.timetable.settled(position) if self.prefix else 0
+        return self.tuning.served(self.timetable, position) if self.prefix else 0
 
     def batch(self, position: int) -> Batch:
         tuning, start = self.tuning, self.start(position)

@@ -164,10 +164,12 @@ def shares(course: Course, steps: int) -> Generator[Event, None, float]:
     """The FLOPs of a run as a share of those of one in which nothing freezes, from 40 places."""
     table, batch = course.lessons.timetable, course.lessons.batch(0)
     whole = Timetable(table.schedule, table.names, table.base, steps)
-    kept, total, known = course.tuning.views and any(levels_of(whole)), 0.0, {}
+    tuning, total, known = course.tuning, 0.0, {}
+    kept = tuning.views and any(levels_of(tuning, whole))
     places = np.linspace(0, steps - 1, min(40, steps)).round().astype(int)
     for number, position in enumerate(places):
-        frozen, start = whole.frozen(int(position)), whole.settled(int(position)) if kept else 0
+        frozen = whole.frozen(int(position))
+        start = tuning.served(whole, int(position)) if kept else 0
         if (frozen, start) not in known:
             yield Progress(number, len(places), "Counting what freezing saves")
             given = batch.given

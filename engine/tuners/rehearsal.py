@@ -21,6 +21,7 @@ from torch import nn
 from engine.errors import Refused
 from engine.loop import Stack
 from engine.registry import setting
+from engine.schedules import Timetable
 from engine.tuners import TUNERS
 from engine.tuning import Batch, Loss, Tuning
 
@@ -76,6 +77,11 @@ class Rehearsal(Tuning):
         if self.memory_mb:
             return order[np.cumsum(sizes[order]) <= self.memory_mb * 1e6 / among]
         return order[: self.memory // among]
+
+    def served(self, table: Timetable, position: int) -> int:
+        """No stage that has learnt before it froze: the teacher sees what is kept, too."""
+        settled = table.settled(position)
+        return min(settled, table.settled(0)) if self.distillation else settled
 
     def loss(self, stack: Stack, new: Collection[int]) -> Loss:
         teacher = copy.deepcopy(stack).requires_grad_(False).eval() if self.distillation else None

@@ -39,3 +39,6 @@ def forget(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     elif hasattr(module, "reset_parameters"):
         module.reset_parameters()
+    else:  # attention, and what transformers hold beside their layers
+        for parameter in module.parameters(recurse=False):
+            nn.init.trunc_normal_(parameter, std=0.02)
