@@ -121,8 +121,11 @@ def curve(session: Session, number: int) -> dict[str, Any]:
     """What a run measured, but for seconds and savings, to six digits."""
     found = done(session, "run_details", run=number)
     epochs = [
-        {k: float(f"{v:.6g}") for k, v in epoch.items()
-         if k != "seconds" and not k.startswith("saved")}
+        {
+            k: float(f"{v:.6g}")
+            for k, v in epoch.items()
+            if k != "seconds" and not k.startswith("saved")
+        }
         for epoch in found["epochs_curve"]
     ]
     steps = {k: [float(f"{v:.6g}") for v in found["steps_curve"][k]]
