@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -169,6 +170,14 @@ class TuneForm(QFrame):
         keys = [str(made.property("key"))[-1:] for made in self.first.controls.values()]
         self.more.taken = TAKEN + "".join(keys)
         self.more.show_plugin(replace(tuner, settings=rest), values)
+        self.put_in_order()
+
+    def put_in_order(self) -> None:
+        """Tab goes from above to below, also through controls that were made anew."""
+        chain = [*self.choices.values(), *self.first.controls.values(), self.fold,
+                 *self.more.controls.values(), self.preview_button]  # fmt: skip
+        for before, after in pairwise(chain):
+            QWidget.setTabOrder(before, after)
 
     def repeat(self, tuner: str, schedule: str, settings: Mapping[str, Any]) -> None:
         """Shows the settings of another run."""
