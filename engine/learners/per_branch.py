@@ -82,6 +82,9 @@ class PerBranch(Learner):
         return tuple(sorted({n for part in self._parts for n in part.classes}))
 
     def learn(self, task: Task) -> Iterator[Step]:
+        """As Learner.learn; only heads whose classes are among the new ones change, and scales
+        from theirs on. Raises Refused where the features are not those of the split.
+        """
         self._check_width(task.sample)
         parts, sample = list(self._parts), (task.sample, task.sample_classes)
         for features in task.new.values():
