@@ -228,9 +228,10 @@ class BranchDialog(QDialog):
         if ended.how != "done":
             self.classes.setText(ended.text)
             return
-        kept = self.changed_values
+        kept, before = self.changed_values, self.choices.get("form")
         self.choices = ended.result
-        self.show_form(kept)
+        if self.choices["form"] != before:  # a field that someone types in stays
+            self.show_form(kept)
         classes, branches = self.choices["classes"], self.choices["branches"]
         text = f"{listed(classes)}." if classes else ALL_LEARNT
         self.classes.setText(" ".join([text, self.choices["problem"]]).strip())
