@@ -146,6 +146,7 @@ def test_a_run_is_watched_to_its_verdict_adopted_and_undone(tuner: Person) -> No
     assert ended.how == "done", ended.text
     assert not ended.result["adopted"]
 
+    tuner.sees(lambda: len(lines(page.watch.accuracy)["validation"]) == 3)
     accuracy = lines(page.watch.accuracy)
     assert [x for x, _ in accuracy["validation"]] == [1.0, 2.0, 3.0]
     assert len(accuracy["train, step by step"]) == page.live.plan.total
