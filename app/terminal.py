@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,15 @@ class Screen:
             print("\r\033[K", end="", file=sys.stderr)
 
 
-def follow(events: Iterator[Event], screen: Screen) -> Ended:
-    """Shows a job's events until its end."""
+def follow(events: Generator[Event, None, None], screen: Screen) -> Ended:
+    """Shows a job's events until its end. A job that is left earlier is closed while its project
+    is still open, so that it can keep what it has."""
     ended = Ended("failed", "The job ended without a word.")
-    for event in events:
-        screen.show(event)
-        if isinstance(event, Ended):
-            ended = event
+    with closing(events):
+        for event in events:
+            screen.show(event)
+            if isinstance(event, Ended):
+                ended = event
     screen.clear()
     return ended
 

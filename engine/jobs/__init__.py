@@ -61,7 +61,7 @@ def run(
     name: str,
     settings: Mapping[str, Any],
     stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Does a job: yields Started, its events, and Ended, whatever happens in between."""
     load_jobs()
     chosen = JOBS.get(name)
