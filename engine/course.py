@@ -107,7 +107,9 @@ class Course:
 
     @property
     def stack(self) -> Stack:
-        return self.training.network  # type: ignore[return-value]
+        network = self.training.network
+        assert isinstance(network, Stack)
+        return network
 
     @property
     def total(self) -> int:

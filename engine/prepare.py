@@ -43,14 +43,13 @@ def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning
     """The tuner and the schedule with their settings. Raises BadSetting."""
     load_tuners()
     load_schedules()
+    own = {f.name for f in fields(SCHEDULES[schedule])} if schedule in SCHEDULES else set()
+    timing = SCHEDULES.make(schedule, {k: v for k, v in settings.items() if k in own})
     if tuner in TUNERS and not issubclass(TUNERS[tuner], Tuning):
         raise BadSetting(f"“{tuner}” trains once-for-all networks. Use it under Specialise.")
-    if schedule not in SCHEDULES:
-        SCHEDULES.make(schedule)
-    own = {f.name for f in fields(SCHEDULES[schedule])}
-    timing = SCHEDULES.make(schedule, {k: v for k, v in settings.items() if k in own})
-    rest = {k: v for k, v in settings.items() if k not in own}
-    return TUNERS.make(tuner, rest), timing  # type: ignore[return-value]
+    tuning = TUNERS.make(tuner, {k: v for k, v in settings.items() if k not in own})
+    assert isinstance(tuning, Tuning)
+    return tuning, timing
 
 
 def plain_settings(plugin: Any) -> dict[str, Any]:

@@ -178,12 +178,12 @@ class Lessons:
         return self.tuning.served(self.timetable, position) if self.prefix else 0
 
     def batch(self, position: int) -> Batch:
+        """What the step at a position is shown."""
         tuning, start = self.tuning, self.start(position)
         epoch, at = divmod(position, tuning.per_epoch(len(self)))
         rows = self.rows(epoch)[at]
-        if start:
-            numbers = (rows + epoch) % self.prefix.count  # type: ignore[union-attr]
-            given = self.prefix(rows, numbers, start)  # type: ignore[misc]
+        if self.prefix is not None and start:
+            given = self.prefix(rows, (rows + epoch) % self.prefix.count, start)
         else:
             # Numbers that no kept view has: they are new in each epoch.
             given = self.views(rows, np.full(len(rows), 1000 + epoch))

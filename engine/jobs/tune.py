@@ -6,6 +6,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from torch import nn
+
 from engine import catalogue, runs, study, subnets, verdict
 from engine.backbones import TUNED
 from engine.backbones.elastic.files import Origin, facts_in, origin_of
@@ -216,7 +218,9 @@ def conclude(
     project, backbone = session.require(), session.backbone()
     yield Progress(0, None, "Comparing with the network in use")
     parts = course.best()
-    course.tuning.concluded(parts[HEAD], course.new)  # type: ignore[arg-type]
+    head = parts[HEAD]
+    assert isinstance(head, nn.Linear)
+    course.tuning.concluded(head, course.new)
     trained = course.held_out()
     stages = [Stage(name, part.cpu()) for name, part in parts.items() if name != HEAD]
     origin, growth = origin_for(session), course.tuning.growth(growth_of(backbone))

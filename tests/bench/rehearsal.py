@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine.evaluate import average_incremental_accuracy
 from tests.bench.common import do, new
 from tests.bench.given import parser_of, parts_of
 
@@ -75,10 +74,7 @@ def line_of(options: argparse.Namespace, folder: Path, steps: list[Path], name: 
         lost[0].append(run["first_head"]["old_accuracy"] - run["trained_head"]["old_accuracy"])
         lost[1].append(run["before"]["old_accuracy"] - run["after"]["old_accuracy"])
     session.close()
-    means = [average_incremental_accuracy(found) for found in (heads, exact)]
-    fell = [sum(found) / len(found) for found in lost]
-    shown = (100 * v for pair in zip(means, fell, strict=True) for v in pair)  # type: ignore[operator]
-    a, b, c, d = shown
+    a, b, c, d = (100 * sum(v) / len(v) for v in (heads, lost[0], exact, lost[1]))
     return f"{a:12.1f} %{b:10.1f} {c:10.1f} %{d:10.1f}"
 
 
