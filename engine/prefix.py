@@ -120,12 +120,22 @@ class Prefix:
         return as_batch(shelf.array[entries])
 
     def through(self, rows: np.ndarray, numbers: np.ndarray, level: int) -> np.ndarray:
-        """Computes outputs, from those of the longest prefix below that holds them all."""
-        for lower in sorted((n for n in self.shelves if n < level), reverse=True):
-            shelf, entries = self.shelves[lower], rows * self.count + numbers
-            if shelf.there[entries].all():
-                return self.run(shelf.array[entries].astype(np.float32), lower, level)
-        return self.run(self.views(rows, numbers).numpy(), 0, level)
+        """Computes outputs, of each view from the longest shorter prefix that holds it."""
+        entries, begins = rows * self.count + numbers, np.zeros(len(rows), np.int64)
+        for lower in sorted(n for n in self.shelves if n < level):
+            begins[self.shelves[lower].there[entries] == 1] = lower
+        found: dict[int, np.ndarray] = {}
+        for begin in np.unique(begins).tolist():
+            at = begins == begin
+            if begin:
+                given = self.shelves[begin].array[entries[at]].astype(np.float32)
+            else:
+                given = self.views(rows[at], numbers[at]).numpy()
+            found[begin] = self.run(given, begin, level)
+        values = np.empty((len(rows), *next(iter(found.values())).shape[1:]), np.float32)
+        for begin, part in found.items():
+            values[begins == begin] = part
+        return values
 
     def run(self, values: np.ndarray, begin: int, end: int) -> np.ndarray:
         session = self.session(begin, end, values[:1])
