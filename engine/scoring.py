@@ -42,7 +42,7 @@ def judge(
     row = {
         "parent": before[-1]["id"] if before else None,
         "learner": learner.name,
-        "backbone": f"{session.backbone().name} {session.backbone().digest[:12]}",
+        "backbone": network_of(session),
         "features_key": material.features.key,
         "classes": class_facts(project, numbers),
         "new_classes": [n for n in numbers if n not in known],
@@ -57,6 +57,11 @@ def judge(
         "confidence": answers.confidence,
     }
     return row, kept if len(truth) else None, fitted.save()
+
+
+def network_of(session: Session) -> str:
+    """The network in use, as a step names it."""
+    return f"{session.backbone().name} {session.backbone().digest[:12]}"
 
 
 def scores_of(

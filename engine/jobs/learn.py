@@ -82,6 +82,11 @@ def return_to_step(session: Session, *, step: int) -> Work:
     rows = [row for row in history.all_rows(project) if row["id"] == step]
     if not rows:
         raise Refused("There is no such step. The list under Learn shows those that are kept.")
+    if rows[0]["backbone"] != scoring.network_of(session):
+        raise Refused(
+            "That step was learnt with another network than the one in use, so it would answer "
+            "wrongly. Undo the changes since then, or learn again."
+        )
     facts = {"step": step, "learner": rows[0]["learner"], "settings": rows[0]["settings"]}
     title = f"Return to “{rows[0]['title']}”"
     with project.gesture(title) as gesture, project.transaction(gesture):

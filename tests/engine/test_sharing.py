@@ -275,6 +275,15 @@ def test_after_calibrated_heads_one_exact_head_can_follow(grown_session: Session
     assert len(branches_of(grown_session.backbone())) == 2
 
 
+def test_a_step_of_the_network_before_is_not_returned_to(grown_session: Session):
+    """Its head looks at other features; undo brings both back."""
+    first, *_ = history.line(grown_session.require())
+    said = refused(grown_session, "return_to_step", step=first["id"])
+    assert "another network" in said
+    done(grown_session, "undo")
+    assert history.current(grown_session.require())["id"] == first["id"]
+
+
 def test_a_branch_that_is_no_better_is_not_used(session: Session, photos: Path):
     before = session.backbone().digest
     spoilt = {**QUICK, "lr": 5.0, "optimiser": "sgd"}
