@@ -24,7 +24,7 @@ from engine.events import Ended
 from engine.worker import Engine
 
 PATIENCE = 600_000
-EPOCHS = 4
+EPOCHS = 3
 """Of the runs of tuning in the pictures."""
 PAGE_WIDTH, PAGE_HEIGHT = 1280, 800
 
@@ -135,6 +135,8 @@ def tune(person: Photographer) -> None:
             person.take(picture)
         person.until(lambda: page.form.start_button.isEnabled())
     page.table.choose([run["id"] for run in page.table.runs.rows])
+    for card in person.window.notices.cards:
+        card.dismiss()
     person.rest()
     person.take("runs")
 

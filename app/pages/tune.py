@@ -274,7 +274,7 @@ class TunePage(QWidget):
         self.form.set_busy(True)
         if job == "tune":
             self.table.choose([])
-        elif job == "resume_run" and self.live.run in self.details:
+        elif job in ("resume_run", "finish_run") and self.live.run in self.details:
             self.live.go_on_from(self.details[self.live.run])
         self.table.runs.live = self.live.run if self.live.running else 0
         self.show_chosen()

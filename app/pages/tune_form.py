@@ -87,7 +87,7 @@ class TuneForm(QFrame):
         self.fold.setCheckable(True)
         self.preview_button = button(
             "Preview images …", "Shows twelve images as training will see them",
-            lambda: self.preview_asked.emit(self.previewed), key="Ctrl+P", icon="images",
+            lambda: self.preview_asked.emit(self.previewed), key="Ctrl+P",
         )  # fmt: skip
         self.branches_button = button(
             "Branches …", "Grows branches of the network for new classes, removes and merges them",

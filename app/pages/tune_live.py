@@ -32,7 +32,7 @@ class LiveRun(QObject):
     def __init__(self, bridge: Bridge, tell: Callable[..., object], parent: QObject) -> None:
         super().__init__(parent)
         self.bridge, self.tell = bridge, tell
-        self.ticket = 0
+        self.ticket = self.run = 0
         self.begin("", {})
         for signal, follow in (
             (bridge.submitted, self.on_submitted),
@@ -46,13 +46,16 @@ class LiveRun(QObject):
             signal.connect(follow)
 
     def begin(self, job: str, settings: Mapping[str, Any]) -> None:
-        """Knows nothing yet but what was asked for."""
+        """Knows nothing yet but what was asked for; of a run that ends, what it knew before."""
+        same = job == "finish_run" and settings.get("run", 0) == self.run
         self.job, self.run = job, settings.get("run", 0)
         self.adopt = settings.get("adopt", "better")
         self.epochs = float(settings.get("settings", {}).get("epochs", 0))
         self.doing, self.left, self.stopping = WAITS, None, ""
-        if job == "finish_run":
-            return  # what was measured stays on view
+        self.compares = job == "finish_run"
+        if same:
+            return
+        self.known: Mapping[str, Any] = {}
         self.curves = Curves()
         self.saved: Mapping[str, float] = {}
         self.plan: LayerPlan | None = None
@@ -67,7 +70,7 @@ class LiveRun(QObject):
     @property
     def training(self) -> bool:
         """Whether steps are made: before that it is prepared, after it compared."""
-        return self.running and self.plan is not None and self.job in TRAINS
+        return self.running and self.plan is not None and not self.compares
 
     def know(self, row: Mapping[str, Any]) -> None:
         """Takes the number of the run and how many epochs it will have."""
@@ -76,8 +79,9 @@ class LiveRun(QObject):
             self.curves.know_epochs(self.plan.total, self.epochs)
 
     def go_on_from(self, details: Mapping[str, Any]) -> None:
-        """What a resumed run has measured before."""
-        self.epochs, self.saved = float(details["epochs"]), details["saved"] or {}
+        """What a run has measured before it was resumed, or ended."""
+        self.known = details
+        self.epochs, self.saved = float(details["epochs"]), self.saved or details["saved"] or {}
         fresh, self.curves = self.curves, Curves.of_run(details)
         for number, step in enumerate(fresh.steps["step"]):
             figures = {name: values[number] for name, values in fresh.steps.items()}
@@ -118,6 +122,8 @@ class LiveRun(QObject):
         if ticket == self.ticket:
             count = f" · {event.done:,} of {event.total:,}" if event.total and event.done else ""
             self.doing, self.left = f"{event.doing}{count}", event.seconds_left
+            # Of its steps a run tells how many there are; of what comes after them it does not.
+            self.compares |= self.plan is not None and event.total is None
             self.changed.emit()
 
     def on_plan(self, ticket: int, event: LayerPlan) -> None:

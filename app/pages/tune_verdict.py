@@ -203,14 +203,15 @@ class RunCard(QFrame):
     def show_live(self, live: LiveRun) -> None:
         """How far the run is that goes on, how long it will take, and what it saved."""
         done = live.curves.epochs[-1]["epoch"] if live.curves.epochs else 0
-        heading = live.doing
+        left = f"{duration(live.left).capitalize()} left." if live.left is not None else ""
         if live.training:
             heading = f"Epoch {min(int(done) + 1, max(round(live.epochs), 1))} of {live.epochs:g}"
-        left = f"{duration(live.left).capitalize()} left." if live.left is not None else ""
+        elif live.compares:
+            heading, left = "Comparing with the network in use", f"{live.doing}. {left}"
+        else:
+            heading, left = live.doing, "The plots move once the first step is made."
         if live.stopping:
             left = "Pausing …" if live.stopping == "pause" else "Stopping …"
-        elif not live.training:
-            left = "The plots move once the first step is made." if not live.plan else ""
         self.say(heading, left, *((self.pause_button, self.finish_button) if live.training else ()))
         self.pause_button.setEnabled(not live.stopping)
         self.finish_button.setEnabled(bool(live.curves.epochs) and not live.stopping)

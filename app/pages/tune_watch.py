@@ -115,10 +115,13 @@ class Watch(QWidget):
         """The run that goes on, from its plan to its last step."""
         self.curves = [("", live.curves)]
         self.show_stages(True)
-        self.layers.clear()
         self.updates.show_updates((), ())
         if live.plan is not None:
             self.layers.plan(live.plan)
+        elif live.known:
+            self.show_past(live.known)
+        else:
+            self.layers.clear()
         if live.state is not None:
             self.show_state(live.state)
             self.updates.show_updates(live.state.stages, live.updates)

@@ -275,3 +275,8 @@ def test_a_run_whose_engine_was_killed_goes_on(
     assert steps == list(range(1, len(steps) + 1))
     person.sees(lambda: page.card.pause_button.isEnabled() and page.card.pause_button.isVisible())
     person.waits_for(lambda: person.presses("Ctrl+Shift+P"))
+    person.sees(lambda: page.card.resume_button.isEnabled() and page.card.resume_button.isVisible())
+    assert "Paused after" in page.card.heading.text()
+    ended = person.waits_for(lambda: person.presses("Ctrl+Shift+E"))
+    assert ended.how == "done", ended.text
+    person.sees(lambda: page.card.comparison.isVisible())
