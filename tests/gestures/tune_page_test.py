@@ -126,11 +126,10 @@ def test_images_are_previewed_as_training_sees_them(tuner: Person) -> None:
     tuner.sees(lambda: not tuner.window.findChild(PreviewDialog))
 
 
-def test_a_run_is_watched_to_its_verdict_adopted_and_undone(tuner: Person) -> None:
+def test_a_run_is_watched_to_its_verdict(tuner: Person) -> None:
     page = tuner.window.pages["Tune"]
     chooses(tuner, "schedule", "freezeout")
     never_adopts(tuner)
-    before = tuner.project.backbone
 
     starts(tuner, epochs=3)
     tuner.sees(lambda: page.watch.layers.layers.done > 0)
@@ -158,6 +157,14 @@ def test_a_run_is_watched_to_its_verdict_adopted_and_undone(tuner: Person) -> No
     assert page.watch.layers.layers.stages[-1] == "head"
     assert page.watch.layers.layers.at(page.live.plan.total - 1).frozen[0], "the stem froze"
     assert texts(page.card).count(f"{ended.result['after']['accuracy']:.1%}".replace("%", " %"))
+
+
+def test_a_network_is_adopted_undone_and_not_wanted(tuner: Person) -> None:
+    page = tuner.window.pages["Tune"]
+    never_adopts(tuner)
+    before = tuner.project.backbone
+    assert tunes(tuner, epochs=1).how == "done"
+    tuner.sees(lambda: page.card.adopt_button.isVisible() and page.card.adopt_button.isEnabled())
 
     ended = tuner.waits_for(lambda: tuner.presses("Ctrl+U"))
 
