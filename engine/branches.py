@@ -116,7 +116,7 @@ def narrowed(clone: nn.Sequential, features: Tensor, width: int) -> nn.Sequentia
     most (principal components of `features`, (images, all of them)).
 
     Features that hardly vary tell nothing, and a head for all branches takes time with the cube of
-    their number: 40 s for 6,400 features, 3 s for 1,800, and no accuracy is lost.
+    their number: 29 s for 6,400 features, 2.4 s for 1,920, and no accuracy is lost.
     """
     mean = features.double().mean(dim=0)
     _, _, rows = torch.linalg.svd(features.double() - mean, full_matrices=False)
