@@ -19,7 +19,9 @@ from engine.errors import Refused, UnusableWeights
 from engine.events import Progress
 from engine.jobs import Work, job
 from engine.jobs.specialise import usual_resolutions
+from engine.registry import settings_of
 from engine.tuners import TUNERS, load_tuners
+from engine.tuners.shrinking import Shrinking
 from engine.weights import read_weights as read_any
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Base:
 
 @job("List the ways to train subnets", reads=True)
 def list_tuners(session: Session) -> Work:
-    """Every tuner with its settings, from which forms are made, and what suits the project.
+    """Every tuner of supernets, from whose settings forms are made, and what suits the project.
 
     `proposed` are settings for so many pictures, at the resolutions of the Specialise page. Raises
     Refused where the project has no supernet, or no pictures.
@@ -54,13 +56,14 @@ def list_tuners(session: Session) -> Work:
     offered = [
         replace(view, settings=tuple(s for s in view.settings if s.name not in NOT_OFFERED))
         for view in TUNERS.describe()
+        if issubclass(TUNERS[view.name], Shrinking)  # the others are the Tune page's
     ]
     return {"tuners": offered, "proposed": proposed(pictures, sizes), "pictures": pictures}
 
 
 def proposed(pictures: int, sizes: tuple[int, ...]) -> dict[str, Any]:
     """Settings for a project: a small one takes small batches, at a rate that goes with them."""
-    usual = {view.name: view.default for view in TUNERS.describe()[0].settings}
+    usual = {view.name: view.default for view in settings_of(Shrinking)}
     batch = min(usual["batch"], 2 ** max(1, int(math.log2(max(1, pictures / 4)))))
     steps = usual["epochs"] * (pictures // batch)
     return {

@@ -86,9 +86,13 @@ def batch_of(files: list[Path]) -> torch.Tensor:
     return (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255 - 0.45) / 0.22
 
 
-@functools.cache
 def learnt(name: str = QUICK) -> Path:
     """A closed project that learnt its classes in two steps."""
+    return learnt_with(name)
+
+
+@functools.cache  # keyed by what is passed, so the default is filled in above
+def learnt_with(name: str) -> Path:
     path, session = place() / f"{name}.espalier", Session()
     done(session, "new_project", path=str(path), weights=str(weights(name)), size=SIZE)
     for step in ("first", "second"):

@@ -137,7 +137,7 @@ def test_the_curve_marks_a_cut_by_the_threshold_and_a_point_can_be_taken(
     QTest.keyClick(plot, Qt.Key.Key_Return)
     assert dialog.values["cut"] == cuts[1], "a point that is picked is taken into the form"
     plot.save(str(tmp_path / "curve.csv"))
-    kept = list(csv.reader((tmp_path / "curve.csv").open(encoding="utf-8")))
+    kept = list(csv.reader((tmp_path / "curve.csv").read_text("utf-8").splitlines()))
     assert [row[0] for row in kept[1:]] == cuts
     dialog.reject()
 
