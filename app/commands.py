@@ -41,8 +41,12 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p = command("predict", predict, "Say what images show, with a project or an exported file.")
     p.add_argument("model", metavar="PROJECT|MODEL.onnx")
     p.add_argument("image", nargs="+")
-    p = command("export", export, "Export the model to one ONNX file, and check it.", "project")
-    p.add_argument("--to", required=True, metavar="FILE.onnx")
+    p = command("export", export, "Export the model to a file, and check it.", "project")
+    p.add_argument("--to", required=True, metavar="FILE")
+    help = "onnx, onnx-fp16, onnx-int8, pt2, safetensors, openvino, litert or web"
+    p.add_argument("--format", default="onnx", help=help)
+    help = "a setting of the format"
+    p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
     p.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     p = command("demo", demo, "Do the main job on the sample images, without a window.")
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
@@ -217,6 +221,7 @@ def predict(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     ended = do(options, "export", project=options.project, path=options.to,
+               format=options.format, settings=chosen(options),
                overwrite=options.overwrite)  # fmt: skip
     return finish(options, ended, receipt_table)
 

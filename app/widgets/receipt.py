@@ -40,7 +40,7 @@ LINES = (
     ("threshold", "None of these beyond", lambda v: f"a distance of {v:.3f}"),
     ("backbone", "Backbone", str),
     ("preprocessing", "Preprocessing", str),
-    ("sha256", "Digest of the file", short),
+    ("sha256", "Digest", pairs),
     ("digests", "Other digests", pairs),
     ("licence", "Licence", str),
     ("versions", "Made with", pairs),

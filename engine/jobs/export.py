@@ -1,50 +1,98 @@
-"""The job of the Export page: one file that gives the same answers, and the receipt for it."""
+"""The jobs of the Export page: a file that gives the same answers, and the receipt for it."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from engine import catalogue
 from engine.errors import Refused, UnusableImage
-from engine.events import Event, Saved
-from engine.exporters.onnx_file import export_onnx
+from engine.events import Event, Progress, Saved
+from engine.exporters import EXPORTERS, Exporter, Material, load_exporters
+from engine.exporters.writing import check_target, export_model
 from engine.images import open_many
 from engine.jobs import Work, job
-from engine.jobs.try_it import look
+from engine.jobs.try_it import Seen, look
+from engine.net import Model
 from engine.session import Session
 
-PICTURES_TO_COMPARE = 64
+PICTURES_TO_COMPARE = 256
+
+Look = Callable[[list[Path]], Generator[Event, None, Seen]]
+
+
+@job("List the export formats", reads=True)
+def list_exporters(session: Session) -> Work:
+    """Every format with its settings, its ending, and why it can't be used here, if so."""
+    yield Progress(0, None, "Reading")
+    load_exporters()
+    described = []
+    for view in EXPORTERS.describe():
+        plugin = EXPORTERS[view.name]
+        facts = {"suffix": plugin.suffix, "missing": plugin.missing(), "inside": plugin.inside}
+        described.append(replace(view, facts=facts))
+    return {"exporters": described}
 
 
 @job("Export the model")
-def export(session: Session, *, path: str, overwrite: bool = False) -> Work:
-    """Writes the model in use to an ONNX file, checks it in a process of its own, or refuses."""
+def export(
+    session: Session,
+    *,
+    path: str,
+    format: str = "onnx",
+    settings: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Work:
+    """Writes the model in use to a file, checks it in a process of its own, or refuses."""
+    exporter = exporter_of(format, settings)
+    check_target(exporter, Path(path).absolute(), overwrite)
     model = session.model()
-    pictures = yield from some_pictures(session)
-    seen = yield from look(session, pictures)
-    receipt = yield from export_onnx(
-        model, Path(path), seen.paths, seen.answers.probabilities, overwrite=overwrite
+    receipt = yield from written(
+        session, exporter, model, lambda paths: look(session, paths), Path(path), overwrite
     )
     yield Saved("export", path)
     return receipt
 
 
-def some_pictures(session: Session) -> Generator[Event, None, list[Path]]:
-    """Stored pictures to compare on, held-out ones first, the same at each call."""
+def exporter_of(format: str, settings: Mapping[str, Any] | None = None) -> Exporter:
+    load_exporters()
+    return EXPORTERS.make(format, settings)
+
+
+def written(
+    session: Session,
+    exporter: Exporter,
+    model: Model,
+    look_at: Look,
+    path: Path,
+    overwrite: bool,
+) -> Generator[Event, None, dict[str, Any]]:
+    """Exports a model with the project's images; `look_at` answers them as the project would."""
+    pictures = yield from some_pictures(session)
+    seen = yield from look_at(list(pictures))
+    places = {name: place for place, name in enumerate(model.class_names)}
+    truth = np.array([places.get(pictures[path], -1) for path in seen.paths])
+    training = some_training(session)
+    material = Material(seen.paths, seen.answers.probabilities, truth, training)
+    return (yield from export_model(exporter, model, path, material, overwrite))
+
+
+def some_pictures(session: Session) -> Generator[Event, None, dict[Path, str]]:
+    """Stored pictures to compare on with their classes, held-out ones first, always the same."""
     project = session.require()
-    rows = list(project.db.query("SELECT sha256, path, copied, split FROM image ORDER BY sha256"))
-    rows.sort(key=lambda row: row["split"] != "validation")
-    held_out = sum(row["split"] == "validation" for row in rows)
-    mixed = rows[:held_out]
-    random.Random(0).shuffle(mixed)
-    found: list[Path] = []
-    opened = open_many((catalogue.file_of(project, r) for r in mixed + rows[held_out:]), None)
+    rows = rows_of(session, "validation") + rows_of(session, "train")
+    found: dict[Path, str] = {}
+    classes = {catalogue.file_of(project, row): row["class"] for row in rows}
+    opened = open_many(iter(classes), None)
     try:
         for path, picture in opened:
             if not isinstance(picture, UnusableImage):
-                found.append(path)
+                found[path] = classes[path]
             if len(found) == PICTURES_TO_COMPARE:
                 break
     finally:
@@ -56,3 +104,22 @@ def some_pictures(session: Session) -> Generator[Event, None, list[Path]]:
         )
     yield from ()
     return found
+
+
+def some_training(session: Session) -> list[Path]:
+    """Files of the images to learn from, mixed, always in the same order."""
+    project = session.require()
+    return [catalogue.file_of(project, row) for row in rows_of(session, "train")]
+
+
+def rows_of(session: Session, split: str) -> list[Mapping[str, Any]]:
+    """Images of one side of the split, mixed, always in the same order."""
+    rows = list(
+        session.require().db.query(
+            "SELECT sha256, path, copied, class.name AS class FROM image "
+            "JOIN class ON class.id = class_id WHERE split = ? ORDER BY sha256, image.id",
+            [split],
+        )
+    )
+    random.Random(0).shuffle(rows)
+    return rows

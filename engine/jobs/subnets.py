@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +15,10 @@ from engine.backbones.elastic.architecture import Architecture
 from engine.backbones.elastic.files import subnet_bytes
 from engine.calibrate import calibrate, calibrated
 from engine.events import Event, Saved
-from engine.exporters.onnx_file import export_onnx
+from engine.exporters.writing import check_target
 from engine.extractor import Extractor
 from engine.jobs import Work, job
-from engine.jobs.export import some_pictures
+from engine.jobs.export import exporter_of, written
 from engine.jobs.try_it import look_with
 from engine.learners import Task
 from engine.net import Model
@@ -44,19 +45,29 @@ def use_subnet(session: Session, *, architecture: str) -> Work:
 
 @job("Export a subnet")
 def export_subnet(
-    session: Session, *, architecture: str, path: str, overwrite: bool = False
+    session: Session,
+    *,
+    architecture: str,
+    path: str,
+    format: str = "onnx",
+    settings: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> Work:
-    """Writes a subnet with a head for the project's classes as ONNX; the project stays as it is."""
-    wanted = Architecture.parse(architecture)
+    """Writes a subnet with a head for the project's classes; the project stays as it is."""
+    wanted, exporter = Architecture.parse(architecture), exporter_of(format, settings)
+    check_target(exporter, Path(path).absolute(), overwrite)
     supernet, origin = session.supernet()
     network = yield from subnets.settled(session, supernet, wanted)
     backbone = subnet_backbone(subnet_bytes(network, wanted, origin))
     extractor = Extractor(backbone, device=session.device, cache=cache_folder())
     model = yield from model_with(session, extractor)
-    pictures = yield from some_pictures(session)
-    seen = yield from look_with(model, extractor, pictures)
-    receipt = yield from export_onnx(
-        model, Path(path), seen.paths, seen.answers.probabilities, overwrite=overwrite
+    receipt = yield from written(
+        session,
+        exporter,
+        model,
+        lambda paths: look_with(model, extractor, paths),
+        Path(path),
+        overwrite,
     )
     yield Saved("export", path)
     return receipt

@@ -80,10 +80,10 @@ def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -
     `known` is False where a picture is far from all classes: "none of these".
     """
     if model:
-        from engine.exporters.onnx_file import predict_onnx
+        from engine.readers import predict_exported
 
         yield Progress(0, len(paths), "Looking at images")
-        return {"pictures": predict_onnx(Path(model), [Path(p) for p in paths])}
+        return {"pictures": predict_exported(Path(model), [Path(p) for p in paths])}
     seen = yield from look(session, [Path(p) for p in paths])
     return {"pictures": told(session, seen)}
 

@@ -25,7 +25,9 @@ from engine.backbones.elastic.architecture import (
 from engine.backbones.elastic.files import subnet_bytes
 from engine.backbones.elastic.net import MobileNet
 from engine.backbones.elastic.supernet import Supernet
-from engine.exporters.onnx_file import export_onnx
+from engine.exporters import Material
+from engine.exporters.onnx_file import OnnxFile
+from engine.exporters.writing import export_model
 from engine.extractor import Extractor
 from engine.jobs.export import some_pictures
 from engine.jobs.try_it import look_with
@@ -66,8 +68,9 @@ def export(session: Session, network: MobileNet, architecture: Architecture, pat
     head = Head(backbone.width).eval()
     model = Model(backbone, head, tuple("abcdefghij"), 1.0)
     extractor = Extractor(backbone, device="cpu")
-    seen = finished(look_with(model, extractor, finished(some_pictures(session))))
-    finished(export_onnx(model, path, seen.paths, seen.answers.probabilities))
+    seen = finished(look_with(model, extractor, list(finished(some_pictures(session)))))
+    material = Material(seen.paths, seen.answers.probabilities)
+    finished(export_model(OnnxFile(), model, path, material))
 
 
 def main() -> None:

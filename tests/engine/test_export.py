@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +21,15 @@ from torch import nn
 
 from engine.backbones import untrained
 from engine.errors import Refused, UnusableWeights
-from engine.exporters import EXPORTERS, load_exporters
-from engine.exporters.onnx_file import export_onnx
-from engine.exporters.reading import check_onnx_model, open_exported, predict_onnx
+from engine.events import Progress
+from engine.exporters import EXPORTERS, Material, Receipt, load_exporters
+from engine.exporters.onnx_file import OnnxFile
+from engine.exporters.writing import export_model
 from engine.extractor import Extractor
 from engine.images import open_picture
 from engine.net import Backbone, Model
+from engine.readers import open_exported, predict_exported
+from engine.readers.onnx_file import check_onnx_model
 from tests.engine.generators import result
 from tests.making import drawn, picture
 
@@ -36,6 +39,12 @@ COUNT = 66
 
 SHARP = 50
 """Makes the answers of random networks as sensitive to pixels as those of trained ones."""
+
+
+def export_onnx(
+    model: Model, path: Path, pictures: list[Path], expected: np.ndarray, overwrite: bool = False
+) -> Generator[Progress, None, Receipt]:
+    return export_model(OnnxFile(), model, path, Material(pictures, expected), overwrite)
 
 
 class LinearHead(nn.Module):
@@ -157,7 +166,7 @@ def test_predicting_with_the_file_answers_as_the_project(
     large = picture(tmp_path / "large.jpg", 5, (2400, 1601))
     bad = tmp_path / "bad.jpg"
     bad.write_text("no image")
-    found = predict_onnx(exported[0], [large, bad])
+    found = predict_exported(exported[0], [large, bad])
     expected = project(model, [large])[0]
     answer = found[str(large)]
     assert list(answer["classes"]) == list(NAMES)
@@ -193,7 +202,7 @@ def test_the_script_beside_it_answers_the_same_without_pytorch(
         cwd=tmp_path,
         check=True,
     )
-    told = predict_onnx(path, files)
+    told = predict_exported(path, files)
     text = done.stdout.replace("two\nlines", "two lines")
     lines = [line.split("\t") for line in text.splitlines()]
     assert [line[0] for line in lines] == [str(file) for file in files]
@@ -287,13 +296,16 @@ def test_a_cancelled_export_leaves_nothing(
 
 
 def test_the_checking_process_imports_no_pytorch() -> None:
-    code = "import sys, engine.exporters.verify; assert 'torch' not in sys.modules"
+    code = (
+        "import sys, engine.readers.elsewhere, engine.readers.onnx_file; "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_exporter_is_registered() -> None:
     load_exporters()
-    assert [view.name for view in EXPORTERS.describe()] == ["onnx"]
+    assert "onnx" in [view.name for view in EXPORTERS.describe()]
     assert EXPORTERS.make("onnx").suffix == ".onnx"
 
 

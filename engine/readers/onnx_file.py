@@ -1,96 +1,37 @@
-"""Exported files, from anywhere: checked before they are run, and asked what pictures show.
-
-No PyTorch here: what an exported file answers must not depend on it.
-"""
+"""ONNX files, from anywhere: checked before ONNX Runtime runs them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 from google.protobuf.message import DecodeError
 
-from engine.errors import UnusableImage, UnusableWeights
-from engine.images import WHOLE, checked_size, decode, hush_pillow, identify, read
+from engine.errors import UnusableWeights
 from engine.impostors import read_head
+from engine.readers import OUTPUTS, Exported, foreign, told_by
 from engine.running import CantRun, open_session
 
-OUTPUTS = ("probabilities", "distance")
 
-
-@dataclass(frozen=True)
-class Exported:
-    """An exported file that is open: what it answers by, and what it says of itself."""
-
-    session: ort.InferenceSession
-    class_names: tuple[str, ...]
-    threshold: float
-    facts: Mapping[str, str]
-
-    def answer(self, pixels: np.ndarray) -> tuple[np.ndarray, float]:
-        """Probabilities (classes,) and the distance of one picture, uint8 (height, width, 3)."""
-        probabilities, distance = self.session.run(list(OUTPUTS), {"pictures": pixels[None]})
-        return probabilities[0], float(distance[0])
-
-
-def whole_picture(path: Path) -> np.ndarray:
-    """A picture as a person sees it, uint8 (height, width, 3). Raises UnusableImage."""
-    hush_pillow()
-    image = identify(read(path), path)
-    checked_size(image.size)
-    return np.asarray(decode(image, WHOLE)[0])
-
-
-def predict_onnx(path: Path, pictures: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """What an exported file says of pictures, by path.
-
-    Each is {"classes": {name: probability}, "known", "distance", "threshold"}, or {"reason"} where
-    the picture can't be used. Raises UnusableWeights where the file can't.
-    """
-    exported = open_exported(path)
-    return {str(picture): told(exported, picture) for picture in pictures}
-
-
-def told(exported: Exported, picture: Path) -> dict[str, Any]:
-    try:
-        probabilities, distance = exported.answer(whole_picture(picture))
-    except UnusableImage as reason:
-        return {"reason": str(reason)}
-    return {
-        "classes": dict(zip(exported.class_names, map(float, probabilities), strict=True)),
-        "known": distance <= exported.threshold,
-        "distance": distance,
-        "threshold": exported.threshold,
-    }
-
-
-def open_exported(path: Path, threads: int = 1) -> Exported:
+def open_file(path: Path, threads: int = 1) -> Exported:
     """Opens a file that Espalier exported. Raises UnusableWeights where it is none."""
-    session = check_onnx_model(path, threads)
-    facts = session.get_modelmeta().custom_metadata_map
-    foreign = UnusableWeights(
-        f"{path.name} was not exported by Espalier, so it is not known what images it takes and "
-        "what its answers mean. Choose a file that Espalier exported."
-    )
+    return exported_in(check_onnx_model(path, threads), path)
+
+
+def exported_in(session: ort.InferenceSession, path: Path) -> Exported:
+    """What a session answers, where its file is one of Espalier's. Raises UnusableWeights."""
     given = {i.name: i.type for i in session.get_inputs()}
-    if given != {"pictures": "tensor(uint8)"} or not {"class_names", "threshold"} <= set(facts):
-        raise foreign
-    if [output.name for output in session.get_outputs()] != list(OUTPUTS):
-        raise foreign
-    try:
-        names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
-    except ValueError as error:
-        raise foreign from error
-    width = session.get_outputs()[0].shape[-1]
-    if not isinstance(names, list) or width != len(names):
-        raise foreign
-    return Exported(session, tuple(map(str, names)), threshold, dict(facts))
+    outputs = session.get_outputs()
+    if given != {"pictures": "tensor(uint8)"} or [o.name for o in outputs] != list(OUTPUTS):
+        raise foreign(path)
+
+    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return session.run(list(OUTPUTS), {"pictures": pixels})
+
+    return told_by(run, session.get_modelmeta().custom_metadata_map, outputs[0].shape[-1], path)
 
 
 def check_onnx_model(path: Path, threads: int = 1) -> ort.InferenceSession:

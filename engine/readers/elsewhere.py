@@ -1,22 +1,27 @@
-"""The process that checks an export: ONNX Runtime and pictures, and no PyTorch."""
+"""The process that checks an export: it opens the file as anybody would, without the project.
+
+It imports no PyTorch, unless the format can be run by nothing else.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import platform
 import sys
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from engine.errors import EspalierError, Refused, UnusableImage
 from engine.events import Progress
-from engine.exporters.reading import open_exported, whole_picture
+from engine.readers import open_exported, whole_picture
 
 WARM = 3
 """Runs before the clock counts: the first ones reserve memory."""
@@ -28,8 +33,13 @@ class Checked:
 
     used: list[int]
     probabilities: np.ndarray
+    distances: np.ndarray
     milliseconds: list[float]
+    memory: int
+    """Bytes that the file and its answers took at most, beyond the empty process."""
     versions: dict[str, str]
+    torch: bool
+    """Whether the process had to import PyTorch."""
 
 
 def check_elsewhere(
@@ -79,10 +89,13 @@ def check(there: Connection, path: Path, pictures: list[Path], threads: int) -> 
 
 def answers(there: Connection, path: Path, pictures: list[Path], threads: int) -> Checked:
     """The file's answers to all pictures that can be opened, each timed once warm."""
+    before = resident()
     exported = open_exported(path, threads)
     used: list[int] = []
     found: list[np.ndarray] = []
+    far: list[float] = []
     took: list[float] = []
+    most = 0
     for place, picture in enumerate(pictures):
         try:
             pixels = whole_picture(picture)
@@ -90,12 +103,32 @@ def answers(there: Connection, path: Path, pictures: list[Path], threads: int) -
             continue  # it was deleted or changed since; the receipt says how many were compared
         for _ in range(1 if used else 1 + WARM):
             began = time.perf_counter()
-            probabilities, _ = exported.answer(pixels)
+            probabilities, distance = exported.answer(pixels)
             last = (time.perf_counter() - began) * 1e3
         used.append(place)
         found.append(probabilities)
+        far.append(distance)
         took.append(last)
+        most = max(most, resident())
         there.send(place + 1)
-    names = ("onnxruntime", "numpy", "pillow")
-    versions = {"python": platform.python_version()} | {name: version(name) for name in names}
-    return Checked(used, np.array(found), took, versions)
+    return Checked(
+        used, np.array(found), np.array(far), took, most - before, versions(),
+        "torch" in sys.modules,
+    )  # fmt: skip
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds now; runtimes keep what their largest run needed."""
+    return psutil.Process().memory_info().rss
+
+
+def versions() -> dict[str, str]:
+    """Versions of what answered; libraries that were not imported had no part in it."""
+    names = {"onnxruntime": "onnxruntime", "numpy": "numpy", "PIL": "pillow", "torch": "torch",
+             "openvino": "openvino", "ai_edge_litert": "ai-edge-litert"}  # fmt: skip
+    found = {"python": platform.python_version()}
+    for module, package in names.items():
+        if module in sys.modules:
+            with contextlib.suppress(PackageNotFoundError):
+                found[package] = version(package)
+    return found

@@ -1,0 +1,88 @@
+"""What all exports have in common: written aside, checked in another process, then given a name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from engine import device as devices
+from engine.errors import Refused
+from engine.events import Progress
+from engine.exporters import Exporter, Material, Receipt
+from engine.exporters.receipt import papers, receipt_of
+from engine.exporters.script import MARK
+from engine.net import Model
+from engine.readers.elsewhere import check_elsewhere
+
+
+def export_model(
+    exporter: Exporter, model: Model, path: Path, material: Material, overwrite: bool = False
+) -> Generator[Progress, None, Receipt]:
+    """Writes `path` with its script, receipt and card beside it, and returns the receipt.
+
+    All is written into a folder beside `path`, the file is checked in a process of its own, and
+    only then everything is moved to its place, the file itself last. Raises Refused: it does not
+    agree, a file is in the way, the folder can't be written, or a library is missing.
+    """
+    path = Path(path).absolute()
+    check_target(exporter, path, overwrite)
+    yield Progress(0, None, "Writing the network")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".espalier-", dir=path.parent) as folder:
+            half = Path(folder) / path.name
+            facts = yield from exporter.write(model, half, material)
+            found = yield from check_elsewhere(half, material.pictures, devices.threads())
+            refuse_unseen(found.used)
+            receipt = receipt_of(exporter, model, half, found, material) | facts
+            exporter.judge(receipt)
+            papers(exporter, model, half, found, material, receipt)
+            settle(half.parent, path)
+    except OSError as error:
+        raise Refused(cant_write(path, error)) from error
+    return receipt
+
+
+def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
+    """Refuses names that are taken or wrong, and formats that can't be written here, at once."""
+    if reason := exporter.missing():
+        raise Refused(reason)
+    if path.suffix.lower() != exporter.suffix:
+        raise Refused(f"“{path.name}” does not end in {exporter.suffix}. Choose a name that does.")
+    if not path.parent.is_dir():
+        raise Refused(f"There is no folder {path.parent}. Make it, or choose another.")
+    if path.is_dir():
+        raise Refused(f"{path.name} is a folder. Choose another name.")
+    if path.exists() and not overwrite:
+        raise Refused(f"{path.name} is there already. Choose another name, or let it be replaced.")
+    script = path.with_suffix(".py")
+    if script.exists() and MARK not in script.read_bytes()[:200]:
+        raise Refused(
+            f"{script.name} lies where the export's own script would be written, and is not one "
+            "of Espalier's. Choose another name for the export."
+        )
+
+
+def cant_write(path: Path, error: OSError) -> str:
+    return (
+        f"{path} can't be written ({(error.strerror or str(error)).lower()}), so nothing was "
+        "exported. Close the programs that use it, or choose another folder."
+    )
+
+
+def refuse_unseen(used: list[int]) -> None:
+    if not used:
+        raise Refused(
+            "The exported file could not be compared on any image, so it was not kept. Check "
+            "that the project's images are still where they were."
+        )
+
+
+def settle(folder: Path, path: Path) -> None:
+    """Moves what was written to its place; the exported file last, so that it is never alone."""
+    for file in sorted(folder.iterdir(), key=lambda file: file.name == path.name):
+        os.chmod(file, 0o644)
+        with file.open("rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(file, path.parent / file.name)
