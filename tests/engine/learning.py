@@ -1,18 +1,40 @@
-"""What tests of learners share: features of overlapping classes, and steps of learning."""
+"""What tests of learners share: each with its settings, features of overlapping classes, steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 
 from engine.evaluate import logits_of
-from engine.learners import Learner, Task
+from engine.learners import LEARNERS, Learner, Task, load_learners
 
 WIDTH, CLASSES = 12, 6
 torch.set_num_threads(1)  # many small products: threads would only wait for one another
 Features = dict[int, torch.Tensor]
+load_learners()
+Make = Callable[[], Learner]
+
+SETTINGS = {
+    "ncm": ("ncm", {"cosine": False}),
+    "ncm-cosine": ("ncm", {"cosine": True}),
+    "slda": ("slda", {}),
+    "slda-fixed": ("slda", {"shrinkage": 0.2}),
+    "ridge": ("ridge", {"size": 60}),
+    "tilda-1": ("tilda", {"subspaces": 4, "anchors": 1}),
+    "tilda-3": ("tilda", {"subspaces": 5, "anchors": 3}),
+    "tilda-fewest": ("tilda", {"subspaces": 3, "anchors": 3, "update": "fewest"}),
+    "tilda-views": ("tilda", {"subspaces": 4, "anchors": 3, "views": 3}),
+    "per-branch": ("per_branch", {}),
+    "per-branch-split": ("per_branch", {"split": "6:0,1,2|6:3,4,5"}),
+    "per-branch-wide": ("per_branch", {"split": "6:0,1,2|6:3,4,5", "wide": True}),
+}
+
+
+def maker(case: str) -> Make:
+    name, settings = SETTINGS[case]
+    return lambda: LEARNERS.make(name, settings)
 
 
 def pictures(seed: int, images: int = 30, views: int = 1, classes: int = CLASSES) -> Features:
