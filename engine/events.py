@@ -212,6 +212,8 @@ class ProjectView:
     bytes_on_disk: int
     hints: tuple[str, ...] = ()
     read_only: bool = False
+    data_licence: str = ""
+    """Under what terms the images are, in a person's words; empty where nothing is said."""
 
     @property
     def images(self) -> int:

@@ -95,10 +95,22 @@ def tuning_runs(db: Database) -> None:
     )
 
 
+def licence_of_images(db: Database) -> None:
+    """Version 4: under what terms the images are, in a person's words; empty where nothing is said.
+
+    The journal's triggers name the columns that they found, so those of the table are made anew.
+    """
+    db.execute("ALTER TABLE project ADD COLUMN data_licence TEXT NOT NULL DEFAULT ''")
+    for when in ("insert", "update", "delete"):
+        db.execute(f"DROP TRIGGER project_{when}")
+    journal_changes(db, "project")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
     tuning_runs,
+    licence_of_images,
 )
 
 

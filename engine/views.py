@@ -40,6 +40,7 @@ def project_view(project: Project, device: str) -> ProjectView:
         bytes_on_disk=project.size(),
         hints=hints(classes),
         read_only=project.read_only,
+        data_licence=facts.get("data_licence", ""),
     )
 
 

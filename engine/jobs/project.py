@@ -76,6 +76,21 @@ def use_backbone(session: Session, *, name: str = "", weights: str = "", size: i
     return {"backbone": net.name}
 
 
+@job("Note the images' licence")
+def set_data_licence(session: Session, *, text: str) -> Work:
+    """Keeps under what terms the images are; exports name it. An empty text takes it away."""
+    project = session.require()
+    # A command line may hand over bytes that are no text, which a database does not take.
+    told = " ".join(text.encode("utf-8", "replace").decode().split())
+    project.check_writable()
+    if told != project.facts["data_licence"]:
+        title = "Note the images' licence"
+        with project.gesture(title) as gesture, project.transaction(gesture):
+            project.set_facts(data_licence=told)
+        yield session.changed("licence")
+    return {"data_licence": told}
+
+
 @job("Choose the device")
 def set_device(session: Session, *, device: str) -> Work:
     """Computes on `device` from now on: auto, cpu, cuda or mps."""
