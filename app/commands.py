@@ -6,12 +6,18 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app import commands_branch, commands_latency, commands_subnets, commands_tune
+from app import (
+    commands_branch,
+    commands_latency,
+    commands_predict,
+    commands_subnets,
+    commands_tune,
+)
 from app.terminal import columns, do, finish, share
 
 NAMES = (
-    "new", "learn", "score", "forget", "classes", "backbones", "steps", "predict", "export",
-    "demo", "pretrain", "shrink", "download", *commands_subnets.NAMES,
+    "new", "learn", "score", "forget", "classes", "backbones", "steps", "export", "demo",
+    "pretrain", "shrink", "download", *commands_predict.NAMES, *commands_subnets.NAMES,
     *commands_latency.NAMES, *commands_tune.NAMES, *commands_branch.NAMES,
 )  # fmt: skip
 Command = Callable[[argparse.Namespace], int]
@@ -38,9 +44,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     command("steps", steps, "List the steps of learning.", "project")
     command("backbones", backbones, "List the networks to start from.")
     command("download", download, "Download the weights of a network.", "backbone")
-    p = command("predict", predict, "Say what images show, with a project or an exported file.")
-    p.add_argument("model", metavar="PROJECT|MODEL.onnx")
-    p.add_argument("image", nargs="+")
+    commands_predict.add_to(command)
     p = command("export", export, "Export the model to a file, and check it.", "project")
     p.add_argument("--to", required=True, metavar="FILE")
     help = "onnx, onnx-fp16, onnx-int8, pt2, safetensors, openvino, litert or web"
@@ -193,30 +197,6 @@ def backbones(options: argparse.Namespace) -> int:
 def download(options: argparse.Namespace) -> int:
     ended = do(options, "download_weights", backbone=options.backbone)
     return finish(options, ended, lambda r: f"The weights are in {r['path']}.")
-
-
-def predict(options: argparse.Namespace) -> int:
-    """The classes of pictures, by a project or by an exported file."""
-    if options.model.endswith(".onnx"):
-        ended = do(options, "predict_images", paths=options.image, model=options.model)
-    else:
-        ended = do(options, "predict_images", project=options.model, paths=options.image)
-
-    def table(result: Mapping[str, Any]) -> str:
-        lines = []
-        for path, answer in result["pictures"].items():
-            if "reason" in answer:
-                lines.append(f"{path}: {answer['reason']}")
-                continue
-            best = sorted(answer["classes"].items(), key=lambda pair: -pair[1])[:3]
-            words = ", ".join(f"{name} {share(p)}" for name, p in best)
-            lines.append(f"{path}: {'' if answer['known'] else 'none of these? '}{words}")
-        return "\n".join(lines)
-
-    if ended.how == "done" and options.json:
-        plain = {path: a.get("classes", a) for path, a in ended.result["pictures"].items()}
-        ended = type(ended)("done", "", plain)
-    return finish(options, ended, table)
 
 
 def export(options: argparse.Namespace) -> int:

@@ -21,7 +21,8 @@ class Screen:
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
         self.line = sys.stderr.isatty()
-        self.last = ""
+        self.last: Progress | None = None
+        """How far the job is, as it said last."""
 
     def show(self, event: Event) -> None:
         if isinstance(event, Notice):
@@ -29,7 +30,12 @@ class Screen:
             print(event.text, file=sys.stderr)
             for detail in event.details[:10]:
                 print(f"  {detail}", file=sys.stderr)
-        elif isinstance(event, Progress) and self.line and not self.quiet:
+        elif isinstance(event, Progress):
+            self.last = event
+            self.show_progress(event)
+
+    def show_progress(self, event: Progress) -> None:
+        if self.line and not self.quiet:
             left = f", {event.seconds_left:.0f} s left" if event.seconds_left else ""
             of = f" of {event.total}" if event.total else ""
             print(f"\r\033[K{event.doing}: {event.done}{of}{left}", end="", file=sys.stderr)
@@ -52,8 +58,20 @@ def follow(events: Generator[Event, None, None], screen: Screen) -> Ended:
     return ended
 
 
-def do(options: argparse.Namespace, name: str, /, *, project: str = "", **settings: Any) -> Ended:
-    """Opens the project if one is named, and does the job `name` in this process."""
+def do(
+    options: argparse.Namespace,
+    name: str,
+    /,
+    *,
+    project: str = "",
+    screen: Screen | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    **settings: Any,
+) -> Ended:
+    """Opens the project if one is named, and does the job `name` in this process.
+
+    `stopped` says when the job is to be left at its next event.
+    """
     from engine import device
     from engine.jobs import run
     from engine.logs import start_log
@@ -61,14 +79,14 @@ def do(options: argparse.Namespace, name: str, /, *, project: str = "", **settin
 
     start_log("command", options.verbose)
     device.set_threads(window_open=False)
-    screen = Screen(options.json)
+    screen = screen or Screen(options.json)
     with closing(Session()) as session:
         session.device = options.device
         if project:
             opened = follow(run(session, "open_project", {"path": with_suffix(project)}), screen)
             if opened.how != "done":
                 return opened
-        return follow(run(session, name, settings), screen)
+        return follow(run(session, name, settings, stopped), screen)
 
 
 def with_suffix(project: str) -> str:

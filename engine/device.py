@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from engine.cores import available_cores
 from engine.errors import BadSetting
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -75,12 +75,3 @@ def one_thread() -> Iterator[None]:
 def threads() -> int:
     """How many threads a network may take; all cores until `set_threads` was called."""
     return _threads or available_cores()
-
-
-def available_cores() -> int:
-    """The cores that this process may use; fewer than there are in containers, under taskset, or
-    where a person set OMP_NUM_THREADS, as they would for any other program with PyTorch."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    most = int(wanted) if wanted.isdecimal() and int(wanted) else os.cpu_count() or 1
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else most
-    return min(most, there)

@@ -55,7 +55,7 @@ def test_imports_go_one_way(path):
 
 COMMAND_LINE = {
     "app.cli", "app.commands", "app.commands_subnets", "app.commands_latency", "app.commands_tune",
-    "app.commands_branch", "app.terminal", "app.__main__",
+    "app.commands_branch", "app.commands_predict", "app.terminal", "app.__main__",
 }  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def run(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
     """Does a job: yields Started, its events, and Ended, whatever happens in between."""
-    load_jobs()
+    if name not in JOBS:  # a file of verbs may be imported alone, without PyTorch for the others
+        load_jobs()
     chosen = JOBS.get(name)
     if chosen is None:
         yield Ended("refused", f"There is no job called “{name}”.")

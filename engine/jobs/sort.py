@@ -1,0 +1,218 @@
+"""Pictures sorted into folders by class: copied, or moved where that was asked for.
+
+Nothing here imports PyTorch: exported files are asked without it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.answering import Answered, Answerer, answerer_of, answers
+from engine.errors import BadSetting, EspalierError, Refused
+from engine.folder_names import folder_names
+from engine.jobs import Result, Work, job
+from engine.jobs.predict import KNOWN, UNKNOWN, counted, known
+from engine.pace import Pace
+from engine.placing import Placer, remove
+from engine.sheet import Row, Sheet
+from engine.walk import Walk, identity_of
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+TITLES = ("from", "to", "class", "probability", "known", "reason")
+UNKNOWN_FOLDER = "none of these"
+MOST_REASONS = 50
+MORE = "For other reasons, which the list says."
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a disk, a person's share of it, or a file can take no more."""
+
+
+@job("Sort images into folders")
+def sort_images(
+    session: Session | None,
+    *,
+    paths: Sequence[str],
+    to: str,
+    model: str = "",
+    move: bool = False,
+    known_only: bool = False,
+    least: float = 0.0,
+) -> Work:
+    """Puts each picture into the folder of its class below `to`, by the project or a file.
+
+    Left where they are: what can't be used; with `known_only` what is none of these; what is less
+    probable than `least`. A name that is taken gets a number. Every picture is listed in a CSV file
+    in `to`, written as it goes: read backwards, it undoes a move. Raises BadSetting and Refused.
+    """
+    if not 0 <= least <= 1:
+        raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
+    target = Path(os.path.abspath(to))
+    asked = answerer_of(session, model)
+    folders = {
+        name: target / folder
+        for name, folder in folder_names(asked.class_names, [UNKNOWN_FOLDER]).items()
+    }
+    walk = Walk([Path(path) for path in paths], without(paths, target, folders))
+    total = yield from counted(walk)
+    sorting = Sorting(asked, target, folders, Placer(move), known_only, least, begun(target))
+    pace = Pace(total, "Moving images" if move else "Copying images")
+    done = 0
+    with closing(sorting.sheet), closing(answers(asked, walk)) as found:
+        for some in found:
+            for one in some:
+                sorting.sort(one)
+                done += 1
+                if done % 8 == 0 or one is some[-1]:
+                    yield pace.at(done)
+    return sorting.result()
+
+
+def without(paths: Sequence[str], target: Path, folders: dict[str, Path]) -> list[Path]:
+    """Folders that hold what was sorted: the target, or in it only those of the classes where the
+    target itself is to be sorted."""
+    here = identity_of(target)
+    if here is not None and here in [identity_of(Path(path)) for path in paths]:
+        return [*folders.values(), target / UNKNOWN_FOLDER]
+    return [target]
+
+
+def begun(target: Path) -> Sheet:
+    """The target folder, and in it the list of what is done. Raises Refused."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "a file of this name is there" if target.exists() else (
+            error.strerror or str(error)).lower()  # fmt: skip
+        raise Refused(
+            f"The folder “{target}” can't be made ({reason}), so nothing was sorted. Choose "
+            "another one."
+        ) from error
+    stem = f"sorted {time.strftime('%Y-%m-%d %H.%M.%S')}"
+    path, number = target / f"{stem}.csv", 2
+    while path.exists():
+        path, number = target / f"{stem} ({number}).csv", number + 1
+    return Sheet(str(path), TITLES)
+
+
+@dataclass
+class Sorting:
+    """One sorting: where pictures go, and what became of them."""
+
+    asked: Answerer
+    target: Path
+    folders: dict[str, Path]
+    placer: Placer
+    known_only: bool
+    least: float
+    sheet: Sheet
+    put: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    there: int = 0
+    made: dict[Path, Path] = field(default_factory=dict)
+
+    def sort(self, one: Answered) -> None:
+        """Puts one picture into its folder, or notes why it is left where it is.
+
+        Raises EspalierError where the disk is full; then the picture is where it was.
+        """
+        if reason := self.why_left(one):
+            self.leave(one, reason)
+            return
+        try:
+            folder = self.folder_of(one)
+            if identity_of(one.path.parent) == identity_of(folder):
+                self.there += 1
+                return
+            self.place(one, folder)
+        except OSError as error:
+            if error.errno in FULL:
+                raise EspalierError(self.full()) from error
+            self.leave(one, cant_put(error))
+
+    def why_left(self, one: Answered) -> str:
+        """Why a picture is not sorted; empty where it is."""
+        if one.probabilities is None:
+            return one.reason
+        if self.known_only and not known(self.asked, one):
+            return "This is none of the classes."
+        # The probability of a class counts only where it is one of them.
+        if known(self.asked, one) and one.probabilities.max() < self.least:
+            return f"Its class is less probable than {self.least:g}."
+        if self.placer.move and not os.access(one.path.parent, os.W_OK):
+            return "There is no permission to move this away."
+        return ""
+
+    def folder_of(self, one: Answered) -> Path:
+        """The folder of the answer, made when it is first needed. Raises OSError."""
+        unknown = self.target / UNKNOWN_FOLDER
+        name = self.asked.class_names[int(one.probabilities.argmax())]
+        wanted = self.folders[name] if known(self.asked, one) else unknown
+        if wanted not in self.made:
+            folder, number = wanted, 2
+            while os.path.lexists(folder) and not folder.is_dir():  # a file has the name
+                folder, number = wanted.with_name(f"{wanted.name} ({number})"), number + 1
+            folder.mkdir(exist_ok=True)
+            self.made[wanted] = folder
+        return self.made[wanted]
+
+    def place(self, one: Answered, folder: Path) -> None:
+        """Copies; notes it; and only then removes the original, if it is to be moved.
+
+        Killed at any point, a picture is in one place at least.
+        """
+        placed = self.placer.put(one.path, folder)
+        try:
+            self.sheet.write([self.row(one, str(placed), "")])
+            if self.placer.move:
+                remove(one.path)
+        except OSError:
+            placed.unlink()
+            raise
+        self.put[folder.name] += 1
+
+    def leave(self, one: Answered, reason: str) -> None:
+        self.left_out[reason if len(self.left_out) < MOST_REASONS else MORE] += 1
+        self.sheet.write([self.row(one, "", reason)])
+
+    def row(self, one: Answered, to: str, reason: str) -> Row:
+        if one.probabilities is None:
+            return (str(one.path), to, "", "", "", reason)
+        best = int(one.probabilities.argmax())
+        verdict = KNOWN if known(self.asked, one) else UNKNOWN
+        return (str(one.path), to, self.asked.class_names[best],
+                f"{one.probabilities[best]:.4f}", verdict, reason)  # fmt: skip
+
+    def full(self) -> str:
+        done, what = self.put.total(), "moved" if self.placer.move else "copied"
+        return (
+            f"The disk of “{self.target}” is full. {done} images were {what} and stay there, the "
+            "others are where they were. Free some space and sort the rest."
+        )
+
+    def result(self) -> Result:
+        return {
+            "to": str(self.target),
+            "move": self.placer.move,
+            "folders": dict(sorted(self.put.items())),
+            "there": self.there,
+            "left_out": dict(self.left_out.most_common()),
+            "list": self.sheet.path,
+        }
+
+
+def cant_put(error: OSError) -> str:
+    """Why one picture could not be copied or moved."""
+    if isinstance(error, FileNotFoundError):
+        return "This file is not there any more."
+    if isinstance(error, PermissionError):
+        return "There is no permission to copy this there."
+    return f"This can't be copied ({(error.strerror or str(error)).lower()})."
