@@ -25,6 +25,8 @@ from tests import making
 QUICK, NORMED = "squeezenet1_1", "mobilenet_v3_small"
 """Networks of 15 and 40 ms a step: the first has no norms, the second norms and dropout."""
 SIZE = 32
+FEW_STEPS = {"batch": 12, "lr": 0.002, "augment": "none"}
+"""Settings of a run of three steps an epoch."""
 
 
 def ended(session: Session, name: str, **settings: Any) -> Ended:
@@ -135,3 +137,22 @@ def curve(session: Session, number: int) -> dict[str, Any]:
     steps = {k: [float(f"{v:.6g}") for v in found["steps_curve"][k]]
              for k in ("step", "loss", "accuracy")}  # fmt: skip
     return {"epochs": epochs, "steps": steps}
+
+
+def tuned(session: Session, **asked: Any) -> dict[str, Any]:
+    """A run of one epoch whose network is not adopted, but for what is asked."""
+    given = {"epochs": 1, "settings": FEW_STEPS, "adopt": "never", **asked}
+    return done(session, "tune", **given)
+
+
+def answers(session: Session) -> dict[str, str]:
+    """The class that the project sees in each held-out picture."""
+    return done(session, "score", predictions=True)["predictions"]
+
+
+def facts(session: Session) -> dict[str, Any]:
+    return {k: v for k, v in session.require().facts.items() if k != "made"}
+
+
+def newest(session: Session) -> dict[str, Any]:
+    return done(session, "list_runs")["runs"][0]
