@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from engine.errors import Refused
+from engine.receipts import About
 from engine.registry import Registry
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Material:
     """Each picture's class as a place among the model's classes, or -1; None: not known."""
     training: Sequence[Path] = field(default=())
     """Images that were learnt from, mixed, for formats that must be calibrated."""
+    held_out: int = 0
+    """How many of the pictures, from the first on, no model was learnt from."""
+    about: About = field(default_factory=About)
+    """What the model card tells of the project."""
 
 
 class Exporter(ABC):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,9 +12,13 @@ import onnx
 import torch
 
 from engine import device as devices
+from engine.evaluate import share
 from engine.exporters import MOST, Exporter, Material, Receipt
+from engine.latency.timing import processor_name
 from engine.net import Model, Preprocessing
+from engine.project import now
 from engine.readers.elsewhere import Checked
+from engine.receipts import NOT_STATED
 
 ENOUGH = 256
 """Pictures that a receipt is made from, where a project has so many."""
@@ -27,14 +30,18 @@ def receipt_of(
     """What was checked, as plain values."""
     return {
         "format": exporter.name,
+        "title": exporter.title,
+        "file": path.name,
+        "made": f"{now()} UTC",
         **compared(found, material),
+        **judged(model, found, material),
         "bytes": sum(file.stat().st_size for file in path.parent.iterdir()),
         "latency_ms": {
             "p50": round(float(np.percentile(found.milliseconds, 50)), 2),
             "p95": round(float(np.percentile(found.milliseconds, 95)), 2),
             "pictures": "one whole image at a time, resizing included, decoding not",
             "threads": devices.threads(),
-            "machine": f"{platform.system()} {platform.machine()}",
+            "machine": f"{processor_name()}, {platform.system()} {platform.machine()}",
         },
         "memory_bytes": found.memory,
         "sha256": {
@@ -47,6 +54,7 @@ def receipt_of(
         "threshold": float(model.threshold),
         "preprocessing": in_words(model.backbone.preprocessing, exporter.inside),
         "licence": model.backbone.licence,
+        "data_licence": material.about.data_licence or NOT_STATED,
         "versions": {
             "espalier": program_version(),
             "torch": str(torch.__version__),  # PyTorch's own class of text would come along
@@ -62,7 +70,7 @@ def compared(found: Checked, material: Material) -> Receipt:
     ordered = np.sort(project, axis=1)
     margin = ordered[:, -1] - (ordered[:, -2] if project.shape[1] > 1 else 0)
     same = found.probabilities.argmax(1) == project.argmax(1)
-    result: Receipt = {
+    return {
         "compared": len(found.used),
         "compared_note": note(len(found.used), len(material.pictures)),
         "compared_in": "a process of its own"
@@ -71,15 +79,41 @@ def compared(found: Checked, material: Material) -> Receipt:
         "top_class_agreement": float(same.mean()),
         "clear_disagreements": int((~same & (margin > MOST)).sum()),
     }
-    if material.truth is not None:
-        truth = material.truth[found.used]
-        known = truth >= 0
-        if known.any():
-            result["accuracy_images"] = int(known.sum())
-            for key, answers in (("before", project), ("after", found.probabilities)):
-                right = answers.argmax(1)[known] == truth[known]
-                result[f"accuracy_{key}"] = float(right.mean())
-    return result
+
+
+def judged(model: Model, found: Checked, material: Material) -> Receipt:
+    """How often project and file are right, for each class too, and what the file mixes up.
+
+    Nothing where the classes of the images are not known. `confusion` holds the true class's
+    place, the answer's place and the number of images, where that is above 0.
+    """
+    truth = None if material.truth is None else material.truth[found.used]
+    known = np.flatnonzero(truth >= 0) if truth is not None else np.empty(0, np.int64)
+    if truth is None or not len(known):
+        return {}
+    truth, names = truth[known], model.class_names
+    before = material.expected[found.used][known].argmax(1)
+    after = found.probabilities[known].argmax(1)
+    counts, right = np.zeros((len(names),) * 2, np.int64), np.zeros(len(names), np.int64)
+    np.add.at(counts, (truth, after), 1)
+    np.add.at(right, truth, before == truth)
+    images = counts.sum(1)
+    shown = np.array(found.used)[known] < material.held_out
+    return {
+        "accuracy_images": len(known),
+        "accuracy_before": float((before == truth).mean()),
+        "accuracy_after": float((after == truth).mean()),
+        "accuracy_held_out_images": int(shown.sum()),
+        "accuracy_held_out_before": share((before == truth)[shown].sum(), shown.sum()),
+        "accuracy_held_out_after": share((after == truth)[shown].sum(), shown.sum()),
+        "per_class": [
+            {"name": name, "images": int(images[at]),
+             "before": share(right[at], images[at]), "after": share(counts[at, at], images[at])}
+            for at, name in enumerate(names)
+        ],
+        "confusion": [[int(t), int(a), int(counts[t, a])] for t, a in np.argwhere(counts)],
+        "beyond_threshold": float((found.distances[known] > model.threshold).mean()),
+    }  # fmt: skip
 
 
 def note(compared: int, asked: int) -> str:
@@ -102,18 +136,3 @@ def program_version() -> str:
         return version("espalier")
     except PackageNotFoundError:
         return "from source"
-
-
-def papers(
-    exporter: Exporter,
-    model: Model,
-    path: Path,
-    found: Checked,
-    material: Material,
-    receipt: Receipt,
-) -> None:
-    """Writes what lies beside an exported file into its folder: script and receipt."""
-    if script := exporter.script(path.name):
-        path.with_suffix(".py").write_text(script, "utf-8")
-    text = json.dumps(receipt, indent=2, ensure_ascii=True)
-    path.with_suffix(".receipt.json").write_text(text + "\n", "utf-8")

@@ -11,10 +11,11 @@ from engine import device as devices
 from engine.errors import Refused
 from engine.events import Progress
 from engine.exporters import Exporter, Material, Receipt
-from engine.exporters.receipt import papers, receipt_of
-from engine.exporters.script import MARK
+from engine.exporters.receipt import receipt_of
 from engine.net import Model
 from engine.readers.elsewhere import check_elsewhere
+from engine.receipts.papers import foreign_paper, papers_of, write_papers
+from engine.receipts.words import summary
 
 
 def export_model(
@@ -37,7 +38,10 @@ def export_model(
             refuse_unseen(found.used)
             receipt = receipt_of(exporter, model, half, found, material) | facts
             exporter.judge(receipt)
-            papers(exporter, model, half, found, material, receipt)
+            script = bool(exporter.script(path.name))
+            receipt["papers"] = papers_of(path, script, picture="confusion" in receipt)
+            receipt["summary"] = summary(receipt)
+            write_papers(exporter, model, half.parent, receipt, material.about)
             settle(half.parent, path)
     except OSError as error:
         raise Refused(cant_write(path, error)) from error
@@ -56,11 +60,10 @@ def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
         raise Refused(f"{path.name} is a folder. Choose another name.")
     if path.exists() and not overwrite:
         raise Refused(f"{path.name} is there already. Choose another name, or let it be replaced.")
-    script = path.with_suffix(".py")
-    if script.exists() and MARK not in script.read_bytes()[:200]:
+    if other := foreign_paper(path):
         raise Refused(
-            f"{script.name} lies where the export's own script would be written, and is not one "
-            "of Espalier's. Choose another name for the export."
+            f"{other} lies where a paper of the export would be written, and is not one of "
+            "Espalier's. Choose another name for the export."
         )
 
 

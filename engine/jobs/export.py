@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ from engine.exporters import EXPORTERS, Exporter, Material, load_exporters
 from engine.exporters.writing import check_target, export_model
 from engine.images import open_many
 from engine.jobs import Work, job
+from engine.jobs.project import set_data_licence
 from engine.jobs.try_it import Seen, look
 from engine.net import Model
+from engine.receipts import About
+from engine.receipts.gather import about_step
 from engine.session import Session
 
 PICTURES_TO_COMPARE = 256
@@ -47,14 +50,21 @@ def export(
     format: str = "onnx",
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    data_licence: str | None = None,
 ) -> Work:
-    """Writes the model in use to a file, checks it in a process of its own, or refuses."""
+    """Writes the model in use to a file, checks it in a process of its own, or refuses.
+
+    `data_licence` says under what terms the images are, and is kept; None leaves it as it is.
+    """
     exporter = exporter_of(format, settings)
     check_target(exporter, Path(path).absolute(), overwrite)
+    if data_licence is not None:
+        yield from set_data_licence(session, text=data_licence)
     model = session.model()
     receipt = yield from written(
-        session, exporter, model, lambda paths: look(session, paths), Path(path), overwrite
-    )
+        session, exporter, model, lambda paths: look(session, paths), Path(path), overwrite,
+        about_step(session),
+    )  # fmt: skip
     yield Saved("export", path)
     return receipt
 
@@ -71,23 +81,37 @@ def written(
     look_at: Look,
     path: Path,
     overwrite: bool,
+    about: About,
 ) -> Generator[Event, None, dict[str, Any]]:
     """Exports a model with the project's images; `look_at` answers them as the project would."""
     pictures = yield from some_pictures(session)
     seen = yield from look_at(list(pictures))
     places = {name: place for place, name in enumerate(model.class_names)}
-    truth = np.array([places.get(pictures[path], -1) for path in seen.paths])
-    training = some_training(session)
-    material = Material(seen.paths, seen.answers.probabilities, truth, training)
+    truth = np.array([places.get(pictures[path].name, -1) for path in seen.paths])
+    held_out = sum(pictures[path].held_out for path in seen.paths)
+    material = Material(
+        seen.paths, seen.answers.probabilities, truth, some_training(session), held_out, about
+    )
     return (yield from export_model(exporter, model, path, material, overwrite))
 
 
-def some_pictures(session: Session) -> Generator[Event, None, dict[Path, str]]:
-    """Stored pictures to compare on with their classes, held-out ones first, always the same."""
+@dataclass(frozen=True)
+class Known:
+    """What is known of a picture: its class, and whether no model was learnt from it."""
+
+    name: str
+    held_out: bool
+
+
+def some_pictures(session: Session) -> Generator[Event, None, dict[Path, Known]]:
+    """Stored pictures to compare on, held-out ones first, always the same."""
     project = session.require()
     rows = rows_of(session, "validation") + rows_of(session, "train")
-    found: dict[Path, str] = {}
-    classes = {catalogue.file_of(project, row): row["class"] for row in rows}
+    found: dict[Path, Known] = {}
+    classes = {
+        catalogue.file_of(project, row): Known(row["class"], row["split"] == "validation")
+        for row in rows
+    }
     opened = open_many(iter(classes), None)
     try:
         for path, picture in opened:
@@ -116,7 +140,7 @@ def rows_of(session: Session, split: str) -> list[Mapping[str, Any]]:
     """Images of one side of the split, mixed, always in the same order."""
     rows = list(
         session.require().db.query(
-            "SELECT sha256, path, copied, class.name AS class FROM image "
+            "SELECT sha256, path, copied, split, class.name AS class FROM image "
             "JOIN class ON class.id = class_id WHERE split = ? ORDER BY sha256, image.id",
             [split],
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from engine import catalogue, landmarks, latency, study, subnets
+from engine import catalogue, landmarks, latency, scoring, study, subnets
 from engine.backbones import subnet_backbone
 from engine.backbones.elastic.architecture import Architecture
 from engine.backbones.elastic.files import subnet_bytes
@@ -21,8 +22,11 @@ from engine.jobs import Work, job
 from engine.jobs.export import exporter_of, written
 from engine.jobs.try_it import look_with
 from engine.learners import Task
+from engine.model import answer
 from engine.net import Model
 from engine.places import cache_folder
+from engine.receipts import About
+from engine.receipts.gather import about_network, learner_facts
 from engine.session import Session
 
 PART = 1024
@@ -60,7 +64,7 @@ def export_subnet(
     network = yield from subnets.settled(session, supernet, wanted)
     backbone = subnet_backbone(subnet_bytes(network, wanted, origin))
     extractor = Extractor(backbone, device=session.device, cache=cache_folder())
-    model = yield from model_with(session, extractor)
+    model, about = yield from model_with(session, extractor)
     receipt = yield from written(
         session,
         exporter,
@@ -68,14 +72,18 @@ def export_subnet(
         lambda paths: look_with(model, extractor, paths),
         Path(path),
         overwrite,
+        about,
     )
     yield Saved("export", path)
     return receipt
 
 
-def model_with(session: Session, extractor: Extractor) -> Generator[Event, None, Model]:
+def model_with(
+    session: Session, extractor: Extractor
+) -> Generator[Event, None, tuple[Model, About]]:
     """The project's classes, learnt with another backbone than its own, and not stored."""
-    learner = session.learner(*study.choice(session, "", None))
+    choice = study.choice(session, "", None)
+    learner = session.learner(*choice)
     project, size = session.require(), extractor.backbone.preprocessing.size
     split = [catalogue.to_learn(project, part) for part in ("train", "validation")]
     wanted = [h for part in split for hashes in part.values() for h in hashes]
@@ -97,13 +105,19 @@ def model_with(session: Session, extractor: Extractor) -> Generator[Event, None,
     head = learner.head().eval()
     fitted = calibrate(head, *sample, held, truth)
     names = catalogue.class_names(project)
-    return Model(
-        backbone=extractor.backbone,
-        head=calibrated(head, fitted).eval(),
-        class_names=tuple(names[number] for number in learner.classes),
-        threshold=fitted.threshold,
-        views=learner.views,
+    classes = tuple(names[number] for number in learner.classes)
+    ready = calibrated(head, fitted).eval()
+    model = Model(extractor.backbone, ready, classes, fitted.threshold, learner.views)
+    places = {number: place for place, number in enumerate(learner.classes)}
+    best = answer(ready, held).best if judged else np.empty(0, np.int64)
+    scores = scoring.table(classes, np.array([places[n] for _, n in judged], np.int64), best)
+    about = replace(
+        about_network(project, extractor.backbone),
+        **learner_facts(*choice),
+        images={names[n]: (len(train[n]), len(held_out.get(n, ()))) for n in learner.classes},
+        scores=scores,
     )
+    return model, about
 
 
 class InMemory:

@@ -132,7 +132,7 @@ def test_the_receipt_says_what_was_checked(exported: tuple[Path, dict], model: M
     assert receipt["classes"] == list(NAMES)
     assert {"espalier", "torch", "onnx", "onnxruntime", "python"} <= set(receipt["versions"])
     assert sorted(p.name for p in path.parent.iterdir()) == sorted(
-        [path.name, "model 'a\".py", "model 'a\".receipt.json"]
+        [path.name, *(f"model 'a\".{end}" for end in ("py", "md", "receipt.json", "receipt.html"))]
     )
 
 
