@@ -60,6 +60,9 @@ class Exporter(ABC):
     inside: ClassVar[bool] = True
     """Whether the file holds the preprocessing; otherwise script and card do it."""
 
+    companions: ClassVar[tuple[str, ...]] = ()
+    """Endings of the files that belong to it and lie beside it."""
+
     @classmethod
     def missing(cls) -> str:
         """Why it can't be used here and what to install, in a sentence; empty where it can."""

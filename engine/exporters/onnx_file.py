@@ -14,7 +14,7 @@ from torch import nn
 from engine.errors import Refused
 from engine.events import Progress
 from engine.exporters import EXPORTERS, Exporter, Facts, Material
-from engine.exporters.picture_graph import with_preprocessing
+from engine.exporters.picture_graph import Before, picture_graph, with_preprocessing
 from engine.exporters.receipt import in_words, program_version
 from engine.exporters.script import script_for
 from engine.frozen import Frozen
@@ -76,9 +76,11 @@ def whole_graph(model: Model, path: Path) -> onnx.ModelProto:
     return complete(model, network_graph(model, path))
 
 
-def complete(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
+def complete(
+    model: Model, network: onnx.ModelProto, graph: Before = picture_graph
+) -> onnx.ModelProto:
     """A graph of `network_graph`'s form with preprocessing before it and its metadata."""
-    whole = with_preprocessing(network, model.backbone.preprocessing, OUTPUTS)
+    whole = with_preprocessing(network, model.backbone.preprocessing, OUTPUTS, graph)
     whole.producer_name, whole.producer_version = "Espalier", program_version()
     onnx.helper.set_model_props(whole, metadata(model))
     return whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -12,6 +12,8 @@ from engine.net import Preprocessing
 
 MODES = {"bilinear": {"mode": "linear"}, "bicubic": {"mode": "cubic", "cubic_coeff_a": -0.5}}
 """Pillow's filters in ONNX's words; antialiased uint8 resizing rounds as Pillow does."""
+Before = Callable[[Preprocessing, int], onnx.ModelProto]
+"""Makes what comes before a network, for an opset: `picture_graph`, or the same said otherwise."""
 
 
 def picture_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
@@ -65,12 +67,18 @@ def steps(p: Preprocessing) -> list[onnx.NodeProto]:
 
 
 def with_preprocessing(
-    network: onnx.ModelProto, p: Preprocessing, outputs: Sequence[str]
+    network: onnx.ModelProto,
+    p: Preprocessing,
+    outputs: Sequence[str],
+    graph: Before = picture_graph,
 ) -> onnx.ModelProto:
-    """A network whose input is "pixels", with preprocessing before it; input "pictures"."""
+    """A network whose input is "pixels", with preprocessing before it; input "pictures".
+
+    `graph` makes the preprocessing, for runtimes that need it said otherwise.
+    """
     opset = next(o.version for o in network.opset_import if o.domain in ("", "ai.onnx"))
     before = compose.add_prefix(
-        picture_graph(p, opset), "preprocessing/", rename_inputs=False, rename_outputs=False
+        graph(p, opset), "preprocessing/", rename_inputs=False, rename_outputs=False
     )
     before.ir_version = network.ir_version
     after = compose.add_prefix(

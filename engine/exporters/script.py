@@ -1,22 +1,24 @@
-"""The script beside an exported file: it runs it with onnxruntime, numpy and Pillow alone."""
+"""The script beside an exported file: it runs it with its runtime, numpy and Pillow alone."""
 
 from __future__ import annotations
 
+from string import Template
+
 MARK = b"# Made by Espalier"
 
-SCRIPT = """# Made by Espalier. Needs: pip install onnxruntime numpy pillow
+SCRIPT = Template("""# Made by Espalier. Needs: pip install $needs numpy pillow
 # Use: python THIS_FILE PICTURE...
 import json
 import sys
+$plain
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+$runtime
 from PIL import Image, ImageOps
 
 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-session = onnxruntime.InferenceSession(str(Path(__file__).with_name({model!a})))
-facts = session.get_modelmeta().custom_metadata_map
+$opened
 names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
 for path in sys.argv[1:]:
     image = ImageOps.exif_transpose(Image.open(path))
@@ -24,13 +26,34 @@ for path in sys.argv[1:]:
         image = Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
     image = image.convert("RGBA")  # transparent parts become white
     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    probabilities, distance = session.run(None, {{"pictures": np.asarray(image)[None]}})
+    $asked
     best = int(probabilities[0].argmax())
     name = names[best] if distance[0] <= threshold else "none of these"
-    print(path, f"{{probabilities[0][best]:.4f}}", name, sep="\t")
-"""
+    print(path, f"{probabilities[0][best]:.4f}", name, sep="\\t")
+""")
 
 
 def script_for(model: str) -> str:
-    """The script for an exported file of this name."""
-    return SCRIPT.format(model=model)
+    """The script for an exported ONNX file of this name."""
+    return script(
+        "onnxruntime",
+        f"session = onnxruntime.InferenceSession(str(Path(__file__).with_name({model!a})))\n"
+        "facts = session.get_modelmeta().custom_metadata_map",
+        'probabilities, distance = session.run(None, {"pictures": np.asarray(image)[None]})',
+    )
+
+
+def script(needs: str, opened: str, asked: str, plain: str = "", runtime: str = "") -> str:
+    """A script of a format's own lines: what pip installs, what opens the file, what asks it.
+
+    `opened` sets `facts`, `asked` sets `probabilities` and `distance` of `image` (RGB). `plain` is
+    a module of Python's own to import, `runtime` one to import where it is not called as `needs`.
+    """
+    lines = SCRIPT.substitute(
+        needs=needs,
+        plain=f"import {plain}" if plain else "",
+        runtime=runtime or f"import {needs}",
+        opened=opened,
+        asked=asked.replace("\n", "\n    "),
+    )
+    return lines.replace("import sys\n\n", "import sys\n") if not plain else lines

@@ -58,8 +58,11 @@ def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
         raise Refused(f"There is no folder {path.parent}. Make it, or choose another.")
     if path.is_dir():
         raise Refused(f"{path.name} is a folder. Choose another name.")
-    if path.exists() and not overwrite:
-        raise Refused(f"{path.name} is there already. Choose another name, or let it be replaced.")
+    for file in (path, *map(path.with_suffix, exporter.companions)):
+        if file.exists() and not overwrite:
+            raise Refused(
+                f"{file.name} is there already. Choose another name, or let it be replaced."
+            )
     if other := foreign_paper(path):
         raise Refused(
             f"{other} lies where a paper of the export would be written, and is not one of "
