@@ -98,7 +98,7 @@ def begun(target: Path) -> Sheet:
         ) from error
     stem = f"sorted {time.strftime('%Y-%m-%d %H.%M.%S')}"
     path, number = target / f"{stem}.csv", 2
-    while path.exists():
+    while os.path.lexists(path):  # without permission to look, writing will say so
         path, number = target / f"{stem} ({number}).csv", number + 1
     return Sheet(str(path), TITLES)
 
