@@ -28,6 +28,7 @@ from app.widgets.controls import (
 from app.widgets.receipt import rows_of
 from app.widgets.subnet_drawing import SubnetDrawing
 from engine.events import Ended
+from engine.registry import PluginView
 
 SUBNET = (
     "A subnet is a smaller network inside the supernet. It works at once, without being trained "
@@ -195,21 +196,36 @@ class ChosenSubnet(QFrame):
         self.bridge.submit("use_subnet", follow, architecture=self.chosen["architecture"])
 
     def export(self) -> None:
-        """Asks for a file and writes the subnet there; the answer is what was checked."""
+        """Asks which formats there are, then for a file."""
+        self.bridge.ask("list_exporters", self.choose_file)
+
+    def choose_file(self, ended: Ended) -> None:
+        """Asks for a file in one of the formats that can be used here, and writes the subnet."""
         project = self.bridge.project
-        start = str(Path(project.path).parent / f"{project.name} subnet.onnx") if project else ""
-        path, _ = QFileDialog.getSaveFileName(self, "Export to", start, "ONNX (*.onnx)")
+        if ended.how != "done" or project is None or not self.chosen:
+            self.said.emit(ended.text, "")
+            return
+        views = [view for view in ended.result["exporters"] if not view.facts["missing"]]
+        filters = {f"{view.title} (*{view.facts['suffix']})": view for view in views}
+        start = str(Path(project.path).parent / f"{project.name} subnet.onnx")
+        path, kind = QFileDialog.getSaveFileName(self, "Export to", start, ";;".join(filters))
         if path:
-            self.said.emit("Writing and checking …", "")
-            # The dialog asked whether to replace just the file that it was given.
-            whole = path.endswith(".onnx")
-            self.bridge.submit(
-                "export_subnet",
-                self.take_receipt,
-                architecture=self.chosen["architecture"],
-                path=path if whole else f"{path}.onnx",
-                overwrite=whole,
-            )
+            self.submit(path, filters.get(kind, views[0]))
+
+    def submit(self, path: str, view: PluginView) -> None:
+        """Writes the subnet there; the answer is what was checked."""
+        suffix = view.facts["suffix"]
+        # The dialog asked whether to replace just the file that it was given.
+        whole = path.endswith(suffix)
+        self.said.emit("Writing and checking …", "")
+        self.bridge.submit(
+            "export_subnet",
+            self.take_receipt,
+            architecture=self.chosen["architecture"],
+            path=path if whole else f"{path.removesuffix('.onnx')}{suffix}",
+            format=view.name,
+            overwrite=whole,
+        )
 
     def take_receipt(self, ended: Ended) -> None:
         """Says first what was checked; the tooltip holds the whole receipt."""

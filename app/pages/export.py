@@ -7,30 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QFormLayout,
-    QLineEdit,
-    QPushButton,
-    QStackedWidget,
-    QWidget,
-)
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
+from PySide6.QtWidgets import QFormLayout, QFrame, QStackedWidget, QWidget
 
 from app.bridge import Bridge
-from app.theme import GRID
-from app.widgets.controls import buddy, button, card, column, label, named, row, scrolled
+from app.pages.export_form import ExportForm
+from app.widgets.class_plots import MatrixPlot
+from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
 from app.widgets.empty import EmptyState
-from app.widgets.receipt import receipt_text, rows_of
+from app.widgets.receipt import matrix_of, receipt_text, rows_of
 from engine.events import Ended, ProjectView
 
-EXPLAINED = (
-    "One ONNX file with the preprocessing inside: it takes an RGB image of any size and gives a "
-    "probability for each class. It is compared with this project on stored images, in a process "
-    "of its own; where the two don't agree, nothing is exported."
-)
+NOTHING = "What was checked appears here after an export."
+AGREES = "The exported file gives the same answers as this project."
+DIFFERS = "The exported file does not always answer as this project does; see below."
+
+
+class ConfusionPicture(MatrixPlot):
+    """What the exported file takes for what; its images are those of the Learn page."""
+
+    opens = False
 
 
 class ExportPage(QWidget):
@@ -42,82 +38,27 @@ class ExportPage(QWidget):
         self.bridge = bridge
         self.project: ProjectView | None = None
         self.receipt: Mapping[str, Any] = {}
-        self.format = QComboBox()
-        self.target = QLineEdit()
-        self.overwrite = QCheckBox("&Replace a file that is there")
-        self.news = label("", "muted", wrap=True)
+        self.folder = Path()
+        self.form = ExportForm(bridge)
+        self.target, self.news = self.form.target, self.form.news
+        self.export_button = self.form.export_button
         self.empty = EmptyState(
             "export",
             "Nothing to export yet",
             "Learn some classes first: drop folders of images on the Images page. "
             "Then write the model here as one file.",
         )
+        self.make_buttons()
         self.lay_out()
+        self.form.asked.connect(self.submit)
         self.bridge.changed.connect(self.show_project)
 
-    def lay_out(self) -> None:
-        """What is asked for on the left, the receipt on the right."""
-        left = card(
-            label("Export the model", "big"),
-            label(EXPLAINED, "muted", wrap=True),
-            8,
-            self.make_form(),
-            8,
-            row(self.make_export_button(), 0),
-            self.news,
-            0,
-            edge=24,
-        )
-        both = QWidget()
-        both.setLayout(row(left, self.receipt_side(), gap=16))
-        both.layout().setStretch(0, 1)
-        both.layout().setStretch(1, 1)
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self.empty)
-        self.pages.addWidget(both)
-        self.setLayout(column(self.pages, edge=16))
-        self.setFocusProxy(self.target)
-
-    def make_export_button(self) -> QPushButton:
-        self.export_button = button(
-            "Export", "Writes and checks the model", self.export, key="Ctrl+E", icon="export",
-            kind="primary",
+    def make_buttons(self) -> None:
+        """What can be done with an export."""
+        self.page_button = button(
+            "Open the page to print", "Opens the receipt in the browser, to print it or keep it",
+            self.open_page, key="Ctrl+P",
         )  # fmt: skip
-        return self.export_button
-
-    def make_form(self) -> QFormLayout:
-        """The format and the file, each with a key."""
-        self.format.addItem("ONNX", "onnx")
-        named(self.format, "Format", "The kind of file", "Alt+F")
-        named(self.target, "File", "Where the model is written", "Alt+I")
-        named(self.overwrite, "Replace", "Replaces a file that is there already", "Alt+R")
-        choose = button(
-            "Browse …", "Chooses the file", self.choose_file, key="Ctrl+Shift+B", icon="folder"
-        )
-        form = QFormLayout()
-        form.setVerticalSpacing(12)
-        line = row(self.target, choose)
-        line.setStretch(0, 1)
-        for text, control, what in (
-            ("&Format", self.format, self.format),
-            ("F&ile", self.target, line),
-        ):
-            name = buddy(text, control)
-            name.setMinimumHeight(4 * GRID)
-            form.addRow(name, what)
-        form.addRow("", self.overwrite)
-        return form
-
-    def receipt_side(self) -> QWidget:
-        """The receipt as a card, and what can be done with the file."""
-        self.receipt_rows = QFormLayout()
-        self.receipt_rows.setVerticalSpacing(10)
-        self.receipt_rows.setHorizontalSpacing(24)
-        self.receipt_rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        inside = QWidget()
-        inside.setLayout(self.receipt_rows)
-        scroll = scrolled(inside)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.open_button = button(
             "Open the folder", "Shows the file in its folder", self.open_folder, key="Ctrl+Shift+E",
             icon="folder",
@@ -125,21 +66,47 @@ class ExportPage(QWidget):
         self.copy_button = button(
             "Copy the receipt", "Copies the receipt as text", self.copy, key="Ctrl+Shift+C"
         )
-        self.verdict = label("What was checked appears here after an export.", "muted", wrap=True)
-        made = card(
-            label("Receipt", "big"),
-            self.verdict,
-            8,
-            scroll,
-            row(self.open_button, self.copy_button, 0),
-            edge=24,
-        )
+
+    def lay_out(self) -> None:
+        """What is asked for on the left, the receipt on the right."""
+        both = QWidget()
+        both.setLayout(row(self.form, self.receipt_side(), gap=16))
+        both.layout().setStretch(0, 4)
+        both.layout().setStretch(1, 5)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(both)
+        self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.form.target)
+
+    def receipt_side(self) -> QFrame:
+        """The receipt as a card: its lines, the confusion matrix, and the buttons below them."""
+        self.receipt_rows = QFormLayout()
+        self.receipt_rows.setVerticalSpacing(10)
+        self.receipt_rows.setHorizontalSpacing(24)
+        self.receipt_rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.matrix = ConfusionPicture("What is taken for what", "No image's class is known.")
+        named(self.matrix, self.matrix.title, "Arrow keys read cells; Ctrl+S saves the picture")
+        reach(self.matrix, "Alt+M")
+        self.matrix.setToolTip("")
+        self.matrix.setMinimumHeight(400)
+        self.matrix.hide()
+        inside = QWidget()
+        inside.setLayout(column(self.receipt_rows, 8, self.matrix, 0))
+        scroll = scrolled(inside)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verdict = label(NOTHING, "muted", wrap=True)
+        tools = row(self.page_button, self.open_button, self.copy_button, 0)
+        made = card(label("Receipt", "big"), self.verdict, 8, scroll, tools, edge=24)
         made.layout().setStretch(3, 1)
-        self.open_button.setEnabled(False)
-        self.copy_button.setEnabled(False)
+        self.refresh_tools()
         return made
 
     # Showing.
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.form.load()
 
     def show_project(self, project: ProjectView | None) -> None:
         """Offers a file beside the project; keeps what a person typed."""
@@ -147,12 +114,13 @@ class ExportPage(QWidget):
         self.project = project
         ready = project is not None and project.current_step is not None
         self.pages.setCurrentIndex(1 if ready else 0)
-        if project is not None and other:
-            self.target.setText(str(Path(project.path).parent / f"{project.name}.onnx"))
-            self.show_receipt({})
+        if project is not None:
+            self.form.show_project(project, other)
+            if other:
+                self.show_receipt({})
 
     def show_receipt(self, receipt: Mapping[str, Any]) -> None:
-        """One line for each thing that was checked."""
+        """One line for each thing that was checked, and the matrix where classes are known."""
         self.receipt = receipt
         while self.receipt_rows.rowCount():
             self.receipt_rows.removeRow(0)
@@ -163,46 +131,48 @@ class ExportPage(QWidget):
                 | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
             text.setMinimumWidth(200)
-            self.receipt_rows.addRow(label(name, "muted"), text)
-        self.open_button.setEnabled(bool(receipt))
-        self.copy_button.setEnabled(bool(receipt))
+            title = label(name, "muted", wrap=True)
+            title.setFixedWidth(120)
+            self.receipt_rows.addRow(title, text)
+        known = bool(receipt.get("confusion"))
+        self.matrix.show_matrix(receipt["classes"] if known else (), matrix_of(receipt))
+        self.matrix.setVisible(known)
         self.verdict.setText(
-            "The exported file gives the same answers as this project."
-            if receipt
-            else "What was checked appears here after an export."
+            NOTHING if not receipt else DIFFERS if receipt["clear_disagreements"] else AGREES
         )
+        self.refresh_tools()
+
+    def refresh_tools(self) -> None:
+        for made in (self.page_button, self.open_button, self.copy_button):
+            made.setEnabled(bool(self.receipt))
 
     # Gestures.
 
-    def choose_file(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Export to", self.target.text(), "ONNX (*.onnx)"
-        )
-        if path:
-            self.target.setText(path if path.endswith(".onnx") else f"{path}.onnx")
-            self.overwrite.setChecked(Path(path).exists())
-
     def export(self) -> None:
+        self.form.ask()
+
+    def submit(self, settings: Mapping[str, Any]) -> None:
         """Writes the model; the answer is the receipt, or why there is none."""
-        path = self.target.text().strip()
-        if not path:
-            self.news.setText("Say where to write the file.")
-            return
         self.export_button.setEnabled(False)
         self.news.setText("Writing and checking …")
-        self.bridge.submit("export", self.take, path=path, overwrite=self.overwrite.isChecked())
+        folder = Path(settings["path"]).absolute().parent
+        self.bridge.submit("export", lambda ended: self.take(ended, folder), **settings)
 
-    def take(self, ended: Ended) -> None:
+    def take(self, ended: Ended, folder: Path) -> None:
         self.export_button.setEnabled(True)
         self.news.setText(
             ended.text if ended.how != "done" else "Done. The receipt says what was checked."
         )
         if ended.how == "done":
+            self.folder = folder
             self.show_receipt(ended.result)
 
+    def open_page(self) -> None:
+        page = self.folder / self.receipt["papers"]["page"]
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+
     def open_folder(self) -> None:
-        folder = Path(self.receipt.get("path") or self.target.text()).parent
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder)))
 
     def copy(self) -> None:
         QGuiApplication.clipboard().setText(receipt_text(self.receipt))

@@ -112,6 +112,8 @@ class MatrixPlot(Plot):
     """The confusion matrix: rows are true classes, columns predicted. A cell opens its pictures."""
 
     picked = Signal(str, str)
+    opens = True
+    """Whether somebody shows the pictures of a cell that is picked."""
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
@@ -232,7 +234,7 @@ class MatrixPlot(Plot):
             else f"{self.names[r]} taken for {self.names[c]}"
         )
         lines = [right, f"{self.counts[r][c]} of {sum(self.counts[r])} images"]
-        lines += ["click to see them"] if self.counts[r][c] else []
+        lines += ["click to see them"] if self.opens and self.counts[r][c] else []
         self.paint_box(painter, cell.center(), lines)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
