@@ -43,7 +43,7 @@ def test_two_matrix_products_resize_as_pillow_does(how: str) -> None:
         found = session.run(None, {"pictures": np.asarray(image)[None]})[0][0]
         away = np.abs(found.astype(int) - preprocess(image, p))
         assert away.max() <= 2
-        assert (away > 0).mean() < 0.01  # ties between two levels
+        assert (away > 0).mean() < 0.02  # ties between two levels
 
 
 def test_a_missing_library_is_said_with_what_to_install(
