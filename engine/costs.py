@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from engine import operations
 from engine.branches import branches_of
 from engine.net import Backbone, parameters_of
 
@@ -40,9 +40,9 @@ def joules(macs: float, read_bytes: float) -> float:
 
 def macs_of(module: nn.Module, x: Tensor) -> int:
     """Multiplications with additions in one forward pass of `x`, in convolutions and products."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), operations.counter() as counted:
         module.eval()(x)
-    return counter.get_total_flops() // 2
+    return counted.get_total_flops() // 2
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from engine import device as devices
+from engine import operations
 from engine.augment import Views
 from engine.errors import UnusableWeights
 from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
@@ -175,10 +176,12 @@ class Course:
                 account.full_seconds = account.free_seconds / account.free_steps
 
     def predict(self, batch: Batch) -> torch.Tensor:
-        """Half precision where a graphics card makes it faster."""
-        kind = self.lessons.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-            return self.stack(batch.given, batch.start).float()
+        return self.answers(self.stack, batch)
+
+    def answers(self, stack: Stack, batch: Batch) -> torch.Tensor:
+        """What a network says of a batch, in mixed precision where that is quicker."""
+        with devices.mixed(self.lessons.device):
+            return stack(batch.given, batch.start).float()
 
     def counted(self, supply: Iterator[Batch]) -> Iterator[Batch]:
         """Hands on batches and counts the FLOPs of each step, measured once for each state, and
@@ -205,9 +208,9 @@ class Course:
         trial, two = copy.deepcopy(self.stack), min(2, len(batch.given))
         trial.train()
         trial.freeze(frozen)
-        with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
+        with torch.random.fork_rng(devices=[]), operations.counter() as counted:
             trial(batch.given[:two], batch.start).sum().backward()
-        return counter.get_total_flops() / two * len(batch.given)
+        return counted.get_total_flops() / two * len(batch.given)
 
     def measure_full_step(self) -> None:
         """Times steps of a copy in which nothing is frozen, and counts their FLOPs."""
@@ -222,7 +225,7 @@ class Course:
             clock = training_clock()
             batch = plain.batch(position)
             optimiser.zero_grad()
-            self.loss(trial(batch.given), batch)[0].backward()
+            self.loss(self.answers(trial, batch), batch)[0].backward()
             optimiser.step()
             times.append(training_clock() - clock)
         torch.set_rng_state(state)

@@ -44,6 +44,16 @@ def describe(device: torch.device) -> str:
     return f"Processor, {count} thread{'s' if count != 1 else ''}"
 
 
+def mixed(device: torch.device) -> torch.autocast:
+    """Mixed precision where the device gains by it: bfloat16 on CUDA, which needs no scaling.
+
+    On processors a step took longer with it: 0.52 s for 0.45 (MobileNetV2 at 96 pixels), 0.58 for
+    0.28 (the embedded network at 64), though this one has instructions for bfloat16.
+    """
+    usable = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=usable)
+
+
 def set_threads(window_open: bool) -> int:
     """Gives PyTorch and ONNX Runtime all cores, or all but one while the window is open.
 

@@ -20,9 +20,9 @@ import onnxruntime as ort
 import psutil
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from engine import device as devices
+from engine import operations
 from engine.augment import Views
 from engine.graph import write_onnx
 from engine.net import digest_of
@@ -152,9 +152,9 @@ class Prefix:
             part = nn.Sequential(*self.stages[begin:end]).eval()
             two, path = np.repeat(sample, 2, 0), self.folder / f"stages-{begin}-{end}.onnx"
             write_onnx(part, torch.from_numpy(two), path, ("given", ["activations"]))
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            with torch.no_grad(), operations.counter() as counted:
                 part(torch.from_numpy(sample))
-            self.costs[begin, end] = counter.get_total_flops()
+            self.costs[begin, end] = counted.get_total_flops()
             self.sessions[begin, end] = open_session(path, devices.threads())
         return self.sessions[begin, end]
 

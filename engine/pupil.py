@@ -18,6 +18,7 @@ from engine.backbones.elastic.sorting import sort_channels
 from engine.backbones.elastic.space import Space
 from engine.backbones.elastic.supernet import Supernet
 from engine.corpus import Corpus
+from engine.device import mixed
 from engine.distil import Teacher
 from engine.student import SMOOTHING, Guidance
 
@@ -153,12 +154,6 @@ class Pupil(nn.Module):
                 sort_channels(self.network, phase.sorts)
         self.entered.fill_(max(before, number))
         return number > before
-
-
-def mixed(device: torch.device) -> torch.autocast:
-    """Mixed precision where the device gains by it: bfloat16 on CUDA, which needs no scaling."""
-    usable = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=usable)
 
 
 class Lesson:
