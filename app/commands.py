@@ -52,6 +52,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     help = "a setting of the format"
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
     p.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
+    help = "under what terms the images are; kept in the project, and named in every export"
+    p.add_argument("--data-licence", metavar="TEXT", help=help)
     p = command("demo", demo, "Do the main job on the sample images, without a window.")
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
     p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
@@ -202,12 +204,19 @@ def download(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     ended = do(options, "export", project=options.project, path=options.to,
                format=options.format, settings=chosen(options),
-               overwrite=options.overwrite)  # fmt: skip
+               overwrite=options.overwrite, data_licence=options.data_licence)  # fmt: skip
     return finish(options, ended, receipt_table)
 
 
 def receipt_table(receipt: Mapping[str, Any]) -> str:
-    return columns([(key.replace("_", " "), str(value)) for key, value in receipt.items()])
+    """What was checked, then how each class did, in the words of the page to print."""
+    rows = [("class", "images", "in the project", "in the file")]
+    for c in receipt.get("per_class", ()):
+        name = c["name"].encode("utf-8", "backslashreplace").decode()
+        rows.append((name, str(c["images"]), share(c["before"]), share(c["after"])))
+    parts = [columns(receipt["summary"])] + ([columns(rows)] if rows[1:] else [])
+    beside = ", ".join(receipt["papers"].values())
+    return "\n\n".join([*parts, f"Beside the file: {beside}"])
 
 
 def demo(options: argparse.Namespace) -> int:
