@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QSizePolicy, QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.images import PICTURES
+from app.pages.sort import SortDialog, told
 from app.widgets.answers import AnswerBars
 from app.widgets.controls import Elided, button, card, column, label, named, reach, row
 from app.widgets.drops import Drops, paths_of
@@ -21,7 +22,7 @@ from app.widgets.pictures import Picture
 from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
-from engine.events import Ended, Progress, ProjectView
+from engine.events import Ended, Notice, Progress, ProjectView
 
 SMALL = 72
 MOST = 200
@@ -82,10 +83,14 @@ class TryPage(QWidget):
         paste = button(
             "Paste", "Tries the image on the clipboard", self.paste, key="Ctrl+V", icon="paste"
         )
+        sort = button(
+            "Sort a folder …", "Copies images into one folder for each class", self.sort,
+            key="Ctrl+Shift+S", icon="move",
+        )  # fmt: skip
         self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
         self.stop_button.setVisible(False)
         self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        left = card(self.picture, self.name, self.list, row(pick, paste, 0, self.stop_button))
+        left = card(self.picture, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
         left.layout().setStretch(0, 1)
         right = card(
             self.verdict,
@@ -197,6 +202,23 @@ class TryPage(QWidget):
         self.picture.show_file(self.paths[0])
         self.name.set_full(short(self.paths[0]))
         self.wait_for("predict_images", paths=self.paths)
+
+    def sort(self) -> None:
+        """Asks which folder is sorted into which, and how."""
+        if self.can_try():
+            SortDialog(self.window(), self.start_sorting).open()
+
+    def start_sorting(self, settings: Mapping[str, Any]) -> None:
+        """The job bar shows it; at its end a message says what came of it."""
+
+        def say(ended: Ended) -> None:
+            if ended.how == "done":
+                self.bridge.notice.emit(Notice(*told(ended.result)))
+            elif ended.how == "cancelled":
+                text = f"What was sorted before stays in “{settings['to']}”, with a list of it."
+                self.bridge.notice.emit(Notice(text))
+
+        self.bridge.submit("sort_images", say, **settings)
 
     def wait_for(self, job: str, **settings: Any) -> None:
         """Asks; an older question that is still open is dropped."""
