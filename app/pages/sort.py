@@ -8,13 +8,11 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QDialog,
     QDoubleSpinBox,
     QFileDialog,
     QLineEdit,
-    QRadioButton,
     QWidget,
 )
 
@@ -38,7 +36,7 @@ class SortDialog(QDialog):
         self.setMinimumWidth(560)
         self.start = start
         self.source, self.target = QLineEdit(), QLineEdit()
-        self.copy, self.move_them = QRadioButton("&Copy the images"), QRadioButton("&Move them")
+        self.move_them = QCheckBox("&Move the images instead of copying them")
         self.known_only = QCheckBox("&Leave out what is none of the classes")
         self.least = indented(QDoubleSpinBox())
         self.news = label("", "warning", wrap=True)
@@ -50,7 +48,6 @@ class SortDialog(QDialog):
         """Each with a name, a tooltip and a key."""
         named(self.source, "Images", "The folder of images that are sorted", "Alt+I")
         named(self.target, "Into", "The folder in which the classes get folders", "Alt+T")
-        named(self.copy, "Copy", "The images stay where they are as well", "Alt+C")
         named(self.move_them, "Move", "Takes the images away from where they are. Those that a "
               "project learnt from where they lay will be missing there", "Alt+M")  # fmt: skip
         named(self.known_only, "Known only", "Images like none of the classes stay where they are",
@@ -63,10 +60,6 @@ class SortDialog(QDialog):
         self.least.setDecimals(0)
         self.least.setSuffix(" %")
         self.least.setSpecialValueText("any")
-        self.copy.setChecked(True)
-        self.how = QButtonGroup(self)
-        self.how.addButton(self.copy)
-        self.how.addButton(self.move_them)
         self.sort_button = button("Sort", "Begins; it can be cancelled at any time", self.sort,
                                   key="Return", kind="primary")  # fmt: skip
 
@@ -90,7 +83,7 @@ class SortDialog(QDialog):
                 buddy("In&to", self.target),
                 row(self.target, place),
                 8,
-                row(self.copy, 8, self.move_them, 0),
+                self.move_them,
                 self.known_only,
                 row(buddy("Leave out what is less &probable than", self.least), self.least, 0),
                 self.news,

@@ -44,7 +44,7 @@ def test_a_dropped_folder_is_copied_beside_itself(learnt: Person, mixed: Path) -
     assert complaints(dialog) == []
     keys = [w.property("key") for w in controls(dialog) if w.property("key")]
     assert len(keys) == len(set(keys))
-    assert dialog.copy.isChecked(), "moving must be asked for"
+    assert not dialog.move_them.isChecked(), "moving must be asked for"
     learnt.presses("Return", dialog)
     learnt.sees(lambda: "Name the folder" in dialog.news.text())
     drop(dialog, urls([mixed]))
