@@ -7,12 +7,17 @@ else there. Progress goes to standard error. Exit 0: done; 1: a defect; 2: refus
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 
 from app import commands
+from app.licences import digests
 from app.terminal import EXIT
 from engine import __version__
+
+SHOWN = 16
+"""Digits of a digest that are printed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         project = next((a for a in arguments if not a.startswith("-")), None)
         return open_window(project, verbose=len(arguments) > (project is not None))
+    if "--version" in arguments:
+        print(version(whole="--json" in arguments))
+        return 0
     options = make_parser().parse_args(arguments)
     try:
         return options.command(options)
@@ -32,6 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of a pipe went away, as with `| head`; that is no fault.
         return 0
+
+
+def version(whole: bool) -> str:
+    """The version and the embedded weights' digests: whole ones as JSON, or the beginnings."""
+    if whole:
+        return json.dumps({"espalier": __version__, "weights": digests()})
+    lines = [f"{name}: sha256 {digest[:SHOWN]}" for name, digest in digests().items()]
+    return "\n".join([f"espalier {__version__}", *lines])
 
 
 def opens_window(arguments: Sequence[str]) -> bool:
@@ -50,7 +66,8 @@ def make_parser() -> argparse.ArgumentParser:
         description="Teach a pretrained image classifier new classes in seconds. "
         "Without a command, opens the window (espalier PROJECT opens a project in it).",
     )
-    parser.add_argument("--version", action="version", version=f"espalier {__version__}")
+    help = "the version, and the digests of the embedded weights (whole ones with --json)"
+    parser.add_argument("--version", action="store_true", help=help)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object")
     common.add_argument("-v", "--verbose", action="store_true", help="write the log here too")

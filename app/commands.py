@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,11 +14,11 @@ from app import (
     commands_subnets,
     commands_tune,
 )
-from app.terminal import columns, do, finish, share
+from app.terminal import columns, do, finish, share, with_suffix
 
 NAMES = (
     "new", "learn", "score", "forget", "classes", "backbones", "steps", "export", "demo",
-    "pretrain", "shrink", "download", *commands_predict.NAMES, *commands_subnets.NAMES,
+    "picture", "pretrain", "shrink", "download", *commands_predict.NAMES, *commands_subnets.NAMES,
     *commands_latency.NAMES, *commands_tune.NAMES, *commands_branch.NAMES,
 )  # fmt: skip
 Command = Callable[[argparse.Namespace], int]
@@ -56,6 +57,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p.add_argument("--data-licence", metavar="TEXT", help=help)
     p = command("demo", demo, "Do the main job on the sample images, without a window.")
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
+    help = "Draw a project's scores as the window shows them; needs no display."
+    p = command("picture", picture, help, "project")
+    p.add_argument("--to", default=".", metavar="FOLDER", help="where to put window.png")
     p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     commands_subnets.add_to(command)
@@ -229,11 +233,23 @@ def demo(options: argparse.Namespace) -> int:
 def picture_of_window(made: Mapping[str, Any]) -> dict[str, str]:
     """Has a process of its own draw the window offscreen, since this one imports no Qt."""
     import subprocess
-    import sys
 
-    asked = [sys.executable, "-m", "app.screenshots", made["folder"], "--project", made["project"]]
+    asked = [*program(), "picture", made["project"], "--to", made["folder"]]
     drawn = subprocess.run(asked, capture_output=True, text=True, check=False)
     return {"picture": drawn.stdout.strip()} if drawn.returncode == 0 else {}
+
+
+def program() -> list[str]:
+    """The words that start this program: Python and its module, or itself where it is frozen."""
+    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
+
+
+def picture(options: argparse.Namespace) -> int:
+    """Prints where the picture lies."""
+    from app.screenshots import picture_of_project
+
+    ended = picture_of_project(options.to, with_suffix(options.project))
+    return finish(options, ended, lambda r: r["picture"])
 
 
 def demo_table(result: Mapping[str, Any]) -> str:

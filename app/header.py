@@ -118,17 +118,17 @@ class Header(QWidget):
         self, entries: list[tuple[str, str, Callable[[], object]]], recent: Callable[[], list[str]],
         open_path: Callable[[str], object],
     ) -> None:  # fmt: skip
-        """The menu: entries of (words, key, what it does), then recent projects and the theme."""
+        """The menu: entries of (words, key, what it does), with recent projects and the theme
+        before the last two, which are help."""
         menu = QMenu(self)
-        for text, key, act in entries[:-1]:
-            action = menu.addAction(text, QKeySequence(key), act)
-            self.addAction(action)
+        for text, key, act in entries[:-2]:
+            self.addAction(menu.addAction(text, QKeySequence(key), act))
         again = menu.addMenu("&Recent projects")
         again.aboutToShow.connect(lambda: self.fill_recent(again, recent(), open_path))
         menu.addSeparator()
         menu.addMenu(self.theme_menu(menu))
-        text, key, act = entries[-1]
-        self.addAction(menu.addAction(text, QKeySequence(key), act))
+        for text, key, act in entries[-2:]:
+            self.addAction(menu.addAction(text, QKeySequence(key), act))
         self.menu_button.setMenu(menu)
 
     def fill_recent(self, menu: QMenu, paths: list[str], act: Callable[[str], object]) -> None:

@@ -48,14 +48,19 @@ class Photographer:
         QTimer.singleShot(PATIENCE, loop, lambda: sys.exit("The window did not get this far."))
         loop.exec()
 
-    def do(self, job: str, **settings: Any) -> Ended:
-        """Does one job; ends the program where it does not end well."""
+    def ask(self, job: str, **settings: Any) -> Ended:
+        """Does one job, and says how it ended."""
         ended: list[Ended] = []
         self.window.bridge.submit(job, ended.append, **settings)
         self.until(lambda: ended)
-        if ended[0].how != "done":
-            sys.exit(f"{job}: {ended[0].text}")
         return ended[0]
+
+    def do(self, job: str, **settings: Any) -> Ended:
+        """Does one job; ends the program where it does not end well."""
+        ended = self.ask(job, **settings)
+        if ended.how != "done":
+            sys.exit(f"{job}: {ended.text}")
+        return ended
 
     def rest(self, milliseconds: int = 700) -> None:
         """Lets thumbnails and answers arrive."""
@@ -148,33 +153,34 @@ def some_to_try(pictures: Path) -> list[str]:
     return [str(min(folder.iterdir())) for folder in tests] + [str(strangers[0])]
 
 
-def photograph_project(folder: Path, project: str) -> Path:
-    """Opens a project and takes one picture, of its scores."""
-    person = Photographer(folder)
-    person.window.open_project(project)
-    person.until(lambda: person.window.bridge.project is not None)
+def picture_of_project(folder: str, project: str) -> Ended:
+    """Opens a project without a display, and takes one picture, of its scores: `picture`."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    place = Path(folder).absolute()
+    place.mkdir(parents=True, exist_ok=True)
+    make_application()
+    theme.use("light")
+    person = Photographer(place)
+    ended = person.ask("open_project", path=str(Path(project).absolute()))
+    if ended.how != "done":
+        person.window.close()
+        return ended
     person.window.go("Learn")
     person.rest()
-    picture = folder / "window.png"
+    picture = place / "window.png"
     person.window.grab().save(str(picture))
     person.window.close()
-    return picture
+    return Ended("done", "", {"picture": str(picture)})
 
 
 def main() -> int:
     """Writes the pictures into FOLDER, which is made where it is missing; see --help."""
     parser = argparse.ArgumentParser(prog="app.screenshots", description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", default="screenshots", type=Path)
-    parser.add_argument("--project", default="", help="one picture of this project instead")
     options = parser.parse_args()
     folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    if options.project:
-        make_application()
-        theme.use("light")
-        print(photograph_project(folder, str(Path(options.project).absolute())))
-        return 0
     with tempfile.TemporaryDirectory(prefix="espalier-screenshots-") as work:
         # A home of its own: paths in the pictures begin with ~ and say nothing of this computer.
         os.environ["HOME"] = work
