@@ -31,7 +31,7 @@ from app.widgets.job_bar import JobBar
 from app.widgets.notices import Notices
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, Notice, ProjectView, Started
-from engine.logs import start_log
+from engine.logs import start_log, take_reports, unwatch, watch
 from engine.worker import Engine
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,10 @@ SUFFIX = ".espalier"
 EMBEDDED = (
     "This project uses the small backbone that comes with Espalier, which is good for a first "
     "try. A larger one recognises much more."
+)
+CRASHED = (
+    "Espalier, or its engine, ended unexpectedly before. What was saved is kept. A report lies on "
+    "this computer; nothing was sent."
 )
 QUIET = ("undo", "redo", "set_device")
 """Jobs whose refusal matters less than what comes after; still said, but as plain information."""
@@ -148,6 +152,7 @@ class Window(QMainWindow):
                 ("&Close the project", "Ctrl+W", self.close_project),
                 ("&Quit", "Ctrl+Q", self.close),
                 ("&Keys", "F1", self.show_shortcuts),
+                ("&About Espalier", "Shift+F1", self.show_about),
             ],
             lambda: self.preferences.recent,
             self.open_project,
@@ -158,6 +163,7 @@ class Window(QMainWindow):
         super().paintEvent(event)
         if not self.painted:
             self.painted = True
+            log.info("first paint")
             QTimer.singleShot(0, self, lambda: self.build(list(PAGES)))
 
     def build(self, names: list[str]) -> None:
@@ -173,6 +179,7 @@ class Window(QMainWindow):
         else:
             self.bridge.start()
             self.pages["Learn"].scores.lines.load()
+            self.offer_reports()
 
     def messages(self) -> QWidget:
         made = QWidget()
@@ -323,6 +330,19 @@ class Window(QMainWindow):
 
     # Theme, help, the end.
 
+    def offer_reports(self) -> None:
+        """Offers once to show what was kept of a crash."""
+        from app.crash_report import ReportDialog
+
+        if reports := take_reports():
+            show = lambda: ReportDialog(self, reports).open()  # noqa: E731
+            self.notices.say(CRASHED, "warning", action=("Show the report", show))
+
+    def show_about(self) -> None:
+        from app.about import AboutDialog
+
+        AboutDialog(self).open()
+
     def next_theme(self) -> None:
         self.header.choose_theme("light" if theme.tokens() is theme.DARK else "dark")
 
@@ -367,6 +387,7 @@ def main(project: str | None = None, verbose: bool = False) -> int:
     """Opens the window, on a project where one is named; returns when it is closed."""
     app = make_application()
     start_log("window", verbose)
+    watch("window", report=True)
     preferences = Preferences()
     theme.use(preferences.get("theme", "system"))
     window = Window(Engine(), preferences)
@@ -380,3 +401,4 @@ def main(project: str | None = None, verbose: bool = False) -> int:
         return app.exec()
     finally:
         housekeeping.stop()
+        unwatch()

@@ -5,6 +5,7 @@ It imports PyTorch only here, in the child, and ends itself at once when the win
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import signal
@@ -14,6 +15,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.events import Event
+from engine.logs import start_log, unwatch, watch
+
+log = logging.getLogger(__name__)
 
 
 class Lines:
@@ -33,24 +37,26 @@ class Lines:
 def main(pipe: Connection) -> None:
     """Runs until the window says stop or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watch("engine")
     lines = Lines(pipe)
     work: queue.Queue[Any] = queue.Queue()
     reads: queue.Queue[Any] = queue.Queue()
     threading.Thread(target=hear, args=(lines, work, reads), daemon=True).start()
     # Imported while the window paints; the thread above answers pings meanwhile.
     from engine import device
-    from engine.logs import start_log
     from engine.session import Session
 
     start_log("engine")
     device.set_threads(window_open=True)
     session = Session()
+    log.info("the engine is ready")
     reader = threading.Thread(
         target=serve, args=(lines, reads, lambda: closing(session.beside())), daemon=True
     )
     reader.start()
     serve(lines, work, lambda: nullcontext(session))
     session.close()
+    unwatch()
     os._exit(0)  # Nothing is left to save, and ONNX Runtime's threads need not be waited for.
 
 
@@ -59,16 +65,16 @@ def hear(lines: Lines, work: queue.Queue[Any], reads: queue.Queue[Any]) -> None:
     while True:
         try:
             kind, *rest = lines.pipe.recv()
+            if kind == "ping":
+                lines.say(0, None)
         except (EOFError, OSError):
             os._exit(1)
-        if kind == "ping":
-            lines.say(0, None)
-        elif kind == "cancel":
+        if kind == "cancel":
             lines.cancelled.add(rest[0])
         elif kind == "stop":
             lines.cancelled.add(-1)
             work.put(None)
-        else:
+        elif kind == "run":
             ticket, name, settings, is_read = rest
             (reads if is_read else work).put((ticket, name, settings))
 

@@ -10,6 +10,7 @@ import atexit
 import itertools
 import logging
 import multiprocessing as mp
+import signal
 import threading
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from typing import Any
 
 from engine import process
 from engine.events import Changed, Ended, Event, Notice
+from engine.logs import keep_report, note, take_fault
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ PING_EVERY = 2.0
 PATIENCE = 60.0
 CANCEL_PATIENCE = 60.0
 LOSSES_IN_A_ROW = 3
+KILLED = 9
+OUT_OF_MEMORY = ", most often because memory ran out"
 LOST = "The engine stopped unexpectedly. Everything saved before is kept. Do it again to go on."
 
 
@@ -66,6 +70,7 @@ class Engine:
     def submit(self, name: str, /, *, reads: bool = False, **settings: Any) -> int:
         """Asks for a job; those that change something wait for each other. Returns its ticket."""
         ticket = next(self._tickets)
+        note(f"job {ticket} asked for: {name}")
         self._post("order", Order(ticket, name, settings, reads))
         return ticket
 
@@ -100,6 +105,8 @@ class Engine:
     def _say(self, ticket: int, event: Event) -> None:
         if isinstance(event, Changed):
             self._project = event.project.path if event.project is not None else ""
+        elif isinstance(event, Ended):
+            note(f"job {ticket} ended: {event.how}")
         with self._guard:
             self._outbox.append((ticket, event))
 
@@ -113,6 +120,9 @@ class Engine:
                 child.run(Order(0, "open_project", {"path": self._project}, reads=False))
             closing = self._serve(child, waiting)
             child.end()
+            if not closing:
+                name, number = "engine", child.process.pid
+                keep_report(f"the engine process {child.why()}", [name], take_fault(name, number))
             losses = 0 if child.was_useful else losses + 1
             given_up = [*waiting] if losses >= LOSSES_IN_A_ROW else []
             for order in [*child.running(), *given_up]:
@@ -151,6 +161,7 @@ class Engine:
                 return self._lost(child)
             if not child.alive(self._patience):
                 log.warning("the engine process does not answer; it is started again")
+                child.silent = True
                 return self._lost(child)
             while waiting and child.main is None:
                 child.run(waiting.popleft())
@@ -199,6 +210,7 @@ class Child:
         self.reading: dict[int, Order] = {}
         self.heard = self.asked = time.monotonic()
         self.was_useful = False
+        self.silent = False
 
     def running(self) -> list[Order]:
         return [*([self.main] if self.main else []), *self.reading.values()]
@@ -234,6 +246,16 @@ class Child:
             o.cancelled_at and now - o.cancelled_at > CANCEL_PATIENCE for o in self.running()
         )
         return now - self.heard < patience and not stuck
+
+    def why(self) -> str:
+        """How the process went, once it is gone, in a few words for a report."""
+        code = self.process.exitcode
+        if self.silent:
+            return "did not answer and was ended"
+        if code is None or code >= 0:
+            return f"ended with {code}"
+        name = signal.strsignal(-code) or "unknown"
+        return f"was ended by signal {-code} ({name})" + OUT_OF_MEMORY * (-code == KILLED)
 
     def send(self, message: tuple[Any, ...]) -> None:
         try:

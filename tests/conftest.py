@@ -60,6 +60,7 @@ def fresh_settings() -> None:
     for path in (HOME / "espalier" / "window.json", HOME / "espalier" / "window.broken.json"):
         path.unlink(missing_ok=True)
     shutil.rmtree(HOME / "Documents", ignore_errors=True)
+    shutil.rmtree(HOME / "espalier" / "crashes", ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
