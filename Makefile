@@ -26,6 +26,7 @@ bench: prepare
 screenshots: prepare
 	$(PY) -m app.screenshots screenshots
 
+# Makes what people install without Python, into dist/. TORCH_INDEX=URL takes PyTorch from an index
+# of its builds without CUDA.
 package: prepare
-	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
-	@ls -l dist
+	@TORCH_INDEX="$(TORCH_INDEX)" packaging/package
