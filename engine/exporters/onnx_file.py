@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-import torch
-from torch import nn
 
-from engine.errors import Refused
 from engine.events import Progress
 from engine.exporters import EXPORTERS, Exporter, Facts, Material
-from engine.exporters.picture_graph import Before, picture_graph, with_preprocessing
-from engine.exporters.receipt import in_words, program_version
+from engine.exporters.onnx_graph import whole_graph
 from engine.exporters.script import script_for
-from engine.frozen import Frozen
-from engine.graph import CantExport, write_onnx
 from engine.net import Model
-from engine.readers import OUTPUTS
 
 
 @EXPORTERS.register("onnx", "ONNX, 32 bits")
@@ -39,67 +31,3 @@ class OnnxFile(Exporter):
 
     def script(self, name: str) -> str:
         return script_for(name)
-
-
-class Whole(nn.Module):
-    """From cropped pictures, uint8 (n, size, size, 3), to probabilities and distance."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        p = model.backbone.preprocessing
-        self.frozen = Frozen(p, model.backbone.below(), model.views)
-        self.head = model.head
-
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.head(self.frozen(pixels))
-
-
-def network_graph(model: Model, path: Path) -> onnx.ModelProto:
-    """The model without its resizing: uint8 "pixels" (n, size, size, 3) to `OUTPUTS`.
-
-    `path` is used for a moment. Raises Refused where ONNX can't say this model.
-    """
-    size = model.backbone.preprocessing.size
-    sample = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    try:
-        write_onnx(Whole(model).eval(), sample, path, ("pixels", OUTPUTS))
-    except CantExport as error:
-        raise Refused(
-            "This network or learner can't be written as ONNX. Choose another one, and report "
-            f"this: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        ) from error
-    return onnx.load(path)
-
-
-def whole_graph(model: Model, path: Path) -> onnx.ModelProto:
-    """The model with preprocessing and with what it says of itself: input "pictures"."""
-    return complete(model, network_graph(model, path))
-
-
-def complete(
-    model: Model, network: onnx.ModelProto, graph: Before = picture_graph
-) -> onnx.ModelProto:
-    """A graph of `network_graph`'s form with preprocessing before it and its metadata."""
-    whole = with_preprocessing(network, model.backbone.preprocessing, OUTPUTS, graph)
-    whole.producer_name, whole.producer_version = "Espalier", program_version()
-    onnx.helper.set_model_props(whole, metadata(model))
-    return whole
-
-
-def metadata(model: Model) -> dict[str, str]:
-    """What an exported file says of itself; all values are text."""
-    backbone = model.backbone
-    facts = {
-        # ASCII: any name survives, also one from a folder whose name is no valid UTF-8.
-        "class_names": json.dumps(list(model.class_names)),
-        "threshold": repr(float(model.threshold)),
-        "backbone": backbone.name,
-        "weights_sha256": backbone.digest,
-        "preprocessing": in_words(backbone.preprocessing),
-        "views": str(model.views),
-        "licence": backbone.licence,
-        "program": f"Espalier {program_version()}",
-        "input": "pictures: uint8 RGB (n, height, width, 3), any size, turned upright",
-        "output": "probabilities (n, classes); distance (n): above threshold is none of these",
-    }
-    return facts | {f"{name}_sha256": digest for name, digest in model.digests.items()}

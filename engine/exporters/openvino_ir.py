@@ -14,7 +14,7 @@ from engine.errors import Refused
 from engine.events import Progress
 from engine.exporters import EXPORTERS, Exporter, Facts, Material
 from engine.exporters.matrix_graph import matrix_graph
-from engine.exporters.onnx_file import complete, metadata, network_graph
+from engine.exporters.onnx_graph import complete, metadata, network_graph
 from engine.exporters.script import script
 from engine.net import Model
 from engine.readers.openvino_ir import PLACE, WEIGHTS

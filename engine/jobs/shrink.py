@@ -241,9 +241,14 @@ class Keeper:
         return {"method": tuner.name, "seed": tuner.seed, "batch": tuner.batch, "base": base}
 
     def follow(self, training: Training) -> Iterator[Event]:
-        """Trains to the end. A score is taken after the checkpoint, so that it is not lost."""
+        """Trains to the end. A score is taken after the checkpoint, so that no step is lost by it.
+
+        Where the last checkpoint is one with a score, that is taken again: it may never have come.
+        """
         tuner, total = self.tuner, training.schedule.total
         pace, begun = Pace(total - training.position, "Training subnets"), training.position
+        if begun and begun % tuner.score_every == 0 and begun < total:
+            yield from self.scored(training, GLANCE)
         for step in tuner.tune(training, self.lessons):
             yield step
             yield pace.at(step.done - begun)

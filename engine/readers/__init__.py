@@ -24,6 +24,7 @@ Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 READERS = {
     ".onnx": "engine.readers.onnx_file",
     ".xml": "engine.readers.openvino_ir",
+    ".zip": "engine.readers.web",
 }
 """Which module's `open_file(path, threads)` opens files with an ending."""
 

@@ -28,7 +28,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "unfrozen": ("none", {"views": 0}),
     "FreezeOut, as published": ("freezeout", {"views": 0}),
     "FreezeOut, prefix kept": ("freezeout", {}),
-    "FreezeOut t0 = 0.5, prefix kept": ("freezeout", {"t0": 0.5}),
+    "unscaled, t0 = 0.5, prefix kept": ("freezeout", {"t0": 0.5, "scaled": False}),
     "gradual unfreezing": ("gradual", {}),
 }
 

@@ -75,7 +75,7 @@ def exported(
     backbone = untrained("squeezenet1_1", 64)
     model = Model(backbone, ViewsHead(backbone.width), NAMES, 0.4, views=4)
     pixels = np.stack([open_picture(path, backbone.preprocessing).pixels for path in pictures])
-    from engine.exporters.onnx_file import Whole
+    from engine.exporters.onnx_graph import Whole
 
     with torch.inference_mode():
         expected = Whole(model).eval()(torch.from_numpy(pixels))[0].numpy()

@@ -76,7 +76,7 @@ def test_a_report_is_offered_once_shown_and_closed_by_keyboard(
     assert str(Path.home()) not in text, "the report says ~ for the person's folder"
 
     person.presses("Alt+C", dialog)
-    assert QGuiApplication.clipboard().text() == text
+    person.sees(lambda: QGuiApplication.clipboard().text() == text)
     person.presses("Esc", dialog)
     person.sees(lambda: QApplication.activeModalWidget() is None)
 
