@@ -98,7 +98,8 @@ def address(unpacked: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(pictures: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("browser")
-    Image.open(pictures[2]).convert("RGB").save(folder / "camera.jpg", quality=95)
+    film = Image.open(pictures[2]).convert("RGB").resize((320, 240))  # none is of an odd size
+    film.save(folder / "camera.jpg", quality=95)
     camera = (folder / "camera.jpg").rename(folder / "camera.mjpeg")
     browser = Browser(folder / "profile", camera)
     yield browser
