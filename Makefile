@@ -12,7 +12,8 @@ run: prepare
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; \
 	then $(PY) -m app; else $(PY) -m app demo --to espalier-demo; fi
 
-test: prepare
+test:
+	@packaging/prepare tests
 	$(PY) -m pytest
 
 lint: prepare
