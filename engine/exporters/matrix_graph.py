@@ -7,39 +7,11 @@ filter's weights, each rounded to whole levels as Pillow does. What is cut off i
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
+from engine.exporters.steps import BYTE, FLOAT, INTEGER, Steps
 from engine.net import Preprocessing
-
-FLOAT, INTEGER, BYTE = TensorProto.FLOAT, TensorProto.INT64, TensorProto.UINT8
-
-
-class Steps:
-    """Collects nodes: a call adds one and gives the name of its output.
-
-    Inputs are names of outputs, or numbers (arrays, lists), which become constants.
-    """
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def __call__(self, operator: str, *inputs: Any, **attributes: Any) -> str:
-        names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
-        name = f"step{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, names, [name], **attributes))
-        return name
-
-    def constant(self, value: Any) -> str:
-        array = np.asarray(value)
-        kind = np.float32 if array.dtype.kind == "f" else np.int64
-        name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(array.astype(kind), name))
-        return name
 
 
 def matrix_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
@@ -57,15 +29,7 @@ def matrix_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
     across = whole_levels(do, do("MatMul", planes, do("Transpose", wide, perm=[1, 0])))
     both = whole_levels(do, do("MatMul", tall, across))
     do("Cast", do("Transpose", both, perm=[0, 2, 3, 1]), to=BYTE)
-    do.nodes[-1].output[0] = "cropped"
-    graph = helper.make_graph(
-        do.nodes,
-        "preprocessing",
-        [helper.make_tensor_value_info("pictures", BYTE, ["n", "height", "width", 3])],
-        [helper.make_tensor_value_info("cropped", BYTE, ["n", p.size, p.size, 3])],
-        do.constants,
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    return do.preprocessing(p.size, opset)
 
 
 def weights(do: Steps, p: Preprocessing, axis: int, sides: str, target: str, start: str) -> str:
