@@ -7,13 +7,14 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnx import compose
 from torch import nn
 
 from engine.errors import Refused
 from engine.exporters.picture_graph import Before, picture_graph, with_preprocessing
 from engine.exporters.receipt import in_words, program_version
 from engine.frozen import Frozen
-from engine.graph import CantExport, write_onnx
+from engine.graph import CantExport, Names, write_onnx
 from engine.net import Model
 from engine.readers import OUTPUTS
 
@@ -36,10 +37,38 @@ def network_graph(model: Model, path: Path) -> onnx.ModelProto:
 
     `path` is used for a moment. Raises Refused where ONNX can't say this model.
     """
+    return written(Whole(model), pixels_of(model), path, ("pixels", OUTPUTS))
+
+
+def halves(model: Model, path: Path) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """The same as two graphs: "pixels" to "features" (n, views, width), and these to `OUTPUTS`."""
+    p, width = model.backbone.preprocessing, model.backbone.width
+    frozen = Frozen(p, model.backbone.below(), model.views)
+    below = written(frozen, pixels_of(model), path, ("pixels", ["features"]))
+    features = torch.rand(2, model.views, width)
+    return below, written(model.head, features, path, ("features", OUTPUTS))
+
+
+def joined(below: onnx.ModelProto, above: onnx.ModelProto) -> onnx.ModelProto:
+    """The two graphs of `halves` as one."""
+    below.ir_version = above.ir_version = max(below.ir_version, above.ir_version)
+    frozen, head = (
+        compose.add_prefix(graph, prefix, rename_inputs=False, rename_outputs=False)
+        for graph, prefix in ((below, "backbone/"), (above, "head/"))
+    )
+    return compose.merge_models(frozen, head, io_map=[("features", "features")])
+
+
+def pixels_of(model: Model) -> torch.Tensor:
+    """Two cropped pictures, to export with."""
     size = model.backbone.preprocessing.size
-    sample = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    return torch.zeros(2, size, size, 3, dtype=torch.uint8)
+
+
+def written(module: nn.Module, sample: torch.Tensor, path: Path, names: Names) -> onnx.ModelProto:
+    """A module as a graph. Raises Refused where ONNX can't say it."""
     try:
-        write_onnx(Whole(model).eval(), sample, path, ("pixels", OUTPUTS))
+        write_onnx(module.eval(), sample, path, names)
     except CantExport as error:
         raise Refused(
             "This network or learner can't be written as ONNX. Choose another one, and report "
