@@ -10,10 +10,14 @@ from engine.backbones.elastic.space import RESOLUTION, WIDTH
 from engine.registry import setting
 from engine.searchers import SEARCHERS, Guess, Problem, Search, Searcher, distinct
 from engine.searchers.fronts import evolved, on_front
-from engine.searchers.predictor import fitted, size_of
+from engine.searchers.predictor import hopes
 
 PARENTS = 6
 CHILDREN = 300
+CHANGED = (0.05, 0.15)
+"""The chance of a block to differ from its parent's: one or two blocks do, or some more."""
+HOPE = 2.0
+"""So many standard deviations count as gain: what is not known yet is worth a look."""
 
 
 @SEARCHERS.register("linas", "Guess, measure, guess again")
@@ -35,7 +39,7 @@ class Linas(Searcher):
         accuracies = yield genes
         each = max(1, -(-(budget - len(genes)) // self.rounds))
         while len(genes) < budget:
-            guess = fitted(problem.space, genes, accuracies, size_of(problem), problem.prior)
+            guess = hopes(problem, genes, accuracies, HOPE)
             best = genes[on_front(accuracies, problem.costs(genes)["ms"])]
             wanted = min(each, budget - len(genes))
             near = self.neighbours(problem, guess, genes[np.argsort(-accuracies)[:PARENTS]])
@@ -66,11 +70,17 @@ class Linas(Searcher):
         """Networks like the most accurate that were measured, the best guessed first.
 
         Many networks are nearly as good, and a guess from few measurements can't tell which of
-        them is best: it is surest beside those that were found to be good.
+        them is best: it is surest beside those that were found to be good. Half of the children
+        have one parent, the others two; of both some stay near and some go further.
         """
         chance = problem.chance
-        parents = best[chance.integers(len(best), size=(2, CHILDREN))]
-        children = problem.space.mutated(problem.space.crossed(*parents, chance), chance)
+        mothers, fathers = best[chance.integers(len(best), size=(2, CHILDREN))]
+        fathers[: CHILDREN // 2] = mothers[: CHILDREN // 2]
+        crossed = np.array_split(problem.space.crossed(mothers, fathers, chance), 2 * len(CHANGED))
+        children = np.concatenate([
+            problem.space.mutated(part, chance, share)
+            for part, share in zip(crossed, 2 * CHANGED, strict=True)
+        ])  # fmt: skip
         kept = problem.repaired(children)
         return kept[np.argsort(-guess(kept), kind="stable")]
 

@@ -11,7 +11,7 @@ from engine.errors import BadSetting
 from engine.searchers import SEARCHERS, Problem, load_searchers
 from engine.searchers.evolution import Evolution
 from engine.searchers.fronts import best_of, crowding, evolved, on_front, ranks
-from engine.searchers.predictor import Ridge, fitted, size_of
+from engine.searchers.predictor import Process, Ridge, fitted, size_of
 from engine.searchers.prior import imagenet_guess, prior_for
 
 SPACE = Space((64, 96, 128))
@@ -149,6 +149,44 @@ def test_ridge_is_scikit_learns_and_finds_the_strength_by_leaving_one_out():
     ours = Ridge(x, y)
     theirs = linear.RidgeCV(alphas=np.logspace(-3, 3, 25)).fit(x, y)
     assert np.allclose(ours(x), theirs.predict(x), atol=1e-6)
+
+
+def test_the_process_is_scikit_learns():
+    """The same guesses and deviations, with the strengths that it chose itself."""
+    processes = pytest.importorskip("sklearn.gaussian_process")
+    kernels = processes.kernels
+    chance = np.random.default_rng(0)
+    codes = SPACE.encoded(SPACE.random(50, chance))[:, :-1].astype(np.float64)
+    answers = np.tanh(codes @ chance.normal(size=codes.shape[1])) + 0.1 * chance.normal(size=50)
+    nothing = np.zeros((50, 1))
+    ours = Process(codes[:40], nothing[:40], answers[:40])
+    _, blocks, alike = ours.strengths
+    kernel = (
+        kernels.ConstantKernel(alike * ours.noise) * kernels.RBF(ours.reach)
+        + kernels.ConstantKernel(max(blocks, 1e-12) * ours.noise / 20) * kernels.DotProduct(1e-6)
+        + kernels.WhiteKernel(ours.noise)
+    )
+    theirs = processes.GaussianProcessRegressor(kernel, alpha=0, optimizer=None)
+    theirs.fit(codes[:40], answers[:40] - answers[:40].mean())
+    guess, deviation = ours(codes[40:], nothing[40:])
+    expected, spread = theirs.predict(codes[40:], return_std=True)
+    np.testing.assert_allclose(guess - answers[:40].mean(), expected, atol=1e-6)
+    np.testing.assert_allclose(np.square(deviation) + ours.noise, np.square(spread), rtol=1e-6)
+
+
+def test_the_process_is_sure_beside_what_it_knows():
+    chance = np.random.default_rng(0)
+    rows = SPACE.random(40, chance)
+    near, far = SPACE.mutated(rows, chance, 0.02), SPACE.random(200, chance)
+
+    def described(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        codes = SPACE.encoded(genes)
+        return codes[:, :-1].astype(np.float64), 4 * np.log(costs(genes)["macs"])[:, None]
+
+    process = Process(*described(rows), truth(rows))
+    assert process(*described(near))[1].mean() < 0.7 * process(*described(far))[1].mean()
+    guessed = process(*described(far))[0]
+    assert np.corrcoef(guessed, truth(far))[0, 1] > 0.9
 
 
 def test_a_guess_from_few_measurements_orders_networks():
