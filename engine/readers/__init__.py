@@ -25,6 +25,8 @@ READERS = {
     ".onnx": "engine.readers.onnx_file",
     ".xml": "engine.readers.openvino_ir",
     ".zip": "engine.readers.web",
+    ".pt2": "engine.readers.pt2_file",
+    ".safetensors": "engine.readers.safetensors_file",
 }
 """Which module's `open_file(path, threads)` opens files with an ending."""
 

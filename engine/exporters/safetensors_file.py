@@ -1,0 +1,140 @@
+"""A model as weights (.safetensors), a card (.json) and the network as Python (.network.py).
+
+PyTorch and Pillow are all that is needed to use it; torchvision is not, since the network is
+written out operation by operation, whatever it is: a tuned one, a subnet, or one with branches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from engine.events import Progress
+from engine.exporters import EXPORTERS, Exporter, Facts, Material
+from engine.exporters.onnx_graph import metadata
+from engine.exporters.receipt import in_words
+from engine.exporters.script import MARK, script
+from engine.exporters.torch_code import lines_of
+from engine.exporters.torch_program import network_program
+from engine.net import Model
+from engine.readers.safetensors_file import card_of
+from engine.receipts.pixels import pixel_steps
+
+CODE = ".network.py"
+NETWORK = '''{mark}: the network in {file}, in plain PyTorch.
+# {backbone}; {classes} classes; {views} view(s) of each picture.
+import operator
+
+import torch
+
+aten = torch.ops.aten
+
+
+def network(w, pixels):
+    """Weights by name, uint8 (n, {size}, {size}, 3): probabilities (n, {classes}), distance (n,)."""
+    {lines}
+    return found
+'''
+OPENED = """card = json.loads(Path(__file__).with_name({card!a}).read_text("utf-8"))
+facts, p = card["facts"], card["preprocessing"]
+weights = load_file(Path(__file__).with_name({model!a}))
+network = runpy.run_path(str(Path(__file__).with_name({code!a})))["network"]
+
+
+def pixels_of(image):
+    \"\"\"RGB as uint8 (size, size, 3): shorter side to “resize”, then the middle.\"\"\"
+    full, size, resize = image.size, p["size"], p["resize"]
+    target = [resize * side // min(full) for side in full]
+    scale = [side / wanted for side, wanted in zip(full, target)]
+    start = [round((wanted - size) / 2) for wanted in target]
+    (left, right), (upper, lower) = [
+        (start[i] * scale[i], min((start[i] + size) * scale[i], full[i])) for i in (0, 1)
+    ]
+    # First the columns, of the rows that the filter will look at, then the rows.
+    reach = 2 * max(1, scale[1]) + 1
+    top, bottom = max(0, int(upper - reach)), min(full[1], int(lower + reach) + 1)
+    how = getattr(Image.Resampling, p["interpolation"].upper())
+    middle = image.resize((size, bottom - top), how, (left, top, right, bottom))
+    return np.array(middle.resize((size, size), how, (0, upper - top, size, lower - top)))
+
+"""
+ASKED = """with torch.inference_mode():
+    probabilities, distance = network(weights, torch.from_numpy(pixels_of(image)[None]))"""
+
+
+@EXPORTERS.register("safetensors", "Weights for plain PyTorch (safetensors)")
+@dataclass
+class SafetensorsFile(Exporter):
+    """Weights, a card of all that belongs to them, and the network in plain PyTorch.
+
+    Resizing is not inside: the card says it to the pixel, and the script does it with Pillow.
+    """
+
+    suffix = ".safetensors"
+    inside = False
+    companions = (".json", CODE)
+
+    def write(
+        self, model: Model, path: Path, material: Material
+    ) -> Generator[Progress, None, Facts]:
+        program = network_program(model)
+        yield Progress(0, None, "Writing the network")
+        lines, weights = lines_of(program, "pixels", places(model))
+        save_file(weights, path, {"format": "pt", "card": card_of(path).name})
+        told = card(model, lines, hashlib.sha256(path.read_bytes()).hexdigest())
+        card_of(path).write_text(json.dumps(told, indent=1), "utf-8")
+        path.with_suffix(CODE).write_text(code(model, lines, path.name), "utf-8")
+        return {"operations": len(lines) - 1}
+
+    def script(self, name: str) -> str:
+        path = Path(name)
+        opened = OPENED.format(
+            model=name, card=card_of(path).name, code=path.with_suffix(CODE).name
+        )
+        return script("torch safetensors", opened, ASKED, "runpy",
+                      "import torch\nfrom safetensors.torch import load_file")  # fmt: skip
+
+
+def places(model: Model) -> dict[str, str]:
+    """How weights' names begin in an export, and how a person calls the place."""
+    stages = model.backbone.stages
+    return {
+        **{f"frozen.trunk.{at}.": f"{stage.name}." for at, stage in enumerate(stages)},
+        "frozen.normalise.": "normalise.",
+    }
+
+
+def card(model: Model, lines: list[str], digest: str) -> dict[str, object]:
+    """All that belongs to the weights, in plain values."""
+    p = model.backbone.preprocessing
+    size = f"(n, {p.size}, {p.size}, 3)"
+    facts = metadata(model) | {
+        "preprocessing": in_words(p, inside=False),
+        "input": f"pixels: uint8 RGB {size}, prepared as “preprocessing_in_words” says",
+    }
+    return {
+        "about": "A classifier of images in plain PyTorch: weights by name, and the network.",
+        "architecture": model.backbone.name,
+        "stages": [stage.name for stage in model.backbone.stages],
+        "classes": list(model.class_names),
+        "threshold": float(model.threshold),
+        "preprocessing": asdict(p),
+        "preprocessing_in_words": pixel_steps(p, model.views),
+        "facts": facts,
+        "weights_file_sha256": digest,
+        "network": lines,
+    }
+
+
+def code(model: Model, lines: list[str], file: str) -> str:
+    """The same network as Python to read and to import."""
+    return NETWORK.format(
+        mark=MARK.decode(), file=ascii(file), backbone=ascii(model.backbone.name).strip("'"),
+        classes=len(model.class_names), views=model.views,
+        size=model.backbone.preprocessing.size, lines="\n    ".join(lines),
+    )  # fmt: skip

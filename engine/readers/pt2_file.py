@@ -1,0 +1,143 @@
+"""PyTorch's programs (torch.export), from anywhere: checked before PyTorch loads them.
+
+A .pt2 file can hold pickled objects, libraries and formulas, all of which can run any code when it
+is opened. Those that Espalier writes hold none, and no others are opened.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import pickle
+import re
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import UnusableWeights
+from engine.impostors import read_head
+from engine.readers import Exported, foreign, told_by
+
+FACTS = "espalier.json"
+"""The file inside the archive with what it says of itself."""
+PLAIN = re.compile(
+    r"[^/]+/(data/weights/(weight_\d+|\w+_config\.json)|data/constants/(tensor_\d+|\w+_config\.json)"
+    r"|models/model\.json|data/sample_inputs/model\.pt|archive_format|archive_version|byteorder"
+    r"|\.data/(version|serialization_id|alignment)|extra/[\w.]+)"
+)
+"""Names of files in an archive that hold plain values."""
+WORDS = re.compile(r"[A-Za-z_][\w.]*")
+KNOWN = re.compile(
+    r"[su]\d+|Min|Max|FloorDiv|CleanDiv|CeilDiv|Mod|PythonMod|ModularIndexing|IntTrueDiv|ToFloat"
+    r"|FloatTrueDiv|Integer|Symbol|positive|integer|nonnegative|Add|Mul|Pow|oo|int_oo|Eq|Ne|Lt|Le"
+    r"|Gt|Ge|True|False"
+)
+"""Names in the formulas of sizes, which PyTorch evaluates."""
+SIGNS = re.compile(r"[\w\s'(),=+*/.<>-]*")
+Broken = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
+          ValueError, KeyError, LookupError, TypeError, AttributeError, AssertionError,
+          pickle.UnpicklingError)  # fmt: skip
+
+
+def open_file(path: Path, threads: int = 1) -> Exported:
+    """Opens a program that Espalier exported. Raises UnusableWeights where it is none or damaged,
+    holds what could run code, or PyTorch is not installed."""
+    read_head(path)
+    try:
+        with zipfile.ZipFile(path) as packed:
+            check(packed, path)
+            facts = facts_in(packed, path)
+    except Broken as error:
+        raise UnusableWeights(no_program(path)) from error
+    try:
+        import torch
+    except ImportError as error:
+        raise UnusableWeights(
+            f"{path.name} needs PyTorch to be run, which is not installed. Install it with: "
+            "pip install torch."
+        ) from error
+    torch.set_num_threads(threads)
+    log = logging.getLogger("torch.export")
+    log.addFilter(lambda record: False)  # what goes wrong is raised as well
+    try:
+        program = torch.export.load(path).module()
+    except Broken as error:
+        raise UnusableWeights(no_program(path)) from error
+    busy = threading.Lock()
+
+    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with busy, torch.inference_mode():
+            found = program(torch.from_numpy(np.array(pixels)))
+            return found[0].numpy(), found[1].numpy()
+
+    width = run(np.zeros((1, 8, 8, 3), np.uint8))[0].shape[1]
+    return told_by(run, facts, width, path)
+
+
+def no_program(path: Path) -> str:
+    return (
+        f"{path.name} is no program of PyTorch, or it is cut short, or of another version. Export "
+        "it or get it again."
+    )
+
+
+def facts_in(packed: zipfile.ZipFile, path: Path) -> dict[str, str]:
+    """What a file says of itself. Raises UnusableWeights where it is none of Espalier's."""
+    for name in packed.namelist():
+        if name.endswith(f"/extra/{FACTS}"):
+            return json.loads(packed.read(name))
+    raise foreign(path)
+
+
+def check(packed: zipfile.ZipFile, path: Path) -> None:
+    """Raises UnusableWeights where an archive holds more than plain values."""
+    for name in packed.namelist():
+        plain = bool(PLAIN.fullmatch(name))
+        if plain and name.endswith("_config.json"):
+            plain = not any(entry["use_pickle"] for entry in config_of(packed, name))
+        if plain and name.endswith("model.json"):
+            plain = all(map(harmless, formulas(json.loads(packed.read(name)))))
+        if plain and name.endswith("model.pt"):
+            plain = only_tensors(packed.read(name))
+        if not plain:
+            raise UnusableWeights(
+                f"{path.name} holds “{name}”, which could run any code when it is opened, so it "
+                "was refused. Choose a file that Espalier exported."
+            )
+
+
+def config_of(packed: zipfile.ZipFile, name: str) -> list[dict[str, object]]:
+    return list(json.loads(packed.read(name))["config"].values())
+
+
+def formulas(value: object, within: bool = False) -> Iterator[str]:
+    """Every text that PyTorch evaluates as a formula: those under “expr_str”."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from formulas(inner, key == "expr_str")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from formulas(inner, within)
+    elif within:
+        yield str(value)
+
+
+def harmless(formula: str) -> bool:
+    """Whether a formula has known names and signs only."""
+    return bool(SIGNS.fullmatch(formula)) and all(map(KNOWN.fullmatch, WORDS.findall(formula)))
+
+
+def only_tensors(content: bytes) -> bool:
+    """Whether a pickle holds tensors and plain values only."""
+    import torch
+
+    try:
+        torch.load(io.BytesIO(content), weights_only=True)
+    except pickle.UnpicklingError:
+        return False
+    return True

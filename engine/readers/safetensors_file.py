@@ -1,0 +1,196 @@
+"""Weights (.safetensors) and their card (.json): the network's lines are read, checked and run.
+
+The card holds the network as lines of Python. Nothing of it is run but calls of PyTorch's own
+operations on tensors, so that a card from anywhere can do no more than calculate.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from engine.errors import UnusableWeights
+from engine.impostors import read_head
+from engine.preprocess import preprocess
+from engine.readers import Exported, foreign, told_by
+
+ATEN = """
+abs adaptive_avg_pool2d add add_ addmm amax amin argmax argmin avg_pool2d batch_norm bmm cat chunk
+clamp clamp_ clamp_max clamp_min clone constant_pad_nd contiguous conv2d div div_ dropout dropout_
+eq exp expand expand_as fill_ flatten flip ge gelu gt hardsigmoid hardsigmoid_ hardswish hardswish_
+hardtanh hardtanh_ index index_select layer_norm le leaky_relu linalg_vector_norm linear lt
+masked_fill matmul max_pool2d maximum mean minimum mm mul mul_ ne neg new_zeros numpy_T one_hot ones
+pad permute pow reciprocal relu relu6 relu_ repeat reshape roll rsqrt rsub
+scaled_dot_product_attention select sigmoid sigmoid_ silu silu_ slice softmax split
+split_with_sizes sqrt square squeeze stack sub sub_ sum sym_size t tanh to transpose unbind
+unflatten unsqueeze upsample_bilinear2d view where zeros
+"""
+OPERATIONS = frozenset(ATEN.split())
+"""PyTorch's operations (aten) that a card may name. None reads a file or runs what it is given."""
+NUMBERS = ("add", "sub", "mul", "floordiv", "truediv", "mod", "neg")
+"""Python's own, on the lengths of axes."""
+TYPES = ("float16", "float32", "float64", "int32", "int64", "uint8", "bool", "contiguous_format",
+         "preserve_format", "channels_last")  # fmt: skip
+PLAIN = (
+    ast.Module, ast.Assign, ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.Name,
+    ast.Load, ast.Store, ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub,
+)  # fmt: skip
+KNOWN = ("w", "aten", "torch", "operator", "float", "found", "pixels")
+
+
+class Shape(NamedTuple):
+    """What engine/preprocess.py needs to know of a network's input."""
+
+    size: int
+    resize: int
+    interpolation: str
+
+
+def open_file(path: Path, threads: int = 1) -> Exported:
+    """Opens weights that Espalier exported, with the card beside them.
+
+    Raises UnusableWeights where they are damaged, from elsewhere, or do not belong together, and
+    where PyTorch is not installed.
+    """
+    read_head(path)
+    card = card_beside(path)
+    try:
+        facts, p = card["facts"], card["preprocessing"]
+        shape = Shape(int(p["size"]), int(p["resize"]), str(p["interpolation"]))
+        lines, digest = list(map(str, card["network"])), card["weights_file_sha256"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise foreign(path) from error
+    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        raise UnusableWeights(
+            f"{path.name} does not belong to {card_of(path).name}, or is damaged. Export both "
+            "again, or copy both from one place."
+        )
+    network = network_of(lines, path)
+    weights = loaded(path, threads)
+    import torch
+
+    busy = threading.Lock()
+
+    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen = np.stack([preprocess(Image.fromarray(picture), shape) for picture in pixels])
+        with busy, torch.inference_mode():
+            probabilities, distances = network(weights, torch.from_numpy(seen))
+            return probabilities.numpy(), distances.numpy()
+
+    try:
+        width = run(np.zeros((1, 8, 8, 3), np.uint8))[0].shape[1]
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
+        raise UnusableWeights(
+            f"The network in {card_of(path).name} can't be run by this version of PyTorch "
+            f"({str(error).strip().splitlines()[0][:120]}). Export it again."
+        ) from error
+    return told_by(run, facts, width, path)
+
+
+def card_of(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def card_beside(path: Path) -> Mapping[str, Any]:
+    try:
+        card = json.loads(card_of(path).read_text("utf-8"))
+    except OSError as error:
+        raise UnusableWeights(
+            f"{path.name} can't be opened together with {card_of(path).name}, which says what "
+            f"network it belongs to ({(error.strerror or str(error)).lower()}). Put both files "
+            "into one folder."
+        ) from error
+    except ValueError as error:
+        raise UnusableWeights(
+            f"{card_of(path).name} is no card of an export, or is cut short. Export it or get it "
+            "again."
+        ) from error
+    if not isinstance(card, dict):
+        raise foreign(path)
+    return card
+
+
+def loaded(path: Path, threads: int) -> dict[str, Any]:
+    """The weights by name. Raises UnusableWeights where they can't be read."""
+    try:
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise UnusableWeights(
+            f"{path.name} needs PyTorch to be run, which is not installed. Install it with: "
+            "pip install torch safetensors."
+        ) from error
+    torch.set_num_threads(threads)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UnusableWeights(
+            f"{path.name} is no file of weights, or it is cut short. Export it or get it again."
+        ) from error
+
+
+Network = Callable[[Mapping[str, Any], Any], tuple[Any, Any]]
+
+
+def network_of(lines: list[str], path: Path) -> Network:
+    """The lines of a card as a function. Raises UnusableWeights where one does anything else than
+    call an operation."""
+    try:
+        tree = ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise foreign(path) from error
+    for line in tree.body:
+        if not isinstance(line, ast.Assign) or not all(map(harmless, ast.walk(line))):
+            raise UnusableWeights(
+                f"{card_of(path).name} holds a line that is no operation on tensors "
+                f"({ast.unparse(line)[:60]}), so it was refused. Choose a file that Espalier "
+                "exported."
+            )
+    import operator
+
+    import torch
+
+    code = compile(tree, card_of(path).name, "exec")
+    words = {"__builtins__": {}, "torch": torch, "aten": torch.ops.aten, "operator": operator,
+             "float": float}  # fmt: skip
+
+    def network(w: Mapping[str, Any], pixels: Any) -> tuple[Any, Any]:
+        values = {**words, "w": w, "pixels": pixels}
+        exec(code, values)
+        return values["found"]
+
+    return network
+
+
+def harmless(node: ast.AST) -> bool:
+    """Whether a part of a line may stand in a card."""
+    if isinstance(node, ast.Name):
+        return node.id in KNOWN or (node.id[:1] == "x" and node.id[1:].isdigit())
+    if isinstance(node, ast.Assign):
+        return len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+    if isinstance(node, ast.Attribute):
+        return named(node)
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) or (
+            isinstance(node.func, ast.Name) and node.func.id == "float"
+        )
+    return isinstance(node, PLAIN)
+
+
+def named(node: ast.Attribute) -> bool:
+    """aten.conv2d.default, aten.conv2d, operator.mul, or a type such as torch.float32."""
+    words = ast.unparse(node).split(".")
+    if words[0] == "aten" and len(words) in (2, 3):
+        return words[1] in OPERATIONS and not words[-1].startswith("_")
+    if words[0] == "operator":
+        return len(words) == 2 and words[1] in NUMBERS
+    return words[0] == "torch" and len(words) == 2 and words[1] in TYPES
