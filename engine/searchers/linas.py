@@ -26,7 +26,7 @@ class Linas(Searcher):
     """Guesses the front from what was measured, measures the most promising, and repeats."""
 
     seed: int = setting(0, "The same seed gives the same search.", least=0)
-    rounds: int = setting(12, "How often it guesses anew.", least=1, most=100)
+    rounds: int = setting(24, "How often it guesses anew.", least=1, most=100)
     first: float = setting(
         0.2, "Share of the measurements that go to a first look around.", least=0.05, most=0.9
     )
