@@ -1,26 +1,23 @@
 """What values run through a network: histograms of its activations, and the ranges to keep.
 
-The two ways to choose a range are ONNX Runtime's own; only the counting is ours, which takes a
-tenth of the time and holds no activation longer than a run.
+ONNX Runtime offers the same two ways to choose a range; written for arrays they take a tenth of its
+time, and no activation is held longer than a run.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnxruntime.quantization.calibrate import HistogramCollector
 
 from engine.running import PROCESSOR
 
 BINS = 4096
-FEW = 256
-"""Bins that entropy is looked for with: its time grows with their cube."""
+FEW, LEVELS = 512, 128
+"""Bins that entropy is looked for with, and how many levels they are merged into."""
 METHODS = ("percentile", "entropy")
 PERCENTILE = 99.99
 
@@ -52,15 +49,49 @@ class Histogram:
 
     def range_by(self, method: str) -> Range:
         """The lowest and the highest value that 8 bits shall hold."""
-        bins = FEW if method == "entropy" else BINS
-        counts = self.counts.reshape(bins, -1).sum(1)
-        edges = np.linspace(-self.peak, self.peak, bins + 1, dtype=np.float32)
-        low, high, peak = map(np.float32, (self.low, self.high, self.peak))
-        collector = HistogramCollector(method, False, bins, FEW // 2, PERCENTILE, "same")
-        collector.histogram_dict["x"] = (counts, edges, low, high, peak)
-        with contextlib.redirect_stdout(io.StringIO()):
-            found = collector.compute_collection_result()["x"]
-        return np.float32(found[0]), np.float32(found[1])
+        low, high = WAYS[method](self.counts) if self.counts.any() else (0.0, 0.0)
+        return (np.float32(max(self.low, low * self.peak)),
+                np.float32(min(self.high, high * self.peak)))  # fmt: skip
+
+
+def by_percentile(counts: np.ndarray) -> tuple[float, float]:
+    """Without the smallest and the largest values, PERCENTILE of all; as shares of the peak."""
+    below = np.cumsum(counts) / counts.sum()
+    cut = (100 - PERCENTILE) / 200
+    edges = np.linspace(-1, 1, len(counts) + 1)
+    return float(edges[np.searchsorted(below, cut)]), float(edges[np.searchsorted(below, 1 - cut)])
+
+
+def by_entropy(counts: np.ndarray) -> tuple[float, float]:
+    """The range about 0 whose values, brought to LEVELS levels, are most like what they were.
+
+    That is, with the least relative entropy (Migacz, 8-bit inference with TensorRT, 2017); as
+    shares of the peak.
+    """
+    counts = counts.reshape(FEW, -1).sum(1).astype(np.float64)
+    middle, below = FEW // 2, np.concatenate([[0], np.cumsum(counts)])
+    losses = {}
+    for reach in range(LEVELS // 2, middle + 1):
+        start, end = middle - reach, min(middle + reach + 1, FEW)
+        p = counts[start:end].copy()
+        there = p > 0
+        heads = np.arange(len(p)) * LEVELS // len(p)
+        sums, filled = np.bincount(heads, p), np.bincount(heads, there)
+        q = np.where(there, (sums / np.maximum(filled, 1))[heads], 0)
+        p[0] += below[start]
+        p[-1] += below[-1] - below[end]
+        losses[reach] = divergence(p, q)
+    best = min(losses, key=losses.__getitem__)
+    return -best / middle, min((best + 1) / middle, 1.0)
+
+
+def divergence(p: np.ndarray, q: np.ndarray, least: float = 1e-4) -> float:
+    """The relative entropy of two histograms, empty bins taken as nearly so."""
+    p, q = (np.maximum(x, least) for x in (p, q))
+    return float((p / p.sum() * np.log((p / p.sum()) / (q / q.sum()))).sum())
+
+
+WAYS = {"percentile": by_percentile, "entropy": by_entropy}
 
 
 def histograms(

@@ -85,7 +85,8 @@ def chosen(
     """The method, and how many layers up to `most` in 32 bits, that move probabilities least."""
     body = trials.body
     drifts = {(how, 0): trials.drift(body.quantised(ranges[how])) for how in METHODS}
-    order = yield from by_loss(trials, ranges[min(drifts, key=drifts.__getitem__)[0]], most)
+    method = min(drifts, key=drifts.__getitem__)[0]
+    order = (yield from by_loss(trials, ranges[method], most)) if most else tuple(body.layers)
     for count in dict.fromkeys((*(2**n for n in range(most.bit_length())), most)):
         if 0 < count <= len(order):
             for how in METHODS:

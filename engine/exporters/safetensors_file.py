@@ -36,7 +36,7 @@ aten = torch.ops.aten
 
 
 def network(w, pixels):
-    """Weights by name, uint8 (n, {size}, {size}, 3): probabilities (n, {classes}), distance (n,)."""
+    """Weights, uint8 (n, {size}, {size}, 3): probabilities (n, {classes}), distance (n,)."""
     {lines}
     return found
 '''

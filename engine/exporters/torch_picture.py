@@ -22,29 +22,27 @@ class Picture(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         height, width = pictures.shape[1], pictures.shape[2]
-        shorter = torch.sym_min(height, width)
-        _, left, right = self.window(width, shorter)
+        tall, wide = (torch.scalar_tensor(side, dtype=torch.float64) for side in (height, width))
+        _, left, right = self.window(wide, torch.minimum(tall, wide))
         x = pictures.permute(0, 3, 1, 2).double()
-        x = levels(x @ self.weights(width, width, left, right, 0.0).T)
+        x = levels(x @ self.weights(width, wide, left, right, torch.zeros_like(wide)).T)
         # Pillow is given as many rows as the filter will look at, and counts from the first.
-        scale, upper, lower = self.window(height, shorter)
+        scale, upper, lower = self.window(tall, torch.minimum(tall, wide))
         reach = 2 * scale.clamp(min=1) + 1
         top = (upper - reach).floor().clamp(min=0)
-        count = (lower + reach).ceil().clamp(max=height) - top
+        count = torch.minimum((lower + reach).ceil(), tall) - top
         x = levels(self.weights(height, count, upper - top, lower - top, top) @ x)
         return x.permute(0, 2, 3, 1).to(torch.uint8)
 
-    def window(self, side: int, shorter: int) -> tuple[Tensor, Tensor, Tensor]:
+    def window(self, side: Tensor, shorter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How much a side shrinks, and where what is kept begins and ends on it."""
-        target = self.resize * side // shorter
-        half, odd = (target - self.size) // 2, (target - self.size) % 2
-        start = half + odd * (half % 2)  # halves to the even number
-        full, kept = exact(side), exact(start)
-        scale = full / exact(target)
-        return scale, kept * scale, torch.minimum((kept + self.size) * scale, full)
+        target = (self.resize * side / shorter).floor()
+        start = ((target - self.size) / 2).round()  # halves to the even number
+        scale = side / target
+        return scale, start * scale, torch.minimum((start + self.size) * scale, side)
 
     def weights(
-        self, side: int, count: int | Tensor, begin: Tensor, end: Tensor, first: float | Tensor
+        self, side: int, count: Tensor, begin: Tensor, end: Tensor, first: Tensor
     ) -> Tensor:
         """How much each pixel of a side counts, in multiples of 2^-BITS: double (size, side).
 
@@ -58,16 +56,11 @@ class Picture(nn.Module):
         centres = begin.double() + (kept + 0.5) * step
         places = torch.arange(side, dtype=torch.float64) - first
         low = (centres - reach + 0.5).trunc().clamp(min=0)
-        high = (centres + reach + 0.5).trunc().clamp(max=count)
+        high = torch.minimum((centres + reach + 0.5).trunc(), count)
         counts = FILTERS[self.how](((places - centres + 0.5) * (1 / wide)).abs())
         counts = counts * ((places >= low) & (places < high))
         share = counts / counts.sum(dim=1, keepdim=True)
         return (share * (1 << BITS) + 0.5 * share.sign()).trunc()
-
-
-def exact(value: int) -> Tensor:
-    """A whole number that may be free in an export."""
-    return torch.scalar_tensor(value, dtype=torch.float64)
 
 
 def levels(sums: Tensor) -> Tensor:

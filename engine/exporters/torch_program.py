@@ -68,10 +68,19 @@ def program(
         ) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+    own_bytes(found.state_dict)
     for node in found.graph.nodes:
         for name in TRACES:
             node.meta.pop(name, None)
     return found
+
+
+def own_bytes(weights: dict[str, torch.Tensor]) -> None:
+    """Parts of larger tensors become tensors of their own, so that no more than they is saved."""
+    for name, value in weights.items():
+        if value.untyped_storage().nbytes() != value.nbytes or not value.is_contiguous():
+            copy = value.detach().clone(memory_format=torch.contiguous_format)
+            weights[name] = nn.Parameter(copy) if isinstance(value, nn.Parameter) else copy
 
 
 def first_line(error: Exception) -> str:

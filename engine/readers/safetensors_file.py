@@ -24,12 +24,12 @@ from engine.readers import Exported, foreign, told_by
 
 ATEN = """
 abs adaptive_avg_pool2d add add_ addmm amax amin argmax argmin avg_pool2d batch_norm bmm cat chunk
-clamp clamp_ clamp_max clamp_min clone constant_pad_nd contiguous conv2d div div_ dropout dropout_
-eq exp expand expand_as fill_ flatten flip ge gelu gt hardsigmoid hardsigmoid_ hardswish hardswish_
-hardtanh hardtanh_ index index_select layer_norm le leaky_relu linalg_vector_norm linear lt
-masked_fill matmul max_pool2d maximum mean minimum mm mul mul_ ne neg new_zeros numpy_T one_hot ones
-pad permute pow reciprocal relu relu6 relu_ repeat reshape roll rsqrt rsub
-scaled_dot_product_attention select sigmoid sigmoid_ silu silu_ slice softmax split
+clamp clamp_ clamp_max clamp_min clone constant_pad_nd contiguous conv2d detach_ div div_ dropout
+dropout_ eq exp expand expand_as fill_ flatten flip ge gelu group_norm gt hardsigmoid hardsigmoid_
+hardswish hardswish_ hardtanh hardtanh_ index index_select layer_norm le leaky_relu lift_fresh_copy
+linalg_vector_norm linear lt masked_fill matmul max_pool2d maximum mean minimum mm mul mul_ ne neg
+new_zeros numpy_T one_hot ones pad permute pow reciprocal relu relu6 relu_ repeat reshape roll
+rsqrt rsub scaled_dot_product_attention select sigmoid sigmoid_ silu silu_ slice softmax split
 split_with_sizes sqrt square squeeze stack sub sub_ sum sym_size t tanh to transpose unbind
 unflatten unsqueeze upsample_bilinear2d view where zeros
 """
