@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -21,10 +22,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX sig
 
 
 @pytest.fixture
-def engine():
-    engine = Engine(patience=30.0)
-    yield engine
-    engine.close()
+def engine(shared_engine: Engine) -> Iterator[Engine]:
+    """The engine of all tests, whose process takes seconds to start, without a project."""
+    shared_engine.take()
+    yield shared_engine
+    end(shared_engine, shared_engine.submit("close_project"))
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def until(engine: Engine, ticket: int, seen: Callable[[Event], bool]) -> list[Ev
         for number, event in engine.take():
             if number == ticket and not (events and seen(events[-1])):
                 events.append(event)
-        os.sched_yield()
+        threading.Event().wait(0.005)  # leaves the core to the engine process
     return events
 
 
@@ -64,7 +66,7 @@ def test_jobs_that_change_wait_for_each_other_and_reads_do_not(engine, tmp_path,
     order = []
     while len(order) < 3:
         order += [t for t, event in engine.take() if isinstance(event, Ended)]
-        os.sched_yield()
+        threading.Event().wait(0.005)
     assert order.index(learning) < order.index(waiting)
     assert order[0] == reading
 
@@ -98,17 +100,17 @@ def test_cancelled_on_the_way_the_project_is_as_last_saved(engine, tmp_path, pic
 
 
 @pytest.mark.logs_warnings
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path, pictures, how):
+def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path, pictures):
     engine = Engine(patience=8.0)
     new_project(engine, tmp_path)
-    ticket = engine.submit("learn_folder", paths=[str(pictures)])
-    until(engine, ticket, lambda e: isinstance(e, Progress))
-    os.kill(engine.process_id, how)
-    assert end(engine, ticket).how == "lost"
-    # The project is opened again by itself, so the same job can simply be done again.
-    again = end(engine, engine.submit("learn_folder", paths=[str(pictures)]))
-    assert again.how == "done"
+    for how in (signal.SIGKILL, signal.SIGSTOP):
+        ticket = engine.submit("learn_folder", paths=[str(pictures)])
+        until(engine, ticket, lambda e: isinstance(e, Progress))
+        os.kill(engine.process_id, how)
+        assert end(engine, ticket).how == "lost"
+        # The project is opened again by itself, so the same job can simply be done again.
+        again = end(engine, engine.submit("learn_folder", paths=[str(pictures)]))
+        assert again.how == "done"
     engine.close()
 
 
@@ -159,7 +161,7 @@ def test_the_window_hears_of_the_project(engine, tmp_path):
 
 
 JOBS = """
-import json, os, sys
+import json, sys, threading
 from engine.events import Ended
 from engine.worker import Engine
 
@@ -170,7 +172,7 @@ if __name__ == "__main__":
         while ended is None:
             said = [event for number, event in engine.take() if number == ticket]
             ended = next((event for event in said if isinstance(event, Ended)), None)
-            os.sched_yield()
+            threading.Event().wait(0.005)
         assert ended.how == "done", ended
     engine.close()
     print(sorted({"torch", "onnxruntime", "onnx", "numpy"} & set(sys.modules)))

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,7 @@ def test_control_c_leaves_whole_rows(home, project, tmp_path):
     asking = in_a_process(home, "predict", home / "p.onnx", tmp_path / "many", "--csv", table)
     while not table.exists() or table.stat().st_size < 5000:
         assert asking.poll() is None, asking.stderr.read()
+        threading.Event().wait(0.005)
     asking.send_signal(signal.SIGINT)
     said = asking.communicate()[1]
     assert asking.returncode == 130, said
