@@ -43,6 +43,7 @@ class AboutDialog(QDialog):
         self.table.setFocus()
 
     def lay_out(self) -> None:
+        """The digests of the weights, then the parts beside a licence."""
         lines = [label(f"Espalier {__version__}", "big"), label(WHAT, "muted")]
         for name, digest in digests().items():
             sum_of = label(f"{name}: sha256 {digest}", "caption", wrap=True)

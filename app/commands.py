@@ -46,15 +46,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     command("backbones", backbones, "List the networks to start from.")
     command("download", download, "Download the weights of a network.", "backbone")
     commands_predict.add_to(command)
-    p = command("export", export, "Export the model to a file, and check it.", "project")
-    p.add_argument("--to", required=True, metavar="FILE")
-    help = "onnx, onnx-fp16, onnx-int8, pt2, safetensors, openvino, litert or web"
-    p.add_argument("--format", default="onnx", help=help)
-    help = "a setting of the format"
-    p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
-    p.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
-    help = "under what terms the images are; kept in the project, and named in every export"
-    p.add_argument("--data-licence", metavar="TEXT", help=help)
+    add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     p = command("demo", demo, "Do the main job on the sample images, without a window.")
     p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
     help = "Draw a project's scores as the window shows them; needs no display."
@@ -67,6 +59,17 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     commands_branch.add_to(command)
     commands_latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--to", required=True, metavar="FILE")
+    help = "onnx, onnx-fp16, onnx-int8, pt2, safetensors, openvino, litert or web"
+    add("--format", default="onnx", help=help)
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the format")
+    add("--overwrite", action="store_true", help="replace the file if it is there")
+    help = "under what terms the images are; kept in the project, and named in every export"
+    add("--data-licence", metavar="TEXT", help=help)
 
 
 def add_new(parser: argparse.ArgumentParser) -> None:

@@ -335,8 +335,8 @@ class Window(QMainWindow):
         from app.crash_report import ReportDialog
 
         if reports := take_reports():
-            show = lambda: ReportDialog(self, reports).open()  # noqa: E731
-            self.notices.say(CRASHED, "warning", action=("Show the report", show))
+            action = ("Show the report", lambda: ReportDialog(self, reports).open())
+            self.notices.say(CRASHED, "warning", action=action)
 
     def show_about(self) -> None:
         from app.about import AboutDialog

@@ -64,6 +64,7 @@ class SortDialog(QDialog):
                                   key="Return", kind="primary")  # fmt: skip
 
     def lay_out(self) -> None:
+        """What to sort, where to, and how; then the two buttons."""
         choose = button("Browse …", "Chooses the folder of images", self.choose_source,
                         key="Ctrl+O", icon="folder")  # fmt: skip
         place = button("Browse …", "Chooses the target folder", self.choose_target,

@@ -92,15 +92,8 @@ class TryPage(QWidget):
         self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         left = card(self.picture, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
         left.layout().setStretch(0, 1)
-        right = card(
-            self.verdict,
-            self.reason,
-            16,
-            self.bars,
-            0,
-            label("Nearest train images", "heading"),
-            self.nearest,
-        )
+        heading = label("Nearest train images", "heading")
+        right = card(self.verdict, self.reason, 16, self.bars, 0, heading, self.nearest)
         both = QWidget()
         both.setLayout(row(left, right, gap=16))
         both.layout().setStretch(0, 1)
