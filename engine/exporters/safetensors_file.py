@@ -9,21 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import save_file
 
 from engine.events import Progress
 from engine.exporters import EXPORTERS, Exporter, Facts, Material
-from engine.exporters.onnx_graph import metadata
-from engine.exporters.receipt import in_words
+from engine.exporters.beside import PIXELS, card
 from engine.exporters.script import MARK, script
 from engine.exporters.torch_code import lines_of
 from engine.exporters.torch_program import network_program
 from engine.net import Model
-from engine.readers.safetensors_file import card_of
-from engine.receipts.pixels import pixel_steps
+from engine.readers.beside import card_of
 
 CODE = ".network.py"
 NETWORK = '''{mark}: the network in {file}, in plain PyTorch.
@@ -43,26 +41,7 @@ def network(w, pixels):
 OPENED = """card = json.loads(Path(__file__).with_name({card!a}).read_text("utf-8"))
 facts, p = card["facts"], card["preprocessing"]
 weights = load_file(Path(__file__).with_name({model!a}))
-network = runpy.run_path(str(Path(__file__).with_name({code!a})))["network"]
-
-
-def pixels_of(image):
-    \"\"\"RGB as uint8 (size, size, 3): shorter side to “resize”, then the middle.\"\"\"
-    full, size, resize = image.size, p["size"], p["resize"]
-    target = [resize * side // min(full) for side in full]
-    scale = [side / wanted for side, wanted in zip(full, target)]
-    start = [round((wanted - size) / 2) for wanted in target]
-    (left, right), (upper, lower) = [
-        (start[i] * scale[i], min((start[i] + size) * scale[i], full[i])) for i in (0, 1)
-    ]
-    # First the columns, of the rows that the filter will look at, then the rows.
-    reach = 2 * max(1, scale[1]) + 1
-    top, bottom = max(0, int(upper - reach)), min(full[1], int(lower + reach) + 1)
-    how = getattr(Image.Resampling, p["interpolation"].upper())
-    middle = image.resize((size, bottom - top), how, (left, top, right, bottom))
-    return np.array(middle.resize((size, size), how, (0, upper - top, size, lower - top)))
-
-"""
+network = runpy.run_path(str(Path(__file__).with_name({code!a})))["network"]"""
 ASKED = """with torch.inference_mode():
     probabilities, distance = network(weights, torch.from_numpy(pixels_of(image)[None]))"""
 
@@ -86,7 +65,7 @@ class SafetensorsFile(Exporter):
         yield Progress(0, None, "Writing the network")
         lines, weights = lines_of(program, "pixels", places(model))
         save_file(weights, path, {"format": "pt", "card": card_of(path).name})
-        told = card(model, lines, hashlib.sha256(path.read_bytes()).hexdigest())
+        told = card(model, hashlib.sha256(path.read_bytes()).hexdigest(), network=lines)
         card_of(path).write_text(json.dumps(told, indent=1), "utf-8")
         path.with_suffix(CODE).write_text(code(model, lines, path.name), "utf-8")
         return {"operations": len(lines) - 1}
@@ -96,7 +75,7 @@ class SafetensorsFile(Exporter):
         opened = OPENED.format(
             model=name, card=card_of(path).name, code=path.with_suffix(CODE).name
         )
-        return script("torch safetensors", opened, ASKED, "runpy",
+        return script("torch safetensors", opened + PIXELS, ASKED, "runpy",
                       "import torch\nfrom safetensors.torch import load_file")  # fmt: skip
 
 
@@ -106,28 +85,6 @@ def places(model: Model) -> dict[str, str]:
     return {
         **{f"frozen.trunk.{at}.": f"{stage.name}." for at, stage in enumerate(stages)},
         "frozen.normalise.": "normalise.",
-    }
-
-
-def card(model: Model, lines: list[str], digest: str) -> dict[str, object]:
-    """All that belongs to the weights, in plain values."""
-    p = model.backbone.preprocessing
-    size = f"(n, {p.size}, {p.size}, 3)"
-    facts = metadata(model) | {
-        "preprocessing": in_words(p, inside=False),
-        "input": f"pixels: uint8 RGB {size}, prepared as “preprocessing_in_words” says",
-    }
-    return {
-        "about": "A classifier of images in plain PyTorch: weights by name, and the network.",
-        "architecture": model.backbone.name,
-        "stages": [stage.name for stage in model.backbone.stages],
-        "classes": list(model.class_names),
-        "threshold": float(model.threshold),
-        "preprocessing": asdict(p),
-        "preprocessing_in_words": pixel_steps(p, model.views),
-        "facts": facts,
-        "weights_file_sha256": digest,
-        "network": lines,
     }
 
 

@@ -27,6 +27,7 @@ READERS = {
     ".zip": "engine.readers.web",
     ".pt2": "engine.readers.pt2_file",
     ".safetensors": "engine.readers.safetensors_file",
+    ".tflite": "engine.readers.litert_file",
 }
 """Which module's `open_file(path, threads)` opens files with an ending."""
 

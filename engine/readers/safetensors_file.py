@@ -7,20 +7,17 @@ operations on tensors, so that a card from anywhere can do no more than calculat
 from __future__ import annotations
 
 import ast
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from engine.errors import UnusableWeights
 from engine.impostors import read_head
-from engine.preprocess import preprocess
 from engine.readers import Exported, foreign, told_by
+from engine.readers.beside import card_beside, card_of
 
 ATEN = """
 abs adaptive_avg_pool2d add add_ addmm amax amin argmax argmin avg_pool2d batch_norm bmm cat chunk
@@ -46,14 +43,6 @@ PLAIN = (
 KNOWN = ("w", "aten", "torch", "operator", "float", "found", "pixels")
 
 
-class Shape(NamedTuple):
-    """What engine/preprocess.py needs to know of a network's input."""
-
-    size: int
-    resize: int
-    interpolation: str
-
-
 def open_file(path: Path, threads: int = 1) -> Exported:
     """Opens weights that Espalier exported, with the card beside them.
 
@@ -62,25 +51,17 @@ def open_file(path: Path, threads: int = 1) -> Exported:
     """
     read_head(path)
     card = card_beside(path)
-    try:
-        facts, p = card["facts"], card["preprocessing"]
-        shape = Shape(int(p["size"]), int(p["resize"]), str(p["interpolation"]))
-        lines, digest = list(map(str, card["network"])), card["weights_file_sha256"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise foreign(path) from error
-    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        raise UnusableWeights(
-            f"{path.name} does not belong to {card_of(path).name}, or is damaged. Export both "
-            "again, or copy both from one place."
-        )
-    network = network_of(lines, path)
+    lines = card.told.get("network")
+    if not isinstance(lines, list):
+        raise foreign(path)
+    network = network_of(list(map(str, lines)), path)
     weights = loaded(path, threads)
     import torch
 
     busy = threading.Lock()
 
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        seen = np.stack([preprocess(Image.fromarray(picture), shape) for picture in pixels])
+        seen = card.prepared(pixels)
         with busy, torch.inference_mode():
             probabilities, distances = network(weights, torch.from_numpy(seen))
             return probabilities.numpy(), distances.numpy()
@@ -92,30 +73,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             f"The network in {card_of(path).name} can't be run by this version of PyTorch "
             f"({str(error).strip().splitlines()[0][:120]}). Export it again."
         ) from error
-    return told_by(run, facts, width, path)
-
-
-def card_of(path: Path) -> Path:
-    return path.with_suffix(".json")
-
-
-def card_beside(path: Path) -> Mapping[str, Any]:
-    try:
-        card = json.loads(card_of(path).read_text("utf-8"))
-    except OSError as error:
-        raise UnusableWeights(
-            f"{path.name} can't be opened together with {card_of(path).name}, which says what "
-            f"network it belongs to ({(error.strerror or str(error)).lower()}). Put both files "
-            "into one folder."
-        ) from error
-    except ValueError as error:
-        raise UnusableWeights(
-            f"{card_of(path).name} is no card of an export, or is cut short. Export it or get it "
-            "again."
-        ) from error
-    if not isinstance(card, dict):
-        raise foreign(path)
-    return card
+    return told_by(run, card.facts, width, path)
 
 
 def loaded(path: Path, threads: int) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def receipts(models, tmp_path_factory) -> Iterator[Any]:
 def written(name: str, kind: str, model: Model, material: Material, folder: Path) -> tuple:
     exporter = EXPORTERS.make(name, SETTINGS.get((name, kind)))
     path = folder / f"{name} {kind}" / f"it's {kind}{exporter.suffix}"
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)  # there already where it failed before
     facts, _ = result(exporter.write(model, path, material))
     return exporter, facts, path
 
