@@ -16,6 +16,8 @@ PARENTS = 6
 CHILDREN = 300
 CHANGED = (0.05, 0.15)
 """The chance of a block to differ from its parent's: one or two blocks do, or some more."""
+GENERATIONS = 15
+"""Of each round's guess at the front, which begins from what was measured."""
 HOPE = 2.0
 """So many standard deviations count as gain: what is not known yet is worth a look."""
 
@@ -44,7 +46,7 @@ class Linas(Searcher):
             wanted = min(each, budget - len(genes))
             near = self.neighbours(problem, guess, genes[np.argsort(-accuracies)[:PARENTS]])
             new = distinct(problem.space, near, seen, wanted - wanted // 3)
-            front = self.promising(evolved(problem, guess, best))
+            front = self.promising(evolved(problem, guess, best, GENERATIONS))
             more = distinct(problem.space, front, seen, wanted - len(new))
             new = self.filled(problem, np.concatenate([new, more]), seen, wanted)
             if not len(new):
