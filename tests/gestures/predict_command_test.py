@@ -230,3 +230,20 @@ def test_a_full_disk_keeps_the_rest_where_it_is(home, project, images, tmp_path)
     assert "15 images were copied and stay there" in said
     assert large.exists()
     assert not list((tmp_path / "out").rglob(".espalier-*")), "nothing half is left"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_killed_while_moving_each_image_is_somewhere(home, project, tmp_path):
+    many, to = tmp_path / "many", tmp_path / "sorted"
+    for number in range(150):
+        making.picture(many / f"{number}.jpg", number, (32, 32))
+    whole = {path.read_bytes() for path in many.iterdir()}
+    moving = in_a_process(home, "sort", home / "p.onnx", many, "--to", to, "--move")
+    while not list(to.glob("*/*.jpg")):
+        assert moving.poll() is None, moving.stderr.read()
+        threading.Event().wait(0.001)
+    moving.kill()
+    moving.communicate()
+    found = [path.read_bytes() for place in (many, to) for path in place.rglob("*.jpg")]
+    assert whole <= set(found)
+    assert len(found) <= len(whole) + 1, "one at most lies in both places"
