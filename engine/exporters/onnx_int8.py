@@ -15,7 +15,15 @@ from engine.errors import Refused
 from engine.events import Progress
 from engine.exporters import EXPORTERS, Exporter, Facts, Material, Receipt
 from engine.exporters.calibration import METHODS, Histogram, Range, histograms
-from engine.exporters.choosing import Choice, Trials, chosen, names_of, opened_pixels, points_lost
+from engine.exporters.choosing import (
+    Choice,
+    Trials,
+    by_loss,
+    chosen,
+    names_of,
+    opened_pixels,
+    points_lost,
+)
 from engine.exporters.onnx_graph import complete, halves, joined
 from engine.exporters.quantising import Body, small
 from engine.exporters.script import script_for
@@ -73,7 +81,7 @@ class OnnxInt8(Exporter):
                         devices.threads())  # fmt: skip
         choice = yield from chosen(trials, ranges, self.layers)
         yield Progress(0, None, "Counting what 8 bits lose")
-        self.refuse_loss(trials, choice, p, material)
+        yield from self.refuse_loss(trials, choice, p, material)
         graph = body.quantised(choice.ranges, choice.order[: choice.kept])
         onnx.save(complete(model, joined(small(graph), above)), path)
         return self.facts(model, body, choice, first)
@@ -90,21 +98,23 @@ class OnnxInt8(Exporter):
 
     def refuse_loss(
         self, trials: Trials, choice: Choice, p: Preprocessing, material: Material
-    ) -> None:
+    ) -> Generator[Progress, None, None]:
         """Raises Refused where the choice loses too many points, once it is known what would do."""
         used, pixels = opened_pixels(material.pictures, p, len(material.pictures))
         if not used:
             return  # the check in another process will find none either, and say so
         truth = None if material.truth is None else material.truth[used]
-        self.tried, count = [], choice.kept
+        self.tried, count, order = [], choice.kept, choice.order
         while True:
-            graph = trials.body.quantised(choice.ranges, choice.order[:count])
+            graph = trials.body.quantised(choice.ranges, order[:count])
             found = trials.answers(graph, pixels)[0]
             lost, images = points_lost(material.expected[used], found, truth)
             self.tried.append((count, lost))
-            if lost <= self.points or count == len(choice.order):
+            if lost <= self.points or count == len(order):
                 break
-            count = min(max(2 * count, self.layers + 1, 4), len(choice.order))
+            if not self.layers and not count:  # until now it did not matter which lose most
+                order = yield from by_loss(trials, choice.ranges, 4)
+            count = min(max(2 * count, self.layers + 1, 2), len(order))
         if self.tried[0][1] > self.points:
             raise Refused(self.too_much(self.tried[0][1], images))
 

@@ -12,6 +12,7 @@ import logging
 import pickle
 import re
 import threading
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -137,7 +138,9 @@ def only_tensors(content: bytes) -> bool:
     import torch
 
     try:
-        torch.load(io.BytesIO(content), weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.load(io.BytesIO(content), weights_only=True)
     except pickle.UnpicklingError:
         return False
     return True

@@ -1,0 +1,71 @@
+"""A process that answers about pictures with one file, or with eager PyTorch, and is timed.
+
+It imports PyTorch only where a format needs it, so that its memory is what the format costs.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from engine.readers import open_exported, whole_picture
+
+Answer = Callable[[np.ndarray], np.ndarray]
+WARM = 3
+
+
+def serve(there: Connection, model: Path, pictures: list[Path], threads: int) -> None:
+    """Sends the place of the best class of each picture, then times as many runs as it is asked
+    for, until it is asked for none; sends the peak memory in MB last."""
+    answer = eager(model, threads) if model.is_dir() else by_file(model, threads)
+    there.send([int(answer(whole_picture(picture)).argmax()) for picture in pictures])
+    few = [whole_picture(picture) for picture in pictures[:16]]
+    for pixels in few[:WARM]:
+        answer(pixels)
+    at = 0
+    while count := there.recv():
+        took = []
+        for _ in range(count):
+            at += 1
+            begin = time.perf_counter()
+            answer(few[at % len(few)])
+            took.append(1e3 * (time.perf_counter() - begin))
+        there.send(took)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    there.send(peak / (1024 if sys.platform != "darwin" else 1 << 20))
+
+
+def by_file(model: Path, threads: int) -> Answer:
+    exported = open_exported(model, threads)
+    return lambda pixels: exported.answer(pixels)[0]
+
+
+def eager(project: Path, threads: int) -> Answer:
+    """The project's own network and head, run by PyTorch as it is; preprocessing by Pillow."""
+    import torch
+    from PIL import Image
+
+    from engine.exporters.onnx_graph import Whole
+    from engine.jobs import run
+    from engine.preprocess import preprocess
+    from engine.session import Session
+
+    torch.set_num_threads(threads)
+    session = Session()
+    list(run(session, "open_project", {"path": str(project)}))
+    model = session.model()
+    whole, p = Whole(model).eval(), model.backbone.preprocessing
+    session.close()
+
+    def answer(pixels: np.ndarray) -> np.ndarray:
+        seen = preprocess(Image.fromarray(pixels), p)[None]
+        with torch.inference_mode():
+            return whole(torch.from_numpy(seen))[0][0].numpy()
+
+    return answer

@@ -1,0 +1,159 @@
+"""Every export format beside eager PyTorch: size, accuracy, time for an image, peak memory.
+
+    taskset -c 0 python -m tests.bench.export [PHOTOS] [--weights FILE] [--size 224]
+
+PHOTOS holds train/ and test/. A project learns train/ and is exported in every format that can be
+written here; test/ is answered by each file, and by the project's network in eager PyTorch, each in
+a process of its own, on all cores that there are (`taskset` says which). All processes are timed in
+turn, a few images each, whole pictures one at a time, resizing included, decoding not: a slow
+minute falls on all alike.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from engine.cores import available_cores
+from engine.events import Ended
+from engine.exporters import EXPORTERS, load_exporters
+from engine.jobs import run
+from engine.latency.timing import processor_name
+from engine.session import Session
+from tests.bench.answering import serve
+from tests.bench.common import do, new
+from tests.bench.given import parser_of, parts_of
+
+EAGER = "eager PyTorch"
+ROUNDS, BURST = 24, 8
+POINTS = 1.0
+
+
+@dataclass
+class Measured:
+    """What is known of one way to answer."""
+
+    size: float = 0.0
+    answers: list[int] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)
+    memory: float = 0.0
+
+    @property
+    def median(self) -> float:
+        return float(np.median(self.took))
+
+
+def main() -> None:
+    parser = parser_of(__doc__ or "", parts=True)
+    parser.add_argument("--size", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
+        folder = Path(name)
+        parts = parts_of(options, folder)
+        session = new(folder, "p", weights=options.weights, size=options.size)
+        do(session, "learn_folder", paths=[str(parts / "train")])
+        names = session.model().class_names
+        files = exported(session, folder)
+        session.close()
+        pictures = sorted((parts / "test").glob("*/*"))
+        truth = [names.index(picture.parent.name) for picture in pictures]
+        found = measured(files, pictures)
+    print(f"{processor_name()}, {available_cores()} cores, {instructions()}")
+    report(found, np.array(truth))
+
+
+def exported(session: Session, folder: Path) -> dict[str, Path]:
+    """The files by format; why one is not there is printed."""
+    load_exporters()
+    files = {EAGER: session.require().path}
+    for name, exporter in list(EXPORTERS.items()):
+        path = folder / name / f"model{exporter.suffix}"
+        path.parent.mkdir()
+        *_, last = run(session, "export", {"path": str(path), "format": name})
+        if isinstance(last, Ended) and last.how == "done":
+            files[name] = path
+        else:
+            print(f"{name}: {last.text}")
+    return files
+
+
+@contextmanager
+def answering(model: Path, pictures: list[Path], threads: int) -> Iterator[Connection]:
+    """A process that answers with a file."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(there, model, pictures, threads))
+    process.start()
+    there.close()
+    try:
+        yield here
+    finally:
+        here.close()
+        process.join()
+
+
+def measured(files: Mapping[str, Path], pictures: list[Path]) -> dict[str, Measured]:
+    found = {name: Measured(size_of(path)) for name, path in files.items()}
+    with ExitStack() as stack:
+        asked = {}
+        for name, path in files.items():
+            asked[name] = stack.enter_context(answering(path, pictures, available_cores()))
+            found[name].answers = asked[name].recv()  # one after the other, on as few cores
+        for _ in range(ROUNDS):
+            for name, process in asked.items():
+                process.send(BURST)
+                found[name].took += process.recv()
+        for name, process in asked.items():
+            process.send(0)
+            found[name].memory = process.recv()
+    return found
+
+
+def size_of(path: Path) -> float:
+    """MB of a file with those that belong to it; 0 for a project."""
+    if path.is_dir():
+        return 0.0
+    companions = next(e.companions for e in EXPORTERS.values() if e.suffix == path.suffix)
+    files = (path, *map(path.with_suffix, companions))
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def instructions() -> str:
+    """Whether the processor multiplies 8 bits in one instruction, where it says so."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return "instructions for 8 bits unknown"
+    known = sorted({flag for flag in flags if "vnni" in flag})
+    return f"instructions for 8 bits: {', '.join(known) or 'none'}"
+
+
+def report(found: Mapping[str, Measured], truth: np.ndarray) -> None:
+    print("| format | MB | accuracy | p50 ms | p95 ms | times as fast | peak MB |")
+    print("|---|---|---|---|---|---|---|")
+    slow = found[EAGER].median
+    right = {n: 100 * float((np.array(m.answers) == truth).mean()) for n, m in found.items()}
+    for name, m in found.items():
+        size = f"{m.size:.1f}" if m.size else "–"
+        p95 = np.percentile(m.took, 95)
+        print(f"| {name} | {size} | {right[name]:.1f} % | {m.median:.1f} | {p95:.1f} | "
+              f"{slow / m.median:.1f} | {m.memory:.0f} |")  # fmt: skip
+    onnx, small = found["onnx"], found.get("onnx-int8")
+    print(f"ONNX is {slow / onnx.median:.2f} times as fast as eager PyTorch (bar: 2.5)")
+    if small:
+        print(
+            f"8 bits: {small.size / onnx.size:.1%} of the size (bar: 30 %), "
+            f"{onnx.median / small.median:.2f} times as fast as ONNX with 32 bits (bar: 1), "
+            f"{right['onnx'] - right['onnx-int8']:.1f} points lost (bar: {POINTS:g})"
+        )
+
+
+if __name__ == "__main__":
+    main()

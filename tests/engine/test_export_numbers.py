@@ -1,0 +1,146 @@
+"""Fewer bits: what is refused and which setting would do, what stays in 32 bits, file sizes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from engine.errors import Refused
+from engine.exporters import EXPORTERS, Material, load_exporters
+from engine.exporters.calibration import Histogram
+from engine.exporters.choosing import points_lost
+from engine.frozen import Frozen
+from engine.images import open_picture
+from engine.net import Model
+from tests.engine import tiny
+from tests.engine.generators import result
+from tests.making import picture
+
+load_exporters()
+COUNT = 24
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Head(torch.nn.Module):
+    """Softmax of what lies beyond the mean of features; the distance is what certainty lacks."""
+
+    def __init__(self, features: torch.Tensor) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.register_buffer("mean", features.mean(0))
+        self.register_buffer("weight", torch.randn(tiny.WIDTH, 4) / features.std())
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = ((features.mean(1) - self.mean) @ self.weight).softmax(1)
+        return found, 1 - found.amax(1)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    return [picture(folder / f"{n}.png", n, (24, 20), "PNG") for n in range(2 * COUNT)]
+
+
+def prepared(pictures: list[Path], scale: float = 1.0) -> tuple[Model, Material]:
+    """A model one of whose channels gives numbers `scale` times as large, and its own answers.
+
+    What reads the channel divides by the same, so that the answers stay what they were.
+    """
+    network = tiny.backbone(pointwise=False)
+    with torch.no_grad():
+        norm, after = network.stages[1].module[1], network.stages[2].module[0]
+        norm.weight[0] *= scale
+        norm.bias[0] *= scale
+        after.weight[:, 0] /= scale
+    p = network.preprocessing
+    pixels = np.stack([open_picture(path, p).pixels for path in pictures[:COUNT]])
+    with torch.inference_mode():
+        features = Frozen(p, network.below()).eval()(torch.from_numpy(pixels))
+        model = Model(network, Head(features[:, 0]).eval(), ("a", "b", "c", "d"), 0.9)
+        expected = model.head(features)[0].numpy()
+    return model, Material(pictures[:COUNT], expected, expected.argmax(1), pictures[COUNT:])
+
+
+def test_too_much_loss_is_refused_with_the_settings_that_would_do(pictures, tmp_path) -> None:
+    """One channel takes all of the range, so that 8 bits hold next to nothing of the others."""
+    model, material = prepared(pictures, scale=300.0)
+    path = tmp_path / "m.onnx"
+
+    def export(**settings: float) -> dict[str, Any]:
+        return result(EXPORTERS.make("onnx-int8", settings).write(model, path, material))[0]
+
+    with pytest.raises(Refused) as refusal:
+        export(layers=0)
+    said = re.fullmatch(
+        rf"With 8 bits this model loses [\d.]+ points of accuracy on {COUNT} images, and 1 may be "
+        r"lost, so no file was kept\. Let ([\d.]+) points be lost, or keep (\d+) layers in 32 "
+        r"bits, which lost ([\d.]+)\.",
+        str(refusal.value),
+    )
+    points, layers, less = map(float, said.groups())
+    assert less <= 1 < points
+    assert export(layers=0, points=points)["layers_in_32_bits"] == []
+    assert export(layers=int(layers))["layers_in_32_bits"]
+
+
+def test_layers_that_stay_in_32_bits_are_named_and_are_so_in_the_file(pictures, tmp_path) -> None:
+    model, material = prepared(pictures)
+    found = {}
+    for layers in (0, 3):
+        path = tmp_path / f"{layers}.onnx"
+        settings = {"layers": layers, "points": 100}
+        facts, _ = result(EXPORTERS.make("onnx-int8", settings).write(model, path, material))
+        nodes = onnx.load(path).graph.node
+        by_8_bits = {n for node in nodes if node.op_type == "DequantizeLinear" for n in node.output}
+        convolutions = [node for node in nodes if node.op_type == "Conv"]
+        real = [node for node in convolutions if not by_8_bits & {*node.input}]
+        assert len(real) == len(facts["layers_in_32_bits"])
+        assert facts["layers_in_8_bits"] == len(convolutions) - len(real)
+        found[layers] = facts["layers_in_32_bits"]
+    assert found[0] == []
+    assert {name.split(",")[0] for name in found[3]} <= {"stem", "middle", "upper"}
+
+
+def test_a_loss_is_counted_in_points_of_accuracy_or_in_changed_answers() -> None:
+    before, after = np.eye(4)[[0, 1, 2, 3]], np.eye(4)[[0, 1, 3, 0]]
+    assert points_lost(before, after, None) == (50.0, 4)
+    assert points_lost(before, after, np.array([-1, -1, -1, -1])) == (50.0, 4)
+    assert points_lost(before, after, np.array([0, 1, 2, -1])) == (pytest.approx(100 / 3), 3)
+    assert points_lost(after, before, np.array([0, 1, 2, 3])) == (-50.0, 4)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e5])
+def test_numbers_too_large_for_16_bits_stay_in_32(pictures, tmp_path, scale) -> None:
+    model, material = prepared(pictures, scale=scale)
+    path = tmp_path / "m.onnx"
+    facts, _ = result(EXPORTERS.make("onnx-fp16").write(model, path, material))
+    large = facts["operations_kept_in_32_bits_for_large_numbers"]
+    assert (large > 0) == (scale > 1)
+    halves = [t for t in onnx.load(path).graph.initializer
+              if t.data_type == onnx.TensorProto.FLOAT16]  # fmt: skip
+    assert all(np.isfinite(onnx.numpy_helper.to_array(tensor)).all() for tensor in halves)
+    assert halves
+
+
+@pytest.mark.parametrize("method", ["percentile", "entropy"])
+def test_ranges_leave_out_what_is_rare_and_hold_what_is_not(method: str) -> None:
+    chance = np.random.default_rng(0)
+    usual, rare = chance.normal(0, 1, 100_000), np.array([400.0])
+    counts = Histogram()
+    for part in np.array_split(usual, 7):
+        counts.add(part.astype(np.float32))
+    low, high = counts.range_by(method)
+    assert -6 < low < -3
+    assert 3 < high < 6
+    counts.add(rare.astype(np.float32))
+    low, high = counts.range_by(method)
+    assert high < 200
+    positive = Histogram()
+    positive.add(np.minimum(np.abs(usual * 4), 6).astype(np.float32))
+    assert positive.range_by(method) == pytest.approx((0, 6), abs=0.01)

@@ -1,0 +1,183 @@
+"""PyTorch's own formats: exact preprocessing, plain files, and nothing foreign that is run."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import UnusableWeights
+from engine.exporters import EXPORTERS, Material, load_exporters
+from engine.exporters.torch_picture import Picture
+from engine.net import Model, Preprocessing
+from engine.preprocess import preprocess
+from engine.readers import open_exported
+from tests.engine import tiny
+from tests.engine.generators import result
+from tests.engine.test_export import LinearHead
+from tests.making import drawn
+
+load_exporters()
+NAMES = ("a", "b", "c", "odd \udcff")
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize(
+    "p", [Preprocessing(64, 73), Preprocessing(48, 55, "bicubic"), Preprocessing(96, 96)]
+)
+def test_preprocessing_in_pytorch_is_pillows_to_the_last_bit(p: Preprocessing) -> None:
+    module = Picture(p)
+    for size in [(200, 150), (151, 203), (90, 90), (37, 61), (500, 31), (7, 1), (224, 299)]:
+        image = drawn(3, size)
+        found = module(torch.from_numpy(np.array(image)[None]))[0]
+        np.testing.assert_array_equal(found.numpy(), preprocess(image, p))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A file of each format in a folder of its own."""
+    network = tiny.backbone()
+    model = Model(network, LinearHead(tiny.WIDTH).eval(), NAMES, 0.5)
+    made = {}
+    for name in ("pt2", "safetensors"):
+        exporter = EXPORTERS.make(name)
+        made[name] = tmp_path_factory.mktemp(name) / f"m{exporter.suffix}"
+        result(exporter.write(model, made[name], Material([], np.empty((0, 4)))))
+        script = exporter.script(made[name].name)
+        made[name].with_suffix(".py").write_text(script, "utf-8")
+    return made.__getitem__
+
+
+@pytest.mark.parametrize("name", ["pt2", "safetensors"])
+def test_no_file_tells_where_it_was_made(exported, name: str) -> None:
+    path = exported(name)
+    here = str(Path(__file__).parent.parent.parent).encode()
+    for file in path.parent.iterdir():
+        content = [file.read_bytes()]
+        if name == "pt2" and file == path:
+            with zipfile.ZipFile(path) as packed:
+                content = [packed.read(inside) for inside in packed.namelist()]
+        assert not any(here in part for part in content), file.name
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UnusableWeights) as error:
+        open_exported(path)
+    assert path.stem in str(error.value)
+    assert str(error.value).endswith(".")
+    return str(error.value)
+
+
+class Trap:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+def repacked(path: Path, to: Path, change: Callable[[str, bytes], bytes], **more: bytes) -> Path:
+    """A .pt2 file again, its parts changed, and more parts in it."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+        for name, content in more.items():
+            new.writestr(f"m/{name}", content)
+    return to
+
+
+def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Path) -> None:
+    path, to, sprung = exported("pt2"), tmp_path / "foreign.pt2", tmp_path / "sprung"
+    trap = pickle.dumps(Trap(sprung), protocol=2)
+
+    def pickled(name: str, content: bytes) -> bytes:
+        return content.replace(b'"use_pickle": false', b'"use_pickle": true')
+
+    def sampled(name: str, content: bytes) -> bytes:
+        return trap if name.endswith("model.pt") else content
+
+    def evaluated(name: str, content: bytes) -> bytes:
+        """A formula that leaves a file behind."""
+        return content.replace(
+            b'"expr_str": "', f"\"expr_str\": \"open('{sprung}', 'w') or ".encode()
+        )
+
+    for change in (pickled, sampled, evaluated):
+        assert "could run any code" in refusal(repacked(path, to, change))
+    for name in ("data/constants/custom_obj_0", "data/constants/opaque_obj_0",
+                 "data/aotinductor/model/x.so", "data/weights/model.pt"):  # fmt: skip
+        repacked(path, to, lambda _, content: content, **{name: trap})
+        assert "could run any code" in refusal(to)
+    assert not sprung.exists()
+    repacked(path, to, lambda _, content: content)
+    assert open_exported(to).class_names == NAMES
+
+
+def test_programs_that_are_damaged_or_from_elsewhere(exported, tmp_path: Path) -> None:
+    content, to = exported("pt2").read_bytes(), tmp_path / "copied.pt2"
+    for junk in (b"hello" * 50, content[: len(content) // 2], b"PK\x03\x04" + b"\0" * 99):
+        to.write_bytes(junk)
+        assert "no program of PyTorch" in refusal(to)
+    to.write_bytes(b"<html>404</html>")
+    assert "web page" in refusal(to)
+    program = torch.export.export(torch.nn.Linear(2, 2), (torch.zeros(1, 2),))
+    torch.export.save(program, to)
+    assert "not exported by Espalier" in refusal(to)
+
+
+def copied(path: Path, to: Path) -> Path:
+    for ending in (".safetensors", ".json"):
+        shutil.copy(path.with_suffix(ending), to.with_suffix(ending))
+    return to
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x0 = __import__('os').getcwd()",
+        "x0 = aten.from_file.default('x')",
+        "x0 = torch.load('x')",
+        "x0 = operator.methodcaller('x')",
+        "x0 = w.__class__",
+        "x0 = (lambda: 1)()",
+        "x0 = [x for x in w]",
+        "import os",
+        "found = open('x')",
+        "x0 = aten.add.Tensor.__class__",
+        "w = 1; del w",
+    ],
+)
+def test_cards_that_do_more_than_calculate_are_refused(exported, tmp_path, line: str) -> None:
+    path = copied(exported("safetensors"), tmp_path / "copied.safetensors")
+    card = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    card["network"].insert(0, line)
+    path.with_suffix(".json").write_text(json.dumps(card), "utf-8")
+    assert "no operation on tensors" in refusal(path)
+
+
+def test_weights_that_are_damaged_or_from_elsewhere(exported, tmp_path: Path) -> None:
+    path = copied(exported("safetensors"), tmp_path / "copied.safetensors")
+    card = path.with_suffix(".json")
+    assert open_exported(path).class_names == NAMES
+    content, told = path.read_bytes(), card.read_text("utf-8")
+    path.write_bytes(content[:-4] + b"\0\0\0\0")
+    assert "does not belong to copied.json" in refusal(path)
+    path.write_bytes(content)
+    card.write_text(told[: len(told) // 2])
+    assert "cut short" in refusal(path)
+    for other in ("{}", "[1]", '{"facts": 1}'):
+        card.write_text(other)
+        assert "not exported by Espalier" in refusal(path)
+    card.write_text(told.replace("aten.conv2d.default(", "aten.conv2d.default(w, ", 1))
+    assert "can't be run by this version of PyTorch" in refusal(path)
+    card.unlink()
+    assert "one folder" in refusal(path)
