@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 
 from engine import catalogue, history, study
 from engine import device as devices
-from engine.branches import branches_of, classes_of, plain, widths_of
+from engine.branches import Branch, branches_of, classes_of, plain, widths_of
 from engine.corpus import of_project
 from engine.errors import Refused
 from engine.events import Event
@@ -25,7 +25,7 @@ from engine.learners import Learner, Task
 from engine.learners.joining import Scale, written_scales, written_split
 from engine.net import Backbone
 from engine.places import cache_folder
-from engine.prepare import LARGER, regression
+from engine.prepare import LARGER
 from engine.session import Session
 from engine.study import Material
 from engine.tuning import Tuning
@@ -68,22 +68,38 @@ def check_enough(session: Session, numbers: Sequence[int]) -> None:
         )
 
 
+def earlier(session: Session, numbers: Sequence[int], memory: float) -> set[str]:
+    """Training images of classes that are known already, to be seen beside those of `numbers`.
+
+    `memory` for each new image, as many of each class, chosen by their hashes: at random, and the
+    same in whatever order they came. None where that is less than one of each class.
+    """
+    train, row = catalogue.to_learn(session.require(), "train"), history.current(session.require())
+    known = {c["id"] for c in row["classes"]} if row else set()
+    old = sorted(known & set(train) - set(numbers))
+    each = int(memory * sum(len(train[n]) for n in numbers) / max(1, len(old)))
+    return {sha256 for n in old for sha256 in sorted(train[n])[:each]}
+
+
 def ground_for(
-    session: Session, numbers: Sequence[int], tuning: Tuning, folder: Path
-) -> Generator[Event, None, Ground]:
-    """What a branch for some classes is grown on. Their features are computed where they lack."""
+    session: Session, numbers: Sequence[int], tuning: Tuning, folder: Path,
+    beside: Collection[str] = (), branches: Sequence[Branch] = (),
+) -> Generator[Event, None, Ground]:  # fmt: skip
+    """What a branch for some classes is grown on, with images of other classes `beside` theirs.
+
+    Held-out images are of the new classes only. `branches` are those that one could begin as.
+    """
     project, original = session.require(), plain(session.backbone())
-    size, only = original.preprocessing.size, frozenset(numbers)
+    size, train = original.preprocessing.size, catalogue.to_learn(session.require(), "train")
+    held_out = catalogue.to_learn(project, "validation")
+    there = {n for n, hashes in train.items() if n in numbers or not set(hashes).isdisjoint(beside)}
+    among = {h for n in numbers for h in train.get(n, ())} | set(beside)
+    asked = {h for n in numbers for h in held_out.get(n, ())}
     larger = round(size * LARGER)
-    corpus = yield from of_project(project, "train", folder / "larger", larger, only)
-    held_out = yield from of_project(project, "validation", folder / "held out", size, only)
-    lost = yield from study.ensure(session, 1)
-    rows = [at for at, sha256 in enumerate(corpus.files) if sha256 not in lost]
-    found = session.features(1).get([corpus.files[row] for row in rows])
-    features = torch.from_numpy(found[:, 0, : original.width])
-    head = regression(features, torch.from_numpy(corpus.classes[rows]))
+    corpus = yield from of_project(project, "train", folder / "larger", larger, there, among)
+    shown = yield from of_project(project, "validation", folder / "held out", size, there, asked)
     device = devices.choose(session.device)
-    return ground(original, tuning, head, corpus, held_out, device, folder / "kept")
+    return ground(original, tuning, corpus, shown, device, folder / "kept", branches)
 
 
 def extractor_of(session: Session, backbone: Backbone) -> Extractor:

@@ -67,17 +67,24 @@ def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, Corp
 
 
 def listed_in_project(
-    project: Project, split: str, only: Container[int] | None = None
-) -> tuple[list[str], list[int], tuple[str, ...]]:
+    project: Project, split: str, only: Container[int] | None = None,
+    among: Container[str] | None = None,
+) -> tuple[list[str], list[int], tuple[str, ...]]:  # fmt: skip
     """The hashes of a split's images to learn from, each one's class, and all classes' names.
 
-    With `only`, of the classes with these numbers. Raises Refused where there are none.
+    With `only`, of the classes with these numbers; with `among`, the images with these hashes.
+    Raises Refused where there are none.
     """
     there = sorted(catalogue.to_learn(project, "train"))
     numbers = [number for number in there if only is None or number in only]
     names = catalogue.class_names(project)
     found = catalogue.to_learn(project, split)
-    pairs = [(h, at) for at, number in enumerate(numbers) for h in found.get(number, ())]
+    pairs = [
+        (h, at)
+        for at, number in enumerate(numbers)
+        for h in found.get(number, ())
+        if among is None or h in among
+    ]
     if not pairs:
         what = "learn from" if split == "train" else "score on (the held-out ones)"
         raise Refused(f"The project has no images to {what}. Drop folders of images on Images.")
@@ -85,13 +92,14 @@ def listed_in_project(
 
 
 def of_project(
-    project: Project, split: str, store: Path, size: int, only: Container[int] | None = None
-) -> Generator[Event, None, Corpus]:
+    project: Project, split: str, store: Path, size: int, only: Container[int] | None = None,
+    among: Container[str] | None = None,
+) -> Generator[Event, None, Corpus]:  # fmt: skip
     """A split of the project's images as a Corpus, decoded as a network at `size` sees them.
 
-    With `only`, of the classes with these numbers.
+    With `only`, of the classes with these numbers; with `among`, the images with these hashes.
     """
-    hashes, classes, names = listed_in_project(project, split, only)
+    hashes, classes, names = listed_in_project(project, split, only, among)
     rows = {row["sha256"]: row for row in project.db["image"].rows}
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
     with closing(open_many(files, Preprocessing(size, size))) as opening:

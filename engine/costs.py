@@ -137,10 +137,10 @@ def compared(
 ) -> dict[str, object]:
     """The newest branch, above `cut`, beside training everything anew: {"rows", "energy"}.
 
-    `original` is `branched` without its branches. `new` images are of the newest branch's classes,
-    `seen` of all classes. The ways: the branch; the same upper stages trained anew on all images;
-    the whole network so; and, sharing nothing, a whole network for each step. `seconds` were
-    measured for the branch.
+    `original` is `branched` without its branches. The newest branch learnt from `new` images, there
+    are `seen` of all classes. The ways: the branch; the same upper stages trained anew on all
+    images; the whole network so; and, sharing nothing, a whole network for each step. `seconds`
+    were measured for the branch.
     """
     parts, at = parts_of(original), original.position(cut)
     whole, below, above = total(parts), total(parts[:at]), total(parts[at:])

@@ -12,7 +12,7 @@ from engine.costs import BYTES
 from engine.errors import Refused
 from engine.events import Progress
 from engine.jobs import Work, job
-from engine.jobs.branch import AUTO, EXACT, FEATURES, JOINS, list_branches, recipe
+from engine.jobs.branch import AUTO, EXACT, FEATURES, JOINS, MEMORY, list_branches, recipe
 from engine.jobs.tune import ADOPT
 from engine.net import parameters_of
 from engine.registry import PluginView, setting, settings_of
@@ -43,6 +43,11 @@ class BranchForm:
     features: int = setting(
         FEATURES, "How many features the branch adds, those that vary most; 0 adds all.",
         least=0, most=10_000,
+    )  # fmt: skip
+    memory: float = setting(
+        MEMORY, "How many images of earlier classes it sees beside each new one. More of them tell "
+        "new from old better and take longer; 0 shows none.",
+        least=0, most=100, label="Earlier images",
     )  # fmt: skip
     adopt: str = setting(
         "better", "When the branch is used: where it answers more held-out images rightly, always, "
