@@ -24,8 +24,10 @@ from tests.typed import answered
 from tests.window import Person, drop, urls
 
 load_exporters()
-NEAR = 0.02
-"""By how much a probability may differ: a receipt allows no more either."""
+NEAR = {"onnx-int8": 0.25}
+USUAL = 0.02
+"""By how much a probability may differ: a receipt allows no more either, but for 8 bits, where it
+counts how often the class is right."""
 UNKNOWN = "none of these"
 RANKS = (("class", "probability"), ("second class", "second probability"))
 
@@ -43,9 +45,11 @@ def make_pictures(root: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def project(home: Path, home_weights: Path) -> Path:
+def project(home: Path) -> Path:
+    """Of a network with few operations, since a dozen programs open what is exported."""
     path = home / "doors.espalier"
-    answered(home, "new", path, "--weights", home_weights, "--size", 48)
+    weights = making.weights(home / "few operations.safetensors", "squeezenet1_1")
+    answered(home, "new", path, "--weights", weights, "--size", 48)
     answered(home, "learn", path, making.class_folders(home / "doors", {"moth": 16, "snail": 16}))
     return path
 
@@ -67,12 +71,12 @@ def expected(home: Path, project: Path, pictures: list[Path]) -> Answers:
     return found
 
 
-def agree(expected: Answers, path: str, classes: Mapping[str, float]) -> None:
+def agree(expected: Answers, path: str, classes: Mapping[str, float], near: float = USUAL) -> None:
     """The same class wherever it is clear, and probabilities that are near."""
     ours = expected[path]
     for name, probability in classes.items():
-        assert probability == pytest.approx(ours[name], abs=NEAR), path
-    if abs(ours["moth"] - ours["snail"]) > 2 * NEAR and len(classes) == 2:
+        assert probability == pytest.approx(ours[name], abs=near), path
+    if abs(ours["moth"] - ours["snail"]) > 2 * near and len(classes) == 2:
         assert max(classes, key=classes.get) == max(ours, key=ours.get), path
 
 
@@ -101,7 +105,7 @@ def test_an_exported_file_and_its_script_say_what_the_project_says(
     assert is_exported(path)
     by_file = predict_exported(path, pictures)
     for picture, answer in by_file.items():
-        agree(expected, picture, answer["classes"])
+        agree(expected, picture, answer["classes"], NEAR.get(name, USUAL))
     rows = table(home, path, pictures, tmp_path / "t.csv")
     assert [row["path"] for row in rows] == [str(picture) for picture in pictures]
     for row in rows:
@@ -121,7 +125,7 @@ def by_script(script: Path, by_file: Mapping[str, Any]) -> None:
     for path, probability, verdict in lines:
         answer = by_file[path]
         best = max(answer["classes"], key=answer["classes"].get)
-        assert float(probability) == pytest.approx(answer["classes"][best], abs=NEAR), path
+        assert float(probability) == pytest.approx(answer["classes"][best], abs=USUAL), path
         if abs(answer["distance"] - answer["threshold"]) > 1e-3:
             assert verdict == (best if answer["known"] else UNKNOWN), path
 
