@@ -1,6 +1,7 @@
 # make run and make test are all that a person needs; each sets up .venv first.
 PY = .venv/bin/python
-BENCHES = branches continual extraction freeze front kill latency layer_plot learn orders rehearsal search window
+BENCHES = branches continual export extraction freeze front kill latency layer_plot learn orders \
+          predict rehearsal search window
 
 .PHONY: run test lint bench screenshots package prepare
 
