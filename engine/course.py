@@ -124,6 +124,7 @@ class Course:
             yield Progress(0, None, "Timing a few steps")
             self.measure_full_step()
             self.account.begun = self.held_out()
+            self.tuning.begin(self.stack, self.lessons, self.new)
         yield self.plan()
         pace, begun = Pace(self.total - self.training.position, "Tuning"), self.training.position
         while (end := self.next_score()) is not None:

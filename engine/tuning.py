@@ -144,6 +144,9 @@ class Tuning(Tuner, ABC):
         """The loss of a run that begins with `stack`."""
         return Loss(self.smoothing)
 
+    def begin(self, stack: Stack, lessons: Lessons, new: Collection[int]) -> None:
+        """What is done to a stack before its first step; its first scores are taken before."""
+
     def concluded(self, head: nn.Linear, new: Collection[int]) -> None:
         """What is done to the head that was trained beside the stages, at the end."""
 

@@ -13,9 +13,11 @@ from torch import nn
 
 from engine.backbones.elastic.files import Origin
 from engine.backbones.tuned import Growth, as_tuned, facts_for, growth_of, load_tuned, tuned_bytes
+from engine.corpus import Corpus
 from engine.errors import Refused, UnusableWeights
 from engine.loop import Stack
 from engine.net import Backbone, Stage, digest_of
+from engine.prepare import regression
 from engine.tuners import TUNERS
 from engine.tuners.rehearsal import Rehearsal, align, herded
 from engine.tuning import HEAD, Tuning
@@ -302,6 +304,63 @@ def test_the_teacher_answers_from_the_pictures_as_before_the_step() -> None:
     assert all(tuning.served(frozen, p) == 4 for p in range(frozen.total))
     plain = made("rehearsal", epochs=2.0, distillation=0)
     assert any(plain.served(table, p) for p in range(table.total))
+
+
+def stack_of_two(tuning: Tuning, pictures: Corpus) -> Stack:
+    """A network whose head tells the classes 0 and 1 apart and knows nothing of 2 and 3 yet."""
+    stack = tiny.dressed(tuning, tiny.backbone())
+    old = np.flatnonzero(pictures.classes < 2)
+    features = tiny.features(tiny.backbone(), tiny.views(pictures, "none")(old, old * 0))
+    known = regression(features.clone(), torch.from_numpy(pictures.classes[old]))
+    head = stack.parts[HEAD]
+    with torch.no_grad():
+        for new, learnt in ((head.weight, known.weight), (head.bias, known.bias)):
+            new.zero_()
+            new[:2] = learnt
+    return stack
+
+
+def accuracies(stack: Stack, pictures: Corpus) -> tuple[float, float]:
+    """Shares that are answered rightly, of the classes 0 and 1, and of 2 and 3."""
+    rows = np.arange(len(pictures))
+    with torch.inference_mode():
+        said = stack.eval()(tiny.views(pictures, "none")(rows, rows * 0)).argmax(1).numpy()
+    right, old = said == pictures.classes, pictures.classes < 2
+    return float(right[old].mean()), float(right[~old].mean())
+
+
+def test_the_new_rows_of_the_head_learn_first_alone() -> None:
+    """Without an image of the old classes; they are as long as the old rows."""
+    tuning = made("rehearsal")
+    stack = stack_of_two(tuning, tiny.corpus())
+    before = copy.deepcopy(stack)
+    tuning.begin(stack, tiny.lessons(tuning, tiny.views(tiny.corpus((0, 0, 12, 12)))), {2, 3})
+    head, old = stack.parts[HEAD], before.parts[HEAD]
+    assert torch.equal(head.weight[:2], old.weight[:2])
+    assert torch.equal(head.bias[:2], old.bias[:2])
+    lengths = head.weight.detach().norm(dim=1)
+    assert lengths[:2].mean() == pytest.approx(float(lengths[2:].mean()), rel=1e-5)
+    with torch.no_grad():
+        head.weight[:2] = 0
+        head.bias[:2] = -100
+    assert accuracies(stack, tiny.corpus((9, 9, 9, 9), seed=1))[1] == 1.0
+    rest = {k: v for k, v in stack.state_dict().items() if f".{HEAD}." not in k}
+    assert all(torch.equal(v, before.state_dict()[k]) for k, v in rest.items())
+
+
+def test_alignment_after_a_short_slow_training_does_not_ruin_the_old_classes() -> None:
+    """Rows that had begun from nothing were made so long that they drowned the old ones."""
+    tuning = made("rehearsal", lr=1e-4, memory=8)
+    pictures, asked = tiny.corpus((4, 4, 12, 12)), tiny.corpus((9, 9, 9, 9), seed=1)
+    stack = stack_of_two(tuning, pictures)
+    assert accuracies(stack, asked)[0] == 1.0
+    shown = tiny.lessons(tuning, tiny.views(pictures, "none"))
+    tuning.begin(stack, shown, {2, 3})
+    list(tiny.trained(tuning, stack, shown, (2, 3)))
+    before = accuracies(stack, asked)
+    tuning.concluded(stack.parts[HEAD], {2, 3})
+    after = accuracies(stack, asked)
+    assert min(*before, *after) > 0.7
 
 
 def test_alignment_makes_new_rows_as_long_as_old_ones() -> None:
