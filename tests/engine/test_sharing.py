@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine import branching, catalogue, history
-from engine.branches import branches_of, plain
+from engine.branches import branches_of, classes_of, plain
 from engine.errors import BadSetting, Refused
 from engine.evaluate import logits_of
 from engine.events import Changed, Ended, Event, LayerState, Progress, Saved, Scored, Step
@@ -236,6 +236,33 @@ def test_without_folders_the_classes_that_are_not_learnt_yet_are_taken(
     assert grown["adopted"]
 
 
+@pytest.mark.parametrize(("memory", "more"), [(0.5, 0.5), (9, 1)])
+def test_earlier_images_are_seen_beside_the_new_ones(
+    session: Session, photos: Path, memory: float, more: float
+):
+    """As many as were asked for, and at most all: two classes are known, and two are new."""
+    there = grow(session, photos, "cd", memory=memory, epochs=0.1)
+    train = catalogue.to_learn(session.require(), "train")
+    new = sum(len(train[n]) for n in classes_of(session.backbone())[-1])
+    known = sum(map(len, train.values())) - new
+    asked = known if more == 1 else more * new
+    assert there["costs"]["rows"][0]["pictures"] == pytest.approx(new + asked, abs=1)
+
+
+def test_a_branch_begins_as_the_newest_one_above_its_cut(grown_session: Session, photos: Path):
+    """With a rate of 0 it stays what it began as: not the original."""
+    asked = {"memory": 0, "features": 0, "epochs": 0.01, "settings": {**QUICK, "lr": 0.0}}
+    grow(grown_session, photos, "ef", **asked)
+    backbone = grown_session.backbone()
+    newest, last = branches_of(backbone)
+    original = plain(backbone)
+    with torch.inference_mode():
+        below = original.below("stage2")(torch.rand(9, 3, 32, 32))
+        begun, first = newest.clone[:-1](below), original.above("stage2")(below)
+        found = last.clone(below)
+    assert (found - begun).norm() < 0.2 * (found - first).norm()
+
+
 def grown_width(session: Session) -> int:
     return branches_of(session.backbone())[0].width
 
@@ -391,6 +418,7 @@ def test_what_can_not_be_grown_is_refused(session: Session, photos: Path, tmp_pa
     assert "No branch can begin" in refused(session, "grow_branch", cut="features", **wrong)
     assert "0 to 100 points" in refused(session, "grow_branch", threshold=-1.0, **wrong)
     assert "exact, calibrated" in refused(session, "grow_branch", join="glued", **wrong)
+    assert "0 to 100 earlier images" in refused(session, "grow_branch", memory=-1.0, **wrong)
     assert "better, always, never" in refused(session, "grow_branch", adopt="maybe", **wrong)
     assert "no setting called" in refused(session, "grow_branch", paths=[], settings={"speed": 1})
     assert "no branches to merge" in refused(session, "merge_branches")
