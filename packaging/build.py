@@ -101,13 +101,17 @@ def source_tree() -> dict[str, Any]:
     """What the smoke test must find again in the bundle."""
     from app.licences import digests
 
-    names = {}
+    names, endings = {}, {}
     for kind, (module, registry, load) in REGISTRIES.items():
         there = import_module(module)
         if load:
             getattr(there, load)()
-        names[kind] = sorted(getattr(there, registry))
-    return {"version": {"espalier": parts.version(), "weights": digests()}, "registries": names}
+        plugins = getattr(there, registry)
+        names[kind] = sorted(plugins)
+        if kind == "exporter":
+            endings = {name: plugins[name].suffix for name in names[kind]}
+    version = {"espalier": parts.version(), "weights": digests()}
+    return {"version": version, "registries": names, "endings": endings}
 
 
 def plain_python() -> str:

@@ -84,8 +84,11 @@ FILES_NOT_NEEDED = {
 }
 """Patterns of files in the bundle that stay out."""
 
-CUDA_KEPT = ("*/libcudart.so*",)
-"""Of the libraries of graphics cards: without it PyTorch's libraries can't be loaded at all."""
+KEPT = {
+    "*/libcudart.so*": "without it PyTorch's libraries can't be loaded at all",
+    "torch/*config*.py": "PyTorch reads the comments beside its settings when it starts",
+}
+"""Patterns of files that stay, whatever the patterns above say."""
 
 CUDA_FORGOTTEN = (
     "libtorch_nvshmem.so", "libcusparse.so", "libcufft.so", "libcufile.so", "libcusparseLt.so",
@@ -104,7 +107,7 @@ def hidden_imports() -> list[str]:
 
 def left_out(name: str) -> str:
     """Why a file of the bundle is left out; empty where it stays."""
-    if any(fnmatch(f"/{name}", pattern) for pattern in CUDA_KEPT):
+    if any(fits(name, pattern) for pattern in KEPT):
         return ""
     reasons = (why for pattern, why in FILES_NOT_NEEDED.items() if fits(name, pattern))
     return next(reasons, "")
