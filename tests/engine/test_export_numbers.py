@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 
 from engine.errors import Refused
 from engine.exporters import EXPORTERS, Material, load_exporters
-from engine.exporters.calibration import Histogram
-from engine.exporters.choosing import points_lost
+from engine.exporters.calibration import Histogram, histograms
+from engine.exporters.choosing import opened_pixels, points_lost
+from engine.exporters.onnx_graph import halves
+from engine.exporters.quantising import Body
 from engine.frozen import Frozen
 from engine.images import open_picture
 from engine.net import Model
@@ -105,6 +108,31 @@ def test_layers_that_stay_in_32_bits_are_named_and_are_so_in_the_file(pictures, 
         found[layers] = facts["layers_in_32_bits"]
     assert found[0] == []
     assert {name.split(",")[0] for name in found[3]} <= {"stem", "middle", "upper"}
+
+
+def test_a_layer_in_32_bits_between_layers_of_8_is_not_brought_to_8_by_the_runtime(
+    pictures, tmp_path
+) -> None:
+    """ONNX Runtime would, where 8 bits come and go, with one scale for all of its channels."""
+    model, _ = prepared(pictures)
+    with torch.no_grad():  # weights of 30 times the others', which is no matter in 32 bits
+        stem, middle = model.backbone.stages[0].module[0][1], model.backbone.stages[1].module[0]
+        stem.weight[0] /= 30
+        stem.bias[0] /= 30
+        middle.weight[:, 0] *= 30
+    body = Body(halves(model, tmp_path / "m.onnx")[0])
+    p = model.backbone.preprocessing
+    _, pixels = opened_pixels(pictures, p, 8)
+    *_, (_, counts) = histograms(body.graph, body.tensors, pixels, 1, 1)
+    ranges = {name: found.range_by("percentile") for name, found in counts.items()}
+    content = body.quantised(ranges, kept=list(body.layers)[1:2]).SerializeToString()
+    plain = ort.SessionOptions()
+    plain.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    expected, found = (session.run(None, {"pixels": pixels})[0] for session in (
+        ort.InferenceSession(content, plain, providers=["CPUExecutionProvider"]),
+        ort.InferenceSession(content, providers=["CPUExecutionProvider"]),
+    ))  # fmt: skip
+    np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_a_loss_is_counted_in_points_of_accuracy_or_in_changed_answers() -> None:
