@@ -3,12 +3,12 @@
     python -m tests.bench.branches [PHOTOS] [--weights FILE] [--size 96] [--steps 5] [--classes 20]
 
 PHOTOS holds train/ and test/, each a folder of class folders. The first step's classes are learnt
-by the network as it is, each later step grows a branch. After each step test/ is scored on the
-classes seen so far: the network as it is; the branched one with one exact head, with a head for
-each branch that leaves the earlier logits as they are (joined), and with heads that never saw the
-other branches' classes (apart); and the upper stages trained anew on all images seen, by the same
-recipe, alone and with the original ones beside them (anew+). The largest difference of earlier
-classes' logits before and after must be 0.
+by the network as it is, each later step grows a branch, which sees `--memory` earlier images beside
+each new one. After each step test/ is scored on the classes seen so far: the network as it is; the
+branched one with one exact head, with a head for each branch that leaves the earlier logits as they
+are (joined), and with heads that never saw the other branches' classes (apart); and the upper
+stages trained anew on all images seen, by the same recipe, alone and with the original ones beside
+them (anew+). The largest difference of earlier classes' logits before and after must be 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from engine.evaluate import accuracy_interval, logits_of
 from engine.extractor import Extractor
 from engine.growing import raised
 from engine.images import open_many
-from engine.jobs.branch import CALIBRATED, Wish, ground_of
+from engine.jobs.branch import CALIBRATED, MEMORY, Wish, ground_of
 from engine.learners import Task
 from engine.net import Backbone, Stage
 from engine.places import cache_folder
@@ -128,6 +128,7 @@ def arguments() -> argparse.Namespace:
     add("--classes", type=int, default=20, help="classes in a step")
     add("--cut", default="auto", help="a stage's name, or auto: chosen at the second step")
     add("--threshold", type=float, default=1.0)
+    add("--memory", type=float, default=MEMORY, help="earlier images for each new one")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="of fine-tuning")
     add("--first", action="store_true", help="a branch for the first step's classes, too")
     add("--no-anew", action="store_true", help="without training anew, which takes longest")
@@ -144,7 +145,8 @@ def step(
     old, grown = bench.pixels, {}
     if number or options.first:
         grown = do(session, "grow_branch", paths=paths, cut=options.cut, join=CALIBRATED,
-                   threshold=options.threshold, adopt="always", settings=settings)  # fmt: skip
+                   threshold=options.threshold, adopt="always", settings=settings,
+                   memory=options.memory)  # fmt: skip
         if grown["curve"]:
             tell_curve(grown)
             options.cut = grown["cut"] if grown["branch"] else lowest_below(grown)

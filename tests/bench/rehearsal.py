@@ -3,7 +3,8 @@
     python -m tests.bench.rehearsal [PHOTOS] [--weights FILE] [--size 64] [--step 20]
 
 PHOTOS holds train/ and test/, each a folder of class folders. Each step brings `--step` classes.
-Before it, the head is exact on all old classes; then network and head are trained on the step.
+Before it, the head is fitted to all old classes; then its new rows learn, and then network and head
+are trained on the step. Forgetting counts from the head that knew the old classes only.
 Scored is the trained head, and beside it the exact head on the tuned features, both on test/.
 Plain fine-tuning is the control: it must forget.
 """
