@@ -1,16 +1,19 @@
 """A process that answers about pictures with one file, or with eager PyTorch, and is timed.
 
-It imports PyTorch only where a format needs it, so that its memory is what the format costs.
+    python -m tests.bench.answering MODEL THREADS < lines
+
+It imports PyTorch only where a format needs it, so that its memory is what the format costs. Each
+line that it reads and writes is JSON.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import sys
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -21,30 +24,36 @@ Answer = Callable[[np.ndarray], np.ndarray]
 WARM = 3
 
 
-def serve(there: Connection, model: Path, pictures: list[Path], threads: int) -> None:
-    """Sends the place of the best class of each picture, then times as many runs as it is asked
-    for, until it is asked for none; sends the peak memory in MB last."""
+def main() -> None:
+    """Reads the pictures and says the place of each one's best class; then times as many runs as
+    it is asked for, until it is asked for none; says the peak memory in MB last."""
+    model, threads = Path(sys.argv[1]), int(sys.argv[2])
+    pictures = [Path(picture) for picture in json.loads(input())]
     answer = eager(model, threads) if model.is_dir() else by_file(model, threads)
-    there.send([int(answer(whole_picture(picture)).argmax()) for picture in pictures])
+    say([int(answer(whole_picture(picture)).argmax()) for picture in pictures])
     few = [whole_picture(picture) for picture in pictures[:16]]
     for pixels in few[:WARM]:
         answer(pixels)
     at = 0
-    while count := there.recv():
+    while count := json.loads(input()):
         took = []
         for _ in range(count):
             at += 1
             begin = time.perf_counter()
             answer(few[at % len(few)])
             took.append(1e3 * (time.perf_counter() - begin))
-        there.send(took)
-    there.send(peak())
+        say(took)
+    say(peak())
+
+
+def say(value: object) -> None:
+    print(json.dumps(value), flush=True)
 
 
 def peak() -> float:
     """The most memory that this process held, in MB."""
     status = Path("/proc/self/status")
-    if status.exists():  # elsewhere the same call tells the parent's peak, where that is higher
+    if status.exists():
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
         return int(found[1]) / 1000
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -79,3 +88,7 @@ def eager(project: Path, threads: int) -> Answer:
             return whole(torch.from_numpy(seen))[0][0].numpy()
 
     return answer
+
+
+if __name__ == "__main__":
+    main()

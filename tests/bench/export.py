@@ -11,13 +11,16 @@ minute falls on all alike.
 
 from __future__ import annotations
 
-import multiprocessing
+import json
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
+from subprocess import PIPE
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +30,6 @@ from engine.exporters import EXPORTERS, load_exporters
 from engine.jobs import run
 from engine.latency.timing import processor_name
 from engine.session import Session
-from tests.bench.answering import serve
 from tests.bench.common import do, new
 from tests.bench.given import parser_of, parts_of
 
@@ -84,35 +86,36 @@ def exported(session: Session, folder: Path) -> dict[str, Path]:
     return files
 
 
-@contextmanager
-def answering(model: Path, pictures: list[Path], threads: int) -> Iterator[Connection]:
+class Process:
     """A process that answers with a file."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=serve, args=(there, model, pictures, threads))
-    process.start()
-    there.close()
-    try:
-        yield here
-    finally:
-        here.close()
-        process.join()
+
+    def __init__(self, model: Path, threads: int) -> None:
+        words = [sys.executable, "-m", "tests.bench.answering", str(model), str(threads)]
+        self.process = subprocess.Popen(words, stdin=PIPE, stdout=PIPE, text=True)
+
+    def ask(self, value: Any) -> Any:
+        print(json.dumps(value), file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()
 
 
 def measured(files: Mapping[str, Path], pictures: list[Path]) -> dict[str, Measured]:
     found = {name: Measured(size_of(path)) for name, path in files.items()}
     with ExitStack() as stack:
         asked = {}
-        for name, path in files.items():
-            asked[name] = stack.enter_context(answering(path, pictures, available_cores()))
-            found[name].answers = asked[name].recv()  # one after the other, on as few cores
+        for name, path in files.items():  # one after the other, on as few cores
+            asked[name] = stack.enter_context(Process(path, available_cores()))
+            found[name].answers = asked[name].ask([str(picture) for picture in pictures])
         for _ in range(ROUNDS):
             for name, process in asked.items():
-                process.send(BURST)
-                found[name].took += process.recv()
+                found[name].took += process.ask(BURST)
         for name, process in asked.items():
-            process.send(0)
-            found[name].memory = process.recv()
+            found[name].memory = process.ask(0)
     return found
 
 
