@@ -83,16 +83,16 @@ def freeze() -> None:
 def slim(folder: Path) -> None:
     """Takes from PyTorch's libraries what only graphics cards and debuggers need (Linux)."""
     for path in sorted(folder.rglob("*.so*")):
-        if path.is_symlink() or (
-            path.parts[-3:-1] != ("torch", "lib") and "torchvision" not in path.parts
-        ):
+        own = path.parts[-3:-1] == ("torch", "lib")
+        if path.is_symlink() or (not own and "torchvision" not in path.parts):
             continue
         library = elf.Library(path)
         vain = [n for n in library.needed() if n.startswith(bundle.CUDA_FORGOTTEN)]
         library.forget(vain)
         library.may_lack("nvshmem")
         fresh = path.with_suffix(".new")
-        library.write(fresh, without=[".nv_fatbin"])
+        # torchvision's hold little of it, and have no room for the list of what is left.
+        library.write(fresh, without=[".nv_fatbin"] if own else [])
         shutil.copymode(path, fresh)
         fresh.replace(path)
 
