@@ -27,12 +27,33 @@ PLACES = [BASE**place for place in range(DIGITS)]
 
 
 def picture_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
-    """uint8 "pictures" (n, height, width, 3) to uint8 "cropped" (n, size, size, 3)."""
+    """uint8 "pictures" (n, height, width, 3) to uint8 "cropped" (n, size, size, 3).
+
+    A picture whose shorter side is `resize` already is only cut.
+    """
     do = Steps()
-    shape = do("Shape", "pictures")
-    sides = do("Slice", shape, [1], [3])
+    sides = do("Shape", "pictures", start=1, end=3)
+    shorter = do("ReduceMin", sides, keepdims=1)
+    ready = do("Equal", shorter, [p.resize])
+    cut, other = only_cut(p, sides), resized(p, sides, shorter)
+    do("If", ready, then_branch=cut, else_branch=other)
+    return do.preprocessing(p.size, opset)
+
+
+def only_cut(p: Preprocessing, sides: str) -> onnx.GraphProto:
+    """The middle, halves rounded to even as Python does."""
+    do = Steps("cut ")
+    rest = do("Cast", do("Sub", sides, [p.size]), to=FLOAT)
+    start = do("Cast", do("Round", do("Mul", rest, 0.5)), to=INTEGER)
+    do("Slice", "pictures", start, do("Add", start, [p.size]), [1, 2])
+    return do.branch(p.size)
+
+
+def resized(p: Preprocessing, sides: str, shorter: str) -> onnx.GraphProto:
+    """The middle of the picture scaled to `resize`."""
+    do = Steps("resized ")
     # Both sides times `resize` over the shorter one, rounded down.
-    target = do("Div", do("Mul", sides, [p.resize]), do("ReduceMin", sides, keepdims=1))
+    target = do("Div", do("Mul", sides, [p.resize]), shorter)
     # The middle, halves rounded to even as Python does.
     rest = do("Cast", do("Sub", target, [p.size]), to=DOUBLE)
     start = do("Round", do("Mul", rest, do.precise(0.5)))
@@ -49,18 +70,18 @@ def picture_graph(p: Preprocessing, opset: int) -> onnx.ModelProto:
     ends = [do("Cast", value, to=INTEGER) for value in (top, bottom)]
     rows = do("Slice", "pictures", *ends, [1])
     # (n, rows, width, 3) becomes (width, 3, n, rows): as a matrix, which is turned quickest.
-    count, width = do("Slice", shape, [0], [1]), do("Slice", shape, [2], [3])
+    count, width = (do("Shape", "pictures", start=n, end=n + 1) for n in (0, 2))
     across = turned(do, rows, do("Concat", [-1], do("Mul", width, [3]), axis=0))
     across = scaled(do, p, across, width, left, right)
     # (size, 3 x n x rows) back to (n, rows, size x 3), and the rows to the front.
     both = turned(do, across, [3 * p.size, -1])
     both = do("Reshape", both, do("Concat", count, [-1, 3 * p.size], axis=0))
     both = do("Transpose", both, perm=[1, 0, 2])
-    height = do("Slice", do("Shape", both), [0], [1])
+    height = do("Shape", both, start=0, end=1)
     both = scaled(do, p, both, height, do("Sub", upper, top), do("Sub", lower, top))
     both = do("Reshape", both, [p.size, -1, p.size, 3])
     do("Transpose", both, perm=[1, 0, 2, 3])
-    return do.preprocessing(p.size, opset)
+    return do.branch(p.size)
 
 
 def turned(do: Steps, x: str, shape: object) -> str:

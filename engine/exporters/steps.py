@@ -19,13 +19,14 @@ class Steps:
     bytes and `precise` ones as they are, all others float32 or int64.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def __call__(self, operator: str, *inputs: Any, **attributes: Any) -> str:
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
-        name = f"step{len(self.nodes)}"
+        name = f"{self.prefix}step{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, names, [name], **attributes))
         return name
 
@@ -40,9 +41,17 @@ class Steps:
         return self.kept(np.asarray(value, np.float64))
 
     def kept(self, array: np.ndarray) -> str:
-        name = f"constant{len(self.constants)}"
+        name = f"{self.prefix}constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
+
+    def branch(self, size: int) -> onnx.GraphProto:
+        """The steps as a branch that gives the last one's output, uint8 (n, size, size, 3).
+
+        They may name outputs of the graph that the branch lies in.
+        """
+        last = helper.make_tensor_value_info(self.nodes[-1].output[0], BYTE, ["n", size, size, 3])
+        return helper.make_graph(self.nodes, self.prefix, [], [last], self.constants)
 
     def preprocessing(self, size: int, opset: int) -> onnx.ModelProto:
         """The graph from "pictures" to its last step, "cropped" (n, size, size, 3), both uint8."""
