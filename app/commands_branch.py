@@ -24,6 +24,8 @@ def add_to(command: Any) -> None:
     add("--threshold", type=float, default=1.0, metavar="POINTS", help=help)
     add("--join", default="exact", choices=JOINS, help="one head, or the old ones left as they are")
     add("--epochs", type=float, default=0, metavar="N", help="how often each image is seen")
+    help = "how many images of earlier classes it sees beside each new one; 1 unless told"
+    add("--memory", type=float, default=1.0, metavar="N", help=help)
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="of fine-tuning")
     help = "use the branch: better (on held-out images), always or never"
     add("--adopt", default="better", choices=ADOPT, help=help)
@@ -46,7 +48,8 @@ def branch(options: argparse.Namespace) -> int:
         ended = do(options, "merge_branches", allowed=options.threshold, **how)
         return finish(options, ended, merged_table)
     ended = do(options, "grow_branch", paths=options.folder, cut=options.cut, join=options.join,
-               threshold=options.threshold, adopt=options.adopt, **how)  # fmt: skip
+               threshold=options.threshold, adopt=options.adopt, memory=options.memory,
+               **how)  # fmt: skip
     return finish(options, ended, grown_table)
 
 

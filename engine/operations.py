@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
+
+# It warns where a library for graphics cards is missing, whose operations nothing here uses.
+logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count  # noqa: E402
 
 BACKWARD = torch.ops.aten.convolution_backward
 

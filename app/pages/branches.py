@@ -351,7 +351,8 @@ class BranchDialog(QDialog):
 
     def measure(self) -> None:
         self.look_at(SHARING)
-        self.work.measure(self.key, threshold=self.values["threshold"], settings=self.training)
+        self.work.measure(self.key, threshold=self.values["threshold"],
+                          memory=self.values["memory"], settings=self.training)  # fmt: skip
 
     def grow(self) -> None:
         """Grows with what is set. A curve that was measured for the same is not measured again."""

@@ -71,3 +71,4 @@ def test_what_is_wrong_is_said_in_one_sentence(home: Path, project: Path, photos
     assert "auto or one of: stem, stage1, stage2" in said
     assert "two new ones" in refused(home, "branch", project, folder / "x")
     assert "0 to 100 points" in refused(home, "branch", project, folder, "--threshold", 200)
+    assert "earlier" in refused(home, "branch", project, folder, "--memory", -1)
