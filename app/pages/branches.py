@@ -276,7 +276,8 @@ class BranchDialog(QDialog):
     @property
     def key(self) -> object:
         """What a curve holds for: the classes with their images, the network, the training."""
-        return repr((self.choices["classes"], self.choices["branches"], self.training))
+        there = self.choices["classes"], self.choices["branches"], self.values["memory"]
+        return repr((*there, self.training))
 
     @property
     def chosen(self) -> int:
