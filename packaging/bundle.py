@@ -20,7 +20,6 @@ NOT_NEEDED = {
     "imagehash": "only a test compares with it",
     "onnxscript": "for PyTorch's other ONNX exporter; this program uses the tracer",
     "onnx_ir": "comes with onnxscript",
-    "networkx": "for PyTorch's compiler",
     "jinja2": "for PyTorch's compiler",
     "setuptools": "installs packages",
     "pip": "installs packages",
