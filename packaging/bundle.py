@@ -32,8 +32,6 @@ NOT_NEEDED = {
     "_pytest": "only tests use it",
     "pygments": "only tests use it",
     "PySide6.QtNetwork": "nothing is sent anywhere by Qt",
-    "PySide6.QtOpenGL": "pictures are drawn by the processor",
-    "PySide6.QtOpenGLWidgets": "pictures are drawn by the processor",
     "PySide6.QtQml": "the window is made of widgets",
     "PySide6.QtQuick": "the window is made of widgets",
     "PySide6.QtTest": "only tests use it",
@@ -97,11 +95,15 @@ CUDA_FORGOTTEN = (
 """Beginnings of the names of libraries that PyTorch's are linked with in vain without a card."""
 
 
+UNSEEN = ("PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets")
+"""What pyqtgraph imports by a name that it puts together."""
+
+
 def hidden_imports() -> list[str]:
     """Every module of the program: PyInstaller can't see what is found by looking."""
     paths = (path for top in PACKAGES for path in (ROOT / top).rglob("*.py"))
     names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
-    return sorted(name.removesuffix(".__init__") for name in names)
+    return sorted([*(name.removesuffix(".__init__") for name in names), *UNSEEN])
 
 
 def left_out(name: str) -> str:
