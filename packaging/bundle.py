@@ -44,6 +44,13 @@ NOT_NEEDED = {
 }
 """Modules that stay out, although something names them."""
 
+EXTRAS = {
+    "openvino": "150 MB, for its own format only",
+    "litert_torch": "asks for an older PyTorch",
+    "ai_edge_litert": "comes with litert_torch",
+}
+"""Modules of export formats that the program says are not installed where they are missing."""
+
 FILES_NOT_NEEDED = {
     "*nvidia/*": "libraries of graphics cards (2.9 GB)",
     "*libtorch_nvshmem.so": "several graphics cards at once",

@@ -12,7 +12,8 @@ from engine.costs import BYTES
 from engine.errors import Refused
 from engine.events import Progress
 from engine.jobs import Work, job
-from engine.jobs.branch import AUTO, EXACT, FEATURES, JOINS, MEMORY, list_branches, recipe
+from engine.jobs.branch import list_branches
+from engine.jobs.branch_wish import AUTO, EXACT, FEATURES, JOINS, MEMORY, recipe
 from engine.jobs.tune import ADOPT
 from engine.net import parameters_of
 from engine.registry import PluginView, setting, settings_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,29 +27,12 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             f"{path.name} needs OpenVINO to be run, which is not installed. Install it with: "
             'pip install "espalier[openvino]".'
         ) from error
-    weights = path.with_suffix(".bin")
-    try:
-        head = path.read_bytes()[:64]
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UnusableWeights(
-            f"{path.name} can't be opened together with {weights.name}, which holds its weights "
-            f"({(error.strerror or str(error)).lower()}). Put both files into one folder."
-        ) from error
     core = openvino.Core()
-    try:
-        if not head.lstrip().startswith((b"<?xml", b"<net")):
-            raise RuntimeError("it would be tried as any format that OpenVINO knows")
-        model = core.read_model(path, weights)
-    except RuntimeError as error:
-        raise UnusableWeights(
-            f"{path.name} is no network of OpenVINO, or it or {weights.name} is cut short. Export "
-            "it or get both again."
-        ) from error
+    model, digest = read(core, path, path.with_suffix(".bin"))
     facts = facts_of(model, path)
     if facts.get(WEIGHTS) != digest:
         raise UnusableWeights(
-            f"{weights.name} does not belong to {path.name}, or is damaged. Export both again, or "
+            f"{path.stem}.bin does not belong to {path.name}, or is damaged. Export both again, or "
             "copy both from one place."
         )
     # OpenVINO would calculate in 16 bits where the processor can, which changes answers.
@@ -62,6 +46,28 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             return found[OUTPUTS[0]], found[OUTPUTS[1]]
 
     return told_by(run, facts, model.output(OUTPUTS[0]).partial_shape[1].get_length(), path)
+
+
+def read(core: Any, path: Path, weights: Path) -> tuple[Any, str]:
+    """The network of both files, and the digest of its weights. Raises UnusableWeights."""
+    try:
+        head = path.read_bytes()[:64]
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UnusableWeights(
+            f"{path.name} can't be opened together with {weights.name}, which holds its weights "
+            f"({(error.strerror or str(error)).lower()}). Put both files into one folder."
+        ) from error
+    try:
+        if not head.lstrip().startswith((b"<?xml", b"<net")):
+            raise RuntimeError("it would be tried as any format that OpenVINO knows")
+        model = core.read_model(path, weights)
+    except RuntimeError as error:
+        raise UnusableWeights(
+            f"{path.name} is no network of OpenVINO, or it or {weights.name} is cut short. Export "
+            "it or get both again."
+        ) from error
+    return model, digest
 
 
 def facts_of(model: object, path: Path) -> dict[str, str]:

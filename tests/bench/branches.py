@@ -30,7 +30,8 @@ from engine.evaluate import accuracy_interval, logits_of
 from engine.extractor import Extractor
 from engine.growing import raised
 from engine.images import open_many
-from engine.jobs.branch import CALIBRATED, MEMORY, Wish, ground_of
+from engine.jobs.branch import ground_of
+from engine.jobs.branch_wish import CALIBRATED, MEMORY, Wish
 from engine.learners import Task
 from engine.net import Backbone, Stage
 from engine.places import cache_folder

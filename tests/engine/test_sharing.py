@@ -18,7 +18,8 @@ from engine.errors import BadSetting, Refused
 from engine.evaluate import logits_of
 from engine.events import Changed, Ended, Event, LayerState, Progress, Saved, Scored, Step
 from engine.jobs import run
-from engine.jobs.branch import Wish, ground_of
+from engine.jobs.branch import ground_of
+from engine.jobs.branch_wish import Wish
 from engine.session import Session
 from engine.sharing import Point, cuts_of, recommended
 from tests import making
