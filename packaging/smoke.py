@@ -239,10 +239,9 @@ def window(bundle: Bundle, expected: dict[str, Any]) -> str:
 
 
 def engine_of(bundle: Bundle, window: int) -> int:
-    """The engine process of a window: its child that has PyTorch's libraries or will have."""
+    """The engine process of a window: its child that does not only look after the others."""
     children = [p for p, parent in bundle.processes().items() if parent == window]
-    with_engine = [p for p in children if b"spawn" in words_of(p) and b"tracker" not in words_of(p)]
-    return with_engine[0] if with_engine else next(iter(children), 0)
+    return next((p for p in children if b"resource_tracker" not in words_of(p)), 0)
 
 
 def words_of(process: int) -> bytes:
