@@ -231,7 +231,7 @@ def window(bundle: Bundle, expected: dict[str, Any]) -> str:
     if code or "Traceback" in errors:
         raise Failed(f"the window ended with {code}:\n{errors}")
     until(lambda: not bundle.processes(), "the end of all processes")
-    reports = [p.read_text() for p in bundle.home.rglob("crashes/new-*.txt")]
+    reports = [p.read_text() for p in bundle.home.rglob("crashes/*.txt")]
     if len(reports) != 1 or "signal 9" not in reports[0]:
         raise Failed(f"no report of the lost engine was kept: {reports}")
     bundle.measured |= {"first_paint_s": paint, "engine_ready_s": ready}
