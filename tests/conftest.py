@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -30,6 +31,10 @@ os.environ["ESPALIER_HOME"] = str(HOME / "espalier")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in ("CONFIG", "DATA", "CACHE", "STATE"):
     os.environ[f"XDG_{name}_HOME"] = str(HOME / name.lower())
+
+# Started in the background of a script, tests ignore Ctrl+C, and so would what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 10.0
 
