@@ -153,3 +153,14 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path):
     other = training(Stack([Stage("only", nn.Linear(2, 2))]))
     with pytest.raises(UnusableWeights, match="another network"):
         other.load(tmp_path / "checkpoint.pt")
+
+
+def test_nothing_below_a_frozen_stage_is_computed_backward():
+    """Also where the stage below it may still learn."""
+    stack = Stack([Stage(name, nn.Linear(4, 4)) for name in ("lower", "middle", "upper")])
+    stack.freeze(["middle"])
+    stack(torch.ones(2, 4)).sum().backward()
+    reached = {
+        name.split(".")[0] for name, p in stack.parts.named_parameters() if p.grad is not None
+    }
+    assert reached == {"upper"}
