@@ -39,6 +39,10 @@ class Choice:
     """How many of them, from the first on, stay in 32 bits."""
     by_method: Mapping[str, float]
     """`Trials.drift` of each method, with as many layers kept."""
+    light: tuple[str, ...] = ()
+    """Layers whose weights alone have 8 bits."""
+    slowness: float | None = None
+    """How many times as long an image takes as in 32 bits, where it was measured."""
 
 
 class Trials:
@@ -146,6 +150,13 @@ def points_lost(
     return float(100 * (right[0] - right[1])), len(known)
 
 
+def stage_of(layer: str) -> int:
+    """Which of the backbone's stages a layer lies in; -1 where its name does not say."""
+    parts = [part for part in layer.split("/") if part.startswith("trunk.")]
+    number = parts[0].split(".")[1] if parts else ""
+    return int(number) if number.isdigit() else -1
+
+
 def names_of(
     layers: Collection[str], everything: Collection[str], stages: Sequence[str]
 ) -> list[str]:
@@ -153,10 +164,8 @@ def names_of(
     seen: dict[str, int] = {}
     told: dict[str, str] = {}
     for name in everything:
-        parts = [part for part in name.split("/") if part.startswith("trunk.")]
-        number = parts[0].split(".")[1] if parts else ""
-        known = number.isdigit() and int(number) < len(stages)
-        stage = stages[int(number)] if known else "network"
+        number = stage_of(name)
+        stage = stages[number] if 0 <= number < len(stages) else "network"
         seen[stage] = seen.get(stage, 0) + 1
         told[name] = f"{stage}, layer {seen[stage]}"
     return [told[name] for name in layers]

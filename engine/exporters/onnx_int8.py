@@ -27,6 +27,8 @@ from engine.exporters.choosing import (
 from engine.exporters.onnx_graph import complete, halves, joined
 from engine.exporters.quantising import Body, small
 from engine.exporters.script import script_for
+from engine.exporters.swiftest import swiftest
+from engine.latency.timing import processor_name
 from engine.net import Model, Preprocessing
 from engine.registry import setting
 
@@ -41,7 +43,8 @@ class OnnxInt8(Exporter):
 
     The weights of each channel, and what runs between layers, are whole numbers of 8 bits. What
     range those shall hold is chosen on images that were learnt from. Resizing, normalisation and
-    the head stay in 32 bits, and so do layers that lose too much.
+    the head stay in 32 bits, and so do layers that lose too much. Where 8 bits are slower on this
+    computer, the weights alone have 8 bits, and the layers compute in 32.
     """
 
     suffix = ".onnx"
@@ -57,6 +60,11 @@ class OnnxInt8(Exporter):
     images: int = setting(
         128, "How many of the images that were learnt from the ranges are chosen by.",
         least=8, most=4096, label="Images to choose ranges by",
+    )  # fmt: skip
+    fastest: bool = setting(
+        True, "Whether layers compute in 32 bits where that is faster on this computer; their "
+        "weights have 8 bits all the same. Turn it off if the file shall run elsewhere.",
+        label="Fastest on this computer",
     )  # fmt: skip
     tried: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     """Layers that were kept in 32 bits and the points that were lost, of each version tried."""
@@ -80,9 +88,11 @@ class OnnxInt8(Exporter):
         trials = Trials(body, above, pixels[first:] if first < len(pixels) else pixels,
                         devices.threads())  # fmt: skip
         choice = yield from chosen(trials, ranges, self.layers)
+        if self.fastest:
+            choice = yield from swiftest(trials, choice)
         yield Progress(0, None, "Counting what 8 bits lose")
         yield from self.refuse_loss(trials, choice, p, material)
-        graph = body.quantised(choice.ranges, choice.order[: choice.kept])
+        graph = body.quantised(choice.ranges, choice.order[: choice.kept], choice.light)
         onnx.save(complete(model, joined(small(graph), above)), path)
         return self.facts(model, body, choice, first)
 
@@ -106,7 +116,7 @@ class OnnxInt8(Exporter):
         truth = None if material.truth is None else material.truth[used]
         self.tried, count, order = [], choice.kept, choice.order
         while True:
-            graph = trials.body.quantised(choice.ranges, order[:count])
+            graph = trials.body.quantised(choice.ranges, order[:count], choice.light)
             found = trials.answers(graph, pixels)[0]
             lost, images = points_lost(material.expected[used], found, truth)
             self.tried.append((count, lost))
@@ -114,6 +124,7 @@ class OnnxInt8(Exporter):
                 break
             if not self.layers and not count:  # until now it did not matter which lose most
                 order = yield from by_loss(trials, choice.ranges, 4)
+                order = sorted(order, key=lambda name: name in choice.light)
             count = min(max(2 * count, self.layers + 1, 2), len(order))
         if self.tried[0][1] > self.points:
             raise Refused(self.too_much(self.tried[0][1], images))
@@ -132,19 +143,30 @@ class OnnxInt8(Exporter):
 
     def facts(self, model: Model, body: Body, choice: Choice, images: int) -> Facts:
         stages = [stage.name for stage in model.backbone.stages]
-        kept = names_of(choice.order[: choice.kept], list(body.layers), stages)
+        kept = choice.order[: choice.kept]
+        light = [name for name in choice.light if name not in kept]
         other = next(name for name in METHODS if name != choice.method)
         moved = {name: round(value, 2) for name, value in choice.by_method.items()}
-        return {
+        facts: Facts = {
             "calibration": (
                 f"by {choice.method}, on {images} images learnt from; it moves "
                 f"{moved[choice.method]} % of probability to other classes, {other}, tried too, "
                 f"{moved[other]} %"
             ),
-            "layers_in_8_bits": len(body.layers) - choice.kept,
-            "layers_in_32_bits": kept,
+            "layers_in_8_bits": len(body.layers) - len(kept) - len(light),
+            "layers_whose_weights_have_8_bits": len(light),
+            "layers_in_32_bits": names_of(kept, list(body.layers), stages),
             "points_that_may_be_lost": self.points,
         }
+        if light:
+            last = names_of(light[-1:], list(body.layers), stages)[0]
+            facts["computing_in_32_bits"] = f"until {last}, since that is faster on this computer"
+        if choice.slowness is not None:
+            facts["time_of_the_network"] = (
+                f"{choice.slowness:.2f} times that of 32 bits (threads: {devices.threads()}, "
+                f"{processor_name()})"
+            )
+        return facts
 
     def judge(self, receipt: Receipt) -> None:
         """Probabilities may move here; what counts is how often it is right."""

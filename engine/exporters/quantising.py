@@ -1,4 +1,4 @@
-"""A graph of 32 bits as one of 8, by ONNX Runtime's static quantisation (QDQ, per channel)."""
+"""Which parts of a graph can have 8 bits, and the graph with these."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType
-from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
-from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from engine.exporters.calibration import Range
+from engine.exporters.quantised_graph import ACTIVATIONS, WEIGHTED, Quantised
 
-WEIGHTED = ("Conv", "Gemm", "MatMul")
-ACTIVATIONS = ("Relu", "Clip")
-BETWEEN = ("Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Mul", "Sigmoid")
+BETWEEN = ("Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Mul", "Sigmoid",
+           "HardSigmoid")  # fmt: skip
 """What runs in 8 bits too where it lies between layers, so that numbers need not change there."""
 FINE = ("LayerNormalization", "Erf", "Gelu")
 """Networks with these lose their answers if sums between layers have 8 bits (transformers)."""
@@ -70,42 +67,19 @@ class Body:
         return [name for name in dict.fromkeys(touched) if name in real]
 
     def quantised(
-        self, ranges: Mapping[str, Range], kept: Collection[str] = (), only: Collection[str] = ()
+        self,
+        ranges: Mapping[str, Range],
+        kept: Collection[str] = (),
+        light: Collection[str] = (),
+        only: Collection[str] = (),
     ) -> onnx.ModelProto:
-        """The graph in 8 bits, but for the layers `kept`; or in 32, but for the layers `only`."""
-        chosen = [name for name in only or self.layers if name not in kept]
-        inside = [name for layer in chosen for name in self.layers[layer]]
-        graph = onnx.ModelProto()
-        graph.CopyFrom(self.graph)
-        if not inside:
-            return graph
-        found = TensorsData(CalibrationMethod.MinMax, dict(ranges))
-        kinds = [*WEIGHTED, *ACTIVATIONS, *BETWEEN]
-        quantizer = QDQQuantizer(graph, True, False, QuantType.QInt8, QuantType.QUInt8, found,
-                                 inside, [], kinds, {})  # fmt: skip
-        quantizer.quantize_model()
-        fenced(quantizer.model.model.graph, set(self.layers) - set(chosen))
-        quantizer.model.topological_sort()
-        return quantizer.model.model
+        """The graph in 8 bits, but for the layers `kept`; or in 32, but for the layers `only`.
 
-
-def fenced(graph: onnx.GraphProto, kept: Collection[str]) -> None:
-    """Sees to it that layers of 32 bits between layers of 8 stay so.
-
-    ONNX Runtime brings the weights of a layer to 8 bits itself where 8 bits come and go, with one
-    scale for all channels: an export of the sample lost 33 points by it. A step in between that
-    changes nothing, and that it does not take away, keeps it from that.
-    """
-    makers = {name: node for node in graph.node for name in node.output}
-    for node in [node for node in graph.node if node.name in kept]:
-        before = makers.get(node.input[0])
-        if before is None or before.op_type != "DequantizeLinear":
-            continue
-        name = f"{node.name} fence"
-        least = numpy_helper.from_array(np.array(np.finfo(np.float32).min), f"{name} least")
-        graph.initializer.append(least)
-        graph.node.append(helper.make_node("Max", [node.input[0], least.name], [name], name))
-        node.input[0] = name
+        Of the layers `light`, the weights alone have 8 bits: they compute in 32.
+        """
+        inside = [name for name in only or self.layers if name not in {*kept, *light}]
+        nodes = {name for layer in inside for name in self.layers[layer]}
+        return Quantised(self.graph, ranges, nodes, {*light} - {*kept}).written()
 
 
 def prepared(graph: onnx.ModelProto) -> onnx.ModelProto:

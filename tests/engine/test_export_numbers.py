@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,19 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from onnxruntime.quantization import QuantType
+from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from engine.errors import Refused
 from engine.exporters import EXPORTERS, Material, load_exporters
 from engine.exporters.calibration import Histogram, histograms
 from engine.exporters.choosing import opened_pixels, points_lost
 from engine.exporters.onnx_graph import halves
-from engine.exporters.quantising import Body
+from engine.exporters.quantised_graph import ACTIVATIONS, WEIGHTED
+from engine.exporters.quantising import BETWEEN, Body
 from engine.frozen import Frozen
+from engine.graph import write_onnx
 from engine.images import open_picture
 from engine.net import Model
 from tests.engine import tiny
@@ -76,6 +82,7 @@ def test_too_much_loss_is_refused_with_the_settings_that_would_do(pictures, tmp_
     path = tmp_path / "m.onnx"
 
     def export(**settings: float) -> dict[str, Any]:
+        settings["fastest"] = False  # so that no timing decides
         return result(EXPORTERS.make("onnx-int8", settings).write(model, path, material))[0]
 
     with pytest.raises(Refused) as refusal:
@@ -97,7 +104,7 @@ def test_layers_that_stay_in_32_bits_are_named_and_are_so_in_the_file(pictures, 
     found = {}
     for layers in (0, 3):
         path = tmp_path / f"{layers}.onnx"
-        settings = {"layers": layers, "points": 100}
+        settings = {"layers": layers, "points": 100, "fastest": False}
         facts, _ = result(EXPORTERS.make("onnx-int8", settings).write(model, path, material))
         nodes = onnx.load(path).graph.node
         by_8_bits = {n for node in nodes if node.op_type == "DequantizeLinear" for n in node.output}
@@ -108,6 +115,134 @@ def test_layers_that_stay_in_32_bits_are_named_and_are_so_in_the_file(pictures, 
         found[layers] = facts["layers_in_32_bits"]
     assert found[0] == []
     assert {name.split(",")[0] for name in found[3]} <= {"stem", "middle", "upper"}
+
+
+def test_layers_that_are_faster_in_32_bits_have_weights_of_8_in_the_file(
+    pictures, tmp_path
+) -> None:
+    """Which ones depends on the computer; what is said of them holds in any case."""
+    model, material = prepared(pictures)
+    path = tmp_path / "m.onnx"
+    facts, _ = result(EXPORTERS.make("onnx-int8", {"points": 100}).write(model, path, material))
+    graph = onnx.load(path).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    counted = {"DequantizeLinear": 0, "Mul": 0, "": 0}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            by = makers.get(node.input[1])
+            counted[by.op_type if by else ""] += 1
+            source = by.input[0] if by else node.input[1]
+            source = makers[source].input[0] if source in makers else source
+            small = constants[source].data_type == onnx.TensorProto.INT8
+            assert small == bool(by)
+    assert counted["DequantizeLinear"] == facts["layers_in_8_bits"]
+    assert counted["Mul"] == facts["layers_whose_weights_have_8_bits"]
+    assert counted[""] == len(facts["layers_in_32_bits"])
+    assert ("computing_in_32_bits" in facts) == bool(counted["Mul"])
+    assert re.match(r"\d\.\d\d times that of 32 bits", facts["time_of_the_network"])
+
+
+Answers = tuple[Body, np.ndarray, dict[str, Any], Any]
+
+
+@pytest.fixture(scope="module")
+def small_body(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """A body with all that can have 8 bits, pixels, ranges, and a way to ask a version of it."""
+    torch.manual_seed(5)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Hardswish(), Gate(8), torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(8, 12, 1), torch.nn.ReLU6(), torch.nn.AvgPool2d(2),
+        torch.nn.Conv2d(12, 6, 3, padding=1, groups=3), torch.nn.SiLU(), torch.nn.Flatten(),
+        torch.nn.Linear(24, 10), torch.nn.ReLU(), torch.nn.Linear(10, 5, bias=False),
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("body") / "m.onnx"
+    write_onnx(Real(network).eval(), torch.zeros(2, 24, 24, 3), path, ("pixels", ["features"]))
+    body = Body(onnx.load(path))
+    pixels = np.random.default_rng(0).normal(0, 1, (16, 24, 24, 3)).astype(np.float32)
+    *_, (_, counts) = histograms(body.graph, body.tensors, pixels, 1, 1)
+    ranges = {name: found.range_by("percentile") for name, found in counts.items()}
+
+    def ask(graph: onnx.ModelProto) -> np.ndarray:
+        session = ort.InferenceSession(
+            graph.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        return session.run(None, {"pixels": pixels})[0]
+
+    return body, pixels, ranges, ask
+
+
+class Gate(torch.nn.Module):
+    """Channels weighted by what the whole picture holds, and the picture once more."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = torch.nn.Conv2d(width, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = torch.nn.functional.adaptive_avg_pool2d(x, 1)
+        return x + x * torch.nn.functional.hardsigmoid(self.inner(mean))
+
+
+class Real(torch.nn.Module):
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.network(pixels.permute(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("kept", [[], [0], [1, 3], [2, 4, 5]])
+def test_8_bits_are_those_of_onnx_runtimes_own_quantisation(small_body: Answers, kept) -> None:
+    body, _, ranges, ask = small_body
+    layers = list(body.layers)
+    kept = [layers[at] for at in kept]
+    inside = [name for layer in layers if layer not in kept for name in body.layers[layer]]
+    graph = onnx.ModelProto()
+    graph.CopyFrom(body.graph)
+    known = TensorsData(CalibrationMethod.MinMax, dict(ranges))
+    peer = QDQQuantizer(graph, True, False, QuantType.QInt8, QuantType.QUInt8, known, inside, [],
+                        [*WEIGHTED, *ACTIVATIONS, *BETWEEN], {})  # fmt: skip
+    peer.quantize_model()
+    peer.model.topological_sort()
+    expected, real = ask(peer.model.model), ask(body.graph)
+    found = ask(body.quantised(ranges, kept))
+    lost = np.abs(real - expected).mean()
+    assert np.abs(found - expected).mean() < 1.5 * lost
+    assert 0 < np.abs(found - real).mean() < 1.5 * lost
+
+
+def optimised(graph: onnx.ModelProto, path: Path) -> dict[str, int]:
+    """The operations that ONNX Runtime makes of a graph, and how many of each."""
+    options = ort.SessionOptions()
+    options.optimized_model_filepath, options.log_severity_level = str(path), 4
+    ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return Counter(node.op_type for node in onnx.load(path).graph.node)
+
+
+def test_nothing_between_layers_of_8_bits_goes_back_to_32(small_body: Answers, tmp_path) -> None:
+    body, _, ranges, _ = small_body
+    found = optimised(body.quantised(ranges), tmp_path / "o.onnx")
+    assert not found["Conv"]
+    assert not found["HardSigmoid"]
+    assert not found["Sigmoid"]
+    assert found["QLinearConv"] == 4
+    assert found["QuantizeLinear"] == 1
+    assert found["DequantizeLinear"] == 1
+
+
+def test_weights_of_8_bits_alone_cost_no_time_and_next_to_no_sureness(
+    small_body: Answers, tmp_path
+) -> None:
+    body, _, ranges, ask = small_body
+    light = body.quantised(ranges, light=list(body.layers))
+    weights = [t for t in light.graph.initializer if t.data_type == onnx.TensorProto.INT8]
+    assert len(weights) == len(body.layers)
+    assert optimised(light, tmp_path / "l.onnx") == optimised(body.graph, tmp_path / "b.onnx")
+    real, found, whole = ask(body.graph), ask(light), ask(body.quantised(ranges))
+    assert 0 < np.abs(found - real).mean() < np.abs(whole - real).mean()
+    assert np.abs(found - real).max() < 0.02 * np.abs(real).max()
 
 
 def test_a_layer_in_32_bits_between_layers_of_8_is_not_brought_to_8_by_the_runtime(

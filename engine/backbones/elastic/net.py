@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from engine.backbones.elastic.architecture import Architecture, largest
@@ -106,7 +107,7 @@ class SqueezeExcite(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.fc(x.mean((2, 3), keepdim=True))
+        return x * self.fc(F.adaptive_avg_pool2d(x, 1))
 
 
 @dataclass(frozen=True)

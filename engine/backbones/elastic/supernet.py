@@ -85,7 +85,7 @@ class SlicedSqueeze(SqueezeExcite):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         width, fc = x.shape[1], self.fc
         middle = squeezed_width(width)
-        mean = x.mean((2, 3), keepdim=True)
+        mean = F.adaptive_avg_pool2d(x, 1)
         squeezed = fc.relu(
             F.conv2d(mean, fc.reduce.weight[:middle, :width], fc.reduce.bias[:middle])
         )
