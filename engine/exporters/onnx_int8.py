@@ -149,8 +149,8 @@ class OnnxInt8(Exporter):
         moved = {name: round(value, 2) for name, value in choice.by_method.items()}
         facts: Facts = {
             "calibration": (
-                f"by {choice.method}, on {images} images learnt from; it moves "
-                f"{moved[choice.method]} % of probability to other classes, {other}, tried too, "
+                f"by {choice.method}, on {images} images learnt from: when tried, it moved "
+                f"{moved[choice.method]} % of probability to other classes, {other} "
                 f"{moved[other]} %"
             ),
             "layers_in_8_bits": len(body.layers) - len(kept) - len(light),
