@@ -89,8 +89,7 @@ class Graph:
         return self.node("Add", x, inside) if block.shortcut else inside
 
     def squeeze(self, x: str, layer: SqueezeExcite) -> str:
-        axes = self.constant(np.array([2, 3]))
-        gate = self.layers([layer.fc], self.node("ReduceMean", x, axes, keepdims=1))
+        gate = self.layers([layer.fc], self.node("GlobalAveragePool", x))
         return self.node("Mul", x, gate)
 
     def linear(self, x: str, layer: nn.Linear) -> str:
