@@ -60,6 +60,7 @@ class LitertFile(Exporter):
     def write(
         self, model: Model, path: Path, material: Material
     ) -> Generator[Progress, None, Facts]:
+        """Writes the file. Raises Refused where the converter can't, or is not there."""
         size = model.backbone.preprocessing.size
         yield Progress(0, None, "Converting the network to LiteRT, which takes a while")
         sample = torch.zeros(1, size, size, 3, dtype=torch.uint8)

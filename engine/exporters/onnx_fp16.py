@@ -47,6 +47,7 @@ class OnnxFp16(Exporter):
     def write(
         self, model: Model, path: Path, material: Material
     ) -> Generator[Progress, None, Facts]:
+        """Writes the file and yields how far it is. Raises Refused where ONNX can't say it."""
         below, above = halves(model, path)
         graph = prepared(below)
         p, paths = model.backbone.preprocessing, material.training or material.pictures
@@ -55,7 +56,8 @@ class OnnxFp16(Exporter):
         names = floats(graph, before)
         seen: dict[str, Histogram] = {}
         runs = histograms(graph, names, pixels, model.views, devices.threads())
-        for done, seen in runs:  # noqa: B007  the last is used below
+        for done, found in runs:
+            seen = found
             yield Progress(done, len(pixels), "Looking how large numbers get")
         peaks = {name: max(-h.low, h.high) for name, h in seen.items()}
         large = too_large(graph, peaks)

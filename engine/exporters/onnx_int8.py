@@ -72,6 +72,7 @@ class OnnxInt8(Exporter):
     def write(
         self, model: Model, path: Path, material: Material
     ) -> Generator[Progress, None, Facts]:
+        """Writes the file and yields how far it is. Raises Refused where too much is lost."""
         below, above = halves(model, path)
         body = Body(below)
         if not body.layers:
@@ -102,7 +103,8 @@ class OnnxInt8(Exporter):
         """What each tensor's 8 bits shall hold, by each method."""
         counted: dict[str, Histogram] = {}
         runs = histograms(body.graph, body.tensors, pixels, model.views, devices.threads())
-        for done, counted in runs:  # noqa: B007  the last is used below
+        for done, found in runs:
+            counted = found
             yield Progress(done, len(pixels), "Counting what runs through the network")
         return {how: {name: h.range_by(how) for name, h in counted.items()} for how in METHODS}
 
@@ -142,6 +144,7 @@ class OnnxInt8(Exporter):
         )
 
     def facts(self, model: Model, body: Body, choice: Choice, images: int) -> Facts:
+        """What the receipt says of the 8 bits; `images` is how many ranges were chosen by."""
         stages = [stage.name for stage in model.backbone.stages]
         kept = choice.order[: choice.kept]
         light = [name for name in choice.light if name not in kept]
@@ -154,7 +157,7 @@ class OnnxInt8(Exporter):
                 f"{moved[other]} %"
             ),
             "layers_in_8_bits": len(body.layers) - len(kept) - len(light),
-            "layers_whose_weights_have_8_bits": len(light),
+            "layers_whose_weights_alone_have_8_bits": len(light),
             "layers_in_32_bits": names_of(kept, list(body.layers), stages),
             "points_that_may_be_lost": self.points,
         }

@@ -134,7 +134,7 @@ class Quantised:
         raw = self.step("Mul", f"{name} raw", product)
         middle = self.constant(f"{name} middle", round(shape["beta"] * MOST), np.uint8)
         scale = self.constant(f"{name} scale", 1 / MOST, np.float32)
-        self.hold(name, raw, Levels("", scale, middle), Levels("", scale, factor.zero))
+        self.hold(name, raw, Levels("", scale, middle, 1 / MOST), Levels("", scale, factor.zero))
 
     def again(self, node: onnx.NodeProto, given: list[str], made: list[str]) -> None:
         copy = onnx.NodeProto()

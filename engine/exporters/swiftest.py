@@ -41,17 +41,17 @@ def swiftest(trials: Trials, choice: Choice) -> Generator[Progress, None, Choice
     """
     layers = list(trials.body.layers)
     first = version(trials, choice)
-    yield from time(trials, [first], SECONDS)
+    yield from measured(trials, [first], SECONDS)
     found, cuts = [first], cuts_of(layers)
     for number, cut in enumerate(cuts, start=1):
         for other in lightened(choice, layers[:cut]):
             tried = version(trials, other)
             if tried.drift <= first.drift:
-                yield from time(trials, [tried], SECONDS)
+                yield from measured(trials, [tried], SECONDS)
                 found.append(tried)
         yield Progress(number, len(cuts), "Looking where 8 bits are slower")
     finalists = sorted(found, key=lambda one: one.slowness)[:FINALISTS]
-    yield from time(trials, finalists, 2 * FINALISTS * SECONDS)
+    yield from measured(trials, finalists, 2 * FINALISTS * SECONDS)
     least = min(one.slowness for one in finalists)
     alike = [one for one in finalists if one.slowness < least + ALIKE]
     best = min(alike, key=lambda one: one.drift)
@@ -80,7 +80,7 @@ def cuts_of(layers: Sequence[str]) -> list[int]:
     return [*borders[::step], len(layers)]
 
 
-def time(
+def measured(
     trials: Trials, versions: Sequence[Version], seconds: float
 ) -> Generator[Progress, None, None]:
     """Notes how slow each is, timed in turns with the network of 32 bits."""

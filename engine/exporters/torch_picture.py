@@ -21,6 +21,7 @@ class Picture(nn.Module):
         self.size, self.resize, self.how = p.size, p.resize, p.interpolation
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """uint8 pictures (n, height, width, 3) to uint8 (n, size, size, 3)."""
         height, width = pictures.shape[1], pictures.shape[2]
         tall, wide = (torch.scalar_tensor(side, dtype=torch.float64) for side in (height, width))
         _, left, right = self.window(wide, torch.minimum(tall, wide))

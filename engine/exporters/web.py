@@ -52,6 +52,7 @@ class WebPage(Exporter):
     def write(
         self, model: Model, path: Path, material: Material
     ) -> Generator[Progress, None, Facts]:
+        """Writes the zip. Raises Refused where the network is too large for a browser."""
         network = whole_graph(model, path).SerializeToString()
         if len(network) > MOST:
             raise Refused(

@@ -129,6 +129,7 @@ def per_class(r: Receipt) -> str:
 
 
 def figure(r: Receipt, picture: bytes) -> str:
+    """The confusion matrix as a part of the page; nothing where there is no picture of it."""
     if not picture:
         return ""
     data = base64.b64encode(picture).decode("ascii")

@@ -137,7 +137,7 @@ def test_layers_that_are_faster_in_32_bits_have_weights_of_8_in_the_file(
             small = constants[source].data_type == onnx.TensorProto.INT8
             assert small == bool(by)
     assert counted["DequantizeLinear"] == facts["layers_in_8_bits"]
-    assert counted["Mul"] == facts["layers_whose_weights_have_8_bits"]
+    assert counted["Mul"] == facts["layers_whose_weights_alone_have_8_bits"]
     assert counted[""] == len(facts["layers_in_32_bits"])
     assert ("computing_in_32_bits" in facts) == bool(counted["Mul"])
     assert re.match(r"\d\.\d\d times that of 32 bits", facts["time_of_the_network"])
@@ -153,6 +153,7 @@ def small_body(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Hardswish(), Gate(8), torch.nn.MaxPool2d(2),
         torch.nn.Conv2d(8, 12, 1), torch.nn.ReLU6(), torch.nn.AvgPool2d(2),
+        torch.nn.Conv2d(12, 12, 1), torch.nn.Hardsigmoid(),
         torch.nn.Conv2d(12, 6, 3, padding=1, groups=3), torch.nn.SiLU(), torch.nn.Flatten(),
         torch.nn.Linear(24, 10), torch.nn.ReLU(), torch.nn.Linear(10, 5, bias=False),
     )  # fmt: skip
@@ -227,7 +228,7 @@ def test_nothing_between_layers_of_8_bits_goes_back_to_32(small_body: Answers, t
     assert not found["Conv"]
     assert not found["HardSigmoid"]
     assert not found["Sigmoid"]
-    assert found["QLinearConv"] == 4
+    assert found["QLinearConv"] == 5
     assert found["QuantizeLinear"] == 1
     assert found["DequantizeLinear"] == 1
 
