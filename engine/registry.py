@@ -111,6 +111,9 @@ def settings_of(plugin: type) -> tuple[SettingView, ...]:
     )
 
 
+KINDS = {"bool": "true or false", "int": "a whole number", "float": "a number"}
+
+
 def checked(known: Mapping[str, SettingView], name: str, value: Any) -> Any:
     """`value` in the setting's own type, within its range; text (from a command line) is read."""
     if name not in known:
@@ -121,7 +124,7 @@ def checked(known: Mapping[str, SettingView], name: str, value: Any) -> Any:
         value = read(view.kind, value)
     except (ValueError, TypeError, OverflowError) as error:
         raise BadSetting(
-            f"{view.label} takes a value of kind {view.kind}, not “{value}”."
+            f"{view.label} takes {KINDS.get(view.kind, 'a text')}, not “{value}”."
         ) from error
     if view.choices and value not in view.choices:
         raise BadSetting(f"{view.label} takes one of: {', '.join(view.choices)}.")

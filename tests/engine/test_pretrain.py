@@ -109,7 +109,7 @@ def test_a_finished_training_is_only_scored_again(place: Path, work: Path):
     [
         ({"batch": 100}, "fewer than one batch"),
         ({"seeds": 1}, "no setting called “seeds”"),
-        ({"epochs": "many"}, "Epochs takes a value of kind int"),
+        ({"epochs": "many"}, "Epochs takes a whole number, not “many”"),
         ({"data": "/nowhere"}, "There is no folder"),
         ({"teacher": "/nowhere"}, "Give the teacher's weights"),
     ],
