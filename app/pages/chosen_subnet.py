@@ -192,8 +192,9 @@ class ChosenSubnet(QFrame):
             done = "This subnet is the project's backbone now. Undo takes it back."
             self.said.emit(done if ended.how == "done" else ended.text, "")
 
-        self.said.emit("Learning all classes again …", "")
-        self.bridge.submit("use_subnet", follow, architecture=self.chosen["architecture"])
+        if self.chosen:  # A key acts a moment after it is pressed, when there may be none left.
+            self.said.emit("Learning all classes again …", "")
+            self.bridge.submit("use_subnet", follow, architecture=self.chosen["architecture"])
 
     def export(self) -> None:
         """Asks which formats there are, then for a file."""

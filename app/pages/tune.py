@@ -294,30 +294,36 @@ class TunePage(QWidget):
 
     # Gestures.
 
+    def chosen(self) -> int:
+        """The one chosen run, or 0: a key acts a moment after it is pressed, when none may be."""
+        runs = self.table.selected()
+        return runs[0] if len(runs) == 1 else 0
+
     def do(self, job: str) -> None:
         """A job for the one run that is chosen."""
-        (run,) = self.table.selected()
-        more = {"adopt": self.form.adopt.currentData()} if job == "resume_run" else {}
-        self.bridge.submit(job, run=run, **more)
+        if run := self.chosen():
+            more = {"adopt": self.form.adopt.currentData()} if job == "resume_run" else {}
+            self.bridge.submit(job, run=run, **more)
 
     def finish(self) -> None:
         """Stops the run that goes on, or ends one that is paused."""
         if self.watches_live:
             self.live.finish()
-        else:
-            (run,) = self.table.selected()
+        elif run := self.chosen():
             self.bridge.submit("finish_run", run=run, adopt=self.form.adopt.currentData())
 
     def repeat(self) -> None:
         """The form as it was for the chosen run; a person changes one thing."""
-        (number,) = self.table.selected()
-        run = self.table.run(number)
-        self.form.repeat(run["tuner"], run["schedule"], run["settings"])
-        self.form.first.setFocus()
+        if number := self.chosen():
+            run = self.table.run(number)
+            self.form.repeat(run["tuner"], run["schedule"], run["settings"])
+            self.form.first.setFocus()
 
     def remove(self) -> None:
         """Asks first: curves and weights can't be brought back."""
         chosen = self.table.selected()
+        if not chosen:
+            return
         what = f"Run {chosen[0]}" if len(chosen) == 1 else plural(len(chosen), "run")
         text = "Curves and weights go away for good. The network in use stays as it is."
         if confirm(self, f"Remove {what.lower()}?", text, "Remove"):

@@ -102,7 +102,7 @@ def test_a_paused_run_is_gone_on_with_extended_and_stopped(home: Path, project: 
     [
         (("tune", "--tuner", "magic"), "There is no tuner called “magic”"),
         (("tune", "--schedule", "magic"), "There is no schedule called “magic”"),
-        (("tune", "--set", "lr"), "Learning rate takes a value"),
+        (("tune", "--set", "lr"), "Learning rate takes a number"),
         (("tune", "--set", "colour=1"), "no setting called “colour”"),
         (("tune", "--epochs", "-1"), "Epochs takes a value"),
         (("tune", "--epochs", "nan"), "Epochs takes a value"),
