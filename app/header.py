@@ -12,7 +12,7 @@ from app import theme
 from app.bridge import Bridge
 from app.preferences import Preferences
 from app.undo import History
-from app.widgets.controls import Elided, column, label, named, row, say_on, tool, with_icon
+from app.widgets.controls import Elided, column, label, named, row, say_on, tool
 from app.widgets.rows import short
 from engine.events import ProjectView
 
@@ -41,7 +41,7 @@ class HistoryButton(QToolButton):
         """Takes the action's words; Qt has put the action's own icon and tooltip here before."""
         words = self.action.text()
         named(self, words, f"{words}, exactly as it was", self.key)
-        with_icon(self, self.icon_name)
+        theme.put_icon(self, self.icon_name)
 
 
 class Header(QWidget):

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from string import Template
+from weakref import WeakKeyDictionary
 
-from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication
+from shiboken6 import isValid
 
 GRID = 8
 """All distances are multiples (or halves) of this many pixels."""
@@ -79,6 +81,11 @@ class Look:
     tokens = LIGHT
 
 
+# Qt's own list of all widgets would be simpler, but it also names those that are being deleted.
+ICONS: WeakKeyDictionary[QAbstractButton, tuple[str, str]] = WeakKeyDictionary()
+"""The drawing and its colour for each button whose icon follows the theme."""
+
+
 def tokens() -> Tokens:
     return Look.tokens
 
@@ -107,11 +114,9 @@ def refresh() -> None:
     app = QApplication.instance()
     app.setPalette(palette(Look.tokens))
     app.setStyleSheet(style_sheet(Look.tokens))
-    for widget in app.allWidgets():
-        if name := widget.property("iconName"):
-            widget.setIcon(
-                icon(name, widget.property("iconColour") or "muted", widget.iconSize().width())
-            )
+    for button, (name, token) in list(ICONS.items()):
+        if isValid(button):
+            button.setIcon(icon(name, token, button.iconSize().width()))
 
 
 def palette(t: Tokens) -> QPalette:
@@ -177,6 +182,13 @@ def tinted(name: str, token: str, pixels: int, t: Tokens) -> QIcon:
         for size in (pixels, 2 * pixels):
             made.addPixmap(picture(name, tint, size), mode, state)
     return made
+
+
+def put_icon(button: QAbstractButton, name: str, token: str = "muted", pixels: int = 20) -> None:
+    """Sets an icon that follows the theme."""
+    ICONS[button] = name, token
+    button.setIconSize(QSize(pixels, pixels))
+    button.setIcon(icon(name, token, pixels))
 
 
 def application_icon() -> QIcon:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app import theme
 from app.bridge import Bridge
 from app.forms import Form
 from app.pages.branch_facts import BranchResult, BranchRows, figures, listed
@@ -30,7 +31,6 @@ from app.widgets.controls import (
     row,
     say_on,
     scrolled,
-    with_icon,
 )
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.empty import EmptyState
@@ -253,7 +253,7 @@ class BranchDialog(QDialog):
 
     def toggle(self) -> None:
         self.more.setVisible(self.fold.isChecked())
-        with_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
+        theme.put_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
 
     @property
     def values(self) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app import theme
 from app.theme import GRID
-from app.widgets.controls import buddy, button, column, indented, label, named, row, with_icon
+from app.widgets.controls import buddy, button, column, indented, label, named, row
 
 TARGET = (
     "The target: the longest time that one image may take on this computer. It is the line in "
@@ -112,7 +113,7 @@ class SearchForm(QWidget):
 
     def toggle(self) -> None:
         self.limit_rows.setVisible(self.fold.isChecked())
-        with_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
+        theme.put_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
 
     def show_resolutions(self, sizes: Sequence[int], chosen: Sequence[int] = ()) -> None:
         """A checkbox for each size that the supernet can look at; all are chosen unless told."""

@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QWidget
 
+from app import theme
 from app.bridge import Bridge
 from app.forms import Form
 from app.widgets.class_list import plural
@@ -21,7 +22,6 @@ from app.widgets.controls import (
     named,
     row,
     scrolled,
-    with_icon,
 )
 from app.widgets.job_bar import duration
 from engine.events import Ended, Progress
@@ -121,7 +121,7 @@ class TuneForm(QFrame):
 
     def toggle(self) -> None:
         self.more.setVisible(self.fold.isChecked())
-        with_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
+        theme.put_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
 
     def connect_all(self) -> None:
         for choice in self.choices.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -45,14 +45,6 @@ def reach(widget: QWidget, key: str) -> None:
     QShortcut(QKeySequence(key), widget, widget.setFocus)
 
 
-def with_icon(button: QAbstractButton, name: str, token: str = "muted", pixels: int = 20) -> None:
-    """Sets an icon that follows the theme (app.theme.refresh finds it by its property)."""
-    button.setProperty("iconName", name)
-    button.setProperty("iconColour", token)
-    button.setIconSize(QSize(pixels, pixels))
-    button.setIcon(theme.icon(name, token, pixels))
-
-
 def button(
     text: str,
     help: str,
@@ -67,7 +59,7 @@ def button(
     made.setObjectName(kind)
     named(made, text.replace("&", ""), help, key)
     if icon:
-        with_icon(made, icon, "on_accent" if kind == "primary" else "muted", 18)
+        theme.put_icon(made, icon, "on_accent" if kind == "primary" else "muted", 18)
     if key:
         made.setShortcut(QKeySequence(key))
     made.clicked.connect(lambda *_: clicked())
@@ -85,7 +77,7 @@ def tool(
 ) -> QToolButton:
     """A button with a picture only; its name is for screen readers and the tooltip."""
     made = QToolButton()
-    with_icon(made, icon, pixels=pixels)
+    theme.put_icon(made, icon, pixels=pixels)
     named(made, name, help, key)
     if key:
         made.setShortcut(QKeySequence(key))
