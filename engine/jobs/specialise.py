@@ -27,6 +27,7 @@ from engine.searchers.prior import prior_for
 from engine.session import Session
 
 SECONDS_OF_TIMING = 1.0
+"""How long a network is timed, and how long some are to see whether the table still fits."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def table_for(
         made = yield from latency.build_table(multiplier, sorted(missing))
         found, _ = latency.store(made)
     elif latency.is_own(found):
-        found = yield from latency.checked(found, seconds=1.0)
+        found = yield from latency.checked(found, seconds=SECONDS_OF_TIMING)
     return found
 
 

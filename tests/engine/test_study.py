@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from engine import history, pace
 from engine.events import Ended, Saved, Scored, Step
@@ -64,5 +63,5 @@ def test_moved_pictures_are_unlearnt_where_they_were(session, tmp_path):
     list(run(session, "learn", {"learner": "slda"}))
     at_once = memory(session)
     for name, array in at_once.items():
-        assert stepwise[name] == pytest.approx(array, rel=1e-6, abs=1e-9)
+        np.testing.assert_allclose(stepwise[name], array, rtol=1e-6, atol=1e-9)
     assert all(c.learnt for c in session.view().classes)

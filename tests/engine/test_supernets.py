@@ -18,7 +18,7 @@ from engine.backbones.elastic.supernet import Supernet
 from engine.download import check
 from engine.errors import Refused, UnusableWeights
 from engine.events import Candidate, Ended, Event, Notice
-from engine.jobs import run
+from engine.jobs import run, specialise
 from engine.session import Session
 from tests import making
 
@@ -201,6 +201,7 @@ def quick_tables(monkeypatch):
 
     monkeypatch.setattr(building, "SECONDS", 0.3)
     monkeypatch.setattr(building, "NETWORKS", 4)
+    monkeypatch.setattr(specialise, "SECONDS_OF_TIMING", 0.1)
 
 
 @pytest.mark.usefixtures("quick_tables")
