@@ -14,7 +14,8 @@ from app import (
     commands_subnets,
     commands_tune,
 )
-from app.terminal import columns, do, finish, share, with_suffix
+from app.terminal import columns, do, finish, with_suffix
+from app.words import per_cent
 
 NAMES = (
     "new", "learn", "score", "forget", "classes", "backbones", "steps", "export", "demo",
@@ -127,12 +128,12 @@ def learnt_table(result: Mapping[str, Any]) -> str:
     """Each class with its pictures and accuracy, then the whole."""
     counts = result["classes"]
     rows = [("class", "pictures", "accuracy")]
-    rows += [(n, str(counts.get(n, 0)), share(a)) for n, a in result["per_class"].items()]
+    rows += [(n, str(counts.get(n, 0)), per_cent(a)) for n, a in result["per_class"].items()]
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result["seconds"].items())
     lines = [
         columns(rows),
         "",
-        f"accuracy on held-out images: {share(result['accuracy'])}",
+        f"accuracy on held-out images: {per_cent(result['accuracy'])}",
         seconds,
     ]
     if result.get("skipped"):
@@ -147,10 +148,10 @@ def score(options: argparse.Namespace) -> int:
 
 
 def score_table(result: Mapping[str, Any]) -> str:
-    rows = [("class", "accuracy")] + [(n, share(a)) for n, a in result["per_class"].items()]
-    lines = [columns(rows), "", f"accuracy: {share(result['accuracy'])}"]
+    rows = [("class", "accuracy")] + [(n, per_cent(a)) for n, a in result["per_class"].items()]
+    lines = [columns(rows), "", f"accuracy: {per_cent(result['accuracy'])}"]
     for key in ("average_incremental_accuracy", "forgetting"):
-        lines.append(f"{key.replace('_', ' ')}: {share(result[key])}")
+        lines.append(f"{key.replace('_', ' ')}: {per_cent(result[key])}")
     lines += [f"{path}: {name}" for path, name in result.get("predictions", {}).items()]
     return "\n".join(lines)
 
@@ -180,7 +181,7 @@ def steps(options: argparse.Namespace) -> int:
         rows = [("step", "when", "what", "learner", "classes", "accuracy", "")]
         for s in result["steps"]:
             rows.append((str(s["number"]), s["when"], s["title"], s["learner"],
-                         str(len(s["classes"])), share(s["accuracy"]),
+                         str(len(s["classes"])), per_cent(s["accuracy"]),
                          "in use" if s["current"] else ""))  # fmt: skip
         return columns(rows)
 
@@ -197,7 +198,7 @@ def backbones(options: argparse.Namespace) -> int:
             size = f"{b['bytes'] / 1e6:.0f} MB"
             macs = f"{b['macs'] / 1e6:.0f} M" if b["macs"] else "–"
             here = "yes" if b["here"] else "no"
-            rows.append((b["name"], size, share(b["accuracy"]), macs, here, b["title"]))
+            rows.append((b["name"], size, per_cent(b["accuracy"]), macs, here, b["title"]))
         return columns(rows)
 
     return finish(options, ended, table)
@@ -220,7 +221,7 @@ def receipt_table(receipt: Mapping[str, Any]) -> str:
     rows = [("class", "images", "in the project", "in the file")]
     for c in receipt.get("per_class", ()):
         name = c["name"].encode("utf-8", "backslashreplace").decode()
-        rows.append((name, str(c["images"]), share(c["before"]), share(c["after"])))
+        rows.append((name, str(c["images"]), per_cent(c["before"]), per_cent(c["after"])))
     parts = [columns(receipt["summary"])] + ([columns(rows)] if rows[1:] else [])
     beside = ", ".join(receipt["papers"].values())
     return "\n\n".join([*parts, f"Beside the file: {beside}"])
@@ -257,7 +258,9 @@ def picture(options: argparse.Namespace) -> int:
 
 def demo_table(result: Mapping[str, Any]) -> str:
     rows = [("learner", "accuracy", "seconds")]
-    rows += [(r["learner"], share(r["accuracy"]), f"{r['seconds']:.2f}") for r in result["scores"]]
+    rows += [
+        (r["learner"], per_cent(r["accuracy"]), f"{r['seconds']:.2f}") for r in result["scores"]
+    ]
     lines = [columns(rows), "", f"project: {result['project']}", f"model:   {result['model']}"]
     if "picture" in result:
         lines.append(f"window:  {result['picture']}")

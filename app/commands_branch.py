@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.terminal import columns, do, finish, share
+from app.terminal import columns, do, finish
+from app.words import per_cent
 
 NAMES = ("branch",)
 JOINS = ("exact", "calibrated")
@@ -62,7 +63,7 @@ def grown_table(result: Mapping[str, Any]) -> str:
         parts += [costs_table(result["costs"]["rows"]), result["costs"]["energy"]]
     how = f"as branch {result['branch']}, above {result['cut']}" if result["adopted"] else (
         "without a branch")  # fmt: skip
-    last = f"learnt {how}; accuracy on held-out images: {share(result['accuracy'])}"
+    last = f"learnt {how}; accuracy on held-out images: {per_cent(result['accuracy'])}"
     return "\n\n".join([*parts, last])
 
 
@@ -70,8 +71,8 @@ def curve_table(points: Sequence[Mapping[str, Any]], recommended: str) -> str:
     rows = [("shared up to", "parameters", "operations", "accuracy", "95 % interval", "")]
     for p in points:
         low, high = p["interval"]
-        rows.append((p["cut"], share(p["share_parameters"]), share(p["share_macs"]),
-                     share(p["accuracy"]), f"{share(low)} to {share(high)}",
+        rows.append((p["cut"], per_cent(p["share_parameters"]), per_cent(p["share_macs"]),
+                     per_cent(p["accuracy"]), f"{per_cent(low)} to {per_cent(high)}",
                      "recommended" if p["cut"] == recommended else ""))  # fmt: skip
     return columns(rows)
 
@@ -83,8 +84,8 @@ def scores_table(result: Mapping[str, Any], before: str = "without", after: str 
         found = result["difference"][part]
         if found is not None:
             mean, low, high = (100 * value for value in found)
-            rows.append((f"{part} classes", share(result["before"][name]),
-                         share(result["after"][name]), f"{mean:+.1f}",
+            rows.append((f"{part} classes", per_cent(result["before"][name]),
+                         per_cent(result["after"][name]), f"{mean:+.1f}",
                          f"{low:+.1f} to {high:+.1f}"))  # fmt: skip
     return columns(rows)
 
@@ -104,7 +105,7 @@ def costs_table(ways: Sequence[Mapping[str, Any]]) -> str:
 
 
 def removed(result: Mapping[str, Any]) -> str:
-    before, after = share(result["before"]), share(result["after"])
+    before, after = per_cent(result["before"]), per_cent(result["after"])
     return f"Removed branch {result['branch']}: accuracy {before} before, {after} now."
 
 

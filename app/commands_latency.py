@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.terminal import columns, do, finish, share
+from app.terminal import columns, do, finish
+from app.words import per_cent
 
 NAMES = ("latency",)
 
@@ -111,4 +112,4 @@ def error(table: Mapping[str, Any]) -> str:
     """How far predictions are off, or that nothing is known of it."""
     if not table["error_ms"]:
         return "not known"
-    return f"±{table['error_ms']:.3f} ms ({share(table['error_share'])})"
+    return f"±{table['error_ms']:.3f} ms ({per_cent(table['error_share'])})"

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from app.terminal import EXIT, Screen, columns, do, finish, follow, share
+from app.terminal import EXIT, Screen, columns, do, finish, follow
+from app.words import per_cent
 from engine.events import Ended
 
 NAMES = ("predict", "sort")
@@ -115,7 +116,7 @@ def predicted(result: Mapping[str, Any]) -> str:
             lines.append(f"{path}: {answer['reason']}")
             continue
         best = sorted(answer["classes"].items(), key=lambda pair: -pair[1])[:3]
-        words = ", ".join(f"{name} {share(p)}" for name, p in best)
+        words = ", ".join(f"{name} {per_cent(p)}" for name, p in best)
         lines.append(f"{path}: {'' if answer['known'] else 'none of these? '}{words}")
     return "\n".join(lines)
 

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.terminal import columns, do, finish, share
+from app.terminal import columns, do, finish
+from app.words import per_cent
 
 NAMES = ("specialise", "subnets")
 
@@ -63,7 +64,7 @@ def winner_table(result: Mapping[str, Any]) -> str:
         front_table(result["front"]),
         "",
         f"winner: {result['architecture']}",
-        f"accuracy on held-out images: {share(result['accuracy'])}",
+        f"accuracy on held-out images: {per_cent(result['accuracy'])}",
         *timing_lines(ms),
         f"predicted {result['predicted_ms']:.3g} ±{result['error_ms']:.1g} ms",
         f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
@@ -83,7 +84,9 @@ def front_table(rows: Sequence[Mapping[str, Any]]) -> str:
         ms = row["measured_ms"] if row["measured_ms"] is not None else row["predicted_ms"]
         sign = "" if row["measured_ms"] is not None else "~"
         operations = f"{row['macs'] / 1e6:.1f}"
-        cells.append((f"{sign}{ms:.2f}", share(row["accuracy"]), operations, row["architecture"]))
+        cells.append(
+            (f"{sign}{ms:.2f}", per_cent(row["accuracy"]), operations, row["architecture"])
+        )
     return columns(cells)
 
 

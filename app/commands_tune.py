@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from app.terminal import columns, do, finish, share
+from app.terminal import columns, do, finish
+from app.words import per_cent
 
 NAMES = ("tune", "runs", "resume")
 ADOPT = ("better", "always", "never")
@@ -80,8 +81,8 @@ def comparison(result: Mapping[str, Any]) -> str:
         found = result["difference"][part]
         if found is not None:
             mean, low, high = (100 * value for value in found)
-            rows.append((f"{part} classes", share(result["before"][name]),
-                         share(result["after"][name]), f"{mean:+.1f}",
+            rows.append((f"{part} classes", per_cent(result["before"][name]),
+                         per_cent(result["after"][name]), f"{mean:+.1f}",
                          f"{low:+.1f} to {high:+.1f}"))  # fmt: skip
     saved = result["saved"]
     return "\n".join([
@@ -106,8 +107,8 @@ def runs_table(result: Mapping[str, Any]) -> str:
     for r in result["runs"]:
         before, after = (r[part] or {} for part in ("before", "after"))
         rows.append((str(r["id"]), r["made"], r["title"], f"{r['epochs_done']:g}",
-                     f"{r['seconds']:.0f}", share(before.get("accuracy")),
-                     share(after.get("accuracy")), r["state"]))  # fmt: skip
+                     f"{r['seconds']:.0f}", per_cent(before.get("accuracy")),
+                     per_cent(after.get("accuracy")), r["state"]))  # fmt: skip
     return columns(rows)
 
 
@@ -115,6 +116,6 @@ def epochs_table(result: Mapping[str, Any]) -> str:
     rows = [("epoch", "seconds", "loss", "accuracy", "held-out loss", "held-out accuracy")]
     for e in result["epochs_curve"]:
         rows.append((f"{e['epoch']:g}", f"{e['seconds']:.1f}", f"{e['train_loss']:.3f}",
-                     share(e["train_accuracy"]), f"{e['validation_loss']:.3f}",
-                     share(e["validation_accuracy"])))  # fmt: skip
+                     per_cent(e["train_accuracy"]), f"{e['validation_loss']:.3f}",
+                     per_cent(e["validation_accuracy"])))  # fmt: skip
     return columns(rows)

@@ -111,10 +111,6 @@ def finish(
     return EXIT[ended.how]
 
 
-def share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """Rows of text with their columns aligned."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []

@@ -20,6 +20,7 @@ from app.bridge import Bridge
 from app.widgets.controls import buddy, button, column, indented, label, named, reach, row, say_on
 from app.widgets.receipt import size
 from app.widgets.table import Table, TableRows
+from app.words import per_cent
 from engine.events import Ended
 
 WEIGHTS = "Weights (*.safetensors *.pth *.pt);;All files (*)"
@@ -31,7 +32,7 @@ def count(value: float | None) -> str:
 
 COLUMNS = (
     ("Backbone", lambda b: b["title"]),
-    ("ImageNet accuracy", lambda b: f"{b['accuracy']:.1%}" if b.get("accuracy") else ""),
+    ("ImageNet accuracy", lambda b: per_cent(b["accuracy"]) if b.get("accuracy") else ""),
     ("Multiplications", lambda b: count(b.get("macs"))),
     ("Size", lambda b: size(b["bytes"]) if b.get("bytes") else ""),
     ("Weights are", lambda b: "here" if b["here"] else "to download" if b["url"] else "missing"),

@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from app.pages.tune_verdict import Comparison, verdict
-from app.widgets.class_list import plural
 from app.widgets.controls import column, label, named, row
 from app.widgets.table import Table, TableRows
+from app.words import plural
 
 UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
          (1e-6, "µ"))  # fmt: skip

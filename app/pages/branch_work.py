@@ -9,8 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.bridge import Bridge
 from app.pages.tune_curves import Curves
-from app.pages.tune_runs import per_cent
-from app.widgets.job_bar import duration
+from app.words import duration, per_cent
 from engine.events import Ended, LayerPlan, Notice, Progress, ProjectView, Started, Step
 
 MEASURE, GROW, REMOVE, MERGE = "sharing_curve", "grow_branch", "remove_branch", "merge_branches"

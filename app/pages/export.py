@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
-from PySide6.QtWidgets import QFormLayout, QFrame, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QSizePolicy, QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.export_form import ExportForm
@@ -133,6 +133,9 @@ class ExportPage(QWidget):
             text.setMinimumWidth(200)
             title = label(name, "muted", wrap=True)
             title.setFixedWidth(120)
+            # As high as its value, so that both begin on the same line.
+            title.setAlignment(Qt.AlignmentFlag.AlignTop)
+            title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
             self.receipt_rows.addRow(title, text)
         known = bool(receipt.get("confusion"))
         self.matrix.show_matrix(receipt["classes"] if known else (), matrix_of(receipt))

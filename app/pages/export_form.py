@@ -116,12 +116,13 @@ class ExportForm(QFrame):
         line = row(self.target, self.browse)
         line.setStretch(0, 1)
         for text, control, what in (
-            ("&Format", self.format, column(self.format, self.help, gap=4)),
+            ("&Format", self.format, self.format),
+            ("", self.format, self.help),
             ("F&ile", self.target, line),
             ("&Licence of\nthe images", self.licence, self.licence),
         ):
             name = buddy(text, control)
-            name.setMinimumHeight(4 * GRID)
+            name.setMinimumHeight(4 * GRID if text else 0)
             form.addRow(name, what)
         form.addRow("", self.overwrite)
         return form

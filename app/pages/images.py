@@ -18,7 +18,7 @@ from app.bridge import Bridge
 from app.pages.ask import choose_class, confirm, type_name
 from app.pages.review import Review
 from app.preferences import Preferences
-from app.widgets.class_list import ClassList, plural
+from app.widgets.class_list import ClassList
 from app.widgets.controls import Elided, button, column, label, named, reach, row, say_on, tool
 from app.widgets.drops import Drops
 from app.widgets.empty import EmptyState
@@ -26,6 +26,7 @@ from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, shown
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
+from app.words import plural
 from engine.events import Ended, ProjectView
 
 PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"

@@ -20,11 +20,11 @@ from app.bridge import Bridge
 from app.forms import Form, FormArea
 from app.pages.ask import choose_class
 from app.pages.scores import Scores
-from app.widgets.class_list import plural
 from app.widgets.controls import buddy, button, column, label, named, reach, row, rule, scrolled
 from app.widgets.empty import EmptyState
 from app.widgets.rows import ROW
 from app.widgets.thumbs import Thumbnails
+from app.words import per_cent, plural
 from engine.events import Ended, ProjectView, Started, Step, StepView
 from engine.registry import PluginView
 
@@ -84,7 +84,7 @@ class StepTile(QStyledItemDelegate):
         painter.drawLine(cell.left() + 4, cell.top() + 6, cell.left() + 4, cell.bottom() - 6)
         room = cell.adjusted(14, 4, -8, -cell.height() // 2)
         middle = Qt.AlignmentFlag.AlignVCenter
-        score = "–" if step.accuracy is None else f"{step.accuracy:.1%}"
+        score = per_cent(step.accuracy)
         painter.setPen(theme.colour("accent" if step.current else "muted"))
         painter.drawText(room, middle | Qt.AlignmentFlag.AlignRight, score)
         room.setWidth(room.width() - 52)

@@ -15,12 +15,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
-from app.widgets.class_list import plural
 from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, shown
 from app.widgets.table import Table, TableRows
 from app.widgets.thumbs import Thumbnails
+from app.words import plural
 from engine.events import Ended, ProjectView
 
 NOBODY = "none of them"

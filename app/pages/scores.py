@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QButtonGroup, QPushButton, QWidget
 
 from app.bridge import Bridge
-from app.widgets.class_list import plural
 from app.widgets.class_plots import BarPlot, MatrixPlot
 from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
 from app.widgets.gallery import Gallery
@@ -17,6 +16,7 @@ from app.widgets.line_plot import LinePlot, Series
 from app.widgets.rows import ImageRows
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
+from app.words import per_cent, plural
 from engine.events import Ended, ProjectView, StepView
 
 STATS = (
@@ -50,7 +50,7 @@ class Stat(QWidget):
         self.setAccessibleName(name)
 
     def show_value(self, value: float | None) -> None:
-        self.value.setText("–" if value is None else f"{value:.1%}")
+        self.value.setText(per_cent(value))
         self.setAccessibleDescription(f"{self.value.text()}. {self.toolTip()}")
 
 
@@ -119,7 +119,10 @@ class Pictures(QWidget):
         """One tile for each image, captioned with the answer and how sure it is."""
         rows = ended.result.get("rows", [])
         self.rows.give(
-            [{**r, "caption": f"{r['predicted']} {r['confidence']:.0%}", "split": ""} for r in rows]
+            [
+                {**r, "caption": f"{r['predicted']} {per_cent(r['confidence'], 0)}", "split": ""}
+                for r in rows
+            ]
         )
         cell = self.asked[1]
         about = f"{cell['true']} taken for {cell['predicted']} · " if "true" in cell else ""

@@ -31,6 +31,7 @@ from app.widgets.controls import (
 from app.widgets.empty import EmptyState
 from app.widgets.networks import decimals
 from app.widgets.scatter_plot import ScatterPlot
+from app.words import per_cent
 from engine.events import Candidate, Ended, ProjectView, Started
 
 JOBS = (
@@ -312,7 +313,7 @@ class SpecialisePage(QWidget):
             measured = (found.get("measured_ms") or {}).get("p50")
             took = measured if measured is not None else found["predicted_ms"]
             took = f"{took:.{decimals(took)}f} ms"
-            self.say(f"Found: {found['accuracy']:.1%} at {took}. {UNDOABLE}")
+            self.say(f"Found: {per_cent(found['accuracy'])} at {took}. {UNDOABLE}")
 
     def say(self, text: str, details: str = "") -> None:
         self.news.setText(text)

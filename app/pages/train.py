@@ -21,10 +21,9 @@ from app.bridge import Bridge
 from app.forms import Form, FormArea
 from app.pages.training import TrainingRun
 from app.theme import GRID
-from app.widgets.class_list import plural
 from app.widgets.controls import buddy, button, card, column, label, named, reach, row, say_on
-from app.widgets.job_bar import duration
 from app.widgets.line_plot import LinePlot
+from app.words import duration, plural
 from engine.events import Ended, Progress, ProjectView
 from engine.registry import PluginView
 

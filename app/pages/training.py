@@ -8,8 +8,8 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 from app.bridge import Bridge
-from app.widgets.job_bar import duration
 from app.widgets.line_plot import Series
+from app.words import duration, per_cent
 from engine.events import Ended, Progress, Started, Step
 
 LANDMARKS = {
@@ -124,5 +124,5 @@ class TrainingRun(QObject):
 
 def found(result: Mapping[str, Any]) -> str:
     """What came of a training, in a sentence."""
-    figures = ", ".join(f"{name} {result[name]:.1%}" for name in LANDMARKS)
+    figures = ", ".join(f"{name} {per_cent(result[name])}" for name in LANDMARKS)
     return f"The subnets are trained. Accuracy on held-out images: {figures}."

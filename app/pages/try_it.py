@@ -17,11 +17,11 @@ from app.widgets.controls import Elided, button, card, column, label, named, rea
 from app.widgets.drops import Drops, paths_of
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
-from app.widgets.job_bar import duration
 from app.widgets.pictures import Picture
 from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
+from app.words import duration, per_cent
 from engine.events import Ended, Notice, Progress, ProjectView
 
 SMALL = 72
@@ -71,7 +71,7 @@ class TryPage(QWidget):
         """The image on the left, the answer on the right."""
         named(self.picture, "Image", "The image that is asked about")
         named(self.bars, "Confidences", "The likeliest classes with their calibrated confidences")
-        named(self.nearest, "Nearest train images", "The images that look most alike to the model")
+        named(self.nearest, "Nearest training images", "Those that look most alike to the model")
         reach(self.nearest, "Alt+N")
         named(self.list, "Tried images", "Choose one to see its answer again")
         reach(self.list, "Alt+I")
@@ -92,7 +92,7 @@ class TryPage(QWidget):
         self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         left = card(self.picture, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
         left.layout().setStretch(0, 1)
-        heading = label("Nearest train images", "heading")
+        heading = label("Nearest training images", "heading")
         right = card(self.verdict, self.reason, 16, self.bars, 0, heading, self.nearest)
         both = QWidget()
         both.setLayout(row(left, right, gap=16))
@@ -146,7 +146,7 @@ class TryPage(QWidget):
         if answer["known"]:
             self.verdict.setText(best)
             sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
-            self.reason.setText(f"{sure}: about {share:.0%} of such answers are right.")
+            self.reason.setText(f"{sure}: about {per_cent(share, 0)} of such answers are right.")
         else:
             self.verdict.setText("None of these")
             self.reason.setText(

@@ -18,9 +18,9 @@ from app.pages.tune_preview import PreviewDialog
 from app.pages.tune_runs import RunTable
 from app.pages.tune_verdict import RunCard
 from app.pages.tune_watch import Watch
-from app.widgets.class_list import plural
 from app.widgets.controls import button, card, column, label, row, scrolled
 from app.widgets.empty import EmptyState
+from app.words import plural
 from engine.events import Ended, LayerPlan, LayerState, ProjectView, Step
 
 JOBS = ("tune", "resume_run", "finish_run", "adopt_run", "discard_run", "remove_run")

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QComboBox, QFrame, QWidget
 from app import theme
 from app.bridge import Bridge
 from app.forms import Form
-from app.widgets.class_list import plural
 from app.widgets.controls import (
     buddy,
     button,
@@ -23,7 +22,7 @@ from app.widgets.controls import (
     row,
     scrolled,
 )
-from app.widgets.job_bar import duration
+from app.words import duration, plural
 from engine.events import Ended, Progress
 from engine.registry import PluginView
 

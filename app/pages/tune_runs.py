@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView
 
 from app.widgets.controls import named, reach
 from app.widgets.table import Table, TableRows
+from app.words import per_cent
 from engine.registry import PluginView
 
 TITLES = ("Run", "Tuner", "Schedule", "State", "Epochs", "Time", "Accuracy")
@@ -29,10 +30,6 @@ HELP = {
     "adopted": "The project uses the network of this run",
     "discarded": "The network from before was kept; this one can be adopted all the same",
 }
-
-
-def per_cent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}".replace("%", " %")
 
 
 def took(seconds: float) -> str:

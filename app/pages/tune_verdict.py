@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
 from app.pages.tune_live import LiveRun
-from app.pages.tune_runs import STATES, per_cent, took
+from app.pages.tune_runs import STATES, took
 from app.widgets.controls import button, column, label, row
-from app.widgets.job_bar import duration
+from app.words import duration, per_cent
 
 NOTHING = (
     "Choose on the left how to tune, look at the time that it takes, and press Start. The network "

@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app import theme
+from app.words import per_cent
 
 LINE = 34
 MOST = 8
@@ -32,7 +33,7 @@ class AnswerBars(QWidget):
             self.bars.append((f"{len(rest)} other classes", sum(p for _, p in rest)))
         self.known = known
         self.setMinimumHeight(LINE * max(len(self.bars), 1))
-        words = ", ".join(f"{name} {share:.0%}" for name, share in self.bars)
+        words = ", ".join(f"{name} {per_cent(share, 0)}" for name, share in self.bars)
         self.setAccessibleDescription(words if known else f"None of these. {words}")
         self.update()
 
@@ -61,4 +62,4 @@ class AnswerBars(QWidget):
                 painter.drawRoundedRect(QRectF(left, top + 11, max(track * share, 4), 12), 4, 4)
             painter.setPen(theme.colour("text" if first else "muted"))
             place = QRectF(left + track + 8, top, 60, LINE)
-            painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, f"{share:.1%}")
+            painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, per_cent(share))

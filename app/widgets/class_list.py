@@ -11,20 +11,17 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from app import theme
 from app.widgets.drops import paths_of
 from app.widgets.rows import MIME, ROW
+from app.words import per_cent
 from engine.events import ClassView, ProjectView
 
 HEIGHT = 52
-
-
-def plural(count: int, word: str = "image") -> str:
-    return f"{count:,} {word}{'' if count == 1 else 'es' if word.endswith('s') else 's'}"
 
 
 def facts(view: ClassView) -> str:
     """The second line of a class: its counts, and how well it is recognised."""
     words = f"{view.train:,} train · {view.validation:,} validation"
     if view.learnt and view.accuracy is not None:
-        return f"{words} · {view.accuracy:.0%}"
+        return f"{words} · {per_cent(view.accuracy, 0)}"
     return words if view.learnt else f"{words} · new"
 
 

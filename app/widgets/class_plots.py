@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen
 
 from app import theme
 from app.widgets.plots import LEGEND, TITLE, Plot
+from app.words import per_cent
 
 LINE = 24
 NAMES = 80
@@ -80,13 +81,13 @@ class BarPlot(Plot):
             painter.drawLine(QPointF(at, top + 5), QPointF(at, top + 19))
         painter.setPen(theme.colour("muted"))
         place = QRectF(left + track + 8, top, 52, LINE)
-        painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, f"{accuracy:.1%}")
+        painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, per_cent(accuracy))
 
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
         if 0 <= self.at < len(self.bars):
             name, accuracy, precision = self.bars[self.at]
-            lines = [name, f"accuracy {accuracy:.1%}"]
-            lines += [f"precision {precision:.1%}"] if precision is not None else []
+            lines = [name, f"accuracy {per_cent(accuracy)}"]
+            lines += [f"precision {per_cent(precision)}"] if precision is not None else []
             self.paint_box(painter, self.spot, lines)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

@@ -10,19 +10,8 @@ from PySide6.QtWidgets import QMenu, QProgressBar, QWidget
 
 from app.bridge import Bridge
 from app.widgets.controls import Elided, button, column, label, named, row, say_on
+from app.words import duration
 from engine.events import Ended, Progress, Started, Step
-
-
-def duration(seconds: float) -> str:
-    """A time span in words, as rough as an estimate is."""
-    if seconds < 1.5:
-        return "about a second"
-    if seconds < 90:
-        return f"about {round(seconds)} seconds"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} minutes"
-    return f"about {seconds / 3600:.1f} hours"
-
 
 NAMES = {
     "learn_folder": "Learn the dropped images",

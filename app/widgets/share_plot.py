@@ -12,6 +12,7 @@ from PySide6.QtGui import QFont, QKeyEvent, QMouseEvent, QPainter, QPainterPath,
 from app import theme
 from app.widgets.axes import BOTTOM, LEFT, Axes
 from app.widgets.plots import Plot
+from app.words import per_cent
 
 DOT, RING = 4.0, 8.0
 """Radii of a point, and of the mark around the recommended one."""
@@ -190,9 +191,9 @@ class SharePlot(Plot):
         trained = found["cut"] != self.points[-1]["cut"]
         return [
             f"{found['cut']}{' · recommended' if found['cut'] == self.recommended else ''}",
-            f"{found['accuracy']:.1%} ({low:.1%} to {high:.1%})",
-            f"shared: {found['share_macs']:.1%} of operations, "
-            f"{found['share_parameters']:.1%} of parameters",
+            f"{per_cent(found['accuracy'])} ({per_cent(low)} to {per_cent(high)})",
+            f"shared: {per_cent(found['share_macs'])} of operations, "
+            f"{per_cent(found['share_parameters'])} of parameters",
             f"trained for {found['seconds']:.1f} s"
             if trained
             else "all shared: nothing is trained",

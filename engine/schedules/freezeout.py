@@ -57,7 +57,7 @@ class FreezeOut(Schedule):
         if stage == stages:
             return "Learns to the end: it is the head."
         if step > ratio * total:
-            return f"Frozen since step {last + 1:,}, at {ratio:.0%} of the run."
+            return f"Frozen since step {last + 1:,}, at {100 * ratio:.0f} % of the run."
         if last >= total - 1:
             return "Learns to the end."
         return f"Learns until step {last:,}, then it freezes."
