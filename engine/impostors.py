@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from engine.errors import UnusableWeights
@@ -14,10 +15,15 @@ def read_head(path: Path) -> bytes:
     a web page.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could wait for ever
+            raise UnusableWeights(f"{path.name} is no file. Choose a file.")
         with path.open("rb") as file:
             head = file.read(256)
-    except OSError as error:
-        raise UnusableWeights(f"{path} can't be opened: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UnusableWeights(
+            f"{path.name} can't be opened ({why}). Check its name, or choose another file."
+        ) from error
     if not head:
         raise UnusableWeights(f"{path.name} is empty. Get the file again.")
     if head.startswith(b"version https://git-lfs"):

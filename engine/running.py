@@ -40,4 +40,4 @@ def open_session(
     options.log_severity_level = 4  # what goes wrong is raised as well
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     given = model if isinstance(model, bytes) else os.fspath(model)
-    return ort.InferenceSession(given, options, providers=[provider])
+    return ort.InferenceSession(given, options, providers=[provider], enable_fallback=0)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import UnusableImage, UnusableWeights
+from engine.errors import EspalierError, UnusableImage, UnusableWeights
 from engine.images import WHOLE, checked_size, decode, hush_pillow, identify, read
+
+log = logging.getLogger(__name__)
 
 OUTPUTS = ("probabilities", "distance")
 Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+TRIAL = (8, 8)
+"""Height and width of the first image that a file is asked about, to see whether it answers."""
 
 READERS = {
     ".onnx": "engine.readers.onnx_file",
@@ -44,11 +51,24 @@ class Exported:
     class_names: tuple[str, ...]
     threshold: float
     facts: Mapping[str, str]
+    name: str
+    """Of the file, for sentences."""
 
     def answers(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (n, classes) and distances (n,) of images of one size."""
-        probabilities, distances = self.run(pixels)
-        return np.asarray(probabilities), np.asarray(distances)
+        """Probabilities (n, classes) and distances (n,) of images of one size.
+
+        Raises UnusableWeights where the file's network fails, or gives something else.
+        """
+        try:
+            found = [np.asarray(part) for part in self.run(pixels)]
+        except EspalierError:
+            raise
+        except Exception as error:  # each runtime has errors of its own
+            raise damaged(self.name, error) from error
+        shapes = [(len(pixels), len(self.class_names)), (len(pixels),)]
+        if [part.shape for part in found] != shapes or not all(map(all_numbers, found)):
+            raise damaged(self.name)
+        return found[0], found[1]
 
     def answer(self, pixels: np.ndarray) -> tuple[np.ndarray, float]:
         """Probabilities (classes,) and the distance of one image, uint8 (height, width, 3)."""
@@ -70,21 +90,42 @@ def open_exported(path: Path, threads: int = 1) -> Exported:
             f"“{path.name}” is no kind of exported file. Give one that ends in "
             f"{', '.join(READERS)}."
         )
-    return importlib.import_module(reader).open_file(path, threads)
+    try:
+        found = importlib.import_module(reader).open_file(path, threads)
+    except EspalierError:
+        raise
+    except Exception as error:  # a file from anywhere can be wrong in ways that nobody foresaw
+        raise damaged(path.name, error) from error
+    found.answers(np.zeros((1, *TRIAL, 3), np.uint8))
+    return found
 
 
-def told_by(run: Run, facts: Mapping[str, str], width: int, path: Path) -> Exported:
-    """An open file with what it says of itself. Raises UnusableWeights where that is not enough.
+def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
+    """An open file with what it says of itself: texts by name, as exporters write them.
 
-    `facts` are texts by name, as exporters write them; `width` is how many probabilities it gives.
+    Raises UnusableWeights where that is not enough.
     """
     try:
         names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
-    if not isinstance(names, list) or width != len(names):
+    whole = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not whole or not names or len(set(names)) < len(names) or math.isnan(threshold):
         raise foreign(path)
-    return Exported(run, tuple(map(str, names)), threshold, dict(facts))
+    return Exported(run, tuple(names), threshold, dict(facts), path.name)
+
+
+def all_numbers(values: np.ndarray) -> bool:
+    return values.dtype.kind == "f" and bool(np.isfinite(values).all())
+
+
+def damaged(name: str, error: Exception | None = None) -> UnusableWeights:
+    """What is said of a file whose network can't be run, or gives no numbers; the log says why."""
+    log.info("%s can't be run", name, exc_info=error)
+    return UnusableWeights(
+        f"{name} can't be run: it is damaged, or was made for another program or version. Export "
+        "it or get it again."
+    )
 
 
 def foreign(path: Path) -> UnusableWeights:

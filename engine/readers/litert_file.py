@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import UnusableWeights
 from engine.impostors import read_head
-from engine.readers import Exported, foreign, told_by
+from engine.readers import Exported, damaged, foreign, told_by
 from engine.readers.beside import card_beside
 
 OUTPUTS = ("output_0", "output_1")
@@ -34,13 +34,9 @@ def open_file(path: Path, threads: int = 1) -> Exported:
     try:
         interpreter = Interpreter(str(path), num_threads=threads)
         network = interpreter.get_signature_runner()
-        width = int(network.get_output_details()[OUTPUTS[0]]["shape"][1])
         given = tuple(network.get_input_details()["args_0"]["shape"])
     except (RuntimeError, ValueError, KeyError, IndexError) as error:
-        raise UnusableWeights(
-            f"{path.name} can't be run: it is damaged, or was made for another program. Export it "
-            "again."
-        ) from error
+        raise damaged(path.name, error) from error
     if given != (1, card.shape.size, card.shape.size, 3):
         raise foreign(path)
     busy = threading.Lock()
@@ -50,4 +46,4 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             found = [network(args_0=seen[None]) for seen in card.prepared(pixels)]
         return tuple(np.concatenate([each[name] for each in found]) for name in OUTPUTS)
 
-    return told_by(run, card.facts, width, path)
+    return told_by(run, card.facts, path)

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from engine.errors import UnusableWeights
 from engine.impostors import read_head
-from engine.readers import OUTPUTS, Exported, foreign, told_by
+from engine.readers import OUTPUTS, Exported, damaged, foreign, told_by
 from engine.running import CantRun, open_session
 
 
@@ -31,7 +31,7 @@ def exported_in(session: ort.InferenceSession, path: Path) -> Exported:
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return session.run(list(OUTPUTS), {"pictures": pixels})
 
-    return told_by(run, session.get_modelmeta().custom_metadata_map, outputs[0].shape[-1], path)
+    return told_by(run, session.get_modelmeta().custom_metadata_map, path)
 
 
 def check_onnx_model(path: Path, threads: int = 1) -> ort.InferenceSession:
@@ -52,10 +52,7 @@ def check_onnx_model(path: Path, threads: int = 1) -> ort.InferenceSession:
     try:
         return open_session(path, threads)
     except CantRun as error:
-        raise UnusableWeights(
-            f"{path.name} can't be run: {first_line(error)}. It is damaged, or was made for "
-            "another program. Export it again."
-        ) from error
+        raise damaged(path.name, error) from error
 
 
 def no_onnx(path: Path) -> str:
@@ -131,7 +128,3 @@ def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 def both(sparse: Iterable[onnx.SparseTensorProto]) -> Iterator[onnx.TensorProto]:
     for tensor in sparse:
         yield from (tensor.values, tensor.indices)
-
-
-def first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")[:200]

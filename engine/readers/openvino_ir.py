@@ -45,7 +45,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             found = compiled(np.ascontiguousarray(pixels))
             return found[OUTPUTS[0]], found[OUTPUTS[1]]
 
-    return told_by(run, facts, model.output(OUTPUTS[0]).partial_shape[1].get_length(), path)
+    return told_by(run, facts, path)
 
 
 def read(core: Any, path: Path, weights: Path) -> tuple[Any, str]:

@@ -15,7 +15,7 @@ import threading
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy as np
 from engine.errors import UnusableWeights
 from engine.impostors import read_head
 from engine.readers import Exported, foreign, told_by
+from engine.readers.operations import known_target
 
 FACTS = "espalier.json"
 """The file inside the archive with what it says of itself."""
@@ -32,6 +33,8 @@ PLAIN = re.compile(
     r"|\.data/(version|serialization_id|alignment)|extra/[\w.]+)"
 )
 """Names of files in an archive that hold plain values."""
+MOST = 64 << 20
+"""Bytes of a text or of sample inputs; more would be a trap."""
 WORDS = re.compile(r"[A-Za-z_][\w.]*")
 KNOWN = re.compile(
     r"[su]\d+|Min|Max|FloorDiv|CleanDiv|CeilDiv|Mod|PythonMod|ModularIndexing|IntTrueDiv|ToFloat"
@@ -40,6 +43,8 @@ KNOWN = re.compile(
 )
 """Names in the formulas of sizes, which PyTorch evaluates."""
 SIGNS = re.compile(r"[\w\s'(),=+*/.<>-]*")
+GUARD = re.compile(r"(L|pictures|args|size|and|or|not|\d+|[ \[\]'().,=!<>%*/+-])*")
+"""A condition on the lengths of what is given, which PyTorch runs as Python."""
 Broken = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
           ValueError, KeyError, LookupError, TypeError, AttributeError, AssertionError,
           pickle.UnpicklingError)  # fmt: skip
@@ -76,8 +81,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             found = program(torch.from_numpy(np.array(pixels)))
             return found[0].numpy(), found[1].numpy()
 
-    width = run(np.zeros((1, 8, 8, 3), np.uint8))[0].shape[1]
-    return told_by(run, facts, width, path)
+    return told_by(run, facts, path)
 
 
 def no_program(path: Path) -> str:
@@ -99,10 +103,12 @@ def check(packed: zipfile.ZipFile, path: Path) -> None:
     """Raises UnusableWeights where an archive holds more than plain values."""
     for name in packed.namelist():
         plain = bool(PLAIN.fullmatch(name))
+        if name.endswith((".json", ".pt")) and packed.getinfo(name).file_size > MOST:
+            plain = False
         if plain and name.endswith("_config.json"):
             plain = not any(entry["use_pickle"] for entry in config_of(packed, name))
         if plain and name.endswith("model.json"):
-            plain = all(map(harmless, formulas(json.loads(packed.read(name)))))
+            plain = calculates(json.loads(packed.read(name)))
         if plain and name.endswith("model.pt"):
             plain = only_tensors(packed.read(name))
         if not plain:
@@ -116,21 +122,35 @@ def config_of(packed: zipfile.ZipFile, name: str) -> list[dict[str, object]]:
     return list(json.loads(packed.read(name))["config"].values())
 
 
-def formulas(value: object, within: bool = False) -> Iterator[str]:
-    """Every text that PyTorch evaluates as a formula: those under “expr_str”."""
+def calculates(program: object) -> bool:
+    """Whether a program only calls operations that are known, with formulas that are."""
+    return all(RULES[key](value) for key, value in entries(program) if key in RULES)
+
+
+def entries(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Every value in a tree of JSON with the name that it, or its list, lies under."""
     if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from formulas(inner, key == "expr_str")
+        for name, inner in value.items():
+            yield from entries(inner, name)
     elif isinstance(value, list):
         for inner in value:
-            yield from formulas(inner, within)
-    elif within:
-        yield str(value)
+            yield from entries(inner, key)
+    else:
+        yield key, value
 
 
-def harmless(formula: str) -> bool:
-    """Whether a formula has known names and signs only."""
-    return bool(SIGNS.fullmatch(formula)) and all(map(KNOWN.fullmatch, WORDS.findall(formula)))
+def harmless(formula: object) -> bool:
+    """Whether a formula of sizes has known names and signs only."""
+    text = str(formula)
+    return bool(SIGNS.fullmatch(text)) and all(map(KNOWN.fullmatch, WORDS.findall(text)))
+
+
+RULES: dict[str, Callable[[object], bool]] = {
+    "target": known_target,
+    "expr_str": harmless,
+    "guards_code": lambda guard: bool(GUARD.fullmatch(str(guard))),
+}
+"""What PyTorch calls, evaluates or runs of a program, and when it may."""
 
 
 def only_tensors(content: bytes) -> bool:

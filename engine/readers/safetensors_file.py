@@ -18,22 +18,8 @@ from engine.errors import UnusableWeights
 from engine.impostors import read_head
 from engine.readers import Exported, foreign, told_by
 from engine.readers.beside import card_beside, card_of
+from engine.readers.operations import NUMBERS, OPERATIONS
 
-ATEN = """
-abs adaptive_avg_pool2d add add_ addmm amax amin argmax argmin avg_pool2d batch_norm bmm cat chunk
-clamp clamp_ clamp_max clamp_min clone constant_pad_nd contiguous conv2d detach_ div div_ dropout
-dropout_ eq exp expand expand_as fill_ flatten flip ge gelu group_norm gt hardsigmoid hardsigmoid_
-hardswish hardswish_ hardtanh hardtanh_ index index_select layer_norm le leaky_relu lift_fresh_copy
-linalg_vector_norm linear lt masked_fill matmul max_pool2d maximum mean minimum mm mul mul_ ne neg
-new_zeros numpy_T one_hot ones pad permute pow reciprocal relu relu6 relu_ repeat reshape roll
-rsqrt rsub scaled_dot_product_attention select sigmoid sigmoid_ silu silu_ slice softmax split
-split_with_sizes sqrt square squeeze stack sub sub_ sum sym_size t tanh to transpose unbind
-unflatten unsqueeze upsample_bilinear2d view where zeros
-"""
-OPERATIONS = frozenset(ATEN.split())
-"""PyTorch's operations (aten) that a card may name. None reads a file or runs what it is given."""
-NUMBERS = ("add", "sub", "mul", "floordiv", "truediv", "mod", "neg")
-"""Python's own, on the lengths of axes."""
 TYPES = ("float16", "float32", "float64", "int32", "int64", "uint8", "bool", "contiguous_format",
          "preserve_format", "channels_last")  # fmt: skip
 PLAIN = (
@@ -66,14 +52,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             probabilities, distances = network(weights, torch.from_numpy(seen))
             return probabilities.numpy(), distances.numpy()
 
-    try:
-        width = run(np.zeros((1, 8, 8, 3), np.uint8))[0].shape[1]
-    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
-        raise UnusableWeights(
-            f"The network in {card_of(path).name} can't be run by this version of PyTorch "
-            f"({str(error).strip().splitlines()[0][:120]}). Export it again."
-        ) from error
-    return told_by(run, card.facts, width, path)
+    return told_by(run, card.facts, path)
 
 
 def loaded(path: Path, threads: int) -> dict[str, Any]:

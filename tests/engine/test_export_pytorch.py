@@ -111,7 +111,24 @@ def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Pat
             b'"expr_str": "', f"\"expr_str\": \"open('{sprung}', 'w') or ".encode()
         )
 
-    for change in (pickled, sampled, evaluated):
+    def calling(target: str) -> Callable[[str, bytes], bytes]:
+        """A program that calls something else than an operation on tensors."""
+        known = b'"target": "torch.ops.aten.relu.default"'
+
+        def change(name: str, content: bytes) -> bytes:
+            assert known in content or not name.endswith("model.json")
+            return content.replace(known, f'"target": "{target}"'.encode())
+
+        return change
+
+    def guarded(name: str, content: bytes) -> bytes:
+        """A condition on what is given, which PyTorch runs as it is."""
+        guards = f"\"guards_code\": [\"open('{sprung}', 'w')\"]".encode()
+        return content.replace(b'"guards_code": []', guards)
+
+    foreign = ("torch.ops.aten.from_file.default", "torch.hub.load", "torch.ops.aten.add.__class__",
+               "_operator.methodcaller", "math.floor", "torch.ops.higher_order.cond")  # fmt: skip
+    for change in (pickled, sampled, evaluated, guarded, *map(calling, foreign)):
         assert "could run any code" in refusal(repacked(path, to, change))
     for name in ("data/constants/custom_obj_0", "data/constants/opaque_obj_0",
                  "data/aotinductor/model/x.so", "data/weights/model.pt"):  # fmt: skip
@@ -178,6 +195,6 @@ def test_weights_that_are_damaged_or_from_elsewhere(exported, tmp_path: Path) ->
         card.write_text(other)
         assert "not exported by Espalier" in refusal(path)
     card.write_text(told.replace("aten.conv2d.default(", "aten.conv2d.default(w, ", 1))
-    assert "can't be run by this version of PyTorch" in refusal(path)
+    assert "can't be run: it is damaged" in refusal(path)
     card.unlink()
     assert "one folder" in refusal(path)

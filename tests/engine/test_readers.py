@@ -1,0 +1,119 @@
+"""Exported files that come from anywhere: what can't answer as it says is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from engine.errors import UnusableWeights
+from engine.readers import READERS, open_exported
+
+NAMES = ["red", "green", "blue"]
+
+
+def file(path: Path, names: object = NAMES, threshold: str = "0.5", **changes: object) -> Path:
+    """An ONNX file of three classes: how red, green and blue a picture is.
+
+    `offset` is added to the probabilities, `shape` is what they are brought to.
+    """
+    offset = helper.make_tensor("offset", TensorProto.FLOAT, [], [changes.get("offset", 0.0)])
+    shape = np.array(changes.get("shape", [-1, 3]), np.int64)
+    nodes = [
+        helper.make_node("Cast", ["pictures"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers"], ["means"], axes=[1, 2], keepdims=0),
+        helper.make_node("Add", ["means", "offset"], ["moved"]),
+        helper.make_node("Reshape", ["moved", "shape"], ["probabilities"]),
+        helper.make_node("ReduceMean", ["means"], ["distance"], axes=[1], keepdims=0),
+    ]
+    weights = [offset, onnx.numpy_helper.from_array(shape, "shape")]
+    given = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
+    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None),
+               helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["n"])]  # fmt: skip
+    graph = helper.make_graph(nodes, "colours", [given], outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=9)
+    helper.set_model_props(model, {"class_names": json.dumps(names), "threshold": threshold})
+    onnx.save(model, path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UnusableWeights) as error:
+        open_exported(path)
+    assert path.name in str(error.value)
+    assert str(error.value).endswith(".")
+    return str(error.value)
+
+
+def test_what_a_file_says_is_what_its_network_gives(tmp_path: Path) -> None:
+    exported = open_exported(file(tmp_path / "m.onnx"))
+    assert exported.class_names == tuple(NAMES)
+    probabilities, distances = exported.answers(np.full((2, 5, 7, 3), (3, 6, 9), np.uint8))
+    assert probabilities.tolist() == [[3, 6, 9]] * 2
+    assert distances.tolist() == [6, 6]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"names": "red"},
+        {"names": []},
+        {"names": ["red", "red", "blue"]},
+        {"names": ["red", 2, "blue"]},
+        {"threshold": "nan"},
+        {"threshold": "far"},
+    ],
+)
+def test_a_file_that_says_what_can_not_be_is_none_of_espaliers(tmp_path: Path, said) -> None:
+    assert "not exported by Espalier" in refusal(file(tmp_path / "m.onnx", **said))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": ["red", "green"]},
+        {"offset": float("nan")},
+        {"offset": float("inf")},
+        {"shape": [3, -1]},
+        {"shape": [-1]},
+        {"shape": [7, 7]},
+    ],
+    ids=str,
+)
+def test_a_network_that_fails_or_gives_no_answers_is_damaged(tmp_path: Path, wrong) -> None:
+    assert "can't be run: it is damaged" in refusal(file(tmp_path / "m.onnx", **wrong))
+
+
+def test_a_network_that_fails_only_for_some_pictures_says_so_then(tmp_path: Path) -> None:
+    exported = open_exported(file(tmp_path / "m.onnx", shape=[1, 3]))
+    with pytest.raises(UnusableWeights, match=r"m\.onnx can't be run"):
+        exported.answers(np.zeros((2, 5, 7, 3), np.uint8))
+
+
+@pytest.mark.parametrize("ending", [e for e in READERS if e != ".xml"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, ending: str) -> None:
+    folder = tmp_path / f"folder{ending}"
+    folder.mkdir()
+    assert "is no file" in refusal(folder)
+    assert "Check its name" in refusal(tmp_path / f"absent{ending}")
+    if sys.platform != "win32":
+        os.mkfifo(tmp_path / f"pipe{ending}")
+        assert "is no file" in refusal(tmp_path / f"pipe{ending}")
+
+
+def test_names_of_files_that_no_system_takes_are_refused(tmp_path: Path) -> None:
+    path = file(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    for name in ("x" * 5000, "a\0b"):
+        model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+        del model.graph.initializer[0].external_data[:]
+        entry = model.graph.initializer[0].external_data.add()
+        entry.key, entry.value = "location", name
+        path.write_bytes(model.SerializeToString())
+        refusal(path)
