@@ -1,13 +1,16 @@
 """The command line: the second face of the same jobs. It imports no Qt.
 
 Each command prints a readable table, or with --json one JSON object on standard output and nothing
-else there. Progress goes to standard error. Exit 0: done; 1: a defect; 2: refused; 130: cancelled.
+else there. Progress goes to standard error. Exit 0: done; 1: it failed (a defect, or a full disk);
+2: refused, or no image could be used; 130: cancelled.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,13 +36,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     options = make_parser().parse_args(arguments)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("Cancelled. What was saved before is kept.", file=sys.stderr)
         return EXIT["cancelled"]
     except BrokenPipeError:
         # The reader of a pipe went away, as with `| head`; that is no fault.
         return 0
+    except OSError as error:  # jobs say themselves what the system refused them
+        silence()
+        why = (error.strerror or str(error)).lower()
+        print(f"What was found can't be written here ({why}). Write it elsewhere.", file=sys.stderr)
+        return EXIT["refused"]
+    return code
+
+
+def silence() -> None:
+    """Writes nothing more to standard output: what is left would fail once more at the end."""
+    with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def version(whole: bool) -> str:

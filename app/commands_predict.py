@@ -26,7 +26,7 @@ def add_to(command: Any) -> None:
     help = "Say what images show, with a project or an exported file."
     add = asked(command("predict", predict, help)).add_argument
     help = "one row for each image, into FILE, or to standard output where none is named"
-    add("--csv", nargs="?", const=STANDARD_OUTPUT, default="", metavar="FILE", help=help)
+    add("--csv", nargs="?", const=STANDARD_OUTPUT, default=None, metavar="FILE", help=help)
     add("--overwrite", action="store_true", help="replace FILE if it is there")
     help = "Sort images into one folder for each class, with a project or an exported file."
     add = asked(command("sort", sort, help)).add_argument
@@ -92,20 +92,26 @@ def stopped_by_control_c() -> Iterator[Callable[[], bool]]:
 
 def predict(options: argparse.Namespace) -> int:
     """The classes of pictures, as a list, or with --csv as a table of any length."""
-    if options.csv:
+    if options.csv is not None:
         return predict_to_csv(options)
     from engine.readers import is_exported
-    from engine.walk import Walk
+    from engine.walk import Walk, none_in
 
     paths = options.image
     if any(map(os.path.isdir, paths)):
-        paths = [str(met.path) for met in Walk([Path(path) for path in paths])]
+        walk = Walk([Path(path) for path in paths])
+        paths = [str(met.path) for met in walk]
+        if not paths:
+            return finish(options, Ended("refused", none_in(walk)), predicted)
     who = {"model" if is_exported(options.model) else "project": options.model}
     ended = do(options, "predict_images", paths=paths, **who)
-    if ended.how == "done" and options.json:
-        plain = {path: a.get("classes", a) for path, a in ended.result["pictures"].items()}
-        ended = Ended("done", "", plain)
-    return finish(options, ended, predicted)
+    if ended.how != "done":
+        return finish(options, ended, predicted)
+    answers = ended.result["pictures"]
+    plain = {path: answer.get("classes", answer) for path, answer in answers.items()}
+    finish(options, Ended("done", "", plain) if options.json else ended, predicted)
+    useless = all("reason" in answer for answer in answers.values())
+    return EXIT["refused" if useless else "done"]
 
 
 def predicted(result: Mapping[str, Any]) -> str:
@@ -135,10 +141,13 @@ def predict_to_csv(options: argparse.Namespace) -> int:
     if ended.how == "cancelled":
         kept = "" if to_output else f" in {options.csv}"
         ended = Ended("cancelled", f"Stopped{so_far(screen)}. Their rows are whole{kept}.")
-    if ended.how != "done" or not to_output:
+    if ended.how != "done":
         return finish(options, ended, table_written)
-    print(table_written(ended.result), file=sys.stderr)
-    return EXIT["done"]
+    if to_output:
+        print(table_written(ended.result), file=sys.stderr)
+    else:
+        finish(options, ended, table_written)
+    return EXIT["done" if ended.result["images"] else "refused"]
 
 
 def table_written(result: Mapping[str, Any]) -> str:

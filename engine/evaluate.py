@@ -192,9 +192,16 @@ def mean(values: Sequence[float | None]) -> float | None:
 def accuracy_interval(
     right: int, images: int, *, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> tuple[float, float] | None:
-    """A bootstrap interval of an accuracy: the images drawn again, with replacement, many times."""
+    """A bootstrap interval of an accuracy: the images drawn again, with replacement, many times.
+
+    Where all or none are right, that would know no doubt, and the exact interval (Clopper and
+    Pearson, 1934) is given. None without images.
+    """
     if not images:
         return None
+    if right in (0, images):
+        furthest = ((1 - level) / 2) ** (1 / images)
+        return (furthest, 1.0) if right else (0.0, 1 - furthest)
     drawn = np.random.default_rng(seed).binomial(images, right / images, draws) / images
     return middle(drawn, level)
 

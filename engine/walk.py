@@ -109,6 +109,12 @@ class Walk:
             yield Met(path)
 
 
+def none_in(walk: Walk) -> str:
+    """What is said where there is nothing to look at."""
+    where = ", ".join(f"“{path}”" for path in walk.paths[:3])
+    return f"There is no image in {where}. Name a folder of images, or images."
+
+
 def identity_of(folder: Path) -> tuple[int, int] | None:
     """What tells a folder from all others, by whatever path; None where it is not there."""
     try:

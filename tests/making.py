@@ -179,6 +179,12 @@ def float_tiff(path: Path, scale: float = 1.0) -> Path:
     return path
 
 
+def wide_tiff(path: Path, top: int) -> Path:
+    """Grey in integers of 32 bits, up to `top`."""
+    Image.fromarray((grey_ramp() * top).astype(np.int32)).save(path, "TIFF")
+    return path
+
+
 def cmyk_jpeg(path: Path, seed: int = 0) -> Path:
     drawn(seed).convert("CMYK").save(path, "JPEG", quality=95)
     return path

@@ -8,7 +8,7 @@ from typing import Any
 from engine.exporters.onnx_graph import metadata
 from engine.exporters.receipt import in_words
 from engine.net import Model
-from engine.receipts.pixels import pixel_steps
+from engine.receipts.pixels import TO_PIXELS, pixel_steps
 
 PIXELS = '''
 
@@ -47,7 +47,7 @@ def card(model: Model, digest: str, **own: Any) -> dict[str, Any]:
         "classes": list(model.class_names),
         "threshold": float(model.threshold),
         "preprocessing": asdict(p),
-        "preprocessing_in_words": pixel_steps(p, model.views),
+        "preprocessing_in_words": pixel_steps(p)[:TO_PIXELS],
         "facts": facts,
         "weights_file_sha256": digest,
         **own,

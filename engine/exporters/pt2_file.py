@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -36,7 +37,10 @@ class Pt2File(Exporter):
     ) -> Generator[Progress, None, Facts]:
         program = whole_program(model)
         yield Progress(0, None, "Writing the program")
-        torch.export.save(program, path, extra_files={FACTS: json.dumps(metadata(model))})
+        # PyTorch's own writer ends the whole process where the disk is full.
+        content = io.BytesIO()
+        torch.export.save(program, content, extra_files={FACTS: json.dumps(metadata(model))})
+        path.write_bytes(content.getbuffer())
         return {}
 
     def script(self, name: str) -> str:

@@ -19,6 +19,7 @@ from engine.net import Model, Preprocessing
 from engine.project import now
 from engine.readers.elsewhere import Checked
 from engine.receipts import NOT_STATED
+from engine.receipts.words import many
 
 ENOUGH = 256
 """Pictures that a receipt is made from, where a project has so many."""
@@ -72,7 +73,7 @@ def compared(found: Checked, material: Material) -> Receipt:
     same = found.probabilities.argmax(1) == project.argmax(1)
     return {
         "compared": len(found.used),
-        "compared_note": note(len(found.used), len(material.pictures)),
+        "compared_note": note(len(found.used)),
         "compared_in": "a process of its own"
         + (", with PyTorch, which runs this format" if found.torch else ", without PyTorch"),
         "largest_difference": float(np.abs(found.probabilities - project).max()),
@@ -116,19 +117,18 @@ def judged(model: Model, found: Checked, material: Material) -> Receipt:
     }  # fmt: skip
 
 
-def note(compared: int, asked: int) -> str:
+def note(compared: int) -> str:
     if compared >= ENOUGH:
         return f"Compared on {compared} of the project's images."
-    gone = f"; {asked - compared} could not be opened" if asked > compared else ""
-    return f"Compared on {compared} images only, because the project has no more{gone}."
+    return f"Compared on {many(compared, 'image')} only, all of the project's that can be opened."
 
 
 def in_words(p: Preprocessing, inside: bool = True) -> str:
-    where = "inside the file" if inside else "to do before the file is asked, as its script does"
-    return (
-        f"{where}: shorter side to {p.resize} ({p.interpolation}, antialiased), centre "
-        f"crop {p.size}, divided by 255, mean {p.mean}, std {p.std}"
-    )
+    resized = f"shorter side to {p.resize} ({p.interpolation}, antialiased), centre crop {p.size}"
+    scaled = f"divided by 255, mean {p.mean}, std {p.std}"
+    if inside:
+        return f"inside the file: {resized}, {scaled}"
+    return f"before the file is asked, as its script does: {resized}; inside the file: {scaled}"
 
 
 def program_version() -> str:

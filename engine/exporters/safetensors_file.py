@@ -12,7 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from engine.events import Progress
 from engine.exporters import EXPORTERS, Exporter, Facts, Material
@@ -64,7 +64,7 @@ class SafetensorsFile(Exporter):
         program = network_program(model)
         yield Progress(0, None, "Writing the network")
         lines, weights = lines_of(program, "pixels", places(model))
-        save_file(weights, path, {"format": "pt", "card": card_of(path).name})
+        path.write_bytes(save(weights, {"format": "pt", "card": card_of(path).name}))
         told = card(model, hashlib.sha256(path.read_bytes()).hexdigest(), network=lines)
         card_of(path).write_text(json.dumps(told, indent=1), "utf-8")
         path.with_suffix(CODE).write_text(code(model, lines, path.name), "utf-8")

@@ -22,8 +22,16 @@ $opened
 names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
 for path in sys.argv[1:]:
     image = ImageOps.exif_transpose(Image.open(path))
-    if image.mode.startswith("I"):  # sixteen bits to eight
-        image = Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
+    if image.mode[0] in "IF":  # sixteen bits, wide integers and floats become eight bits
+        values, low, high = np.asarray(image, np.float32), 0, 65535
+        if ";" not in image.mode:  # of what range is not said: the first that all lie within
+            finite = values[np.isfinite(values)]
+            low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
+            usual = (255, 65535) if image.mode == "I" else (1, 255, 65535)
+            low, high = next(((0, top) for top in usual if low >= 0 and high <= top), (low, high))
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+        values = (values - low) * (255 / max(high - low, 1e-12)) + 0.5
+        image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
     image = image.convert("RGBA")  # transparent parts become white
     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     $asked

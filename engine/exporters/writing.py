@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Generator
@@ -54,6 +55,12 @@ def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
         raise Refused(reason)
     if path.suffix.lower() != exporter.suffix:
         raise Refused(f"“{path.name}” does not end in {exporter.suffix}. Choose a name that does.")
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise Refused(cant_write(path, error)) from error
     if not path.parent.is_dir():
         raise Refused(f"There is no folder {path.parent}. Make it, or choose another.")
     if path.is_dir():
@@ -70,10 +77,13 @@ def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
         )
 
 
-def cant_write(path: Path, error: OSError) -> str:
+def cant_write(path: Path, error: Exception) -> str:
+    why = (getattr(error, "strerror", None) or str(error)).lower()
+    full = getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
+    do = "Free some space" if full else "Close the programs that use it"
     return (
-        f"{path} can't be written ({(error.strerror or str(error)).lower()}), so nothing was "
-        "exported. Close the programs that use it, or choose another folder."
+        f"{path} can't be written ({why}), so nothing was exported. {do}, or choose another name "
+        "or folder."
     )
 
 

@@ -141,7 +141,9 @@ def rows_of(session: Session, split: str) -> list[Mapping[str, Any]]:
     rows = list(
         session.require().db.query(
             "SELECT sha256, path, copied, split, class.name AS class FROM image "
-            "JOIN class ON class.id = class_id WHERE split = ? ORDER BY sha256, image.id",
+            "JOIN class ON class.id = class_id WHERE split = ? "
+            # A picture in two classes is neither learnt nor scored, for nobody knows its class.
+            f"AND sha256 NOT IN ({catalogue.CONFLICTING}) ORDER BY sha256, image.id",
             [split],
         )
     )

@@ -16,7 +16,7 @@ from engine.events import Event, Progress
 from engine.jobs import Work, job
 from engine.pace import Pace
 from engine.sheet import Row, Sheet, refuse_taken
-from engine.walk import Walk
+from engine.walk import Walk, none_in
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -70,8 +70,7 @@ def counted(walk: Walk) -> Generator[Event, None, int]:
         if total % BETWEEN == 0:
             yield Progress(total, None, "Counting images")
     if not total:
-        where = ", ".join(f"“{path}”" for path in walk.paths[:3])
-        raise Refused(f"There is no image in {where}. Name a folder of images, or images.")
+        raise Refused(none_in(walk))
     return total
 
 

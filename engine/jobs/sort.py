@@ -55,6 +55,8 @@ def sort_images(
     """
     if not 0 <= least <= 1:
         raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
+    if not to.strip():
+        raise BadSetting("Name the folder that the images are sorted into.")
     target = Path(os.path.abspath(to))
     asked = answerer_of(session, model)
     folders = {
@@ -63,7 +65,8 @@ def sort_images(
     }
     walk = Walk([Path(path) for path in paths], without(paths, target, folders))
     total = yield from counted(walk)
-    sorting = Sorting(asked, target, folders, Placer(move), known_only, least, begun(target))
+    roots = tuple(map(place_of, paths))
+    sorting = Sorting(asked, target, folders, Placer(move), known_only, least, begun(target), roots)
     pace = Pace(total, "Moving images" if move else "Copying images")
     done = 0
     with closing(sorting.sheet), closing(answers(asked, walk)) as found:
@@ -74,6 +77,12 @@ def sort_images(
                 if done % 8 == 0 or one is some[-1]:
                     yield pace.at(done)
     return sorting.result()
+
+
+def place_of(path: str | Path) -> Path:
+    """Where a folder, or the name of a file, really lies, whatever links lead there."""
+    path = Path(os.path.abspath(path))
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
 
 
 def without(paths: Sequence[str], target: Path, folders: dict[str, Path]) -> list[Path]:
@@ -114,6 +123,8 @@ class Sorting:
     known_only: bool
     least: float
     sheet: Sheet
+    roots: tuple[Path, ...]
+    """What was named to be sorted, without links on the way."""
     put: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     there: int = 0
@@ -147,9 +158,16 @@ class Sorting:
         # The probability of a class counts only where it is one of them.
         if known(self.asked, one) and one.probabilities.max() < self.least:
             return f"Its class is less probable than {self.least:g}."
+        if self.placer.move and not self.named(one.path):
+            return "This lies in another folder that a link leads to. Name that folder to move it."
         if self.placer.move and not os.access(one.path.parent, os.W_OK):
             return "There is no permission to move this away."
         return ""
+
+    def named(self, path: Path) -> bool:
+        """Whether it lies where the person said, and not only behind a link that lies there."""
+        place = place_of(path)
+        return any(place.is_relative_to(root) for root in self.roots)
 
     def folder_of(self, one: Answered) -> Path:
         """The folder of the answer, made when it is first needed. Raises OSError."""

@@ -107,10 +107,12 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
     """
     try:
         names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
+        "".join(names).encode("utf-8", "surrogateescape")  # as names of folders are
     except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
-    whole = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not whole or not names or len(set(names)) < len(names) or math.isnan(threshold):
+    if type(names) is not list or not names or len(set(names)) < len(names):
+        raise foreign(path)
+    if math.isnan(threshold):
         raise foreign(path)
     return Exported(run, tuple(names), threshold, dict(facts), path.name)
 

@@ -62,7 +62,10 @@ def no_onnx(path: Path) -> str:
 def check_external(path: Path, model: onnx.ModelProto) -> None:
     """Refuses files whose weights lie outside of their own folder: that could read anything."""
     folder = path.resolve().parent
-    for tensor in tensors(model.graph):
+    for tensor in (
+        *tensors(model.graph),
+        *(tensor for function in model.functions for tensor in of_nodes(function.node)),
+    ):
         for entry in tensor.external_data:
             if entry.key != "location":
                 continue
@@ -117,7 +120,12 @@ def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     """All tensors that a graph holds: weights, sparse ones, and constants in its nodes."""
     yield from graph.initializer
     yield from both(graph.sparse_initializer)
-    for node in graph.node:
+    yield from of_nodes(graph.node)
+
+
+def of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    """Constants in nodes, and all that the graphs of branches and loops hold."""
+    for node in nodes:
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
             yield from both([attribute.sparse_tensor, *attribute.sparse_tensors])

@@ -58,6 +58,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
         with zipfile.ZipFile(path) as packed:
             check(packed, path)
             facts = facts_in(packed, path)
+            again = packed_again(packed)
     except Broken as error:
         raise UnusableWeights(no_program(path)) from error
     try:
@@ -71,7 +72,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
     log = logging.getLogger("torch.export")
     log.addFilter(lambda record: False)  # what goes wrong is raised as well
     try:
-        program = torch.export.load(path).module()
+        program = torch.export.load(again).module()
     except Broken as error:
         raise UnusableWeights(no_program(path)) from error
     busy = threading.Lock()
@@ -116,6 +117,17 @@ def check(packed: zipfile.ZipFile, path: Path) -> None:
                 f"{path.name} holds “{name}”, which could run any code when it is opened, so it "
                 "was refused. Choose a file that Espalier exported."
             )
+
+
+def packed_again(packed: zipfile.ZipFile) -> io.BytesIO:
+    """What was checked, and nothing else: PyTorch's own reader could find other files in the same
+    bytes, where an archive has more than one list of what it holds."""
+    again = io.BytesIO()
+    with zipfile.ZipFile(again, "w") as copy:
+        for name in dict.fromkeys(packed.namelist()):
+            copy.writestr(name, packed.read(name))
+    again.seek(0)
+    return again
 
 
 def config_of(packed: zipfile.ZipFile, name: str) -> list[dict[str, object]]:

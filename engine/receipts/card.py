@@ -10,7 +10,7 @@ from engine.calibrate import KNOWN
 from engine.evaluate import DEFINITIONS, accuracy_interval
 from engine.net import Model, Preprocessing
 from engine.receipts import NOT_STATED, About
-from engine.receipts.pixels import pixel_steps
+from engine.receipts.pixels import TO_PIXELS, pixel_steps
 from engine.receipts.words import (
     Receipt,
     many,
@@ -104,7 +104,8 @@ def grown(about: About) -> list[str]:
     if about.architecture:
         found.append(f"It is a subnet of {plain(about.began)}: `{about.architecture}`.")
     elif about.began:
-        found.append(f"It began as {plain(about.began)} and was tuned on the project's images.")
+        tuned = " and was tuned on the project's images" if about.run or not about.branches else ""
+        found.append(f"It began as {plain(about.began)}{tuned}.")
     if about.run:
         settings = plain(value_in_words(about.run["settings"]))
         found.append(f"Tuning run: {plain(about.run['title'])} ({settings}).{gain(about.run)}")
@@ -221,8 +222,8 @@ def limits(r: Receipt, about: About) -> list[str]:
     ]
     if "beyond_threshold" in r:
         lines.append(
-            f"- Of the {r['compared']:,} images that were compared, all of learnt classes, the "
-            f"file calls {share(r['beyond_threshold'])} none of these."
+            f"- Of the {many(r['accuracy_images'], 'compared image')} of its classes, the file "
+            f"calls {share(r['beyond_threshold'])} none of these."
         )
     unseen = [name for name, (_, held_out) in about.images.items() if not held_out]
     few = [name for name, (learnt, _) in about.images.items() if learnt < FEW]
@@ -246,8 +247,9 @@ def preprocessing(p: Preprocessing, views: int, inside: bool) -> list[str]:
         "It is inside the file, which takes whole images of any size; only the first step is left "
         "to who opens the picture. The file does the others:"
         if inside
-        else "The file does not hold it. It must be done before the file is asked, as the sample "
-        "script does:"
+        else f"Steps 1 to {TO_PIXELS} must be done before the file is asked, as the sample script "
+        f"does; it takes the pixels as uint8 (n, {p.size}, {p.size}, 3), red, green and blue, and "
+        "does the others:"
     )
     steps = [f"{n}. {step}" for n, step in enumerate(pixel_steps(p, views), start=1)]
     return ["## Preprocessing", "", where, "", *steps]

@@ -85,6 +85,8 @@ def verdict(r: Receipt) -> str:
     """The first sentence that a person wants to read."""
     if r["clear_disagreements"]:
         return "The exported file does not always answer as the project does; see below."
+    if r["top_class_agreement"] < 1:
+        return "Wherever the project's answer is clear, the exported file gives the same class."
     return "The exported file gives the same answers as the project."
 
 

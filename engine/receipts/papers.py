@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,10 @@ ENDINGS = {
     "card": ".md",
 }
 """What each paper's name ends in."""
+IMPORTED = sys.stdlib_module_names | {
+    "PIL", "ai_edge_litert", "numpy", "onnxruntime", "openvino", "safetensors", "torch",
+}  # fmt: skip
+"""What scripts import: one of such a name would be taken for it by itself."""
 
 
 def read_receipt(path: Path) -> dict[str, Any]:
@@ -51,7 +56,10 @@ def papers_of(path: Path, script: bool = True, picture: bool = True) -> dict[str
     """The names of the papers of an export at `path`, by what they are."""
     stem = stem_beside(path)
     left_out = {name for name, there in (("script", script), ("picture", picture)) if not there}
-    return {name: stem + ending for name, ending in ENDINGS.items() if name not in left_out}
+    names = {name: stem + ending for name, ending in ENDINGS.items() if name not in left_out}
+    if script and stem in IMPORTED:
+        names["script"] = f"{stem} model.py"
+    return names
 
 
 def foreign_paper(path: Path) -> str:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from engine.net import Preprocessing
 
+TO_PIXELS = 3
+"""So many of the steps make the pixels that a network takes; the others are inside every file."""
+
 
 def pixel_steps(p: Preprocessing, views: int = 1) -> list[str]:
     """From an opened picture to float32 (1, 3, size, size), or (views, 3, size, size)."""
     numbers = [", ".join(f"{x:g}" for x in values) for values in (p.mean, p.std)]
     steps = [
         "Open the picture, turn it upright by its EXIF orientation, and make it 8-bit RGB: values "
-        "of 16 bits divided by 257 and rounded, transparent parts laid on white, grey the same in "
-        "all three colours.",
+        "of 16 bits divided by 257 and rounded; floats and wider integers brought from 0 to 1 "
+        "(floats), 0 to 255 or 0 to 65535, the first that all lie within, or else from their own "
+        "range, to 0 to 255; transparent parts laid on white; grey the same in all three colours.",
         f"Scale it so that the shorter side is {p.resize}: the new sides are {p.resize} × width / "
         f"shorter and {p.resize} × height / shorter, rounded down. The filter is Pillow's "
         f"{p.interpolation}, which widens as the picture shrinks (antialiased); the result is "

@@ -95,7 +95,7 @@ def accuracy(r: Receipt) -> str:
 
 
 def beyond(r: Receipt) -> str:
-    return f"{share(r['beyond_threshold'])} of the compared images, by the file"
+    return f"{share(r['beyond_threshold'])} of the compared images of its classes, by the file"
 
 
 def latency(r: Receipt) -> str:

@@ -120,6 +120,9 @@ def test_accuracy_interval_is_that_of_the_binomial() -> None:
     low, high = evaluate.accuracy_interval(80, 100)
     assert (low, high) == pytest.approx((0.7216, 0.8784), abs=0.015)
     assert evaluate.accuracy_interval(80, 100) == (low, high)
+    # All of 3, and none of 3, as scipy.stats.binomtest(3, 3).proportion_ci() has it.
+    assert evaluate.accuracy_interval(3, 3) == pytest.approx((0.292402, 1), abs=1e-6)
+    assert evaluate.accuracy_interval(0, 3) == pytest.approx((0, 0.707598), abs=1e-6)
     narrow = evaluate.accuracy_interval(8000, 10000)
     assert narrow[1] - narrow[0] < (high - low) / 5
 

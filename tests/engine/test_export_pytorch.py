@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +92,7 @@ def repacked(path: Path, to: Path, change: Callable[[str, bytes], bytes], **more
         for name in old.namelist():
             new.writestr(name, change(name, old.read(name)))
         for name, content in more.items():
-            new.writestr(f"m/{name}", content)
+            new.writestr(f"archive/{name}", content)
     return to
 
 
@@ -137,6 +138,50 @@ def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Pat
     assert not sprung.exists()
     repacked(path, to, lambda _, content: content)
     assert open_exported(to).class_names == NAMES
+
+
+def test_a_program_is_run_from_the_list_of_files_that_was_checked(exported, tmp_path) -> None:
+    """An archive with two lists of what it holds: each kind of reader may take another."""
+    path, to = exported("pt2"), tmp_path / "two lists.pt2"
+    sprung = tmp_path / "sprung"
+
+    def trapped(name: str, content: bytes) -> bytes:
+        guards = f"\"guards_code\": [\"open('{sprung}', 'w')\"]".encode()
+        return content.replace(b'"guards_code": []', guards)
+
+    def parts(source: Path) -> tuple[bytes, bytearray]:
+        """What lies in an archive, and the list of it."""
+        raw = source.read_bytes()
+        size, start = struct.unpack("<II", raw[-10:-2])
+        return raw[:start], bytearray(raw[start : start + size])
+
+    files, listed = parts(repacked(path, tmp_path / "trap.pt2", trapped))
+    plain, other = parts(repacked(path, tmp_path / "plain.pt2", lambda _, content: content))
+    # The end says where the trap's list begins, and PyTorch goes there. Python's zipfile takes the
+    # list right before the end, and thinks that other bytes were put before the whole archive.
+    place = 0
+    while place < len(other):
+        here = struct.unpack_from("<I", other, place + 42)[0]
+        struct.pack_into("<I", other, place + 42, len(files) - len(plain) + here)
+        place += 46 + sum(struct.unpack_from("<HHH", other, place + 28))
+    end = struct.pack(
+        "<IHHHHIIH",
+        0x06054B50,
+        0,
+        0,
+        *2 * [len(zipfile.ZipFile(path).namelist())],
+        len(listed),
+        len(files),
+        0,
+    )
+    to.write_bytes(files + listed + plain + other + end)
+    with zipfile.ZipFile(to) as seen:
+        assert str(sprung).encode() not in seen.read("archive/models/model.json")
+    assert str(sprung).encode() in torch._C.PyTorchFileReader(str(to)).get_record(
+        "models/model.json"
+    )
+    assert open_exported(to).class_names == NAMES
+    assert not sprung.exists()
 
 
 def test_programs_that_are_damaged_or_from_elsewhere(exported, tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def test_what_a_file_says_is_what_its_network_gives(tmp_path: Path) -> None:
         {"names": []},
         {"names": ["red", "red", "blue"]},
         {"names": ["red", 2, "blue"]},
+        {"names": ["red", "\ud800", "blue"]},
+        {"names": {"red": 1, "green": 2, "blue": 3}},
         {"threshold": "nan"},
         {"threshold": "far"},
     ],

@@ -40,6 +40,8 @@ def make_pictures(root: Path) -> list[Path]:
     made += [making.turned_by_exif(root / f"turned {n}.jpg", n) for n in (1, 3, 6, 7)]
     made += [making.in_mode(root / f"{mode}.png", mode) for mode in ("P", "LA", "RGBA")]
     made += [making.grey_16_bits(root / "grey 16.png"), making.cmyk_jpeg(root / "cmyk.jpg")]
+    made += [making.float_tiff(root / f"floats {top:g}.tif", top) for top in (1, 255, 1e6)]
+    made += [making.wide_tiff(root / f"wide {top}.tif", top) for top in (200, 60_000, 2**30)]
     Image.fromarray((making.grey_ramp((50, 81)) * 255).astype(np.uint8)).save(root / "grey.png")
     return [*made, root / "grey.png"]
 

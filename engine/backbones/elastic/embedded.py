@@ -12,7 +12,7 @@ from engine.net import Backbone
 NAME = "embedded"
 LICENCE = (
     "Trained on a part of Tiny-ImageNet, whose images are for research; the teacher is "
-    "torchvision's MobileNetV2 (BSD). See resources/backbone.md."
+    "torchvision's MobileNetV2 (BSD). Check that these terms allow your use."
 )
 
 

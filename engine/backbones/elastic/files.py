@@ -37,7 +37,8 @@ def write_weights(supernet: Supernet, path: Path, facts: Mapping[str, object]) -
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(".half")
     noted = {"width": supernet.multiplier, **facts}
-    safetensors.torch.save_file(state, half, {key: str(value) for key, value in noted.items()})
+    content = safetensors.torch.save(state, {key: str(value) for key, value in noted.items()})
+    half.write_bytes(content)  # Its own way to a file says nothing of a full disk.
     os.replace(half, path)
 
 
