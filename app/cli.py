@@ -90,3 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     common.add_argument("--device", default="auto", help="where to compute: auto, cpu, cuda or mps")
     commands.add_to(parser.add_subparsers(metavar="COMMAND", required=True), common)
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

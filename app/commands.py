@@ -150,8 +150,9 @@ def score(options: argparse.Namespace) -> int:
 def score_table(result: Mapping[str, Any]) -> str:
     rows = [("class", "accuracy")] + [(n, per_cent(a)) for n, a in result["per_class"].items()]
     lines = [columns(rows), "", f"accuracy: {per_cent(result['accuracy'])}"]
+    own = ", on the project's own held-out images" if "unknown_classes" in result else ""
     for key in ("average_incremental_accuracy", "forgetting"):
-        lines.append(f"{key.replace('_', ' ')}: {per_cent(result[key])}")
+        lines.append(f"{key.replace('_', ' ')}{own}: {per_cent(result[key])}")
     lines += [f"{path}: {name}" for path, name in result.get("predictions", {}).items()]
     return "\n".join(lines)
 

@@ -178,7 +178,9 @@ def sort(options: argparse.Namespace) -> int:
                 move=options.move, known_only=options.known_only, least=options.least)  # fmt: skip
     if ended.how == "cancelled":
         what = "moved" if options.move else "copied"
-        text = f"Stopped{so_far(screen)}. What was {what} stays in {options.to}."
+        stays = f"What was {what} stays in {options.to}" if os.path.isdir(options.to) else (
+            f"Nothing was {what}")  # fmt: skip
+        text = f"Stopped{so_far(screen)}. {stays}."
         ended = Ended("cancelled", text)
     return finish(options, ended, sorted_table)
 

@@ -296,7 +296,7 @@ def wraps(folder: Path) -> bool:
 def why(error: OSError) -> str:
     """The sentence for a file or folder that can't be looked at."""
     if isinstance(error, FileNotFoundError):
-        return "This is not there any more."
+        return "There is nothing here now."
     if isinstance(error, PermissionError):
         return "There is no permission to read this."
     return f"This can't be read ({error.strerror})."

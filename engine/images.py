@@ -129,7 +129,7 @@ def read(path: Path) -> bytes:
                 raise UnusableImage(reason)
             return head + file.readall()
     except FileNotFoundError as error:
-        raise UnusableImage("This file is not there any more.") from error
+        raise UnusableImage("There is no file here now.") from error
     except PermissionError as error:
         raise UnusableImage("There is no permission to read this file.") from error
     except OSError as error:

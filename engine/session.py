@@ -118,7 +118,7 @@ class Session:
         project = self.require()
         row = history.current(project)
         if row is None:
-            raise Refused("Nothing was learnt yet. Drop folders of images on Images first.")
+            raise Refused("Nothing was learnt yet. Learn folders of images first.")
         key = ("model", row["memory"], row["learner"], self.backbone().digest)
         return self._keep(key, lambda: model_of(project, row, self.backbone()))
 

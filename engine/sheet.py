@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,6 +15,10 @@ from pathlib import Path
 from engine.errors import Refused
 
 STANDARD_OUTPUT = "-"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a disk, a person's share of it, or a file can take no more."""
+FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.])")
+"""How a cell begins that a spreadsheet would take for a formula."""
 
 Row = Sequence[object]
 
@@ -27,7 +33,15 @@ class Sheet:
     def __init__(self, path: str, titles: Row, overwrite: bool = False) -> None:
         self.path = path
         self.file = None if path == STANDARD_OUTPUT else opened(Path(path), overwrite)
-        self.write([titles])
+        try:
+            self.write([titles])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.close()
+            if path != STANDARD_OUTPUT and not overwrite:
+                Path(path).unlink()  # it was made just now
+            raise Refused(cant_write(Path(path), error)) from error
 
     def write(self, rows: Iterable[Row]) -> None:
         """Writes rows. On a full disk what was begun of them is taken away, and OSError raised."""
@@ -52,10 +66,21 @@ def opened(path: Path, overwrite: bool) -> int:
     except FileExistsError as error:
         raise Refused(taken(path)) from error
     except OSError as error:
-        raise Refused(
-            f"“{path}” can't be written ({(error.strerror or str(error)).lower()}). Choose another "
-            "file."
-        ) from error
+        raise Refused(cant_write(path, error)) from error
+
+
+def cant_write(path: Path, error: OSError) -> str:
+    where = "Standard output" if str(path) == STANDARD_OUTPUT else f"“{path}”"
+    why = (error.strerror or str(error)).lower()
+    return f"{where} can't be written ({why}). Choose another file."
+
+
+def name_cell(name: str) -> str:
+    """A class's name as a cell: one that a spreadsheet would run as a formula begins with “'”.
+
+    Whoever made an exported file chose the names.
+    """
+    return f"'{name}" if FORMULA.match(name) else name
 
 
 def refuse_taken(path: str, overwrite: bool) -> None:

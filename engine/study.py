@@ -155,7 +155,7 @@ def learn(
         without(catalogue.to_learn(project, "validation"), lost),
     )
     if not material.train:
-        raise Refused("There is nothing to learn from. Drop folders of images on Images first.")
+        raise Refused("There is nothing to learn from. Add folders of images first.")
     sample = material.sample()
     clock = time.perf_counter()
     yield from teach(project, learner, settings, material, sample, known)

@@ -239,7 +239,7 @@ def settled(
     few = sorted(sha256 for found in train.values() for sha256 in found)[: max(BATCH, count)]
     pixels = yield from decode(session, few, architecture.resolution)
     if len(pixels) < 2:
-        raise Refused("There is nothing to learn from. Drop folders of images on Images first.")
+        raise Refused("There is nothing to learn from. Add folders of images first.")
     network = supernet.subnet(architecture)
     yield Progress(0, None, "Measuring the network's statistics")
     recalibrate(network, normalised(np.stack(list(pixels.values())), architecture.resolution))

@@ -30,6 +30,7 @@ from engine.exporters.script import script_for
 from engine.exporters.swiftest import swiftest
 from engine.latency.timing import processor_name
 from engine.net import Model, Preprocessing
+from engine.receipts.words import many
 from engine.registry import setting
 
 TRIED_ON = 64
@@ -152,9 +153,9 @@ class OnnxInt8(Exporter):
         moved = {name: round(value, 2) for name, value in choice.by_method.items()}
         facts: Facts = {
             "calibration": (
-                f"by {choice.method}, on {images} images learnt from: when tried, it moved "
-                f"{moved[choice.method]} % of probability to other classes, {other} "
-                f"{moved[other]} %"
+                f"by {choice.method}, on {many(images, 'image')} learnt from: there 8 bits moved "
+                f"{moved[choice.method]} % of an answer's probability to other classes, and by "
+                f"{other} {moved[other]} %"
             ),
             "layers_in_8_bits": len(body.layers) - len(kept) - len(light),
             "layers_whose_weights_alone_have_8_bits": len(light),

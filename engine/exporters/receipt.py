@@ -58,7 +58,7 @@ def receipt_of(
         "data_licence": material.about.data_licence or NOT_STATED,
         "versions": {
             "espalier": program_version(),
-            "torch": str(torch.__version__),  # PyTorch's own class of text would come along
+            "torch": str(torch.__version__).partition("+")[0],  # as the other process says it
             "onnx": onnx.__version__,
             **found.versions,
         },

@@ -56,11 +56,13 @@ def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
     if path.suffix.lower() != exporter.suffix:
         raise Refused(f"“{path.name}” does not end in {exporter.suffix}. Choose a name that does.")
     try:
-        path.lstat()
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
+        check_place(exporter, path, overwrite)
+    except (OSError, ValueError) as error:  # a name that is too long, or that no system takes
         raise Refused(cant_write(path, error)) from error
+
+
+def check_place(exporter: Exporter, path: Path, overwrite: bool) -> None:
+    """Refuses folders that are not there, and names that are taken."""
     if not path.parent.is_dir():
         raise Refused(f"There is no folder {path.parent}. Make it, or choose another.")
     if path.is_dir():

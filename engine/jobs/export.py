@@ -57,6 +57,8 @@ def export(
     `data_licence` says under what terms the images are, and is kept; None leaves it as it is.
     """
     exporter = exporter_of(format, settings)
+    if not path.strip():
+        raise Refused("Name the file to export to.")
     check_target(exporter, Path(path).absolute(), overwrite)
     if data_licence is not None:
         yield from set_data_licence(session, text=data_licence)

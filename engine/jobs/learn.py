@@ -102,7 +102,7 @@ def scores(session: Session, *, step: int = 0) -> Work:
     project = session.require()
     row = history.row_of(project, step) if step else history.current(project)
     if row is None:
-        raise Refused("Nothing was learnt yet. Drop folders of images on Images first.")
+        raise Refused("Nothing was learnt yet. Learn folders of images first.")
     return scoring.in_full(project, row)
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.answering import Answered, Answerer, answerer_of, answers
-from engine.errors import Refused
+from engine.errors import EspalierError, Refused
 from engine.events import Event, Progress
 from engine.jobs import Work, job
 from engine.pace import Pace
-from engine.sheet import Row, Sheet, refuse_taken
+from engine.sheet import FULL, STANDARD_OUTPUT, Row, Sheet, name_cell, refuse_taken
 from engine.walk import Walk, none_in
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def predict_to_csv(
     `to` is a file, or "-" for standard output. It is made once the first is known to be of use:
     the model can be opened, and there is something to look at.
     """
+    if not to.strip():
+        raise Refused("Name the file that the table is written to.")
     refuse_taken(to, overwrite)
     walk = Walk([Path(path) for path in paths])
     total = yield from counted(walk)
@@ -54,12 +56,24 @@ def predict_to_csv(
                 sheet.write([row_of(asked, one) for one in some])
             except BrokenPipeError:
                 break  # the reader of a pipe went away, as with `| head`; that is no fault
+            except OSError as error:
+                if error.errno in FULL:
+                    raise EspalierError(full(to, done)) from error
+                raise
             done += len(some)
             unusable += sum(one.probabilities is None for one in some)
             unknown += sum(not known(asked, one) for one in some)
             yield pace.at(done)
     return {"images": done - unusable, "none_of_these": unknown, "unusable": unusable,
             "others": walk.others, "to": to}  # fmt: skip
+
+
+def full(to: str, done: int) -> str:
+    where = "standard output" if to == STANDARD_OUTPUT else f"“{to}”"
+    return (
+        f"The disk of {where} is full. The rows of {done} images were written and are whole. Free "
+        "some space, or choose another file, and do it again."
+    )
 
 
 def counted(walk: Walk) -> Generator[Event, None, int]:
@@ -85,7 +99,6 @@ def row_of(asked: Answerer, one: Answered) -> Row:
     if p is None:
         return (path, "", "", "", "", "", "", one.reason)
     best, *second = p.argsort()[::-1][:2]
-    told = [text for at in second for text in (asked.class_names[at], f"{p[at]:.4f}")]
+    first, *rest = [(name_cell(asked.class_names[at]), f"{p[at]:.4f}") for at in (best, *second)]
     verdict = KNOWN if known(asked, one) else UNKNOWN
-    return (path, asked.class_names[best], f"{p[best]:.4f}", *(told or ("", "")), verdict,
-            f"{one.distance:.4f}", "")  # fmt: skip
+    return (path, *first, *(rest[0] if rest else ("", "")), verdict, f"{one.distance:.4f}", "")

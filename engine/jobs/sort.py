@@ -5,7 +5,6 @@ Nothing here imports PyTorch: exported files are asked without it.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections import Counter
@@ -22,7 +21,7 @@ from engine.jobs import Result, Work, job
 from engine.jobs.predict import KNOWN, UNKNOWN, counted, known
 from engine.pace import Pace
 from engine.placing import Placer, remove
-from engine.sheet import Row, Sheet
+from engine.sheet import FULL, Row, Sheet, name_cell
 from engine.walk import Walk, identity_of
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ TITLES = ("from", "to", "class", "probability", "known", "reason")
 UNKNOWN_FOLDER = "none of these"
 MOST_REASONS = 50
 MORE = "For other reasons, which the list says."
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where a disk, a person's share of it, or a file can take no more."""
 
 
 @job("Sort images into folders")
@@ -206,7 +203,7 @@ class Sorting:
             return (str(one.path), to, "", "", "", reason)
         best = int(one.probabilities.argmax())
         verdict = KNOWN if known(self.asked, one) else UNKNOWN
-        return (str(one.path), to, self.asked.class_names[best],
+        return (str(one.path), to, name_cell(self.asked.class_names[best]),
                 f"{one.probabilities[best]:.4f}", verdict, reason)  # fmt: skip
 
     def full(self) -> str:
@@ -230,7 +227,7 @@ class Sorting:
 def cant_put(error: OSError) -> str:
     """Why one picture could not be copied or moved."""
     if isinstance(error, FileNotFoundError):
-        return "This file is not there any more."
+        return "There is no file here now."
     if isinstance(error, PermissionError):
         return "There is no permission to copy this there."
     return f"This can't be copied ({(error.strerror or str(error)).lower()})."

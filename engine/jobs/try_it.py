@@ -158,7 +158,7 @@ def score(session: Session, *, test: str = "", predictions: bool = False) -> Wor
     project = session.require()
     row = history.current(project)
     if row is None:
-        raise Refused("Nothing was learnt yet. Drop folders of images on Images first.")
+        raise Refused("Nothing was learnt yet. Learn folders of images first.")
     if not test:
         yield Progress(0, None, "Reading")
         result = scoring.in_full(project, row)
@@ -182,13 +182,16 @@ def stored_answers(session: Session, row: Any) -> dict[str, str]:
 def score_folder(session: Session, row: Any, folder: Path, predictions: bool) -> Work:
     """Answers every picture of the folder, and compares with the names of its class folders."""
     names = session.model().class_names
+    if not folder.is_dir():
+        raise Refused(f"There is no folder “{folder}”. Check its name.")
     found = find_pictures([folder])
     known = [(path, name) for name, files in found.classes.items() if name in names
              for path, _ in files]  # fmt: skip
     if not known:
         raise Refused(
             f"No folder in “{folder}” has the name of a class that was learnt. "
-            f"The classes are: {', '.join(names[:8])}."
+            f"The classes are: {', '.join(names[:8])}"
+            + (f" and {len(names) - 8} more." if len(names) > 8 else ".")
         )
     seen = yield from look(session, [path for path, _ in known])
     truth = dict(known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from PIL import Image
 from engine.errors import UnusableWeights
 from engine.preprocess import preprocess
 from engine.readers import foreign
+
+MOST_PIXELS = 4096
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,13 @@ class Card:
         return np.stack(seen)
 
 
+def read_whole(path: Path) -> bytes:
+    """A file's bytes. Raises OSError: a pipe, for one, could be waited for without end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no file")
+    return path.read_bytes()
+
+
 def card_of(path: Path) -> Path:
     return path.with_suffix(".json")
 
@@ -48,7 +58,7 @@ def card_beside(path: Path) -> Card:
     """Raises UnusableWeights where there is none, or it is another file's."""
     name = card_of(path).name
     try:
-        told = json.loads(card_of(path).read_text("utf-8"))
+        told = json.loads(read_whole(card_of(path)))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UnusableWeights(
@@ -65,7 +75,8 @@ def card_beside(path: Path) -> Card:
         card, known = Card(told["facts"], shape, told), told["weights_file_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
-    if shape.interpolation not in ("bilinear", "bicubic") or not 0 < shape.size <= 4096:
+    sides = 0 < shape.size <= MOST_PIXELS and shape.size <= shape.resize <= 2 * MOST_PIXELS
+    if shape.interpolation not in ("bilinear", "bicubic") or not sides:
         raise foreign(path)
     if known != digest:
         raise UnusableWeights(

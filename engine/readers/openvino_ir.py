@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import UnusableWeights
 from engine.readers import OUTPUTS, Exported, foreign, told_by
+from engine.readers.beside import read_whole
 
 PLACE = "espalier"
 """Under which name Espalier's facts lie in the .xml's own (rt_info)."""
@@ -51,8 +52,8 @@ def open_file(path: Path, threads: int = 1) -> Exported:
 def read(core: Any, path: Path, weights: Path) -> tuple[Any, str]:
     """The network of both files, and the digest of its weights. Raises UnusableWeights."""
     try:
-        head = path.read_bytes()[:64]
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        head = read_whole(path)[:64]
+        digest = hashlib.sha256(read_whole(weights)).hexdigest()
     except OSError as error:
         raise UnusableWeights(
             f"{path.name} can't be opened together with {weights.name}, which holds its weights "

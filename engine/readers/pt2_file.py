@@ -42,6 +42,8 @@ KNOWN = re.compile(
     r"|Gt|Ge|True|False"
 )
 """Names in the formulas of sizes, which PyTorch evaluates."""
+MOST_POWERS, LARGE = 2, re.compile(r"\d{20}|(\*\*|Pow\([^,]*,)\s*\(*\d{2}")
+"""So many powers may stand in a formula, and what is too large a number or exponent."""
 SIGNS = re.compile(r"[\w\s'(),=+*/.<>-]*")
 GUARD = re.compile(r"(L|pictures|args|size|and|or|not|\d+|[ \[\]'().,=!<>%*/+-])*")
 """A condition on the lengths of what is given, which PyTorch runs as Python."""
@@ -152,15 +154,17 @@ def entries(value: object, key: str = "") -> Iterator[tuple[str, object]]:
 
 
 def harmless(formula: object) -> bool:
-    """Whether a formula of sizes has known names and signs only."""
+    """Whether a formula of sizes has known names and signs only, and no towers of powers."""
     text = str(formula)
-    return bool(SIGNS.fullmatch(text)) and all(map(KNOWN.fullmatch, WORDS.findall(text)))
+    calm = text.count("**") + text.count("Pow") <= MOST_POWERS and not LARGE.search(text)
+    known = all(map(KNOWN.fullmatch, WORDS.findall(text)))
+    return calm and known and bool(SIGNS.fullmatch(text))
 
 
 RULES: dict[str, Callable[[object], bool]] = {
     "target": known_target,
     "expr_str": harmless,
-    "guards_code": lambda guard: bool(GUARD.fullmatch(str(guard))),
+    "guards_code": lambda guard: bool(GUARD.fullmatch(str(guard))) and "**" not in str(guard),
 }
 """What PyTorch calls, evaluates or runs of a program, and when it may."""
 

@@ -7,6 +7,7 @@ operations on tensors, so that a card from anywhere can do no more than calculat
 from __future__ import annotations
 
 import ast
+import math
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ from engine.readers.operations import NUMBERS, OPERATIONS
 
 TYPES = ("float16", "float32", "float64", "int32", "int64", "uint8", "bool", "contiguous_format",
          "preserve_format", "channels_last")  # fmt: skip
+MOST_ELEMENTS, LAST = 1 << 28, 1 << 60
+"""Of a shape in a card; and how lists say “to the end”."""
 PLAIN = (
     ast.Module, ast.Assign, ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.Name,
     ast.Load, ast.Store, ast.Constant, ast.List, ast.Tuple, ast.UnaryOp, ast.USub,
@@ -120,7 +123,16 @@ def harmless(node: ast.AST) -> bool:
         return isinstance(node.func, ast.Attribute) or (
             isinstance(node.func, ast.Name) and node.func.id == "float"
         )
+    if isinstance(node, ast.List | ast.Tuple):
+        return size_of(node) <= MOST_ELEMENTS
     return isinstance(node, PLAIN)
+
+
+def size_of(node: ast.List | ast.Tuple) -> int:
+    """How many elements a tensor would have whose shape a list is."""
+    sides = [abs(part.value) for part in node.elts
+             if isinstance(part, ast.Constant) and isinstance(part.value, int)]  # fmt: skip
+    return math.prod(side for side in sides if 0 < side < LAST)
 
 
 def named(node: ast.Attribute) -> bool:

@@ -94,7 +94,8 @@ def learning(r: Receipt, model: Model, about: About) -> list[str]:
     if model.views > 1:
         lines.append(f"- The network sees {model.views} views of each image.")
     if about.steps:
-        lines += ["", f"Learnt in {many(len(about.steps), 'step')}:", "", *steps(about)]
+        before = "" if about.steps[0].number == 1 else "; those before were of another network"
+        lines += ["", f"Learnt in {many(len(about.steps), 'step')}{before}:", "", *steps(about)]
     return lines
 
 
@@ -218,7 +219,7 @@ def limits(r: Receipt, about: About) -> list[str]:
         f"- It knows the {many(len(r['classes']), 'class')} above and no other. An image whose "
         f"distance is greater than {r['threshold']:.4f} is none of these: the distance is 1 less "
         f"the cosine between its features and the nearest class's mean direction, and "
-        f"{100 * KNOWN:.0f} % of the project's own images lie within it.",
+        f"at least {100 * KNOWN:.0f} % of the project's own images lie within it.",
     ]
     if "beyond_threshold" in r:
         lines.append(

@@ -20,6 +20,7 @@ from engine.exporters.torch_picture import Picture
 from engine.net import Model, Preprocessing
 from engine.preprocess import preprocess
 from engine.readers import open_exported
+from engine.readers.pt2_file import calculates
 from tests.engine import tiny
 from tests.engine.generators import result
 from tests.engine.test_export import LinearHead
@@ -140,6 +141,37 @@ def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Pat
     assert open_exported(to).class_names == NAMES
 
 
+@pytest.mark.parametrize(
+    ("formula", "calm"),
+    [
+        ("Max(1, ((128*s0)//Min(s0, s1)))", True),
+        ("s0**2 + 9223372036854775807", True),
+        ("9**9**9**9", False),
+        ("Pow(9, 99)", False),
+        ("s0 + 99999999999999999999", False),
+        ("open('x')", False),
+        ("s0.real", False),
+    ],
+)
+def test_formulas_of_sizes_are_small_and_of_known_names(formula: str, calm: bool) -> None:
+    assert calculates({"graph": [{"as_expr": {"expr_str": formula}}]}) == calm
+
+
+@pytest.mark.parametrize(
+    ("guard", "known"),
+    [
+        ("L['pictures'].size()[0] <= 64", True),
+        ("L['pictures'].size()[1] == L['pictures'].size()[2]", True),
+        ("L['pictures'].__class__", False),
+        ("9**9**9**9 > 1", False),
+        ('print("x")', False),
+        ("1\n  import os", False),
+    ],
+)
+def test_conditions_of_a_program_are_on_sizes(guard: str, known: bool) -> None:
+    assert calculates({"graph_module": {}, "guards_code": [guard]}) == known
+
+
 def test_a_program_is_run_from_the_list_of_files_that_was_checked(exported, tmp_path) -> None:
     """An archive with two lists of what it holds: each kind of reader may take another."""
     path, to = exported("pt2"), tmp_path / "two lists.pt2"
@@ -216,6 +248,7 @@ def copied(path: Path, to: Path) -> Path:
         "found = open('x')",
         "x0 = aten.add.Tensor.__class__",
         "w = 1; del w",
+        "x0 = aten.zeros.default([100000, 100000])",
     ],
 )
 def test_cards_that_do_more_than_calculate_are_refused(exported, tmp_path, line: str) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests import making
+from tests.engine.test_readers import file as onnx_file
 from tests.typed import answered, espalier, in_a_process, refused
 
 CLASSES = ("CON", "moth / night.", "moth / Night.", "a\nb", "snail")
@@ -185,6 +187,56 @@ def test_a_target_inside_of_what_is_sorted_is_not_sorted_again(home, project, im
         told = answered(home, "sort", home / "p.onnx", images / "deep", "--to",
                         images / "deep" / "out")  # fmt: skip
         assert sum(told["folders"].values()) == count
+
+
+def test_what_lies_behind_a_link_to_a_folder_is_not_moved(home, project, tmp_path):
+    mine, others = tmp_path / "mine", tmp_path / "others"
+    making.class_folder(mine, "0", 3, 0.2)
+    making.class_folder(others, "1", 3, 0.6)
+    making.link(mine / "link", others)
+    told = answered(home, "sort", home / "p.onnx", mine, "--to", tmp_path / "out", "--move")
+    assert sum(told["folders"].values()) == 3
+    assert len(list(others.rglob("*.jpg"))) == 3
+    ((reason, count),) = told["left_out"].items()
+    assert count == 3
+    assert "a link leads to" in reason
+    copied = answered(home, "sort", home / "p.onnx", mine, "--to", tmp_path / "copies")
+    assert sum(copied["folders"].values()) == 3, "copying takes nothing away"
+
+
+def test_where_no_image_can_be_used_it_is_refused(home, project, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for model in (home / "p.onnx", project):
+        for more in ((), ("--csv",)):
+            assert "no image in" in refused(home, "predict", model, tmp_path / "empty", *more)
+            done = espalier(home, "predict", model, tmp_path / "absent.jpg", *more)
+            assert done.returncode == 2
+            assert "here now" in done.stdout
+    assert "Name the folder" in refused(home, "sort", home / "p.onnx", tmp_path, "--to", "")
+    words = ("predict", home / "p.onnx", home / "learnt 0", "--csv", "")
+    assert "Name the file" in refused(home, *words)
+
+
+def test_names_that_a_spreadsheet_would_run_are_text(home, project, images, tmp_path):
+    model = onnx_file(tmp_path / "m.onnx", ["=1+1", "@SUM(1)", "-1"])
+    for image, name in (((255, 0, 0), "'=1+1"), ((0, 255, 0), "'@SUM(1)"), ((0, 0, 255), "-1")):
+        Image.new("RGB", (16, 16), image).save(tmp_path / "one.png")
+        done = espalier(home, "predict", model, tmp_path / "one.png", "--csv")
+        assert rows_of(done.stdout)[0]["class"] == name
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a file that is full")
+@pytest.mark.parametrize("more", [[], ["--csv"], ["--csv", "/dev/full", "--overwrite"]])
+def test_where_the_answers_can_not_be_written_it_says_so(home, project, images, more):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "app", "predict", home / "p.onnx", images / "deep", *more],
+            env={**os.environ, "ESPALIER_HOME": str(home)},
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_what_is_unknown_or_unsure_can_be_left_out(home, project, images, tmp_path):
