@@ -41,9 +41,17 @@ def int_control(view: SettingView) -> QSpinBox:
     return made
 
 
+class NumberBox(QDoubleSpinBox):
+    """A number without zeros at its end: 3, not 3.00."""
+
+    def textFromValue(self, value: float) -> str:
+        text, point = super().textFromValue(value), self.locale().decimalPoint()
+        return text.rstrip("0").removesuffix(point) if point in text else text
+
+
 def float_control(view: SettingView) -> QDoubleSpinBox:
     """A number with as many decimals as its range and default need."""
-    made = indented(QDoubleSpinBox())
+    made = indented(NumberBox())
     sizes = [abs(x) for x in (view.default, view.least, view.most) if x]
     decimals = max((len(f"{x:.10f}".rstrip("0").split(".")[1]) for x in sizes), default=2)
     made.setDecimals(min(max(decimals, 2), 10))

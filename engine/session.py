@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import device as devices
 from engine import history
-from engine.errors import Refused
+from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
 from engine.extractor import Extractor
 from engine.features import Features
@@ -69,13 +69,13 @@ class Session:
 
         project = self.require()
         facts = project.facts
-        file = project.blobs.path(facts["weights"]) if facts["weights"] else None
+        file = self._weights(facts["weights"]) if facts["weights"] else None
         key = ("backbone", facts["backbone"], facts["weights"], facts["size"])
 
         def made() -> Backbone:
             if facts["backbone"] == TUNED:
                 content = project.blobs.get(facts["weights"]) or b""  # damaged: nothing
-                return tuned_backbone(content, project.blobs.path)
+                return tuned_backbone(content, self._weights)
             return load_backbone(facts["backbone"], file, facts["size"])
 
         return self._keep(key, made)
@@ -92,16 +92,26 @@ class Session:
         facts = project.facts
         name, weights, size = facts["backbone"], facts["weights"], facts["size"]
         while name in (SUBNET, TUNED):  # a tuned network may have begun as a subnet
-            content = project.blobs.path(weights).read_bytes()
+            content = self._weights(weights).read_bytes()
             origin = origin_of(facts_in(content))
             name, weights, size = origin.backbone, origin.weights, origin.size
-        file = project.blobs.path(weights) if weights else None
+        file = self._weights(weights) if weights else None
 
         def made() -> tuple[Supernet, Origin]:
             supernet, licence = load_supernet(name, file)
             return supernet, Origin(name, weights, size, digest_of(supernet.state_dict()), licence)
 
         return self._keep(("supernet", name, weights, size), made)
+
+    def _weights(self, name: str) -> Path:
+        """A file of weights that the project keeps. Raises UnusableWeights where it is gone."""
+        file = self.require().blobs.path(name)
+        if not file.is_file():
+            raise UnusableWeights(
+                "The project is damaged: a file of its network's weights is gone. Undo the change "
+                "of the network, or choose a backbone again."
+            )
+        return file
 
     def extractor(self) -> Extractor:
         backbone = self.backbone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from app import theme
@@ -31,16 +31,13 @@ class NoticeCard(QFrame):
         super().__init__()
         self.setObjectName("noticeWarning" if level == "warning" else "notice")
         self.text, self.details, self.gone = text, details, False
-        mark = QLabel()
-        tint = theme.tokens().warning if level == "warning" else theme.tokens().accent
-        picture = theme.picture("warning" if level == "warning" else "info", tint, 40)
-        picture.setDevicePixelRatio(2)
-        mark.setPixmap(picture)
+        self.level, self.mark = level, QLabel()
+        self.draw_mark()
         sentence = label(text, wrap=True)
         sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.more = label("\n".join(details[:SHOWN_DETAILS]), "caption", wrap=True)
         self.more.hide()
-        line = row(mark, sentence)
+        line = row(self.mark, sentence)
         line.setStretch(1, 1)
         if details:
             line.addWidget(self.details_button())
@@ -51,6 +48,19 @@ class NoticeCard(QFrame):
         line.addWidget(tool("close", "Dismiss", "Puts this message away", self.dismiss))
         pack(QVBoxLayout(self), column(line, self.more), edge=4)
         self.layout().setContentsMargins(12, 4, 4, 4)
+
+    def draw_mark(self) -> None:
+        """The drawing before the sentence, in the theme's colour."""
+        warns = self.level == "warning"
+        tint = theme.tokens().warning if warns else theme.tokens().accent
+        picture = theme.picture("warning" if warns else "info", tint, 40)
+        picture.setDevicePixelRatio(2)
+        self.mark.setPixmap(picture)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.draw_mark()
 
     def details_button(self) -> QWidget:
         return button("Details", "Shows or hides the details", self.toggle_details, kind="quiet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import tempfile
@@ -56,6 +57,8 @@ def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
     if path.suffix.lower() != exporter.suffix:
         raise Refused(f"“{path.name}” does not end in {exporter.suffix}. Choose a name that does.")
     try:
+        with contextlib.suppress(FileNotFoundError):
+            path.lstat()
         check_place(exporter, path, overwrite)
     except (OSError, ValueError) as error:  # a name that is too long, or that no system takes
         raise Refused(cant_write(path, error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -49,11 +50,22 @@ def test_a_form_begins_with_the_defaults(form: Form) -> None:
 
 def test_each_kind_has_its_control(form: Form) -> None:
     kinds = [QSpinBox, QDoubleSpinBox, QCheckBox, QComboBox, QLineEdit]
-    assert [type(control) for control in form.controls.values()] == kinds
+    assert all(map(isinstance, form.controls.values(), kinds))
     for view in VIEW.settings:
         control = form.controls[view.name]
         assert control.accessibleName() == view.label
         assert view.help in control.toolTip()
+
+
+def test_numbers_have_no_zeros_at_their_end(form: Form) -> None:
+    rate = form.controls["rate"]
+    assert rate.text() == "0.001"
+    for value, text in ((1.0, "1"), (0.5, "0.5"), (0.0, "0"), (0.01, "0.01")):
+        rate.setValue(value)
+        assert rate.text() == text
+    rate.selectAll()
+    QTest.keyClicks(rate, "0.50")
+    assert rate.value() == 0.5
 
 
 def test_numbers_begin_where_other_texts_do(form: Form, qtbot: object) -> None:

@@ -87,10 +87,14 @@ def test_recent_projects_that_are_gone_are_not_offered(tmp_path: Path) -> None:
 def test_the_theme_is_kept_and_repaints_everything(person: Person) -> None:
     window = person.window
     before = window.grab().toImage().pixelColor(5, 5)
+    window.notices.say("A message that is there already.")
+    (card,) = window.notices.cards
+    drawn = card.mark.pixmap().toImage()
 
     window.rail.theme_asked.emit()
 
     assert theme.tokens() is theme.DARK
+    assert card.mark.pixmap().toImage() != drawn, "in the colour of the other theme"
     after = window.grab().toImage().pixelColor(5, 5)
     assert after.lightness() < 60 < before.lightness()
     assert Preferences().get("theme", "system") == "dark"

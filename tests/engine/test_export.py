@@ -264,7 +264,10 @@ def test_an_existing_file_is_replaced_only_when_asked(
     assert path.with_suffix(".py").read_text() == "print('mine')"
 
 
-@pytest.mark.parametrize("name", ["m.txt", "absent/m.onnx", "folder.onnx"])
+@pytest.mark.parametrize(
+    "name",
+    ["m.txt", "absent/m.onnx", "folder.onnx", f"{'x' * 240}.onnx", f"{'x' * 300}.onnx", "\0.onnx"],
+)
 def test_places_that_can_not_be_written(model: Model, tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(Refused) as refusal:

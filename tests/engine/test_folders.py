@@ -144,7 +144,7 @@ def test_an_empty_class_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
-    assert "not there" in reasons(find_pictures([tmp_path / "gone"]))["gone"]
+    assert "nothing here" in reasons(find_pictures([tmp_path / "gone"]))["gone"]
 
 
 def test_other_files_are_counted_and_archives_named(tmp_path: Path) -> None:

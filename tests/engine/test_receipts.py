@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.receipts.papers import papers_of
 from engine.receipts.picture import confusion_picture
 from engine.receipts.words import readable
 from engine.session import Session
@@ -87,6 +88,21 @@ def test_the_card_tells_the_projects_own_facts(export) -> None:
     assert len(re.findall(r"^\| \d \| 20\d\d-", card, re.MULTILINE)) == 3, "a line a step"
 
 
+def test_a_picture_in_two_classes_judges_nothing(tmp_path: Path) -> None:
+    """As in the project's own scores: nobody knows which class it is of."""
+    session = Session()
+    weights = making.weights(tmp_path / "net.safetensors")
+    done(session, "new_project", path=str(tmp_path / "p.espalier"), weights=str(weights), size=32)
+    for place, name in enumerate("ab"):
+        folder = making.class_folder(tmp_path, name, 10, place / 2)
+        making.picture(folder / "both.png", 99, (64, 64), "PNG", hue=0.8)
+        done(session, "learn_folder", paths=[str(folder)])
+    receipt = done(session, "export", path=str(tmp_path / "m.onnx"))
+    session.close()
+    assert receipt["compared"] == receipt["accuracy_images"] == 20
+    assert "20 images only" in receipt["compared_note"]
+
+
 def test_no_export_takes_another_files_papers_away(export) -> None:
     session, path, _ = export
     other = path.with_name("README.onnx")
@@ -115,9 +131,14 @@ def test_the_picture_holds_any_number_of_classes_in_any_script(count: int) -> No
     assert (42, 117, 83) in colours
 
 
-def test_papers_take_the_whole_name_beside_another_formats(tmp_path: Path) -> None:
-    from engine.receipts.papers import papers_of
+@pytest.mark.parametrize("name", ["json.onnx", "numpy.onnx", "onnxruntime.onnx", "torch.pt2"])
+def test_no_script_is_called_as_what_it_imports(tmp_path: Path, name: str) -> None:
+    stem = name.partition(".")[0]
+    assert papers_of(tmp_path / name)["script"] == f"{stem} model.py"
+    assert papers_of(tmp_path / f"my{name}")["script"] == f"my{stem}.py"
 
+
+def test_papers_take_the_whole_name_beside_another_formats(tmp_path: Path) -> None:
     (tmp_path / "m.receipt.json").write_text('{"sha256": {"m.onnx": "00"}}')
     assert papers_of(tmp_path / "m.onnx")["card"] == "m.md"
     assert papers_of(tmp_path / "m.pt2")["card"] == "m.pt2.md"

@@ -43,7 +43,11 @@ def test_a_test_folder_is_scored_by_its_folders_names(home, project, pictures):
     right = [Path(p).parent.name == name for p, name in scored["predictions"].items()]
     assert len(right) == 90
     assert scored["accuracy"] == pytest.approx(sum(right) / 90)
-    assert "No folder" in refused(home, "score", project, "--test", home / "nothing")
+    assert "There is no folder" in refused(home, "score", project, "--test", home / "nothing")
+    (home / "others" / "bat").mkdir(parents=True)
+    said = refused(home, "score", project, "--test", home / "others")
+    assert "No folder" in said
+    assert "The classes are: " in said
 
 
 def test_the_project_and_its_export_predict_the_same(home, project, pictures, tmp_path):
