@@ -150,7 +150,7 @@ class BranchDialog(QDialog):
         inside = QWidget()
         self.more.hide()
         inside.setLayout(column(self.first, row(self.fold, 0), self.more, 0))
-        inside.layout().setContentsMargins(0, 0, 4, 0)
+        inside.layout().setContentsMargins(0, 0, 0, 0)
         self.settings_part = scrolled(inside)
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made = QWidget()

@@ -141,6 +141,7 @@ class ExportPage(QWidget):
                 | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
             text.setMinimumWidth(200)
+            text.setAlignment(Qt.AlignmentFlag.AlignTop)
             title = label(name, "muted", wrap=True)
             title.setFixedWidth(120)
             # As high as its value, so that both begin on the same line.

@@ -100,7 +100,7 @@ class ExportForm(QFrame):
                 0,
             )
         )
-        inside.layout().setContentsMargins(0, 0, 4, 0)
+        inside.layout().setContentsMargins(0, 0, 0, 0)
         scroll = scrolled(inside)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         title = label("Export the model", "big")

@@ -106,7 +106,7 @@ class TuneForm(QFrame):
             parts += [buddy(text, choice), choice, self.helps[name], 4]
         self.more.hide()
         inside.setLayout(column(*parts, self.first, row(self.fold, 0), self.more, 0))
-        inside.layout().setContentsMargins(0, 0, 4, 0)
+        inside.layout().setContentsMargins(0, 0, 0, 0)
         self.settings_part = scrolled(inside)
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         use = row(buddy("&Use the result", self.adopt), self.adopt)
