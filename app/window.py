@@ -22,6 +22,7 @@ from app import theme
 from app.bridge import Bridge
 from app.header import Header
 from app.idle import Housekeeping
+from app.pages import PAGES
 from app.pages.welcome import WelcomePage
 from app.preferences import Preferences
 from app.rail import Rail
@@ -57,55 +58,6 @@ def free_path(folder: Path, name: str) -> Path:
     while path.exists():
         path, number = folder / f"{name} {number}{SUFFIX}", number + 1
     return path
-
-
-# The pages, in the order of the rail. They are imported when they are made: after the first paint.
-
-
-def images_page(window: Window) -> QWidget:
-    from app.pages.images import ImagesPage
-
-    return ImagesPage(window.bridge, window.thumbs, window.preferences)
-
-
-def learn_page(window: Window) -> QWidget:
-    from app.pages.learn import LearnPage
-
-    return LearnPage(window.bridge, window.thumbs)
-
-
-def tune_page(window: Window) -> QWidget:
-    from app.pages.tune import TunePage
-
-    return TunePage(window.bridge, window.notices.say)
-
-
-def specialise_page(window: Window) -> QWidget:
-    from app.pages.specialise import SpecialisePage
-
-    return SpecialisePage(window.bridge, window.choose_backbone, window.notices.say)
-
-
-def try_page(window: Window) -> QWidget:
-    from app.pages.try_it import TryPage
-
-    return TryPage(window.bridge, window.thumbs)
-
-
-def export_page(window: Window) -> QWidget:
-    from app.pages.export import ExportPage
-
-    return ExportPage(window.bridge)
-
-
-PAGES = {
-    "Images": images_page,
-    "Learn": learn_page,
-    "Tune": tune_page,
-    "Specialise": specialise_page,
-    "Try": try_page,
-    "Export": export_page,
-}
 
 
 class Window(QMainWindow):

@@ -1,0 +1,57 @@
+"""The pages, in the order of the rail; each is imported when it is made, after the first paint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from app.window import Window
+
+
+def images_page(window: Window) -> QWidget:
+    from app.pages.images import ImagesPage
+
+    return ImagesPage(window.bridge, window.thumbs, window.preferences)
+
+
+def learn_page(window: Window) -> QWidget:
+    from app.pages.learn import LearnPage
+
+    return LearnPage(window.bridge, window.thumbs)
+
+
+def tune_page(window: Window) -> QWidget:
+    from app.pages.tune import TunePage
+
+    return TunePage(window.bridge, window.notices.say)
+
+
+def specialise_page(window: Window) -> QWidget:
+    from app.pages.specialise import SpecialisePage
+
+    return SpecialisePage(window.bridge, window.choose_backbone, window.notices.say)
+
+
+def try_page(window: Window) -> QWidget:
+    from app.pages.try_it import TryPage
+
+    return TryPage(window.bridge, window.thumbs)
+
+
+def export_page(window: Window) -> QWidget:
+    from app.pages.export import ExportPage
+
+    return ExportPage(window.bridge)
+
+
+PAGES: dict[str, Callable[[Window], QWidget]] = {
+    "Images": images_page,
+    "Learn": learn_page,
+    "Tune": tune_page,
+    "Specialise": specialise_page,
+    "Try": try_page,
+    "Export": export_page,
+}

@@ -66,15 +66,14 @@ def grow_branch(
     if cut != AUTO:
         sharing.checked_cut(plain(session.backbone()), cut)
     found = look_for(paths, "") if paths else None
-    names = list(found.classes) if found else ["new classes"]
-    title = title_for(names)
-    project, added = session.require(), Added()
-    with project.gesture(title, all_or_nothing=True) as gesture:
+    names = list(found.classes) if found else None
+    title, added = title_for(names or ["new classes"]), Added()
+    with session.require().gesture(title, all_or_nothing=True) as gesture:
         if found:
             added = yield from bring_in(session, gesture, found, False)
         yield from subnets.settle(session, gesture)
-        numbers = numbers_of(session, names if found else None)
         with branching.workplace(session) as folder:
+            numbers = numbers_of(session, names)
             result = yield from planted(session, gesture, title, numbers, wish, folder)
     yield session.changed("learnt")
     return {**added.result(), **result}

@@ -14,14 +14,13 @@ import torch
 
 from engine import branching, catalogue, history
 from engine.branches import branches_of, classes_of, plain
-from engine.errors import BadSetting, Refused
 from engine.evaluate import logits_of
 from engine.events import Changed, Ended, Event, LayerState, Progress, Saved, Scored, Step
 from engine.jobs import run
 from engine.jobs.branch import ground_of
 from engine.jobs.branch_wish import Wish
 from engine.session import Session
-from engine.sharing import Point, cuts_of, recommended
+from engine.sharing import cuts_of
 from tests import making
 from tests.engine.generators import result
 
@@ -66,9 +65,8 @@ def started(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 @pytest.fixture(scope="module")
 def branched(started: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a branch for two more classes, whose head leaves the earlier one as it was."""
-    path = copied(started, tmp_path_factory.mktemp("branched"))
     with closing(Session()) as session:
-        session.open(path)
+        session.open(path := copied(started, tmp_path_factory.mktemp("branched")))
         grow(session, photos, "cd", join="calibrated")
     return path
 
@@ -105,32 +103,6 @@ def kept(session: Session) -> tuple[Any, ...]:
     return project.facts, catalogue.class_names(project), history.line(project)
 
 
-# The recommended cut.
-
-
-def points(*accuracies: float) -> list[Point]:
-    share = [0.1, 0.3, 0.6, 1.0]
-    return [
-        Point(f"cut{i}", s, s, a, (0.0, 1.0), 0.0)
-        for i, (s, a) in enumerate(zip(share, accuracies, strict=True))
-    ]
-
-
-@pytest.mark.parametrize(
-    ("threshold", "cut"), [(0, "cut1"), (0.5, "cut1"), (1, "cut2"), (2.9, "cut2"), (3, "cut3")]
-)
-def test_the_cut_that_shares_most_within_the_threshold_is_recommended(threshold: float, cut: str):
-    assert recommended(points(0.88, 0.90, 0.89, 0.87), threshold).cut == cut
-
-
-def test_of_equals_the_one_that_shares_more_is_recommended():
-    assert recommended(points(0.9, 0.9, 0.9, 0.8), 0).cut == "cut2"
-    with pytest.raises(BadSetting, match="from 0 on"):
-        recommended(points(0.9, 0.9, 0.9, 0.8), -1)
-    with pytest.raises(Refused, match="no cut"):
-        recommended([], 1)
-
-
 def test_the_curve_goes_from_little_sharing_to_all(session: Session, photos: Path):
     done(session, "add_images", paths=folders(photos, "cd"))
     before = kept(session)
@@ -147,8 +119,7 @@ def test_the_curve_goes_from_little_sharing_to_all(session: Session, photos: Pat
         assert shares[-1] == 1
         assert 0 < shares[0] < 0.5
     assert rows[0]["share_macs"] >= 0.1
-    assert all(row["seconds"] > 0 for row in rows[:-1])
-    assert rows[-1]["seconds"] == 0
+    assert [row["seconds"] > 0 for row in rows] == [True, True, False]
     best = max(row["accuracy"] for row in rows)
     chosen = next(row for row in rows if row["cut"] == found["recommended"])
     assert chosen["accuracy"] == best
@@ -229,7 +200,7 @@ def test_without_folders_the_classes_that_are_not_learnt_yet_are_taken(
 ):
     done(session, "add_images", paths=folders(photos, "ef"))
     grown, _ = done(session, "grow_branch", cut="stage2", adopt="always", settings=QUICK)
-    listed, _ = done(session, "list_branches")
+    listed = done(session, "list_branches")[0]
     assert listed["branches"] == [
         {"branch": 1, "cut": "stage2", "features": grown_width(session), "classes": ["e", "f"]}
     ]
