@@ -94,8 +94,10 @@ def figures(r: Receipt) -> str:
     """The four numbers that matter most."""
     shown = [(share(r["top_class_agreement"]), "same top class as the project")]
     if r.get("accuracy_images"):
-        before = share(r["accuracy_before"])
-        shown.append((share(r["accuracy_after"]), f"accuracy; {before} in the project"))
+        part = "held_out_" if r["accuracy_held_out_images"] else ""
+        before, after = (share(r[f"accuracy_{part}{when}"]) for when in ("before", "after"))
+        what = "accuracy on held-out images" if part else "accuracy"
+        shown.append((after, f"{what}; {before} in the project"))
     shown.append((size(r["bytes"]), "size"))
     shown.append((f"{r['latency_ms']['p50']:.1f} ms", "for an image, median"))
     cells = (f"<div><b>{text(v)}</b><span class='muted'>{text(w)}</span></div>" for v, w in shown)

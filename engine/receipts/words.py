@@ -86,12 +86,17 @@ def judged_on(r: Receipt) -> str:
 
 
 def accuracy(r: Receipt) -> str:
-    before, after, held_out = (r[f"accuracy_{n}"] for n in ("before", "after", "held_out_images"))
-    words = f"{share(before)} in the project, {share(after)} in the file, on {judged_on(r)}"
-    if 0 < held_out < r["accuracy_images"]:
-        before, after = r["accuracy_held_out_before"], r["accuracy_held_out_after"]
-        words += f"; on these {held_out:,} alone {share(before)} and {share(after)}"
-    return words
+    """First on held-out images, which alone say how well it does."""
+    all_of_them = [share(r["accuracy_before"]), share(r["accuracy_after"])]
+    if not 0 < r["accuracy_held_out_images"] < r["accuracy_images"]:
+        before, after = all_of_them
+        return f"{before} in the project, {after} in the file, on {judged_on(r)}"
+    before, after = share(r["accuracy_held_out_before"]), share(r["accuracy_held_out_after"])
+    return (
+        f"{before} in the project, {after} in the file, on "
+        f"{many(r['accuracy_held_out_images'], 'held-out image')}; with images that were learnt "
+        f"from, {r['accuracy_images']:,} in all, {' and '.join(all_of_them)}"
+    )
 
 
 def beyond(r: Receipt) -> str:

@@ -88,6 +88,17 @@ def test_the_card_tells_the_projects_own_facts(export) -> None:
     assert len(re.findall(r"^\| \d \| 20\d\d-", card, re.MULTILINE)) == 3, "a line a step"
 
 
+def test_held_out_images_are_what_a_receipt_is_proud_of(export) -> None:
+    _, path, receipt = export
+    held_out, after = receipt["accuracy_held_out_images"], receipt["accuracy_held_out_after"]
+    assert 0 < held_out < receipt["accuracy_images"]
+    told = dict(map(tuple, receipt["summary"]))["Accuracy"]
+    assert f"{100 * after:.1f} % in the file, on {held_out} held-out images" in told
+    page = Page(path.with_suffix(".receipt.html").read_text("utf-8")).words
+    at = next(n for n, words in enumerate(page) if words.startswith("accuracy on held-out images"))
+    assert page[at - 1] == f"{100 * after:.1f} %"
+
+
 def test_a_picture_in_two_classes_judges_nothing(tmp_path: Path) -> None:
     """As in the project's own scores: nobody knows which class it is of."""
     session = Session()
