@@ -8,21 +8,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlparse
 
 import torch
 from torch import nn
-from torchvision.models import WeightsEnum, get_model_builder, get_model_weights
 
 from engine.backbones.base import Network, State, checked_size
 from engine.download import find_weights
 from engine.net import Backbone, Preprocessing, Stage, digest_of
 
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
+
 LICENCE = (
     "torchvision's weights, published under its BSD-3-Clause licence and trained on ImageNet-1K, "
     "whose own terms are for research; check that they allow your use."
 )
+
+
+def models() -> ModuleType:
+    """torchvision's networks. Importing them takes more than a second, and many jobs need none."""
+    import torchvision.models
+
+    return torchvision.models
 
 
 @dataclass
@@ -42,7 +52,7 @@ class Torchvision(Network):
 
     def build(self, size: int) -> nn.Module:
         """The network with random weights, for an input of this size."""
-        return get_model_builder(self.name)(weights=None)
+        return models().get_model_builder(self.name)(weights=None)
 
     def weights(self) -> WeightsEnum:
         """The published weights: the first recipe where there are several.
@@ -51,7 +61,7 @@ class Torchvision(Network):
         give features that transfer worse to a linear head (Kornblith et al., NeurIPS 2021,
         "Why do better loss functions lead to less transferable features?").
         """
-        return next(iter(get_model_weights(self.name)))
+        return next(iter(models().get_model_weights(self.name)))
 
     def facts(self) -> dict[str, Any]:
         """As Network.facts, all from torchvision's metadata; also the preprocessing."""

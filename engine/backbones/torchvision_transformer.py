@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torchvision.models import get_model_builder
-from torchvision.models.vision_transformer import interpolate_embeddings
 
 from engine.backbones.base import BACKBONES, State
-from engine.backbones.torchvision_common import Torchvision, chain, sliced
+from engine.backbones.torchvision_common import Torchvision, chain, models, sliced
 from engine.net import Stage
 
 
@@ -45,7 +43,7 @@ class ViTB16(Torchvision):
     step = 16
 
     def build(self, size: int) -> nn.Module:
-        return get_model_builder(self.name)(weights=None, image_size=size)
+        return models().get_model_builder(self.name)(weights=None, image_size=size)
 
     def least_size(self) -> int:
         """Its metadata names the trained size; the positions can be interpolated to others."""
@@ -53,7 +51,7 @@ class ViTB16(Torchvision):
 
     def fitted(self, state: State, size: int) -> State:
         """The positions, interpolated to the grid of this input size."""
-        return interpolate_embeddings(size, 16, dict(state))
+        return models().vision_transformer.interpolate_embeddings(size, 16, dict(state))
 
     def stages(self, net: nn.Module) -> list[Stage]:
         layers = list(net.encoder.layers)
