@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QFont, QFontInfo, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from app import theme
 from app.widgets.plots import LEGEND, TITLE, Plot
@@ -185,13 +185,21 @@ class MatrixPlot(Plot):
 
     def paint_numbers(self, painter: QPainter, frame: QRectF) -> None:
         """The count in the middle of each cell; at a point, since laying out in a box is slow."""
-        metrics, pens = painter.fontMetrics(), [theme.colour("text"), theme.colour("on_accent")]
+        pens, usual = [theme.colour("text"), theme.colour("on_accent")], painter.font()
+        metrics, room = painter.fontMetrics(), frame.width() / len(self.names) - 3
+        widest = metrics.horizontalAdvance(str(max((cell[2] for cell in self.cells), default=0)))
+        if widest > room:  # all become smaller together
+            smaller = QFont(usual)
+            smaller.setPixelSize(max(1, int(QFontInfo(usual).pixelSize() * room / widest)))
+            painter.setFont(smaller)
+            metrics = painter.fontMetrics()
         down = (metrics.ascent() - metrics.descent()) / 2
         for r, c, count, share in self.cells:
             middle, text = self.cell(frame, r, c).center(), f"{count}"
             painter.setPen(pens[share > 0.45])
             left = middle.x() - metrics.horizontalAdvance(text) / 2
             painter.drawText(QPointF(left, middle.y() + down), text)
+        painter.setFont(usual)
 
     def paint_names(self, painter: QPainter, frame: QRectF) -> None:
         """The classes beside rows and below columns, and which side is which."""
