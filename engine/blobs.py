@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from engine.points import point
 
 MINUTES_BEFORE_SWEEP = 10
+BLOB, WRITING = re.compile("[0-9a-f]{64}"), ".writing-"
 
 
 class Blobs:
@@ -33,7 +35,7 @@ class Blobs:
         if target.is_file() and target.stat().st_size == len(content):
             return sha256
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+        handle, temporary = tempfile.mkstemp(prefix=WRITING, dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -56,11 +58,17 @@ class Blobs:
             return None
         return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
+    def files(self) -> Iterator[Path]:
+        """Every blob that is there or half written, and nothing else: in a folder from elsewhere, a
+        link could lead to a person's own files."""
+        for path in self.folder.glob("??/*"):
+            own = BLOB.fullmatch(path.name) and path.name[:2] == path.parent.name
+            if (own or path.name.startswith(WRITING)) and not path.parent.is_symlink():
+                yield path
+
     def names(self) -> Iterator[str]:
         """The sha256 of every blob that is there."""
-        for path in self.folder.glob("??/*"):
-            if not path.name.startswith("."):
-                yield path.name
+        return (path.name for path in self.files() if not path.name.startswith(WRITING))
 
     def sweep(self, known: set[str]) -> int:
         """Removes blobs that no row names, and files half written; returns how many.
@@ -69,7 +77,7 @@ class Blobs:
         """
         young = time.time() - 60 * MINUTES_BEFORE_SWEEP
         removed = 0
-        for path in self.folder.glob("??/*"):
+        for path in self.files():
             if path.name not in known and path.stat().st_mtime < young:
                 path.unlink(missing_ok=True)
                 removed += 1
@@ -77,7 +85,7 @@ class Blobs:
 
     def size(self) -> int:
         """The bytes that all blobs take."""
-        return sum(path.stat().st_size for path in self.folder.glob("??/*"))
+        return sum(path.stat().st_size for path in self.files())
 
 
 def sync_folder(folder: Path) -> None:

@@ -202,6 +202,8 @@ class Project:
             )
             db["journal"].delete_where("gesture_id = ?", [chosen["id"]])
             for row in rows:
+                if not str(row["statement"]).startswith(CHANGES):
+                    raise UnusableProject(damaged(self.path / "project.db", "its journal"))
                 db.execute(row["statement"])
             db["gesture"].update(chosen["id"], {"undone": int(not redo)})
         return str(chosen["title"])
@@ -237,6 +239,10 @@ class Project:
         return self.blobs.size() + (self.path / "project.db").stat().st_size
 
 
+CHANGES = ("DELETE FROM ", "UPDATE ", "INSERT INTO ")
+"""How the journal's statements begin (engine/schema.py); in a file from elsewhere any could lie."""
+
+
 def connect(file: Path, read_only: bool = False) -> Database:
     """A connection with the house's habits: write-ahead log, full sync, foreign keys."""
     if read_only:
@@ -248,6 +254,7 @@ def connect(file: Path, read_only: bool = False) -> Database:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA foreign_keys=ON")
+    db.execute("PRAGMA trusted_schema=OFF")
     return db
 
 

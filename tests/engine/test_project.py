@@ -252,3 +252,32 @@ def test_a_power_cut_leaves_the_old_project_or_the_new_one(project, where):
     assert len(again.gestures(undone=False)) == len(names)
     add_class(again, "goes on")
     again.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
+def test_a_link_among_the_blobs_costs_nobody_a_file(project, tmp_path):
+    """In a project from elsewhere it could lead to a person's own folder."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("letter.txt", "ab" + 62 * "0", ".writing-abc"):
+        (mine / name).write_text("mine")
+        os.utime(mine / name, (0, 0))
+    kept, loose = project.blobs.put(b"kept"), project.blobs.put(b"loose")
+    (project.blobs.folder / "ab").symlink_to(mine)
+    (project.blobs.folder / loose[:2] / "notes.txt").write_text("mine too")
+    for path in project.blobs.folder.rglob("*"):
+        os.utime(path, (0, 0))
+    assert project.blobs.sweep({kept}) == 1
+    assert sorted(project.blobs.names()) == [kept]
+    assert len(list(mine.iterdir())) == 3
+    assert (project.blobs.folder / loose[:2] / "notes.txt").exists()
+
+
+def test_a_journal_that_does_more_than_take_back_is_not_run(project):
+    add_class(project, "a")
+    with project.db.atomic():
+        project.db.execute("UPDATE journal SET statement = 'DROP TABLE image'")
+    before = everything(project)
+    with pytest.raises(UnusableProject, match="damaged"):
+        project.take_back()
+    assert everything(project) == before
