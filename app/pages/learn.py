@@ -20,7 +20,18 @@ from app.bridge import Bridge
 from app.forms import Form, FormArea
 from app.pages.ask import choose_class
 from app.pages.scores import Scores
-from app.widgets.controls import buddy, button, column, label, named, reach, row, rule, scrolled
+from app.widgets.controls import (
+    buddy,
+    button,
+    column,
+    label,
+    named,
+    reach,
+    row,
+    rule,
+    scrolled,
+    tip,
+)
 from app.widgets.empty import EmptyState
 from app.widgets.rows import ROW
 from app.widgets.thumbs import Thumbnails
@@ -56,7 +67,7 @@ class StepRows(QAbstractListModel):
             return f"Step {step.number}: {step.title}"
         if role == Qt.ItemDataRole.ToolTipRole:
             seconds = ", ".join(f"{name} {value:.1f} s" for name, value in step.seconds.items())
-            return (
+            return tip(
                 f"{step.title}\n{step.when} · {step.learner} on {step.backbone} · "
                 f"{plural(len(step.classes), 'class')}\n{seconds}"
             )

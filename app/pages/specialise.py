@@ -27,6 +27,7 @@ from app.widgets.controls import (
     rule,
     say_on,
     scrolled,
+    tip,
 )
 from app.widgets.empty import EmptyState
 from app.widgets.networks import decimals
@@ -318,7 +319,7 @@ class SpecialisePage(QWidget):
     def say(self, text: str, details: str = "") -> None:
         self.news.setText(text)
         self.news.setVisible(bool(text))
-        self.news.setToolTip(details)
+        self.news.setToolTip(tip(details))
 
     def measure(self) -> None:
         self.bridge.submit("measure_latency", resolutions=self.form.values["resolutions"])

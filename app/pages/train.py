@@ -21,7 +21,18 @@ from app.bridge import Bridge
 from app.forms import Form, FormArea
 from app.pages.training import TrainingRun
 from app.theme import GRID
-from app.widgets.controls import buddy, button, card, column, label, named, reach, row, say_on
+from app.widgets.controls import (
+    buddy,
+    button,
+    card,
+    column,
+    label,
+    named,
+    reach,
+    row,
+    say_on,
+    tip,
+)
 from app.widgets.line_plot import LinePlot
 from app.words import duration, plural
 from engine.events import Ended, Progress, ProjectView
@@ -223,7 +234,7 @@ class TrainDialog(QDialog):
         if self.base.findData(path) < 0:
             self.base.addItem(Path(path).name, path)
         self.base.setCurrentIndex(self.base.findData(path))
-        self.base.setToolTip(path)
+        self.base.setToolTip(tip(path))
 
     def choose_base(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Begin from", "", f"Supernets (*{ENDING})")

@@ -9,6 +9,7 @@ from PySide6.QtGui import QDragMoveEvent, QDropEvent, QFont, QPainter, QPen
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate
 
 from app import theme
+from app.widgets.controls import tip
 from app.widgets.drops import paths_of
 from app.widgets.rows import MIME, ROW
 from app.words import per_cent
@@ -66,7 +67,8 @@ class ClassRows(QAbstractListModel):
             return f"{view.name}, {facts(view)}" if view else f"All images, {self.images}"
         if role == Qt.ItemDataRole.ToolTipRole and view:
             news = "" if view.learnt else "\nNot learnt yet: learn it on the Learn page."
-            return f"{view.name}: {facts(view)}{news}" + (f"\n{view.hint}" if view.hint else "")
+            hint = f"\n{view.hint}" if view.hint else ""
+            return tip(f"{view.name}: {facts(view)}{news}{hint}")
         return None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -102,6 +104,13 @@ def label(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
     return made
 
 
+def tip(text: str) -> str:
+    """A tooltip that shows names as they are: Qt would take “<b>moth</b>” for markup."""
+    if not GuiQt.mightBeRichText(text):
+        return text
+    return f'<p style="white-space: pre-wrap">{escape(text)}</p>'
+
+
 def indented(made: Spin) -> Spin:
     """Puts a number as far from the left edge as the text of other fields.
 
@@ -181,7 +190,7 @@ class Elided(QLabel):
     def set_full(self, text: str) -> None:
         if text != self.full:
             self.full = text
-            self.setToolTip(text)
+            self.setToolTip(tip(text))
             self.shorten()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

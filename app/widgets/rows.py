@@ -11,6 +11,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, Qt, QTimer, Signal
 
 from app.bridge import Bridge
+from app.widgets.controls import tip
 from engine.events import Ended
 
 PAGE = 256
@@ -71,7 +72,8 @@ class ImageRows(QAbstractListModel):
         if role == ROW:
             return row
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return words(row) if row else "Being read"
+            said = words(row) if row else "Being read"
+            return tip(said) if role == Qt.ItemDataRole.ToolTipRole else said
         return None
 
     def row(self, number: int) -> Row | None:

@@ -8,6 +8,8 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from app.widgets.controls import tip
+
 
 class TableRows(QAbstractTableModel):
     """Rows under titles. What a cell says is up to `text` and `help`."""
@@ -39,7 +41,7 @@ class TableRows(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(given, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self.help(given, index.column())
+            return tip(self.help(given, index.column()))
         return None
 
     def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> str | None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QTextDocument
 from PySide6.QtTest import QTest
 
+from app.widgets.controls import tip
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, words
 from app.widgets.thumbs import Thumbnails
@@ -146,3 +148,12 @@ def test_a_thumbnail_that_is_gone_is_an_empty_one(tmp_path: Path, qtbot: object)
 def test_a_row_in_words_is_complete() -> None:
     told = words({**row(1), "width": 10, "height": 20, "learnt": False, "note": "turned"})
     assert told == "1.jpg, class cat, train image, 10 × 20 pixels, not learnt yet, turned"
+
+
+def test_names_in_tooltips_are_text(tmp_path: Path) -> None:
+    """Qt takes what looks like markup for markup, and a class may be called so."""
+    assert tip("C:\\photos < 3") == "C:\\photos < 3"
+    shown = QTextDocument()
+    for name in ("<img src='file:///etc/hostname'>", "<b>moth</b>\nsecond line", "a <i>b</i> & c"):
+        shown.setHtml(tip(name))
+        assert shown.toPlainText() == name
