@@ -19,6 +19,8 @@ from app.widgets.viewer import Viewer
 from app.words import per_cent, plural
 from engine.events import Ended, ProjectView, StepView
 
+PICTURE = 96
+"""Pixels of an image's longer side: three fit beside each other in the smallest window."""
 STATS = (
     ("accuracy", "accuracy", "The share of all validation images that are recognised."),
     (
@@ -77,7 +79,7 @@ class Pictures(QWidget):
         super().__init__()
         self.bridge = bridge
         self.rows = ImageRows(bridge)
-        self.gallery = Gallery(self.rows, thumbs)
+        self.gallery = Gallery(self.rows, thumbs, PICTURE)
         named(self.gallery, "Answers", "Validation images with the model's answers")
         reach(self.gallery, "Alt+I")
         self.title = label("", "muted")

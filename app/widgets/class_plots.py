@@ -186,11 +186,11 @@ class MatrixPlot(Plot):
     def paint_numbers(self, painter: QPainter, frame: QRectF) -> None:
         """The count in the middle of each cell; at a point, since laying out in a box is slow."""
         pens, usual = [theme.colour("text"), theme.colour("on_accent")], painter.font()
-        metrics, room = painter.fontMetrics(), frame.width() / len(self.names) - 3
+        metrics, room = painter.fontMetrics(), frame.width() / len(self.names) - 1
         widest = metrics.horizontalAdvance(str(max((cell[2] for cell in self.cells), default=0)))
         if widest > room:  # all become smaller together
             smaller = QFont(usual)
-            smaller.setPixelSize(max(1, int(QFontInfo(usual).pixelSize() * room / widest)))
+            smaller.setPixelSize(max(1, round(QFontInfo(usual).pixelSize() * room / widest)))
             painter.setFont(smaller)
             metrics = painter.fontMetrics()
         down = (metrics.ascent() - metrics.descent()) / 2
