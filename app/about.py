@@ -29,7 +29,7 @@ class AboutDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("About Espalier")
-        self.resize(920, 640)
+        self.resize(1008, 640)
         self.parts = Parts(TITLES)
         self.table = Table(self.parts)
         header = self.table.horizontalHeader()

@@ -38,7 +38,6 @@ class ShortcutsDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keys")
-        self.resize(880, 620)
         columns = [column(gap=16), column(gap=16)]
         heights = [0, 0]
         for title, keys in groups.items():
@@ -50,8 +49,11 @@ class ShortcutsDialog(QDialog):
         inside = QWidget()
         inside.setLayout(row(*columns, gap=40, edge=8))
         scroll = scrolled(inside)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setMinimumWidth(inside.sizeHint().width() + scroll.verticalScrollBar().width())
         close = button("Close", "Goes back", self.close, key="Esc")
         self.setLayout(column(label("Keys", "big"), scroll, row(0, close), edge=24))
+        self.resize(880, 620)
 
     def group(self, title: str, keys: list[tuple[str, str]]) -> QWidget:
         made = QWidget()
