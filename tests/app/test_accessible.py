@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QScrollArea,
     QScrollBar,
     QWidget,
 )
@@ -120,6 +121,8 @@ def test_the_overview_lists_the_keys_of_all_pages(learnt: Person) -> None:
     assert {"Everywhere", *learnt.window.pages} <= words
     assert {"Ctrl+L", "Ctrl+E", "F2", "Ctrl+Z", "Esc"} <= words
     assert complaints(dialog) == []
+    place = dialog.findChild(QScrollArea)
+    assert place.widget().width() <= place.viewport().width(), "no key is cut off"
     dialog.close()
 
 
