@@ -71,8 +71,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             "pip install torch."
         ) from error
     torch.set_num_threads(threads)
-    log = logging.getLogger("torch.export")
-    log.addFilter(lambda record: False)  # what goes wrong is raised as well
+    logging.getLogger("torch.export").addFilter(unsaid)
     try:
         program = torch.export.load(again).module()
     except Broken as error:
@@ -85,6 +84,11 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             return found[0].numpy(), found[1].numpy()
 
     return told_by(run, facts, path)
+
+
+def unsaid(record: logging.LogRecord) -> bool:
+    """Keeps PyTorch from logging what goes wrong: it is raised as well."""
+    return False
 
 
 def no_program(path: Path) -> str:
