@@ -19,6 +19,10 @@ from app.licences import digests
 from app.terminal import EXIT
 from engine import __version__
 
+NO_DISPLAY = (
+    "There is no display here, so the window can't be opened. Use the commands instead (espalier "
+    "--help lists them), or come with a display, for example by ssh -X."
+)
 SHOWN = 16
 """Digits of a digest that are printed."""
 
@@ -27,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; without a command, opens the window."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if opens_window(arguments):
+        if not has_display():
+            print(NO_DISPLAY, file=sys.stderr)
+            return EXIT["refused"]
         from app.window import main as open_window
 
         project = next((a for a in arguments if not a.startswith("-")), None)
@@ -56,6 +63,12 @@ def silence() -> None:
     """Writes nothing more to standard output: what is left would fail once more at the end."""
     with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def has_display() -> bool:
+    """Whether a window can be opened: where none can, Qt would end the process with a dump."""
+    named = ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or any(map(os.environ.get, named))
 
 
 def version(whole: bool) -> str:

@@ -115,6 +115,16 @@ def test_nothing_else_is_on_standard_output_with_json(home, project):
     assert json.loads(done.stdout)["refused"].startswith("There is no class")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is a display")
+@pytest.mark.parametrize("words", [(), ("some.espalier",), ("--verbose",)])
+def test_without_a_display_the_window_is_refused_in_a_sentence(home, words):
+    none = dict.fromkeys(("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"), "")
+    opened = in_a_process(home, *words, **none)
+    said = opened.communicate()[1].strip()
+    assert opened.returncode == 2, said
+    assert said.startswith("There is no display here")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_control_c_cancels_and_keeps_what_was_saved(home, home_weights, tmp_path):
     many = making.class_folders(tmp_path / "many", {"a": 300, "b": 300})
