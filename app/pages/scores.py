@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QPushButton, QWidget
 from app.bridge import Bridge
 from app.widgets.class_plots import BarPlot, MatrixPlot
 from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
+from app.widgets.figure import Figure
 from app.widgets.gallery import Gallery
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.rows import ImageRows
@@ -39,21 +40,6 @@ STATS = (
         "Backward transfer: how much old classes gained (or lost, below 0) since they were learnt.",
     ),
 )
-
-
-class Stat(QWidget):
-    """One figure with its name; its definition is the tooltip."""
-
-    def __init__(self, name: str, help: str) -> None:
-        super().__init__()
-        self.value = label("–", "big")
-        self.setLayout(column(self.value, label(name, "caption"), gap=0))
-        self.setToolTip(help)
-        self.setAccessibleName(name)
-
-    def show_value(self, value: float | None) -> None:
-        self.value.setText(per_cent(value))
-        self.setAccessibleDescription(f"{self.value.text()}. {self.toolTip()}")
 
 
 def accuracy_series(steps: tuple[StepView, ...], live: list[tuple[float, float]]) -> list[Series]:
@@ -142,7 +128,7 @@ class Scores(QWidget):
         self.steps: tuple[StepView, ...] = ()
         self.live: list[tuple[float, float]] = []
         self.shown: tuple[str, int] = ("", 0)
-        self.stats = {key: Stat(name, help) for key, name, help in STATS}
+        self.stats = {key: Figure(name, help) for key, name, help in STATS}
         nothing = "Learn classes to see this."
         self.lines = LinePlot("Accuracy over steps", nothing, "step", "%")
         self.bars = BarPlot("Accuracy of each class, lowest first", nothing)
@@ -176,7 +162,7 @@ class Scores(QWidget):
         step = project.current_step
         self.lines.show_series(accuracy_series(self.steps, self.live))
         for key, stat in self.stats.items():
-            stat.show_value(getattr(step, key) if step else None)
+            stat.show_text(per_cent(getattr(step, key) if step else None))
         now = (project.path, step.id if step else 0)
         if now != self.shown:
             self.shown = now

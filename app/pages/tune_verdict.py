@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 from app.pages.tune_live import LiveRun
 from app.pages.tune_runs import STATES, took
 from app.widgets.controls import button, column, label, row
+from app.widgets.figure import Figure
 from app.words import duration, per_cent
 
 NOTHING = (
@@ -57,21 +58,6 @@ def verdict(difference: Sequence[float], images: int) -> tuple[str, str]:
     words = "Better" if low > 0 else "Worse" if high < 0 else "No clear difference"
     sure = f"With 95 % certainty between {points(low)} and {points(high)} points"
     return f"{words}: {points(mean)} points", f"{sure}, on the same {images:,} validation images."
-
-
-class Figure(QWidget):
-    """A number above its name; its definition is the tooltip."""
-
-    def __init__(self, name: str, help: str) -> None:
-        super().__init__()
-        self.value = label("–", "big")
-        self.setLayout(column(self.value, label(name, "caption"), gap=0))
-        self.setToolTip(help)
-        self.setAccessibleName(name)
-
-    def show_text(self, text: str) -> None:
-        self.value.setText(text)
-        self.setAccessibleDescription(f"{text}. {self.toolTip()}")
 
 
 class Comparison(QWidget):
