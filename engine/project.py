@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -77,6 +78,7 @@ class Project:
             raise UnusableProject(
                 f"“{path}” is no Espalier project. Choose a folder ending in {SUFFIX}."
             )
+        check_links(path)
         check_header(file)
         lock = None
         if write and may_write(path):
@@ -256,6 +258,20 @@ def connect(file: Path, read_only: bool = False) -> Database:
     db.execute("PRAGMA foreign_keys=ON")
     db.execute("PRAGMA trusted_schema=OFF")
     return db
+
+
+def check_links(path: Path) -> None:
+    """Refuses links in a project: what is written or swept there would be other files."""
+    for folder in (path, path / "blobs", path / "runs"):
+        if not folder.is_dir():
+            continue
+        with os.scandir(folder) as entries:
+            link = next((entry.name for entry in entries if entry.is_symlink()), None)
+        if link is not None:
+            raise UnusableProject(
+                f"“{path.name}” holds a link, “{link}”, which could lead to files of yours, so it "
+                "was not opened. Put what the link leads to in its place, if you trust it."
+            )
 
 
 def check_header(file: Path) -> None:

@@ -88,7 +88,7 @@ def run_of(row: Mapping[str, Any]) -> Run:
 
 def folder(project: Project, number: int) -> Path:
     """Where a run keeps its checkpoint and the outputs of its frozen stages."""
-    return project.path / "runs" / str(number)
+    return project.path / "runs" / str(int(number))  # in a file from elsewhere it may be a path
 
 
 def clear(project: Project, number: int) -> None:

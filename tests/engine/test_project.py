@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -271,6 +272,24 @@ def test_a_link_among_the_blobs_costs_nobody_a_file(project, tmp_path):
     assert sorted(project.blobs.names()) == [kept]
     assert len(list(mine.iterdir())) == 3
     assert (project.blobs.folder / loose[:2] / "notes.txt").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
+@pytest.mark.parametrize("name", ["blobs", "runs", "runs/1", "blobs/ab", "project.db-wal", ".lock"])
+def test_a_project_with_links_is_not_opened(project, tmp_path, name):
+    project.close()
+    mine = tmp_path / "mine"
+    (mine / "1").mkdir(parents=True)
+    (mine / "1" / "letter.txt").write_text("mine")
+    place = project.path / name
+    place.parent.mkdir(exist_ok=True)
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    place.symlink_to(mine)
+    with pytest.raises(UnusableProject, match="holds a link"):
+        Project.open(project.path)
+    assert sorted(p.name for p in mine.rglob("*")) == ["1", "letter.txt"]
 
 
 def test_a_journal_that_does_more_than_take_back_is_not_run(project):
