@@ -78,7 +78,7 @@ class Project:
             raise UnusableProject(
                 f"“{path}” is no Espalier project. Choose a folder ending in {SUFFIX}."
             )
-        check_links(path)
+        check_files(path)
         check_header(file)
         lock = None
         if write and may_write(path):
@@ -260,17 +260,23 @@ def connect(file: Path, read_only: bool = False) -> Database:
     return db
 
 
-def check_links(path: Path) -> None:
-    """Refuses links in a project: what is written or swept there would be other files."""
-    for folder in (path, path / "blobs", path / "runs"):
-        if not folder.is_dir():
-            continue
-        with os.scandir(folder) as entries:
-            link = next((entry.name for entry in entries if entry.is_symlink()), None)
-        if link is not None:
+def check_files(folder: Path) -> None:
+    """Refuses a project that holds anything but files and folders.
+
+    Through a link other files would be written or swept, and a pipe would be waited for.
+    """
+    try:
+        entries = list(os.scandir(folder))
+    except PermissionError:
+        return  # what can't be listed can't be written either; reading will say so
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            check_files(Path(entry.path))
+        elif not entry.is_file(follow_symlinks=False):
             raise UnusableProject(
-                f"“{path.name}” holds a link, “{link}”, which could lead to files of yours, so it "
-                "was not opened. Put what the link leads to in its place, if you trust it."
+                f"The project holds “{entry.name}”, which is a link or no file and could lead to "
+                "files of yours, so it was not opened. Put what it leads to in its place, if you "
+                "trust it."
             )
 
 

@@ -275,19 +275,26 @@ def test_a_link_among_the_blobs_costs_nobody_a_file(project, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
-@pytest.mark.parametrize("name", ["blobs", "runs", "runs/1", "blobs/ab", "project.db-wal", ".lock"])
+@pytest.mark.parametrize(
+    "name",
+    ["blobs", "runs", "runs/1", "runs/1/best.half", "blobs/ab", "project.db-wal", ".lock"],
+)
 def test_a_project_with_links_is_not_opened(project, tmp_path, name):
     project.close()
     mine = tmp_path / "mine"
     (mine / "1").mkdir(parents=True)
     (mine / "1" / "letter.txt").write_text("mine")
     place = project.path / name
-    place.parent.mkdir(exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_dir():
         shutil.rmtree(place)
     place.unlink(missing_ok=True)
     place.symlink_to(mine)
-    with pytest.raises(UnusableProject, match="holds a link"):
+    with pytest.raises(UnusableProject, match="which is a link"):
+        Project.open(project.path)
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(UnusableProject, match="no file"):
         Project.open(project.path)
     assert sorted(p.name for p in mine.rglob("*")) == ["1", "letter.txt"]
 
