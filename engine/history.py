@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import UnusableProject
 from engine.project import Project, now
 
 HASH_BYTES = 32
@@ -116,6 +117,11 @@ def line(project: Project) -> list[dict[str, Any]]:
     while number is not None:
         row = row_of(project, int(number))
         rows.append(row)
+        if row["parent"] is not None and row["parent"] >= number:
+            raise UnusableProject(
+                f"The project is damaged: step {number} comes before itself. Open a copy of it "
+                "from a backup."
+            )
         number = row["parent"]
     return rows[::-1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sqlite3
@@ -16,9 +17,11 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from engine.blobs import Blobs, sync_folder
-from engine.errors import Refused, UnusableProject
+from engine.errors import EspalierError, Refused, UnusableProject
 from engine.points import point
 from engine.schema import APPLICATION_ID, MIGRATIONS
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".espalier"
 GESTURES_KEPT = 200
@@ -96,13 +99,30 @@ class Project:
             raise
         project = cls(path, db, lock)
         if lock is not None:
-            project.sweep()
+            with project.readable():
+                project.sweep()
         return project
 
     @classmethod
     def open_beside(cls, path: Path) -> Project:
         """A second, reading connection to a project that this process has open already."""
         return cls(path, connect(path / "project.db", read_only=True), None)
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """Around the first reading: a file from elsewhere, or one that another program wrote into,
+        can hold anything. Raises UnusableProject then, and closes the project."""
+        try:
+            yield
+        except (EspalierError, OSError):
+            self.close()
+            raise
+        except Exception as error:
+            self.close()
+            if isinstance(error, sqlite3.OperationalError) and "no such" not in str(error):
+                raise
+            log.exception("%s can't be read", self.path)
+            raise UnusableProject(damaged(self.path / "project.db", "its facts")) from error
 
     def close(self) -> None:
         self.db.conn.close()
@@ -304,6 +324,8 @@ def check_version(file: Path, db: Database) -> None:
         )
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise UnusableProject(damaged(file, "quick_check"))
+    if db.view_names():  # Espalier makes none; one from elsewhere could be read without end
+        raise UnusableProject(damaged(file, "views"))
 
 
 def damaged(file: Path, why: object) -> str:

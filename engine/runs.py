@@ -106,6 +106,6 @@ def remove(project: Project, number: int) -> None:
     """Removes a run wholly."""
     project.check_writable()
     find(project, number)
-    clear(project, number)
     with project.transaction() as db:
         db["run"].delete(number)
+    clear(project, number)

@@ -166,23 +166,28 @@ def plain(path: Path, content: Any) -> dict[str, torch.Tensor]:
             break
     if not isinstance(content, Mapping):
         raise UnusableWeights(f"{path.name} holds no weights by name. Choose another file.")
-    state = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    state = {str(k): v.detach() for k, v in content.items() if isinstance(v, torch.Tensor)}
     if not state:
         raise UnusableWeights(f"{path.name} holds no weights by name. Choose another file.")
-    odd = [name for name, t in state.items() if t.layout != torch.strided or t.is_quantized]
+    odd = [name for name, t in state.items() if not usual(t)]
     if odd:
         raise UnusableWeights(
-            f"{path.name} holds quantised or sparse weights ({listed(odd)}). Choose a file with "
-            "plain float32 or float16 weights."
+            f"{path.name} holds weights that are quantised, sparse or no usual numbers "
+            f"({listed(odd)}). Choose a file with plain float32 or float16 weights."
         )
     return without_prefix(state)
 
 
+def usual(tensor: torch.Tensor) -> bool:
+    """Whether a tensor holds plain real numbers, here in memory."""
+    there = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_meta
+    return there and not tensor.is_complex() and tensor.dtype != torch.bool
+
+
 def without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The same weights by names without what wrappers have put before all of them."""
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in state):
-            return without_prefix({k[len(prefix) :]: v for k, v in state.items()})
+    while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in state)), ""):
+        state = {name[len(prefix) :]: tensor for name, tensor in state.items()}
     return state
 
 

@@ -49,7 +49,13 @@ def chosen_backbone(name: str, weights: str, size: int) -> tuple[Backbone, bytes
 def open_project(session: Session, *, path: str) -> Work:
     """Opens the project at `path`, for reading only where it can't be written."""
     project = session.open(Path(path))
-    yield session.changed("project")
+    try:
+        with project.readable():
+            changed = session.changed("project")
+    except Exception:
+        session.close()
+        raise
+    yield changed
     if project.read_only:
         yield Notice(
             "This project can only be looked at: its folder is write-protected.", "warning"

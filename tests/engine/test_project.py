@@ -9,14 +9,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.errors import Refused, UnusableProject
+from engine.jobs import run
 from engine.points import VARIABLE
 from engine.project import Project
 from engine.schema import MIGRATIONS
+from engine.session import Session
 
 STEP_TEXTS = (
     "title", "made", "learner", "settings", "backbone", "features_key", "classes", "new_classes",
@@ -307,3 +310,34 @@ def test_a_journal_that_does_more_than_take_back_is_not_run(project):
     with pytest.raises(UnusableProject, match="damaged"):
         project.take_back()
     assert everything(project) == before
+
+
+@pytest.mark.logs_warnings
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM project",
+        "UPDATE project SET settings = '[' WHERE id = 1",
+        "UPDATE project SET step = 99",
+        "UPDATE step SET scores = 'x'",
+        "UPDATE step SET classes = '[3]'",
+        "UPDATE step SET parent = id",
+        "CREATE VIEW more AS SELECT 1",
+        "DROP TABLE step",
+    ],
+)
+def test_what_can_not_be_read_is_said_at_opening(project, change):
+    """From elsewhere, or by a program that wrote into it: never a defect, never without end."""
+    with project.db.atomic():
+        facts = dict.fromkeys(STEP_TEXTS, "[]") | {"memory": "", "parent": None}
+        step = project.db["step"].insert(facts).last_pk
+        project.set_facts(step=step)
+    project.db.execute("PRAGMA foreign_keys = OFF")
+    with project.db.atomic():
+        project.db.execute(change)
+    project.close()
+    with closing(Session()) as session:
+        *_, ended = run(session, "open_project", {"path": str(project.path)})
+        assert ended.how == "refused", ended
+        assert "damaged" in ended.text
+        assert session.project is None

@@ -67,6 +67,10 @@ def test_every_form_of_the_same_weights_gives_the_same_backbone(
     torch.save(none, tmp_path / "d.pth", _use_new_zipfile_serialization=False)
     save_file(half, tmp_path / "e.safetensors")
     save_file(none, tmp_path / "name-without-ending")
+    parameters = {k: torch.nn.Parameter(v) for k, v in whole.items()}
+    torch.save(parameters, tmp_path / "f.pth")  # as of dict(net.named_parameters())
+    deep = "module." * 2000  # wrapped again and again
+    torch.save({deep + k: v for k, v in half.items()}, tmp_path / "g.pth")
     found = [load_backbone(weights=path) for path in sorted(tmp_path.iterdir())]
     assert {b.name for b in found} == {"squeezenet1_1"}
     assert len({b.digest for b in found}) == 1
@@ -261,9 +265,19 @@ def test_files_with_no_weights_by_name(file: Path) -> None:
         assert "no weights by name" in refusal(file)
 
 
-def test_sparse_weights(weights: State, file: Path) -> None:
-    torch.save({**weights, "features.0.bias": torch.zeros(64).to_sparse()}, file)
-    assert "features.0.bias" in refusal(file)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.zeros(64).to_sparse(),
+        torch.zeros(64, dtype=torch.complex64),
+        torch.zeros(64, dtype=torch.bool),
+        torch.zeros(64, device="meta"),
+    ],
+    ids=["sparse", "complex", "bool", "meta"],
+)
+def test_weights_that_are_no_plain_numbers(weights: State, file: Path, odd: torch.Tensor) -> None:
+    torch.save({**weights, "features.0.bias": odd}, file)
+    assert "no usual numbers (features.0.bias)" in refusal(file)
 
 
 def test_a_small_file_that_claims_a_giant_tensor(weights: State, file: Path) -> None:
