@@ -19,7 +19,8 @@ from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
 from engine.net import Stage
 
-BROKEN = (RuntimeError, KeyError, ValueError, IndexError, EOFError, OSError, pickle.UnpicklingError)
+BROKEN = (RuntimeError, KeyError, ValueError, TypeError, IndexError, EOFError, OSError,
+          pickle.UnpicklingError)  # fmt: skip
 """What torch raises for a file that is no checkpoint, or one of another network."""
 
 
@@ -145,14 +146,17 @@ class Training:
             state = read_state(path)
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
+            position, notes = state["position"], state["notes"]
+            if type(position) is not int or position < 0:
+                raise ValueError(f"the position is {position}")
+            torch.set_rng_state(state["random"])
         except BROKEN as error:
             raise UnusableWeights(
                 f"The checkpoint {path.name} can't be read or is of another network. "
                 "Remove it to start from the beginning."
             ) from error
-        self.position = state["position"]
-        torch.set_rng_state(state["random"])
-        return state["notes"]
+        self.position = position
+        return notes
 
 
 def write_state(state: Mapping[str, Any], path: Path) -> None:

@@ -226,7 +226,12 @@ class Project:
             for row in rows:
                 if not str(row["statement"]).startswith(CHANGES):
                     raise UnusableProject(damaged(self.path / "project.db", "its journal"))
-                db.execute(row["statement"])
+                try:
+                    db.execute(row["statement"])
+                except sqlite3.OperationalError as error:
+                    if "no such" in str(error) or "syntax" in str(error):
+                        raise UnusableProject(damaged(self.path / "project.db", error)) from error
+                    raise
             db["gesture"].update(chosen["id"], {"undone": int(not redo)})
         return str(chosen["title"])
 

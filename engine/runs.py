@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import Refused
+from engine.errors import Refused, UnusableProject
 from engine.project import Project, now
 
 TEXTS = ("settings", "curve", "result")
@@ -83,7 +83,14 @@ def newest_unfinished(project: Project) -> Run:
 
 
 def run_of(row: Mapping[str, Any]) -> Run:
-    return Run(**{**row, **{name: json.loads(row[name]) for name in TEXTS}})
+    """A row of the table as a run. Raises UnusableProject where its texts are none of ours."""
+    try:
+        return Run(**{**row, **{name: json.loads(row[name]) for name in TEXTS}})
+    except (ValueError, TypeError) as error:
+        raise UnusableProject(
+            f"The project is damaged: run {row['id']} can't be read. Open a copy of it from a "
+            "backup."
+        ) from error
 
 
 def folder(project: Project, number: int) -> Path:

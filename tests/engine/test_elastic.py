@@ -336,7 +336,7 @@ def test_weights_that_are_no_number_or_no_weights_are_refused(tmp_path: Path, sm
         read_weights(path)
     for content in (b"", b"<html>", path.read_bytes()[:5000]):
         path.write_bytes(content)
-        with pytest.raises(UnusableWeights, match="Install Espalier again"):
+        with pytest.raises(UnusableWeights, match="install Espalier again"):
             read_weights(path)
 
 

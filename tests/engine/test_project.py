@@ -310,6 +310,11 @@ def test_a_journal_that_does_more_than_take_back_is_not_run(project):
     with pytest.raises(UnusableProject, match="damaged"):
         project.take_back()
     assert everything(project) == before
+    with project.db.atomic():
+        project.db.execute("UPDATE journal SET statement = 'DELETE FROM nothing WHERE id=1'")
+    with pytest.raises(UnusableProject, match="damaged"):
+        project.take_back()
+    assert everything(project) == before
 
 
 @pytest.mark.logs_warnings

@@ -282,6 +282,14 @@ def test_damaged_files_of_a_run_are_refused_in_a_sentence(session: Session) -> N
                 assert "Remove the run" in refused(session, job, run=number)
                 assert newest(session)["state"] == "paused"
         file.write_bytes(whole)
+    file = runs.folder(session.require(), number) / "checkpoint.pt"
+    state = torch.load(file, weights_only=True)
+    for odd in ({"position": -5}, {"position": "x"}, {"random": 3}, {"network": []}):
+        torch.save({**state, **odd}, file)
+        assert "Remove the run" in refused(session, "resume_run", run=number), odd
+    torch.save([1, 2], file)
+    assert "Remove the run" in refused(session, "resume_run", run=number)
+    torch.save(state, file)
     assert done(session, "finish_run", run=number, adopt="never")["run"] == number
 
 

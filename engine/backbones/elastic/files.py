@@ -22,7 +22,7 @@ from engine.backbones.elastic.supernet import Supernet
 from engine.errors import BadSetting, UnusableWeights
 from engine.net import Backbone, Preprocessing, Stage, digest_of, parameters_of
 
-BROKEN = (SafetensorError, RuntimeError, KeyError, ValueError, OSError, BadSetting)
+BROKEN = (SafetensorError, RuntimeError, KeyError, ValueError, OverflowError, OSError, BadSetting)
 """What comes of a file that was cut short, or that is of something else."""
 SUBNET = "subnet"
 """The name of the backbone of a project that uses a subnet."""
@@ -53,7 +53,8 @@ def read_weights(path: Path) -> tuple[Supernet, dict[str, str]]:
         fill(supernet, state)
     except BROKEN as error:
         raise UnusableWeights(
-            f"The weights {path.name} can't be read. Install Espalier again."
+            f"{path.name} can't be read: it is damaged or holds something else. Get it again; if "
+            "it came with Espalier, install Espalier again."
         ) from error
     check_numbers(path.name, supernet.state_dict())
     return supernet.eval(), facts
