@@ -57,14 +57,13 @@ class Features:
         return result if result is not None else np.empty((0, 1, 0), dtype=np.float32)
 
     def drop_damaged(self) -> int:
-        """Forgets the rows whose pack is missing or cut short; they are computed again."""
-        packs = [
-            row["pack"]
-            for row in self.project.db.query(
-                "SELECT DISTINCT pack FROM feature WHERE key = ?", [self.key]
-            )
-        ]
-        damaged = [pack for pack in packs if not readable(self.project, pack)]
+        """Forgets the rows whose pack is missing, cut short or too short for them; they are
+        computed again."""
+        packs = self.project.db.execute(
+            "SELECT pack, MIN(place), MAX(place) FROM feature WHERE key = ? GROUP BY pack",
+            [self.key],
+        ).fetchall()
+        damaged = [pack for pack, *places in packs if not readable(self.project, pack, places)]
         for pack in damaged:
             with self.project.transaction() as db:
                 db["feature"].delete_where("pack = ?", [pack])
@@ -85,10 +84,10 @@ class Features:
         return {sha256: (pack, place) for sha256, pack, place in rows}
 
 
-def readable(project: Project, pack: str) -> bool:
-    """Whether a pack is whole: its header can be read and its length fits it."""
+def readable(project: Project, pack: str, places: Sequence[object]) -> bool:
+    """Whether a pack is whole: its header can be read, its length fits it, and it has `places`."""
     try:
-        np.load(project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
+        stored = np.load(project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
         return False
-    return True
+    return all(isinstance(place, int) and 0 <= place < len(stored) for place in places)

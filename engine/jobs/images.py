@@ -255,7 +255,12 @@ def near_duplicates(session: Session, *, limit: int = 200) -> Work:
     """Groups of pictures that look almost the same; those on both sides of the split first."""
     yield Progress(0, None, "Comparing")
     project = session.require()
-    rows = list(project.db.query("SELECT id, phash, split FROM image ORDER BY id"))
+    rows = list(
+        project.db.query(
+            "SELECT id, phash, split FROM image "
+            "WHERE length(phash) = 16 AND phash NOT GLOB '*[^0-9a-f]*' ORDER BY id"
+        )
+    )
     groups = duplicates.groups([row["phash"] for row in rows])
     crossing = sorted(groups, key=lambda g: (len({rows[i]["split"] for i in g}) < 2, -len(g)))
     shown = [

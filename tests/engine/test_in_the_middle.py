@@ -106,3 +106,18 @@ def test_a_missing_write_ahead_log_and_missing_blobs_are_survived(session, tmp_p
     *_, again = run(session, "learn", {})
     assert again.how == "done", again.text
     assert again.result["per_class"] == first.result["per_class"]
+
+
+@pytest.mark.parametrize("place", ["999999", "-1", "'x'"])
+def test_activations_that_are_not_where_they_should_be_are_computed_again(session, tmp_path, place):
+    pictures = making.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    *_, first = run(session, "learn_folder", {"paths": [str(pictures)]})
+    with session.require().transaction() as db:
+        db.execute(f"UPDATE feature SET place = {place} WHERE place = 3")
+        db.execute("UPDATE image SET phash = 'zz' WHERE id = 5")
+    list(run(session, "learn", {"learner": "ncm"}))
+    *_, again = run(session, "learn", {"learner": "slda"})
+    assert again.how == "done", again.text
+    assert again.result["per_class"] == first.result["per_class"]
+    *_, near = run(session, "near_duplicates", {})
+    assert near.how == "done", near.text
