@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -23,6 +24,8 @@ NO_DISPLAY = (
     "There is no display here, so the window can't be opened. Use the commands instead (espalier "
     "--help lists them), or come with a display, for example by ssh -X."
 )
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What the system says where standard output can take no more."""
 SHOWN = 16
 """Digits of a digest that are printed."""
 
@@ -51,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of a pipe went away, as with `| head`; that is no fault.
         return 0
-    except OSError as error:  # jobs say themselves what the system refused them
+    except OSError as error:
+        if error.errno not in UNWRITABLE:  # a defect; jobs say themselves what was refused them
+            raise
         silence()
         why = (error.strerror or str(error)).lower()
         print(f"What was found can't be written here ({why}). Write it elsewhere.", file=sys.stderr)

@@ -40,6 +40,7 @@ REGISTRIES = {
 
 
 def main() -> int:
+    """Makes the bundle, tries it, packs it, and says how large all of it is."""
     expected = WORK / "expected.json"
     with step("icons"):
         subprocess.run([sys.executable, HERE / "icons.py", ICONS], check=True)

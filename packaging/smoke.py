@@ -269,6 +269,7 @@ def timed(name: str) -> Iterator[list[str]]:
 
 
 def main() -> int:
+    """Tries a bundle in another folder without Python; ends with 1 where a part fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("expected", type=Path, nargs="?")

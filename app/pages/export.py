@@ -19,18 +19,6 @@ from app.widgets.receipt import matrix_of, receipt_text, rows_of
 from engine.events import Ended, ProjectView
 
 NOTHING = "What was checked appears here after an export."
-AGREES = "The exported file gives the same answers as this project."
-ALIKE = "Wherever this project's answer is clear, the exported file gives the same class."
-DIFFERS = "The exported file does not always answer as this project does; see below."
-
-
-def verdict(receipt: Mapping[str, Any]) -> str:
-    """The first sentence that a person wants to read."""
-    if not receipt:
-        return NOTHING
-    if receipt["clear_disagreements"]:
-        return DIFFERS
-    return AGREES if receipt["top_class_agreement"] == 1 else ALIKE
 
 
 class ConfusionPicture(MatrixPlot):
@@ -151,7 +139,7 @@ class ExportPage(QWidget):
         known = bool(receipt.get("confusion"))
         self.matrix.show_matrix(receipt["classes"] if known else (), matrix_of(receipt))
         self.matrix.setVisible(known)
-        self.verdict.setText(verdict(receipt))
+        self.verdict.setText(receipt["verdict"] if receipt else NOTHING)
         self.refresh_tools()
 
     def refresh_tools(self) -> None:

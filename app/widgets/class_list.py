@@ -58,6 +58,7 @@ class ClassRows(QAbstractListModel):
         return next((i for i, c in enumerate(self.classes, 1) if c.name == name), 0)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """A class's name, its facts as a tooltip, or all that is known of it (ROW)."""
         view = self.at(index.row())
         if role == ROW:
             return view

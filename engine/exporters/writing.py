@@ -17,7 +17,7 @@ from engine.exporters.receipt import receipt_of
 from engine.net import Model
 from engine.readers.elsewhere import check_elsewhere
 from engine.receipts.papers import foreign_paper, papers_of, write_papers
-from engine.receipts.words import summary
+from engine.receipts.words import summary, verdict
 
 
 def export_model(
@@ -42,7 +42,7 @@ def export_model(
             exporter.judge(receipt)
             script = bool(exporter.script(path.name))
             receipt["papers"] = papers_of(path, script, picture="confusion" in receipt)
-            receipt["summary"] = summary(receipt)
+            receipt |= {"summary": summary(receipt), "verdict": verdict(receipt)}
             write_papers(exporter, model, half.parent, receipt, material.about)
             settle(half.parent, path)
     except OSError as error:

@@ -85,6 +85,7 @@ def purpose(r: Receipt, about: About) -> list[str]:
 
 
 def learning(r: Receipt, model: Model, about: About) -> list[str]:
+    """The network and how it came to be, the learner, and the steps."""
     network = f"- Backbone: {plain(r['backbone'])}, weights sha256 `{r['digests']['weights']}`."
     lines = ["## How it was learnt", "", network]
     lines += [f"- {line}" for line in grown(about)]

@@ -6,7 +6,7 @@ import base64
 import re
 from html import escape
 
-from engine.receipts.words import Receipt, judged_on, many, readable, share, size, summary
+from engine.receipts.words import Receipt, judged_on, many, readable, share, size, summary, verdict
 
 STYLE = """
 :root { color-scheme: light; }
@@ -79,15 +79,6 @@ def page(receipt: Receipt, picture: bytes) -> str:
 
 def subtitle(r: Receipt) -> str:
     return f"Receipt of an export · {r['title']} · {many(len(r['classes']), 'class')} · {r['made']}"
-
-
-def verdict(r: Receipt) -> str:
-    """The first sentence that a person wants to read."""
-    if r["clear_disagreements"]:
-        return "The exported file does not always answer as the project does; see below."
-    if r["top_class_agreement"] < 1:
-        return "Wherever the project's answer is clear, the exported file gives the same class."
-    return "The exported file gives the same answers as the project."
 
 
 def figures(r: Receipt) -> str:

@@ -145,9 +145,18 @@ LINES: tuple[tuple[str, str, Callable[[Receipt], str]], ...] = (
 SAID = {key for key, *_ in LINES} | {
     "format", "title", "file", "made", "compared_note", "compared_in", "clear_disagreements",
     "accuracy_before", "accuracy_after", "accuracy_held_out_images", "accuracy_held_out_before",
-    "accuracy_held_out_after", "per_class", "confusion", "papers", "summary",
+    "accuracy_held_out_after", "per_class", "confusion", "papers", "summary", "verdict",
 }  # fmt: skip
 """What has a line, is part of one, or is shown in another way."""
+
+
+def verdict(r: Receipt) -> str:
+    """The first sentence that a person wants to read."""
+    if r["clear_disagreements"]:
+        return "The exported file does not always answer as the project does; see below."
+    if r["top_class_agreement"] < 1:
+        return "Wherever the project's answer is clear, the exported file gives the same class."
+    return "The exported file gives the same answers as the project."
 
 
 def summary(receipt: Receipt) -> list[list[str]]:

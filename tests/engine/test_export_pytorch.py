@@ -97,6 +97,19 @@ def repacked(path: Path, to: Path, change: Callable[[str, bytes], bytes], **more
     return to
 
 
+def guarded(sprung: Path) -> Callable[[str, bytes], bytes]:
+    """Brings a condition on what is given, which PyTorch would run as it is."""
+    guards = f"\"guards_code\": [\"open('{sprung}', 'w')\"]".encode()
+    return lambda name, content: content.replace(b'"guards_code": []', guards)
+
+
+def parts(archive: Path) -> tuple[bytes, bytearray]:
+    """What lies in an archive, and the list of it."""
+    raw = archive.read_bytes()
+    size, start = struct.unpack("<II", raw[-10:-2])
+    return raw[:start], bytearray(raw[start : start + size])
+
+
 def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Path) -> None:
     path, to, sprung = exported("pt2"), tmp_path / "foreign.pt2", tmp_path / "sprung"
     trap = pickle.dumps(Trap(sprung), protocol=2)
@@ -123,14 +136,9 @@ def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Pat
 
         return change
 
-    def guarded(name: str, content: bytes) -> bytes:
-        """A condition on what is given, which PyTorch runs as it is."""
-        guards = f"\"guards_code\": [\"open('{sprung}', 'w')\"]".encode()
-        return content.replace(b'"guards_code": []', guards)
-
     foreign = ("torch.ops.aten.from_file.default", "torch.hub.load", "torch.ops.aten.add.__class__",
                "_operator.methodcaller", "math.floor", "torch.ops.higher_order.cond")  # fmt: skip
-    for change in (pickled, sampled, evaluated, guarded, *map(calling, foreign)):
+    for change in (pickled, sampled, evaluated, guarded(sprung), *map(calling, foreign)):
         assert "could run any code" in refusal(repacked(path, to, change))
     for name in ("data/constants/custom_obj_0", "data/constants/opaque_obj_0",
                  "data/aotinductor/model/x.so", "data/weights/model.pt"):  # fmt: skip
@@ -177,17 +185,7 @@ def test_a_program_is_run_from_the_list_of_files_that_was_checked(exported, tmp_
     path, to = exported("pt2"), tmp_path / "two lists.pt2"
     sprung = tmp_path / "sprung"
 
-    def trapped(name: str, content: bytes) -> bytes:
-        guards = f"\"guards_code\": [\"open('{sprung}', 'w')\"]".encode()
-        return content.replace(b'"guards_code": []', guards)
-
-    def parts(source: Path) -> tuple[bytes, bytearray]:
-        """What lies in an archive, and the list of it."""
-        raw = source.read_bytes()
-        size, start = struct.unpack("<II", raw[-10:-2])
-        return raw[:start], bytearray(raw[start : start + size])
-
-    files, listed = parts(repacked(path, tmp_path / "trap.pt2", trapped))
+    files, listed = parts(repacked(path, tmp_path / "trap.pt2", guarded(sprung)))
     plain, other = parts(repacked(path, tmp_path / "plain.pt2", lambda _, content: content))
     # The end says where the trap's list begins, and PyTorch goes there. Python's zipfile takes the
     # list right before the end, and thinks that other bytes were put before the whole archive.
@@ -196,16 +194,9 @@ def test_a_program_is_run_from_the_list_of_files_that_was_checked(exported, tmp_
         here = struct.unpack_from("<I", other, place + 42)[0]
         struct.pack_into("<I", other, place + 42, len(files) - len(plain) + here)
         place += 46 + sum(struct.unpack_from("<HHH", other, place + 28))
-    end = struct.pack(
-        "<IHHHHIIH",
-        0x06054B50,
-        0,
-        0,
-        *2 * [len(zipfile.ZipFile(path).namelist())],
-        len(listed),
-        len(files),
-        0,
-    )
+    with zipfile.ZipFile(path) as whole:
+        counts = 2 * [len(whole.namelist())]
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, *counts, len(listed), len(files), 0)
     to.write_bytes(files + listed + plain + other + end)
     with zipfile.ZipFile(to) as seen:
         assert str(sprung).encode() not in seen.read("archive/models/model.json")

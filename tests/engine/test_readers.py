@@ -118,4 +118,4 @@ def test_names_of_files_that_no_system_takes_are_refused(tmp_path: Path) -> None
         entry = model.graph.initializer[0].external_data.add()
         entry.key, entry.value = "location", name
         path.write_bytes(model.SerializeToString())
-        refusal(path)
+        assert "can't be run: it is damaged" in refusal(path)

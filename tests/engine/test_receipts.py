@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.receipts.papers import papers_of
 from engine.receipts.picture import confusion_picture
-from engine.receipts.words import readable
+from engine.receipts.words import readable, verdict
 from engine.session import Session
 from tests import making
 from tests.engine.tuning_making import done, refused
@@ -97,6 +97,18 @@ def test_held_out_images_are_what_a_receipt_is_proud_of(export) -> None:
     page = Page(path.with_suffix(".receipt.html").read_text("utf-8")).words
     at = next(n for n, words in enumerate(page) if words.startswith("accuracy on held-out images"))
     assert page[at - 1] == f"{100 * after:.1f} %"
+
+
+@pytest.mark.parametrize(
+    ("agreement", "clear", "sentence"),
+    [
+        (1.0, 0, "gives the same answers as the project"),
+        (0.98, 0, "Wherever the project's answer is clear"),
+        (0.98, 3, "does not always answer"),
+    ],
+)
+def test_only_a_file_that_always_agrees_is_said_to(agreement, clear, sentence) -> None:
+    assert sentence in verdict({"top_class_agreement": agreement, "clear_disagreements": clear})
 
 
 def test_a_picture_in_two_classes_judges_nothing(tmp_path: Path) -> None:
