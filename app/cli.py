@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import json
 import os
 import sys
@@ -19,13 +18,12 @@ from app import commands
 from app.licences import digests
 from app.terminal import EXIT
 from engine import __version__
+from engine.sheet import FULL
 
 NO_DISPLAY = (
     "There is no display here, so the window can't be opened. Use the commands instead (espalier "
     "--help lists them), or come with a display, for example by ssh -X."
 )
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""What the system says where standard output can take no more."""
 SHOWN = 16
 """Digits of a digest that are printed."""
 
@@ -55,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe went away, as with `| head`; that is no fault.
         return 0
     except OSError as error:
-        if error.errno not in UNWRITABLE:  # a defect; jobs say themselves what was refused them
+        if error.errno not in FULL:  # a defect; jobs say themselves what was refused them
             raise
         silence()
         why = (error.strerror or str(error)).lower()

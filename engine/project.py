@@ -114,7 +114,7 @@ class Project:
         can hold anything. Raises UnusableProject then, and closes the project."""
         try:
             yield
-        except (EspalierError, OSError):
+        except (EspalierError, OSError, MemoryError):
             self.close()
             raise
         except Exception as error:
