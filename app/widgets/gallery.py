@@ -121,7 +121,7 @@ class Tile(QStyledItemDelegate):
             line = QRect(cell.left() + 4, cell.bottom() - CAPTION, cell.width() - 8, CAPTION)
             words = painter.fontMetrics().elidedText(
                 row.get("caption") or row.get("class", ""),
-                Qt.TextElideMode.ElideRight,
+                Qt.TextElideMode.ElideMiddle,
                 line.width(),
             )
             painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
