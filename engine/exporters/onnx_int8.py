@@ -25,7 +25,9 @@ from engine.exporters.choosing import (
     points_lost,
 )
 from engine.exporters.onnx_graph import complete, halves, joined
+from engine.exporters.quantised_graph import PAIR, WEIGHT
 from engine.exporters.quantising import Body, small
+from engine.exporters.saturation import adds_in_16_bits
 from engine.exporters.script import script_for
 from engine.exporters.swiftest import swiftest
 from engine.latency.timing import processor_name
@@ -33,6 +35,8 @@ from engine.net import Model, Preprocessing
 from engine.receipts.words import many
 from engine.registry import setting
 
+ANY = f"any: no two weights of a channel exceed {PAIR} together, so sums of products never overflow"
+VNNI_ONLY = "only those with VNNI, or Arm's dot product; on others its answers would be different"
 TRIED_ON = 64
 """Images beside those that ranges are chosen by, on which choices are tried."""
 
@@ -67,6 +71,12 @@ class OnnxInt8(Exporter):
         "weights have 8 bits all the same. Turn it off if the file shall run elsewhere.",
         label="Fastest on this computer",
     )  # fmt: skip
+    vnni_only: bool = setting(
+        False, "Whether weights use all of their 8 bits: a little more exact, but right only on "
+        "processors that add products of 8 bits in 32 (VNNI, or Arm's dot product). Others would "
+        "give other answers. Leave it off if the file shall run anywhere.",
+        label="For processors with VNNI only",
+    )  # fmt: skip
     tried: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     """Layers that were kept in 32 bits and the points that were lost, of each version tried."""
 
@@ -74,8 +84,13 @@ class OnnxInt8(Exporter):
         self, model: Model, path: Path, material: Material
     ) -> Generator[Progress, None, Facts]:
         """Writes the file and yields how far it is. Raises Refused where too much is lost."""
+        if self.vnni_only and adds_in_16_bits():
+            raise Refused(
+                "This computer's processor has no VNNI, so a file for VNNI only can't be checked "
+                "here. Turn “For processors with VNNI only” off: such a file runs here too."
+            )
         below, above = halves(model, path)
-        body = Body(below)
+        body = Body(below, 2 * WEIGHT if self.vnni_only else PAIR)
         if not body.layers:
             raise Refused(
                 "This network has no layers that can have 8 bits. Choose ONNX with 16 bits instead."
@@ -161,6 +176,7 @@ class OnnxInt8(Exporter):
             "layers_whose_weights_alone_have_8_bits": len(light),
             "layers_in_32_bits": names_of(kept, list(body.layers), stages),
             "points_that_may_be_lost": self.points,
+            "processors": VNNI_ONLY if self.vnni_only else ANY,
         }
         if light:
             last = names_of(light[-1:], list(body.layers), stages)[0]

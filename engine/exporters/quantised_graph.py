@@ -6,6 +6,10 @@ that are made real again (DequantizeLinear) and what it gives is brought to leve
 signed, with a scale for each channel; what runs between layers has one scale (Jacob et al.,
 Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018,
 sections 2.1 to 2.4).
+
+Processors without an instruction for 8 bits (VNNI, Arm's dot product) multiply levels of 8 bits in
+pairs and add each pair in 16 bits, where it is cut off at 32767. So that all processors give the
+same numbers, no two weights of a channel are larger than `PAIR` together.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ WEIGHTED = ("Conv", "Gemm", "MatMul")
 ACTIVATIONS = ("Relu", "Clip")
 MOST = 255
 """The highest level."""
+WEIGHT = 127
+"""The largest level of a weight."""
+PAIR = 32767 // MOST
+"""The largest sum of the levels of two weights of a channel whose products fit in 16 bits."""
 LARGEST = 2.0**30
 """The largest number that a bias is held by."""
 
@@ -47,9 +55,13 @@ class Quantised:
         ranges: Mapping[str, Range],
         inside: Collection[str],
         light: Collection[str] = (),
+        pair: int = PAIR,
     ) -> None:
-        """Of the nodes `light`, the weights alone have 8 bits."""
-        self.graph, self.ranges = graph, ranges
+        """Of the nodes `light`, the weights alone have 8 bits.
+
+        `pair` is the largest sum of the levels of two weights of a channel.
+        """
+        self.graph, self.ranges, self.pair = graph, ranges, pair
         self.constants = {tensor.name: tensor for tensor in graph.graph.initializer}
         self.outputs = {output.name for output in graph.graph.output}
         self.nodes: list[onnx.NodeProto] = []
@@ -218,7 +230,7 @@ class Quantised:
         steps, axis = self.steps(node)
         values = self.values(node.input[1])
         shape = [-1 if at == axis else 1 for at in range(values.ndim)]
-        small = np.clip(np.rint(values / steps.reshape(shape)), -127, 127)
+        small = np.clip(np.rint(values / steps.reshape(shape)), -WEIGHT, WEIGHT)
         name = f"{node.name} weights"
         levels = Levels(
             self.constant(f"{name} levels", small, np.int8),
@@ -245,11 +257,15 @@ class Quantised:
         """
         values = self.values(node.input[1])
         axis = channel_axis(node, values.ndim)
-        others = tuple(at for at in range(values.ndim) if at != axis)
-        steps = np.abs(values).max(others).astype(np.float64) / 127
-        if len(node.input) > 2 and node.input[0] in self.held:
-            least = np.abs(self.values(node.input[2])) / (LARGEST * self.held[node.input[0]].step)
-            steps = np.maximum(steps, least)
+        channels = np.abs(np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1))
+        two = np.sort(channels.astype(np.float64), axis=1)[:, -2:]
+        steps = two[:, -1] / WEIGHT
+        if node.input[0] in self.held:
+            # Half a level less, since rounding may add one to the sum of two.
+            steps = np.maximum(steps, two.sum(1) / (self.pair - 0.5))
+            if len(node.input) > 2:
+                room = LARGEST * self.held[node.input[0]].step
+                steps = np.maximum(steps, np.abs(self.values(node.input[2])) / room)
         return np.where(steps > 0, steps, 1.0).astype(np.float32), axis
 
     def stored(self, node: onnx.NodeProto) -> str:

@@ -12,7 +12,7 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from engine.exporters.calibration import Range
-from engine.exporters.quantised_graph import ACTIVATIONS, WEIGHTED, Quantised
+from engine.exporters.quantised_graph import ACTIVATIONS, PAIR, WEIGHTED, Quantised
 
 BETWEEN = ("Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Mul", "Sigmoid",
            "HardSigmoid")  # fmt: skip
@@ -29,8 +29,9 @@ class Body:
     between it and the next one: it stays in 32 bits with it.
     """
 
-    def __init__(self, graph: onnx.ModelProto) -> None:
-        self.graph = prepared(graph)
+    def __init__(self, graph: onnx.ModelProto, pair: int = PAIR) -> None:
+        """`pair` bounds the levels of two weights together; see quantised_graph.py."""
+        self.graph, self.pair = prepared(graph), pair
         nodes = self.graph.graph.node
         weights = {tensor.name: tensor for tensor in self.graph.graph.initializer}
         self.layers: dict[str, list[str]] = {}
@@ -79,7 +80,7 @@ class Body:
         """
         inside = [name for name in only or self.layers if name not in {*kept, *light}]
         nodes = {name for layer in inside for name in self.layers[layer]}
-        return Quantised(self.graph, ranges, nodes, {*light} - {*kept}).written()
+        return Quantised(self.graph, ranges, nodes, {*light} - {*kept}, self.pair).written()
 
 
 def prepared(graph: onnx.ModelProto) -> onnx.ModelProto:

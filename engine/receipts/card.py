@@ -227,6 +227,8 @@ def limits(r: Receipt, about: About) -> list[str]:
             f"- Of the {many(r['accuracy_images'], 'compared image')} of its classes, the file "
             f"calls {share(r['beyond_threshold'])} none of these."
         )
+    if "processors" in r:
+        lines.append(f"- Processors that it is for: {plain(r['processors'])}.")
     unseen = [name for name, (_, held_out) in about.images.items() if not held_out]
     few = [name for name, (learnt, _) in about.images.items() if learnt < FEW]
     if unseen:

@@ -30,9 +30,12 @@ from engine.net import Model
 from tests.engine import tiny
 from tests.engine.generators import result
 from tests.making import picture
+from tests.on_processor import QEMU, WITHOUT_VNNI, answers_of
 
 load_exporters()
 COUNT = 24
+needs_qemu = pytest.mark.skipif(not QEMU, reason="qemu-user is not installed, or not on x86-64")
+CPUS = ["", pytest.param(WITHOUT_VNNI, marks=needs_qemu)]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -246,8 +249,9 @@ def test_weights_of_8_bits_alone_cost_no_time_and_next_to_no_sureness(
     assert np.abs(found - real).max() < 0.02 * np.abs(real).max()
 
 
+@pytest.mark.parametrize("cpu", CPUS)
 def test_a_layer_in_32_bits_between_layers_of_8_is_not_brought_to_8_by_the_runtime(
-    pictures, tmp_path
+    pictures, tmp_path, cpu: str
 ) -> None:
     """ONNX Runtime would, where 8 bits come and go, with one scale for all of its channels."""
     model, _ = prepared(pictures)
@@ -261,14 +265,86 @@ def test_a_layer_in_32_bits_between_layers_of_8_is_not_brought_to_8_by_the_runti
     _, pixels = opened_pixels(pictures, p, 8)
     *_, (_, counts) = histograms(body.graph, body.tensors, pixels, 1, 1)
     ranges = {name: found.range_by("percentile") for name, found in counts.items()}
-    content = body.quantised(ranges, kept=list(body.layers)[1:2]).SerializeToString()
-    plain = ort.SessionOptions()
-    plain.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    expected, found = (session.run(None, {"pixels": pixels})[0] for session in (
-        ort.InferenceSession(content, plain, providers=["CPUExecutionProvider"]),
-        ort.InferenceSession(content, providers=["CPUExecutionProvider"]),
-    ))  # fmt: skip
+    path = tmp_path / "8.onnx"
+    onnx.save(body.quantised(ranges, kept=list(body.layers)[1:2]), path)
+    expected = answers_of(path, [pixels], optimised=False)
+    found = answers_of(path, [pixels], cpu)
     np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
+
+
+def largest_pairs(path: Path) -> list[int]:
+    """Of each layer of 8 bits, the largest sum of the levels of two weights of a channel."""
+    graph = onnx.load(path).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    constants = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
+    found = []
+    for node in graph.node:
+        by = makers.get(node.input[1]) if node.op_type in WEIGHTED else None
+        if by is not None and by.op_type == "DequantizeLinear":
+            levels = np.abs(constants[by.input[0]].astype(int))
+            axis = next((a.i for a in by.attribute if a.name == "axis"), 1)
+            rows = np.moveaxis(levels, axis, 0).reshape(levels.shape[axis], -1)
+            found.append(int(np.sort(rows, axis=1)[:, -2:].sum(1).max()))
+    return found
+
+
+@pytest.mark.parametrize(("settings", "most"), [({}, 128), ({"vnni_only": True}, 254)])
+def test_no_two_products_of_a_channel_overflow_16_bits_unless_asked_for(
+    pictures, tmp_path, settings, most, monkeypatch
+) -> None:
+    monkeypatch.setattr("engine.exporters.onnx_int8.adds_in_16_bits", lambda: False)
+    model, material = prepared(pictures)
+    path = tmp_path / "m.onnx"
+    asked = {"points": 100, "fastest": False, "layers": 0, **settings}
+    facts, _ = result(EXPORTERS.make("onnx-int8", asked).write(model, path, material))
+    found = largest_pairs(path)
+    assert len(found) == facts["layers_in_8_bits"] > 1
+    assert max(found) <= most
+    assert (255 * max(found) <= 32767) == (not settings)
+    assert ("any" in facts["processors"]) == (not settings)
+
+
+def test_files_for_vnni_only_are_not_made_where_they_cant_be_checked(
+    pictures, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("engine.exporters.onnx_int8.adds_in_16_bits", lambda: True)
+    model, material = prepared(pictures)
+    exporter = EXPORTERS.make("onnx-int8", {"vnni_only": True})
+    with pytest.raises(Refused, match="no VNNI, so a file for VNNI only can't be checked here"):
+        result(exporter.write(model, tmp_path / "m.onnx", material))
+
+
+class Loud(torch.nn.Module):
+    """Bright pixels through layers whose weights are all alike: all products are the largest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 32, 3, 2), torch.nn.ReLU(), torch.nn.Conv2d(32, 32, 1),
+            torch.nn.ReLU(), torch.nn.Conv2d(32, 8, 1),
+        )  # fmt: skip
+        for layer in self.layers[::2]:
+            torch.nn.init.constant_(layer.weight, 0.01)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.layers(pixels.permute(0, 3, 1, 2)).mean((2, 3))
+
+
+@needs_qemu
+@pytest.mark.parametrize("pair", [128, 254])
+def test_another_processor_gives_the_same_numbers(tmp_path, pair: int) -> None:
+    """Without the bound it would not: that the test can fail is a part of it."""
+    torch.manual_seed(1)
+    path, pixels = tmp_path / "m.onnx", np.full((2, 24, 24, 3), 3.0, np.float32)
+    write_onnx(Loud().eval(), torch.from_numpy(pixels), path, ("pixels", ["features"]))
+    body = Body(onnx.load(path), pair)
+    *_, (_, counts) = histograms(body.graph, body.tensors, pixels, 1, 1)
+    ranges = {name: found.range_by("percentile") for name, found in counts.items()}
+    onnx.save(body.quantised(ranges), path)
+    expected = answers_of(path, [pixels], optimised=False)
+    found = answers_of(path, [pixels], WITHOUT_VNNI)
+    same = np.abs(found - expected).max() < 0.02 * np.abs(expected).max()
+    assert same == (pair == 128)
 
 
 def test_a_loss_is_counted_in_points_of_accuracy_or_in_changed_answers() -> None:
