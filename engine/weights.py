@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import pickle
-import struct
-import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -19,26 +14,10 @@ from safetensors import SafetensorError
 from engine.backbones.base import Network
 from engine.errors import UnusableWeights
 from engine.impostors import read_head
+from engine.pickled import SHOWN, listed, shape_text, written_again
 
-NESTS = ("state_dict", "model_state_dict", "model", "model_ema", "net", "weights")
-"""Names under which training programs keep the weights inside a larger file."""
-
-PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "net.")
-"""What wrappers put before every name."""
-
-HARMFUL = (
-    "posix",
-    "nt.",
-    "os.",
-    "sys.",
-    "builtins",
-    "__builtin__",
-    "subprocess",
-    "shutil",
-    "runpy",
-)
-SHOWN = 5
-"""How many names of weights a sentence shows at most."""
+MOST_HEADER, MOST_NAMES = 8 << 20, 20_000
+"""Bytes and entries of a safetensors header; the largest of the networks known here has 150 kB."""
 
 Damaged = (
     RuntimeError,
@@ -48,12 +27,11 @@ Damaged = (
     AttributeError,
     AssertionError,
     EOFError,
+    ArithmeticError,
     OSError,
     MemoryError,
-    struct.error,
-    zipfile.BadZipFile,
 )
-"""What torch.load raises on bytes that are no such file."""
+"""What comes of bytes that are no such file."""
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -66,136 +44,65 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     named = len(head) > 8 and (head[8:9] == b"{" or path.suffix == ".safetensors")
     # First of all: it begins with its header's length, whose bytes may look like another kind's.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
-        return read_safetensors(path, head)
-    if head.startswith(b"PK"):
-        return plain(path, read_zip(path))
-    if head[:1] == b"\x80":
-        return plain(path, load_pickle(path))
+        return read_safetensors(path, path.name)
+    if head.startswith((b"PK", b"\x80")):
+        return read_safetensors(written_again(path), path.name)
     if named:
-        return read_safetensors(path, head)
+        return read_safetensors(path, path.name)
     raise UnusableWeights(
         f"{path.name} is no weights file. Choose a .safetensors, .pth or .pt file."
     )
 
 
-def read_safetensors(path: Path, head: bytes) -> dict[str, torch.Tensor]:
+def read_safetensors(path: Path, name: str) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file, its header checked against the file's length first."""
-    length, size = struct.unpack("<Q", head[:8])[0], path.stat().st_size
-    if length > size - 8:
-        raise UnusableWeights(
-            f"{path.name} says that its header is {length:,} bytes long, but the whole file has "
-            f"{size:,}. It is cut short or made up. Get it again."
-        )
+    check_header(path, name)
     try:
-        with path.open("rb") as file:
-            file.seek(8)
-            header = json.loads(file.read(length))
-        needed = max((e["data_offsets"][1] for n, e in header.items() if n != "__metadata__"))
-        if needed > size - 8 - length:
-            raise UnusableWeights(
-                f"{path.name} is cut short: {needed - (size - 8 - length):,} bytes of its weights "
-                "are missing. Get it again."
-            )
         return safetensors.torch.load_file(path, device="cpu")
     except (SafetensorError, *Damaged) as error:
+        raise UnusableWeights(misled(name)) from error
+
+
+def check_header(path: Path, name: str) -> None:
+    """Raises UnusableWeights where a header is longer than the file, or than any that is known.
+
+    Then reading takes no more memory than the file's bytes: tensors lie in it side by side.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > size - 8:
+            raise UnusableWeights(
+                f"{name} says that its header is {length:,} bytes long, but the whole file has "
+                f"{size:,}. It is cut short or made up. Get it again."
+            )
+        if length > MOST_HEADER:
+            raise UnusableWeights(
+                f"{name} has a header of {length:,} bytes, more than any network needs, so it was "
+                "refused. Get it from a source that you trust."
+            )
+        try:
+            header = json.loads(file.read(length))
+            ends = [e["data_offsets"][1] for n, e in header.items() if n != "__metadata__"]
+            missing = max(ends) - (size - 8 - length)
+        except Damaged as error:
+            raise UnusableWeights(misled(name)) from error
+    if len(ends) > MOST_NAMES:
         raise UnusableWeights(
-            f"{path.name} has a safetensors header that does not describe the file. It is damaged "
-            "or made up. Get it again."
-        ) from error
-
-
-def read_zip(path: Path) -> Any:
-    """What torch.save wrote: a zip of one pickle and its numbers."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            parts = archive.infolist()
-    except Damaged as error:
-        raise UnusableWeights(f"{path.name} is cut short or damaged. Get it again.") from error
-    names = [part.filename for part in parts]
-    if any(name.endswith("constants.pkl") for name in names):
+            f"{name} holds {len(ends):,} weights, more than any network that is known here. Choose "
+            "another file."
+        )
+    if missing > 0:
         raise UnusableWeights(
-            f"{path.name} is a TorchScript program and not only weights, so it was not opened. "
-            "Save its weights with torch.save(model.state_dict(), FILE) and choose that file."
+            f"{name} is cut short: {missing:,} bytes of its weights are missing. Get it again."
         )
-    if (
-        not any(name.endswith("data.pkl") for name in names)
-        or sum(part.file_size for part in parts) > 2 * path.stat().st_size + 2**20
-    ):
-        raise UnusableWeights(f"{path.name} is a zip file, but none that PyTorch wrote.")
-    return load_pickle(path)
 
 
-def load_pickle(path: Path) -> Any:
-    """What lies in a file of torch.save. Only tensors and plain containers are ever made."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # old storages and the like: nothing to act on
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UnusableWeights(unsafe(path, error)) from error
-    except Damaged as error:
-        raise UnusableWeights(f"{path.name} is cut short or damaged. Get it again.") from error
-
-
-def unsafe(path: Path, error: pickle.UnpicklingError) -> str:
-    """The sentence for a pickle that asks for more than tensors."""
-    text = str(error)
-    found = [word.strip(".,") for word in text.replace("GLOBAL ", "\0").split("\0")[1:]]
-    wanted = found[0].split()[0] if found else ""
-    if not wanted:
-        return (
-            f"{path.name} is damaged, or a pickle that holds no plain weights. It was not opened. "
-            "Save weights with torch.save(model.state_dict(), FILE)."
-        )
-    if wanted.startswith(HARMFUL):
-        return (
-            f"{path.name} would run code on opening ({wanted}), so it was refused. Nothing in it "
-            "was run. Get the weights from a source that you trust, best as .safetensors."
-        )
+def misled(name: str) -> str:
     return (
-        f"{path.name} holds a whole pickled object ({wanted}) and not only weights, so it was not "
-        "opened. Save its weights with torch.save(model.state_dict(), FILE) and choose that file."
+        f"{name} has a safetensors header that does not describe the file. It is damaged or made "
+        "up. Get it again."
     )
-
-
-def plain(path: Path, content: Any) -> dict[str, torch.Tensor]:
-    """The weights in what a file held: out of their nest, without wrappers' prefixes."""
-    for nest in NESTS:
-        if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
-            content = content[nest]
-            break
-    if not isinstance(content, Mapping):
-        raise UnusableWeights(f"{path.name} holds no weights by name. Choose another file.")
-    state = {str(k): v.detach() for k, v in content.items() if isinstance(v, torch.Tensor)}
-    if not state:
-        raise UnusableWeights(f"{path.name} holds no weights by name. Choose another file.")
-    odd = [name for name, t in state.items() if not usual(t)]
-    if odd:
-        raise UnusableWeights(
-            f"{path.name} holds weights that are quantised, sparse or no usual numbers "
-            f"({listed(odd)}). Choose a file with plain float32 or float16 weights."
-        )
-    return without_prefix(state)
-
-
-def usual(tensor: torch.Tensor) -> bool:
-    """Whether a tensor holds plain real numbers, here in memory."""
-    there = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_meta
-    return there and not tensor.is_complex() and tensor.dtype != torch.bool
-
-
-def without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The same weights by names without what wrappers have put before all of them."""
-    while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in state)), ""):
-        state = {name[len(prefix) :]: tensor for name, tensor in state.items()}
-    return state
-
-
-def listed(names: Iterable[str]) -> str:
-    """At most five names, and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def recognise(path: Path, state: Mapping[str, torch.Tensor], known: Iterable[Network]) -> Fit:
@@ -227,7 +134,7 @@ class Fit:
         named = {architecture.renamed(k): v for k, v in state.items()}
         self.state = {k: v for k, v in named.items() if not architecture.set_aside(k)}
         expected = architecture.signature()
-        given = {k: tuple(v.shape) for k, v in self.state.items() if not is_counter(k)}
+        given = {k: tuple(v.shape) for k, v in self.state.items() if not counts(k, v)}
         self.missing = [k for k in expected if k not in given]
         self.strange = [k for k in given if k not in expected]
         self.wrong = [
@@ -266,9 +173,6 @@ class Fit:
         return state
 
 
-def is_counter(name: str) -> bool:
-    return name.endswith("num_batches_tracked")
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "one number"
+def counts(name: str, tensor: torch.Tensor) -> bool:
+    """Whether a weight is the counter of a batch norm, which files have or lack: one number."""
+    return name.endswith("num_batches_tracked") and tensor.numel() == 1

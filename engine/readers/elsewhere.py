@@ -6,14 +6,13 @@ It imports no PyTorch, unless the format can be run by nothing else.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import platform
 import sys
 import time
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ import psutil
 
 from engine.errors import EspalierError, Refused, UnusableImage
 from engine.events import Progress
+from engine.guarded import Limits, Send, Sentences, guarded
 from engine.readers import open_exported, whole_picture
 
 WARM = 3
@@ -42,6 +42,12 @@ class Checked:
     """Whether the process had to import PyTorch."""
 
 
+STOPPED = (
+    "The check of the exported file stopped before its end, perhaps for lack of memory, so no file "
+    "was kept. Close other programs and try again."
+)
+
+
 def check_elsewhere(
     path: Path, pictures: Sequence[Path], threads: int
 ) -> Generator[Progress, None, Checked]:
@@ -49,48 +55,27 @@ def check_elsewhere(
 
     Raises Refused where the process died. Closing the generator ends the process.
     """
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(
-        target=check, args=(there, path, list(pictures), threads), name="espalier-check"
-    )
-    process.start()
-    there.close()
-    try:
-        yield Progress(0, len(pictures), "Checking the exported file")
+    said = Sentences(Refused, STOPPED, STOPPED, STOPPED)
+    yield Progress(0, len(pictures), "Checking the exported file")
+    # Without limits: the file is our own, and large networks on many images take their time.
+    asked = guarded(answers, path, list(pictures), threads, limits=Limits(), said=said)
+    with closing(asked):
         while True:
-            word = here.recv()
-            if isinstance(word, Checked):
-                return word
-            if isinstance(word, str):
-                raise Refused(word)
-            yield Progress(word, len(pictures), "Checking the exported file")
-    except EOFError as error:
-        raise Refused(
-            "The check of the exported file stopped before its end, perhaps for lack of memory, "
-            "so no file was kept. Close other programs and try again."
-        ) from error
-    finally:
-        here.close()
-        process.terminate()
-        process.join()
-        process.close()
+            try:
+                done = next(asked)
+            except StopIteration as end:
+                return end.value
+            yield Progress(done, len(pictures), "Checking the exported file")
 
 
-def check(there: Connection, path: Path, pictures: list[Path], threads: int) -> None:
-    """Runs in the new process; sends how many pictures are done, then what was found."""
-    try:
-        there.send(answers(there, path, pictures, threads))
-    except EspalierError as error:
-        there.send(str(error))
-    except (BrokenPipeError, KeyboardInterrupt):
-        sys.exit(1)  # nobody listens any more
-
-
-def answers(there: Connection, path: Path, pictures: list[Path], threads: int) -> Checked:
-    """The file's answers to all pictures that can be opened, each timed once warm."""
+def answers(send: Send, path: Path, pictures: list[Path], threads: int) -> Checked:
+    """Runs in the new process: the file's answers to all pictures that can be opened, each timed
+    once warm. Sends how many pictures are done."""
     before = resident()
-    exported = open_exported(path, threads)
+    try:
+        exported = open_exported(path, threads)
+    except EspalierError as error:
+        raise Refused(str(error)) from error
     used: list[int] = []
     found: list[np.ndarray] = []
     far: list[float] = []
@@ -110,7 +95,7 @@ def answers(there: Connection, path: Path, pictures: list[Path], threads: int) -
         far.append(distance)
         took.append(last)
         most = max(most, resident())
-        there.send(place + 1)
+        send(place + 1)
     return Checked(
         used, np.array(found), np.array(far), took, most - before, versions(),
         "torch" in sys.modules,
