@@ -18,7 +18,7 @@ from app import commands
 from app.licences import digests
 from app.terminal import EXIT
 from engine import __version__
-from engine.sheet import FULL
+from engine.files import is_full
 
 NO_DISPLAY = (
     "There is no display here, so the window can't be opened. Use the commands instead (espalier "
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe went away, as with `| head`; that is no fault.
         return 0
     except OSError as error:
-        if error.errno not in FULL:  # a defect; jobs say themselves what was refused them
+        if not is_full(error):  # a defect; jobs say themselves what was refused them
             raise
         silence()
         why = (error.strerror or str(error)).lower()

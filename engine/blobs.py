@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.files import sync_folder
 from engine.points import point
 
 MINUTES_BEFORE_SWEEP = 10
@@ -34,7 +35,9 @@ class Blobs:
         target = self.path(sha256)
         if target.is_file() and target.stat().st_size == len(content):
             return sha256
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.folder)
         handle, temporary = tempfile.mkstemp(prefix=WRITING, dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -86,14 +89,3 @@ class Blobs:
     def size(self) -> int:
         """The bytes that all blobs take."""
         return sum(path.stat().st_size for path in self.files())
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes a rename durable. Windows has no handle for a folder; its rename is durable itself."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

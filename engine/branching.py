@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine import catalogue, history, study
+from engine import catalogue, history, runs, study
 from engine import device as devices
 from engine.branches import Branch, branches_of, classes_of, plain, widths_of
 from engine.corpus import of_project
@@ -36,7 +36,7 @@ PER_BRANCH = "per_branch"
 @contextmanager
 def workplace(session: Session) -> Iterator[Path]:
     """A folder for what is needed while a branch grows; it is gone afterwards, and before."""
-    folder = session.require().path / "runs" / "branch"
+    folder = session.require().path / "runs" / runs.BRANCH
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

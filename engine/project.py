@@ -1,81 +1,121 @@
-"""A project on disk: opening, locking, transactions and undo."""
+"""A project on disk: making, opening and closing it, its facts and its blobs."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from sqlite_utils import Database
 
-from engine.blobs import Blobs, sync_folder
+from engine.blobs import Blobs
 from engine.errors import EspalierError, Refused, UnusableProject
+from engine.files import is_full, sync_folder
+from engine.gestures import Gestures, damaged, now
+from engine.opening import (
+    check_files,
+    check_header,
+    check_version,
+    connect,
+    locked,
+    may_write,
+    migrate,
+    release,
+    to_read,
+    to_read_only,
+)
 from engine.points import point
-from engine.schema import APPLICATION_ID, MIGRATIONS
+from engine.replacing import hidden_folder, sweep
+from engine.schema import APPLICATION_ID
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".espalier"
-GESTURES_KEPT = 200
+PROTECTED = (
+    "“{name}” can only be read, not changed: the folder is write-protected. "
+    "Copy it to a place where you may write, and open the copy."
+)
+FULL = (
+    "“{name}” can only be read, not changed: its disk is full. "
+    "Free some space and do it again. Nothing of the project is lost."
+)
 
 
-def now() -> str:
-    """The time as text, in UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+NO_ROOM = (
+    "“{name}” can't be opened now, because there is no room on the disk to read it. It is not "
+    "damaged. Free some space and open it again."
+)
+READING = "“{name}” is only read here."
 
 
-class Project:
-    """An open project. One process writes at a time; `write=False` only reads."""
+class Project(Gestures):
+    """An open project. One process writes at a time; others only read."""
 
-    def __init__(self, path: Path, db: Database, lock: FileLock | None) -> None:
-        self.path = path
-        self.db = db
+    def __init__(
+        self,
+        path: Path,
+        db: Database,
+        lock: FileLock | None,
+        only_read: str = "",
+        address: str = "",
+    ) -> None:
+        super().__init__(path, db, only_read)
         self.blobs = Blobs(path / "blobs")
+        self.taken_back: list[str] = []
+        """Gestures that a kill had left unfinished, and that opening took back."""
+        self._address = address or f"{(path / 'project.db').absolute().as_uri()}?mode=ro"
         self._lock = lock
 
     @property
     def read_only(self) -> bool:
-        return self._lock is None
+        return bool(self.only_read)
+
+    @property
+    def no_room(self) -> bool:
+        """Whether it can only be read because its disk is full."""
+        return self.only_read == FULL.format(name=self.path.name)
 
     @classmethod
-    def create(cls, path: Path, **facts: Any) -> Project:
-        """Makes a new project folder. `facts` are the columns of the table `project`.
+    def create(cls, path: Path, content: bytes = b"", **facts: Any) -> Project:
+        """Makes a new project folder. `facts` are the columns of the table `project`; `content` is
+        the file of weights that it keeps, if it has its own.
 
-        Raises Refused where the folder is there already or can't be written.
+        It is made aside and moved to its place, so that a kill leaves nothing there. Raises Refused
+        where the folder is there already or can't be written.
         """
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
         if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
             raise Refused(f"“{path.name}” is there already. Choose another name, or open it.")
+        place = path.resolve()
         try:
-            (path / "blobs").mkdir(parents=True, exist_ok=True)
-            lock = locked(path)
-        except OSError as error:
-            raise Refused(
-                f"A project can't be made in “{path.parent}”: {error.strerror}. "
-                "Choose another place."
-            ) from error
-        db = connect(path / "project.db")
-        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        migrate(path, db)
-        project = cls(path, db, lock)
-        with db.atomic():
-            db["project"].insert({"id": 1, "name": path.stem, "made": now(), **facts})
+            place.parent.mkdir(parents=True, exist_ok=True)
+            sweep(place.parent)
+            with hidden_folder(place.parent) as hidden:
+                made = hidden / place.name
+                make_at(made, content, {"name": path.stem, **facts})
+                if os.name == "nt" and place.exists():
+                    place.rmdir()  # there a folder is not renamed to one that is empty
+                os.rename(made, place)
+                sync_folder(place.parent)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise Refused(cant_make(path, error, is_full(error, place.parent))) from error
         point("project made")
-        sync_folder(path)
-        return project
+        return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path, write: bool = True) -> Project:
-        """Opens a project. Raises UnusableProject with a sentence; nothing is changed then."""
+    def open(cls, path: Path) -> Project:
+        """Opens a project. Raises UnusableProject with a sentence; nothing is changed then.
+
+        What a kill left of a gesture that is whole or not at all is taken back. Where nothing can
+        be written, the project can only be read.
+        """
         file = path / "project.db"
         if not file.is_file():
             raise UnusableProject(
@@ -83,30 +123,67 @@ class Project:
             )
         check_files(path)
         check_header(file)
-        lock = None
-        if write and may_write(path):
-            lock = locked(path)
+        if not may_write(path):
+            return cls.opened_to_read(path, PROTECTED, None)
         try:
-            db = connect(file, read_only=lock is None)
-            check_version(file, db)
-            if lock is not None:
-                migrate(path, db)
-        except sqlite3.DatabaseError as error:
-            release(lock)
-            raise UnusableProject(damaged(file, error)) from error
-        except UnusableProject:
-            release(lock)
-            raise
-        project = cls(path, db, lock)
-        if lock is not None:
-            with project.readable():
-                project.sweep()
+            project = cls.opened(path)
+        except (sqlite3.OperationalError, OSError) as error:
+            if not is_full(error, path):
+                raise
+            return cls.opened_to_read(path, FULL, locked(path))
+        with project.readable():
+            project.sweep()
         return project
 
     @classmethod
-    def open_beside(cls, path: Path) -> Project:
-        """A second, reading connection to a project that this process has open already."""
-        return cls(path, connect(path / "project.db", read_only=True), None)
+    def opened(cls, path: Path) -> Project:
+        """A project that can be written. Raises sqlite3.OperationalError or OSError where there is
+        no room for that, and UnusableProject."""
+        file, lock, db = path / "project.db", locked(path), None
+        try:
+            db = connect(file)
+            check_version(file, db)
+            migrate(db, path)
+        except BaseException as error:
+            if db is not None:
+                db.conn.close()
+            release(lock)
+            if isinstance(error, sqlite3.DatabaseError) and not is_full(error, path):
+                raise UnusableProject(damaged(file, error)) from error
+            raise
+        project = cls(path, db, lock)
+        with project.readable():
+            project.taken_back = project.take_back_unfinished()
+        return project
+
+    @classmethod
+    def opened_to_read(cls, path: Path, why: str, lock: FileLock | None) -> Project:
+        """A project that can't be written, as it was before what a kill left unfinished.
+
+        With a lock nobody else writes meanwhile.
+        """
+        file, only_read = path / "project.db", why.format(name=path.name)
+        try:
+            db, address = to_read_only(file, alone=lock is not None)
+        except BaseException as error:
+            release(lock)
+            if is_full(error, path):
+                raise UnusableProject(NO_ROOM.format(name=path.name)) from error
+            if isinstance(error, sqlite3.DatabaseError):
+                raise UnusableProject(damaged(file, error)) from error
+            raise
+        project = cls(path, db, lock, only_read, address)
+        with project.readable():
+            project.taken_back = project.take_back_unfinished()
+        db.execute("PRAGMA query_only=ON")
+        return project
+
+    def beside(self) -> Project:
+        """A second, reading connection to this project, for another thread."""
+        why = self.only_read or READING.format(name=self.path.name)
+        other = Project(self.path, to_read(self._address), None, why, self._address)
+        other.torn = self.torn
+        return other
 
     @contextmanager
     def readable(self) -> Iterator[None]:
@@ -141,100 +218,6 @@ class Project:
             facts["settings"] = json.dumps(facts["settings"])
         self.db["project"].update(1, facts)
 
-    # Transactions and gestures.
-
-    def check_writable(self) -> None:
-        """Raises Refused where the project can only be read."""
-        if self.read_only:
-            raise Refused(
-                f"“{self.path.name}” can only be read, not changed: the folder is write-protected. "
-                "Copy it to a place where you may write, and open the copy."
-            )
-
-    def begin_gesture(self, title: str) -> int:
-        """Starts a gesture, which can be undone as one; its transactions name it."""
-        self.check_writable()
-        with self.db.atomic():
-            for row in self.db.query("SELECT id FROM gesture WHERE undone = 1"):
-                self.db["journal"].delete_where("gesture_id = ?", [row["id"]])
-            self.db["gesture"].delete_where("undone = 1")
-            self.db.execute("UPDATE recording SET gesture_id = NULL")
-            return self.db["gesture"].insert({"title": title, "made": now()}).last_pk
-
-    @contextmanager
-    def transaction(self, gesture: int | None = None) -> Iterator[Database]:
-        """One transaction; with a gesture, its changes can be undone. Never yield events inside."""
-        with self.db.atomic():
-            self.db.execute("UPDATE recording SET gesture_id = ?", [gesture])
-            yield self.db
-            self.db.execute("UPDATE recording SET gesture_id = NULL")
-            point("before commit")
-        point("after commit")
-
-    @contextmanager
-    def gesture(self, title: str, all_or_nothing: bool = False) -> Iterator[int]:
-        """A gesture around the block. One that changed nothing is not kept.
-
-        With `all_or_nothing`, a block that is left by an error or a cancel is taken back.
-        """
-        number = self.begin_gesture(title)
-        try:
-            yield number
-        except BaseException:
-            if all_or_nothing and any(g["id"] == number for g in self.gestures(undone=False)):
-                self.take_back()
-                self.db["journal"].delete_where("gesture_id = ?", [number])
-            raise
-        finally:
-            self.end_gesture(number)
-
-    def end_gesture(self, number: int) -> None:
-        """Drops a gesture that changed nothing, and the oldest ones."""
-        with suppress(sqlite3.ProgrammingError), self.db.atomic():
-            self.db.execute(
-                "DELETE FROM gesture WHERE id = ? AND NOT EXISTS "
-                "(SELECT 1 FROM journal WHERE gesture_id = gesture.id)",
-                [number],
-            )
-            self.db["journal"].delete_where("gesture_id <= ?", [number - GESTURES_KEPT])
-            self.db["gesture"].delete_where("id <= ?", [number - GESTURES_KEPT])
-
-    def gestures(self, undone: bool) -> list[dict[str, Any]]:
-        """What can be undone (oldest first), or done again (next first)."""
-        return list(
-            self.db.query(
-                "SELECT id, title FROM gesture WHERE undone = ? AND EXISTS "
-                "(SELECT 1 FROM journal WHERE gesture_id = gesture.id) ORDER BY id",
-                [int(undone)],
-            )
-        )
-
-    def take_back(self, redo: bool = False) -> str:
-        """Undoes the last gesture, or does the next one again; returns its title."""
-        known = self.gestures(undone=redo)
-        if not known:
-            raise Refused("There is nothing to do again." if redo else "There is nothing to undo.")
-        chosen = known[0] if redo else known[-1]
-        with self.transaction(chosen["id"]) as db:
-            db.execute("PRAGMA defer_foreign_keys = ON")
-            rows = list(
-                db.query(
-                    "SELECT * FROM journal WHERE gesture_id = ? ORDER BY id DESC", [chosen["id"]]
-                )
-            )
-            db["journal"].delete_where("gesture_id = ?", [chosen["id"]])
-            for row in rows:
-                if not str(row["statement"]).startswith(CHANGES):
-                    raise UnusableProject(damaged(self.path / "project.db", "its journal"))
-                try:
-                    db.execute(row["statement"])
-                except sqlite3.OperationalError as error:
-                    if "no such" in str(error) or "syntax" in str(error):
-                        raise UnusableProject(damaged(self.path / "project.db", error)) from error
-                    raise
-            db["gesture"].update(chosen["id"], {"undone": int(not redo)})
-        return str(chosen["title"])
-
     # Blobs.
 
     def sweep(self) -> None:
@@ -266,115 +249,28 @@ class Project:
         return self.blobs.size() + (self.path / "project.db").stat().st_size
 
 
-CHANGES = ("DELETE FROM ", "UPDATE ", "INSERT INTO ")
-"""How the journal's statements begin (engine/schema.py); in a file from elsewhere any could lie."""
-
-
-def connect(file: Path, read_only: bool = False) -> Database:
-    """A connection with the house's habits: write-ahead log, full sync, foreign keys."""
-    if read_only:
-        # immutable: a folder that can't be written can't hold the log's index either.
-        form = "mode=ro" if may_write(file.parent) else "immutable=1"
-        address = f"{file.absolute().as_uri()}?{form}"
-        return Database(sqlite3.connect(address, uri=True, timeout=10))
-    db = Database(sqlite3.connect(str(file), timeout=10))
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
-    db.execute("PRAGMA foreign_keys=ON")
-    db.execute("PRAGMA trusted_schema=OFF")
-    return db
-
-
-def check_files(folder: Path) -> None:
-    """Refuses a project that holds anything but files and folders.
-
-    Through a link other files would be written or swept, and a pipe would be waited for.
-    """
+def make_at(folder: Path, content: bytes, facts: Mapping[str, Any]) -> None:
+    """Makes all that a new project holds in a folder that is not there yet, and closes it."""
+    blobs = folder / "blobs"
+    blobs.mkdir(parents=True)
+    weights = {"weights": Blobs(blobs).put(content)} if content else {}
+    db = connect(folder / "project.db")
     try:
-        entries = list(os.scandir(folder))
-    except PermissionError:
-        return  # what can't be listed can't be written either; reading will say so
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            check_files(Path(entry.path))
-        elif not entry.is_file(follow_symlinks=False):
-            raise UnusableProject(
-                f"The project holds “{entry.name}”, which is a link or no file and could lead to "
-                "files of yours, so it was not opened. Put what it leads to in its place, if you "
-                "trust it."
-            )
-
-
-def check_header(file: Path) -> None:
-    """Refuses what is no SQLite file before SQLite touches it."""
-    with file.open("rb") as stream:
-        head = stream.read(16)
-    if head and head != b"SQLite format 3\0":
-        raise UnusableProject(
-            f"“{file}” is damaged or no project file. It was left as it is. "
-            "Open a copy from a backup."
-        )
-
-
-def check_version(file: Path, db: Database) -> None:
-    """Refuses foreign, newer and damaged files; changes nothing."""
-    found = db.execute("PRAGMA application_id").fetchone()[0]
-    if found != APPLICATION_ID:
-        raise UnusableProject(f"“{file}” belongs to another program. It was left as it is.")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise UnusableProject(
-            f"“{file.parent.name}” was made by a newer Espalier. It was left as it is. "
-            "Install the newest version to open it."
-        )
-    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise UnusableProject(damaged(file, "quick_check"))
-    if db.view_names():  # Espalier makes none; one from elsewhere could be read without end
-        raise UnusableProject(damaged(file, "views"))
-
-
-def damaged(file: Path, why: object) -> str:
-    return f"“{file}” is damaged ({why}). It was left as it is. Open a copy from a backup."
-
-
-def migrate(path: Path, db: Database) -> None:
-    """Brings the tables to the newest version, each migration in one transaction, after a copy."""
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if 0 < version < len(MIGRATIONS):
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy2(path / "project.db", path / f"project.db.before-version-{version + 1}")
-    for number, change in enumerate(MIGRATIONS[version:], start=version + 1):
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        migrate(db, None)
         with db.atomic():
-            change(db)
-            db.execute(f"PRAGMA user_version={number}")
+            db["project"].insert({"id": 1, "made": now(), **facts, **weights})
+    finally:
+        db.conn.close()
+    sync_folder(blobs)
+    sync_folder(folder)
 
 
-def may_write(folder: Path) -> bool:
-    """Whether files can be made in `folder`; asked by doing it, since permissions can lie."""
-    probe = folder / ".may-write"
-    try:
-        probe.touch()
-        probe.unlink(missing_ok=True)
-    except OSError:
-        return False
-    return True
-
-
-def locked(path: Path) -> FileLock:
-    """Takes the project's lock, which the system gives back when the process dies."""
-    lock = FileLock(path / ".lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise UnusableProject(
-            f"“{path.name}” is open already in another window or command. Close it there first."
-        ) from error
-    return lock
-
-
-def release(lock: FileLock | None) -> None:
-    if lock is not None:
-        lock.release()
+def cant_make(path: Path, error: Exception, full: bool) -> str:
+    """Why a project can't be made; nothing is left of it then."""
+    why = "the disk is full" if full else getattr(error, "strerror", None) or str(error)
+    do = "Free some space, or choose another place." if full else "Choose another place."
+    return f"A project can't be made in “{path.parent}”: {why}. {do}"
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused, UnusableProject
+from engine.files import is_full
 from engine.project import Project, now
 
 TEXTS = ("settings", "curve", "result")
 CHECKPOINT = "checkpoint.pt"
+BRANCH = "branch"
+"""The folder, beside those of runs, of what is needed while a branch grows."""
 UNFINISHED = ("running", "paused")
 """A run that says “running” while nothing runs was killed; it goes on like a paused one."""
 
@@ -96,6 +100,35 @@ def run_of(row: Mapping[str, Any]) -> Run:
 def folder(project: Project, number: int) -> Path:
     """Where a run keeps its checkpoint and the outputs of its frozen stages."""
     return project.path / "runs" / str(int(number))  # in a file from elsewhere it may be a path
+
+
+def tidy(project: Project) -> None:
+    """After a kill: a run that says it runs is paused, one whose network is in use already is done,
+    and folders of runs that nobody goes on with are removed."""
+    used, kept = project.facts["weights"], set()
+    rows = list(project.db.query("SELECT id, state, weights FROM run"))
+    for row in rows:
+        if row["state"] in UNFINISHED and row["weights"] and row["weights"] == used:
+            row["state"] = "done"
+            keep_state(project, row)
+        elif row["state"] == UNFINISHED[0]:
+            row["state"] = UNFINISHED[1]
+            keep_state(project, row)
+        if row["state"] in UNFINISHED:
+            kept.add(folder(project, row["id"]))
+    for path in (project.path / "runs").glob("*"):
+        if (path.name.isdecimal() or path.name == BRANCH) and path not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def keep_state(project: Project, row: Mapping[str, Any]) -> None:
+    """Stores a run's state; where there is no room for it, the next opening does."""
+    try:
+        with project.transaction() as db:
+            db["run"].update(row["id"], {"state": row["state"]})
+    except sqlite3.OperationalError as error:
+        if not is_full(error, project.path):
+            raise
 
 
 def clear(project: Project, number: int) -> None:

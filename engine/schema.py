@@ -106,11 +106,17 @@ def licence_of_images(db: Database) -> None:
     journal_changes(db, "project")
 
 
+def unfinished_gestures(db: Database) -> None:
+    """Version 5: which gestures that are whole or not at all did not come to their end yet."""
+    db.execute("ALTER TABLE gesture ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
     tuning_runs,
     licence_of_images,
+    unfinished_gestures,
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import device as devices
-from engine import history
+from engine import history, runs
 from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
 from engine.extractor import Extractor
@@ -37,9 +37,12 @@ class Session:
         self._loaded: dict[tuple[Any, ...], Any] = {}
         self._guard = threading.RLock()
 
-    def open(self, path: Path, write: bool = True) -> Project:
+    def open(self, path: Path) -> Project:
         self.close()
-        self.project = Project.open(path, write)
+        self.project = Project.open(path)
+        if not self.project.read_only:
+            with self.project.readable():
+                runs.tidy(self.project)
         return self.project
 
     def close(self) -> None:
@@ -51,6 +54,7 @@ class Session:
         """The open project. Raises Refused where there is none."""
         if self.project is None:
             raise Refused("No project is open. Open one, or make a new one, first.")
+        self.project.mend()
         return self.project
 
     def beside(self) -> Session:
@@ -58,7 +62,7 @@ class Session:
         other = Session()
         other.device, other._loaded, other._guard = self.device, self._loaded, self._guard
         if self.project is not None:
-            other.project = Project.open_beside(self.project.path)
+            other.project = self.project.beside()
         return other
 
     # What was loaded, kept for the next job.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import os
 import re
@@ -15,8 +14,6 @@ from pathlib import Path
 from engine.errors import Refused
 
 STANDARD_OUTPUT = "-"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where a disk, a person's share of it, or a file can take no more."""
 FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.])")
 """How a cell begins that a spreadsheet would take for a formula."""
 

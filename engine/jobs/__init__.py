@@ -13,10 +13,12 @@ import pkgutil
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadSetting, EspalierError
 from engine.events import Ended, Event, Started
+from engine.files import is_full
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -80,7 +82,8 @@ def run(
         yield Ended("refused", str(error))
     except (OSError, sqlite3.OperationalError, MemoryError) as error:
         log.warning("%s: %s", name, error)
-        yield Ended("failed", sentence_for(error))
+        project = getattr(session, "project", None)
+        yield Ended("failed", sentence_for(error, project.path if project else None))
     except Exception as error:  # The boundary: a defect ends one job, and never the engine.
         log.exception("%s failed", name)
         yield Ended(
@@ -117,10 +120,10 @@ def follow(work: Work, stopped: Callable[[], bool]) -> Iterator[Event]:
         work.close()
 
 
-def sentence_for(error: BaseException) -> str:
-    """One sentence for what the system refused."""
+def sentence_for(error: BaseException, folder: Path | None = None) -> str:
+    """One sentence for what the system refused, with a project in `folder` where there is one."""
     words = str(error)
-    if getattr(error, "errno", None) == 28 or "full" in words:
+    if is_full(error, folder):
         what = "The disk is full. Free some space and do it again."
     elif isinstance(error, MemoryError):
         what = "There is not enough memory. Close other programs and do it again."

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from engine.answering import Answered, Answerer, answerer_of, answers
 from engine.errors import EspalierError, Refused
 from engine.events import Event, Progress
+from engine.files import is_full
 from engine.jobs import Work, job
 from engine.pace import Pace
-from engine.sheet import FULL, STANDARD_OUTPUT, Row, Sheet, name_cell, refuse_taken
+from engine.sheet import STANDARD_OUTPUT, Row, Sheet, name_cell, refuse_taken
 from engine.walk import Walk, none_in
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def predict_to_csv(
             except BrokenPipeError:
                 break  # the reader of a pipe went away, as with `| head`; that is no fault
             except OSError as error:
-                if error.errno in FULL:
+                if is_full(error):
                     raise EspalierError(full(to, done)) from error
                 raise
             done += len(some)

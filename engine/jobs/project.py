@@ -24,6 +24,7 @@ def new_project(
     session.close()
     project = Project.create(
         Path(path),
+        content,
         backbone=net.name,
         weights="",
         size=net.preprocessing.size,
@@ -31,8 +32,6 @@ def new_project(
         settings=settings_text({}),
     )
     session.project = project
-    if content:
-        project.set_facts(weights=project.blobs.put(content))
     yield session.changed("project")
     return {"path": str(project.path)}
 
@@ -56,10 +55,15 @@ def open_project(session: Session, *, path: str) -> Work:
         session.close()
         raise
     yield changed
-    if project.read_only:
+    for title in project.taken_back:
         yield Notice(
-            "This project can only be looked at: its folder is write-protected.", "warning"
+            f"“{title}” was cut off before its end, so the project is as it was before. Do it "
+            "again if you still want it.",
+            "warning",
         )
+    if project.read_only:
+        why = "its disk is full" if project.no_room else "its folder is write-protected"
+        yield Notice(f"This project can only be looked at: {why}.", "warning")
     return {"path": str(project.path), "read_only": project.read_only}
 
 
@@ -74,6 +78,7 @@ def close_project(session: Session) -> Work:
 def use_backbone(session: Session, *, name: str = "", weights: str = "", size: int = 0) -> Work:
     """Gives the project another backbone; its classes must be learnt again from their images."""
     project = session.require()
+    project.check_writable()
     net, content = chosen_backbone(name, weights, size)
     blob = project.blobs.put(content) if content else ""
     with project.gesture(f"Use {net.name}") as gesture, project.transaction(gesture):

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from engine.answering import Answered, Answerer, answerer_of, answers
 from engine.errors import BadSetting, EspalierError, Refused
+from engine.files import is_full
 from engine.folder_names import folder_names
 from engine.jobs import Result, Work, job
 from engine.jobs.predict import KNOWN, UNKNOWN, counted, known
 from engine.pace import Pace
 from engine.placing import Placer, remove
-from engine.sheet import FULL, Row, Sheet, name_cell
+from engine.sheet import Row, Sheet, name_cell
 from engine.walk import Walk, identity_of
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Sorting:
                 return
             self.place(one, folder)
         except OSError as error:
-            if error.errno in FULL:
+            if is_full(error):
                 raise EspalierError(self.full()) from error
             self.leave(one, cant_put(error))
 

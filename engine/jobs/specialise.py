@@ -66,6 +66,7 @@ def specialise(
     limits = limits_of(latency_ms, macs, parameters, memory, file_mb)
     if budget < 2:
         raise BadSetting("A search needs a budget of at least 2 measurements.")
+    session.require().check_writable()  # what is measured is kept
     plugin = made_searcher(searcher, settings)
     clock = time.perf_counter()
     hunt = yield from prepared(session, resolutions, limits, table)

@@ -234,13 +234,15 @@ def conclude(
               "trained_head": trained}  # fmt: skip
     weights = project.blobs.put(content)
     keep_origin(session, origin)
-    runs.change(project, run.id, state="done", result=result, weights=weights)
-    runs.clear(project, run.id)
-    yield Saved("run", str(run.id))
+    # Not done before it is adopted: cut off in between, it is gone on with, and adopted then.
+    runs.change(project, run.id, result=result, weights=weights)
     use = adopt == "always" or (adopt == "better" and verdict.better(result))
     if use:
         yield from take(session, runs.find(project, run.id))
-    else:
+    runs.change(project, run.id, state="done")
+    runs.clear(project, run.id)
+    yield Saved("run", str(run.id))
+    if not use:
         yield session.changed("runs")
         yield Notice(kept_apart(result) if adopt != "never" else "The run is kept; adopt it later.")
     return {**summary(run, course), **result, "adopted": use}

@@ -152,7 +152,7 @@ def test_killed_it_goes_on_from_its_checkpoint_to_the_same_curve(
     said = killed.communicate()[1]
     assert killed.returncode == -signal.SIGKILL, said
     done(session, "open_project", path=str(path))
-    assert newest(session)["state"] == "running"
+    assert newest(session)["state"] == "paused"
     said = list(run(session, "resume_run", {"adopt": "never"}))
     assert said[-1].how == "done", said[-1].text
     assert "Going on from step 3 of 6." in [e.text for e in said if isinstance(e, Notice)]
