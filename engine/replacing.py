@@ -226,6 +226,8 @@ def plan_in(folder: Path) -> Plan | None:
     In a folder from elsewhere it could name any file: only names beside it count, and only files
     are touched of which it knows what they hold.
     """
+    if not is_own(folder / PLAN):
+        return None
     try:
         plan = Plan(**json.loads((folder / PLAN).read_text("utf-8")))
         plain = all(Path(name).name == name for name in (plan.main, *plan.before))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,10 +11,12 @@ from engine.errors import Refused
 from engine.events import Progress
 from engine.exporters import Exporter, Material, Receipt
 from engine.exporters.receipt import receipt_of
+from engine.files import is_full
 from engine.net import Model
 from engine.readers.elsewhere import check_elsewhere
 from engine.receipts.papers import foreign_paper, papers_of, write_papers
 from engine.receipts.words import summary, verdict
+from engine.replacing import NEW, hidden_folder, replace_all, sweep
 
 
 def export_model(
@@ -26,15 +25,16 @@ def export_model(
     """Writes `path` with its script, receipt and card beside it, and returns the receipt.
 
     All is written into a folder beside `path`, the file is checked in a process of its own, and
-    only then everything is moved to its place, the file itself last. Raises Refused: it does not
-    agree, a file is in the way, the folder can't be written, or a library is missing.
+    only then everything is moved to its place, as a whole. Raises Refused: it does not agree, a
+    file is in the way, the folder can't be written, or a library is missing.
     """
     path = Path(path).absolute()
     check_target(exporter, path, overwrite)
     yield Progress(0, None, "Writing the network")
     try:
-        with tempfile.TemporaryDirectory(prefix=".espalier-", dir=path.parent) as folder:
-            half = Path(folder) / path.name
+        with hidden_folder(path.parent) as hidden:
+            half = hidden / NEW / path.name
+            half.parent.mkdir()
             facts = yield from exporter.write(model, half, material)
             found = yield from check_elsewhere(half, material.pictures, devices.threads())
             refuse_unseen(found.used)
@@ -44,7 +44,7 @@ def export_model(
             receipt["papers"] = papers_of(path, script, picture="confusion" in receipt)
             receipt |= {"summary": summary(receipt), "verdict": verdict(receipt)}
             write_papers(exporter, model, half.parent, receipt, material.about)
-            settle(half.parent, path)
+            replace_all(hidden, path, apart=bool(exporter.companions))
     except OSError as error:
         raise Refused(cant_write(path, error)) from error
     return receipt
@@ -59,6 +59,7 @@ def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
             path.lstat()
+        sweep(path.parent)  # first: what a kill cut off there may be whole now
         check_place(exporter, path, overwrite)
     except (OSError, ValueError) as error:  # a name that is too long, or that no system takes
         raise Refused(cant_write(path, error)) from error
@@ -84,8 +85,7 @@ def check_place(exporter: Exporter, path: Path, overwrite: bool) -> None:
 
 def cant_write(path: Path, error: Exception) -> str:
     why = (getattr(error, "strerror", None) or str(error)).lower()
-    full = getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT)
-    do = "Free some space" if full else "Close the programs that use it"
+    do = "Free some space" if is_full(error) else "Close the programs that use it"
     return (
         f"{path} can't be written ({why}), so nothing was exported. {do}, or choose another name "
         "or folder."
@@ -98,12 +98,3 @@ def refuse_unseen(used: list[int]) -> None:
             "The exported file could not be compared on any image, so it was not kept. Check "
             "that the project's images are still where they were."
         )
-
-
-def settle(folder: Path, path: Path) -> None:
-    """Moves what was written to its place; the exported file last, so that it is never alone."""
-    for file in sorted(folder.iterdir(), key=lambda file: file.name == path.name):
-        os.chmod(file, 0o644)
-        with file.open("rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(file, path.parent / file.name)

@@ -21,7 +21,6 @@ def new_project(
 ) -> Work:
     """Makes and opens an empty project at `path` (NAME.espalier)."""
     net, content = chosen_backbone(backbone, weights, size)
-    session.close()
     project = Project.create(
         Path(path),
         content,
@@ -31,6 +30,7 @@ def new_project(
         learner=DEFAULT_LEARNER,
         settings=settings_text({}),
     )
+    session.close()
     session.project = project
     yield session.changed("project")
     return {"path": str(project.path)}

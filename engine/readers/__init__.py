@@ -19,6 +19,7 @@ import numpy as np
 
 from engine.errors import EspalierError, UnusableImage, UnusableWeights
 from engine.images import WHOLE, checked_size, decode, hush_pillow, identify, read
+from engine.replacing import CutOffError, finish_beside
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,13 @@ def open_exported(path: Path, threads: int = 1) -> Exported:
             f"“{path.name}” is no kind of exported file. Give one that ends in "
             f"{', '.join(READERS)}."
         )
+    try:
+        finish_beside(path)
+    except CutOffError as error:
+        raise UnusableWeights(
+            f"An export of {path.name} was cut off before its end, and can't be brought to it here "
+            "because the folder can't be written. Make it writable, or export the file again."
+        ) from error
     try:
         found = importlib.import_module(reader).open_file(path, threads)
     except EspalierError:
