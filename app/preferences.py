@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from engine.files import replace_file
 from engine.places import data_folder
 
 log = logging.getLogger(__name__)
@@ -60,12 +61,10 @@ class Preferences:
             self.write()
 
     def write(self) -> None:
-        """Replaces the file in one move. Where that fails, the settings last until the end."""
+        """Replaces the file as a whole. Where that fails, the settings last until the end."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_suffix(".new")
-            fresh.write_text(json.dumps(self.values, indent=1), encoding="utf-8")
-            fresh.replace(self.path)
+            replace_file(self.path, json.dumps(self.values, indent=1).encode(), shared=True)
         except OSError as error:
             log.info("the settings can't be kept: %s", error)
 

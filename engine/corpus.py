@@ -20,6 +20,7 @@ from PIL import Image
 from engine import catalogue
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice
+from engine.files import put_in_place
 from engine.images import open_many
 from engine.net import Preprocessing
 from engine.pace import Pace
@@ -183,7 +184,7 @@ def written(
         with path.with_suffix(".less").open("wb") as file:
             np.save(file, array[: count - len(lost)])
         os.replace(path.with_suffix(".less"), half)
-    os.replace(half, path)
+    put_in_place(half, path)
     return lost
 
 

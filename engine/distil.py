@@ -7,7 +7,6 @@ a linear function of its features, so the features are all that is stored.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from engine.events import Progress
+from engine.files import replace_file
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -101,14 +101,8 @@ def taught(pictures: np.ndarray, weights: Path, size: int, store: Path) -> Itera
             done = min(at + batch, count)
             if done == count or (at // batch) % 16 == 0:
                 features.flush()
-                keep_note(note, done)
+                replace_file(note, json.dumps(done).encode())
             left = (time.time() - start) / (done - first) * (count - done)
             yield Progress(done, count, "asking the teacher", left)
     linear = network.classifier[1]
     return Teacher(features, linear.weight.detach(), linear.bias.detach())
-
-
-def keep_note(path: Path, done: int) -> None:
-    half = path.with_suffix(".half")
-    half.write_text(json.dumps(done))
-    os.replace(half, path)

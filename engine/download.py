@@ -18,6 +18,7 @@ import torch
 
 from engine.errors import Refused, UnusableWeights
 from engine.events import Progress
+from engine.files import put_in_place
 from engine.places import weights_folder
 
 CHUNK = 1 << 18
@@ -69,7 +70,7 @@ def fetch(
             if attempt == TRIES or size_of(part) == before:
                 raise Refused(by_hand(url, target, reason_of(error), size_of(part))) from error
     check(part, digest, name)
-    os.replace(part, target)
+    put_in_place(part, target)
     return target
 
 

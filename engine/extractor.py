@@ -15,6 +15,7 @@ import torch
 
 from engine import device as devices
 from engine.events import Notice
+from engine.files import put_in_place
 from engine.frozen import Frozen
 from engine.graph import CantExport, write_onnx
 from engine.net import Backbone
@@ -111,7 +112,7 @@ class Extractor:
         half = path.with_suffix(f".{os.getpid()}.half")
         try:
             session = self.exported(half, views)
-            os.replace(half, path)
+            put_in_place(half, path)
         finally:
             half.unlink(missing_ok=True)
         return session

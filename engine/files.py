@@ -40,7 +40,7 @@ def has_room(folder: Path) -> bool:
     return True
 
 
-def replace_file(path: Path, content: bytes, shared: bool = False) -> None:
+def replace_file(path: Path, content: bytes | memoryview, shared: bool = False) -> None:
     """Gives `path` another content, whole or not at all, also across a power cut.
 
     `shared` files may be written by two processes at once, so each takes a name of its own first.

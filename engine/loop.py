@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from torch import nn
 
 from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
+from engine.files import replace_file
 from engine.net import Stage
 
 BROKEN = (RuntimeError, KeyError, ValueError, TypeError, IndexError, EOFError, OSError,
@@ -160,18 +160,13 @@ class Training:
 
 
 def write_state(state: Mapping[str, Any], path: Path) -> None:
-    """Writes tensors and plain values, under another name first.
+    """Writes tensors and plain values, whole or not at all.
 
     Raises OSError where the disk is full; torch.save by itself raises a RuntimeError then.
     """
-    content, half = io.BytesIO(), path.with_suffix(".half")
+    content = io.BytesIO()
     torch.save(state, content)
-    try:
-        half.write_bytes(content.getbuffer())
-        os.replace(half, path)
-    except OSError:
-        half.unlink(missing_ok=True)
-        raise
+    replace_file(path, content.getbuffer())
 
 
 def read_state(path: Path) -> dict[str, Any]:

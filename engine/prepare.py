@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,6 +20,7 @@ from engine.corpus import Corpus, of_project, part_of
 from engine.course import Course
 from engine.errors import BadSetting
 from engine.events import Event, Notice, Progress
+from engine.files import replace_file
 from engine.loop import Training
 from engine.places import cache_folder
 from engine.prefix import Prefix, plan_of, room
@@ -150,9 +150,7 @@ def first_plan(
         return found["views"], frozenset(found["levels"])
     count, fitting = plan_of(stages, size, levels, pictures, asked, room(place))
     plan = {"for": asked_for, "views": count, "levels": sorted(fitting)}
-    half = note.with_suffix(".half")
-    half.write_text(json.dumps(plan))
-    os.replace(half, note)
+    replace_file(note, json.dumps(plan).encode())
     return count, fitting
 
 

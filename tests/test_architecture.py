@@ -17,7 +17,7 @@ QT = {"PySide6", "pyqtgraph", "shiboken6"}
 HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "sqlite3", "sqlite_utils", "safetensors"}
 SEEN_BY_THE_APP = {
     "engine", "engine.worker", "engine.events", "engine.registry", "engine.errors",
-    "engine.places", "engine.logs",
+    "engine.places", "engine.logs", "engine.files",
 }  # fmt: skip
 
 

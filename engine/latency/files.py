@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from engine.backbones.elastic.architecture import RESOLUTIONS
 from engine.backbones.elastic.net import widths_of
 from engine.backbones.elastic.parts import Part
 from engine.errors import BadSetting, Refused
+from engine.files import replace_file
 from engine.latency.table import Fit, LatencyTable, needed
 from engine.latency.timing import Setting, device_facts, device_key, setting_of
 from engine.places import data_folder
@@ -154,14 +154,10 @@ def save_table(table: LatencyTable, path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all. Raises Refused where the system does not let us."""
-    half = path.with_name(f"{path.name}.{os.getpid()}.half")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(text, encoding="utf-8")
-        os.replace(half, path)
+        replace_file(path, text.encode(), shared=True)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            half.unlink(missing_ok=True)
         raise Refused(
             f"The latency table can't be written to {path} ({error.strerror}). Choose another "
             "place, or allow writing there."

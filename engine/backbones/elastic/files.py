@@ -7,7 +7,6 @@ holds a plain network with batch norms of its own, in float32, and says which ar
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from engine.backbones.elastic.architecture import Architecture
 from engine.backbones.elastic.net import MobileNet
 from engine.backbones.elastic.supernet import Supernet
 from engine.errors import BadSetting, UnusableWeights
+from engine.files import replace_file
 from engine.net import Backbone, Preprocessing, Stage, digest_of, parameters_of
 
 BROKEN = (SafetensorError, RuntimeError, KeyError, ValueError, OverflowError, OSError, BadSetting)
@@ -35,11 +35,9 @@ def write_weights(supernet: Supernet, path: Path, facts: Mapping[str, object]) -
         for name, t in supernet.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".half")
     noted = {"width": supernet.multiplier, **facts}
     content = safetensors.torch.save(state, {key: str(value) for key, value in noted.items()})
-    half.write_bytes(content)  # Its own way to a file says nothing of a full disk.
-    os.replace(half, path)
+    replace_file(path, content)  # Its own way to a file says nothing of a full disk.
 
 
 def read_weights(path: Path) -> tuple[Supernet, dict[str, str]]:
