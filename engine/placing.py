@@ -17,17 +17,18 @@ class Placer:
     def __init__(self, move: bool) -> None:
         self.move = move
         self.numbers: dict[tuple[Path, str], int] = {}
+        self.given: set[Path] = set()
 
     def put(self, source: Path, folder: Path) -> Path:
         """Copies `source` into `folder`, which is there, and says where it is now.
 
-        To move it, remove the original with `remove` once it is noted where it went. Raises OSError
-        where it can't be copied; then nothing is left in `folder`.
+        To move it, remove the original with `remove` once it is noted where it went, and both are
+        on the disk. Raises OSError where it can't be copied; then nothing is left in `folder`.
         """
         if self.move and plain(source):
             # A second name for the same file: at once, and it takes no room.
             with contextlib.suppress(OSError):
-                return self.named(folder, source.name, lambda to: os.link(source, to))
+                return self.named(folder, source.name, lambda to: self.link(source, to))
         half = folder / f".espalier-{uuid.uuid4().hex}.part"
         try:
             copy(source, half, durable=self.move)
@@ -43,15 +44,24 @@ class Placer:
         while True:
             path = folder / (name if number == 1 else f"{stem} ({number}){suffix}")
             number += 1
-            if os.path.lexists(path):
-                continue
             try:
                 give(path)
             except FileExistsError:
                 continue
+            self.given.add(path)
             # Goes on from here for the next of this name: there may be thousands.
             self.numbers[key] = number
             return path
+
+    def link(self, source: Path, to: Path) -> None:
+        """Gives a file a second name, unless a move that was cut off has given it the same."""
+        if to in self.given or not os.path.lexists(to) or not same(source, to):
+            os.link(source, to)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two paths are names of one file."""
+    return os.path.samestat(one.lstat(), other.lstat())
 
 
 def plain(path: Path) -> bool:

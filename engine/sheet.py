@@ -48,6 +48,11 @@ class Sheet:
         elif data:
             write_whole(self.file, data)
 
+    def sync(self) -> None:
+        """Waits until all rows are on the disk."""
+        if self.file is not None:
+            os.fsync(self.file)
+
     def close(self) -> None:
         if self.file is not None:
             os.close(self.file)

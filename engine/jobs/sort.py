@@ -5,6 +5,7 @@ Nothing here imports PyTorch: exported files are asked without it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -16,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from engine.answering import Answered, Answerer, answerer_of, answers
 from engine.errors import BadSetting, EspalierError, Refused
-from engine.files import is_full
+from engine.files import is_full, sync_folder
 from engine.folder_names import folder_names
 from engine.jobs import Result, Work, job
 from engine.jobs.predict import KNOWN, UNKNOWN, counted, known
 from engine.pace import Pace
-from engine.placing import Placer, remove
+from engine.placing import Placer, remove, same
 from engine.sheet import Row, Sheet, name_cell
 from engine.walk import Walk, identity_of
 
@@ -69,11 +70,14 @@ def sort_images(
     done = 0
     with closing(sorting.sheet), closing(answers(asked, walk)) as found:
         for some in found:
-            for one in some:
-                sorting.sort(one)
-                done += 1
-                if done % 8 == 0 or one is some[-1]:
-                    yield pace.at(done)
+            try:
+                for one in some:
+                    sorting.sort(one)
+                    done += 1
+                    if done % 8 == 0 or one is some[-1]:
+                        yield pace.at(done)
+            finally:
+                sorting.remove_originals()
     return sorting.result()
 
 
@@ -127,6 +131,8 @@ class Sorting:
     left_out: Counter[str] = field(default_factory=Counter)
     there: int = 0
     made: dict[Path, Path] = field(default_factory=dict)
+    moved: list[tuple[Answered, Path]] = field(default_factory=list)
+    """Images that lie in both places, and where they lie now."""
 
     def sort(self, one: Answered) -> None:
         """Puts one picture into its folder, or notes why it is left where it is.
@@ -181,19 +187,41 @@ class Sorting:
         return self.made[wanted]
 
     def place(self, one: Answered, folder: Path) -> None:
-        """Copies; notes it; and only then removes the original, if it is to be moved.
+        """Copies, and notes it. Of what is to be moved the originals are removed some at a time,
+        since each time is waited for the disk; those of copies at once, as a kill doubles them.
 
         Killed at any point, a picture is in one place at least.
         """
         placed = self.placer.put(one.path, folder)
         try:
             self.sheet.write([self.row(one, str(placed), "")])
-            if self.placer.move:
-                remove(one.path)
         except OSError:
             placed.unlink()
             raise
         self.put[folder.name] += 1
+        if self.placer.move:
+            self.moved.append((one, placed))
+            if not same(one.path, placed):
+                self.remove_originals()
+
+    def remove_originals(self) -> None:
+        """Removes the originals of what was moved, once copies and rows are on the disk."""
+        moved, self.moved = self.moved, []
+        if not moved:
+            return
+        for folder in {placed.parent for _, placed in moved}:
+            sync_folder(folder)
+        self.sheet.sync()
+        for one, placed in moved:
+            try:
+                remove(one.path)
+            except OSError as error:
+                placed.unlink()
+                self.put[placed.parent.name] -= 1
+                self.leave(one, cant_put(error))
+        for folder in {one.path.parent for one, _ in moved}:
+            with contextlib.suppress(OSError):  # it may be gone by now; nothing is lost by that
+                sync_folder(folder)
 
     def leave(self, one: Answered, reason: str) -> None:
         self.left_out[reason if len(self.left_out) < MOST_REASONS else MORE] += 1
@@ -218,7 +246,7 @@ class Sorting:
         return {
             "to": str(self.target),
             "move": self.placer.move,
-            "folders": dict(sorted(self.put.items())),
+            "folders": {name: count for name, count in sorted(self.put.items()) if count},
             "there": self.there,
             "left_out": dict(self.left_out.most_common()),
             "list": self.sheet.path,
