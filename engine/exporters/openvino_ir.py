@@ -60,8 +60,9 @@ class OpenvinoFiles(Exporter):
 def save(graph: onnx.ModelProto, facts: dict[str, str], path: Path) -> None:
     """Converts by OpenVINO's own reader of ONNX, and writes both files.
 
-    `openvino.convert_model` does the same, but counts its use on a server of its makers; reading
-    sends nothing. Raises Refused where OpenVINO can't say this model.
+    `openvino.convert_model` would do the same, and count its use on a server of its makers; so does
+    the import, if it is not kept from it (engine/__init__.py). Raises Refused where OpenVINO can't
+    say this model.
     """
     import openvino
 

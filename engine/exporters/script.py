@@ -6,13 +6,17 @@ from string import Template
 
 MARK = b"# Made by Espalier"
 
+SILENT = {
+    "onnxruntime": 'os.environ["ORT_DISABLE_TELEMETRY"] = "1"',
+    "openvino": 'sys.modules["openvino_telemetry"] = None',
+}
+"""What keeps a runtime from telling its makers that it is used, said before it is imported."""
+
 SCRIPT = Template("""# Made by Espalier. Needs: pip install $needs numpy pillow
 # Use: python THIS_FILE PICTURE...
-import json
-import sys
 $plain
 from pathlib import Path
-
+$silent
 import numpy as np
 $runtime
 from PIL import Image, ImageOps
@@ -57,11 +61,13 @@ def script(needs: str, opened: str, asked: str, plain: str = "", runtime: str = 
     `opened` sets `facts`, `asked` sets `probabilities` and `distance` of `image` (RGB). `plain` is
     a module of Python's own to import, `runtime` one to import where it is not called as `needs`.
     """
-    lines = SCRIPT.substitute(
+    silent = SILENT.get(needs, "")
+    modules = {"json", "sys", *plain.split(), *(["os"] if silent.startswith("os.") else [])}
+    return SCRIPT.substitute(
         needs=needs,
-        plain=f"import {plain}" if plain else "",
+        plain="\n".join(f"import {name}" for name in sorted(modules)),
+        silent=f"\n{silent}  # nothing is sent anywhere\n" if silent else "",
         runtime=runtime or f"import {needs}",
         opened=opened,
         asked=asked.replace("\n", "\n    "),
     )
-    return lines.replace("import sys\n\n", "import sys\n") if not plain else lines
