@@ -29,13 +29,13 @@ FEW_STEPS = {"batch": 12, "lr": 0.002, "augment": "none"}
 """Settings of a run of three steps an epoch."""
 
 
-def ended(session: Session, name: str, **settings: Any) -> Ended:
+def ended(session: Session, name: str, /, **settings: Any) -> Ended:
     *_, last = run(session, name, settings)
     assert isinstance(last, Ended)
     return last
 
 
-def done(session: Session, name: str, **settings: Any) -> Any:
+def done(session: Session, name: str, /, **settings: Any) -> Any:
     last = ended(session, name, **settings)
     assert last.how == "done", last.text
     return last.result
