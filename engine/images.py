@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
+from engine.effort import check_effort
 from engine.errors import UnusableImage
 from engine.kinds import FORMATS, HEAD, disguise, why_no_picture
 from engine.pixels import small_rgb
@@ -146,13 +147,15 @@ def identify(data: bytes, path: Path) -> Image.Image:
     if reason := why_no_picture(data[:HEAD], path):
         raise UnusableImage(reason)
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise UnusableImage(TOO_LARGE) from error
     except BROKEN as error:
         raise UnusableImage(
             f"This is no image that can be read here{disguise(path)}. Save it as JPEG or PNG."
         ) from error
+    check_effort(image, data)
+    return image
 
 
 def checked_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -101,7 +101,7 @@ def boxed(head: bytes) -> tuple[str, str] | None:
 def written(head: bytes) -> tuple[str, str] | None:
     """The same for text: SVG, a web page, or any other."""
     text = head.decode("utf-8", "ignore").lstrip("\ufeff \t\r\n").lower()
-    if "<svg" in text:
+    if "<svg" in text and text.startswith("<"):  # pictures may speak of one in their notes
         return "an SVG drawing", AS_PICTURE
     if text.startswith(("<!doctype html", "<html")):
         return "a web page", "Download the image itself."
