@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+import engine  # noqa: F401  Before any test imports ONNX Runtime, which then tells nobody.
+
 pytest_plugins = ["tests.window_fixtures"]
 
 # Before anything imports Qt or the engine: no display, and never the person's own folders.
