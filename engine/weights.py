@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from engine.backbones.base import Network
 from engine.errors import UnusableWeights
 from engine.impostors import read_head
 from engine.pickled import SHOWN, listed, shape_text, written_again
+
+if TYPE_CHECKING:  # all of the backbones are made from what is read here
+    from engine.backbones.base import Network
 
 MOST_HEADER, MOST_NAMES = 8 << 20, 20_000
 """Bytes and entries of a safetensors header; the largest of the networks known here has 150 kB."""
