@@ -56,7 +56,8 @@ def learn(
         clock = time.perf_counter()
         result = yield from study.learn(session, gesture, name, chosen, "Learn")
     yield session.changed("learnt")
-    return {**result, "seconds": {"learn": time.perf_counter() - clock}}
+    counts = {view.name: view.images for view in session.view().classes if view.known}
+    return {"classes": counts, **result, "seconds": {"learn": time.perf_counter() - clock}}
 
 
 @job("Forget a class")

@@ -31,6 +31,19 @@ def project(home: Path, home_weights: Path, pictures: Path) -> Path:
     return path
 
 
+def test_what_the_project_has_is_learnt_without_a_folder(home, project, tmp_path):
+    copy = tmp_path / "again.espalier"
+    shutil.copytree(project, copy)
+    answered(home, "forget", copy, "beetle")
+    done = espalier(home, "learn", copy)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["beetle", "30"] in [row[:2] for row in rows], done.stdout
+    again = answered(home, "learn", copy, "--learner", "ncm")
+    assert again["classes"] == {"moth": 30, "beetle": 30, "snail's “new”": 30}
+    assert again["per_class"].keys() == again["classes"].keys()
+
+
 def test_scores_agree_with_the_predictions(home, project):
     scored = answered(home, "score", project, "--predictions")
     right = [Path(p).parent.name == name for p, name in scored["predictions"].items()]
