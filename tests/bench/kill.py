@@ -1,6 +1,11 @@
-"""Kills `espalier learn` or a search at random moments: the project opens, and ends the same.
+"""Kills every verb at random moments: what is left is old or new, and done again it ends the same.
 
-python -m tests.bench.kill [PHOTOS] [--weights FILE] [--size 64] [--times 20] [--search]
+python -m tests.bench.kill [PHOTOS] [--kills 200] [--only forget,new] [--seed 0] [--size 64]
+
+Each verb is done in a forked process, whose whole group gets SIGKILL at a random moment of the time
+that it takes undisturbed; exports also before each of their renames. `old` and `new` are the states
+of the project before and after; `batch` is what is documented for learning: images of some batches
+stored, none learnt. Afterwards the verb is done again, and must end as the undisturbed one.
 """
 
 from __future__ import annotations
@@ -8,84 +13,212 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import signal
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.session import Session
-from tests.bench.common import do, new, timed
-from tests.bench.given import parser_of, photos_of
+from tests.bench.forked import LostError, in_child, killed_after
+from tests.bench.given import parser_of
+from tests.bench.killed_verbs import Verb, verbs
+from tests.killing import copied
+
+COLUMNS = ("verb", "tries", "ended first", "old", "new", "batch", "between", "unusable",
+           "left over", "finished the same")  # fmt: skip
+CHAIN = 3
+"""Kills in a row on one project, of verbs that can be gone on with."""
+
+
+@dataclass
+class Row:
+    """What came of one verb's kills."""
+
+    verb: str
+    met: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    def cells(self) -> list[str]:
+        met = self.met
+        finished = f"{met['same']}/{met['finished']}"
+        return [self.verb, *(str(met[name]) for name in COLUMNS[1:-1]), finished]
 
 
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--times", type=int, default=20)
-    parser.add_argument("--search", action="store_true", help="a search for subnets instead")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--only", default="", help="verbs, with commas between")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        options.photos = photos_of(options, folder)
-        calm, stormy = begun(folder, "calm", options), begun(folder, "stormy", options)
-        seconds, _ = timed(lambda: working(calm, options).wait())
-        print(f"undisturbed: {seconds:.1f} s")
-        storm(stormy, options, seconds)
-        working(stormy, options).wait()
-        same = outcome(stormy, options) == outcome(calm, options)
-        print(f"after {options.times} kills, done again: {'the same' if same else 'DIFFERENT'}")
+    clock = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="espalier-kill-") as name:
+        place = Path(name)
+        os.environ["ESPALIER_HOME"] = str(place / "home")
+        warm()
+        rows = drill(place, options)
+    print(table([COLUMNS, *(row.cells() for row in rows), sums(rows)]))
+    for row in rows:
+        for note in row.notes:
+            print(f"{row.verb}: {note}")
+    print(f"{time.monotonic() - clock:.0f} s")
 
 
-def begun(folder: Path, name: str, options: argparse.Namespace) -> Path:
-    """A new project; one for a search has its images already."""
-    session = new(folder, name, weights=options.weights, size=options.size)
-    if options.search:
-        do(session, "add_images", paths=[str(options.photos)])
-    session.close()
-    return folder / f"{name}.espalier"
+def warm() -> None:
+    """Imports what the verbs need, once for all children; nothing is run."""
+    import onnxruntime  # noqa: F401
+    import torch  # noqa: F401
+
+    from engine.jobs import load_jobs
+    from engine.learners import load_learners
+
+    load_jobs()
+    load_learners()
 
 
-def storm(project: Path, options: argparse.Namespace, seconds: float) -> None:
-    """Starts learning and kills its whole process group, again and again."""
-    chance = random.Random(0)
-    opened = 0
-    for _ in range(options.times):
-        process = working(project, options)
-        time.sleep(chance.uniform(0.1, 1.0) * seconds)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        session = Session()
-        do(session, "open_project", path=str(project))
-        opened += 1
-        session.close()
-    print(f"killed {options.times} times; opened {opened} times")
+def drill(place: Path, options: argparse.Namespace) -> list[Row]:
+    """Every verb, with its share of the kills."""
+    known = in_child(verbs, place, options.photos, options.weights, options.size)
+    wanted = [name for name in options.only.split(",") if name]
+    chosen = [verb for verb in known if not wanted or verb.name in wanted]
+    share, chance = options.kills / sum(verb.kills for verb in chosen), random.Random(options.seed)
+    rows = []
+    for verb in chosen:
+        row = storm(verb, place / "storm", max(1, round(verb.kills * share)), chance)
+        rows.append(row)
+        print("  ".join(row.cells()), flush=True)
+        if verb.renames:
+            rows.append(at_each_rename(verb, place / "storm"))
+            print("  ".join(rows[-1].cells()), flush=True)
+    return rows
 
 
-def working(project: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
-    what = ["learn", str(project), str(options.photos)]
-    if options.search:
-        sizes = ["--resolution", str(options.size // 2), str(options.size)]
-        what = ["specialise", str(project), "--latency-ms", "1", "--budget", "16", *sizes]
-    return subprocess.Popen(
-        [sys.executable, "-m", "app", *what, "--json"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+def storm(verb: Verb, place: Path, kills: int, chance: random.Random) -> Row:
+    """Kills one verb so many times, each time on a fresh copy of its base."""
+    row, calm = Row(verb.name), undisturbed(verb, place)
+    while row.met["killed"] < kills and row.met["tries"] < 4 * kills:
+        there, asked = fresh(verb, place), verb.work
+        for _ in range(CHAIN if verb.go_on else 1):
+            row.met["tries"] += 1
+            ended, _ = killed_after(chance.uniform(0, calm.seconds), asked, there)
+            row.met["ended first" if ended else "killed"] += 1
+            if ended or not judged(verb, row, there, calm) or row.met["killed"] >= kills:
+                break
+            asked = verb.go_on or verb.work
+        finish(verb, row, there, calm)
+    return row
 
 
-def outcome(project: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """What images are said to show; or the candidates of a search and their accuracies."""
-    session = Session()
-    do(session, "open_project", path=str(project))
-    if options.search:
-        rows = do(session, "candidates")["rows"]
-        found = {row["architecture"]: (row["accuracy"], row["predicted_ms"]) for row in rows}
-    else:
-        found = do(session, "score", predictions=True)["predictions"]
-    session.close()
-    return found
+@dataclass(frozen=True)
+class Calm:
+    """The undisturbed verb: how long it takes, and the states before and after."""
+
+    seconds: float
+    old: Any
+    new: Any
+
+
+def undisturbed(verb: Verb, place: Path) -> Calm:
+    there = fresh(verb, place)
+    old, clock = in_child(verb.state, there), time.monotonic()
+    in_child(verb.work, there)
+    seconds = time.monotonic() - clock
+    return Calm(seconds, old, in_child(verb.state, there))
+
+
+def fresh(verb: Verb, place: Path) -> Path:
+    shutil.rmtree(place, ignore_errors=True)
+    return copied(in_child(verb.base), place)
+
+
+def judged(verb: Verb, row: Row, there: Path, calm: Calm) -> bool:
+    """Notes what a kill has left; whether it can be gone on from there."""
+    try:
+        state, left = in_child(looked_at, verb, there)
+    except LostError as error:
+        row.met["unusable"] += 1
+        row.notes.append(str(error).strip().splitlines()[-1])
+        return False
+    kind = "between"
+    if state == calm.old:
+        kind = "old"
+    elif state == calm.new:
+        kind = "new"
+    elif verb.batch is not None and verb.batch(state, calm.old, calm.new):
+        kind = "batch"
+    row.met[kind] += 1
+    if kind == "between":
+        row.notes.append(f"between: {differences(state, calm)}")
+    if left:
+        row.met["left over"] += 1
+        row.notes.append(f"left over: {left}")
+    return kind != "new"
+
+
+def looked_at(verb: Verb, there: Path) -> tuple[Any, list[str]]:
+    """A state, as the next command finds it, and what that command has left lying."""
+    state = verb.state(there)
+    left = [path for path in there.rglob(".espalier-*") if verb.sweeps]
+    left += [path for path in there.rglob("branch") if path.parent.name == "runs"]
+    return state, [str(path.relative_to(there)) for path in left]
+
+
+def differences(state: Any, calm: Calm) -> list[str]:
+    return [key for key in state if state[key] not in (calm.old.get(key), calm.new.get(key))]
+
+
+def finish(verb: Verb, row: Row, there: Path, calm: Calm) -> None:
+    """Does the verb again unless it is done, and compares with the undisturbed one."""
+    row.met["finished"] += 1
+    try:
+        state = in_child(verb.state, there)
+        if state != calm.new:
+            in_child(verb.finish or verb.go_on or verb.work, there)
+            state = in_child(verb.state, there)
+        if state == calm.new and not in_child(looked_at, verb, there)[1]:
+            row.met["same"] += 1
+        else:
+            row.notes.append(f"finished otherwise: {differences(state, calm)}")
+    except LostError as error:
+        row.notes.append(f"can't be finished: {str(error).strip().splitlines()[-1]}")
+
+
+def at_each_rename(verb: Verb, place: Path) -> Row:
+    """The power is cut before the first, second, ... rename, until there is none left."""
+    row, calm, number = Row(f"{verb.name}, renames"), undisturbed(verb, place), 0
+    while True:
+        number, there = number + 1, fresh(verb, place)
+        ended, _ = killed_after(None, cut_at, verb.work, f"replacing:{number}", there)
+        if ended:
+            return row
+        row.met.update(("tries", "killed"))
+        judged(verb, row, there, calm)
+        finish(verb, row, there, calm)
+
+
+def cut_at(work: Callable[[Path], None], point: str, there: Path) -> None:
+    from engine.points import VARIABLE
+
+    os.environ[VARIABLE] = point
+    work(there)
+
+
+def sums(rows: list[Row]) -> list[str]:
+    total = Row("sum")
+    for row in rows:
+        total.met.update(row.met)
+    cells = total.cells()
+    cells[0] = f"sum ({total.met['killed']} kills)"
+    return cells
+
+
+def table(rows: list[Any]) -> str:
+    widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
+    lines = ["  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,289 @@
+"""The verbs that tests/bench/kill.py kills: what each begins with, does, and leaves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from engine.session import Session
+from tests.bench.common import do
+from tests.killing import copied
+
+P = "p.espalier"
+SMALL = {"epochs": 1, "settings": {"batch": 8, "augment": "none"}}
+BRANCH = {"cut": "auto", "threshold": 0.0, "adopt": "always",
+          "settings": {"epochs": 1, "batch": 8, "views": 2}}  # fmt: skip
+
+State = dict[str, Any]
+Work = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb. `base` makes the folder that it begins with, once; `kills` is its share of all.
+
+    `go_on` does the rest after a kill where that is another verb, and chains of kills make sense;
+    `finish` comes after a chain. `batch` says whether a state is a documented one in between.
+    """
+
+    name: str
+    base: Callable[[], Path]
+    work: Work
+    kills: int
+    state: Callable[[Path], State]
+    go_on: Work | None = None
+    finish: Work | None = None
+    batch: Callable[[State, State, State], bool] | None = None
+    renames: bool = False
+    sweeps: bool = False
+    """Whether looking at it, or the verb itself, removes what a kill left hidden."""
+
+
+def asked(there: Path, *jobs: tuple[str, dict[str, Any]]) -> None:
+    """Opens the project in a folder and does some jobs, as the command line does."""
+    with closing(Session()) as session:
+        do(session, "open_project", path=str(there / P))
+        for name, settings in jobs:
+            do(session, name, **settings)
+
+
+def job(name: str, /, **settings: Any) -> Work:
+    return partial(asked_one, name=name, settings=settings)
+
+
+def asked_one(there: Path, name: str, settings: dict[str, Any]) -> None:
+    """`{there}` in a setting stands for the folder that the project lies in."""
+    plain = {key: filled(value, there) for key, value in settings.items()}
+    asked(there, (name, plain))
+
+
+def filled(value: Any, there: Path) -> Any:
+    if isinstance(value, list):
+        return [filled(one, there) for one in value]
+    return value.replace("{there}", str(there)) if isinstance(value, str) else value
+
+
+# States.
+
+
+def project_state(there: Path) -> State:
+    """What a person would call the project's state, without numbers and times; opened for it."""
+    with closing(Session()) as session:
+        project = session.open(there / P)
+        names = {row["id"]: row["name"] for row in project.db["class"].rows}
+        facts = project.facts
+        step = {}
+        if facts["step"] is not None:
+            step = dict(project.db["step"].get(facts["step"]))
+        assert not list(project.db["run"].rows_where("state = 'running'"))
+        assert project.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert project.db.execute("PRAGMA foreign_key_check").fetchone() is None
+        blobs = [row["pack"] for row in project.db.query("SELECT DISTINCT pack FROM image")]
+        blobs += [step[name] for name in ("memory", "predictions") if step.get(name)]
+        blobs += [facts["weights"]] if facts["weights"] else []
+        assert all(blob in project.blobs for blob in blobs)
+        return {
+            "images": sorted((names[row["class_id"]], row["sha256"], row["split"], row["copied"])
+                             for row in project.db["image"].rows),
+            "classes": sorted((row["name"], row["set_aside"]) for row in project.db["class"].rows),
+            "network": (facts["backbone"], facts["weights"], facts["size"]),
+            "model": (facts["learner"], facts["settings"], step.get("title"), step.get("memory"),
+                      step.get("classes"), step.get("backbone")),
+            "undo": [g["title"] for g in project.gestures(undone=False)],
+            "redo": [g["title"] for g in project.gestures(undone=True)],
+        }  # fmt: skip
+
+
+def new_state(there: Path) -> State:
+    """A project that is there as a whole, or nothing at all under its name."""
+    return project_state(there) if (there / P).exists() else {"name": "free"}
+
+
+def export_state(there: Path, file: str) -> State:
+    """Which classes an exported file names, and that it belongs to all that lies beside it."""
+    import json
+
+    from engine.readers import open_exported
+    from engine.replacing import digest_of
+
+    found = open_exported(there / file)
+    stem = Path(file).stem
+    receipt = json.loads((there / f"{stem}.receipt.json").read_text())
+    assert receipt["sha256"][file] == digest_of(there / file), "the receipt is another file's"
+    assert stem in (there / f"{stem}.md").read_text()
+    return {"classes": found.class_names}
+
+
+def sort_state(there: Path) -> State:
+    """All pictures, wherever they lie now, by their bytes; none may be lost or doubled."""
+    from hashlib import sha256
+
+    return {
+        part: sorted(
+            sha256(path.read_bytes()).hexdigest() for path in (there / part).rglob("*.jpg")
+        )
+        for part in ("from", "to")
+    }
+
+
+def some_moved(state: State, old: State, new: State) -> bool:
+    """Each picture is in one place or, where the kill fell between, in both."""
+    return set(state["from"]) | set(state["to"]) == set(old["from"])
+
+
+def some_stored(state: State, old: State, new: State) -> bool:
+    """Images of some batches are there, and the model is as before."""
+    between = set(old["images"]) <= set(state["images"]) <= set(new["images"])
+    return between and (state["model"], state["network"]) == (old["model"], old["network"])
+
+
+# What the verbs begin with.
+
+
+def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Verb]:
+    """All verbs; what they begin with is made in `place` when it is asked for."""
+    bases = Bases(place, photos or pictures(place / "photos"), weights, size)
+    each = [str(folder) for folder in sorted(bases.photos.iterdir()) if folder.is_dir()]
+    first, second, more, state = Path(each[0]).name, Path(each[1]).name, each[3:5], project_state
+    quick = {**SMALL, "adopt": "always"}
+    empty = partial(make_at, bases, "empty")
+    learnt = bases.after(empty, "learnt", ("learn_folder", {"paths": each[:3]}))
+    renamed = ("rename_class", {"name": first, "to": "other"})
+    undone = bases.after(learnt, "undone", renamed, ("undo", {}))
+    run = bases.after(learnt, "run", ("tune", {**SMALL, "adopt": "never"}))
+    branched = bases.after(learnt, "branched", ("grow_branch", {"paths": more, **BRANCH}))
+    search = {"latency_ms": 1000, "budget": 3, "resolutions": [bases.small], "use": True}
+    searched = bases.after(learnt, "searched", ("specialise", {**search, "use": False}))
+    return [
+        Verb("learn", empty, job("learn_folder", paths=each[:3]), 14, state, batch=some_stored),
+        Verb("learn --copy", empty, job("learn_folder", paths=each[:3], copy=True), 8, state,
+             batch=some_stored),
+        Verb("add to a class", learnt, job("learn_folder", paths=more[:1], into=first), 10, state,
+             batch=some_stored),
+        Verb("forget", undone, job("forget", name=first), 18, state),
+        Verb("remove class", undone, job("remove_class", name=first), 18, state),
+        Verb("merge", learnt, job("merge_classes", name=first, into=second), 10, state),
+        Verb("rename", undone, job("rename_class", name=first, to="new"), 6, state),
+        Verb("undo", learnt, job("undo"), 8, state),
+        Verb("redo", undone, job("redo"), 8, state),
+        Verb("backbone", learnt, job("use_backbone", name="embedded", size=bases.small), 4, state),
+        Verb("new", partial(make_at, bases, "nothing"), bases.make, 14, new_state, sweeps=True),
+        Verb("tune, adopt", learnt, job("tune", **quick), 14, state,
+             go_on=partial(tuned, quick=quick)),
+        Verb("adopt", run, job("adopt_run", run=1), 10, state),
+        Verb("specialise --use", searched, job("specialise", **search), 10, state),
+        Verb("use a subnet", learnt, job("use_subnet", architecture=subnet(bases.small)), 10,
+             state),
+        Verb("branch", learnt, job("grow_branch", paths=more, **BRANCH), 12, state),
+        Verb("remove a branch", branched, job("remove_branch", branch=1), 6, state),
+        bases.export("onnx", "m.onnx", learnt, first, 6),
+        bases.export("openvino", "m.xml", learnt, first, 8),
+        bases.export("safetensors", "m.safetensors", learnt, first, 8),
+        bases.sort("m.onnx", learnt),
+    ]  # fmt: skip
+
+
+def pictures(folder: Path) -> Path:
+    """Five classes of drawn images, so many that learning three of them takes two batches."""
+    from tests.making import class_folders
+
+    names = ("apple", "banana", "cherry", "damson", "elder")
+    return class_folders(folder, dict.fromkeys(names, 30))
+
+
+Base = Callable[[], Path]
+
+
+@dataclass(frozen=True)
+class Bases:
+    """Folders that verbs begin with. Each is made once, by whoever asks for it first."""
+
+    place: Path
+    photos: Path
+    weights: str
+    size: int
+
+    @property
+    def small(self) -> int:
+        return max(32, self.size // 2)
+
+    def make(self, there: Path) -> None:
+        backbone = "" if self.weights else "embedded"
+        with closing(Session()) as session:
+            do(session, "new_project", path=str(there / P), backbone=backbone,
+               weights=self.weights, size=self.size)  # fmt: skip
+
+    def after(self, base: Base, name: str, *jobs: tuple[str, dict[str, Any]]) -> Base:
+        """A base after some more jobs."""
+        return partial(made_after, base, self.place / "bases" / name, jobs)
+
+    def export(self, format: str, file: str, base: Base, name: str, kills: int) -> Verb:
+        """An export that replaces one of a model with a class more."""
+        settings = {"path": "{there}/" + file, "format": format, "overwrite": True}
+        folder = self.after(base, format, ("export", settings), ("forget", {"name": name}))
+        state = partial(export_state, file=file)
+        return Verb(f"export {format}", folder, job("export", **settings), kills, state,
+                    renames=True)  # fmt: skip
+
+    def sort(self, file: str, base: Base) -> Verb:
+        """Pictures of all classes in one folder, moved into folders by an exported file."""
+        exported = self.after(base, "exported", ("export", {"path": "{there}/" + file}))
+        folder = partial(with_pictures, exported, self)
+        return Verb("sort --move", folder, partial(sorted_by, file=file), 10, sort_state,
+                    batch=some_moved)  # fmt: skip
+
+
+def make_at(bases: Bases, name: str) -> Path:
+    """A folder with nothing in it, or with an empty project."""
+    folder = bases.place / "bases" / name
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        if name == "empty":
+            bases.make(folder)
+    return folder
+
+
+def made_after(base: Base, folder: Path, jobs: Collection[tuple[str, dict[str, Any]]]) -> Path:
+    if not folder.exists():
+        copied(base(), folder)
+        for name, settings in jobs:
+            asked_one(folder, name, settings)
+    return folder
+
+
+def with_pictures(base: Base, bases: Bases) -> Path:
+    folder = bases.place / "bases" / "sort"
+    if not folder.exists():
+        copied(base(), folder)
+        (folder / "from").mkdir()
+        (folder / "to").mkdir()
+        for number, path in enumerate(sorted(bases.photos.glob("*/*.jpg"))):
+            shutil.copy2(path, folder / "from" / f"{number}-{path.parent.name}.jpg")
+    return folder
+
+
+def subnet(size: int) -> str:
+    from engine.backbones.elastic.architecture import smallest
+
+    return str(smallest(size))
+
+
+def tuned(there: Path, quick: dict[str, Any]) -> None:
+    """Goes on with the run that was killed, or starts one where none was begun."""
+    with closing(Session()) as session:
+        do(session, "open_project", path=str(there / P))
+        runs = do(session, "list_runs")["runs"]
+        unfinished = [run for run in runs if run["state"] in ("running", "paused")]
+        do(session, *(["resume_run"] if unfinished else ["tune"]),
+           **({"adopt": "always"} if unfinished else quick))  # fmt: skip
+
+
+def sorted_by(there: Path, file: str) -> None:
+    with closing(Session()) as session:
+        do(session, "sort_images", paths=[str(there / "from")], to=str(there / "to"),
+           model=str(there / file), move=True)  # fmt: skip
