@@ -20,6 +20,7 @@ from engine.jobs import run
 from engine.session import Session
 from tests import making
 from tests.engine import tuning_making as made
+from tests.gestures.bad_inputs_test import read_only
 from tests.killing import COMMITS, State, copies_of, state_of
 
 BRANCH = {"cut": "stage2", "adopt": "always", "settings": {"epochs": 1, "batch": 8, "views": 2}}
@@ -188,3 +189,37 @@ def notices(path: Path) -> list[str]:
         assert isinstance(events[-1], Ended)
         assert events[-1].how == "done"
         return [event.text for event in events if isinstance(event, Notice)]
+
+
+def test_what_a_kill_left_where_nothing_can_be_written_answers_as_before(
+    small, photos, tmp_path, monkeypatch
+):
+    """In the folder, and in the log that the killed process has left beside the tables."""
+    path = Path(shutil.copytree(small, tmp_path / "p.espalier"))
+    theirs = tmp_path / "someone else's home"
+    theirs.mkdir()
+    some = {"paths": [shutil.copy(photos / "a" / "001.jpg", theirs)]}
+    with closing(Session()) as session:
+        made.done(session, "open_project", path=str(path))
+        answers = said(session, some)
+        with copies_of(path, tmp_path, "after commit") as copies:
+            made.done(session, "remove_class", name="a")
+        assert said(session, some) != answers
+    theirs.chmod(0o777)
+    monkeypatch.setenv("ESPALIER_HOME", str(theirs))
+    for copy in copies[:-1]:
+        before = {p: p.read_bytes() for p in copy.iterdir() if p.is_file()}
+        assert (copy / "project.db-wal").stat().st_size
+        with read_only(copy), closing(Session()) as session:
+            made.done(session, "open_project", path=str(copy))
+            assert said(session, some) == answers
+            assert "only be read" in made.refused(session, "forget", name="b")
+            with closing(session.beside()) as beside:
+                assert said(beside, some) == answers
+        assert {p: p.read_bytes() for p in copy.iterdir() if p.is_file()} == before
+
+
+def said(session: Session, some: dict[str, Any]) -> dict[str, float]:
+    """What one image shows, to what two ways of running a network may differ by."""
+    (found,) = made.done(session, "predict_images", **some)["pictures"].values()
+    return {name: round(probability, 4) for name, probability in found["classes"].items()}

@@ -41,7 +41,7 @@ def done(session: Session, name: str, /, **settings: Any) -> Any:
     return last.result
 
 
-def refused(session: Session, name: str, **settings: Any) -> str:
+def refused(session: Session, name: str, /, **settings: Any) -> str:
     """The one sentence of a job that must be refused."""
     last = ended(session, name, **settings)
     assert last.how == "refused", (last.how, last.text)
