@@ -193,7 +193,7 @@ def pictures(folder: Path) -> Path:
     from tests.making import class_folders
 
     names = ("apple", "banana", "cherry", "damson", "elder")
-    return class_folders(folder, dict.fromkeys(names, 30))
+    return class_folders(folder, dict.fromkeys(names, 24))
 
 
 Base = Callable[[], Path]
