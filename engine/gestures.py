@@ -105,14 +105,16 @@ class Gestures:
         self._running = number, all_or_nothing
         try:
             yield number
+            self.end_gesture(number)
         except BaseException:
             if all_or_nothing:
                 self.take_back_unfinished()
+            else:
+                with suppress(sqlite3.OperationalError):  # what was said to be saved stays
+                    self.end_gesture(number)
             raise
         finally:
             self._running = None
-            if not self.torn:
-                self.end_gesture(number)
 
     def begin_gesture(self, title: str, all_or_nothing: bool = False) -> int:
         """Starts a gesture, which can be undone as one; its transactions name it."""

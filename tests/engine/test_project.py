@@ -130,6 +130,77 @@ def test_a_gesture_that_fails_in_its_transaction_changes_nothing(project):
     assert [g["title"] for g in project.gestures(undone=False)] == ["Add moth"]
 
 
+def renamed(project: Project, name: str, to: str, whole: bool = True, fails: bool = False) -> None:
+    """A gesture of two transactions, which may fail after both."""
+    with project.gesture(f"Rename {name}", all_or_nothing=whole) as gesture:
+        for new in (f"{to} for a moment", to):
+            with project.transaction(gesture) as db:
+                db.execute("UPDATE class SET name = ? WHERE name LIKE ?", [new, f"{name}%"])
+                name = new
+        if fails:
+            raise Refused("It failed.")
+
+
+@pytest.mark.parametrize("at", ["block", "end"])
+def test_a_gesture_that_is_whole_or_not_at_all_is_taken_back_where_it_fails(
+    project, monkeypatch, at
+):
+    add_class(project, "moth")
+    add_class(project, "beetle")
+    project.take_back()
+    before, redo = everything(project), project.gestures(undone=True)
+    assert redo
+    if at == "end":
+        monkeypatch.setattr(project, "end_gesture", full)
+    with pytest.raises((Refused, sqlite3.OperationalError)):
+        renamed(project, "moth", "butterfly", fails=at == "block")
+    monkeypatch.undo()
+    assert everything(project) == before
+    assert [g["title"] for g in project.gestures(undone=False)] == ["Add moth"]
+    assert project.gestures(undone=True) == redo, "what could be done again still can be"
+    renamed(project, "moth", "butterfly")
+    assert project.gestures(undone=True) == []
+    assert project.take_back() == "Rename moth"
+    assert everything(project) == before
+
+
+def full(*given: object) -> None:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
+
+
+def test_one_that_can_not_be_taken_back_now_is_before_anything_is_asked(
+    project, monkeypatch, tmp_path
+):
+    """As on a disk that is full to the last byte."""
+    add_class(project, "moth")
+    before = everything(project)
+    session = Session()
+    session.project = project
+    monkeypatch.setattr(project, "_run_back", full)
+    with pytest.raises(sqlite3.OperationalError):
+        renamed(project, "moth", "butterfly", fails=True)
+    with closing(project.beside()) as beside, pytest.raises(Refused, match="disk is full"):
+        beside.mend()
+    with pytest.raises(sqlite3.OperationalError):
+        session.require()
+    monkeypatch.undo()
+    session.require()
+    assert everything(project) == before
+
+
+def test_a_gesture_in_another_is_a_part_of_it(project):
+    before = everything(project)
+    with project.gesture("Both", all_or_nothing=True):
+        add_class(project, "moth")
+        renamed(project, "moth", "butterfly")
+    assert project.take_back() == "Both"
+    assert everything(project) == before
+    with project.gesture("Some of it"), pytest.raises(RuntimeError):
+        renamed(project, "moth", "butterfly")
+
+
 def open_elsewhere(path: str, said: mp.Queue) -> None:
     try:
         Project.open(Path(path)).close()
