@@ -8,7 +8,7 @@ of one after a kill is known, and is taken back before anything else is read.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,21 +16,16 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from engine.errors import Refused, UnusableProject
+from engine.errors import EspalierError, Refused, UnusableProject
 from engine.points import point
+from engine.trusted import damaged, is_damage, takes_back
 
 GESTURES_KEPT = 200
-CHANGES = ("DELETE FROM ", "UPDATE ", "INSERT INTO ")
-"""How the journal's statements begin (schema.py); in a file from elsewhere any could lie."""
 
 
 def now() -> str:
     """The time as text, in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def damaged(file: Path, why: object) -> str:
-    return f"“{file}” is damaged ({why}). It was left as it is. Open a copy from a backup."
 
 
 class Gestures:
@@ -150,16 +145,21 @@ class Gestures:
 
     # Taking back.
 
-    def take_back(self, redo: bool = False) -> str:
-        """Undoes the last gesture, or does the next one again; returns its title."""
+    def take_back(self, redo: bool = False, look: Callable[[], object] = lambda: None) -> str:
+        """Undoes the last gesture, or does the next one again; returns its title.
+
+        `look` reads what is then there. Raises UnusableProject where it can't, or where the
+        journal is damaged; all stays as it was then.
+        """
         self.check_writable()
         known = self.gestures(undone=redo)
         if not known:
             raise Refused("There is nothing to do again." if redo else "There is nothing to undo.")
         chosen = known[0] if redo else known[-1]
-        with self._recorded(chosen["id"]) as db:
+        with self._believed(), self._recorded(chosen["id"]) as db:
             self._run_back(chosen["id"])
             db["gesture"].update(chosen["id"], {"undone": int(not redo)})
+            look()
         return str(chosen["title"])
 
     def take_back_unfinished(self) -> list[str]:
@@ -172,7 +172,7 @@ class Gestures:
         with suppress(sqlite3.ProgrammingError):  # closed: opening it does this
             found = "SELECT id, title FROM gesture WHERE unfinished ORDER BY id DESC"
             if rows := list(self.db.query(found)):
-                with self._recorded(None) as db:
+                with self._believed(), self._recorded(None) as db:
                     for row in rows:
                         self._run_back(row["id"])
                         db["gesture"].delete(row["id"])
@@ -198,11 +198,20 @@ class Gestures:
         )
         self.db["journal"].delete_where("gesture_id = ?", [gesture])
         for row in rows:
-            if not str(row["statement"]).startswith(CHANGES):
+            if not takes_back(row["statement"]):
                 raise UnusableProject(damaged(self.path / "project.db", "its journal"))
-            try:
-                self.db.execute(row["statement"])
-            except sqlite3.OperationalError as error:
-                if "no such" in str(error) or "syntax" in str(error):
-                    raise UnusableProject(damaged(self.path / "project.db", error)) from error
+            self.db.execute(row["statement"])
+
+    @contextmanager
+    def _believed(self) -> Iterator[None]:
+        """Around statements of the journal, which in a file from elsewhere can be of any rows and
+        values: raises UnusableProject where they don't fit; what the system refuses goes on."""
+        try:
+            yield
+        except (EspalierError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            refused = isinstance(error, sqlite3.OperationalError) and not is_damage(error)
+            if refused and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
+            raise UnusableProject(damaged(self.path / "project.db", "its journal")) from error

@@ -15,13 +15,14 @@ from sqlite_utils import Database
 
 from engine.errors import UnusableProject
 from engine.files import put_in_place
-from engine.gestures import damaged
 from engine.schema import APPLICATION_ID, MIGRATIONS
+from engine.trusted import bound, check_cells, check_schema, damaged
 
 
 def connect(file: Path) -> Database:
     """A connection with the house's habits: write-ahead log, full sync, foreign keys."""
     db = Database(sqlite3.connect(str(file), timeout=10))
+    bound(db.conn)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA foreign_keys=ON")
@@ -32,6 +33,7 @@ def connect(file: Path) -> Database:
 def to_read(address: str) -> Database:
     """A connection that only reads; `address` is a URI."""
     db = Database(sqlite3.connect(address, uri=True, timeout=10))
+    bound(db.conn)
     db.execute("PRAGMA trusted_schema=OFF")
     return db
 
@@ -65,6 +67,7 @@ def to_read_only(file: Path, alone: bool) -> tuple[Database, str]:
             shutil.copyfile(log, Path(folder) / log.name)
         with closing(sqlite3.connect(there, uri=True)) as source:
             source.backup(db.conn)
+    bound(db.conn)
     db.execute("PRAGMA foreign_keys=ON")
     db.execute("PRAGMA trusted_schema=OFF")
     check_version(file, db)
@@ -119,10 +122,10 @@ def check_version(file: Path, db: Database) -> None:
             f"“{file.parent.name}” was made by a newer Espalier. It was left as it is. "
             "Install the newest version to open it."
         )
+    check_schema(file, db, version)
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise UnusableProject(damaged(file, "quick_check"))
-    if db.view_names():  # Espalier makes none; one from elsewhere could be read without end
-        raise UnusableProject(damaged(file, "views"))
+    check_cells(file, db)
 
 
 def version_of(db: Database) -> int:

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from engine.blobs import Blobs
 from engine.errors import EspalierError, Refused, UnusableProject
 from engine.files import is_full, sync_folder
-from engine.gestures import Gestures, damaged, now
+from engine.gestures import Gestures, now
 from engine.opening import (
     check_files,
     check_header,
@@ -33,6 +33,7 @@ from engine.opening import (
 from engine.points import point
 from engine.replacing import hidden_folder, sweep
 from engine.schema import APPLICATION_ID
+from engine.trusted import damaged, is_damage
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,6 @@ FULL = (
     "“{name}” can only be read, not changed: its disk is full. "
     "Free some space and do it again. Nothing of the project is lost."
 )
-
-
 NO_ROOM = (
     "“{name}” can't be opened now, because there is no room on the disk to read it. It is not "
     "damaged. Free some space and open it again."
@@ -196,7 +195,8 @@ class Project(Gestures):
             raise
         except Exception as error:
             self.close()
-            if isinstance(error, sqlite3.OperationalError) and "no such" not in str(error):
+            refused = isinstance(error, sqlite3.OperationalError) and not is_damage(error)
+            if refused and "no such" not in str(error):
                 raise
             log.exception("%s can't be read", self.path)
             raise UnusableProject(damaged(self.path / "project.db", "its facts")) from error

@@ -78,19 +78,30 @@ def run(
         else:
             check_settings(chosen, settings)
             yield from follow(chosen.work(session, **settings), stopped)
-    except EspalierError as error:
-        yield Ended("refused", str(error))
-    except (OSError, sqlite3.OperationalError, MemoryError) as error:
+    except Exception as error:
+        yield end_of(session, name, error)
+
+
+def end_of(session: Session, name: str, error: Exception) -> Ended:
+    """How a job ends that an error broke off."""
+    from engine.trusted import damaged, is_damage  # late: most jobs end well
+
+    project = getattr(session, "project", None)
+    if isinstance(error, EspalierError):
+        return Ended("refused", str(error))
+    if project and is_damage(error):
+        log.info("%s: %s", name, error)
+        return Ended("refused", damaged(project.path / "project.db", error))
+    if isinstance(error, OSError | sqlite3.OperationalError | MemoryError):
         log.warning("%s: %s", name, error)
-        project = getattr(session, "project", None)
-        yield Ended("failed", sentence_for(error, project.path if project else None))
-    except Exception as error:  # The boundary: a defect ends one job, and never the engine.
-        log.exception("%s failed", name)
-        yield Ended(
-            "failed",
-            f"This is a defect of Espalier ({type(error).__name__}: {error}). "
-            "What was saved before is kept. The log file tells more.",
-        )
+        return Ended("failed", sentence_for(error, project.path if project else None))
+    # The boundary: a defect ends one job, and never the engine.
+    log.error("%s failed", name, exc_info=error)
+    return Ended(
+        "failed",
+        f"This is a defect of Espalier ({type(error).__name__}: {error}). "
+        "What was saved before is kept. The log file tells more.",
+    )
 
 
 def check_settings(chosen: Job, settings: Mapping[str, Any]) -> None:

@@ -114,14 +114,14 @@ def set_device(session: Session, *, device: str) -> Work:
 
 @job("Undo")
 def undo(session: Session) -> Work:
-    title = session.require().take_back()
+    title = session.require().take_back(look=session.view)
     yield session.changed("undo")
     return {"title": title}
 
 
 @job("Do again")
 def redo(session: Session) -> Work:
-    title = session.require().take_back(redo=True)
+    title = session.require().take_back(redo=True, look=session.view)
     yield session.changed("redo")
     return {"title": title}
 
