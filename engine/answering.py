@@ -18,6 +18,7 @@ from engine.cores import available_cores
 from engine.errors import Refused
 from engine.preprocess import preprocess
 from engine.readers import open_exported
+from engine.readers.trial import try_first
 from engine.walk import Met
 
 if TYPE_CHECKING:  # PyTorch stays out of processes that ask exported files
@@ -63,6 +64,7 @@ class Answered:
 
 def exported_answerer(path: Path) -> Answerer:
     """An exported file. Raises UnusableWeights."""
+    try_first(path)
     exported, cores = open_exported(path), available_cores()
     names, threshold = exported.class_names, exported.threshold
     return Answerer(exported.answers, names, threshold, None, cores, cores)

@@ -28,16 +28,19 @@ log = logging.getLogger(__name__)
 
 MOMENT = 0.05
 """Seconds between two looks at the memory of the process."""
-SECONDS_TO_START = 60
+SECONDS_TO_START = 120
 """Until the process has imported what it needs; on a busy computer that takes long."""
+PATIENCE = 4
+"""So many times its seconds a process may take on the clock: where others work as well, good files
+take longer, but no more work."""
 
 Send = Callable[[object], None]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long the work may take once its process is ready, and how much memory beyond that of the
-    empty process. None: as much as it takes."""
+    """How long a processor may work once the process is ready, and how much memory it may take
+    beyond that of the empty process. None: as much as it takes."""
 
     seconds: float | None = None
     memory: int | None = None
@@ -113,21 +116,17 @@ class Finished(Exception):
 
 def heard(here: Connection, process: BaseProcess, limits: Limits, said: Sentences) -> Iterator[Any]:
     """What the process says, until its last word. Raises Finished, or what the word brings."""
-    until, most = time.monotonic() + SECONDS_TO_START, sys.maxsize
+    bounds = Bounds(process)
     while True:
         if not wait([here], MOMENT):
-            if time.monotonic() > until:
-                raise said.kind(said.late)
-            if memory_of(process) > most:
-                raise said.kind(said.much)
+            bounds.check(said)
             continue
         try:
             word = here.recv()
         except (EOFError, OSError) as error:
             raise said.kind(why_it_died(process, said)) from error
         if isinstance(word, Ready):
-            until = time.monotonic() + (limits.seconds or float("inf"))
-            most = memory_of(process) + limits.memory if limits.memory else sys.maxsize
+            bounds.begin(limits)
         elif isinstance(word, Ended):
             raise last_word(word, said)
         else:
@@ -142,11 +141,35 @@ def last_word(word: Ended, said: Sentences) -> Exception:
     return word.error or Finished(word.found)
 
 
-def memory_of(process: BaseProcess) -> int:
-    """Bytes that a process holds now; 0 where it is gone."""
+class Bounds:
+    """What a process may take from now on, looked at from outside."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        self.process = process
+        self.until = time.monotonic() + SECONDS_TO_START
+        self.work, self.memory = float("inf"), float("inf")
+
+    def begin(self, limits: Limits) -> None:
+        """Counts from what the process has taken by now."""
+        work, memory = taken(self.process)
+        self.until = time.monotonic() + PATIENCE * (limits.seconds or float("inf"))
+        self.work = work + (limits.seconds or float("inf"))
+        self.memory = memory + (limits.memory or float("inf"))
+
+    def check(self, said: Sentences) -> None:
+        work, memory = taken(self.process)
+        if work > self.work or time.monotonic() > self.until:
+            raise said.kind(said.late)
+        if memory > self.memory:
+            raise said.kind(said.much)
+
+
+def taken(process: BaseProcess) -> tuple[float, int]:
+    """Seconds of processors' work and bytes of memory; 0 where the process is gone."""
     with contextlib.suppress(psutil.Error):
-        return psutil.Process(process.pid).memory_info().rss
-    return 0
+        one = psutil.Process(process.pid)
+        return sum(one.cpu_times()[:2]), one.memory_info().rss
+    return 0.0, 0
 
 
 def why_it_died(process: BaseProcess, said: Sentences) -> str:
@@ -212,8 +235,7 @@ def limit(limits: Limits) -> None:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if limits.seconds:
-            spent = time.process_time()
-            most = int(spent + limits.seconds * (psutil.cpu_count() or 1)) + 2
+            most = int(time.process_time() + limits.seconds) + 2
             resource.setrlimit(resource.RLIMIT_CPU, (most, most))
         if limits.memory and sys.platform == "linux":
             # What is mapped from files does not count, nor does what imports have reserved.

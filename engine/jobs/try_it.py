@@ -81,8 +81,10 @@ def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -
     """
     if model:
         from engine.readers import predict_exported
+        from engine.readers.trial import try_first
 
         yield Progress(0, len(paths), "Looking at images")
+        try_first(Path(model))
         return {"pictures": predict_exported(Path(model), [Path(p) for p in paths])}
     seen = yield from look(session, [Path(p) for p in paths])
     return {"pictures": told(session, seen)}

@@ -22,6 +22,7 @@ from engine.errors import EspalierError, Refused, UnusableImage
 from engine.events import Progress
 from engine.guarded import Limits, Send, Sentences, guarded
 from engine.readers import open_exported, whole_picture
+from engine.readers.trial import remember
 
 WARM = 3
 """Runs before the clock counts: the first ones reserve memory."""
@@ -64,6 +65,7 @@ def check_elsewhere(
             try:
                 done = next(asked)
             except StopIteration as end:
+                remember(path)
                 return end.value
             yield Progress(done, len(pictures), "Checking the exported file")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from engine.errors import UnusableWeights
 from engine.impostors import read_head
 from engine.readers import OUTPUTS, Exported, damaged, foreign, told_by
 from engine.running import CantRun, open_session
+
+SECONDS, EACH = 8, 4
+"""How long a run may take, and so much longer for each image in it."""
 
 
 def open_file(path: Path, threads: int = 1) -> Exported:
@@ -29,9 +33,22 @@ def exported_in(session: ort.InferenceSession, path: Path) -> Exported:
         raise foreign(path)
 
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return session.run(list(OUTPUTS), {"pictures": pixels})
+        # A file that answered a first image may still count to any number on another.
+        options = ort.RunOptions()
+        late = threading.Timer(SECONDS + EACH * len(pixels), stop, [options])
+        late.daemon = True
+        late.start()
+        try:
+            return session.run(list(OUTPUTS), {"pictures": pixels}, options)
+        finally:
+            late.cancel()
 
     return told_by(run, session.get_modelmeta().custom_metadata_map, path)
+
+
+def stop(options: ort.RunOptions) -> None:
+    """Ends a run before its next operation."""
+    options.terminate = True
 
 
 def check_onnx_model(path: Path, threads: int = 1) -> ort.InferenceSession:
