@@ -24,8 +24,9 @@ CantExport = (
     TypeError,
     AttributeError,
     LookupError,
+    ImportError,
 )
-"""What torch.onnx.export raises on a module that it can't write."""
+"""What torch.onnx.export raises on a module that it can't write, or where it lacks onnxscript."""
 
 
 def write_onnx(

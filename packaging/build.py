@@ -112,7 +112,9 @@ def source_tree() -> dict[str, Any]:
         if kind == "exporter":
             endings = {name: plugins[name].suffix for name in names[kind]}
     version = {"espalier": parts.version(), "weights": digests()}
-    return {"version": version, "registries": names, "endings": endings}
+    teacher = import_module("torchvision.models").mobilenet_v2().state_dict()
+    shapes = {n: list(t.shape) for n, t in teacher.items() if t.is_floating_point()}
+    return {"version": version, "registries": names, "endings": endings, "teacher": shapes}
 
 
 def plain_python() -> str:

@@ -18,8 +18,6 @@ NOT_NEEDED = {
     "scipy": "only ImageHash asks for it",
     "pywt": "only ImageHash asks for it",
     "imagehash": "only a test compares with it",
-    "onnxscript": "for PyTorch's other ONNX exporter; this program uses the tracer",
-    "onnx_ir": "comes with onnxscript",
     "jinja2": "for PyTorch's compiler",
     "setuptools": "installs packages",
     "pip": "installs packages",
@@ -44,10 +42,16 @@ NOT_NEEDED = {
 }
 """Modules that stay out, although something names them."""
 
+WITH_LITERT = (
+    "ai_edge_litert", "ai_edge_quantizer", "charset_normalizer", "huggingface_hub", "idna", "jax",
+    "jaxlib", "kagglehub", "litert_converter", "litert_lm_builder", "opt_einsum", "pydantic",
+    "regex", "requests", "rich", "tokenizers", "torchao", "tqdm", "transformers", "urllib3", "xdsl",
+    "yaml",
+)  # fmt: skip
 EXTRAS = {
-    "openvino": "150 MB, for its own format only",
-    "litert_torch": "asks for an older PyTorch",
-    "ai_edge_litert": "comes with litert_torch",
+    "openvino": "180 MB, for its own format only",
+    "litert_torch": "900 MB with what it needs, for its own format only",
+    **dict.fromkeys(WITH_LITERT, "comes with litert_torch"),
 }
 """Modules of export formats that the program says are not installed where they are missing."""
 
@@ -96,8 +100,8 @@ KEPT = {
 
 CUDA_FORGOTTEN = (
     "libtorch_nvshmem.so", "libcusparse.so", "libcufft.so", "libcufile.so", "libcusparseLt.so",
-    "libnccl.so", "libcublas.so", "libcublasLt.so", "libcudnn.so", "libnvrtc.so", "libcupti.so",
-    "libnvjpeg.",
+    "libnccl.so", "libcublas.so", "libcublasLt.so", "libcudnn.so", "libcurand.so", "libnvrtc.so",
+    "libcupti.so", "libnvjpeg.",
 )  # fmt: skip
 """Beginnings of the names of libraries that PyTorch's are linked with in vain without a card."""
 

@@ -2,22 +2,26 @@
 
 Run by the system's Python, with its standard library only. The bundle runs from another folder,
 without a display, with an empty home and no program on PATH. EXPECTED is a JSON file of what the
-source tree has: version, digests of the weights, the names in each registry, and how the files of
-each format end. Prints a line for each check and ends with 1 where one fails. With --json FILE it
-leaves what it measured there.
+source tree has: version, digests of the weights, the names in each registry, how the files of
+each format end, and the shapes of a teacher's weights. Prints a line for each check and ends with 1
+where one fails. With --json FILE it leaves what it measured there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +30,8 @@ from typing import Any
 PATIENCE = 900.0
 PAINTED = "first paint"
 LOOK_EVERY = 0.02
+EACH = 4
+"""Pictures of a class that are enough to try whether something can be taught at all."""
 NAMES = {
     "learner": ("learn", "{project}", "--learner", "?"),
     "backbone": ("new", "other", "--backbone", "?"),
@@ -213,6 +219,52 @@ def tuning(bundle: Bundle, expected: dict[str, Any]) -> str:
     return f"one epoch; the run says {str(made)[:60]} …"
 
 
+def teaching(bundle: Bundle, expected: dict[str, Any]) -> str:
+    """A teacher goes through PyTorch's other exporter, which reads sources and needs onnxscript."""
+    if "teacher" not in expected:
+        return "not tried: the shapes of its weights are not known"
+    work = bundle.work / "teaching"
+    pictures = Path(bundle.measured["demo"]["pictures"])
+    for folder in {picture.parent for picture in pictures.rglob("*.*")}:
+        for picture in sorted(folder.glob("*.*"))[:EACH]:
+            for part in ("train", "val"):
+                place = work / part / folder.name
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copy(picture, place)
+    write_weights(work / "teacher.safetensors", expected["teacher"])
+    told = {
+        "data": work, "teacher": work / "teacher.safetensors", "out": work / "out.safetensors",
+        "work": work / "kept", "epochs": 1, "batch": 8, "size": 32, "teacher_size": 32,
+    }  # fmt: skip
+    words = [word for name, value in told.items() for word in ("--set", f"{name}={value}")]
+    return f"{bundle.json('pretrain', *words)['steps']} steps"
+
+
+def write_weights(path: Path, shapes: dict[str, list[int]]) -> None:
+    """A safetensors file of random weights, with norms that change nothing."""
+    rng, header, content = random.Random(0), {}, bytearray()
+    for name, shape in shapes.items():
+        count, begin = math.prod(shape), len(content)
+        if len(shape) > 1:
+            most = math.sqrt(6 / math.prod(shape[1:]))
+            values = array("f", (rng.uniform(-most, most) for _ in range(count)))
+        else:
+            values = array("f", [float(not name.endswith(("bias", "mean")))]) * count
+        content += values.tobytes()
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(content)]}
+    words = json.dumps(header).encode()
+    path.write_bytes(len(words).to_bytes(8, "little") + words + content)
+
+
+def silence(bundle: Bundle, expected: dict[str, Any]) -> str:
+    """No library left an identity or a queue of what is to be sent in the person's home."""
+    kept = (p.relative_to(bundle.home) for p in bundle.home.rglob("*") if p.is_file())
+    others = sorted(str(p) for p in kept if not {"espalier", "fontconfig"} & set(p.parts))
+    if others:
+        raise Failed(f"somebody else's files are in the home: {others}")
+    return "nothing in the home but Espalier's own"
+
+
 def window(bundle: Bundle, expected: dict[str, Any]) -> str:
     """Opens, starts its engine, loses it and starts it again, and leaves nothing when closed."""
     before, painted = bundle.starts(), bundle.log("window").count(PAINTED)
@@ -257,7 +309,7 @@ def words_of(process: int) -> bytes:
         return b""
 
 
-CHECKS = (version, demo, registries, predictions, exports, tuning, window)
+CHECKS = (version, demo, registries, predictions, exports, tuning, teaching, window, silence)
 
 
 @contextmanager

@@ -140,16 +140,50 @@ class Stubborn(nn.Module):
         return torch.linalg.eigvalsh(square)
 
 
-def test_where_the_export_fails_pytorch_does_the_work_and_a_notice_says_so(tmp_path: Path) -> None:
-    stubborn = Backbone("stubborn", [Stage("all", Stubborn())], Preprocessing(8, 9), 3, "d" * 64)
-    extractor = Extractor(stubborn, device="cpu", cache=tmp_path)
+class Untraceable(nn.Module):
+    """Something that only the exporter built on torch.export has words for."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.renorm(x.mean((2, 3)), 2, 0, 0.5)
+
+
+def odd(module: nn.Module) -> Backbone:
+    return Backbone("odd", [Stage("all", module)], Preprocessing(8, 9), 3, "d" * 64)
+
+
+def pytorch_answers(network: Backbone, folder: Path) -> bool:
+    """Whether it was PyTorch that computed, as a notice then says; the numbers agree anyway."""
+    extractor = Extractor(network, device="cpu", cache=folder)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
-    assert agree(extractor(pixels), by_pytorch(stubborn, pixels))
+    assert agree(extractor(pixels), by_pytorch(network, pixels))
     extractor(pixels)
+    kept = list(folder.iterdir())
+    if not extractor.notices:
+        assert kept
+        return False
     (notice,) = extractor.notices
     assert notice.level == "warning"
     assert "PyTorch" in notice.text
-    assert list(tmp_path.iterdir()) == []
+    assert kept == []
+    return True
+
+
+def test_where_the_export_fails_pytorch_does_the_work_and_a_notice_says_so(tmp_path: Path) -> None:
+    assert pytorch_answers(odd(Stubborn()), tmp_path)
+
+
+def test_what_can_not_be_traced_is_exported_by_what_it_does(tmp_path: Path) -> None:
+    assert not pytorch_answers(odd(Untraceable()), tmp_path)
+
+
+def test_where_a_part_of_the_exporter_is_missing_pytorch_does_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_onnxscript(*_: object, dynamo: bool, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'onnxscript'")
+
+    monkeypatch.setattr(torch.onnx, "export", without_onnxscript)
+    assert pytorch_answers(odd(Untraceable()), tmp_path)
 
 
 def test_without_a_folder_it_works_as_well(backbone: Backbone, pixels: np.ndarray) -> None:
