@@ -10,7 +10,6 @@ import os
 import pickle
 import select
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -43,6 +42,8 @@ def killed_after(
         os.close(here)
         serve(there, work, given, named)
     os.close(there)
+    with contextlib.suppress(OSError):  # whoever comes first: it may be killed before it says so
+        os.setpgid(number, number)
     end = None if seconds is None else time.monotonic() + seconds
     content = b""
     while True:
@@ -67,7 +68,8 @@ def killed_after(
 
 def serve(pipe: int, work: Callable[..., Any], given: Any, named: Any) -> None:
     """The child: does the work, answers, and ends without cleaning up after its parent."""
-    os.setpgid(0, 0)
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
@@ -75,8 +77,9 @@ def serve(pipe: int, work: Callable[..., Any], given: Any, named: Any) -> None:
         answer = True, work(*given, **named)
     except BaseException:
         answer = False, traceback.format_exc()
-    content = pickle.dumps(answer)
-    while content:
-        content = content[os.write(pipe, content) :]
-    sys.stdout.flush()
-    os._exit(0)
+    try:
+        content = pickle.dumps(answer)
+        while content:
+            content = content[os.write(pipe, content) :]
+    finally:
+        os._exit(0)
