@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from engine.errors import UnusableProject
 from engine.project import Project
 
 
@@ -48,12 +49,18 @@ class Features:
             pack, place = rows[sha256]
             places[pack].append((at, place))
         result: np.ndarray | None = None
-        for pack, pairs in places.items():
-            stored = np.load(self.project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
-            if result is None:
-                result = np.empty((len(hashes), *stored.shape[1:]), dtype=np.float32)
-            at, place = np.array(pairs).T
-            result[at] = stored[place]
+        try:
+            for pack, pairs in places.items():
+                stored = np.load(self.project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
+                if result is None:
+                    result = np.empty((len(hashes), *stored.shape[1:]), dtype=np.float32)
+                at, place = np.array(pairs).T
+                result[at] = stored[place]
+        except (OSError, ValueError, IndexError, TypeError, OverflowError) as error:
+            raise UnusableProject(
+                "What the project keeps of its images’ features is damaged. Learn again: they are "
+                "computed anew."
+            ) from error
         return result if result is not None else np.empty((0, 1, 0), dtype=np.float32)
 
     def drop_damaged(self) -> int:

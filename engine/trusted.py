@@ -27,6 +27,12 @@ LIMITS = {
 BYTES_TOO = ("path",)
 """Columns of texts that may hold bytes: names of files that are no text."""
 
+HASHES = {
+    "image": ("sha256", "pack"), "feature": ("sha256", "pack"), "step": ("memory", "predictions"),
+    "project": ("weights",), "kept": ("blob",), "run": ("weights",),
+}  # fmt: skip
+"""Columns that name blobs, or are empty; what else stood there could be a way to other files."""
+
 TABLE, VALUE = "|".join(JOURNALLED), r"(?:NULL|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|X'[0-9A-F]*'|{text})"
 VALUE = VALUE.format(text="'[^']*(?:''[^']*)*'")
 CHANGE = re.compile(
@@ -81,6 +87,10 @@ def check_cells(file: Path, db: Database) -> None:
             f"typeof({column.name}) NOT IN ({types(column.name, column.type)})"
             + ("" if column.notnull or column.is_pk else f" AND {column.name} IS NOT NULL")
             for column in db[table].columns
+        ]
+        wrong += [
+            f"({name} <> '' AND (length({name}) <> 64 OR {name} GLOB '*[^0-9a-f]*'))"
+            for name in HASHES.get(table, ())
         ]
         question = f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1"
         if db.execute(question).fetchone():

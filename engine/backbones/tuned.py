@@ -22,6 +22,8 @@ from engine.net import Backbone, Stage, digest_of, parameters_of
 
 TUNED = "tuned"
 """The name of the backbone of a project whose network was tuned; its weights are a blob."""
+MOST_WIDTH, MOST_BRANCHES = 8192, 1000
+"""Of what is grown onto a network; memory is taken for it before its weights are looked at."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,13 @@ class Growth:
 
     @classmethod
     def parse(cls, text: str) -> Growth:
-        """Raises ValueError or KeyError for what `text` did not give."""
+        """Raises ValueError, KeyError or TypeError for what `text` did not give."""
         found = json.loads(text)
-        return cls(int(found["adapters"]), tuple(found["branches"]))
+        growth = cls(int(found["adapters"]), tuple(found["branches"]))
+        widths = [growth.adapters, *(int(branch.get("width", 0)) for branch in growth.branches)]
+        if len(widths) > MOST_BRANCHES or not all(0 <= width <= MOST_WIDTH for width in widths):
+            raise ValueError("more than any network grows")
+        return growth
 
 
 def growth_of(backbone: Backbone) -> Growth:

@@ -21,9 +21,14 @@ from engine.backbones.elastic.supernet import Supernet
 from engine.errors import BadSetting, UnusableWeights
 from engine.files import replace_file
 from engine.net import Backbone, Preprocessing, Stage, digest_of, parameters_of
+from engine.weights import check_header
 
-BROKEN = (SafetensorError, RuntimeError, KeyError, ValueError, OverflowError, OSError, BadSetting)
+BROKEN = (
+    SafetensorError, RuntimeError, LookupError, ValueError, OverflowError, OSError, BadSetting,
+    TypeError, AttributeError, UnusableWeights,
+)  # fmt: skip
 """What comes of a file that was cut short, or that is of something else."""
+LEAST_WIDTH, MOST_WIDTH = 0.05, 4.0
 SUBNET = "subnet"
 """The name of the backbone of a project that uses a subnet."""
 
@@ -46,8 +51,9 @@ def read_weights(path: Path) -> tuple[Supernet, dict[str, str]]:
     Raises UnusableWeights where the file is broken or holds a weight that is no number.
     """
     try:
+        check_header(path, path.name)
         state, facts = read(path)
-        supernet = Supernet(len(state["classifier.linear.bias"]), float(facts["width"]))
+        supernet = Supernet(classes_of(state), width_of(facts))
         fill(supernet, state)
     except BROKEN as error:
         raise UnusableWeights(
@@ -69,6 +75,23 @@ def facts_in(content: bytes) -> dict[str, str]:
     """The texts in a safetensors file that is in memory. Raises ValueError where it is cut."""
     length = int.from_bytes(content[:8], "little")
     return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
+
+
+def classes_of(state: Mapping[str, torch.Tensor]) -> int:
+    """How many classes a file's classifier has. Raises KeyError or ValueError where it has none, or
+    where memory would be taken for weights that are not there."""
+    weight, bias = (state[f"classifier.linear.{part}"] for part in ("weight", "bias"))
+    if weight.ndim != 2 or weight.shape[:1] != bias.shape:
+        raise ValueError("a classifier of another shape")
+    return len(bias)
+
+
+def width_of(facts: Mapping[str, str]) -> float:
+    """By how much a file's layers are wider than usual. Raises KeyError or ValueError."""
+    width = float(facts["width"])
+    if not LEAST_WIDTH <= width <= MOST_WIDTH:
+        raise ValueError("no width of a network of this family")
+    return width
 
 
 def fill(network: MobileNet, state: Mapping[str, torch.Tensor]) -> None:
@@ -116,8 +139,7 @@ def read_subnet(content: bytes) -> Backbone:
         facts = facts_in(content)
         state = safetensors.torch.load(content)
         architecture = Architecture.parse(facts["architecture"])
-        classes, width = len(state["classifier.linear.bias"]), float(facts["width"])
-        network = MobileNet(classes, width, architecture)
+        network = MobileNet(classes_of(state), width_of(facts), architecture)
         fill(network, state)
         licence = facts["origin_licence"]
     except BROKEN as error:
