@@ -1,5 +1,7 @@
 """`python -m app`: the same as the command `espalier`."""
 
+from __future__ import annotations
+
 import multiprocessing
 import sys
 

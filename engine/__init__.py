@@ -1,5 +1,7 @@
 """The engine of Espalier: no Qt, usable from a script or a notebook."""
 
+from __future__ import annotations
+
 import os
 import sys
 

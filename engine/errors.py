@@ -4,6 +4,8 @@ The sentence says what happened, what was kept and what to do. Anything else tha
 a defect of the program, and is reported as such.
 """
 
+from __future__ import annotations
+
 
 class EspalierError(Exception):
     """The root: a job that raises one of these ends as refused, with its sentence."""

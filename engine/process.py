@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.events import Event
-from engine.logs import start_log, unwatch, watch
+from engine.system.crash_reports import unwatch, watch
+from engine.system.log import start_log
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def main(pipe: Connection) -> None:
     reads: queue.Queue[Any] = queue.Queue()
     threading.Thread(target=hear, args=(lines, work, reads), daemon=True).start()
     # Imported while the window paints; the thread above answers pings meanwhile.
-    from engine import device
     from engine.session import Session
+    from engine.system import device
 
     start_log("engine")
     device.set_threads(window_open=True)

@@ -3,26 +3,64 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import device as devices
-from engine import history, runs
+import torch
+from torch import Tensor, nn
+
 from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
-from engine.extractor import Extractor
-from engine.features import Features
-from engine.learners import Learner
-from engine.model import Model, model_of
-from engine.net import Backbone, digest_of
-from engine.places import cache_folder
-from engine.project import Project
-from engine.views import project_view
+from engine.learners import LEARNERS, Learner, load_learners
+from engine.learners.confidence import Calibration, calibrated
+from engine.models.backbone import Backbone, Model, digest_of
+from engine.models.extractor import Extractor
+from engine.storage import catalogue, runs, steps
+from engine.storage.feature_cache import Features
+from engine.storage.project import Project
+from engine.storage.snapshot import project_view
+from engine.system import device as devices
+from engine.system.paths import cache_folder
 
 if TYPE_CHECKING:
-    from engine.backbones.elastic.files import Origin
-    from engine.backbones.elastic.supernet import Supernet
+    from engine.models.provenance import Origin
+    from engine.models.supernet.supernet import Supernet
+
+
+class Chosen(nn.Module):
+    """A head with some of its classes: those that the project still has."""
+
+    def __init__(self, head: nn.Module, places: Sequence[int]) -> None:
+        super().__init__()
+        self.head = head
+        self.register_buffer("places", torch.tensor(places))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head(features).index_select(1, self.places)
+
+
+def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Model:
+    """The model that a step stored. Raises Refused where what it learnt is missing."""
+    kept = steps.learnt(project, row)
+    if kept is None:
+        raise Refused("What was learnt is missing or damaged. Press Learn: it is learnt anew.")
+    load_learners()
+    learner = LEARNERS.make(row["learner"], row["settings"])
+    learner.restore(kept.memory)
+    names = catalogue.class_names(project)
+    places = [place for place, number in enumerate(learner.classes) if number in names]
+    head = learner.head()
+    if len(places) < len(learner.classes):
+        head = Chosen(head, places)
+    calibration = Calibration.restore(kept.calibration)
+    return Model(
+        backbone=backbone,
+        head=calibrated(head, calibration).eval(),
+        class_names=tuple(names[learner.classes[place]] for place in places),
+        threshold=calibration.threshold,
+        views=learner.views,
+    )
 
 
 class Session:
@@ -69,7 +107,8 @@ class Session:
 
     def backbone(self) -> Backbone:
         """The project's backbone with its weights. Raises UnusableWeights or Refused."""
-        from engine.backbones import TUNED, load_backbone, tuned_backbone
+        from engine.models.backbones import load_backbone, tuned_backbone
+        from engine.models.tuned import TUNED
 
         project = self.require()
         facts = project.facts
@@ -89,8 +128,10 @@ class Session:
 
         Raises Refused where the backbone is one fixed network.
         """
-        from engine.backbones import SUBNET, TUNED, load_supernet
-        from engine.backbones.elastic.files import Origin, facts_in, origin_of
+        from engine.models.backbones import SUBNET
+        from engine.models.backbones.once_for_all import load_supernet
+        from engine.models.provenance import Origin, facts_in, origin_of
+        from engine.models.tuned import TUNED
 
         project = self.require()
         facts = project.facts
@@ -130,7 +171,7 @@ class Session:
     def model(self) -> Model:
         """The model of the step in use. Raises Refused before anything was learnt."""
         project = self.require()
-        row = history.current(project)
+        row = steps.current(project)
         if row is None:
             raise Refused("Nothing was learnt yet. Learn folders of images first.")
         key = ("model", row["memory"], row["learner"], self.backbone().digest)

@@ -20,7 +20,7 @@ from typing import Any
 
 from engine import process
 from engine.events import Changed, Ended, Event, Notice
-from engine.logs import keep_report, note, take_fault
+from engine.system.crash_reports import keep_report, note, take_fault
 
 log = logging.getLogger(__name__)
 

@@ -31,11 +31,11 @@ FOLDER = DIST / "espalier"
 MEGABYTE = 1e6
 REGISTRIES = {
     "learner": ("engine.learners", "LEARNERS", "load_learners"),
-    "backbone": ("engine.backbones", "BACKBONES", ""),
-    "tuner": ("engine.tuners", "TUNERS", "load_tuners"),
-    "schedule": ("engine.schedules", "SCHEDULES", "load_schedules"),
-    "searcher": ("engine.searchers", "SEARCHERS", "load_searchers"),
-    "exporter": ("engine.exporters", "EXPORTERS", "load_exporters"),
+    "backbone": ("engine.models.backbones", "BACKBONES", ""),
+    "tuner": ("engine.training.tuners", "TUNERS", "load_tuners"),
+    "schedule": ("engine.training.schedules", "SCHEDULES", "load_schedules"),
+    "searcher": ("engine.search.searchers", "SEARCHERS", "load_searchers"),
+    "exporter": ("engine.export.formats", "EXPORTERS", "load_exporters"),
 }
 
 

@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine import points
 from engine.session import Session
+from engine.system import crash_points
 
 TABLES = ("project", "class", "image", "step", "skipped")
 COMMITS = ("before commit", "after commit")
@@ -31,11 +31,11 @@ def copies_of(folder: Path, to: Path, *names: str) -> Iterator[list[Path]]:
         if name in names:
             made.append(copied(folder, to / f"{len(made)}" / folder.name))
 
-    points.watching.append(copy)
+    crash_points.watching.append(copy)
     try:
         yield made
     finally:
-        points.watching.remove(copy)
+        crash_points.watching.remove(copy)
 
 
 def copied(folder: Path, to: Path) -> Path:

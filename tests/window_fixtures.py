@@ -10,8 +10,9 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 
 from app import theme
-from app.preferences import Preferences
-from app.window import PAGES, Window, make_application
+from app.pages import PAGES
+from app.shell.preferences import Preferences
+from app.shell.window import Window, make_application
 from engine.worker import Engine
 from tests.making import class_folders
 from tests.window import SIZE, Person, drop, random_weights, urls

@@ -8,41 +8,41 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QWidget
 
 if TYPE_CHECKING:
-    from app.window import Window
+    from app.shell.window import Window
 
 
 def images_page(window: Window) -> QWidget:
-    from app.pages.images import ImagesPage
+    from app.pages.images.page import ImagesPage
 
     return ImagesPage(window.bridge, window.thumbs, window.preferences)
 
 
 def learn_page(window: Window) -> QWidget:
-    from app.pages.learn import LearnPage
+    from app.pages.learn.page import LearnPage
 
     return LearnPage(window.bridge, window.thumbs)
 
 
 def tune_page(window: Window) -> QWidget:
-    from app.pages.tune import TunePage
+    from app.pages.tune.page import TunePage
 
     return TunePage(window.bridge, window.notices.say)
 
 
 def specialise_page(window: Window) -> QWidget:
-    from app.pages.specialise import SpecialisePage
+    from app.pages.specialise.page import SpecialisePage
 
     return SpecialisePage(window.bridge, window.choose_backbone, window.notices.say)
 
 
 def try_page(window: Window) -> QWidget:
-    from app.pages.try_it import TryPage
+    from app.pages.try_it.page import TryPage
 
     return TryPage(window.bridge, window.thumbs)
 
 
 def export_page(window: Window) -> QWidget:
-    from app.pages.export import ExportPage
+    from app.pages.export.page import ExportPage
 
     return ExportPage(window.bridge)
 

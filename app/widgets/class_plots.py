@@ -9,7 +9,7 @@ from PySide6.QtGui import QFont, QFontInfo, QKeyEvent, QMouseEvent, QPainter, QP
 
 from app import theme
 from app.widgets.plots import LEGEND, TITLE, Plot
-from app.words import per_cent
+from engine.system.words import per_cent
 
 LINE = 24
 NAMES = 80

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadSetting, EspalierError
 from engine.events import Ended, Event, Started
-from engine.files import is_full
+from engine.system.files import is_full
 
 if TYPE_CHECKING:
     from engine.session import Session
+
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,10 @@ def run(
 
 def end_of(session: Session, name: str, error: Exception) -> Ended:
     """How a job ends that an error broke off."""
-    from engine.trusted import damaged, is_damage  # late: most jobs end well
+    from engine.storage.trusted import (
+        damaged,
+        is_damage,  # late: most jobs end well
+    )
 
     project = getattr(session, "project", None)
     if isinstance(error, EspalierError):

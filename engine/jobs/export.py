@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from engine import catalogue
-from engine.errors import Refused, UnusableImage
-from engine.events import Event, Progress, Saved
-from engine.exporters import EXPORTERS, Exporter, Material, load_exporters
-from engine.exporters.writing import check_target, export_model
-from engine.images import open_many
+from engine.errors import Refused
+from engine.events import Progress, Saved
+from engine.export.formats import EXPORTERS, load_exporters
+from engine.export.material import exporter_of, written
+from engine.export.receipts.about import about_step
+from engine.export.write import check_target
 from engine.jobs import Work, job
 from engine.jobs.project import set_data_licence
-from engine.jobs.try_it import Seen, look
-from engine.net import Model
-from engine.receipts import About
-from engine.receipts.gather import about_step
+from engine.learning.answering import look
 from engine.session import Session
-
-PICTURES_TO_COMPARE = 256
-
-Look = Callable[[list[Path]], Generator[Event, None, Seen]]
 
 
 @job("List the export formats", reads=True)
@@ -69,85 +59,3 @@ def export(
     )  # fmt: skip
     yield Saved("export", path)
     return receipt
-
-
-def exporter_of(format: str, settings: Mapping[str, Any] | None = None) -> Exporter:
-    load_exporters()
-    return EXPORTERS.make(format, settings)
-
-
-def written(
-    session: Session,
-    exporter: Exporter,
-    model: Model,
-    look_at: Look,
-    path: Path,
-    overwrite: bool,
-    about: About,
-) -> Generator[Event, None, dict[str, Any]]:
-    """Exports a model with the project's images; `look_at` answers them as the project would."""
-    pictures = yield from some_pictures(session)
-    seen = yield from look_at(list(pictures))
-    places = {name: place for place, name in enumerate(model.class_names)}
-    truth = np.array([places.get(pictures[path].name, -1) for path in seen.paths])
-    held_out = sum(pictures[path].held_out for path in seen.paths)
-    material = Material(
-        seen.paths, seen.answers.probabilities, truth, some_training(session), held_out, about
-    )
-    return (yield from export_model(exporter, model, path, material, overwrite))
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a picture: its class, and whether no model was learnt from it."""
-
-    name: str
-    held_out: bool
-
-
-def some_pictures(session: Session) -> Generator[Event, None, dict[Path, Known]]:
-    """Stored pictures to compare on, held-out ones first, always the same."""
-    project = session.require()
-    rows = rows_of(session, "validation") + rows_of(session, "train")
-    found: dict[Path, Known] = {}
-    classes = {
-        catalogue.file_of(project, row): Known(row["class"], row["split"] == "validation")
-        for row in rows
-    }
-    opened = open_many(iter(classes), None)
-    try:
-        for path, picture in opened:
-            if not isinstance(picture, UnusableImage):
-                found[path] = classes[path]
-            if len(found) == PICTURES_TO_COMPARE:
-                break
-    finally:
-        opened.close()
-    if not found:
-        raise Refused(
-            "None of the project's images can be found any more, so an export could not be "
-            "compared with them. Put them back where they were, or drop them again."
-        )
-    yield from ()
-    return found
-
-
-def some_training(session: Session) -> list[Path]:
-    """Files of the images to learn from, mixed, always in the same order."""
-    project = session.require()
-    return [catalogue.file_of(project, row) for row in rows_of(session, "train")]
-
-
-def rows_of(session: Session, split: str) -> list[Mapping[str, Any]]:
-    """Images of one side of the split, mixed, always in the same order."""
-    rows = list(
-        session.require().db.query(
-            "SELECT sha256, path, copied, split, class.name AS class FROM image "
-            "JOIN class ON class.id = class_id WHERE split = ? "
-            # A picture in two classes is neither learnt nor scored, for nobody knows its class.
-            f"AND sha256 NOT IN ({catalogue.CONFLICTING}) ORDER BY sha256, image.id",
-            [split],
-        )
-    )
-    random.Random(0).shuffle(rows)
-    return rows

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from engine import catalogue, duplicates, study
-from engine.catalogue import Arrival
-from engine.errors import Refused, UnusableImage
-from engine.events import Event, Notice, Progress, Saved
-from engine.folders import Found, find_pictures, shown
-from engine.images import open_many
+from engine.errors import Refused
+from engine.events import Progress
+from engine.images import near_duplicates as images_near_duplicates
 from engine.jobs import Work, job
-from engine.pace import Pace
+from engine.learning import step
+from engine.learning.importing import bring_in, look_for, title_for
 from engine.session import Session
-
-BATCH = 64
-
-
-@dataclass
-class Added:
-    """What came of adding pictures, and the seconds that each part took."""
-
-    classes: dict[str, int] = field(default_factory=dict)
-    skipped: list[tuple[Path, str]] = field(default_factory=list)
-    already: int = 0
-    seconds: dict[str, float] = field(default_factory=lambda: {"images": 0.0, "features": 0.0})
-    clock: float = field(default_factory=time.perf_counter)
-
-    def lap(self, part: str = "") -> None:
-        """Books the seconds since the last lap on a part; without one they are not booked."""
-        now = time.perf_counter()
-        if part:
-            self.seconds[part] += now - self.clock
-        self.clock = now
-
-    def result(self) -> dict[str, Any]:
-        """As plain values, for the command line and the window."""
-        return {
-            "classes": dict(self.classes),
-            "already_there": self.already,
-            "skipped": [
-                {"path": catalogue.shown(catalogue.stored(path)), "reason": reason}
-                for path, reason in self.skipped
-            ],
-        }
+from engine.storage import catalogue
 
 
 @job("Add images")
@@ -60,100 +24,6 @@ def add_images(
         added = yield from bring_in(session, gesture, found, copy)
     yield session.changed("images")
     return added.result()
-
-
-def look_for(paths: Sequence[str], into: str) -> Found:
-    """The pictures below `paths`. Raises Refused where there is none."""
-    found = find_pictures([Path(p) for p in paths], into)
-    if not any(found.classes.values()):
-        path, reason = found.skipped[0] if found.skipped else (Path(paths[0]), "It is empty.")
-        raise Refused(
-            f"Nothing was added. “{shown(path.name)}”: {reason} "
-            "Drop a folder with JPEG or PNG images."
-        )
-    return found
-
-
-def title_for(found: Found) -> str:
-    names = list(found.classes)
-    return f"Add {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}"
-
-
-def bring_in(
-    session: Session,
-    gesture: int,
-    found: Found,
-    copy: bool,
-    views: int = 0,
-    glimpse: Callable[[int, int], Iterable[Event]] | None = None,
-) -> Generator[Event, None, Added]:
-    """Checks and stores the pictures found; with `views` > 0 also computes their features.
-
-    One pass: each file is read once, while the network works on those before it. Now and then
-    `glimpse(done, total)` tells how well it goes.
-    """
-    added, batch = Added(skipped=list(found.skipped)), list[Arrival]()
-    files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
-    extractor = session.extractor() if views else None
-    preprocessing = extractor.backbone.preprocessing if extractor else None
-    pace = Pace(len(files), "Looking at images" if views else "Checking images")
-    yield pace.at(0)
-    opened = open_many([path for _, path, _ in files], preprocessing)
-    try:
-        pairs = enumerate(zip(files, opened, strict=True), start=1)
-        for number, ((name, _, split), (path, picture)) in pairs:
-            if isinstance(picture, UnusableImage):
-                added.skipped.append((path, str(picture)))
-            else:
-                batch.append(Arrival(name, path, picture, split))
-            if batch and (len(batch) == BATCH or number == len(files)):
-                yield from settle(session, gesture, batch, copy, views, added)
-                batch = []
-                yield from pace.now(number, session)
-                if glimpse and pace.may_glimpse(number):
-                    yield from glimpse(number, len(files))
-                added.lap()
-    finally:
-        opened.close()
-    catalogue.add_skipped(session.require(), gesture, added.skipped)
-    yield from notices(found, added)
-    yield from extractor.notices if extractor else ()
-    return added
-
-
-def settle(
-    session: Session, gesture: int, batch: list[Arrival], copy: bool, views: int, added: Added
-) -> Iterator[Event]:
-    """Stores a batch of checked pictures, then computes its features where they are wanted."""
-    store(session, gesture, batch, copy, added)
-    added.lap("images")
-    yield Saved("pictures")
-    if views:
-        study.compute(session, batch, views)
-        added.lap("features")
-
-
-def store(session: Session, gesture: int, batch: list[Arrival], copy: bool, added: Added) -> None:
-    fresh = catalogue.add(session.require(), gesture, batch, copy)
-    added.already += len(batch) - len(fresh)
-    for arrival in batch:
-        added.classes.setdefault(arrival.class_name, 0)
-    for arrival in fresh:
-        added.classes[arrival.class_name] += 1
-
-
-def notices(found: Found, added: Added) -> Iterable[Notice]:
-    """What a person should know of what was dropped, besides what was added."""
-    for hint in found.hints:
-        yield Notice(hint)
-    if found.held_out:
-        number = sum(map(len, found.held_out.values()))
-        yield Notice(f"{number} images in test folders were held out: they are not learnt.")
-    if added.skipped:
-        number = len(added.skipped)
-        what = "One file was" if number == 1 else f"{number} files were"
-        details = tuple(f"{path.name}: {reason}" for path, reason in added.skipped[:100])
-        yield Notice(f"{what} left out. The list under Images says why.", "warning", details)
 
 
 @job("Move images")
@@ -205,7 +75,7 @@ def merge_classes(session: Session, *, name: str, into: str) -> Work:
     with project.gesture(f"Merge {name} into {into}", all_or_nothing=True) as gesture:
         catalogue.move(project, gesture, ids, into)
         catalogue.remove_class(project, gesture, name)
-        yield from study.follow_up(session, gesture, f"Merge {name} into {into}")
+        yield from step.follow_up(session, gesture, f"Merge {name} into {into}")
     yield session.changed("classes")
     return {"name": into, "moved": len(ids)}
 
@@ -216,7 +86,7 @@ def remove_class(session: Session, *, name: str) -> Work:
     project = session.require()
     with project.gesture(f"Remove {name}", all_or_nothing=True) as gesture:
         catalogue.remove_class(project, gesture, name)
-        yield from study.follow_up(session, gesture, f"Remove {name}")
+        yield from step.follow_up(session, gesture, f"Remove {name}")
     yield session.changed("classes")
     return {"name": name}
 
@@ -261,7 +131,7 @@ def near_duplicates(session: Session, *, limit: int = 200) -> Work:
             "WHERE length(phash) = 16 AND phash NOT GLOB '*[^0-9a-f]*' ORDER BY id"
         )
     )
-    groups = duplicates.groups([row["phash"] for row in rows])
+    groups = images_near_duplicates.groups([row["phash"] for row in rows])
     crossing = sorted(groups, key=lambda g: (len({rows[i]["split"] for i in g}) < 2, -len(g)))
     shown = [
         {

@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine import latency
-from engine.backbones.elastic.embedded import embedded_supernet
 from engine.errors import BadSetting, Refused
 from engine.events import Progress, Saved
 from engine.jobs import Work, job
-from engine.jobs.specialise import usual_resolutions
+from engine.models import timing
+from engine.models.supernet.embedded import embedded_supernet
+from engine.search.latency import files, measuring, ofa_tables
+from engine.search.latency import table as latency_table
+from engine.search.search import usual_resolutions
 from engine.session import Session
 
 YAML = (".yaml", ".yml")
@@ -37,17 +39,17 @@ def measure_latency(
     no `resolutions` are the usual ones of that supernet. `seconds` is for each resolution; 0 takes
     what is usual. Returns the table in short, `seconds` and `path`.
     """
-    setting = latency.Setting(threads, batch, provider, precision)
+    setting = timing.Setting(threads, batch, provider, precision)
     usual_width, size = supernet_of(session)
     if not 0.1 <= (width or usual_width) <= 2 or not 0 <= seconds <= 600:
         raise BadSetting("Widths go from 0.1 to 2, and a resolution takes 600 seconds at most.")
     sizes = tuple(resolutions) or usual_resolutions(size)
     begin = time.monotonic()
-    table = yield from latency.build_table(width or usual_width, sizes, setting, seconds=seconds)
-    table, path = latency.store(table)
+    table = yield from measuring.build_table(width or usual_width, sizes, setting, seconds=seconds)
+    table, path = files.store(table)
     yield Saved("latency table", str(path))
     passed = time.monotonic() - begin
-    return {**latency.in_short(table), "seconds": passed, "path": str(path)}
+    return {**files.in_short(table), "seconds": passed, "path": str(path)}
 
 
 def supernet_of(session: Session) -> tuple[float, int]:
@@ -64,25 +66,25 @@ def latency_tables(session: Session) -> Work:
     """Every table that is kept; one that can't be read has a `problem` instead."""
     yield Progress(0, None, "Reading")
     tables: list[dict[str, Any]] = []
-    for name, table in latency.all_tables().items():
-        known = isinstance(table, latency.LatencyTable)
-        tables.append(latency.in_short(table) if known else {"name": name, "problem": table})
+    for name, table in files.all_tables().items():
+        known = isinstance(table, latency_table.LatencyTable)
+        tables.append(files.in_short(table) if known else {"name": name, "problem": table})
     return {"tables": tables}
 
 
 @job("Check a latency table", reads=True)
 def check_latency(session: Session, *, name: str = "") -> Work:
     """Times a few whole networks and notes in the table whether it still fits this computer."""
-    table = latency.one_table(name) if name else own_table()
-    if not latency.is_own(table):
+    table = files.one_table(name) if name else own_table()
+    if not files.is_own(table):
         raise Refused(f"The latency table “{table.name}” is of another device. Check it there.")
-    return latency.in_short((yield from latency.checked(table)))
+    return files.in_short((yield from measuring.checked(table)))
 
 
-def own_table() -> latency.LatencyTable:
+def own_table() -> latency_table.LatencyTable:
     """The newest table of this computer. Raises Refused where it was not measured."""
-    tables = [t for t in latency.all_tables().values() if isinstance(t, latency.LatencyTable)]
-    own = [table for table in tables if latency.is_own(table)]
+    tables = [t for t in files.all_tables().values() if isinstance(t, latency_table.LatencyTable)]
+    own = [table for table in tables if files.is_own(table)]
     if not own:
         raise Refused("This computer was not measured yet. Run `espalier latency measure` first.")
     return max(own, key=lambda table: table.when)
@@ -97,24 +99,24 @@ def import_latency(
     Those files do not say which device they are of (`name`; the first file's own name where it is
     empty) nor how many threads were used. All are read before one is kept.
     """
-    setting, read = latency.Setting(threads), []
+    setting, read = timing.Setting(threads), []
     for done, path in enumerate(map(Path, paths)):
         yield Progress(done, len(paths), "Reading")
         if path.suffix.lower() in YAML:
             device = name or Path(paths[0]).stem
-            read.append(latency.read_original(path, device, setting))
+            read.append(ofa_tables.read_original(path, device, setting))
         else:
-            table = latency.load_table(path)
+            table = files.load_table(path)
             read.append(renamed(table, name) if name else table)
     kept = {}
     for table in read:
-        stored, path = latency.store(table)
-        kept[stored.name] = latency.in_short(stored)
+        stored, path = files.store(table)
+        kept[stored.name] = files.in_short(stored)
         yield Saved("latency table", str(path))
     return {"tables": list(kept.values())}
 
 
-def renamed(table: latency.LatencyTable, name: str) -> latency.LatencyTable:
+def renamed(table: latency_table.LatencyTable, name: str) -> latency_table.LatencyTable:
     return replace(table, device={**table.device, "processor": name[:100]})
 
 
@@ -126,20 +128,20 @@ def export_latency(
 
     `table` is a name, or a part of one; this computer's newest where it is empty.
     """
-    chosen = latency.one_table(table) if table else own_table()
+    chosen = files.one_table(table) if table else own_table()
     to = Path(path)
     if to.exists() and not overwrite:
         raise Refused(f"There is a file {path} already. Give another name, or allow to replace it.")
     yield Progress(0, None, "Writing")
     if to.suffix.lower() not in YAML:
         found = chosen.only(resolution) if resolution else chosen
-        latency.save_table(found, to)
-        return {"path": path, **latency.in_short(found)}
+        files.save_table(found, to)
+        return {"path": path, **files.in_short(found)}
     if not resolution and len(chosen.resolutions) > 1:
         raise Refused(
             "The original project keeps one resolution in a file. Choose one of: "
             f"{', '.join(map(str, chosen.resolutions))}."
         )
     resolution = resolution or chosen.resolutions[0]
-    latency.write_original(chosen, resolution, to)
-    return {"path": path, **latency.in_short(chosen.only(resolution))}
+    ofa_tables.write_original(chosen, resolution, to)
+    return {"path": path, **files.in_short(chosen.only(resolution))}

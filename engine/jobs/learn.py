@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from engine import catalogue, history, scoring, study, subnets
 from engine.errors import Refused
 from engine.events import Progress
 from engine.jobs import Work, job
-from engine.jobs.images import bring_in, look_for
+from engine.learning import material, scoring, step, subnet
+from engine.learning.importing import bring_in, look_for
 from engine.session import Session
+from engine.storage import catalogue, steps
 
 
 @job("Learn images")
@@ -29,15 +30,15 @@ def learn_folder(
 ) -> Work:
     """The main gesture: checks pictures, stores them as classes, and learns them, in one pass."""
     found = look_for(paths, into)
-    name, chosen = study.choice(session, learner, settings)
+    name, chosen = material.choice(session, learner, settings)
     # With a supernet, features must wait until a subnet was taken out of it.
-    views = 0 if subnets.is_mixture(session) else session.learner(name, chosen).views
+    views = 0 if subnet.is_mixture(session) else session.learner(name, chosen).views
     title = f"Learn {', '.join(list(found.classes)[:3])}{' …' if len(found.classes) > 3 else ''}"
     with session.require().gesture(title) as gesture:
-        look = partial(study.glimpse, session, name, chosen) if views else None
+        look = partial(step.glimpse, session, name, chosen) if views else None
         added = yield from bring_in(session, gesture, found, copy, views, look)
         clock = time.perf_counter()
-        result = yield from study.learn(session, gesture, name, chosen, title)
+        result = yield from step.learn(session, gesture, name, chosen, title)
         learnt = {"learn": time.perf_counter() - clock}
     yield session.changed("learnt")
     return {**added.result(), **result, "seconds": {**added.seconds, **learnt}}
@@ -49,12 +50,12 @@ def learn(
 ) -> Work:
     """Learns whatever is not learnt yet, from pictures that the project has."""
     project = session.require()
-    name, chosen = study.choice(session, learner, settings)
+    name, chosen = material.choice(session, learner, settings)
     with project.gesture("Learn", all_or_nothing=True) as gesture:
         with project.transaction(gesture) as db:
             db.execute("UPDATE class SET set_aside = 0 WHERE set_aside")
         clock = time.perf_counter()
-        result = yield from study.learn(session, gesture, name, chosen, "Learn")
+        result = yield from step.learn(session, gesture, name, chosen, "Learn")
     yield session.changed("learnt")
     counts = {view.name: view.images for view in session.view().classes if view.known}
     return {"classes": counts, **result, "seconds": {"learn": time.perf_counter() - clock}}
@@ -65,13 +66,13 @@ def forget(session: Session, *, name: str) -> Work:
     """Unlearns a class exactly, as if it had never been learnt; its pictures are kept."""
     project = session.require()
     number = catalogue.class_named(project, name)["id"]
-    row = history.current(project)
+    row = steps.current(project)
     if row is None or number not in {c["id"] for c in row["classes"]}:
         raise Refused(f"“{name}” is not learnt, so there is nothing to forget.")
     with project.gesture(f"Forget {name}", all_or_nothing=True) as gesture:
         with project.transaction(gesture) as db:
             db["class"].update(number, {"set_aside": 1})
-        result = yield from study.follow_up(session, gesture, f"Forget {name}")
+        result = yield from step.follow_up(session, gesture, f"Forget {name}")
     yield session.changed("learnt")
     return {"name": name, **result}
 
@@ -80,7 +81,7 @@ def forget(session: Session, *, name: str) -> Work:
 def return_to_step(session: Session, *, step: int) -> Work:
     """Uses the model of an earlier step (its id) again; the later ones are kept."""
     project = session.require()
-    rows = [row for row in history.all_rows(project) if row["id"] == step]
+    rows = [row for row in steps.all_rows(project) if row["id"] == step]
     if not rows:
         raise Refused("There is no such step. The list under Learn shows those that are kept.")
     if rows[0]["backbone"] != scoring.network_of(session):
@@ -101,7 +102,7 @@ def scores(session: Session, *, step: int = 0) -> Work:
     """All scores of a step on validation images, its confusion matrix included."""
     yield Progress(0, None, "Reading")
     project = session.require()
-    row = history.row_of(project, step) if step else history.current(project)
+    row = steps.row_of(project, step) if step else steps.current(project)
     if row is None:
         raise Refused("Nothing was learnt yet. Learn folders of images first.")
     return scoring.in_full(project, row)
@@ -141,8 +142,8 @@ def uncertain_images(session: Session, *, limit: int = 60, wrong: bool = False) 
 def answers(session: Session, choose: Any, limit: int) -> dict[str, Any]:
     """Rows of validation pictures with the model's answer, confidence and the truth."""
     project = session.require()
-    row = history.current(project)
-    kept = history.predictions(project, row) if row else None
+    row = steps.current(project)
+    kept = steps.predictions(project, row) if row else None
     if kept is None:
         return {"total": 0, "rows": []}
     names = catalogue.class_names(project)

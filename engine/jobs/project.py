@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
-from engine import device as devices
 from engine.errors import Refused
-from engine.events import Notice
+from engine.events import Notice, Progress, Saved
 from engine.jobs import Work, job
-from engine.net import Backbone
-from engine.project import Project, settings_text
+from engine.models.backbone import Backbone
+from engine.models.backbones import describe_backbones
+from engine.models.backbones import download_weights as fetch
 from engine.session import Session
+from engine.storage.project import Project, settings_text
+from engine.system import device as devices
 
 DEFAULT_LEARNER = "slda"
 
@@ -38,7 +41,7 @@ def new_project(
 
 def chosen_backbone(name: str, weights: str, size: int) -> tuple[Backbone, bytes]:
     """The backbone asked for, and its weights' bytes where they are a person's own file."""
-    from engine.backbones import load_backbone
+    from engine.models.backbones import load_backbone
 
     net = load_backbone(name, Path(weights) if weights else None, size)
     return net, Path(weights).read_bytes() if weights else b""
@@ -129,8 +132,8 @@ def redo(session: Session) -> Work:
 @job("Draw the sample images")
 def make_sample(session: Session, *, path: str) -> Work:
     """Draws the sample pictures beside a new project at `path`, and adds them as classes."""
+    from engine.images.sample import draw_sample
     from engine.jobs.images import add_images
-    from engine.sample import draw_sample
 
     target = Path(path)
     pictures = target.parent / f"{target.stem} images"
@@ -140,3 +143,31 @@ def make_sample(session: Session, *, path: str) -> Work:
     yield from new_project(session, path=path)
     added = yield from add_images(session, paths=[str(pictures / "learn")])
     return {"path": str(session.require().path), "pictures": str(pictures), **added}
+
+
+@job("List the backbones", reads=True)
+def list_backbones(session: Session) -> Work:
+    """Every network with its size, accuracy, licence, and whether its weights are here."""
+    yield Progress(0, None, "Reading")
+    return {"backbones": [{"name": v.name, "title": v.title, "help": v.help, **v.facts}
+                          for v in describe_backbones()]}  # fmt: skip
+
+
+@job("Download weights")
+def download_weights(session: Session, *, backbone: str) -> Work:
+    """Downloads the weights of a network; one that broke off goes on where it stopped."""
+    path = yield from fetch(backbone)
+    yield Saved("weights", str(path))
+    return {"path": str(path)}
+
+
+@job("List the classes", reads=True)
+def list_classes(session: Session) -> Work:
+    yield Progress(0, None, "Reading")
+    return {"classes": [asdict(view) for view in session.view().classes]}
+
+
+@job("List the steps", reads=True)
+def list_steps(session: Session) -> Work:
+    yield Progress(0, None, "Reading")
+    return {"steps": [asdict(view) for view in session.view().steps]}

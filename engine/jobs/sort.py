@@ -5,34 +5,24 @@ Nothing here imports PyTorch: exported files are asked without it.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.answering import Answered, Answerer, answerer_of, answers
-from engine.errors import BadSetting, EspalierError, Refused
-from engine.files import is_full, sync_folder
-from engine.folder_names import folder_names
-from engine.jobs import Result, Work, job
-from engine.jobs.predict import KNOWN, UNKNOWN, counted, known
-from engine.pace import Pace
-from engine.placing import Placer, remove, same
-from engine.sheet import Row, Sheet, name_cell
-from engine.walk import Walk, identity_of
+from engine.errors import BadSetting
+from engine.images.walk import Walk
+from engine.jobs import Work, job
+from engine.predict.answers import answerer_of, answers
+from engine.predict.folder_names import folder_names
+from engine.predict.place_files import Placer
+from engine.predict.sorting import UNKNOWN_FOLDER, Sorting, begun, place_of, without
+from engine.predict.table import counted
+from engine.system.progress import Pace
 
 if TYPE_CHECKING:
     from engine.session import Session
-
-TITLES = ("from", "to", "class", "probability", "known", "reason")
-UNKNOWN_FOLDER = "none of these"
-MOST_REASONS = 50
-MORE = "For other reasons, which the list says."
 
 
 @job("Sort images into folders")
@@ -79,184 +69,3 @@ def sort_images(
             finally:
                 sorting.remove_originals()
     return sorting.result()
-
-
-def place_of(path: str | Path) -> Path:
-    """Where a folder, or the name of a file, really lies, whatever links lead there."""
-    path = Path(os.path.abspath(path))
-    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
-
-
-def without(paths: Sequence[str], target: Path, folders: dict[str, Path]) -> list[Path]:
-    """Folders that hold what was sorted: the target, or in it only those of the classes where the
-    target itself is to be sorted."""
-    here = identity_of(target)
-    if here is not None and here in [identity_of(Path(path)) for path in paths]:
-        return [*folders.values(), target / UNKNOWN_FOLDER]
-    return [target]
-
-
-def begun(target: Path) -> Sheet:
-    """The target folder, and in it the list of what is done. Raises Refused."""
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = "a file of this name is there" if target.exists() else (
-            error.strerror or str(error)).lower()  # fmt: skip
-        raise Refused(
-            f"The folder “{target}” can't be made ({reason}), so nothing was sorted. Choose "
-            "another one."
-        ) from error
-    stem = f"sorted {time.strftime('%Y-%m-%d %H.%M.%S')}"
-    path, number = target / f"{stem}.csv", 2
-    while os.path.lexists(path):  # without permission to look, writing will say so
-        path, number = target / f"{stem} ({number}).csv", number + 1
-    return Sheet(str(path), TITLES)
-
-
-@dataclass
-class Sorting:
-    """One sorting: where pictures go, and what became of them."""
-
-    asked: Answerer
-    target: Path
-    folders: dict[str, Path]
-    placer: Placer
-    known_only: bool
-    least: float
-    sheet: Sheet
-    roots: tuple[Path, ...]
-    """What was named to be sorted, without links on the way."""
-    put: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
-    there: int = 0
-    made: dict[Path, Path] = field(default_factory=dict)
-    moved: list[tuple[Answered, Path]] = field(default_factory=list)
-    """Images that lie in both places, and where they lie now."""
-
-    def sort(self, one: Answered) -> None:
-        """Puts one picture into its folder, or notes why it is left where it is.
-
-        Raises EspalierError where the disk is full; then the picture is where it was.
-        """
-        if reason := self.why_left(one):
-            self.leave(one, reason)
-            return
-        try:
-            folder = self.folder_of(one)
-            if identity_of(one.path.parent) == identity_of(folder):
-                self.there += 1
-                return
-            self.place(one, folder)
-        except OSError as error:
-            if is_full(error):
-                raise EspalierError(self.full()) from error
-            self.leave(one, cant_put(error))
-
-    def why_left(self, one: Answered) -> str:
-        """Why a picture is not sorted; empty where it is."""
-        if one.probabilities is None:
-            return one.reason
-        if self.known_only and not known(self.asked, one):
-            return "This is none of the classes."
-        # The probability of a class counts only where it is one of them.
-        if known(self.asked, one) and one.probabilities.max() < self.least:
-            return f"Its class is less probable than {self.least:g}."
-        if self.placer.move and not self.named(one.path):
-            return "This lies in another folder that a link leads to. Name that folder to move it."
-        if self.placer.move and not os.access(one.path.parent, os.W_OK):
-            return "There is no permission to move this away."
-        return ""
-
-    def named(self, path: Path) -> bool:
-        """Whether it lies where the person said, and not only behind a link that lies there."""
-        place = place_of(path)
-        return any(place.is_relative_to(root) for root in self.roots)
-
-    def folder_of(self, one: Answered) -> Path:
-        """The folder of the answer, made when it is first needed. Raises OSError."""
-        unknown = self.target / UNKNOWN_FOLDER
-        name = self.asked.class_names[int(one.probabilities.argmax())]
-        wanted = self.folders[name] if known(self.asked, one) else unknown
-        if wanted not in self.made:
-            folder, number = wanted, 2
-            while os.path.lexists(folder) and not folder.is_dir():  # a file has the name
-                folder, number = wanted.with_name(f"{wanted.name} ({number})"), number + 1
-            folder.mkdir(exist_ok=True)
-            self.made[wanted] = folder
-        return self.made[wanted]
-
-    def place(self, one: Answered, folder: Path) -> None:
-        """Copies, and notes it. Of what is to be moved the originals are removed some at a time,
-        since each time is waited for the disk; those of copies at once, as a kill doubles them.
-
-        Killed at any point, a picture is in one place at least.
-        """
-        placed = self.placer.put(one.path, folder)
-        try:
-            self.sheet.write([self.row(one, str(placed), "")])
-        except OSError:
-            placed.unlink()
-            raise
-        self.put[folder.name] += 1
-        if self.placer.move:
-            self.moved.append((one, placed))
-            if not same(one.path, placed):
-                self.remove_originals()
-
-    def remove_originals(self) -> None:
-        """Removes the originals of what was moved, once copies and rows are on the disk."""
-        moved, self.moved = self.moved, []
-        if not moved:
-            return
-        for folder in {placed.parent for _, placed in moved}:
-            sync_folder(folder)
-        self.sheet.sync()
-        for one, placed in moved:
-            try:
-                remove(one.path)
-            except OSError as error:
-                placed.unlink()
-                self.put[placed.parent.name] -= 1
-                self.leave(one, cant_put(error))
-        for folder in {one.path.parent for one, _ in moved}:
-            with contextlib.suppress(OSError):  # it may be gone by now; nothing is lost by that
-                sync_folder(folder)
-
-    def leave(self, one: Answered, reason: str) -> None:
-        self.left_out[reason if len(self.left_out) < MOST_REASONS else MORE] += 1
-        self.sheet.write([self.row(one, "", reason)])
-
-    def row(self, one: Answered, to: str, reason: str) -> Row:
-        if one.probabilities is None:
-            return (str(one.path), to, "", "", "", reason)
-        best = int(one.probabilities.argmax())
-        verdict = KNOWN if known(self.asked, one) else UNKNOWN
-        return (str(one.path), to, name_cell(self.asked.class_names[best]),
-                f"{one.probabilities[best]:.4f}", verdict, reason)  # fmt: skip
-
-    def full(self) -> str:
-        done, what = self.put.total(), "moved" if self.placer.move else "copied"
-        return (
-            f"The disk of “{self.target}” is full. {done} images were {what} and stay there, the "
-            "others are where they were. Free some space and sort the rest."
-        )
-
-    def result(self) -> Result:
-        return {
-            "to": str(self.target),
-            "move": self.placer.move,
-            "folders": {name: count for name, count in sorted(self.put.items()) if count},
-            "there": self.there,
-            "left_out": dict(self.left_out.most_common()),
-            "list": self.sheet.path,
-        }
-
-
-def cant_put(error: OSError) -> str:
-    """Why one picture could not be copied or moved."""
-    if isinstance(error, FileNotFoundError):
-        return "There is no file here now."
-    if isinstance(error, PermissionError):
-        return "There is no permission to copy this there."
-    return f"This can't be copied ({(error.strerror or str(error)).lower()})."

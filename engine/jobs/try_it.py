@@ -3,74 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from engine import catalogue, history, scoring
-from engine.errors import Refused, UnusableImage
-from engine.events import Event, Progress
-from engine.extractor import Extractor
-from engine.folders import find_pictures
-from engine.images import open_many
+from engine.errors import Refused
+from engine.events import Progress
+from engine.images.folders import find_pictures
 from engine.jobs import Work, job
-from engine.model import Answers, answer
-from engine.net import Model
-from engine.pace import Pace
+from engine.learning import scoring
+from engine.learning.answering import look, told
 from engine.session import Session
-
-BATCH = 32
-NEAREST = 6
-MOST_TO_COMPARE = 20_000
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the model saw in pictures: answers and features, and what could not be opened."""
-
-    paths: list[Path]
-    answers: Answers
-    features: np.ndarray
-    reasons: dict[Path, str]
-
-
-def look(session: Session, paths: Sequence[Path]) -> Generator[Event, None, Seen]:
-    """Opens pictures and answers them, a batch at a time, without storing anything."""
-    return (yield from look_with(session.model(), session.extractor(), paths))
-
-
-def look_with(
-    model: Model, extractor: Extractor, paths: Sequence[Path]
-) -> Generator[Event, None, Seen]:
-    """The same for any model and the extractor of its backbone."""
-    import torch
-
-    pace = Pace(len(paths), "Looking at images")
-    good: list[Path] = []
-    features: list[np.ndarray] = []
-    reasons: dict[Path, str] = {}
-    for batch in batches(paths):
-        pixels = []
-        for path, picture in open_many(batch, model.backbone.preprocessing):
-            if isinstance(picture, UnusableImage):
-                reasons[path] = str(picture)
-            else:
-                good.append(path)
-                pixels.append(picture.pixels)
-        if pixels:
-            features.append(extractor(np.stack(pixels), model.views))
-        yield pace.at(len(good) + len(reasons))
-    none = np.empty((0, model.views, model.backbone.width), np.float32)
-    together = np.concatenate(features) if features else none
-    return Seen(good, answer(model.head, torch.from_numpy(together)), together, reasons)
-
-
-def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
-    for start in range(0, len(paths), BATCH):
-        yield paths[start : start + BATCH]
+from engine.storage import catalogue, steps
 
 
 @job("Say what images show", reads=True)
@@ -80,8 +24,8 @@ def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -
     `known` is False where a picture is far from all classes: "none of these".
     """
     if model:
-        from engine.readers import predict_exported
-        from engine.readers.trial import try_first
+        from engine.export.readers import predict_exported
+        from engine.export.readers.trial import try_first
 
         yield Progress(0, len(paths), "Looking at images")
         try_first(Path(model))
@@ -100,65 +44,11 @@ def predict_pixels(session: Session, *, content: bytes) -> Work:
         return {"picture": next(iter(told(session, seen).values()))}
 
 
-def told(session: Session, seen: Seen) -> dict[str, Any]:
-    """What was seen, as plain values by path."""
-    model = session.model()
-    near = nearest(session, seen.features)
-    found: dict[str, Any] = {
-        str(path): {
-            "classes": dict(
-                zip(model.class_names, map(float, seen.answers.probabilities[i]), strict=True)
-            ),
-            "known": bool(seen.answers.distances[i] <= model.threshold),
-            "distance": float(seen.answers.distances[i]),
-            "threshold": float(model.threshold),
-            "nearest": near[i],
-        }
-        for i, path in enumerate(seen.paths)
-    }
-    return found | {str(path): {"reason": reason} for path, reason in seen.reasons.items()}
-
-
-def nearest(session: Session, features: np.ndarray) -> list[list[dict[str, Any]]]:
-    """For each picture the learnt pictures that look most alike to the network, by cosine."""
-    project, row = session.require(), history.current(session.require())
-    kept = history.learnt(project, row) if row else None
-    if kept is None or not len(features):
-        return [[] for _ in features]
-    stored = session.features(features.shape[1])
-    gone = set(stored.missing(h for hashes in kept.images.values() for h in hashes))
-    pairs = [(h, n) for n, hashes in kept.images.items() for h in hashes if h not in gone]
-    if not pairs:
-        return [[] for _ in features]
-    pairs = pairs[:: max(1, len(pairs) // MOST_TO_COMPARE)]
-    learnt = unit(stored.get([h for h, _ in pairs])[:, 0])
-    alike = unit(features[:, 0]) @ learnt.T
-    result = []
-    for line in alike:
-        best = [pairs[i] for i in np.argsort(-line, kind="stable")[:NEAREST]]
-        result.append([view for sha256, number in best for view in views(session, sha256, number)])
-    return result
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-
-
-def views(session: Session, sha256: str, number: int) -> list[dict[str, Any]]:
-    project = session.require()
-    ids = project.db.execute(
-        "SELECT id FROM image WHERE sha256 = ? AND class_id = ?", [sha256, number]
-    )
-    return [
-        catalogue.view_of(project, r) for r in catalogue.images_by_id(project, [i for (i,) in ids])
-    ]
-
-
 @job("Score", reads=True)
 def score(session: Session, *, test: str = "", predictions: bool = False) -> Work:
     """Scores of the step in use on validation pictures, or on a folder of class folders."""
     project = session.require()
-    row = history.current(project)
+    row = steps.current(project)
     if row is None:
         raise Refused("Nothing was learnt yet. Learn folders of images first.")
     if not test:
@@ -172,7 +62,7 @@ def score(session: Session, *, test: str = "", predictions: bool = False) -> Wor
 
 def stored_answers(session: Session, row: Any) -> dict[str, str]:
     project = session.require()
-    kept = history.predictions(project, row)
+    kept = steps.predictions(project, row)
     if kept is None:
         return {}
     names = catalogue.class_names(project)

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+import numpy as np
 
-from engine import catalogue, runs, study, subnets, verdict
-from engine.backbones import TUNED
-from engine.backbones.elastic.files import Origin, facts_in, origin_of
-from engine.backbones.tuned import as_tuned, facts_for, growth_of, tuned_bytes
-from engine.course import Course
-from engine.errors import BadSetting, Diverged, EspalierError, Refused, UnusableWeights
-from engine.events import Event, Notice, Progress, Saved
-from engine.extractor import Extractor
+from engine.errors import EspalierError, Refused
+from engine.events import Progress
+from engine.images.decode import open_many
+from engine.images.preprocess import Preprocessing
 from engine.jobs import Work, job
-from engine.net import Stage
-from engine.places import cache_folder
-from engine.prepare import course_of, made, plain_settings
-from engine.runs import Run
-from engine.schedules import SCHEDULES, Timetable
 from engine.session import Session
-from engine.tuners import TUNERS
-from engine.tuning import HEAD
-
-ADOPT = ("better", "always", "never")
+from engine.storage import catalogue, runs
+from engine.storage.runs import Run
+from engine.training.adopt import (
+    adopt_network,
+    check_adopt,
+    finish_run_with,
+    mark_of,
+    ready,
+    to_go_on,
+    train_run,
+)
+from engine.training.augment import Views
+from engine.training.batches import check_batch
+from engine.training.dataset import Corpus, listed_in_project
+from engine.training.estimate import as_jpeg, proposed, shares, trial_of, tuners
+from engine.training.schedules import SCHEDULES, load_schedules
+from engine.training.setup import LARGER, course_of, made, plain_settings
+from engine.training.tuners import TUNERS, load_tuners
 
 
 @job("Tuning")
@@ -54,7 +60,7 @@ def tune(
     plain = {**plain_settings(tuning), **plain_settings(timing)}
     run = runs.begun(session.require(), title, tuner, schedule, plain, mark_of(session))
     try:
-        return (yield from pursue(session, run, adopt))
+        return (yield from train_run(session, run, adopt))
     except EspalierError:
         runs.forget_empty(session.require(), run.id)
         raise
@@ -69,7 +75,7 @@ def resume_run(session: Session, *, run: int = 0, epochs: float = 0, adopt: str 
         found = replace(found, settings={**found.settings, "epochs": epochs})
         made(found.tuner, found.schedule, found.settings)
         runs.change(session.require(), found.id, settings=dict(found.settings))
-    return (yield from pursue(session, found, adopt))
+    return (yield from train_run(session, found, adopt))
 
 
 @job("Stopping early")
@@ -80,7 +86,7 @@ def finish_run(session: Session, *, run: int = 0, adopt: str = "better") -> Work
     course = yield from course_of(session, found)
     if not course.resume() or not course.account.epochs:
         raise Refused("This run has not come to the end of an epoch yet. Go on with it first.")
-    return (yield from conclude(session, found, course, adopt))
+    return (yield from finish_run_with(session, found, course, adopt))
 
 
 @job("Use a tuned network")
@@ -89,7 +95,7 @@ def adopt_run(session: Session, *, run: int) -> Work:
     found = runs.find(session.require(), run)
     if not found.weights:
         raise Refused("This run is not done yet. Go on with it, or stop it early, first.")
-    yield from take(session, found)
+    yield from adopt_network(session, found)
     return {"run": run, "adopted": True}
 
 
@@ -112,207 +118,136 @@ def remove_run(session: Session, *, run: int) -> Work:
     return {"run": run}
 
 
-# The steps of a run.
+PREVIEWS = 12
 
 
-def mark_of(session: Session) -> str:
-    """Names what a run begins with: the network's weights, what it is shown, and the classes."""
-    backbone, classes = session.backbone(), catalogue.to_learn(session.require(), "train")
-    return f"{backbone.digest}|{backbone.preprocessing.key}|{sorted(classes)}"
+@job("List the ways to tune", reads=True)
+def tuning_choices(session: Session) -> Work:
+    """Every tuner and schedule with its settings, and what is proposed for the project.
 
-
-def to_go_on(session: Session, number: int) -> Run:
-    """The unfinished run with a number, or the newest one for 0.
-
-    Raises Refused where there is none, or where the network or the classes are others by now.
+    `proposed` has, for each tuner, settings for so many pictures.
     """
-    project = session.require()
-    found = runs.find(project, number) if number else runs.newest_unfinished(project)
-    if not found.unfinished:
-        raise Refused("This run is done already. Start a new one with more epochs.")
-    project.check_writable()
-    if found.backbone != mark_of(session):
-        raise Refused(
-            "The project's network or its classes are no longer those that this run began with. "
-            "Undo what changed them, or start a new run."
-        )
-    return found
-
-
-def check_adopt(adopt: str) -> None:
-    if adopt not in ADOPT:
-        raise BadSetting(f"Adopt takes one of: {', '.join(ADOPT)}; not “{adopt}”.")
-
-
-def ready(session: Session) -> Generator[Event, None, None]:
-    """A network that can be tuned: a supernet's largest subnet is taken out of it first."""
-    project = session.require()
-    train = catalogue.to_learn(project, "train")
-    if len(train) < 2:
-        raise Refused("Tuning teaches a network to tell classes apart. Add two classes on Images.")
-    if project.read_only or subnets.is_mixture(session):
-        with project.gesture("Begin with the largest subnet", all_or_nothing=True) as gesture:
-            yield from study.learn(session, gesture, *study.choice(session, "", None), "Learn")
-        yield session.changed("learnt")
-
-
-def pursue(session: Session, run: Run, adopt: str) -> Generator[Event, None, dict[str, Any]]:
-    """Trains a run to its end. Left before it, the run is paused: a checkpoint is kept.
-
-    Left between two steps, it is kept where it is; where something went wrong in a step, the
-    checkpoint before stays, so that going on is always as if nothing had happened.
-    """
-    project = session.require()
-    runs.change(project, run.id, state="running")
-    course = None
-    try:
-        course = yield from course_of(session, run)
-        if course.resume():
-            done = course.training.position
-            yield Notice(f"Going on from step {done} of {course.total}.")
-        for event in course.follow():
-            yield event
-            if isinstance(event, Saved):
-                keep_curve(session, run, course)
-        keep_curve(session, run, course)
-    except GeneratorExit:
-        if course is not None:
-            course.save()
-            keep_curve(session, run, course)
-        raise
-    except Diverged as error:
-        raise Diverged(
-            "The numbers grew beyond all bounds, so tuning stopped. Start again with a lower "
-            "learning rate, or stop this run early where the list of runs still has it."
-        ) from error
-    finally:
-        runs.change(project, run.id, state="paused")
-    return (yield from conclude(session, run, course, adopt))
-
-
-def keep_curve(session: Session, run: Run, course: Course) -> None:
-    """Stores what was measured so far, so that it can be looked at beside other runs."""
-    if not course.training.position:
-        return
-    account, plan = course.account, course.plan()
-    curve = {
-        "epochs": account.epochs,
-        "steps": {name: thinned(values) for name, values in account.steps.items()},
-        "layers": dict(vars(plan)),
-        "saved": account.saved(course.training.position),
-        "done": course.training.position,
-        "total": course.total,
-    }
-    runs.change(session.require(), run.id, curve=curve, seconds=account.seconds)
-
-
-def thinned(values: list[float]) -> list[float]:
-    """At most 1,000 of them, evenly."""
-    return values[:: max(1, -(-len(values) // 1000))]
-
-
-def conclude(
-    session: Session, run: Run, course: Course, adopt: str
-) -> Generator[Event, None, dict[str, Any]]:
-    """Compares a trained network with the one in use, keeps it, and adopts it where asked."""
-    project, backbone = session.require(), session.backbone()
-    yield Progress(0, None, "Comparing with the network in use")
-    parts = course.best()
-    head = parts[HEAD]
-    assert isinstance(head, nn.Linear)
-    course.tuning.concluded(head, course.new)
-    trained = course.held_out()
-    stages = [Stage(name, part.cpu()) for name, part in parts.items() if name != HEAD]
-    origin, growth = origin_for(session), course.tuning.growth(growth_of(backbone))
-    stages = course.tuning.undressed(stages)
-    content = tuned_bytes(stages, origin, growth)
-    tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
-    before = yield from verdict.judge(session, session.extractor())
-    extractor = Extractor(tuned, device=session.device, cache=cache_folder())
-    after = yield from verdict.judge(session, extractor)
-    result = {**verdict.compared(before, after), "first_head": course.account.begun,
-              "trained_head": trained}  # fmt: skip
-    weights = project.blobs.put(content)
-    keep_origin(session, origin)
-    # Not done before it is adopted: cut off in between, it is gone on with, and adopted then.
-    runs.change(project, run.id, result=result, weights=weights)
-    use = adopt == "always" or (adopt == "better" and verdict.better(result))
-    if use:
-        yield from take(session, runs.find(project, run.id))
-    runs.change(project, run.id, state="done")
-    runs.clear(project, run.id)
-    yield Saved("run", str(run.id))
-    if not use:
-        yield session.changed("runs")
-        yield Notice(kept_apart(result) if adopt != "never" else "The run is kept; adopt it later.")
-    return {**summary(run, course), **result, "adopted": use}
-
-
-def kept_apart(result: Mapping[str, Any]) -> str:
-    gain = 100 * result["difference"]["all"][0]
-    return (
-        f"The tuned network is no better on the held-out images ({gain:+.1f} points), so the one "
-        "in use stays. The run is kept: adopt it all the same, or repeat it with other settings."
-    )
-
-
-def summary(run: Run, course: Course) -> dict[str, Any]:
-    """What a run took, in plain values."""
-    account, plan = course.account, course.plan()
-    ends = [e["seconds"] for e in account.epochs]
-    table = course.lessons.timetable
+    yield Progress(0, None, "Reading")
+    load_tuners()
+    load_schedules()
+    pictures = len(listed_in_project(session.require(), "train")[0])
     return {
-        "run": run.id,
-        "seconds": account.seconds,
-        "seconds_per_epoch": [b - a for a, b in zip([0.0, *ends], ends, strict=False)],
-        "layers": [
-            {
-                "stage": name,
-                "frozen_at_iteration": first_frozen(table, number, course.total),
-                "learning_rates": list(plan.rates[number]),
-            }
-            for number, name in enumerate(plan.stages)
-        ],
-        "saved": account.saved(course.training.position),
-        "full_flops": account.full_flops * course.training.position,
+        "tuners": tuners(),
+        "schedules": SCHEDULES.describe(),
+        "pictures": pictures,
+        "proposed": {view.name: proposed(view, pictures) for view in tuners()},
     }
 
 
-def first_frozen(table: Timetable, number: int, total: int) -> int | None:
-    """The first iteration of the time to the end in which a stage stands still."""
-    standing = [table.stands(number, position) for position in range(total)]
-    if not standing or not standing[-1]:
-        return None
-    return total - next((n for n, s in enumerate(reversed(standing)) if not s), total)
+@job("Preview changed images", reads=True)
+def preview_augmented(
+    session: Session, *, tuner: str = "fine_tune", settings: Mapping[str, Any] | None = None
+) -> Work:
+    """Twelve views of the project's images as training would see them, as JPEG."""
+    tuning, _ = made(tuner, "none", settings or {})
+    project, preprocessing = session.require(), session.backbone().preprocessing
+    hashes, classes, names = listed_in_project(project, "train")
+    chosen = np.unique(np.linspace(0, len(hashes) - 1, PREVIEWS).astype(int))
+    side = round(preprocessing.size * LARGER)
+    rows = {row["sha256"]: row for row in project.db["image"].rows}
+    files = [catalogue.file_of(project, rows[hashes[at]]) for at in chosen]
+    found = []
+    opening = open_many(files, Preprocessing(side, side))
+    try:
+        for at, (_, picture) in zip(chosen, opening, strict=True):
+            yield Progress(len(found), len(chosen), "Changing images")
+            pixels = getattr(picture, "pixels", None)
+            if pixels is not None:
+                found.append((names[classes[at]], pixels))
+    finally:
+        opening.close()
+    if not found:
+        raise Refused("The project's images can't be read. Check that they are where they were.")
+    corpus = Corpus(np.stack([p for _, p in found]), np.zeros(len(found), np.int64), ())
+    views = Views(corpus, preprocessing, tuning.augment, tuning.seed)
+    shown = [
+        {"class": name, "jpeg": as_jpeg(views.pixels(row, row))}
+        for row, (name, _) in enumerate(found)
+    ]
+    # A few images may be all there are: each is then shown several times.
+    more = [
+        {"class": found[n % len(found)][0], "jpeg": as_jpeg(views.pixels(n % len(found), n))}
+        for n in range(len(found), PREVIEWS)
+    ]
+    return {"pictures": shown + more}
 
 
-def take(session: Session, run: Run) -> Generator[Event, None, None]:
-    """Makes a run's network the project's, as a gesture, and learns all classes with it."""
+@job("Estimating the time of tuning", reads=True)
+def estimate_tune(
+    session: Session,
+    *,
+    tuner: str = "fine_tune",
+    schedule: str = "none",
+    settings: Mapping[str, Any] | None = None,
+    epochs: float = 0,
+) -> Work:
+    """About how long `tune` with the same arguments takes. Nothing is written.
+
+    A few real steps are timed, and the FLOPs of the others counted: a step with frozen stages
+    takes its share. Decoding the images comes on top at the first run.
+    """
+    tuning, timing = made(tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs
+                                                                     else {})})  # fmt: skip
+    yield Progress(0, None, "Timing a few steps")
+    counts = [len(listed_in_project(session.require(), part)[0]) for part in
+              ("train", "validation")]  # fmt: skip
+    check_batch(counts[0], tuning.batch)
+    course = yield from trial_of(session, tuning, timing)
+    course.measure_full_step()
+    share = yield from shares(course, tuning.steps(counts[0]))
+    steps, full = tuning.steps(counts[0]), course.account.full_seconds
+    scoring = math.ceil(tuning.epochs) * counts[1] / tuning.batch * full / 3
+    return {
+        "seconds": full * steps * share + scoring,
+        "steps": steps,
+        "pictures": counts[0],
+    }
+
+
+@job("List the runs", reads=True)
+def list_runs(session: Session) -> Work:
+    """Every kept run, newest first, in short."""
+    yield Progress(0, None, "Reading")
     project = session.require()
-    content = project.blobs.get(run.weights)
-    if content is None:
-        raise UnusableWeights("The weights of this run are damaged. Remove it, and tune again.")
-    size, title = origin_of(facts_in(content)).size, f"Adopt run {run.id}"
-    with project.gesture(title, all_or_nothing=True) as gesture:
-        with project.transaction(gesture):
-            project.set_facts(backbone=TUNED, weights=run.weights, size=size, step=None)
-        yield session.changed("backbone")
-        yield from study.learn(session, gesture, *study.choice(session, "", None), title)
-    yield session.changed("learnt")
+    used = project.facts["weights"]
+    return {"runs": [in_short(run, used) for run in runs.all_runs(project)]}
 
 
-def keep_origin(session: Session, origin: Origin) -> None:
-    """Keeps the weights of the network that a tuned one began with as long as the project."""
-    if origin.weights:
-        why = "the network that a tuned one began with"
-        with session.require().transaction() as db:
-            db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
+def in_short(run: Run, used: str) -> dict[str, Any]:
+    """A run's row for a list; `state` also says whether its network is the one in use."""
+    epochs = run.curve.get("epochs", [])
+    adopted = bool(run.weights) and run.weights == used
+    return {
+        "id": run.id,
+        "title": run.title,
+        "made": run.made,
+        "tuner": run.tuner,
+        "schedule": run.schedule,
+        "settings": dict(run.settings),
+        "state": "adopted" if adopted else run.state,
+        "epochs_done": epochs[-1]["epoch"] if epochs else 0,
+        "epochs": run.settings.get("epochs"),
+        "seconds": run.seconds,
+        "saved": run.curve.get("saved"),
+        "best_accuracy": max((e["validation_accuracy"] for e in epochs), default=None),
+        **{name: run.result.get(name) for name in ("before", "after", "difference", "images")},
+    }
 
 
-def origin_for(session: Session) -> Origin:
-    """The network that the project's tuned one began with, or the one in use."""
-    facts, backbone = session.require().facts, session.backbone()
-    if facts["backbone"] == TUNED:
-        return origin_of(backbone.facts)
-    return Origin(facts["backbone"], facts["weights"], facts["size"], backbone.digest,
-                  backbone.licence)  # fmt: skip
+@job("Look at a run", reads=True)
+def run_details(session: Session, *, run: int) -> Work:
+    """A run with its curves, and what its schedule did to each stage."""
+    yield Progress(0, None, "Reading")
+    project = session.require()
+    found = runs.find(project, run)
+    return {
+        **in_short(found, project.facts["weights"]),
+        "epochs_curve": found.curve.get("epochs", []),
+        "steps_curve": found.curve.get("steps", {}),
+        "layers": found.curve.get("layers"),
+    }

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
+
+
+def logits_of(head: nn.Module, features: Tensor, batch: int = 256) -> Tensor:
+    """The head's logits (images, classes) for features (images, views, width), batch by batch."""
+    with torch.inference_mode():
+        return torch.cat([head(part) for part in features.split(batch)])
 
 
 class Linear(nn.Module):

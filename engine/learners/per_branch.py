@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import BadSetting, Refused
-from engine.evaluate import logits_of
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
+from engine.learners.heads import logits_of
 from engine.learners.joining import Joined, Part, Scale, fitted, read_scales, read_split
 from engine.learners.sums import finite
 from engine.registry import setting

@@ -18,11 +18,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.pages.backbones import BackboneDialog
-from app.shortcuts import ShortcutsDialog
-from app.widgets.answers import AnswerBars
+from app.pages.try_it.answers import AnswerBars
+from app.shell.backbones import BackboneDialog
+from app.shell.shortcuts import ShortcutsDialog
+from app.shell.window import Window
 from app.widgets.plots import Plot
-from app.window import Window
 from tests.window import Person
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, Plot)

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.forms import Form, FormArea, mnemonics
-from app.window import make_application
+from app.shell.window import make_application
 from engine.registry import PluginView, SettingView
 
 VIEW = PluginView(

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QObject
 
 from app.bridge import Bridge
-from app.idle import Housekeeping
+from app.shell.garbage import Housekeeping
 from engine.worker import Engine
 
 

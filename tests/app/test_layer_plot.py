@@ -11,9 +11,9 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
 from app import theme
-from app.widgets.layer_image import Scale
-from app.widgets.layer_plot import EMPTY, LayerPlot
-from app.window import make_application
+from app.pages.tune.layer_image import Scale
+from app.pages.tune.layer_plot import EMPTY, LayerPlot
+from app.shell.window import make_application
 from engine.events import LayerPlan, LayerState
 from tests.app.plotting import shown, table, words
 

@@ -12,10 +12,10 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
 from app import theme
+from app.shell.window import make_application
 from app.widgets.class_plots import BarPlot, MatrixPlot
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.plots import Plot
-from app.window import make_application
 from tests.app.plotting import shown, table, words
 
 

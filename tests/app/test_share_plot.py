@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from app.widgets.share_plot import recommended
-from engine.sharing import Point
-from engine.sharing import recommended as of_engine
+from app.pages.branches.share_plot import recommended
+from engine.training.branching.sharing_curve import Point
+from engine.training.branching.sharing_curve import recommended as of_engine
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import theme
-from app.preferences import Preferences
+from app.shell.preferences import Preferences
 from engine.worker import Engine
 from tests.window import Person
 from tests.window_fixtures import gone, opened

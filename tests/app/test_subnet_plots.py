@@ -9,10 +9,10 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
+from app.pages.specialise.networks import Point, front_of
+from app.pages.specialise.scatter_plot import ScatterPlot
+from app.pages.specialise.subnet_drawing import SubnetDrawing
 from app.widgets.axes import ticks
-from app.widgets.networks import Point, front_of
-from app.widgets.scatter_plot import ScatterPlot
-from app.widgets.subnet_drawing import SubnetDrawing
 from tests.app.plotting import shown, table, words
 
 POINTS = (

@@ -11,15 +11,15 @@ from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 
 from app import theme
-from app.pages.tune_curves import PIECES, Curves, overlaid
-from app.pages.tune_runs import DifferingRows, RunRows, RunTable, took
-from app.pages.tune_verdict import RunCard, operations, verdict
-from app.pages.tune_watch import Watch
+from app.pages.tune.layer_plot import LayerPlot
+from app.pages.tune.runs import DifferingRows, RunRows, RunTable, took
+from app.pages.tune.update_bars import UpdateBars
+from app.pages.tune.verdict import RunCard, operations, verdict
+from app.pages.tune.watch import Watch
+from app.shell.window import make_application
 from app.widgets.curve_plot import CurvePlot
-from app.widgets.layer_plot import LayerPlot
 from app.widgets.line_plot import Series
-from app.widgets.update_bars import UpdateBars
-from app.window import make_application
+from app.widgets.run_curves import PIECES, Curves, overlaid
 from engine.events import LayerPlan
 from tests.app.plotting import shown, table, words
 from tests.window import texts

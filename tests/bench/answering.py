@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.readers import open_exported, whole_picture
+from engine.export.readers import open_exported, whole_picture
 
 Answer = Callable[[np.ndarray], np.ndarray]
 WARM = 3
@@ -70,9 +70,9 @@ def eager(project: Path, threads: int) -> Answer:
     import torch
     from PIL import Image
 
-    from engine.exporters.onnx_graph import Whole
+    from engine.export.graphs.model_onnx import Whole
+    from engine.images.preprocess import preprocess
     from engine.jobs import run
-    from engine.preprocess import preprocess
     from engine.session import Session
 
     torch.set_num_threads(threads)

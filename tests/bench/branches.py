@@ -24,19 +24,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine import branching, catalogue, history
-from engine.branches import branches_of, plain
-from engine.evaluate import accuracy_interval, logits_of
-from engine.extractor import Extractor
-from engine.growing import raised
-from engine.images import open_many
-from engine.jobs.branch import ground_of
-from engine.jobs.branch_wish import CALIBRATED, MEMORY, Wish
+from engine.images.decode import open_many
 from engine.learners import Task
-from engine.net import Backbone, Stage
-from engine.places import cache_folder
+from engine.learners.heads import logits_of
+from engine.learners.metrics import accuracy_interval
+from engine.learning.material import Material
+from engine.models.backbone import Backbone, Stage
+from engine.models.branches import branches_of, plain
+from engine.models.extractor import Extractor
 from engine.session import Session
-from engine.study import Material
+from engine.storage import catalogue, steps
+from engine.system.paths import cache_folder
+from engine.training.branching import heads
+from engine.training.branching.grow import ground_of
+from engine.training.branching.options import CALIBRATED, MEMORY, BranchOptions
+from engine.training.branching.training import raised
 from tests.bench.common import do, finished, new, timed
 from tests.bench.given import parser_of, parts_of
 
@@ -70,10 +72,10 @@ class Bench:
     def exact(self, backbone: Backbone) -> tuple[float, float]:
         """Accuracy on test images of one closed-form head on a network's features; seconds."""
         extractor = Extractor(backbone, cache=cache_folder())
-        finished(branching.study.ensure(self.session, 1, extractor))
-        features = branching.study.features_by(self.session, extractor, 1)
+        finished(heads.study.ensure(self.session, 1, extractor))
+        features = heads.study.features_by(self.session, extractor, 1)
         material = Material(features, self.train(), {})
-        learner = self.session.learner(*branching.exact_choice(self.session))
+        learner = self.session.learner(*heads.exact_choice(self.session))
         given = {n: material.of(hashes) for n, hashes in material.train.items()}
         seconds, _ = timed(lambda: list(learner.learn(Task(given, *material.sample()))))
         logits = logits_of(learner.head(), torch.from_numpy(extractor(self.pixels)))
@@ -82,19 +84,19 @@ class Bench:
     def apart(self) -> float:
         """The same with a head for each branch that never saw the others' classes (the paper's)."""
         backbone = self.session.backbone()
-        settings = {**branching.split_settings(self.session, backbone), "wide": False}
-        learner = self.session.learner(branching.PER_BRANCH, settings)
-        material = finished(branching.material_of(self.session, backbone, 1))
-        finished(branching.taught(learner, material, material.train))
+        settings = {**heads.split_settings(self.session, backbone), "wide": False}
+        learner = self.session.learner(heads.PER_BRANCH, settings)
+        material = finished(heads.material_of(self.session, backbone, 1))
+        finished(heads.taught(learner, material, material.train))
         found = torch.from_numpy(self.session.extractor()(self.pixels))
         return self.accuracy(logits_of(learner.head(), found), learner.classes)
 
     def logits(self, pixels: np.ndarray) -> tuple[torch.Tensor, list[int]]:
         """What the model in use says of images, and the classes of the columns."""
         found = torch.from_numpy(self.session.extractor()(pixels))
-        row = history.current(self.session.require())
+        row = steps.current(self.session.require())
         learner = self.session.learner(row["learner"], row["settings"])
-        learner.restore(history.learnt(self.session.require(), row).memory)
+        learner.restore(steps.learnt(self.session.require(), row).memory)
         return logits_of(learner.head(), found), list(learner.classes)
 
     def accuracy(self, logits: torch.Tensor, classes: Sequence[int]) -> float:
@@ -171,8 +173,8 @@ def trained_anew(
     and on those with the original's beside them; seconds of training."""
     if options.cut == "auto":
         return {}
-    wish = Wish(options.cut, 0, CALIBRATED, "always", settings)
-    with branching.workplace(bench.session) as place:
+    wish = BranchOptions(options.cut, 0, CALIBRATED, "always", settings)
+    with heads.workplace(bench.session) as place:
         ground = finished(ground_of(bench.session, sorted(bench.train()), wish, place))
         course = ground.course(options.cut)
         finished(course.follow())
@@ -191,7 +193,7 @@ def trained_anew(
 
 
 def branching_of(original: Backbone, cut: str, upper: torch.nn.Module) -> Backbone:
-    from engine.branches import grown
+    from engine.models.branches import grown
 
     return grown(original, cut, upper)
 

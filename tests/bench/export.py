@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.cores import available_cores
 from engine.events import Ended
-from engine.exporters import EXPORTERS, load_exporters
+from engine.export.formats import EXPORTERS, load_exporters
 from engine.jobs import run
-from engine.latency.timing import processor_name
+from engine.models.timing import processor_name
 from engine.session import Session
+from engine.system.cpu import available_cores
 from tests.bench.common import do, new
 from tests.bench.given import parser_of, parts_of
 

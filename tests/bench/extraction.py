@@ -15,25 +15,20 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.backbones import subnet_backbone
-from engine.backbones.elastic.architecture import (
-    Architecture,
-    largest,
-    smallest,
-    uniform,
-)
-from engine.backbones.elastic.files import subnet_bytes
-from engine.backbones.elastic.net import MobileNet
-from engine.backbones.elastic.supernet import Supernet
-from engine.exporters import Material
-from engine.exporters.onnx_file import OnnxFile
-from engine.exporters.writing import export_model
-from engine.extractor import Extractor
-from engine.jobs.export import some_pictures
-from engine.jobs.try_it import look_with
-from engine.net import Model
+from engine.export.formats import Material
+from engine.export.formats.onnx_file import OnnxFile
+from engine.export.material import some_pictures
+from engine.export.write import export_model
+from engine.learning.answering import look_with
+from engine.learning.subnet import settled
+from engine.models.backbone import Model
+from engine.models.backbones import subnet_backbone
+from engine.models.extractor import Extractor
+from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
+from engine.models.supernet.files import subnet_bytes
+from engine.models.supernet.mobilenet import MobileNet
+from engine.models.supernet.supernet import Supernet
 from engine.session import Session
-from engine.subnets import settled
 from tests.bench.common import do, finished, new, timed
 from tests.bench.given import parser_of, photos_of
 

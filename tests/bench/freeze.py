@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.evaluate import accuracy_interval
+from engine.learners.metrics import accuracy_interval
 from tests.bench.common import do, new
 from tests.bench.given import parser_of, photos_of
 

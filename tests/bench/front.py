@@ -14,11 +14,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine import landmarks
-from engine.backbones import BACKBONES, load_backbone
-from engine.backbones.elastic.architecture import Architecture
-from engine.jobs import specialise
-from engine.latency import Setting
+from engine.models.backbones import load_backbone
+from engine.models.backbones.base import BACKBONES
+from engine.models.supernet.architecture import Architecture
+from engine.models.timing import Setting
+from engine.search import reference_networks, search
 from tests.bench.common import do, finished, new
 from tests.bench.given import parser_of, photos_of
 
@@ -28,23 +28,23 @@ Rows = list[dict[str, Any]]
 def front_of(session: Any, resolutions: list[int], budget: int) -> Rows:
     """Searches without a limit, and times what is on the front."""
     do(session, "specialise", resolutions=resolutions, budget=budget)
-    hunt = finished(specialise.prepared(session, resolutions, {}))
+    hunt = finished(search.prepared(session, resolutions, {}))
     rows = do(session, "candidates")["rows"]
     for row in rows:
         if row["front"]:
-            timed = specialise.timing(hunt, Architecture.parse(row["architecture"]))
+            timed = search.timing(hunt, Architecture.parse(row["architecture"]))
             row["measured_ms"] = timed["p50"]
     return rows
 
 
 def peers(session: Any, weights: Path, sizes: list[int]) -> Rows:
     """The fixed network at each size: name, size, accuracy and latency."""
-    bench, rows = finished(specialise.prepared(session, sizes[:1], {})).bench, []
+    bench, rows = finished(search.prepared(session, sizes[:1], {})).bench, []
     for size in sizes:
         finished(bench.prepare(size))
         backbone = load_backbone("", weights, size)
-        found = landmarks.accuracy(bench, backbone).accuracy
-        timed = landmarks.timing(backbone, Setting())
+        found = reference_networks.accuracy(bench, backbone).accuracy
+        timed = reference_networks.timing(backbone, Setting())
         rows.append({"name": BACKBONES.make(backbone.name).title, "size": size, "accuracy": found,
                      "latency_ms": timed["p50"]})  # fmt: skip
     return rows
@@ -68,9 +68,9 @@ def draw(title: str, rows: Rows, others: Rows, path: str) -> None:
     """The plot that the Specialise page shows, as a file."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from app import theme
-    from app.pages.subnet_facts import landmark_of, point_of
-    from app.widgets.scatter_plot import ScatterPlot
-    from app.window import make_application
+    from app.pages.specialise.figures import landmark_of, point_of
+    from app.pages.specialise.scatter_plot import ScatterPlot
+    from app.shell.window import make_application
 
     application = make_application()
     theme.use("light")

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.export.readers import open_exported, whole_picture
 from engine.jobs import run
-from engine.latency.timing import processor_name
-from engine.readers import open_exported, whole_picture
+from engine.models.timing import processor_name
 from engine.session import Session
 from tests.bench.common import do, new
 from tests.bench.export import instructions

@@ -208,7 +208,7 @@ def at_each_rename(verb: Verb, place: Path) -> Row:
 
 
 def cut_at(work: Callable[[Path], None], point: str, there: Path) -> None:
-    from engine.points import VARIABLE
+    from engine.system.crash_points import VARIABLE
 
     os.environ[VARIABLE] = point
     work(there)

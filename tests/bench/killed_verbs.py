@@ -108,8 +108,8 @@ def export_state(there: Path, file: str) -> State:
     """Which classes an exported file names, and that it belongs to all that lies beside it."""
     import json
 
-    from engine.readers import open_exported
-    from engine.replacing import digest_of
+    from engine.export.readers import open_exported
+    from engine.export.replacing import digest_of
 
     found = open_exported(there / file)
     stem = Path(file).stem
@@ -268,7 +268,7 @@ def with_pictures(base: Base, bases: Bases) -> Path:
 
 
 def subnet(size: int) -> str:
-    from engine.backbones.elastic.architecture import smallest
+    from engine.models.supernet.architecture import smallest
 
     return str(smallest(size))
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.backbones.elastic.architecture import Architecture
 from engine.events import Progress
-from engine.latency import LatencyTable, Setting, build_table
-from engine.latency.building import model_of, samples
-from engine.latency.timing import Timed, interleaved, opened
+from engine.models.supernet.architecture import Architecture
+from engine.models.timing import Setting, Timed, interleaved, opened
+from engine.search.latency.measuring import build_table, model_of, samples
+from engine.search.latency.table import LatencyTable
 
 SEED = 20_000
 """Other networks than those of the fit, whose seeds are the resolutions."""

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine.events import LayerPlan, LayerState
-from engine.schedules import Timetable
-from engine.schedules.freezeout import FreezeOut
+from engine.training.schedules import Timetable
+from engine.training.schedules.freezeout import FreezeOut
 
 STEPS, STAGES, PLANNED = 10_000, 20, 400
 WIDTH, HEIGHT = 1200, 480
@@ -63,8 +63,8 @@ class Bench:
 
     def __init__(self) -> None:
         from app import theme
-        from app.widgets.layer_plot import LayerPlot
-        from app.window import make_application
+        from app.pages.tune.layer_plot import LayerPlot
+        from app.shell.window import make_application
 
         self.app = make_application()
         theme.use("light")

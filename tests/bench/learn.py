@@ -109,8 +109,8 @@ def peer_learns(options: argparse.Namespace) -> Any:
     from torchvision import transforms
     from torchvision.datasets import ImageFolder
 
-    from engine.backbones import load_backbone
     from engine.learners import LEARNERS, Task, load_learners
+    from engine.models.backbones import load_backbone
 
     warnings.simplefilter("ignore")
     weights = Path(options.weights) if options.weights else None

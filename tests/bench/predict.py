@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from engine.ahead import decoded_ahead
-from engine.cores import available_cores
-from engine.readers import open_exported, whole_picture
-from engine.walk import Walk
+from engine.export.readers import open_exported, whole_picture
+from engine.images.prefetch import decoded_ahead
+from engine.images.walk import Walk
+from engine.system.cpu import available_cores
 from tests.bench.given import parser_of, photos_of
 
 DIFFERENT = 400

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.backbones.elastic.space import Space
-from engine.candidates import Costs
-from engine.jobs import specialise
-from engine.latency import costs_of_genes
-from engine.searchers import SEARCHERS, Problem, load_searchers
-from engine.searchers.evolution import Evolution
-from engine.searchers.prior import imagenet_guess
+from engine.models.supernet import architecture as supernet_architecture
+from engine.models.supernet.space import Space
+from engine.search import search as search_search
+from engine.search.latency.costs import costs_of_genes
+from engine.search.results import Costs
+from engine.search.searchers import SEARCHERS, Problem, load_searchers
+from engine.search.searchers.evolution import Evolution
+from engine.search.searchers.prior import imagenet_guess
 from tests.bench.common import do, finished, new
 from tests.bench.given import parser_of, photos_of
 
@@ -49,7 +50,7 @@ def best_of(hunt: Any, measure: Measuring, name: str, budget: int) -> dict[str, 
     load_searchers()
     plugin = SEARCHERS.make(name)
     seconds, begun = measure.seconds, time.perf_counter()
-    search = plugin.search(specialise.problem_of(hunt, budget, plugin.seed))
+    search = plugin.search(search_search.problem_of(hunt, budget, plugin.seed))
     wanted, found = next(search, None), {}
     while wanted is not None:
         architectures = hunt.space.decode(wanted)
@@ -63,7 +64,9 @@ def best_of(hunt: Any, measure: Measuring, name: str, budget: int) -> dict[str, 
     thinking = time.perf_counter() - begun - (measure.seconds - seconds)
     rows = sorted(hunt.costs.rows(found), key=lambda row: -row["accuracy"])
     for tried, row in enumerate(rows, 1):
-        timed = specialise.fair_timing(hunt, specialise.Architecture.parse(row["architecture"]))
+        timed = search_search.fair_timing(
+            hunt, supernet_architecture.Architecture.parse(row["architecture"])
+        )
         if timed["p50"] <= hunt.limits["ms"]:
             return {**row, "p50": timed["p50"], "tried": tried, "thinking": thinking}
     raise SystemExit("nothing kept the target")
@@ -72,7 +75,7 @@ def best_of(hunt: Any, measure: Measuring, name: str, budget: int) -> dict[str, 
 def searches(folder: Path, photos: Path, weights: str, resolutions: list[int], random: int) -> None:
     session = new(folder, "search", weights=weights, size=max(resolutions))
     do(session, "add_images", paths=[str(photos)])
-    open_hunt = finished(specialise.prepared(session, resolutions, {}))
+    open_hunt = finished(search_search.prepared(session, resolutions, {}))
     measure = Measuring(open_hunt.bench)
     space, table = open_hunt.space, open_hunt.costs.table
     low, high = (float(v) for v in table.predict([space.smallest(), space.largest()]))
@@ -80,7 +83,7 @@ def searches(folder: Path, photos: Path, weights: str, resolutions: list[int], r
           f" {'not measuring':>14}")  # fmt: skip
     for share in TARGETS:
         target = low + share * (high - low)
-        hunt = specialise.Hunt(open_hunt.bench, space, Costs(table), {"ms": target})
+        hunt = search_search.SearchSetup(open_hunt.bench, space, Costs(table), {"ms": target})
         ours = best_of(hunt, measure, "linas", 60)
         theirs = best_of(hunt, measure, "random", random)
         print(f"{target:5.2f} ms {100 * ours['accuracy']:10.1f} % {ours['p50']:7.2f}"

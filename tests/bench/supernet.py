@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.backbones.elastic.embedded import embedded_supernet
-from engine.backbones.elastic.files import read_weights
-from engine.backbones.elastic.recalibrate import recalibrate
-from engine.backbones.elastic.space import Space
-from engine.corpus import decoded
-from engine.latency import costs_of_genes
-from engine.student import accuracy, shown_at
+from engine.models.batch_norm import recalibrate
+from engine.models.supernet.embedded import embedded_supernet
+from engine.models.supernet.files import read_weights
+from engine.models.supernet.space import Space
+from engine.search.latency.costs import costs_of_genes
+from engine.training.dataset import decoded
+from engine.training.supernet.distillation import accuracy, shown_at
 from tests.bench.common import finished
 
 CALIBRATE = 2000

@@ -61,9 +61,10 @@ class Bench:
 
     def __init__(self) -> None:
         from app import theme
-        from app.idle import Housekeeping
-        from app.preferences import Preferences
-        from app.window import PAGES, Window, make_application
+        from app.pages import PAGES
+        from app.shell.garbage import Housekeeping
+        from app.shell.preferences import Preferences
+        from app.shell.window import Window, make_application
         from engine.worker import Engine
 
         self.app = make_application()

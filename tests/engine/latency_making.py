@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine import latency
-from engine.latency import LatencyTable, Setting
-from engine.latency.table import Fit, all_parts
+from engine.models.timing import Setting
+from engine.search import latency
+from engine.search.latency.table import Fit, LatencyTable, all_parts
 
 
 def invented(resolutions: tuple[int, ...] = (48, 64), **facts: object) -> LatencyTable:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from engine.evaluate import logits_of
 from engine.learners import LEARNERS, Learner, Task, load_learners
+from engine.learners.heads import logits_of
 
 WIDTH, CLASSES = 12, 6
 torch.set_num_threads(1)  # many small products: threads would only wait for one another

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.readers.elsewhere import Checked, answers
+from engine.export.check import Checked, answers
 
 
 def nobody(word: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.backbones.elastic.supernet import Supernet
+from engine.models.supernet.supernet import Supernet
 
 
 def supernet(classes: int = 2, seed: int = 0) -> Supernet:

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from engine import runs
-from engine.augment import PLAIN, STRENGTHS, Views
-from engine.frozen import Normalise
-from engine.images import open_picture
-from engine.net import Preprocessing
-from engine.prepare import course_of
-from engine.tuners import TUNERS
-from engine.tuning import Batch, Tuning, cross_entropy
+from engine.images.decode import open_picture
+from engine.images.preprocess import Preprocessing
+from engine.models.trunk import Normalise
+from engine.storage import runs
+from engine.training.augment import PLAIN, STRENGTHS, Views
+from engine.training.batches import Batch
+from engine.training.setup import course_of
+from engine.training.tuner import Tuning, cross_entropy
+from engine.training.tuners import TUNERS
 from tests.engine import tiny
 from tests.engine import tuning_making as made
 from tests.engine.generators import result

@@ -13,15 +13,10 @@ import torchvision
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engine.backbones import (
-    BACKBONES,
-    describe_backbones,
-    download_weights,
-    load_backbone,
-    untrained,
-)
 from engine.errors import BadSetting, Refused
-from engine.places import weights_folder
+from engine.models.backbones import describe_backbones, download_weights, load_backbone, untrained
+from engine.models.backbones.base import BACKBONES
+from engine.system.paths import weights_folder
 
 OTHERS = ("embedded", "ofa_w10", "ofa_w12")
 TORCHVISION = [name for name in BACKBONES if name not in OTHERS]

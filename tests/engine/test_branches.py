@@ -13,10 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from engine.backbones import load_backbone, untrained
-from engine.backbones.elastic.files import Origin
-from engine.backbones.tuned import Growth, growth_of, load_tuned, tuned_bytes
-from engine.branches import (
+from engine.errors import BadSetting, Refused
+from engine.learners import LEARNERS, Learner, load_learners
+from engine.learners.joining import written_split
+from engine.models.backbone import Backbone
+from engine.models.backbones import load_backbone, untrained
+from engine.models.branches import (
     branches_of,
     classes_of,
     clone_of,
@@ -26,12 +28,11 @@ from engine.branches import (
     pruned,
     widths_of,
 )
-from engine.costs import READ, Recipe, compared, joules, macs_of, parts_of, total
-from engine.errors import BadSetting, Refused
-from engine.graph import write_onnx
-from engine.learners import LEARNERS, Learner, load_learners
-from engine.learners.joining import written_split
-from engine.net import Backbone
+from engine.models.growth import Growth, growth_of
+from engine.models.onnx_export import write_onnx
+from engine.models.provenance import Origin
+from engine.models.tuned import load_tuned, tuned_bytes
+from engine.training.branching.costs import READ, Recipe, compared, joules, macs_of, parts_of, total
 from tests import making
 from tests.engine import tiny
 from tests.engine.learning import part, taught
@@ -154,7 +155,7 @@ def test_a_branched_backbone_survives_a_save(tmp_path: Path, adapters: int, widt
 
 
 def dressed(backbone: Backbone, width: int) -> Backbone:
-    from engine.adapters import with_adapters
+    from engine.models.adapters import with_adapters
 
     return with_adapters(backbone, width)
 

@@ -7,14 +7,14 @@ import onnxruntime
 import pytest
 import torch
 
-from engine.calibrate import (
+from engine.learners import LEARNERS, Learner, load_learners
+from engine.learners.confidence import (
     Calibration,
     calibrate,
     calibrated,
     expected_calibration_error,
     temperature,
 )
-from engine.learners import LEARNERS, Learner, load_learners
 from tests.engine.learning import WIDTH, Features, part, pictures, taught
 
 load_learners()

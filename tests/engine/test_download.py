@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.backbones import BACKBONES, download_weights
-from engine.download import fetch
 from engine.errors import Refused, UnusableWeights
-from engine.places import weights_folder
+from engine.models.backbones import download_weights
+from engine.models.backbones.base import BACKBONES
+from engine.system.download import fetch
+from engine.system.paths import weights_folder
 from tests.engine.generators import result
 
 CONTENT = bytes(i * i % 251 for i in range(900_000))

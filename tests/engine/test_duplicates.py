@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.duplicates import crossing_first, groups
-from engine.images import open_picture
+from engine.images.decode import open_picture
+from engine.images.near_duplicates import crossing_first, groups
 from tests import making
 
 
@@ -49,7 +49,7 @@ def test_the_fast_search_finds_what_comparing_all_pairs_finds(near: int, seed: i
 
 def test_pairs_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = crowd(9, 200, 8)
-    monkeypatch.setattr("engine.duplicates.PAIRS", 7)
+    monkeypatch.setattr("engine.images.near_duplicates.PAIRS", 7)
     assert groups([f"{number:016x}" for number in numbers]) == slow_groups(numbers, 6)
 
 

@@ -12,23 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from engine.backbones.elastic.architecture import Architecture, largest, smallest, uniform
-from engine.backbones.elastic.embedded import embedded_backbone
-from engine.backbones.elastic.files import (
-    Origin,
-    origin_of,
-    read_subnet,
-    read_weights,
-    subnet_bytes,
-    write_weights,
-)
-from engine.backbones.elastic.net import MobileNet, make_divisible
-from engine.backbones.elastic.recalibrate import recalibrate
-from engine.backbones.elastic.sorting import sort_channels
-from engine.backbones.elastic.space import Space
-from engine.backbones.elastic.supernet import Supernet
 from engine.errors import BadSetting, UnusableWeights
-from engine.net import parameters_of
+from engine.models.backbone import parameters_of
+from engine.models.batch_norm import recalibrate
+from engine.models.provenance import Origin, origin_of
+from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
+from engine.models.supernet.embedded import embedded_backbone
+from engine.models.supernet.files import read_subnet, read_weights, subnet_bytes, write_weights
+from engine.models.supernet.mobilenet import MobileNet, make_divisible
+from engine.models.supernet.sorting import sort_channels
+from engine.models.supernet.space import Space
+from engine.models.supernet.supernet import Supernet
 from tests.engine import elastic_reference
 
 pytestmark = pytest.mark.usefixtures("one_thread")

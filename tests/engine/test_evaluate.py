@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from engine import evaluate
+from engine.learners import heads, metrics
 
 # shared/reference/metrics_reference.json: R[i][j], accuracy on step j's classes after step i.
 R = [
@@ -25,31 +25,31 @@ LOWER = [[a if j <= i else None for j, a in enumerate(row)] for i, row in enumer
 
 
 @pytest.mark.parametrize("matrix", [R, LOWER], ids=["full", "lower triangle"])
-def test_continual_metrics_are_those_of_the_reference(matrix: evaluate.Matrix) -> None:
-    assert evaluate.forgetting(matrix) == pytest.approx(0.10333333333333332)
-    assert evaluate.backward_transfer(matrix) == pytest.approx(-0.08666666666666667)
-    assert evaluate.accuracies_seen(matrix) == pytest.approx(SEEN)
-    assert evaluate.average_incremental_accuracy(SEEN) == pytest.approx(0.8447916666666666)
+def test_continual_metrics_are_those_of_the_reference(matrix: metrics.Matrix) -> None:
+    assert metrics.forgetting(matrix) == pytest.approx(0.10333333333333332)
+    assert metrics.backward_transfer(matrix) == pytest.approx(-0.08666666666666667)
+    assert metrics.accuracies_seen(matrix) == pytest.approx(SEEN)
+    assert metrics.average_incremental_accuracy(SEEN) == pytest.approx(0.8447916666666666)
 
 
 def test_forward_transfer_is_that_of_the_reference() -> None:
-    assert evaluate.forward_transfer(R, CHANCE) == pytest.approx(-0.05666666666666667)
-    assert evaluate.forward_transfer([[0.5, 0.3], [0.5, 0.5]], 0.25) == pytest.approx(0.05)
-    assert evaluate.forward_transfer(LOWER, CHANCE) is None
+    assert metrics.forward_transfer(R, CHANCE) == pytest.approx(-0.05666666666666667)
+    assert metrics.forward_transfer([[0.5, 0.3], [0.5, 0.5]], 0.25) == pytest.approx(0.05)
+    assert metrics.forward_transfer(LOWER, CHANCE) is None
 
 
 def test_accuracy_seen_weighs_images_not_steps() -> None:
     """90 images at 1.0 and 10 at 0.0 are 0.9 over all images, and 0.5 over steps."""
     matrix = [[1.0, None], [1.0, 0.0]]
-    assert evaluate.accuracies_seen(matrix, [90, 10]) == pytest.approx([1.0, 0.9])
-    assert evaluate.accuracies_seen(matrix) == pytest.approx([1.0, 0.5])
+    assert metrics.accuracies_seen(matrix, [90, 10]) == pytest.approx([1.0, 0.9])
+    assert metrics.accuracies_seen(matrix) == pytest.approx([1.0, 0.5])
 
 
 def test_nothing_is_forgotten_after_one_step() -> None:
-    assert evaluate.forgetting([[0.9]]) is None
-    assert evaluate.backward_transfer([[0.9]]) is None
-    assert evaluate.forgetting([]) is None
-    assert evaluate.average_incremental_accuracy([]) is None
+    assert metrics.forgetting([[0.9]]) is None
+    assert metrics.backward_transfer([[0.9]]) is None
+    assert metrics.forgetting([]) is None
+    assert metrics.average_incremental_accuracy([]) is None
 
 
 def test_matrix_of_steps() -> None:
@@ -60,26 +60,26 @@ def test_matrix_of_steps() -> None:
         {"cat": (7, 10), "dog": (9, 10), "hat": (1, 2), "new": (0, 0)},
         {"dog": (5, 10), "hat": (2, 2)},
     ]
-    matrix, born = evaluate.accuracy_matrix(steps)
+    matrix, born = metrics.accuracy_matrix(steps)
     assert born == [0, 2]
     assert matrix == [[0.9, None], [0.95, None], [0.8, 0.5], [0.5, 1.0]]
-    assert evaluate.forgetting(matrix, born) == pytest.approx((0.95 - 0.5 + 0.5 - 1.0) / 2)
-    assert evaluate.backward_transfer(matrix, born) == pytest.approx((0.5 - 0.9 + 1.0 - 0.5) / 2)
-    assert evaluate.accuracies_seen(matrix, [1, 1], born) == pytest.approx([0.9, 0.95, 0.65, 0.75])
+    assert metrics.forgetting(matrix, born) == pytest.approx((0.95 - 0.5 + 0.5 - 1.0) / 2)
+    assert metrics.backward_transfer(matrix, born) == pytest.approx((0.5 - 0.9 + 1.0 - 0.5) / 2)
+    assert metrics.accuracies_seen(matrix, [1, 1], born) == pytest.approx([0.9, 0.95, 0.65, 0.75])
 
 
 def test_steps_whose_classes_are_all_gone_count_no_more() -> None:
-    matrix, born = evaluate.accuracy_matrix([{"a": (1, 2)}, {"b": (2, 2)}])
+    matrix, born = metrics.accuracy_matrix([{"a": (1, 2)}, {"b": (2, 2)}])
     assert matrix == [[0.5, None], [None, 1.0]]
-    assert evaluate.forgetting(matrix, born) is None
-    assert evaluate.accuracies_seen(matrix, born=born) == [0.5, 1.0]
+    assert metrics.forgetting(matrix, born) is None
+    assert metrics.accuracies_seen(matrix, born=born) == [0.5, 1.0]
 
 
 def test_scores_equal_scikit_learns() -> None:
     random = np.random.default_rng(0)
     true, predicted = random.integers(0, 4, 200), random.integers(0, 4, 200)
     predicted[:120] = true[:120]
-    scores = evaluate.score(predicted.tolist(), true.tolist(), list("abcd"), new={"c", "d"})
+    scores = metrics.score(predicted.tolist(), true.tolist(), list("abcd"), new={"c", "d"})
     assert scores.confusion == tuple(map(tuple, confusion_matrix(true, predicted).tolist()))
     assert scores.recall == pytest.approx(recall_score(true, predicted, average=None))
     assert scores.precision == pytest.approx(precision_score(true, predicted, average=None))
@@ -92,7 +92,7 @@ def test_scores_equal_scikit_learns() -> None:
 
 def test_scores_are_plain_values() -> None:
     """They cross to the window and into a file: nothing but numbers, text and tuples."""
-    scores = evaluate.score([0, 1], [0, 0], ["a", "b"], new=["b"])
+    scores = metrics.score([0, 1], [0, 0], ["a", "b"], new=["b"])
     facts = dataclasses.asdict(scores)
     assert json.loads(json.dumps(facts))["confusion"] == [[1, 1], [0, 0]]
     assert facts["recall"] == (0.5, None)
@@ -101,45 +101,45 @@ def test_scores_are_plain_values() -> None:
 
 
 def test_scores_without_images() -> None:
-    scores = evaluate.score([], [], ["a", "b"])
+    scores = metrics.score([], [], ["a", "b"])
     assert (scores.accuracy, scores.old_accuracy, scores.interval) == (None, None, None)
     assert scores.confusion == ((0, 0), (0, 0))
 
 
 def test_each_score_has_its_sentence() -> None:
     for name in ("accuracy", "old_accuracy", "new_accuracy", "recall", "precision"):
-        assert name in {field.name for field in dataclasses.fields(evaluate.Scores)}
-        assert evaluate.DEFINITIONS[name].endswith(".")
+        assert name in {field.name for field in dataclasses.fields(metrics.Scores)}
+        assert metrics.DEFINITIONS[name].endswith(".")
     for name in ("average_incremental_accuracy", "forgetting", "backward_transfer"):
-        assert evaluate.DEFINITIONS[name].endswith(".")
-        assert callable(getattr(evaluate, name))
+        assert metrics.DEFINITIONS[name].endswith(".")
+        assert callable(getattr(metrics, name))
 
 
 def test_accuracy_interval_is_that_of_the_binomial() -> None:
     """80 of 100 right: about 0.8 +- 1.96 sqrt(0.8 0.2 / 100); the same at each call."""
-    low, high = evaluate.accuracy_interval(80, 100)
+    low, high = metrics.accuracy_interval(80, 100)
     assert (low, high) == pytest.approx((0.7216, 0.8784), abs=0.015)
-    assert evaluate.accuracy_interval(80, 100) == (low, high)
+    assert metrics.accuracy_interval(80, 100) == (low, high)
     # All of 3, and none of 3, as scipy.stats.binomtest(3, 3).proportion_ci() has it.
-    assert evaluate.accuracy_interval(3, 3) == pytest.approx((0.292402, 1), abs=1e-6)
-    assert evaluate.accuracy_interval(0, 3) == pytest.approx((0, 0.707598), abs=1e-6)
-    narrow = evaluate.accuracy_interval(8000, 10000)
+    assert metrics.accuracy_interval(3, 3) == pytest.approx((0.292402, 1), abs=1e-6)
+    assert metrics.accuracy_interval(0, 3) == pytest.approx((0, 0.707598), abs=1e-6)
+    narrow = metrics.accuracy_interval(8000, 10000)
     assert narrow[1] - narrow[0] < (high - low) / 5
 
 
 def test_difference_interval_is_paired() -> None:
     """Two that are right on the same images differ by nothing; one that gains 10 % is better."""
     first = [i % 5 != 0 for i in range(500)]
-    assert evaluate.difference_interval(first, first) == (0.0, 0.0)
+    assert metrics.difference_interval(first, first) == (0.0, 0.0)
     second = [i % 5 != 0 or i % 10 == 0 for i in range(500)]
-    low, high = evaluate.difference_interval(first, second)
+    low, high = metrics.difference_interval(first, second)
     assert 0 < low < 0.1 < high
-    assert evaluate.difference_interval([], []) is None
+    assert metrics.difference_interval([], []) is None
 
 
 def test_logits_are_those_of_the_head_whatever_the_batch() -> None:
     head = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
     features = torch.randn(10, 1, 4)
-    got = evaluate.logits_of(head, features, batch=3)
+    got = heads.logits_of(head, features, batch=3)
     torch.testing.assert_close(got, head(features))
     assert not got.requires_grad

@@ -19,17 +19,17 @@ from onnx import TensorProto, helper
 from PIL import Image
 from torch import nn
 
-from engine.backbones import untrained
 from engine.errors import Refused, UnusableWeights
 from engine.events import Progress
-from engine.exporters import EXPORTERS, Material, Receipt, load_exporters
-from engine.exporters.onnx_file import OnnxFile
-from engine.exporters.writing import export_model
-from engine.extractor import Extractor
-from engine.images import open_picture
-from engine.net import Backbone, Model
-from engine.readers import open_exported, predict_exported
-from engine.readers.onnx_file import check_onnx_model
+from engine.export.formats import EXPORTERS, Material, Receipt, load_exporters
+from engine.export.formats.onnx_file import OnnxFile
+from engine.export.readers import open_exported, predict_exported
+from engine.export.readers.onnx_file import check_onnx_model
+from engine.export.write import export_model
+from engine.images.decode import open_picture
+from engine.models.backbone import Backbone, Model
+from engine.models.backbones import untrained
+from engine.models.extractor import Extractor
 from tests.engine.generators import result
 from tests.making import drawn, picture
 

@@ -20,22 +20,22 @@ import numpy as np
 import pytest
 import torch
 
-from engine.adapters import with_adapters
-from engine.backbones.elastic.architecture import smallest
-from engine.backbones.elastic.files import backbone_of
-from engine.branches import clone_of, grown
-from engine.calibrate import calibrate, calibrated
 from engine.errors import Refused
-from engine.exporters import EXPORTERS, Material, load_exporters
-from engine.exporters.onnx_graph import Whole
-from engine.exporters.receipt import receipt_of
-from engine.exporters.writing import check_target
-from engine.frozen import Frozen
-from engine.images import open_picture
+from engine.export.check import Checked
+from engine.export.formats import EXPORTERS, Material, load_exporters
+from engine.export.graphs.model_onnx import Whole
+from engine.export.receipts.measured import receipt_of
+from engine.export.write import check_target
+from engine.images.decode import open_picture
 from engine.learners import LEARNERS, load_learners
+from engine.learners.confidence import calibrate, calibrated
 from engine.learners.joining import written_split
-from engine.net import Backbone, Model
-from engine.readers.elsewhere import Checked
+from engine.models.adapters import with_adapters
+from engine.models.backbone import Backbone, Model
+from engine.models.branches import clone_of, grown
+from engine.models.supernet.architecture import smallest
+from engine.models.supernet.files import backbone_of
+from engine.models.trunk import Frozen
 from tests.engine import tiny
 from tests.engine.generators import result
 from tests.engine.learning import taught

@@ -17,16 +17,16 @@ from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from engine.errors import Refused
-from engine.exporters import EXPORTERS, Material, load_exporters
-from engine.exporters.calibration import Histogram, histograms
-from engine.exporters.choosing import opened_pixels, points_lost
-from engine.exporters.onnx_graph import halves
-from engine.exporters.quantised_graph import ACTIVATIONS, WEIGHTED
-from engine.exporters.quantising import BETWEEN, Body
-from engine.frozen import Frozen
-from engine.graph import write_onnx
-from engine.images import open_picture
-from engine.net import Model
+from engine.export.formats import EXPORTERS, Material, load_exporters
+from engine.export.graphs.model_onnx import halves
+from engine.export.int8.choice import opened_pixels, points_lost
+from engine.export.int8.layers import BETWEEN, Body
+from engine.export.int8.qdq import ACTIVATIONS, WEIGHTED
+from engine.export.int8.ranges import Histogram, histograms
+from engine.images.decode import open_picture
+from engine.models.backbone import Model
+from engine.models.onnx_export import write_onnx
+from engine.models.trunk import Frozen
 from tests.engine import tiny
 from tests.engine.generators import result
 from tests.making import picture
@@ -292,7 +292,7 @@ def largest_pairs(path: Path) -> list[int]:
 def test_no_two_products_of_a_channel_overflow_16_bits_unless_asked_for(
     pictures, tmp_path, settings, most, monkeypatch
 ) -> None:
-    monkeypatch.setattr("engine.exporters.onnx_int8.adds_in_16_bits", lambda: False)
+    monkeypatch.setattr("engine.export.int8.saturation.adds_in_16_bits", lambda: False)
     model, material = prepared(pictures)
     path = tmp_path / "m.onnx"
     asked = {"points": 100, "fastest": False, "layers": 0, **settings}
@@ -307,7 +307,7 @@ def test_no_two_products_of_a_channel_overflow_16_bits_unless_asked_for(
 def test_files_for_vnni_only_are_not_made_where_they_cant_be_checked(
     pictures, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("engine.exporters.onnx_int8.adds_in_16_bits", lambda: True)
+    monkeypatch.setattr("engine.export.int8.saturation.adds_in_16_bits", lambda: True)
     model, material = prepared(pictures)
     exporter = EXPORTERS.make("onnx-int8", {"vnni_only": True})
     with pytest.raises(Refused, match="no VNNI, so a file for VNNI only can't be checked here"):

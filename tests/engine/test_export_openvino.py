@@ -13,16 +13,16 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.backbones import untrained
 from engine.errors import Refused, UnusableWeights
-from engine.exporters import Material, Receipt
-from engine.exporters.matrix_graph import matrix_graph
-from engine.exporters.openvino_ir import OpenvinoFiles
-from engine.exporters.writing import export_model
-from engine.images import open_picture
-from engine.net import Model, Preprocessing
-from engine.preprocess import preprocess
-from engine.readers import open_exported, predict_exported
+from engine.export.formats import Material, Receipt
+from engine.export.formats.openvino_ir import OpenvinoFiles
+from engine.export.graphs.preprocess_matrix import matrix_graph
+from engine.export.readers import open_exported, predict_exported
+from engine.export.write import export_model
+from engine.images.decode import open_picture
+from engine.images.preprocess import Preprocessing, preprocess
+from engine.models.backbone import Model
+from engine.models.backbones import untrained
 from tests.engine.generators import result
 from tests.engine.test_export import NAMES, ViewsHead
 from tests.making import drawn, picture
@@ -75,7 +75,7 @@ def exported(
     backbone = untrained("squeezenet1_1", 64)
     model = Model(backbone, ViewsHead(backbone.width), NAMES, 0.4, views=4)
     pixels = np.stack([open_picture(path, backbone.preprocessing).pixels for path in pictures])
-    from engine.exporters.onnx_graph import Whole
+    from engine.export.graphs.model_onnx import Whole
 
     with torch.inference_mode():
         expected = Whole(model).eval()(torch.from_numpy(pixels))[0].numpy()

@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from engine.errors import UnusableWeights
-from engine.exporters import EXPORTERS, Material, load_exporters
-from engine.exporters.torch_picture import Picture
-from engine.net import Model, Preprocessing
-from engine.preprocess import preprocess
-from engine.readers import open_exported
-from engine.readers.pt2_file import calculates
+from engine.export.formats import EXPORTERS, Material, load_exporters
+from engine.export.graphs.preprocess_torch import Picture
+from engine.export.readers import open_exported
+from engine.export.readers.pt2_file import calculates
+from engine.images.preprocess import Preprocessing, preprocess
+from engine.models.backbone import Model
 from tests.engine import tiny
 from tests.engine.generators import result
 from tests.engine.test_export import LinearHead

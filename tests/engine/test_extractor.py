@@ -11,12 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from engine import device as devices
-from engine.backbones import untrained
 from engine.errors import BadSetting
-from engine.extractor import Extractor
-from engine.frozen import Normalise, view
-from engine.net import Backbone, Preprocessing, Stage
+from engine.images.preprocess import Preprocessing
+from engine.models.backbone import Backbone, Stage
+from engine.models.backbones import untrained
+from engine.models.extractor import Extractor
+from engine.models.trunk import Normalise, view
+from engine.system import cpu
+from engine.system import device as devices
 
 SIZE = 64
 
@@ -216,6 +218,6 @@ def test_devices() -> None:
 
 def test_an_open_window_keeps_one_core_for_itself(thread_count: None) -> None:
     alone = devices.set_threads(window_open=False)
-    assert alone == devices.available_cores() == torch.get_num_threads() == devices.threads()
+    assert alone == cpu.available_cores() == torch.get_num_threads() == devices.threads()
     beside = devices.set_threads(window_open=True)
     assert beside == max(1, alone - 1) == torch.get_num_threads() == devices.threads()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.folders import Found, class_name, find_pictures, shown
+from engine.images.folders import Found, class_name, find_pictures, shown
 from tests import making
 
 

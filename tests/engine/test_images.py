@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from engine.errors import UnusableImage
-from engine.images import Picture, open_bytes, open_many, open_picture, split_of
-from engine.net import Preprocessing
+from engine.images.decode import Picture, open_bytes, open_many, open_picture
+from engine.images.preprocess import Preprocessing
+from engine.images.splits import split_of
 from tests import making
 
 LARGE = Preprocessing(size=64, resize=64)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from engine.backbones.elastic.architecture import smallest
 from engine.events import Ended, Notice
 from engine.jobs import run
+from engine.models.supernet.architecture import smallest
 from engine.session import Session
 from tests import making
 from tests.engine import tuning_making as made

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from engine.events import Ended
+from engine.export.readers import open_exported
+from engine.export.replacing import digest_of, hidden_in
 from engine.jobs import run
-from engine.readers import open_exported
-from engine.replacing import digest_of, hidden_in
 from engine.session import Session
 from tests import making
 from tests.engine import tuning_making as made

@@ -11,22 +11,24 @@ import pytest
 import torch
 from torch import nn
 
-from engine import latency
-from engine.backbones.elastic.architecture import Architecture, largest, smallest, uniform
-from engine.backbones.elastic.as_onnx import network_onnx
-from engine.backbones.elastic.net import MobileNet
-from engine.backbones.elastic.parts import Part, parts_of
-from engine.backbones.elastic.recalibrate import recalibrate
-from engine.backbones.elastic.space import Space
 from engine.errors import BadSetting, Refused
-from engine.frozen import Frozen
-from engine.graph import write_onnx
-from engine.latency import LatencyTable, Setting
-from engine.latency.building import fit, samples
-from engine.latency.table import all_parts
-from engine.latency.timing import interleaved, opened
-from engine.net import Preprocessing, parameters_of
-from engine.running import open_session
+from engine.images.preprocess import Preprocessing
+from engine.models import timing
+from engine.models.backbone import parameters_of
+from engine.models.batch_norm import recalibrate
+from engine.models.onnx_export import write_onnx
+from engine.models.ort import open_session
+from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
+from engine.models.supernet.as_onnx import network_onnx
+from engine.models.supernet.mobilenet import MobileNet
+from engine.models.supernet.parts import Part, parts_of
+from engine.models.supernet.space import Space
+from engine.models.timing import Setting, interleaved, opened
+from engine.models.trunk import Frozen
+from engine.search import latency
+from engine.search.latency import costs, measuring
+from engine.search.latency.measuring import fit, samples
+from engine.search.latency.table import LatencyTable, all_parts
 from tests.engine.generators import result
 from tests.engine.latency_making import invented
 
@@ -136,22 +138,22 @@ def test_operations_and_parameters_are_the_published_ones(
 ):
     lists = map(digits, (kernels, expands, depths))
     architecture = Architecture.of_lists(*lists, 224)
-    assert latency.parameters_of_subnet(architecture, 1.0, classes=1000) == parameters
-    assert latency.macs_of(architecture, 1.0) + 1280 * 1000 == macs
+    assert costs.parameters_of_subnet(architecture, 1.0, classes=1000) == parameters
+    assert costs.macs_of(architecture, 1.0) + 1280 * 1000 == macs
 
 
 @pytest.mark.parametrize("architecture", [largest(64), smallest(100), *some(2)], ids=str)
 def test_parameters_and_file_size_are_those_of_the_network_itself(architecture: Architecture):
     network = MobileNet(7, 0.25, architecture).eval()
-    assert latency.parameters_of_subnet(architecture, 0.25, 7) == parameters_of([network])
+    assert costs.parameters_of_subnet(architecture, 0.25, 7) == parameters_of([network])
     written = network_onnx(network, architecture.resolution)
-    assert latency.file_bytes(architecture, 0.25) == len(written)
+    assert costs.file_bytes(architecture, 0.25) == len(written)
 
 
 def test_memory_is_that_of_the_widest_layer():
     # The first block of stage 1 at width 1: 48x48x96 goes into its depthwise layer, 24x24x96 comes
     # out; nothing else is as wide.
-    assert latency.peak_memory(uniform(96, 3, 6, 2), 1.0) == 4 * (48 * 48 * 96 + 24 * 24 * 96)
+    assert costs.peak_memory(uniform(96, 3, 6, 2), 1.0) == 4 * (48 * 48 * 96 + 24 * 24 * 96)
     # With a shortcut the input stays while the depthwise layer runs: 24x24x(24 + 144 + 144).
     blocks = parts_of(uniform(96, 3, 6, 2), 1.0)
     shortcut = next(p for p in blocks if p.shortcut and p.before == 24)
@@ -162,11 +164,11 @@ def test_memory_is_that_of_the_widest_layer():
 def test_costs_of_many_are_those_of_each(width: float):
     genes = SPACE.random(60, np.random.default_rng(1))
     each = SPACE.decode(genes)
-    found = latency.costs_of_genes(SPACE, genes, width)
-    assert found["macs"].tolist() == [latency.macs_of(a, width) for a in each]
-    assert found["memory"].tolist() == [latency.peak_memory(a, width) for a in each]
-    assert found["file_bytes"].tolist() == [latency.file_bytes(a, width) for a in each]
-    parameters = [latency.parameters_of_subnet(a, width) for a in each]
+    found = costs.costs_of_genes(SPACE, genes, width)
+    assert found["macs"].tolist() == [costs.macs_of(a, width) for a in each]
+    assert found["memory"].tolist() == [costs.peak_memory(a, width) for a in each]
+    assert found["file_bytes"].tolist() == [costs.file_bytes(a, width) for a in each]
+    parameters = [costs.parameters_of_subnet(a, width) for a in each]
     assert found["parameters"].tolist() == parameters
 
 
@@ -216,7 +218,7 @@ def test_the_error_of_a_fit_is_that_of_networks_left_out():
 
 @pytest.fixture(scope="module")
 def measured() -> LatencyTable:
-    table, told = result(latency.build_table(0.25, [48], networks=5, seconds=0.5))
+    table, told = result(measuring.build_table(0.25, [48], networks=5, seconds=0.5))
     assert {event.doing for event in told} == {"Preparing blocks", "Preparing networks", "Timing"}
     return table
 
@@ -242,7 +244,7 @@ def test_a_measured_table_predicts_other_networks(measured: LatencyTable):
 
 def test_a_table_that_is_off_is_noticed(measured: LatencyTable):
     slower = {key: 5 * ms for key, ms in measured.entries.items()}
-    verdict, _ = result(latency.still_fits(replace(measured, entries=slower), seconds=0.1))
+    verdict, _ = result(measuring.still_fits(replace(measured, entries=slower), seconds=0.1))
     assert not verdict.fits
     assert verdict.ratio < 0.8
     assert "runs faster than" in verdict.text
@@ -253,12 +255,12 @@ def test_a_table_that_is_off_is_noticed(measured: LatencyTable):
 def test_timing_a_file_gives_ordered_percentiles(tmp_path: Path):
     path = tmp_path / "net.onnx"
     path.write_bytes(network_onnx(MobileNet(1, 0.25, smallest(48)).eval(), 48))
-    found = latency.time_network(path, 48, Setting(batch=2), seconds=0.1)
+    found = timing.time_network(path, 48, Setting(batch=2), seconds=0.1)
     assert 0 < found["low"] <= found["p50"] <= found["p95"]
     assert found["runs"] >= 5
     path.write_bytes(b"nothing")
     with pytest.raises(Refused, match="can't run this network"):
-        latency.time_network(path, 48, seconds=0.1)
+        timing.time_network(path, 48, seconds=0.1)
 
 
 @pytest.mark.parametrize(
@@ -286,4 +288,4 @@ def test_settings_that_make_no_sense_are_refused(settings, sentence):
 )
 def test_what_can_not_be_measured_is_refused_at_once(resolutions, more, sentence):
     with pytest.raises(BadSetting, match=sentence):
-        next(latency.build_table(0.25, resolutions, **more))
+        next(measuring.build_table(0.25, resolutions, **more))

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import latency
-from engine.backbones.elastic.architecture import uniform
-from engine.backbones.elastic.parts import fixed_parts
 from engine.errors import Refused
-from engine.latency import LatencyTable, Setting
-from engine.latency.building import samples
-from engine.latency.table import all_parts
+from engine.models import timing
+from engine.models.supernet.architecture import uniform
+from engine.models.supernet.parts import fixed_parts
+from engine.models.timing import Setting
+from engine.search.latency import files, ofa_tables
+from engine.search.latency.measuring import samples
+from engine.search.latency.table import LatencyTable, all_parts
 from tests.engine.latency_making import invented
 
 
@@ -27,42 +28,42 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_table_written_and_read_is_the_same(tmp_path: Path):
     table = invented(ratio=1.07)
-    latency.save_table(table, tmp_path / "t.json")
-    assert latency.load_table(tmp_path / "t.json") == table
+    files.save_table(table, tmp_path / "t.json")
+    assert files.load_table(tmp_path / "t.json") == table
 
 
 def test_tables_are_kept_and_found_by_device_setting_and_width(home: Path):
-    own = invented(device=latency.device_facts())
-    latency.store(own)
-    latency.store(invented())
-    assert latency.find_table(0.25, [48, 64]) == own
-    assert latency.find_table(0.25, [48, 96]) is None
-    assert latency.find_table(0.5, [48]) is None
-    assert latency.find_table(0.25, [48], Setting(threads=2)) is None
-    assert latency.find_table(0.25, [64], name="abacus") == invented()
+    own = invented(device=timing.device_facts())
+    files.store(own)
+    files.store(invented())
+    assert files.find_table(0.25, [48, 64]) == own
+    assert files.find_table(0.25, [48, 96]) is None
+    assert files.find_table(0.5, [48]) is None
+    assert files.find_table(0.25, [48], Setting(threads=2)) is None
+    assert files.find_table(0.25, [64], name="abacus") == invented()
     with pytest.raises(Refused, match=r"not of 0\.5"):
-        latency.find_table(0.5, [48], name="abacus")
+        files.find_table(0.5, [48], name="abacus")
     with pytest.raises(Refused, match="No single latency table is called “b1”"):
-        latency.find_table(0.25, [48], name="b1")
-    assert [latency.is_own(t) for t in latency.all_tables().values()].count(True) == 1
+        files.find_table(0.25, [48], name="b1")
+    assert [files.is_own(t) for t in files.all_tables().values()].count(True) == 1
 
 
 def test_another_resolution_joins_and_a_table_that_is_off_gives_way(home: Path):
-    latency.store(invented((48,)))
-    joined, _ = latency.store(invented((64,)))
+    files.store(invented((48,)))
+    joined, _ = files.store(invented((64,)))
     assert joined.resolutions == (48, 64)
-    latency.store(replace(joined, ratio=2.0))
-    assert latency.store(invented((64,)))[0].resolutions == (64,)
+    files.store(replace(joined, ratio=2.0))
+    assert files.store(invented((64,)))[0].resolutions == (64,)
 
 
 def test_a_damaged_table_is_listed_and_measured_again(home: Path):
-    _, path = latency.store(invented(device=latency.device_facts()))
+    _, path = files.store(invented(device=timing.device_facts()))
     path.write_text(path.read_text()[:500])
-    assert latency.find_table(0.25, [48]) is None
-    (problem,) = latency.all_tables().values()
+    assert files.find_table(0.25, [48]) is None
+    (problem,) = files.all_tables().values()
     assert "damaged" in problem
-    latency.store(invented(device=latency.device_facts()))
-    assert latency.find_table(0.25, [48]) is not None
+    files.store(invented(device=timing.device_facts()))
+    assert files.find_table(0.25, [48]) is not None
 
 
 # A few lines of the original project's own table of a phone (note10, 160 pixels, width 1.2).
@@ -113,7 +114,7 @@ def whole_original() -> str:
 def test_a_table_of_the_original_project_is_read(tmp_path: Path):
     path = tmp_path / "160_lookup_table.yaml"
     path.write_text(whole_original())
-    table = latency.read_original(path, "note10")
+    table = ofa_tables.read_original(path, "note10")
     assert (table.multiplier, table.resolutions) == (1.2, (160,))
     assert table.device == {"processor": "note10"}
     shallow = uniform(160, 5, 6, 2)  # ten blocks, of which the table's own lines hold one
@@ -125,8 +126,8 @@ def test_a_table_of_the_original_project_is_read(tmp_path: Path):
 
 def test_what_is_written_for_the_original_project_sums_up_to_our_predictions(tmp_path: Path):
     table, path = invented(), tmp_path / "48.yaml"
-    latency.write_original(table, 48, path)
-    again = latency.read_original(path)
+    ofa_tables.write_original(table, 48, path)
+    again = ofa_tables.read_original(path)
     networks = samples(48, 20, seed=0)
     assert again.multiplier == 0.25
     assert np.allclose(again.predict(networks), table.predict(networks))
@@ -154,14 +155,14 @@ def test_bad_yaml_is_refused_with_one_sentence(tmp_path: Path, change, sentence)
     path = tmp_path / "t.yaml"
     path.write_text(change(whole_original()), encoding="utf-8", errors="surrogateescape")
     with pytest.raises(Refused, match=sentence) as refusal:
-        latency.read_original(path)
+        ofa_tables.read_original(path)
     assert str(refusal.value).endswith(".")
 
 
 def broken(table: LatencyTable, folder: Path, change) -> Path:
     """The table's file with its content changed by hand."""
     path = folder / "t.json"
-    latency.save_table(table, path)
+    files.save_table(table, path)
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
@@ -195,7 +196,7 @@ def broken(table: LatencyTable, folder: Path, change) -> Path:
 def test_a_bad_table_is_refused_with_one_sentence(tmp_path: Path, change, sentence):
     path = broken(invented(), tmp_path, change)
     with pytest.raises(Refused, match=sentence) as refusal:
-        latency.load_table(path)
+        files.load_table(path)
     assert str(refusal.value).endswith(".")
 
 
@@ -209,12 +210,12 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str):
     path = tmp_path / "t.json"
     path.write_text(content)
     with pytest.raises(Refused, match=r"no latency table"):
-        latency.load_table(path)
+        files.load_table(path)
     with pytest.raises(Refused, match=r"can't be read"):
-        latency.load_table(tmp_path / "missing.json")
+        files.load_table(tmp_path / "missing.json")
 
 
 def test_where_writing_is_not_allowed_it_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match=r"can't be written to .*\(Not a directory|File exists"):
-        latency.save_table(invented(), tmp_path / "file" / "t.json")
+        files.save_table(invented(), tmp_path / "file" / "t.json")

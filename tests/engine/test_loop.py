@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from engine.errors import UnusableWeights
-from engine.loop import Cosine, Stack, Training, adamw, train
-from engine.net import Stage, digest_of
+from engine.models.backbone import Stage, digest_of
+from engine.training.loop import Cosine, Stack, Training, adamw, train
 
 TOTAL = 12
 

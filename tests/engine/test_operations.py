@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from engine import operations
+from engine.models import flops
 
 
 def counted(conv: nn.Module, learns: bool) -> tuple[int, int]:
     """Operations of a pass forward, and of one forward and backward."""
     x = torch.randn(2, 12, 8, 8, requires_grad=learns)
-    with operations.counter() as forward:
+    with flops.counter() as forward:
         y = conv(x)
-    with operations.counter() as both:
+    with flops.counter() as both:
         conv(x).sum().backward()
     assert y.shape[0] == 2
     return forward.get_total_flops(), both.get_total_flops()

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from engine.errors import BadSetting, Refused
-from engine.evaluate import logits_of
 from engine.learners import LEARNERS, Learner, load_learners
+from engine.learners.heads import logits_of
 from engine.learners.joining import (
     Scale,
     fitted,

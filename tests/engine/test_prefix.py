@@ -13,12 +13,13 @@ import pytest
 import torch
 from torch import nn
 
-from engine import prepare, runs
-from engine.augment import PLAIN, Views
 from engine.events import Notice
 from engine.jobs import run
-from engine.net import Backbone
-from engine.prefix import Prefix, plan_of
+from engine.models.backbone import Backbone
+from engine.storage import runs
+from engine.training import setup
+from engine.training.activation_cache import Prefix, plan_of
+from engine.training.augment import PLAIN, Views
 from tests.engine import tiny
 from tests.engine import tuning_making as made
 from tests.engine.tuning_making import curve, done, until
@@ -186,7 +187,7 @@ def test_without_room_nothing_is_kept_and_the_outcome_is_the_same(
     with_room = done(session, "tune", settings=QUICK, **ASKED)
     until(run(session, "tune", {"settings": QUICK, **ASKED}), 4)
     number = done(session, "list_runs")["runs"][0]["id"]
-    monkeypatch.setattr(prepare, "room", lambda folder: 0)
+    monkeypatch.setattr(setup, "room", lambda folder: 0)
     # What has begun goes on as it began, whatever room there is by now.
     done(session, "resume_run", run=number, adopt="never")
     assert curve(session, number) == curve(session, with_room["run"])

@@ -11,11 +11,10 @@ import torch
 from PIL import Image
 from torchvision.transforms import functional as tv
 
-from engine.exporters.picture_graph import picture_graph
-from engine.frozen import VIEWS, Normalise, view
-from engine.graph import OPSET
-from engine.net import Preprocessing
-from engine.preprocess import preprocess
+from engine.export.graphs.preprocess_onnx import picture_graph
+from engine.images.preprocess import Preprocessing, preprocess
+from engine.models.onnx_export import OPSET
+from engine.models.trunk import VIEWS, Normalise, view
 from tests.making import drawn
 
 BILINEAR = Preprocessing(64, 73)

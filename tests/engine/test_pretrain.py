@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
-from engine.backbones.elastic.files import read_weights
 from engine.events import Ended, Event, Saved
 from engine.jobs import run
-from engine.net import digest_of
+from engine.models.backbone import digest_of
+from engine.models.supernet.files import read_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TINY = {"epochs": 2, "batch": 8, "size": 32, "width": 0.1, "teacher_size": 32}

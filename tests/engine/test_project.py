@@ -16,10 +16,10 @@ import pytest
 
 from engine.errors import Refused, UnusableProject
 from engine.jobs import run
-from engine.points import VARIABLE
-from engine.project import Project
-from engine.schema import MIGRATIONS
 from engine.session import Session
+from engine.storage.project import Project
+from engine.storage.schema import MIGRATIONS
+from engine.system.crash_points import VARIABLE
 
 STEP_TEXTS = (
     "title", "made", "learner", "settings", "backbone", "features_key", "classes", "new_classes",

@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine.backbones.elastic.architecture import largest, smallest
-from engine.backbones.elastic.recalibrate import recalibrate
-from engine.corpus import Corpus
 from engine.errors import Diverged
-from engine.loop import Cosine, Training, sgd, train
-from engine.pupil import Batch, Lesson, Lessons, Part, Pupil
-from engine.tuners import TUNERS, load_tuners
+from engine.models.batch_norm import recalibrate
+from engine.models.supernet.architecture import largest, smallest
+from engine.training.dataset import Corpus
+from engine.training.loop import Cosine, Training, sgd, train
+from engine.training.supernet.trainable import Batch, Lesson, Lessons, Part, Pupil
+from engine.training.tuners import TUNERS, load_tuners
 from tests.engine.supernet_making import supernet
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from engine.errors import UnusableWeights
-from engine.readers import READERS, open_exported
+from engine.export.readers import READERS, open_exported
 
 NAMES = ["red", "green", "blue"]
 

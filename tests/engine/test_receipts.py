@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.receipts.papers import papers_of
-from engine.receipts.picture import confusion_picture
-from engine.receipts.words import readable, verdict
+from engine.export.receipts.confusion_picture import confusion_picture
+from engine.export.receipts.papers import papers_of
+from engine.export.receipts.words import readable, verdict
 from engine.session import Session
 from tests import making
 from tests.engine.tuning_making import done, refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import BadSetting, Refused
-from engine.sharing import Point, recommended
+from engine.training.branching.sharing_curve import Point, recommended
 
 
 def points(*accuracies: float) -> list[Point]:

@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from engine import runs
 from engine.events import Notice, Saved, Step
 from engine.jobs import run
-from engine.net import digest_of
+from engine.models.backbone import digest_of
 from engine.session import Session
+from engine.storage import runs
 from tests import making
 from tests.engine import tuning_making as made
 from tests.engine.tuning_making import curve, done, refused, until

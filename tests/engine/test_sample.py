@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.drawing import Canvas, affine, combine, paint, smooth
-from engine.duplicates import groups
 from engine.events import Progress
-from engine.folders import find_pictures
-from engine.images import Picture, open_many
-from engine.sample import draw_sample
+from engine.images.decode import Picture, open_many
+from engine.images.drawing import Canvas, affine, combine, paint, smooth
+from engine.images.folders import find_pictures
+from engine.images.near_duplicates import groups
+from engine.images.sample import draw_sample
 
 
 @pytest.fixture(scope="module")

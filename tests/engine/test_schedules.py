@@ -15,10 +15,10 @@ from itertools import pairwise, product
 import pytest
 
 from engine.registry import SettingView, settings_of
-from engine.schedules import SCHEDULES, Schedule, Timetable, load_schedules
-from engine.schedules.freezeout import FreezeOut
-from engine.schedules.gradual import Gradual
-from engine.schedules.slanted import Slanted
+from engine.training.schedules import SCHEDULES, Schedule, Timetable, load_schedules
+from engine.training.schedules.freezeout import FreezeOut
+from engine.training.schedules.gradual import Gradual
+from engine.training.schedules.slanted import Slanted
 from tests.engine import freezeout_reference as published
 
 load_schedules()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.backbones.elastic.architecture import uniform
-from engine.backbones.elastic.space import WIDTH, Space
 from engine.errors import BadSetting
-from engine.searchers import SEARCHERS, Problem, load_searchers
-from engine.searchers.evolution import Evolution
-from engine.searchers.fronts import best_of, crowding, evolved, on_front, ranks
-from engine.searchers.predictor import Process, Ridge, fitted, size_of
-from engine.searchers.prior import imagenet_guess, prior_for
+from engine.models.supernet.architecture import uniform
+from engine.models.supernet.space import WIDTH, Space
+from engine.search.searchers import SEARCHERS, Problem, load_searchers
+from engine.search.searchers.evolution import Evolution
+from engine.search.searchers.fronts import best_of, crowding, evolved, on_front, ranks
+from engine.search.searchers.predictor import Process, Ridge, fitted, size_of
+from engine.search.searchers.prior import imagenet_guess, prior_for
 
 SPACE = Space((64, 96, 128))
 load_searchers()

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine import branching, catalogue, history
-from engine.branches import branches_of, classes_of, plain
-from engine.evaluate import logits_of
 from engine.events import Changed, Ended, Event, LayerState, Progress, Saved, Scored, Step
 from engine.jobs import run
-from engine.jobs.branch import ground_of
-from engine.jobs.branch_wish import Wish
+from engine.learners.heads import logits_of
+from engine.models.branches import branches_of, classes_of, plain
 from engine.session import Session
-from engine.sharing import cuts_of
+from engine.storage import catalogue, steps
+from engine.training.branching import heads
+from engine.training.branching.grow import ground_of
+from engine.training.branching.options import BranchOptions
+from engine.training.branching.sharing_curve import cuts_of
 from tests import making
 from tests.engine.generators import result
 
@@ -100,7 +101,7 @@ def grow(session: Session, photos: Path, names: str, **settings: Any) -> dict[st
 def kept(session: Session) -> tuple[Any, ...]:
     """What undo must bring back."""
     project = session.require()
-    return project.facts, catalogue.class_names(project), history.line(project)
+    return project.facts, catalogue.class_names(project), steps.line(project)
 
 
 def test_the_curve_goes_from_little_sharing_to_all(session: Session, photos: Path):
@@ -131,8 +132,8 @@ def test_what_lies_below_the_cut_is_computed_once_and_stands_still(
     session: Session, photos: Path, tmp_path: Path
 ):
     done(session, "add_images", paths=folders(photos, "cd"))
-    numbers = branching.unlearnt(session)
-    wish = Wish("stage2", 0, "exact", "always", {**QUICK, "epochs": 6})
+    numbers = heads.unlearnt(session)
+    wish = BranchOptions("stage2", 0, "exact", "always", {**QUICK, "epochs": 6})
     ground, _ = result(ground_of(session, numbers, wish, tmp_path))
     original = ground.original
     before = [p.clone() for p in original.below().state_dict().values()]
@@ -173,7 +174,7 @@ def test_a_branch_learns_new_classes(session: Session, photos: Path):
     (branch,) = branches_of(backbone)
     assert branch.cut == "stage1"
     assert backbone.width == plain(backbone).width + branch.width
-    row = history.current(project)
+    row = steps.current(project)
     assert [project.db["class"].get(n)["name"] for n in row["new_classes"]] == ["c", "d"]
     assert grown["old_accuracy"] is not None
     assert grown["new_accuracy"] is not None
@@ -242,9 +243,9 @@ def grown_width(session: Session) -> int:
 def old_logits(session: Session, images: np.ndarray) -> tuple[tuple[int, ...], torch.Tensor]:
     """What the heads in use say of pictures, through the network in use."""
     project = session.require()
-    row = history.current(project)
+    row = steps.current(project)
     learner = session.learner(row["learner"], row["settings"])
-    learner.restore(history.learnt(project, row).memory)
+    learner.restore(steps.learnt(project, row).memory)
     features = torch.from_numpy(session.extractor()(images))
     return learner.classes, logits_of(learner.head(), features)
 
@@ -276,11 +277,11 @@ def test_after_calibrated_heads_one_exact_head_can_follow(grown_session: Session
 
 def test_a_step_of_the_network_before_is_not_returned_to(grown_session: Session):
     """Its head looks at other features; undo brings both back."""
-    first, *_ = history.line(grown_session.require())
+    first, *_ = steps.line(grown_session.require())
     said = refused(grown_session, "return_to_step", step=first["id"])
     assert "another network" in said
     done(grown_session, "undo")
-    assert history.current(grown_session.require())["id"] == first["id"]
+    assert steps.current(grown_session.require())["id"] == first["id"]
 
 
 def test_a_branch_that_is_no_better_is_not_used(session: Session, photos: Path):

@@ -13,13 +13,14 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
-from engine.backbones.elastic.files import read_weights, write_weights
 from engine.events import Ended, Event, Notice, Saved, Step
-from engine.images import open_picture
+from engine.images.decode import open_picture
+from engine.images.preprocess import Preprocessing
 from engine.jobs import run
-from engine.net import Preprocessing, digest_of
+from engine.models.backbone import digest_of
+from engine.models.supernet.files import read_weights, write_weights
 from engine.session import Session
-from engine.tuners import load_tuners
+from engine.training.tuners import load_tuners
 from tests import making
 from tests.engine.supernet_making import supernet
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine import history, pace
 from engine.events import Ended, Saved, Scored, Step
 from engine.jobs import run
 from engine.session import Session
+from engine.storage import steps
+from engine.system import progress
 from tests import making
 
 
 def memory(session: Session) -> dict[str, np.ndarray]:
     """What the learner of the step in use keeps."""
     project = session.require()
-    return dict(history.learnt(project, history.current(project)).memory)
+    return dict(steps.learnt(project, steps.current(project)).memory)
 
 
 def test_accuracy_is_told_while_pictures_still_come_in(session, tmp_path, monkeypatch):
-    monkeypatch.setattr(pace, "SECONDS_BETWEEN_GLIMPSES", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_GLIMPSES", 0.0)
     pictures = making.class_folders(tmp_path / "pictures", {"a": 80, "b": 80, "c": 80})
     events = list(run(session, "learn_folder", {"paths": [str(pictures)]}))
     live = [e for e in events if isinstance(e, Step) and "accuracy" in e.figures]

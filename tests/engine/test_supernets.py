@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from engine import latency
-from engine.backbones import BACKBONES, load_backbone, load_supernet
-from engine.backbones.elastic.architecture import Architecture, largest, smallest, uniform
-from engine.backbones.elastic.files import write_weights
-from engine.backbones.elastic.supernet import Supernet
-from engine.download import check
 from engine.errors import Refused, UnusableWeights
 from engine.events import Candidate, Ended, Event, Notice
 from engine.jobs import run, specialise
+from engine.models.backbones import load_backbone
+from engine.models.backbones.base import BACKBONES
+from engine.models.backbones.once_for_all import load_supernet
+from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
+from engine.models.supernet.files import write_weights
+from engine.models.supernet.supernet import Supernet
+from engine.search import latency
+from engine.search.latency import files
 from engine.session import Session
+from engine.system.download import check
 from tests import making
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -197,10 +200,10 @@ def test_a_subnet_is_exported_and_the_project_stays_as_it_is(pictures, tmp_path)
 @pytest.fixture
 def quick_tables(monkeypatch):
     """Latency tables from little measuring: what is searched here needs no sure figures."""
-    from engine.latency import building
+    from engine.search.latency import measuring
 
-    monkeypatch.setattr(building, "SECONDS", 0.3)
-    monkeypatch.setattr(building, "NETWORKS", 4)
+    monkeypatch.setattr(measuring, "SECONDS", 0.3)
+    monkeypatch.setattr(measuring, "NETWORKS", 4)
     monkeypatch.setattr(specialise, "SECONDS_OF_TIMING", 0.1)
 
 
@@ -276,8 +279,8 @@ def test_accuracies_do_not_depend_on_the_statistics_that_a_supernet_brings(pictu
 def test_a_search_says_where_latencies_are_no_longer_as_they_were_measured(session, pictures):
     done(session, "add_images", paths=[str(pictures)])
     done(session, "specialise", budget=2, resolutions=[SIZE])
-    table = latency.find_table(0.25, (SIZE,))
-    latency.store(replace(table, entries={key: 5 * ms for key, ms in table.entries.items()}))
+    table = files.find_table(0.25, (SIZE,))
+    files.store(replace(table, entries={key: 5 * ms for key, ms in table.entries.items()}))
     _, events = done(session, "specialise", budget=2, resolutions=[SIZE])
     said = [event.text for event in events if isinstance(event, Notice)]
     assert any("runs faster than when its latency was measured" in text for text in said)
@@ -309,7 +312,6 @@ def test_where_the_winner_misses_the_target_the_next_is_taken_and_said(
     session, pictures, monkeypatch
 ):
     done(session, "learn_folder", paths=[str(pictures)])
-    from engine import latency
 
     answers = iter([9000.0, 1.0, 1.0])
     monkeypatch.setattr(

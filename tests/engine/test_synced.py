@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.preferences import Preferences
-from engine.blobs import Blobs
-from engine.latency.files import write_text
-from engine.loop import write_state
+from app.shell.preferences import Preferences
+from engine.search.latency.files import write_text
 from engine.session import Session
+from engine.storage.blobs import Blobs
+from engine.training.loop import write_state
 from tests import making
 from tests.engine import tuning_making as made
 

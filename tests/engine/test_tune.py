@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from safetensors.torch import load, load_file, save_file
 
-from engine.backbones.elastic.architecture import smallest
-from engine.backbones.elastic.files import write_weights
 from engine.events import Changed, Event, LayerPlan, LayerState, Notice, Step
 from engine.jobs import run
+from engine.models.supernet.architecture import smallest
+from engine.models.supernet.files import write_weights
 from engine.session import Session
 from tests import making
 from tests.engine import tuning_making as made

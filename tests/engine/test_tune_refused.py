@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from engine import project as projects
-from engine.schema import MIGRATIONS
 from engine.session import Session
+from engine.storage import project as projects
+from engine.storage.schema import MIGRATIONS
 from tests import making
 from tests.engine import tuning_making as made
 from tests.engine.tuning_making import FEW_STEPS, answers, done, ended, facts, refused, tuned

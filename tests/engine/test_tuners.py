@@ -11,16 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from engine.backbones.elastic.files import Origin
-from engine.backbones.tuned import Growth, as_tuned, facts_for, growth_of, load_tuned, tuned_bytes
-from engine.corpus import Corpus
 from engine.errors import Refused, UnusableWeights
-from engine.loop import Stack
-from engine.net import Backbone, Stage, digest_of
-from engine.prepare import regression
-from engine.tuners import TUNERS
-from engine.tuners.rehearsal import Rehearsal, align, herded
-from engine.tuning import HEAD, Tuning
+from engine.models.backbone import Backbone, Stage, digest_of
+from engine.models.growth import Growth, growth_of
+from engine.models.provenance import Origin
+from engine.models.tuned import as_tuned, facts_for, load_tuned, tuned_bytes
+from engine.training.dataset import Corpus
+from engine.training.initial_head import regression
+from engine.training.loop import Stack
+from engine.training.tuner import HEAD, Tuning
+from engine.training.tuners import TUNERS
+from engine.training.tuners.rehearsal import Rehearsal, align, herded
 from tests.engine import tiny
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from engine.backbones.elastic.architecture import smallest
-from engine.backbones.elastic.files import read_weights, write_weights
 from engine.events import Ended
 from engine.jobs import run
-from engine.net import digest_of
+from engine.models.backbone import digest_of
+from engine.models.supernet.architecture import smallest
+from engine.models.supernet.files import read_weights, write_weights
 from engine.session import Session
 from tests import making
 from tests.engine.supernet_making import supernet

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import verdict
+from engine.learning import comparison
+from engine.learning.comparison import Judged
 from engine.session import Session
-from engine.verdict import Judged
 from tests import making
 from tests.engine import tuning_making as made
 from tests.engine.tuning_making import done, tuned
@@ -28,7 +28,7 @@ def test_the_interval_is_that_of_the_mean_of_paired_differences() -> None:
     chance = np.random.default_rng(3)
     first = chance.random(900) < 0.7
     second = np.where(chance.random(900) < 0.3, chance.random(900) < 0.8, first)
-    mean, low, high = verdict.compared(judged(first), judged(second))["difference"]["all"]
+    mean, low, high = comparison.compared(judged(first), judged(second))["difference"]["all"]
     gain = second.astype(float) - first
     half = 1.96 * gain.std() / math.sqrt(900)
     assert mean == pytest.approx(gain.mean())
@@ -40,12 +40,12 @@ def test_old_and_new_classes_are_compared_apart_and_lost_images_left_out() -> No
     before, after = judged(np.arange(10) % 2 == 0, new), judged(np.arange(10) % 3 == 0, new)
     there = np.array([0, 2, 3, 6, 7, 9])
     fewer = Judged(tuple(after.hashes[n] for n in there), after.right[there], new[there])
-    found = verdict.compared(before, fewer)
+    found = comparison.compared(before, fewer)
     gain = after.right.astype(float) - before.right
     assert found["images"] == 6
     for name, rows in (("all", there), ("old", there[:3]), ("new", there[3:])):
         assert found["difference"][name][0] == pytest.approx(gain[rows].mean())
-    none = verdict.compared(judged(before.right), judged(after.right))
+    none = comparison.compared(judged(before.right), judged(after.right))
     assert none["difference"]["new"] is None
     assert none["before"]["new_accuracy"] is None
 

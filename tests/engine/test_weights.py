@@ -17,8 +17,8 @@ import torchvision
 from safetensors.torch import save, save_file
 from torch import nn
 
-from engine.backbones import load_backbone
 from engine.errors import UnusableWeights
+from engine.models.backbones import load_backbone
 
 State = dict[str, torch.Tensor]
 

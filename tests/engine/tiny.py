@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.augment import Views
-from engine.corpus import Corpus
 from engine.events import Step
-from engine.loop import Stack, Training, train
-from engine.net import Backbone, Preprocessing, Stage
-from engine.schedules import SCHEDULES, Timetable, load_schedules
-from engine.tuners import load_tuners
-from engine.tuning import Lessons, Tuning, stack_of
+from engine.images.preprocess import Preprocessing
+from engine.models.backbone import Backbone, Stage
+from engine.training.augment import Views
+from engine.training.dataset import Corpus
+from engine.training.loop import Stack, Training, train
+from engine.training.schedules import SCHEDULES, Timetable, load_schedules
+from engine.training.tuner import Lessons, Tuning, stack_of
+from engine.training.tuners import load_tuners
 
 SIZE, CLASSES, WIDTH = 16, 4, 12
 CPU = torch.device("cpu")

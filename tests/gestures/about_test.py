@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from app.about import AboutDialog
 from app.licences import Part, all_parts, as_index
+from app.shell.about import AboutDialog
 from engine import __version__
 from tests.typed import answered, espalier
 from tests.window import Person, texts

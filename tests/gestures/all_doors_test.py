@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.exporters import EXPORTERS, load_exporters
-from engine.readers import is_exported, predict_exported
+from engine.export.formats import EXPORTERS, load_exporters
+from engine.export.readers import is_exported, predict_exported
 from tests import making
 from tests.typed import answered
 from tests.window import Person, drop, urls

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.folders import class_name
+from engine.images.folders import class_name
 from tests import making
 from tests.typed import answered, in_a_process, refused
 
@@ -299,7 +299,7 @@ def test_paths_of_over_260_characters_are_learnt(home, project, tmp_path):
 
 
 def test_a_project_that_is_open_in_a_window_is_refused_here(home, project):
-    from engine.project import Project
+    from engine.storage.project import Project
 
     opened = Project.open(project)
     try:

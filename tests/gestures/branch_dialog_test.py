@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtTest import QTest
 
-from app.pages.branches import BranchDialog
+from app.pages.branches.dialog import BranchDialog
 from tests.app.test_accessible import complaints, controls
 from tests.making import class_folders
 from tests.window import Person, drop, texts, urls

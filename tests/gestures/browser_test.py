@@ -17,15 +17,15 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.backbones import untrained
 from engine.errors import UnusableWeights
-from engine.exporters import Material
-from engine.exporters.onnx_graph import Whole
-from engine.exporters.web import WebPage
-from engine.exporters.writing import export_model
-from engine.images import open_picture
-from engine.net import Model
-from engine.readers import open_exported, predict_exported, whole_picture
+from engine.export.formats import Material
+from engine.export.formats.web import WebPage
+from engine.export.graphs.model_onnx import Whole
+from engine.export.readers import open_exported, predict_exported, whole_picture
+from engine.export.write import export_model
+from engine.images.decode import open_picture
+from engine.models.backbone import Model
+from engine.models.backbones import untrained
 from tests import making
 from tests.browser import CHROMIUM, Browser
 from tests.engine.generators import result

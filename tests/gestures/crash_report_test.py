@@ -13,10 +13,10 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from app.crash_report import ReportDialog
-from app.window import CRASHED
+from app.shell.crash_report import ReportDialog
+from app.shell.window import CRASHED
 from engine import __version__
-from engine.logs import crash_folder, keep_report, note
+from engine.system.crash_reports import crash_folder, keep_report, note
 from engine.worker import Engine
 from tests.window import Person
 from tests.window_fixtures import gone, opened

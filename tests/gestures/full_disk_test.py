@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.files import is_full
 from engine.jobs import sentence_for
+from engine.system.files import is_full
 from tests import making
 from tests.gestures.bad_inputs_test import read_only
 from tests.typed import answered, espalier, refused

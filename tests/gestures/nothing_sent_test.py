@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.exporters import EXPORTERS, load_exporters
+from engine.export.formats import EXPORTERS, load_exporters
 from tests import making
 from tests.watching import Watched, can_not_watch, foreign_files, watched
 

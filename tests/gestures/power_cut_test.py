@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engine.points import VARIABLE
+from engine.system.crash_points import VARIABLE
 from tests import making
 from tests.typed import answered, in_a_process
 

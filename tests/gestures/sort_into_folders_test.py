@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtTest import QTest
 
-from app.pages.sort import SortDialog
+from app.pages.try_it.sort_dialog import SortDialog
 from tests.app.test_accessible import complaints, controls
 from tests.making import class_folders
 from tests.window import Person, drop, urls

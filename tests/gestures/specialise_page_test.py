@@ -9,8 +9,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.pages.backbones import BackboneDialog
-from app.pages.specialise import EMPTY, UNKNOWN
+from app.pages.specialise.page import EMPTY, UNKNOWN
+from app.shell.backbones import BackboneDialog
 from engine.events import Candidate
 from tests.making import class_folders
 from tests.window import Person, drop, texts, urls

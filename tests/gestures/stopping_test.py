@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.window import Window
+from app.shell.window import Window
 from tests.making import class_folders
 from tests.window import Person, drop, urls
 from tests.window_fixtures import with_project

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QSize
 
-from app.pages.train import TrainDialog
+from app.pages.specialise.training_dialog import TrainDialog
 from tests.app.test_accessible import complaints, controls
 from tests.making import class_folders
 from tests.window import Person, drop, urls

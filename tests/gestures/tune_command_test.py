@@ -21,7 +21,9 @@ QUICK = ("--set", "batch=12", "--set", "lr=0.002", "--set", "augment=none")
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.device.set_threads", lambda window_open: torch.set_num_threads(1))
+    monkeypatch.setattr(
+        "engine.system.device.set_threads", lambda window_open: torch.set_num_threads(1)
+    )
 
 
 @pytest.fixture

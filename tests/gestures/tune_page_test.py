@@ -11,8 +11,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.pages.tune_preview import PreviewDialog
-from app.window import Window
+from app.pages.tune.preview import PreviewDialog
+from app.shell.window import Window
 from tests.app.test_accessible import complaints
 from tests.window import Person, drop, texts, urls
 from tests.window_fixtures import with_project

@@ -1,0 +1,197 @@
+"""The commands that answer: what pictures show, as a list, as a table, or sorted into folders."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from app.cli.terminal import EXIT, Screen, columns, do, finish, follow
+from engine.events import Ended
+from engine.system.words import per_cent
+
+NAMES = ("predict", "sort")
+STANDARD_OUTPUT = "-"
+
+
+def add_to(command: Any) -> None:
+    """Adds the commands; `command(name, work, help, *places)` makes a parser for each."""
+    help = "Say what images show, with a project or an exported file."
+    add = asked(command("predict", predict, help)).add_argument
+    help = "one row for each image, into FILE, or to standard output where none is named"
+    add("--csv", nargs="?", const=STANDARD_OUTPUT, default=None, metavar="FILE", help=help)
+    add("--overwrite", action="store_true", help="replace FILE if it is there")
+    help = "Sort images into one folder for each class, with a project or an exported file."
+    add = asked(command("sort", sort, help)).add_argument
+    help = "where the folders of the classes are made"
+    add("--to", required=True, metavar="FOLDER", help=help)
+    add("--move", action="store_true", help="move the images; they are copied otherwise")
+    help = "leave out images that are none of the classes"
+    add("--known-only", action="store_true", help=help)
+    help = "leave out images whose class is less probable, from 0 to 1"
+    add("--least", type=float, default=0.0, metavar="PROBABILITY", help=help)
+
+
+def asked(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Who is asked, and about what."""
+    parser.add_argument("model", metavar="MODEL", help="a project or an exported file")
+    parser.add_argument("image", nargs="+", metavar="IMAGE", help="images and folders of images")
+    return parser
+
+
+def ask(options: argparse.Namespace, file: str, job: str, screen: Screen, **settings: Any) -> Ended:
+    """Does a job of engine/jobs/FILE with a project, or with an exported file.
+
+    Then no project is opened and PyTorch is not imported: it takes seconds and half a gigabyte.
+    Control-C leaves the job between two events, so that it can put its files in order.
+    """
+    from engine.export.readers import is_exported
+    from engine.jobs import run
+    from engine.system.log import start_log
+
+    importlib.import_module(f"engine.jobs.{file}")  # it alone: all take seconds and memory
+    with stopped_by_control_c() as stopped:
+        if not is_exported(options.model):
+            importlib.import_module("engine.jobs.project")
+            return do(options, job, project=options.model, screen=screen, stopped=stopped,
+                      **settings)  # fmt: skip
+        start_log("command", options.verbose)
+        return follow(run(None, job, {**settings, "model": options.model}, stopped), screen)
+
+
+@contextlib.contextmanager
+def stopped_by_control_c() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Control-C was pressed; a second one ends at once."""
+    pressed: list[int] = []
+
+    def press(number: int, frame: FrameType | None) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    try:
+        before = signal.signal(signal.SIGINT, press)
+    except ValueError:  # not the main thread: nobody can press it here
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# predict
+
+
+def predict(options: argparse.Namespace) -> int:
+    """The classes of pictures, as a list, or with --csv as a table of any length."""
+    if options.csv is not None:
+        return predict_to_csv(options)
+    from engine.export.readers import is_exported
+    from engine.images.walk import Walk, none_in
+
+    paths = options.image
+    if any(map(os.path.isdir, paths)):
+        walk = Walk([Path(path) for path in paths])
+        paths = [str(met.path) for met in walk]
+        if not paths:
+            return finish(options, Ended("refused", none_in(walk)), predicted)
+    who = {"model" if is_exported(options.model) else "project": options.model}
+    ended = do(options, "predict_images", paths=paths, **who)
+    if ended.how != "done":
+        return finish(options, ended, predicted)
+    answers = ended.result["pictures"]
+    plain = {path: answer.get("classes", answer) for path, answer in answers.items()}
+    finish(options, Ended("done", "", plain) if options.json else ended, predicted)
+    useless = all("reason" in answer for answer in answers.values())
+    return EXIT["refused" if useless else "done"]
+
+
+def predicted(result: Mapping[str, Any]) -> str:
+    """A line for each picture with its three likeliest classes."""
+    lines = []
+    for path, answer in result["pictures"].items():
+        if "reason" in answer:
+            lines.append(f"{path}: {answer['reason']}")
+            continue
+        best = sorted(answer["classes"].items(), key=lambda pair: -pair[1])[:3]
+        words = ", ".join(f"{name} {per_cent(p)}" for name, p in best)
+        lines.append(f"{path}: {'' if answer['known'] else 'none of these? '}{words}")
+    return "\n".join(lines)
+
+
+def predict_to_csv(options: argparse.Namespace) -> int:
+    """Rows as they are found; what came of it goes where the rows don't."""
+    to_output = options.csv == STANDARD_OUTPUT
+    if to_output and options.json:
+        print("Name a file for the table, or leave --json out: both go to standard output.",
+              file=sys.stderr)  # fmt: skip
+        return EXIT["refused"]
+    # On one terminal, progress would be written into the rows.
+    screen = Screen(options.json or (to_output and sys.stdout.isatty()))
+    ended = ask(options, "predict", "predict_to_csv", screen, paths=options.image, to=options.csv,
+                overwrite=options.overwrite)  # fmt: skip
+    if ended.how == "cancelled":
+        kept = "" if to_output else f" in {options.csv}"
+        ended = Ended("cancelled", f"Stopped{so_far(screen)}. Their rows are whole{kept}.")
+    if ended.how != "done":
+        return finish(options, ended, table_written)
+    if to_output:
+        print(table_written(ended.result), file=sys.stderr)
+    else:
+        finish(options, ended, table_written)
+    return EXIT["done" if ended.result["images"] else "refused"]
+
+
+def table_written(result: Mapping[str, Any]) -> str:
+    lines = [
+        f"images answered: {result['images']}",
+        f"none of these:   {result['none_of_these']}",
+        f"can't be used:   {result['unusable']}",
+    ]
+    if result["others"]:
+        lines.append(f"no images by their names, left out: {result['others']}")
+    if result["to"] != STANDARD_OUTPUT:
+        lines.append(f"table: {result['to']}")
+    return "\n".join(lines)
+
+
+def so_far(screen: Screen) -> str:
+    last = screen.last
+    return f" after {last.done} of {last.total} images" if last and last.total else ""
+
+
+# sort
+
+
+def sort(options: argparse.Namespace) -> int:
+    """Copies or moves images into folders of their classes."""
+    screen = Screen(options.json)
+    ended = ask(options, "sort", "sort_images", screen, paths=options.image, to=options.to,
+                move=options.move, known_only=options.known_only, least=options.least)  # fmt: skip
+    if ended.how == "cancelled":
+        what = "moved" if options.move else "copied"
+        stays = f"What was {what} stays in {options.to}" if os.path.isdir(options.to) else (
+            f"Nothing was {what}")  # fmt: skip
+        text = f"Stopped{so_far(screen)}. {stays}."
+        ended = Ended("cancelled", text)
+    return finish(options, ended, sorted_table)
+
+
+def sorted_table(result: Mapping[str, Any]) -> str:
+    """How many went into each folder, what was left out, and where all of it is listed."""
+    what = "moved" if result["move"] else "copied"
+    rows = [("folder", what), *((name, str(n)) for name, n in result["folders"].items())]
+    lines = [columns(rows), ""]
+    if result["there"]:
+        lines.append(f"in their folder already: {result['there']}")
+    for reason, count in result["left_out"].items():
+        lines.append(f"left out: {count}. {reason}")
+    return "\n".join([*lines, f"list: {result['list']}"])

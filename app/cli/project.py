@@ -1,0 +1,273 @@
+"""The commands: each names its arguments, asks for one job, and prints what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.cli import branch, latency, predict, specialise, tune
+from app.cli.terminal import columns, do, finish, with_suffix
+from engine.system.words import per_cent
+
+NAMES = (
+    "new", "learn", "score", "forget", "classes", "backbones", "steps", "export", "demo",
+    "picture", "pretrain", "shrink", "download", *predict.NAMES, *specialise.NAMES,
+    *latency.NAMES, *tune.NAMES, *branch.NAMES,
+)  # fmt: skip
+Command = Callable[[argparse.Namespace], int]
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Adds every command with its arguments."""
+
+    def command(name: str, work: Command, help: str, *places: str) -> argparse.ArgumentParser:
+        parser = commands.add_parser(name, help=help, description=help, parents=[common])
+        parser.set_defaults(command=work)
+        for place in places:
+            parser.add_argument(place)
+        return parser
+
+    add_new(command("new", new, "Make an empty project.", "project"))
+    help = "Learn folders of images; each folder is one class."
+    add_learn(command("learn", learn, help, "project"))
+    help = "Score the model on held-out images, or on a folder of classes."
+    add_score(command("score", score, help, "project"))
+    p = command("forget", forget, "Unlearn a class, exactly. Its images are kept.", "project")
+    p.add_argument("name", metavar="CLASS")
+    command("classes", classes, "List the classes of a project.", "project")
+    command("steps", steps, "List the steps of learning.", "project")
+    command("backbones", backbones, "List the networks to start from.")
+    command("download", download, "Download the weights of a network.", "backbone")
+    predict.add_to(command)
+    add_export(command("export", export, "Export the model to a file, and check it.", "project"))
+    p = command("demo", demo, "Do the main job on the sample images, without a window.")
+    p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
+    help = "Draw a project's scores as the window shows them; needs no display."
+    p = command("picture", picture, help, "project")
+    p.add_argument("--to", default=".", metavar="FOLDER", help="where to put window.png")
+    p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
+    p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    specialise.add_to(command)
+    tune.add_to(command)
+    branch.add_to(command)
+    latency.add_to(commands, common)
+    add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--to", required=True, metavar="FILE")
+    help = "onnx, onnx-fp16, onnx-int8, pt2, safetensors, openvino, litert or web"
+    add("--format", default="onnx", help=help)
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the format")
+    add("--overwrite", action="store_true", help="replace the file if it is there")
+    help = "under what terms the images are; kept in the project, and named in every export"
+    add("--data-licence", metavar="TEXT", help=help)
+
+
+def add_new(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--backbone", default="", help="its name; `espalier backbones` lists them")
+    add("--weights", default="", help="a weights file of your own (.safetensors, .pth, .pt)")
+    add("--size", type=int, default=0, help="the side in pixels that the network sees")
+
+
+def add_learn(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", nargs="*", help="none: learn what the project has and has not learnt yet")
+    add("--into", default="", help="put all images into this one class")
+    add("--copy", action="store_true", help="copy the images into the project")
+    add("--learner", default="", help="ncm, slda, ridge or tilda")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
+
+
+def add_score(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--test", default="", help="a folder with one folder of images for each class")
+    add("--predictions", action="store_true", help="name the answer for each image")
+
+
+def add_shrink(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--project", default="", help="train on this project's images, if no data is named")
+    add("--estimate", action="store_true", help="only say how long it would take")
+    help = "out, base, data, work, method, teacher, epochs, sizes, ..."
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
+
+
+def chosen(options: argparse.Namespace) -> dict[str, str]:
+    """The --set NAME=VALUE of a command; a word without "=" is handed on and refused there."""
+    return dict(text.partition("=")[::2] for text in options.set)
+
+
+def new(options: argparse.Namespace) -> int:
+    ended = do(options, "new_project", path=options.project, backbone=options.backbone,
+               weights=options.weights, size=options.size)  # fmt: skip
+    return finish(options, ended, lambda r: f"Made {r['path']}.")
+
+
+def learn(options: argparse.Namespace) -> int:
+    same = {"learner": options.learner, "settings": chosen(options) or None}
+    if options.folder:
+        ended = do(options, "learn_folder", project=options.project, paths=options.folder,
+                   into=options.into, copy=options.copy, **same)  # fmt: skip
+    else:
+        ended = do(options, "learn", project=options.project, **same)
+    return finish(options, ended, learnt_table)
+
+
+def learnt_table(result: Mapping[str, Any]) -> str:
+    """Each class with its pictures and accuracy, then the whole."""
+    counts = result["classes"]
+    rows = [("class", "pictures", "accuracy")]
+    rows += [(n, str(counts.get(n, 0)), per_cent(a)) for n, a in result["per_class"].items()]
+    seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result["seconds"].items())
+    lines = [
+        columns(rows),
+        "",
+        f"accuracy on held-out images: {per_cent(result['accuracy'])}",
+        seconds,
+    ]
+    if result.get("skipped"):
+        lines.append(f"{len(result['skipped'])} files were left out")
+    return "\n".join(lines)
+
+
+def score(options: argparse.Namespace) -> int:
+    ended = do(options, "score", project=options.project, test=options.test,
+               predictions=options.predictions)  # fmt: skip
+    return finish(options, ended, score_table)
+
+
+def score_table(result: Mapping[str, Any]) -> str:
+    rows = [("class", "accuracy")] + [(n, per_cent(a)) for n, a in result["per_class"].items()]
+    lines = [columns(rows), "", f"accuracy: {per_cent(result['accuracy'])}"]
+    own = ", on the project's own held-out images" if "unknown_classes" in result else ""
+    for key in ("average_incremental_accuracy", "forgetting"):
+        lines.append(f"{key.replace('_', ' ')}{own}: {per_cent(result[key])}")
+    lines += [f"{path}: {name}" for path, name in result.get("predictions", {}).items()]
+    return "\n".join(lines)
+
+
+def forget(options: argparse.Namespace) -> int:
+    ended = do(options, "forget", project=options.project, name=options.name)
+    return finish(options, ended, lambda r: f"Forgot {r['name']}. Its images are kept.")
+
+
+def classes(options: argparse.Namespace) -> int:
+    ended = do(options, "list_classes", project=options.project)
+
+    def table(result: Mapping[str, Any]) -> str:
+        rows = [("class", "to learn from", "held out", "learnt", "")]
+        for c in result["classes"]:
+            rows.append((c["name"], str(c["train"]), str(c["validation"]),
+                         "yes" if c["learnt"] else "no", c["hint"]))  # fmt: skip
+        return columns(rows)
+
+    return finish(options, ended, table)
+
+
+def steps(options: argparse.Namespace) -> int:
+    ended = do(options, "list_steps", project=options.project)
+
+    def table(result: Mapping[str, Any]) -> str:
+        rows = [("step", "when", "what", "learner", "classes", "accuracy", "")]
+        for s in result["steps"]:
+            rows.append((str(s["number"]), s["when"], s["title"], s["learner"],
+                         str(len(s["classes"])), per_cent(s["accuracy"]),
+                         "in use" if s["current"] else ""))  # fmt: skip
+        return columns(rows)
+
+    return finish(options, ended, table)
+
+
+def backbones(options: argparse.Namespace) -> int:
+    """Every network with its size, ImageNet accuracy, operations, and whether it is here."""
+    ended = do(options, "list_backbones")
+
+    def table(result: Mapping[str, Any]) -> str:
+        rows = [("name", "size", "ImageNet", "operations", "here", "what")]
+        for b in result["backbones"]:
+            size = f"{b['bytes'] / 1e6:.0f} MB"
+            macs = f"{b['macs'] / 1e6:.0f} M" if b["macs"] else "–"
+            here = "yes" if b["here"] else "no"
+            rows.append((b["name"], size, per_cent(b["accuracy"]), macs, here, b["title"]))
+        return columns(rows)
+
+    return finish(options, ended, table)
+
+
+def download(options: argparse.Namespace) -> int:
+    ended = do(options, "download_weights", backbone=options.backbone)
+    return finish(options, ended, lambda r: f"The weights are in {r['path']}.")
+
+
+def export(options: argparse.Namespace) -> int:
+    ended = do(options, "export", project=options.project, path=options.to,
+               format=options.format, settings=chosen(options),
+               overwrite=options.overwrite, data_licence=options.data_licence)  # fmt: skip
+    return finish(options, ended, receipt_table)
+
+
+def receipt_table(receipt: Mapping[str, Any]) -> str:
+    """What was checked, then how each class did, in the words of the page to print."""
+    rows = [("class", "images", "in the project", "in the file")]
+    for c in receipt.get("per_class", ()):
+        name = c["name"].encode("utf-8", "backslashreplace").decode()
+        rows.append((name, str(c["images"]), per_cent(c["before"]), per_cent(c["after"])))
+    parts = [columns(receipt["summary"])] + ([columns(rows)] if rows[1:] else [])
+    beside = ", ".join(receipt["papers"].values())
+    return "\n\n".join([*parts, f"Beside the file: {beside}"])
+
+
+def demo(options: argparse.Namespace) -> int:
+    ended = do(options, "demo", folder=options.to)
+    if ended.how == "done":
+        ended = type(ended)("done", "", {**ended.result, **picture_of_window(ended.result)})
+    return finish(options, ended, demo_table)
+
+
+def picture_of_window(made: Mapping[str, Any]) -> dict[str, str]:
+    """Has a process of its own draw the window offscreen, since this one imports no Qt."""
+    import subprocess
+
+    asked = [*program(), "picture", made["project"], "--to", made["folder"]]
+    drawn = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return {"picture": drawn.stdout.strip()} if drawn.returncode == 0 else {}
+
+
+def program() -> list[str]:
+    """The words that start this program: Python and its module, or itself where it is frozen."""
+    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
+
+
+def picture(options: argparse.Namespace) -> int:
+    """Prints where the picture lies."""
+    from app.shell.screenshots import picture_of_project
+
+    ended = picture_of_project(options.to, with_suffix(options.project))
+    return finish(options, ended, lambda r: r["picture"])
+
+
+def demo_table(result: Mapping[str, Any]) -> str:
+    rows = [("learner", "accuracy", "seconds")]
+    rows += [
+        (r["learner"], per_cent(r["accuracy"]), f"{r['seconds']:.2f}") for r in result["scores"]
+    ]
+    lines = [columns(rows), "", f"project: {result['project']}", f"model:   {result['model']}"]
+    if "picture" in result:
+        lines.append(f"window:  {result['picture']}")
+    return "\n".join(lines)
+
+
+def pretrain(options: argparse.Namespace) -> int:
+    ended = do(options, "pretrain", **chosen(options))
+    return finish(options, ended, lambda r: columns([(k, str(v)) for k, v in r.items()]))
+
+
+def shrink(options: argparse.Namespace) -> int:
+    job = "estimate_shrink" if options.estimate else "shrink"
+    ended = do(options, job, **{"project": options.project, **chosen(options)})
+    return finish(options, ended, lambda r: columns([(k, str(v)) for k, v in r.items()]))

@@ -1,0 +1,107 @@
+"""The commands on subnets: search for one, use it, list what was measured."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.cli.terminal import columns, do, finish
+from engine.system.words import per_cent
+
+NAMES = ("specialise", "subnets")
+
+
+def add_to(command: Any) -> None:
+    """Adds the commands; `command(name, work, help, *places)` makes a parser for each."""
+    help = "Search for the subnet that meets a latency on this computer."
+    add_specialise(command("specialise", specialise, help, "project"))
+    command("subnets", subnets, "List the subnets that were measured, and the front.", "project")
+
+
+def add_specialise(parser: argparse.ArgumentParser) -> None:
+    """The target, the other limits, and how to search; 0 sets no limit."""
+    add = parser.add_argument
+    add("--latency-ms", type=float, default=0, metavar="T", help="the most that one image takes")
+    add("--budget", type=int, default=60, metavar="N", help="how many subnets to measure")
+    add("--resolution", type=int, nargs="+", default=[], metavar="R", help="sides in pixels to try")
+    add("--searcher", default="linas", help="linas, evolution or random")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="a searcher's setting")
+    add("--macs", type=float, default=0, metavar="M", help="at most so many million operations")
+    add("--parameters", type=float, default=0, metavar="M", help="at most so many million")
+    add("--memory", type=float, default=0, metavar="MIB", help="at most so many MiB of activations")
+    add("--file-mb", type=float, default=0, metavar="MB", help="a file of at most so many MB")
+    add("--table", default="", metavar="NAME", help="another device's latency table")
+    add("--use", action="store_true", help="make the winner the project's backbone")
+
+
+def specialise(options: argparse.Namespace) -> int:
+    """Searches, and prints the front and the winner."""
+    settings = dict(text.partition("=")[::2] for text in options.set)
+    ended = do(
+        options,
+        "specialise",
+        project=options.project,
+        latency_ms=options.latency_ms,
+        budget=options.budget,
+        resolutions=options.resolution,
+        searcher=options.searcher,
+        settings=settings,
+        macs=options.macs,
+        parameters=options.parameters,
+        memory=options.memory,
+        file_mb=options.file_mb,
+        table=options.table,
+        use=options.use,
+    )
+    return finish(options, ended, winner_table)
+
+
+def winner_table(result: Mapping[str, Any]) -> str:
+    """The front, then the winner with what it costs."""
+    ms = result["measured_ms"]
+    return "\n".join([
+        front_table(result["front"]),
+        "",
+        f"winner: {result['architecture']}",
+        f"accuracy on held-out images: {per_cent(result['accuracy'])}",
+        *timing_lines(ms),
+        f"predicted {result['predicted_ms']:.3g} ±{result['error_ms']:.1g} ms",
+        f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
+        "parameters",
+        f"{result['measured_candidates']} subnets measured in {result['seconds']:.1f} s",
+    ])  # fmt: skip
+
+
+def timing_lines(ms: Mapping[str, float] | None) -> list[str]:
+    """Nothing where the latency table is another device's: nothing was timed then."""
+    return [f"one image takes {ms['p50']:.2f} ms (95 % under {ms['p95']:.2f} ms)"] if ms else []
+
+
+def front_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    cells = [("ms", "accuracy", "million operations", "subnet")]
+    for row in rows:
+        ms = row["measured_ms"] if row["measured_ms"] is not None else row["predicted_ms"]
+        sign = "" if row["measured_ms"] is not None else "~"
+        operations = f"{row['macs'] / 1e6:.1f}"
+        cells.append(
+            (f"{sign}{ms:.2f}", per_cent(row["accuracy"]), operations, row["architecture"])
+        )
+    return columns(cells)
+
+
+def subnets(options: argparse.Namespace) -> int:
+    ended = do(options, "candidates", project=options.project)
+    return finish(options, ended, subnets_table)
+
+
+def subnets_table(result: Mapping[str, Any]) -> str:
+    """The front of what was measured, or the sentence that says why there is none."""
+    front = [row for row in result["rows"] if row["front"]]
+    if not front:
+        hint = "Nothing was measured yet. Search with: espalier specialise PROJECT --latency-ms T"
+        return result["why"] or hint
+    lines = [front_table(front), "", f"{len(result['rows'])} subnets measured; ~ is predicted"]
+    if result["in_use"]:
+        lines.append(f"in use: {result['in_use']}")
+    return "\n".join(lines)

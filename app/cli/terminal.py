@@ -1,0 +1,119 @@
+"""What the commands of the command line have in common: progress, tables, results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from engine.events import Ended, Event, Notice, Progress
+
+EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
+
+
+class Screen:
+    """Shows a job's progress on standard error, in one line where that is a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.line = sys.stderr.isatty()
+        self.last: Progress | None = None
+        """How far the job is, as it said last."""
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self.clear()
+            print(event.text, file=sys.stderr)
+            for detail in event.details[:10]:
+                print(f"  {detail}", file=sys.stderr)
+        elif isinstance(event, Progress):
+            self.last = event
+            self.show_progress(event)
+
+    def show_progress(self, event: Progress) -> None:
+        if self.line and not self.quiet:
+            left = f", {event.seconds_left:.0f} s left" if event.seconds_left else ""
+            of = f" of {event.total}" if event.total else ""
+            print(f"\r\033[K{event.doing}: {event.done}{of}{left}", end="", file=sys.stderr)
+
+    def clear(self) -> None:
+        if self.line and not self.quiet:
+            print("\r\033[K", end="", file=sys.stderr)
+
+
+def follow(events: Generator[Event, None, None], screen: Screen) -> Ended:
+    """Shows a job's events until its end. A job that is left earlier is closed while its project
+    is still open, so that it can keep what it has."""
+    ended = Ended("failed", "The job ended without a word.")
+    with closing(events):
+        for event in events:
+            screen.show(event)
+            if isinstance(event, Ended):
+                ended = event
+    screen.clear()
+    return ended
+
+
+def do(
+    options: argparse.Namespace,
+    name: str,
+    /,
+    *,
+    project: str = "",
+    screen: Screen | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    **settings: Any,
+) -> Ended:
+    """Opens the project if one is named, and does the job `name` in this process.
+
+    `stopped` says when the job is to be left at its next event.
+    """
+    from engine.jobs import run
+    from engine.session import Session
+    from engine.system import device
+    from engine.system.log import start_log
+
+    start_log("command", options.verbose)
+    device.set_threads(window_open=False)
+    screen = screen or Screen(options.json)
+    with closing(Session()) as session:
+        session.device = options.device
+        if project:
+            opened = follow(run(session, "open_project", {"path": with_suffix(project)}), screen)
+            if opened.how != "done":
+                return opened
+        return follow(run(session, name, settings, stopped), screen)
+
+
+def with_suffix(project: str) -> str:
+    """The project's folder; its ending may be left out."""
+    path = Path(project)
+    longer = path.with_name(path.name + ".espalier")
+    return str(longer if not path.exists() and longer.exists() else path)
+
+
+def finish(
+    options: argparse.Namespace, ended: Ended, table: Callable[[Mapping[str, Any]], str]
+) -> int:
+    """Prints the result as JSON or as a table, and returns the exit code."""
+    if ended.how != "done":
+        print(ended.text, file=sys.stderr)
+        if options.json:
+            print(json.dumps({"refused" if ended.how == "refused" else "error": ended.text}))
+    elif options.json:
+        print(json.dumps(ended.result, ensure_ascii=False, default=list))
+    else:
+        print(table(ended.result))
+    return EXIT[ended.how]
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text with their columns aligned."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -1,0 +1,121 @@
+"""The commands that tune a project's network: tune it, go on with a run, list the runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from app.cli.terminal import columns, do, finish
+from engine.system.words import per_cent
+
+NAMES = ("tune", "runs", "resume")
+ADOPT = ("better", "always", "never")
+
+
+def add_to(command: Any) -> None:
+    """Adds the commands; `command(name, work, help, *places)` makes a parser for each."""
+    add_tune(command("tune", tune, "Tune the network on the project's images.", "project"))
+    command("runs", runs, "List the runs of tuning, or look at one.", "project").add_argument(
+        "--run", type=int, default=0, metavar="N", help="show this run's epochs"
+    )
+    add_resume(command("resume", resume, "Go on with a run that was stopped.", "project"))
+
+
+def add_tune(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--tuner", default="fine_tune",
+        help="fine_tune, adapters, lora, batch_norm, rehearsal or scratch")  # fmt: skip
+    add("--schedule", default="none",
+        help="none, head_only, last_stages, freezeout, gradual or slanted")  # fmt: skip
+    help = "a setting of the tuner or of the schedule"
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
+    add("--epochs", type=float, default=0, metavar="N", help="how often each image is seen")
+    add("--estimate", action="store_true", help="only say how long it would take")
+    add_adopt(parser)
+
+
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--run", type=int, default=0, metavar="N", help="its number; else the newest unfinished")
+    add("--epochs", type=float, default=0, metavar="N", help="extend the run to so many")
+    add("--stop", action="store_true", help="stop early: keep the best weights so far")
+    add_adopt(parser)
+
+
+def add_adopt(parser: argparse.ArgumentParser) -> None:
+    help = "use the result: better (on held-out images), always or never"
+    parser.add_argument("--adopt", default="better", choices=ADOPT, help=help)
+
+
+def tune(options: argparse.Namespace) -> int:
+    """Tunes, and prints how the result compares with the network in use."""
+    asked = {
+        "project": options.project,
+        "tuner": options.tuner,
+        "schedule": options.schedule,
+        "settings": dict(text.partition("=")[::2] for text in options.set),
+        "epochs": options.epochs,
+    }
+    if options.estimate:
+        ended = do(options, "estimate_tune", **asked)
+        return finish(options, ended, lambda r: f"About {r['seconds']:.0f} s, {r['steps']} steps.")
+    return finish(options, do(options, "tune", adopt=options.adopt, **asked), comparison)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Goes on with a run to its end, or ends it where it is."""
+    asked = {"project": options.project, "run": options.run, "adopt": options.adopt}
+    if options.stop:
+        ended = do(options, "finish_run", **asked)
+    else:
+        ended = do(options, "resume_run", epochs=options.epochs, **asked)
+    return finish(options, ended, comparison)
+
+
+def comparison(result: Mapping[str, Any]) -> str:
+    """Both networks' accuracy on the same held-out images, and their difference."""
+    rows = [("images of", "before", "after", "difference", "95 % interval")]
+    names = {"all": "accuracy", "old": "old_accuracy", "new": "new_accuracy"}
+    for part, name in names.items():
+        found = result["difference"][part]
+        if found is not None:
+            mean, low, high = (100 * value for value in found)
+            rows.append((f"{part} classes", per_cent(result["before"][name]),
+                         per_cent(result["after"][name]), f"{mean:+.1f}",
+                         f"{low:+.1f} to {high:+.1f}"))  # fmt: skip
+    saved = result["saved"]
+    return "\n".join([
+        columns(rows),
+        "",
+        f"run {result['run']}: {result['seconds']:.0f} s of training; freezing saved "
+        f"{saved['seconds']:.0f} s and {saved['flops'] / 1e12:.2f} TFLOP",
+        "The tuned network is in use now." if result["adopted"] else "The network in use stays.",
+    ])  # fmt: skip
+
+
+def runs(options: argparse.Namespace) -> int:
+    """The list of runs, or one with its epochs."""
+    if options.run:
+        ended = do(options, "run_details", project=options.project, run=options.run)
+        return finish(options, ended, epochs_table)
+    return finish(options, do(options, "list_runs", project=options.project), runs_table)
+
+
+def runs_table(result: Mapping[str, Any]) -> str:
+    rows = [("run", "when", "what", "epochs", "seconds", "before", "after", "state")]
+    for r in result["runs"]:
+        before, after = (r[part] or {} for part in ("before", "after"))
+        rows.append((str(r["id"]), r["made"], r["title"], f"{r['epochs_done']:g}",
+                     f"{r['seconds']:.0f}", per_cent(before.get("accuracy")),
+                     per_cent(after.get("accuracy")), r["state"]))  # fmt: skip
+    return columns(rows)
+
+
+def epochs_table(result: Mapping[str, Any]) -> str:
+    rows = [("epoch", "seconds", "loss", "accuracy", "held-out loss", "held-out accuracy")]
+    for e in result["epochs_curve"]:
+        rows.append((f"{e['epoch']:g}", f"{e['seconds']:.1f}", f"{e['train_loss']:.3f}",
+                     per_cent(e["train_accuracy"]), f"{e['validation_loss']:.3f}",
+                     per_cent(e["validation_accuracy"])))  # fmt: skip
+    return columns(rows)

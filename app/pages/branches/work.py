@@ -1,0 +1,165 @@
+"""What is done about branches, as the window follows it: measured, grown, removed, merged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.bridge import Bridge
+from app.widgets.run_curves import Curves
+from engine.events import Ended, LayerPlan, Notice, Progress, ProjectView, Started, Step
+from engine.system.words import duration, per_cent
+
+MEASURE, GROW, REMOVE, MERGE = "sharing_curve", "grow_branch", "remove_branch", "merge_branches"
+WAITS = "It begins when what runs now has ended."
+PREPARING = "Preparing"
+
+
+class BranchWork(QObject):
+    """The job on branches that was asked for last. It outlives the dialog that shows it.
+
+    `changed`: words and how far it is; `scored`: the live curves; `ended` carries the job's name.
+    """
+
+    changed = Signal()
+    scored = Signal()
+    ended = Signal(str)
+
+    def __init__(self, bridge: Bridge, tell: Callable[..., object], parent: QObject) -> None:
+        super().__init__(parent)
+        self.bridge, self.tell = bridge, tell
+        self.clear()
+        for signal, follow in (
+            (bridge.changed, self.on_changed),
+            (bridge.submitted, self.on_submitted),
+            (bridge.started, self.on_started),
+            (bridge.progress, self.on_progress),
+            (bridge.layer_plan, self.on_plan),
+            (bridge.step, self.on_step),
+            (bridge.notice, self.on_notice),
+            (bridge.ended, self.on_ended),
+        ):
+            signal.connect(follow)
+
+    def clear(self) -> None:
+        """Knows of nothing, as at the beginning."""
+        self.path = self.bridge.project.path if self.bridge.project else ""
+        self.ticket, self.begun = 0, False
+        self.job = self.text = self.note = ""
+        self.epochs = 1.0
+        self.done, self.total = 0, 0
+        self.curves = Curves()
+        self.curve: tuple[Mapping[str, Any], ...] = ()
+        self.measured: object = None
+        self.result: Mapping[str, Any] = {}
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, or waits to."""
+        return bool(self.ticket)
+
+    # Gestures.
+
+    def measure(self, key: object, **settings: Any) -> None:
+        """Draws the sharing curve; `key` says what it holds for."""
+        self.bridge.submit(MEASURE, **settings)
+        self.measured = key
+
+    def grow(self, epochs: float, **settings: Any) -> None:
+        """`epochs` are those that the form shows, for the axis of the live curves."""
+        self.epochs = epochs
+        self.bridge.submit(GROW, **settings)
+
+    def remove(self, branch: int) -> None:
+        self.bridge.submit(REMOVE, branch=branch)
+
+    def merge(self, epochs: float, **settings: Any) -> None:
+        self.epochs = epochs
+        self.bridge.submit(MERGE, **settings)
+
+    def stop(self) -> None:
+        self.bridge.cancel(self.ticket)
+
+    # What the engine says.
+
+    def on_changed(self, project: ProjectView | None) -> None:
+        """Nothing is kept of another project."""
+        if (project.path if project else "") != self.path and not self.running:
+            self.clear()
+
+    def on_submitted(self, ticket: int, job: str) -> None:
+        if job not in (MEASURE, GROW, REMOVE, MERGE):
+            return
+        self.ticket, self.job, self.begun, self.note = ticket, job, False, ""
+        self.done = self.total = 0
+        if job == MEASURE:
+            self.curve, self.measured = (), None
+        elif job in (GROW, MERGE):
+            self.curves, self.result = Curves(), {}
+        self.say(WAITS)
+        self.scored.emit()
+
+    def on_started(self, ticket: int, event: Started) -> None:
+        if ticket == self.ticket:
+            self.begun = True
+            self.say(PREPARING)
+
+    def on_progress(self, ticket: int, event: Progress) -> None:
+        if ticket == self.ticket:
+            self.done, self.total = event.done, event.total or 0
+            left = event.seconds_left
+            self.say(event.doing + (f" · {duration(left)} left" if left is not None else ""))
+
+    def on_plan(self, ticket: int, event: LayerPlan) -> None:
+        """A training begins: its steps are told as epochs, where their number is known."""
+        if ticket == self.ticket:
+            self.curves = Curves()
+            self.curves.know_epochs(event.total, self.epochs)
+
+    def on_step(self, ticket: int, event: Step) -> None:
+        """Learners make steps too; those of a training tell its seconds."""
+        if ticket == self.ticket and "seconds" in event.figures:
+            self.curves.add(event.done, event.figures)
+            self.scored.emit()
+
+    def on_notice(self, event: Notice) -> None:
+        """Why it came as it came; while a job runs, notices are its own."""
+        if self.begun:
+            self.note = event.text
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        """Keeps what came of it; the window itself tells of refusals and failures."""
+        if not ticket or ticket != self.ticket:
+            return
+        self.ticket, self.begun = 0, False
+        if event.how == "done" and self.job == MEASURE:
+            self.curve = tuple(event.result["curve"])
+        elif event.how == "done":
+            self.result = {**event.result, "job": self.job}
+            self.curve = tuple(event.result.get("curve") or self.curve)
+        self.text = (self.note or told(self.job, event.result)) if event.how == "done" else (
+            event.text)  # fmt: skip
+        if event.how != "done" and self.job == MEASURE:
+            self.measured = None
+        self.ended.emit(self.job)
+        self.changed.emit()
+        if event.how == "done" and not self.note:
+            self.tell(self.text)
+
+    def say(self, text: str) -> None:
+        self.text = text
+        self.changed.emit()
+
+
+def told(job: str, result: Mapping[str, Any]) -> str:
+    """What came of a job, in a sentence."""
+    if job == MEASURE:
+        return "The sharing curve is drawn. Nothing was changed."
+    if job == REMOVE:
+        before, after = per_cent(result["before"]), per_cent(result["after"])
+        return f"Branch {result['branch']} is removed: accuracy {before} before, {after} now."
+    if job == MERGE:
+        return "The branches are merged into one network, which is in use now."
+    return f"Branch {result['branch']}, above {result['cut']}, is in use now."

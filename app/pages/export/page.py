@@ -1,0 +1,178 @@
+"""The Export page: one file to use elsewhere, and the receipt of what was checked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
+from PySide6.QtWidgets import QFormLayout, QFrame, QSizePolicy, QStackedWidget, QWidget
+
+from app.bridge import Bridge
+from app.pages.export.form import ExportForm
+from app.widgets.class_plots import MatrixPlot
+from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
+from app.widgets.empty import EmptyState
+from app.widgets.receipt import matrix_of, receipt_text, rows_of
+from engine.events import Ended, ProjectView
+
+NOTHING = "What was checked appears here after an export."
+
+
+class ConfusionPicture(MatrixPlot):
+    """What the exported file takes for what; its images are those of the Learn page."""
+
+    opens = False
+
+
+class ExportPage(QWidget):
+    """Where to write the model, and what came of it."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.bridge = bridge
+        self.project: ProjectView | None = None
+        self.receipt: Mapping[str, Any] = {}
+        self.folder = Path()
+        self.form = ExportForm(bridge)
+        self.target, self.news = self.form.target, self.form.news
+        self.export_button = self.form.export_button
+        self.empty = EmptyState(
+            "export",
+            "Nothing to export yet",
+            "Learn some classes first: drop folders of images on the Images page. "
+            "Then write the model here as one file.",
+        )
+        self.make_buttons()
+        self.lay_out()
+        self.form.asked.connect(self.submit)
+        self.bridge.changed.connect(self.show_project)
+
+    def make_buttons(self) -> None:
+        """What can be done with an export."""
+        self.page_button = button(
+            "Open the page to print", "Opens the receipt in the browser, to print it or keep it",
+            self.open_page, key="Ctrl+P",
+        )  # fmt: skip
+        self.open_button = button(
+            "Open the folder", "Shows the file in its folder", self.open_folder, key="Ctrl+Shift+E",
+            icon="folder",
+        )  # fmt: skip
+        self.copy_button = button(
+            "Copy the receipt", "Copies the receipt as text", self.copy, key="Ctrl+Shift+C"
+        )
+
+    def lay_out(self) -> None:
+        """What is asked for on the left, the receipt on the right."""
+        both = QWidget()
+        both.setLayout(row(self.form, self.receipt_side(), gap=16))
+        both.layout().setStretch(0, 4)
+        both.layout().setStretch(1, 5)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(both)
+        self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.form.target)
+
+    def receipt_side(self) -> QFrame:
+        """The receipt as a card: its lines, the confusion matrix, and the buttons below them."""
+        self.receipt_rows = QFormLayout()
+        self.receipt_rows.setVerticalSpacing(10)
+        self.receipt_rows.setHorizontalSpacing(24)
+        self.receipt_rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.matrix = ConfusionPicture("What is taken for what", "No image's class is known.")
+        named(self.matrix, self.matrix.title, "Arrow keys read cells; Ctrl+S saves the picture")
+        reach(self.matrix, "Alt+M")
+        self.matrix.setToolTip("")
+        self.matrix.setMinimumHeight(400)
+        self.matrix.hide()
+        inside = QWidget()
+        inside.setLayout(column(self.receipt_rows, 8, self.matrix, 0))
+        scroll = scrolled(inside)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verdict = label(NOTHING, "muted", wrap=True)
+        tools = row(self.page_button, self.open_button, self.copy_button, 0)
+        made = card(label("Receipt", "big"), self.verdict, 8, scroll, tools, edge=24)
+        made.layout().setStretch(3, 1)
+        self.refresh_tools()
+        return made
+
+    # Showing.
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.form.load()
+
+    def show_project(self, project: ProjectView | None) -> None:
+        """Offers a file beside the project; keeps what a person typed."""
+        other = project is None or self.project is None or project.path != self.project.path
+        self.project = project
+        ready = project is not None and project.current_step is not None
+        self.pages.setCurrentIndex(1 if ready else 0)
+        if project is not None:
+            self.form.show_project(project, other)
+            if other:
+                self.show_receipt({})
+
+    def show_receipt(self, receipt: Mapping[str, Any]) -> None:
+        """One line for each thing that was checked, and the matrix where classes are known."""
+        self.receipt = receipt
+        while self.receipt_rows.rowCount():
+            self.receipt_rows.removeRow(0)
+        for name, value in rows_of(receipt):
+            text = label(value, wrap=True)
+            text.setTextInteractionFlags(
+                Qt.TextInteractionFlag.TextSelectableByMouse
+                | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            )
+            text.setMinimumWidth(200)
+            text.setAlignment(Qt.AlignmentFlag.AlignTop)
+            title = label(name, "muted", wrap=True)
+            title.setFixedWidth(120)
+            # As high as its value, so that both begin on the same line.
+            title.setAlignment(Qt.AlignmentFlag.AlignTop)
+            title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+            self.receipt_rows.addRow(title, text)
+        known = bool(receipt.get("confusion"))
+        self.matrix.show_matrix(receipt["classes"] if known else (), matrix_of(receipt))
+        self.matrix.setVisible(known)
+        self.verdict.setText(receipt["verdict"] if receipt else NOTHING)
+        self.refresh_tools()
+
+    def refresh_tools(self) -> None:
+        for made in (self.page_button, self.open_button, self.copy_button):
+            made.setEnabled(bool(self.receipt))
+
+    # Gestures.
+
+    def export(self) -> None:
+        self.form.ask()
+
+    def submit(self, settings: Mapping[str, Any]) -> None:
+        """Writes the model; the answer is the receipt, or why there is none."""
+        self.export_button.setEnabled(False)
+        self.news.setText("Writing and checking …")
+        folder = Path(settings["path"]).absolute().parent
+        self.bridge.submit("export", lambda ended: self.take(ended, folder), **settings)
+
+    def take(self, ended: Ended, folder: Path) -> None:
+        self.export_button.setEnabled(True)
+        self.news.setText(
+            ended.text if ended.how != "done" else "Done. The receipt says what was checked."
+        )
+        if ended.how == "done":
+            self.folder = folder
+            self.show_receipt(ended.result)
+
+    def open_page(self) -> None:
+        page = self.folder / self.receipt["papers"]["page"]
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+
+    def open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder)))
+
+    def copy(self) -> None:
+        QGuiApplication.clipboard().setText(receipt_text(self.receipt))

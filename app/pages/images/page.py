@@ -1,0 +1,358 @@
+"""The Images page: classes on the left, their images on the right, and all that sorts them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QWidget,
+)
+
+from app.bridge import Bridge
+from app.pages.images.class_list import ClassList
+from app.pages.images.review import Review
+from app.shell.preferences import Preferences
+from app.widgets.ask import choose_class, confirm, type_name
+from app.widgets.controls import Elided, button, column, label, named, reach, row, say_on, tool
+from app.widgets.drops import Drops
+from app.widgets.empty import EmptyState
+from app.widgets.gallery import Gallery
+from app.widgets.rows import ImageRows, shown
+from app.widgets.thumbs import Thumbnails
+from app.widgets.viewer import Viewer
+from engine.events import Ended, ProjectView
+from engine.system.words import plural
+
+PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"
+SPLITS = (
+    ("Both sides", ""),
+    ("Train images", "train"),
+    ("Validation images", "validation"),
+)
+
+
+class ImagesPage(QWidget):
+    """Adds images, shows them, and moves, renames, merges and removes."""
+
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.bridge, self.preferences = bridge, preferences
+        self.project: ProjectView | None = None
+        self.classes = ClassList()
+        self.rows = ImageRows(bridge)
+        self.gallery = Gallery(self.rows, thumbs)
+        self.review = Review(bridge, thumbs)
+        self.heading = Elided("All images", "big")
+        self.count = label("", "muted")
+        self.hint = label("", "warning", wrap=True)
+        self.stack = QStackedWidget()
+        self.empty = EmptyState(
+            "images",
+            "No images yet",
+            "Drop a folder here. A folder of images is one class named after it; "
+            "a folder of folders is one class each.",
+            self.folder_button(),
+        )
+        self.lay_out()
+        self.connect_all()
+
+    # Layout.
+
+    def lay_out(self) -> None:
+        """Classes on the left, their images on the right."""
+        named(self.classes, "Classes", "Choose a class to see its images; F2 renames it")
+        reach(self.classes, "Alt+C")
+        named(self.gallery, "Images", "Arrow keys move, Space looks closer, Delete removes")
+        reach(self.gallery, "Alt+I")
+        left = QWidget()
+        left.setObjectName("card")
+        left.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        left.setLayout(
+            column(row(label("Classes", "heading"), 0, *self.class_tools()), self.classes)
+        )
+        left.layout().setContentsMargins(12, 8, 8, 8)
+        left.setMinimumWidth(240)
+        right = QWidget()
+        right.setObjectName("card")
+        right.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        right.setLayout(column(self.image_tools(), self.hint, self.stack))
+        right.layout().setContentsMargins(16, 12, 8, 8)
+        self.stack.addWidget(self.gallery)
+        self.stack.addWidget(self.review)
+        self.split = QSplitter()
+        self.split.addWidget(left)
+        self.split.addWidget(right)
+        self.split.setHandleWidth(16)
+        self.split.setStretchFactor(1, 1)
+        self.split.setSizes([280, 900])
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(self.split)
+        self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.gallery)
+
+    def folder_button(self) -> QWidget:
+        made = button("Choose a folder", "Adds the images of a folder", self.choose_folder)
+        # The menu of the add button owns this key.
+        return named(made, "Choose a folder", "Adds the images of a folder", "Ctrl+Shift+I")
+
+    def class_tools(self) -> list[QWidget]:
+        return [
+            tool("rename", "Rename class", "Renames the class", self.rename, key="F2"),
+            tool("merge", "Merge class", "Merges the class into another", self.merge, key="Ctrl+M"),
+            tool(
+                "remove",
+                "Remove class",
+                "Removes the class and unlearns it; your files stay where they are",
+                self.remove_class,
+                key="Ctrl+Delete",
+            ),
+        ]
+
+    def image_tools(self) -> QWidget:
+        """The line above the gallery: what is shown, and what can be done with it."""
+        self.filter = QComboBox()
+        named(self.filter, "Split", "Shows one side of the split only")
+        reach(self.filter, "Alt+S")
+        for text, value in SPLITS:
+            self.filter.addItem(text, value)
+        self.move_button = tool(
+            "move",
+            "Move images",
+            "Moves the chosen images to a class",
+            self.move,
+            key="Ctrl+Shift+M",
+        )
+        self.remove_button = tool(
+            "remove",
+            "Remove images",
+            "Takes the chosen images out of the project; the files stay",
+            self.remove,
+            key="Delete",
+        )
+        self.review_button = tool(
+            "review", "Review", "Conflicts, near duplicates and what was left out", key="Ctrl+R"
+        )
+        self.review_button.setCheckable(True)
+        self.review_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        line = row(
+            self.heading,
+            self.count,
+            self.review_button,
+            self.filter,
+            self.move_button,
+            self.remove_button,
+            self.add_button(),
+        )
+        line.setStretch(0, 1)
+        self.heading.setMinimumWidth(128)
+        made = QWidget()
+        made.setLayout(line)
+        return made
+
+    def add_button(self) -> QToolButton:
+        """One button with both ways of adding, and what adding does."""
+        made = tool("plus", "Add images", "Adds folders or single images", key="Ctrl+I")
+        made.setObjectName("action")
+        say_on(made, "Add")
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(made)
+        menu.addAction("Add a &folder …", QKeySequence("Ctrl+Shift+I"), self.choose_folder)
+        menu.addAction("Add &images …", self.choose_images)
+        menu.addSeparator()
+        self.at_once = self.switch(menu, "&Learn what is added at once", "learn_at_once", True)
+        self.copy = self.switch(menu, "&Copy images into the project", "copy_images", False)
+        made.setMenu(menu)
+        self.addAction(menu.actions()[0])
+        return made
+
+    def switch(self, menu: QMenu, text: str, name: str, default: bool) -> QAction:
+        action = menu.addAction(text)
+        action.setCheckable(True)
+        action.setChecked(self.preferences.get(name, default))
+        action.toggled.connect(lambda on: self.preferences.put(name, on))
+        return action
+
+    def connect_all(self) -> None:
+        """What changes what."""
+        self.bridge.changed.connect(self.show_project)
+        self.classes.picked.connect(self.show_class)
+        self.classes.files_dropped.connect(self.add)
+        self.classes.images_dropped.connect(self.move_to)
+        self.rows.counted.connect(lambda count: self.count.setText(plural(count)))
+        self.filter.currentIndexChanged.connect(lambda _: self.show_class(self.classes.name))
+        self.gallery.chosen.connect(self.refresh_tools)
+        self.gallery.opened.connect(self.look)
+        self.review_button.toggled.connect(self.show_review)
+        Drops(self, "Drop to add these images and learn them").dropped.connect(self.add)
+        for view in (self.classes, self.gallery):
+            view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.classes.customContextMenuRequested.connect(
+            lambda at: self.class_menu().popup(self.classes.mapToGlobal(at))
+        )
+        self.gallery.customContextMenuRequested.connect(
+            lambda at: self.image_menu().popup(self.gallery.mapToGlobal(at))
+        )
+
+    # Showing.
+
+    def show_project(self, project: ProjectView | None) -> None:
+        """Shows the project of now, and keeps what is chosen."""
+        other = project is None or self.project is None or project.path != self.project.path
+        self.project = project
+        self.classes.show_project(project)
+        self.pages.setCurrentWidget(
+            self.split if project is not None and project.classes else self.empty
+        )
+        if project is None:
+            return
+        waits = project.conflicts + project.skipped
+        say_on(self.review_button, f"Review {waits:,}" if waits else "Review")
+        self.review.show_project(project)
+        if other:
+            self.review_button.setChecked(False)
+            self.classes.choose("")
+            self.show_class("")
+        else:
+            self.rows.ask_again()
+            self.show_hint()
+        self.refresh_tools()
+
+    def show_class(self, name: str) -> None:
+        """Shows a class in the gallery, or all images where the name is empty."""
+        if self.project is None:
+            return
+        self.review_button.setChecked(False)
+        self.heading.set_full(shown(name) or "All images")
+        self.gallery.clearSelection()
+        self.gallery.verticalScrollBar().setValue(0)
+        self.gallery.tile.captions = not name
+        self.rows.ask(class_name=name, split=self.filter.currentData())
+        self.show_hint()
+        self.refresh_tools()
+
+    def show_hint(self) -> None:
+        view = self.classes.current
+        hints = [view.hint] if view and view.hint else []
+        hints = hints or list(self.project.hints if view is None and self.project else ())
+        self.hint.setText("\n".join(hints[:2]))
+        self.hint.setVisible(bool(hints) and not self.review_button.isChecked())
+
+    def show_review(self, on: bool) -> None:
+        self.stack.setCurrentWidget(self.review if on else self.gallery)
+        self.heading.set_full("Review" if on else shown(self.classes.name) or "All images")
+        self.count.setVisible(not on)
+        self.filter.setVisible(not on)
+        self.show_hint()
+        if on:
+            self.review.refresh()
+        self.refresh_tools()
+
+    def refresh_tools(self) -> None:
+        some = bool(self.gallery.selectionModel().selectedIndexes())
+        shown = self.stack.currentWidget() is self.gallery
+        for control in (self.move_button, self.remove_button):
+            control.setEnabled(some and shown)
+            control.setVisible(shown)
+
+    def look(self, number: int) -> None:
+        Viewer(self.rows, number, self.window()).open()
+
+    # Gestures: each submits one job and does nothing else.
+
+    def add(self, paths: list[str], into: str = "") -> None:
+        """Adds files and folders, learning them at once where the person wants that."""
+        job = "learn_folder" if self.at_once.isChecked() else "add_images"
+        self.bridge.submit(job, paths=paths, into=into, copy=self.copy.isChecked())
+
+    def choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
+        if path:
+            self.add([path])
+
+    def choose_images(self) -> None:
+        """Adds single images to a class: the one that is shown, or one that is asked for."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", PICTURES)
+        names = [c.name for c in self.project.classes] if self.project else []
+        into = self.classes.name
+        if paths and not into:
+            into = choose_class(self, "Which class do these images belong to?", names)
+        if paths and into:
+            self.add(paths, into)
+
+    def rename(self) -> None:
+        """Asks for a new name; where it is taken, offers to merge."""
+        name = self.classes.name
+        to = type_name(self, f"Rename “{name}”", "New name", name) if name else ""
+        if not to or to == name:
+            return
+        taken = self.classes.rows.row_of(to)
+        if taken and not confirm(
+            self, f"There is a class “{to}” already.", f"Merge “{name}” into “{to}”?", "Merge"
+        ):
+            return
+        self.bridge.submit("rename_class", self.after(to), name=name, to=to, merge=bool(taken))
+
+    def after(self, name: str):
+        """What to do when a gesture on a class is done: show it under its new name."""
+
+        def follow(ended: Ended) -> None:
+            if ended.how == "done":
+                self.classes.choose(name)
+
+        return follow
+
+    def merge(self) -> None:
+        name = self.classes.name
+        others = [c.name for c in self.project.classes if c.name != name] if self.project else []
+        if name and others:
+            into = choose_class(self, f"Merge “{name}” into which class?", others, fixed=True)
+            if into:
+                self.bridge.submit("merge_classes", self.after(into), name=name, into=into)
+
+    def remove_class(self) -> None:
+        name = self.classes.name
+        if name:
+            self.bridge.submit("remove_class", name=name)
+
+    def move(self) -> None:
+        ids = [r["id"] for r in self.gallery.selected_rows()]
+        names = [c.name for c in self.project.classes] if self.project else []
+        to = choose_class(self, f"Move {plural(len(ids))} to which class?", names) if ids else ""
+        if to:
+            self.move_to(ids, to)
+
+    def move_to(self, ids: list[int], to: str) -> None:
+        self.bridge.submit("move_images", images=ids, to=to)
+
+    def remove(self) -> None:
+        ids = [r["id"] for r in self.gallery.selected_rows()]
+        if ids:
+            self.gallery.clearSelection()
+            self.bridge.submit("remove_images", images=ids)
+
+    def class_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if self.classes.name:
+            menu.addAction("Rename …", self.rename)
+            menu.addAction("Merge into …", self.merge)
+            menu.addAction("Remove", self.remove_class)
+        menu.addAction("Add a folder …", self.choose_folder)
+        return menu
+
+    def image_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Look closer", lambda: self.look(self.gallery.currentIndex().row()))
+        menu.addAction("Move to …", self.move)
+        menu.addAction("Remove", self.remove)
+        return menu

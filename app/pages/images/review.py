@@ -1,0 +1,211 @@
+"""Review: conflicts to settle, near duplicates to look at, and files that were left out."""
+
+from __future__ import annotations
+
+import csv
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFileDialog,
+    QPushButton,
+    QStackedWidget,
+    QWidget,
+)
+
+from app.bridge import Bridge
+from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
+from app.widgets.gallery import Gallery
+from app.widgets.rows import ImageRows, shown
+from app.widgets.table import Table, TableRows
+from app.widgets.thumbs import Thumbnails
+from engine.events import Ended, ProjectView
+from engine.system.words import plural
+
+NOBODY = "none of them"
+
+
+class Conflicts(QWidget):
+    """Images that lie in several classes; the person says which class keeps them."""
+
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.rows = ImageRows(bridge)
+        self.gallery = Gallery(self.rows, thumbs)
+        named(self.gallery, "Conflicts", "Choose images to settle")
+        reach(self.gallery, "Alt+I")
+        self.keep = QComboBox()
+        named(self.keep, "Class that keeps the image", "Which class keeps the image", "Alt+K")
+        self.settle_button = button(
+            "Settle", "Keeps the chosen images in this class alone", self.settle, key="Ctrl+Return"
+        )
+        text = "These images lie in several classes, so they teach both. Choose which keeps them."
+        line = row(buddy("&Keep in", self.keep), self.keep, self.settle_button, 0)
+        self.setLayout(column(label(text, "muted", wrap=True), line, self.gallery))
+        self.gallery.chosen.connect(self.offer)
+
+    def refresh(self) -> None:
+        self.bridge.ask("conflicts", self.take)
+
+    def take(self, ended: Ended) -> None:
+        """One tile for each image in conflict, captioned with the classes it lies in."""
+        found = ended.result.get("conflicts", [])
+        self.rows.give(
+            [{**c["images"][0], "caption": " / ".join(c["classes"]), "conflict": c} for c in found]
+        )
+        self.offer()
+
+    def offer(self) -> None:
+        """The classes that the chosen images have in common."""
+        chosen = [r["conflict"]["classes"] for r in self.gallery.selected_rows()]
+        common = [n for n in chosen[0] if all(n in names for names in chosen)] if chosen else []
+        self.keep.clear()
+        self.keep.addItems([*common, NOBODY] if chosen else [])
+        self.settle_button.setEnabled(bool(chosen))
+
+    def settle(self) -> None:
+        keep = self.keep.currentText()
+        for chosen in self.gallery.selected_rows():
+            self.bridge.submit(
+                "settle_conflict",
+                sha256=chosen["conflict"]["sha256"],
+                keep="" if keep == NOBODY else keep,
+            )
+
+
+class NearDuplicates(QWidget):
+    """Groups of images that look almost the same, those on both sides of the split first."""
+
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.rows = ImageRows(bridge)
+        self.gallery = Gallery(self.rows, thumbs)
+        named(self.gallery, "Near duplicates", "Choose images to remove")
+        reach(self.gallery, "Alt+I")
+        self.news = label("", "muted")
+        self.remove_button = button(
+            "Remove chosen images",
+            "Takes them out of the project; the files stay",
+            self.remove,
+            key="Ctrl+Backspace",
+        )
+        text = (
+            "Images with the same number look almost the same. A marked group lies on both sides "
+            "of the split, which makes scores look better than they are."
+        )
+        self.setLayout(
+            column(
+                label(text, "muted", wrap=True), row(self.remove_button, self.news, 0), self.gallery
+            )
+        )
+        self.gallery.chosen.connect(self.refresh_tools)
+        self.refresh_tools()
+
+    def refresh(self) -> None:
+        self.news.setText("Comparing all images …")
+        self.bridge.ask("near_duplicates", self.take)
+
+    def take(self, ended: Ended) -> None:
+        """One tile for each image of each group, numbered by group."""
+        total, shown_here = ended.result.get("total", 0), len(ended.result.get("groups", ()))
+        more = f", the first {shown_here:,} are shown" if total > shown_here else ""
+        self.news.setText(f"{plural(total, 'group')}{more}" if ended.how == "done" else ended.text)
+        self.rows.give(
+            [
+                {
+                    **image,
+                    "caption": f"{number} · {image['class']}",
+                    "note": "on both sides of the split" if group["crosses_split"] else "",
+                }
+                for number, group in enumerate(ended.result.get("groups", []), 1)
+                for image in group["images"]
+            ]
+        )
+
+    def refresh_tools(self) -> None:
+        self.remove_button.setEnabled(bool(self.gallery.selected_rows()))
+
+    def remove(self) -> None:
+        self.bridge.submit("remove_images", images=[r["id"] for r in self.gallery.selected_rows()])
+
+
+class Skipped(QWidget):
+    """Files that were left out, with the reason of each."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.rows = TableRows(("File", "Why it was left out"))
+        self.table = Table(self.rows)
+        self.table.setObjectName("bare")
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        named(self.table, "Files that were left out", "Each with its reason")
+        reach(self.table, "Alt+I")
+        save = button("Save as CSV …", "Saves this list as a table", self.choose_file, icon="save")
+        named(save, "Save the list", "Saves this list as a table", "Ctrl+S")
+        save.setShortcut("Ctrl+S")
+        text = "These files were not added. Mend them and add them again, or leave them out."
+        self.setLayout(column(label(text, "muted", wrap=True), row(save, 0), self.table))
+
+    def refresh(self) -> None:
+        self.bridge.ask("skipped", self.take)
+
+    def take(self, ended: Ended) -> None:
+        found = ended.result.get("skipped", [])
+        self.rows.give([(shown(r["path"]), r["reason"]) for r in found])
+
+    def choose_file(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the list", "left-out.csv", "*.csv")
+        if path:
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("path", "reason"), *self.rows.rows])
+
+
+class Review(QWidget):
+    """The three lists, one at a time; the buttons above say how long each is."""
+
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
+        super().__init__()
+        self.panels = (Conflicts(bridge, thumbs), NearDuplicates(bridge, thumbs), Skipped(bridge))
+        self.names = ("Conflicts", "Near duplicates", "Left out")
+        self.counts = (0, 0, 0)
+        self.stack = QStackedWidget()
+        self.group = QButtonGroup(self)
+        self.buttons = [self.choice(number) for number in range(3)]
+        for panel in self.panels:
+            self.stack.addWidget(panel)
+        self.setLayout(column(row(*self.buttons, 0), self.stack))
+        self.buttons[0].setChecked(True)
+
+    def choice(self, number: int) -> QPushButton:
+        name = self.names[number]
+        made = button(
+            name, f"Shows: {name}", lambda: self.go(number), key=f"Alt+{number + 1}", kind="quiet"
+        )
+        made.setCheckable(True)
+        self.group.addButton(made)
+        return made
+
+    def show_project(self, project: ProjectView) -> None:
+        """Counts anew; the list that is shown is read again."""
+        # Near duplicates are compared when they are asked for: it takes a while for many images.
+        self.counts = (project.conflicts, 0, project.skipped)
+        for made, name, count in zip(self.buttons, self.names, self.counts, strict=True):
+            say_on(made, f"{name} ({count:,})" if count else name)
+        if self.isVisible():
+            self.panels[self.stack.currentIndex()].refresh()
+
+    def refresh(self) -> None:
+        """Shows the first list that has something in it."""
+        self.go(next((i for i, count in enumerate(self.counts) if count), 0))
+
+    def go(self, number: int) -> None:
+        self.buttons[number].setChecked(True)
+        self.stack.setCurrentIndex(number)
+        self.panels[number].refresh()

@@ -1,0 +1,225 @@
+"""The card of the chosen subnet: its drawing, figures and classes, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPen
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QWidget
+
+from app import theme
+from app.bridge import Bridge
+from app.pages.specialise.figures import FigureTable
+from app.pages.specialise.subnet_drawing import SubnetDrawing
+from app.widgets.class_plots import BarPlot
+from app.widgets.controls import Elided, button, column, label, named, reach, row, say_on, scrolled
+from app.widgets.receipt import rows_of
+from engine.events import Ended
+from engine.registry import PluginView
+
+SUBNET = (
+    "A subnet is a smaller network inside the supernet. It works at once, without being trained "
+    "again."
+)
+ARCHITECTURE = (
+    "The architecture: how many blocks the network has, and how each one is built. The kernel is "
+    "how far a block looks around each point of the image; expand is how many times wider it "
+    "is inside."
+)
+UNDOABLE = "“Use this” learns all classes again from the images. Undo takes it back."
+CHOOSE = "Click a point in the plot, or go to it with the arrow keys: its network is shown here."
+
+
+class ClassBars(BarPlot):
+    """The accuracy of each class with the chosen subnet."""
+
+    def legend(self) -> list[tuple[str, QPen]]:
+        flat = (Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
+        return [("share recognised", QPen(theme.colour("accent"), 8, *flat))]
+
+
+class ChosenSubnet(QFrame):
+    """Shows the subnet that was chosen, beside a pinned one where there is one."""
+
+    marked = Signal(str, str)
+    """Which architectures are chosen and pinned."""
+    said = Signal(str, str)
+    """A sentence about what was asked for, and its details."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.bridge = bridge
+        self.question = 0
+        self.busy = False
+        self.chosen: Mapping[str, Any] = {}
+        self.pinned: Mapping[str, Any] = {}
+        self.title = label("Subnet", "heading")
+        self.title.setToolTip(SUBNET)
+        self.text = Elided("", "caption")
+        self.drawing = SubnetDrawing("Architecture", "")
+        self.other = SubnetDrawing("Pinned", "")
+        self.table = FigureTable()
+        self.bars = ClassBars("Classes", "No class was scored.")
+        self.make_buttons()
+        self.lay_out()
+        self.show_chosen()
+
+    def make_buttons(self) -> None:
+        """What can be done with the chosen subnet."""
+        self.pin_button = button(
+            "Pin", "Keeps this subnet beside the next one that you choose, to compare the two",
+            self.pin, key="Ctrl+K",
+        )  # fmt: skip
+        self.export_button = button(
+            "Export …", "Writes this subnet as one file; the project stays as it is", self.export,
+            key="Ctrl+E", icon="export",
+        )  # fmt: skip
+        self.use_button = button(
+            "Use this", "Makes this subnet the project's backbone and learns all classes again; "
+            "undo takes it back", self.use, key="Ctrl+U", kind="primary",
+        )  # fmt: skip
+
+    def lay_out(self) -> None:
+        """Title and buttons above; below them drawing, figures and classes in a line."""
+        words = column(self.title, self.text, gap=0)
+        head = row(words, self.pin_button, self.export_button, self.use_button)
+        head.setStretch(0, 1)
+        self.scroll = scrolled(self.bars)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setMinimumWidth(176)
+        self.bars.setMinimumWidth(160)
+        for plot, key in ((self.drawing, "Alt+D"), (self.other, "Alt+N"), (self.bars, "Alt+C")):
+            named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the drawing")
+            reach(plot, key)
+            plot.setToolTip("")
+        self.drawing.setToolTip(ARCHITECTURE)
+        self.hint = label(CHOOSE, "muted", wrap=True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.body = QStackedWidget()
+        self.body.addWidget(self.hint)
+        self.body.addWidget(self.in_a_line(self.other, self.drawing, self.table, self.scroll))
+        self.setLayout(column(head, self.body, edge=12))
+        self.layout().setStretch(1, 1)
+
+    def in_a_line(self, *parts: QWidget | QScrollArea) -> QWidget:
+        made = QWidget()
+        line: QHBoxLayout = row(*parts, gap=16)
+        for number, share in enumerate((5, 5, 4, 4)):
+            line.setStretch(number, share)
+        made.setLayout(line)
+        return made
+
+    # Showing.
+
+    def choose(self, architecture: str) -> None:
+        """Asks for a subnet's figures, and shows them when they come."""
+        self.bridge.drop(self.question)
+        self.marked.emit(architecture, self.pinned.get("architecture", ""))
+        self.question = self.bridge.ask("candidate", self.take, architecture=architecture)
+
+    def take(self, ended: Ended) -> None:
+        if ended.how == "done":
+            self.chosen = ended.result
+        else:
+            self.said.emit(ended.text, "")
+        self.show_chosen()
+
+    def keep(self, known: Container[str], better: str = "") -> None:
+        """Reads the chosen subnet anew, or chooses `better`; lets go what is not known any more."""
+        if self.pinned.get("architecture", "") not in known:
+            self.pinned = {}
+        chosen = better or self.chosen.get("architecture", "")
+        if chosen in known:
+            self.choose(chosen)
+        else:
+            self.chosen = {}
+            self.show_chosen()
+
+    def clear(self) -> None:
+        """Nothing is chosen: another project or backbone is shown."""
+        self.bridge.drop(self.question)
+        self.chosen = self.pinned = {}
+        self.show_chosen()
+
+    def show_chosen(self) -> None:
+        """One drawing with figures and classes, or two drawings and what differs."""
+        chosen, two = self.chosen, bool(self.pinned)
+        self.body.setCurrentIndex(1 if chosen else 0)
+        self.text.set_full(chosen.get("architecture", ""))
+        self.text.setToolTip(f"{self.text.full}\n\n{ARCHITECTURE}" if chosen else "")
+        self.drawing.title = "Chosen" if two else "Architecture"
+        self.drawing.setAccessibleName(self.drawing.title)
+        self.drawing.show_stages(chosen.get("stages", ()))
+        self.other.show_stages(self.pinned.get("stages", ()))
+        self.table.show_rows(*([self.pinned] if two else []), *([chosen] if chosen else []))
+        self.bars.show_bars([(n, a, None) for n, a in chosen.get("per_class", {}).items()])
+        self.other.setVisible(two)
+        self.scroll.setVisible(not two)
+        say_on(self.pin_button, "Unpin" if two else "Pin to compare")
+        self.refresh_tools(self.busy)
+        here = chosen.get("architecture", "")
+        self.marked.emit(here, self.pinned.get("architecture", ""))
+
+    def refresh_tools(self, busy: bool) -> None:
+        self.busy = busy
+        self.pin_button.setEnabled(bool(self.chosen))
+        for made in (self.export_button, self.use_button):
+            made.setEnabled(bool(self.chosen) and not busy)
+
+    # Gestures.
+
+    def pin(self) -> None:
+        """Keeps the chosen subnet beside the next one, or lets the pinned one go."""
+        self.pinned = {} if self.pinned else self.chosen
+        self.show_chosen()
+
+    def use(self) -> None:
+        def follow(ended: Ended) -> None:
+            done = "This subnet is the project's backbone now. Undo takes it back."
+            self.said.emit(done if ended.how == "done" else ended.text, "")
+
+        if self.chosen:  # A key acts a moment after it is pressed, when there may be none left.
+            self.said.emit("Learning all classes again …", "")
+            self.bridge.submit("use_subnet", follow, architecture=self.chosen["architecture"])
+
+    def export(self) -> None:
+        """Asks which formats there are, then for a file."""
+        self.bridge.ask("list_exporters", self.choose_file)
+
+    def choose_file(self, ended: Ended) -> None:
+        """Asks for a file in one of the formats that can be used here, and writes the subnet."""
+        project = self.bridge.project
+        if ended.how != "done" or project is None or not self.chosen:
+            self.said.emit(ended.text, "")
+            return
+        views = [view for view in ended.result["exporters"] if not view.facts["missing"]]
+        filters = {f"{view.title} (*{view.facts['suffix']})": view for view in views}
+        start = str(Path(project.path).parent / f"{project.name} subnet.onnx")
+        path, kind = QFileDialog.getSaveFileName(self, "Export to", start, ";;".join(filters))
+        if path:
+            self.submit(path, filters.get(kind, views[0]))
+
+    def submit(self, path: str, view: PluginView) -> None:
+        """Writes the subnet there; the answer is what was checked."""
+        suffix = view.facts["suffix"]
+        # The dialog asked whether to replace just the file that it was given.
+        whole = path.endswith(suffix)
+        self.said.emit("Writing and checking …", "")
+        self.bridge.submit(
+            "export_subnet",
+            self.take_receipt,
+            architecture=self.chosen["architecture"],
+            path=path if whole else f"{path.removesuffix('.onnx')}{suffix}",
+            format=view.name,
+            overwrite=whole,
+        )
+
+    def take_receipt(self, ended: Ended) -> None:
+        """Says first what was checked; the tooltip holds the whole receipt."""
+        lines = [f"{name}: {value}" for name, value in rows_of(ended.result)]
+        done = "Exported and checked. " + ". ".join(lines[:4]) + "."
+        self.said.emit(done if ended.how == "done" else ended.text, "\n".join(lines))

@@ -1,0 +1,331 @@
+"""The Specialise page: ask for a latency on this computer, get the subnet that meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from app.bridge import Bridge
+from app.pages.specialise.chosen_subnet import SUBNET, UNDOABLE, ChosenSubnet
+from app.pages.specialise.figures import event_point, landmark_of, point_of
+from app.pages.specialise.form import SearchForm
+from app.pages.specialise.networks import decimals
+from app.pages.specialise.scatter_plot import ScatterPlot
+from app.pages.specialise.training_dialog import TrainDialog
+from app.pages.specialise.training_run import TrainingRun
+from app.widgets.controls import (
+    button,
+    card,
+    column,
+    label,
+    named,
+    reach,
+    row,
+    rule,
+    say_on,
+    scrolled,
+    tip,
+)
+from app.widgets.empty import EmptyState
+from engine.events import Candidate, Ended, ProjectView, Started
+from engine.system.words import per_cent
+
+JOBS = (
+    "specialise",
+    "measure_latency",
+    "measure_landmarks",
+    "use_subnet",
+    "export_subnet",
+    "shrink",
+)
+"""Jobs of this page; after each of them it is read anew."""
+SEARCH = "Finds the subnet that recognises your classes best within the target."
+TRAIN = "Train these subnets …"
+WATCH = "Watch the training …"
+EMPTY = "No network has been tried yet. Set a target, then press Search."
+UNKNOWN = (
+    "Press “Measure this computer” first: then this plot shows how fast subnets are here, and you "
+    "can set a target. It takes about half a minute."
+)
+NO_SUPERNET = "This backbone is no supernet"
+NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
+OFF = "This computer runs slower or faster than when it was measured. Measure it again."
+
+
+def day(when: str) -> str:
+    """A moment as a person says it, in their own time; tables from elsewhere may say anything."""
+    try:
+        moment = datetime.fromisoformat(when).astimezone()
+    except ValueError:
+        return when
+    return f"on {moment.day} {moment:%B %Y at %H:%M}"
+
+
+def about_table(table: Mapping[str, Any] | None, error_ms: float) -> str:
+    """What is known of this computer's speed, in a sentence or two."""
+    if table is None:
+        return NOT_MEASURED
+    if table.get("fits") is False:
+        return OFF
+    lines = [f"Measured {day(table['when'])}: {table['device']}."]
+    lines += (
+        [f"Predictions were off by {error_ms:.{decimals(error_ms)}f} ms on average."]
+        if error_ms
+        else []
+    )
+    return " ".join(lines)
+
+
+class SpecialisePage(QWidget):
+    """Searches the supernet for the network that is wanted, and shows what was found."""
+
+    def __init__(
+        self, bridge: Bridge, choose_backbone: Callable[[], object], tell: Callable[..., object]
+    ) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.bridge = bridge
+        self.project: ProjectView | None = None
+        self.shown: tuple[object, ...] = ()
+        self.stale = True
+        self.question = 0
+        self.tickets: dict[int, str] = {}
+        self.found = ""
+        self.training = TrainingRun(bridge, tell, self)
+        self.form = SearchForm()
+        self.news = label("", "muted", wrap=True)
+        self.news.hide()
+        self.table_news = label("", "muted", wrap=True)
+        self.plot = ScatterPlot("Latency and accuracy on your classes", EMPTY)
+        self.subnet = ChosenSubnet(bridge)
+        self.make_buttons(choose_backbone)
+        self.lay_out()
+        self.connect_all()
+
+    def make_buttons(self, choose_backbone: Callable[[], object]) -> None:
+        """What can be asked for on the left side, and the way out of the empty page."""
+        self.search_button = button(
+            "Search", SEARCH, self.search, key="Ctrl+F", icon="specialise", kind="primary"
+        )
+        self.measure_button = button(
+            "Measure this computer", "Times the blocks of all subnets here, once; searches "
+            "predict latencies from that", self.measure, key="Ctrl+M", icon="device",
+        )  # fmt: skip
+        self.compare_button = button(
+            "Compare with MobileNet", "Times and scores the network in use, and MobileNetV2 and "
+            "V3 where their weights are here, on your classes", self.compare, key="Ctrl+Shift+M",
+        )  # fmt: skip
+        self.train_button = button(
+            TRAIN, "Trains all subnets of the supernet on your images, so that each is better at "
+            "your classes; you see first how long it takes", self.train, key="Ctrl+Shift+T",
+        )  # fmt: skip
+        self.backbone_button = button(
+            "Choose a backbone …", "Chooses a backbone that holds subnets", choose_backbone,
+            key="Ctrl+Shift+B", icon="backbone", kind="primary",
+        )  # fmt: skip
+
+    def lay_out(self) -> None:
+        """What is searched on the left; the plot and below it the chosen subnet on the right."""
+        self.nothing = EmptyState(
+            "specialise",
+            "Nothing to specialise yet",
+            "Learn some classes first: drop folders of images on the Images page. Then find "
+            "here the network that is fast enough for this computer and knows them best.",
+        )
+        self.no_subnets = EmptyState("specialise", NO_SUPERNET, "", self.backbone_button)
+        plot = card(self.plot, edge=12)
+        named(self.plot, self.plot.title, "Arrow keys choose a network; Shift with an arrow key "
+              "moves the target; Ctrl+S saves the plot")  # fmt: skip
+        reach(self.plot, "Alt+A")
+        self.plot.setToolTip("")
+        right = column(plot, self.subnet, gap=16)
+        right.setStretch(0, 9)
+        right.setStretch(1, 8)
+        both = QWidget()
+        both.setLayout(row(self.left_side(), right, gap=16))
+        both.layout().setStretch(1, 1)
+        self.pages = QStackedWidget()
+        for page in (self.nothing, self.no_subnets, both):
+            self.pages.addWidget(page)
+        self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(self.plot)
+
+    def left_side(self) -> QWidget:
+        """The form and this computer, which scroll where there is no room; the button below."""
+        about = label(SEARCH, "muted", wrap=True)
+        about.setToolTip(SUBNET)
+        inside = QWidget()
+        inside.setLayout(
+            column(
+                label("Search", "heading"),
+                about,
+                self.form,
+                rule(),
+                label("This computer", "heading"),
+                self.table_news,
+                self.measure_button,
+                self.compare_button,
+                self.train_button,
+                0,
+            )
+        )
+        scroll = scrolled(inside)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        made = card(scroll, self.search_button, self.news, edge=16)
+        made.setFixedWidth(288)
+        made.layout().setStretch(0, 1)
+        return made
+
+    def connect_all(self) -> None:
+        self.bridge.changed.connect(self.show_project)
+        self.bridge.started.connect(self.on_started)
+        self.bridge.candidate.connect(self.on_candidate)
+        self.bridge.ended.connect(self.on_ended)
+        self.plot.picked.connect(self.subnet.choose)
+        self.plot.target_moved.connect(self.form.set_target)
+        self.form.target_set.connect(self.plot.set_target)
+        self.subnet.marked.connect(self.plot.mark)
+        self.subnet.said.connect(self.say)
+        self.training.changed.connect(self.refresh_training)
+
+    # Showing.
+
+    def show_project(self, project: ProjectView | None) -> None:
+        """Reads the candidates anew where another network or step is in use."""
+        step = project.current_step if project is not None else None
+        now = (project.path, project.backbone, project.input_size, step.id) if step else ()
+        if project is None or self.project is None or project.path != self.project.path:
+            self.forget()
+        self.project = project
+        if now != self.shown:
+            self.shown, self.stale = now, True
+            self.read()
+
+    def forget(self) -> None:
+        """Another project: nothing of the last one stays."""
+        self.form.set_target(0.0)
+        self.plot.set_target(0.0)
+        self.plot.show_points([])
+        self.subnet.clear()
+        if not self.training.running:
+            self.training.clear()
+        self.say("")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.read()
+
+    def read(self) -> None:
+        """Asks for the candidates while the page is looked at; it costs the engine a moment."""
+        if not self.shown:
+            self.pages.setCurrentWidget(self.nothing)
+        elif self.stale and self.isVisible():
+            self.stale = False
+            self.bridge.drop(self.question)
+            self.question = self.bridge.ask("candidates", self.take)
+
+    def take(self, ended: Ended) -> None:
+        """Shows the candidates; or why there can be none with this backbone."""
+        found = ended.result
+        if ended.how != "done" or not found.get("supernet"):
+            self.show_why(ended)
+            return
+        self.pages.setCurrentIndex(2)
+        self.form.show_resolutions(found.get("resolutions", ()))
+        self.plot.empty = EMPTY if found["table"] else UNKNOWN
+        self.plot.show_points(
+            [point_of(made) for made in found["rows"]],
+            [landmark_of(made) for made in found["landmarks"]],
+            found["range_ms"],
+            found["in_use"],
+        )
+        self.table_news.setText(about_table(found["table"], found.get("error_ms") or 0.0))
+        self.offer_target()
+        self.refresh_tools()
+        self.subnet.keep(self.plot.points, self.found)
+        self.found = ""
+
+    def show_why(self, ended: Ended) -> None:
+        """No subnets: another backbone has some; or they could not be read."""
+        done = ended.how == "done"
+        self.stale = not done
+        self.no_subnets.title.setText(NO_SUPERNET if done else "The subnets can't be read now")
+        self.no_subnets.text.setText(ended.result.get("why", "") or ended.text)
+        self.backbone_button.setVisible(done)
+        self.pages.setCurrentWidget(self.no_subnets)
+
+    def offer_target(self) -> None:
+        """A target in the middle of what is possible, until a person sets another."""
+        self.form.show_step(self.plot.step)
+        if not self.plot.target and self.plot.range is not None:
+            target = self.plot.round(sum(self.plot.range) / 2)
+            self.plot.set_target(target)
+            self.form.set_target(target)
+
+    def refresh_tools(self) -> None:
+        read_only = self.project is not None and self.project.read_only
+        free = not self.tickets and not read_only
+        for made in (self.search_button, self.measure_button, self.compare_button):
+            made.setEnabled(free)
+        self.subnet.refresh_tools(not free)
+        self.refresh_training()
+
+    def refresh_training(self) -> None:
+        """A training is watched while it runs, and set up where nothing else does."""
+        running = self.training.running
+        self.train_button.setEnabled(running or not self.tickets)
+        say_on(self.train_button, WATCH if running else TRAIN)
+
+    # During a job.
+
+    def on_started(self, ticket: int, event: Started) -> None:
+        if event.job in JOBS:
+            self.tickets[ticket] = event.job
+            self.refresh_tools()
+
+    def on_candidate(self, ticket: int, event: Candidate) -> None:
+        self.plot.add(event_point(event))
+        count = len(self.plot.points)
+        self.say(f"{count:,} {'network' if count == 1 else 'networks'} tried so far.")
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        if self.tickets.pop(ticket, None) is not None:
+            self.stale = True
+            self.refresh_tools()
+            self.read()
+
+    # Gestures.
+
+    def search(self) -> None:
+        self.say("Searching …")
+        self.bridge.submit("specialise", self.take_found, **self.form.values)
+
+    def take_found(self, ended: Ended) -> None:
+        """Says what was found and chooses it; a refusal is told as all messages are."""
+        self.say("")
+        if ended.how == "done":
+            found = ended.result
+            self.found = found["architecture"]
+            measured = (found.get("measured_ms") or {}).get("p50")
+            took = measured if measured is not None else found["predicted_ms"]
+            took = f"{took:.{decimals(took)}f} ms"
+            self.say(f"Found: {per_cent(found['accuracy'])} at {took}. {UNDOABLE}")
+
+    def say(self, text: str, details: str = "") -> None:
+        self.news.setText(text)
+        self.news.setVisible(bool(text))
+        self.news.setToolTip(tip(details))
+
+    def measure(self) -> None:
+        self.bridge.submit("measure_latency", resolutions=self.form.values["resolutions"])
+
+    def train(self) -> None:
+        TrainDialog(self.bridge, self.training, self.window()).open()
+
+    def compare(self) -> None:
+        self.bridge.submit("measure_landmarks")

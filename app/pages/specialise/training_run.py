@@ -1,0 +1,128 @@
+"""A training of subnets as the window follows it: how far it is, its scores, and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from app.bridge import Bridge
+from app.widgets.line_plot import Series
+from engine.events import Ended, Progress, Started, Step
+from engine.system.words import duration, per_cent
+
+LANDMARKS = {
+    "largest": ("accent", Qt.PenStyle.SolidLine),
+    "middle": ("warning", Qt.PenStyle.DashLine),
+    "smallest": ("muted", Qt.PenStyle.DotLine),
+}
+"""The subnets that are scored on the way, and how their lines look."""
+WAITS = "It begins when what runs now has ended."
+CLOSABLE = "You can close this window; the training goes on."
+
+
+class TrainingRun(QObject):
+    """The training that was asked for last. It outlives the dialog that shows it."""
+
+    changed = Signal()
+    scored = Signal()
+
+    def __init__(self, bridge: Bridge, tell: Callable[..., object], parent: QObject) -> None:
+        super().__init__(parent)
+        self.bridge, self.tell = bridge, tell
+        self.clear()
+        bridge.submitted.connect(self.on_submitted)
+        bridge.started.connect(self.on_started)
+        bridge.progress.connect(self.on_progress)
+        bridge.step.connect(self.on_step)
+        bridge.ended.connect(self.on_ended)
+
+    def clear(self) -> None:
+        """Knows of no training, as at the beginning."""
+        self.ticket = 0
+        self.settings: Mapping[str, Any] = {}
+        self.points: dict[str, dict[int, float]] = {name: {} for name in LANDMARKS}
+        self.result: Mapping[str, Any] = {}
+        self.text = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, or waits to."""
+        return bool(self.ticket)
+
+    @property
+    def series(self) -> list[Series]:
+        """The accuracy of each landmark in per cent over the steps."""
+        return [
+            Series(name, tuple(sorted(self.points[name].items())), token, dash)
+            for name, (token, dash) in LANDMARKS.items()
+        ]
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        self.bridge.submit("shrink", **settings)
+
+    def stop(self) -> None:
+        self.bridge.cancel(self.ticket)
+
+    def use(self, result: Mapping[str, Any]) -> None:
+        """Takes a result into the project, and learns its classes again."""
+        bridge = self.bridge
+
+        def follow(ended: Ended) -> None:
+            if ended.how == "done":
+                bridge.submit("learn")
+
+        bridge.submit("use_backbone", follow, weights=result["path"], size=result["size"])
+
+    # What the engine says.
+
+    def on_submitted(self, ticket: int, job: str) -> None:
+        """A training that goes on with the same file keeps its lines."""
+        if job != "shrink":
+            return
+        settings, points = self.bridge.jobs[ticket][1], self.points
+        goes_on = settings.get("out") == self.settings.get("out")
+        self.clear()
+        self.ticket, self.settings, self.text = ticket, settings, WAITS
+        self.points = points if goes_on else self.points
+        self.scored.emit()
+        self.changed.emit()
+
+    def on_started(self, ticket: int, event: Started) -> None:
+        if ticket == self.ticket:
+            self.say(f"Preparing. {CLOSABLE}")
+
+    def on_progress(self, ticket: int, event: Progress) -> None:
+        if ticket == self.ticket:
+            count = f"{event.done:,} of {event.total:,}" if event.total else ""
+            left = event.seconds_left
+            parts = [f"{event.doing} {count}".strip()]
+            parts += [f"{duration(left)} left".capitalize()] if left is not None else []
+            self.say(f"{'. '.join(parts)}. {CLOSABLE}")
+
+    def on_step(self, ticket: int, event: Step) -> None:
+        if ticket == self.ticket and "largest" in event.figures:
+            for name, points in self.points.items():
+                points[event.done] = 100 * event.figures[name]
+            self.scored.emit()
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        """Keeps what came of it; the window itself tells of refusals and failures."""
+        if not ticket or ticket != self.ticket:
+            return
+        result = event.result if event.how == "done" else {}
+        self.ticket, self.result = 0, result
+        self.say(found(result) if result else event.text)
+        if result:
+            self.tell(self.text, action=("Use it", lambda: self.use(result)))
+
+    def say(self, text: str) -> None:
+        self.text = text
+        self.changed.emit()
+
+
+def found(result: Mapping[str, Any]) -> str:
+    """What came of a training, in a sentence."""
+    figures = ", ".join(f"{name} {per_cent(result[name])}" for name in LANDMARKS)
+    return f"The subnets are trained. Accuracy on held-out images: {figures}."

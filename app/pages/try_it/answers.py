@@ -1,0 +1,65 @@
+"""What the model says of one image: classes with their confidences, as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from app import theme
+from engine.system.words import per_cent
+
+LINE = 34
+MOST = 8
+
+
+class AnswerBars(QWidget):
+    """The likeliest classes first; faint where the image is far from all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bars: list[tuple[str, float]] = []
+        self.known = True
+        self.setMinimumHeight(LINE * 3)
+
+    def show_answer(self, classes: Mapping[str, float], known: bool) -> None:
+        """Shows at most eight classes; the rest is added up in one more bar."""
+        ordered = sorted(classes.items(), key=lambda item: -item[1])
+        rest = ordered[MOST:]
+        self.bars = ordered[:MOST]
+        if rest:
+            self.bars.append((f"{len(rest)} other classes", sum(p for _, p in rest)))
+        self.known = known
+        self.setMinimumHeight(LINE * max(len(self.bars), 1))
+        words = ", ".join(f"{name} {per_cent(share, 0)}" for name, share in self.bars)
+        self.setAccessibleDescription(words if known else f"None of these. {words}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """One line for each class: its name, its bar, its share."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        left = min(self.width() * 0.36, 200.0)
+        track = self.width() - left - 72
+        middle = Qt.AlignmentFlag.AlignVCenter
+        for number, (name, share) in enumerate(self.bars):
+            top = number * LINE
+            first = number == 0 and self.known
+            font = self.font()
+            font.setBold(first)
+            painter.setFont(font)
+            painter.setPen(theme.colour("text" if first else "muted"))
+            elide = Qt.TextElideMode.ElideRight
+            words = painter.fontMetrics().elidedText(name, elide, int(left) - 12)
+            painter.drawText(QRectF(0, top, left - 8, LINE), middle, words)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.colour("sunken"))
+            painter.drawRoundedRect(QRectF(left, top + 11, track, 12), 4, 4)
+            painter.setBrush(theme.colour("accent" if first else "muted", 255 if first else 120))
+            if share > 0.002:
+                painter.drawRoundedRect(QRectF(left, top + 11, max(track * share, 4), 12), 4, 4)
+            painter.setPen(theme.colour("text" if first else "muted"))
+            place = QRectF(left + track + 8, top, 60, LINE)
+            painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, per_cent(share))

@@ -1,0 +1,265 @@
+"""The Try page: give it an image, and see what the model says and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QFileDialog, QSizePolicy, QStackedWidget, QWidget
+
+from app.bridge import Bridge
+from app.pages.images.page import PICTURES
+from app.pages.try_it.answers import AnswerBars
+from app.pages.try_it.sort_dialog import SortDialog, told
+from app.widgets.controls import Elided, button, card, column, label, named, reach, row
+from app.widgets.drops import Drops, paths_of
+from app.widgets.empty import EmptyState
+from app.widgets.gallery import Gallery
+from app.widgets.pictures import Picture
+from app.widgets.rows import ROW, ImageRows, short
+from app.widgets.thumbs import Thumbnails
+from app.widgets.viewer import Viewer
+from engine.events import Ended, Notice, Progress, ProjectView
+from engine.system.words import duration, per_cent
+
+SMALL = 72
+MOST = 200
+"""How many images are answered at once; a test folder belongs to the command `score`."""
+
+
+def png_of(image: QImage) -> bytes:
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")
+    return bytes(buffer.data())
+
+
+class TryPage(QWidget):
+    """Drop, paste or pick images; bars of calibrated confidence, and the nearest train images."""
+
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.bridge = bridge
+        self.project: ProjectView | None = None
+        self.question: int | None = None
+        self.found: dict[str, Mapping[str, Any]] = {}
+        self.paths: list[str] = []
+        self.picture = Picture("Drop an image here, paste one, or pick one.")
+        self.name = Elided("", "muted")
+        self.verdict = label("", "title", wrap=True)
+        self.reason = label("", "muted", wrap=True)
+        self.bars = AnswerBars()
+        self.near = ImageRows(bridge)
+        self.nearest = Gallery(self.near, thumbs, SMALL)
+        self.tried = ImageRows(bridge)
+        self.list = Gallery(self.tried, thumbs, SMALL)
+        self.empty = EmptyState(
+            "try",
+            "Nothing is learnt yet",
+            "Learn some classes first: drop folders of images on the Images page. "
+            "Then drop any image here to see what it is.",
+        )
+        self.lay_out()
+        self.bridge.changed.connect(self.show_project)
+        self.nearest.opened.connect(lambda n: Viewer(self.near, n, self.window()).open())
+        Drops(self, "Drop to see what this is", self.can_try).dropped.connect(self.try_paths)
+
+    def lay_out(self) -> None:
+        """The image on the left, the answer on the right."""
+        named(self.picture, "Image", "The image that is asked about")
+        named(self.bars, "Confidences", "The likeliest classes with their calibrated confidences")
+        named(self.nearest, "Nearest training images", "Those that look most alike to the model")
+        reach(self.nearest, "Alt+N")
+        named(self.list, "Tried images", "Choose one to see its answer again")
+        reach(self.list, "Alt+I")
+        self.list.chosen.connect(self.show_chosen)
+        self.list.setFixedHeight(self.list.cell.height() + 2)
+        self.list.hide()
+        self.nearest.setFixedHeight(self.nearest.cell.height() + 2)
+        pick = button("Pick an image", "Opens a file", self.pick, key="Ctrl+P", icon="folder")
+        paste = button(
+            "Paste", "Tries the image on the clipboard", self.paste, key="Ctrl+V", icon="paste"
+        )
+        sort = button(
+            "Sort a folder …", "Copies images into one folder for each class", self.sort,
+            key="Ctrl+Shift+S", icon="move",
+        )  # fmt: skip
+        self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
+        self.stop_button.setVisible(False)
+        self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        left = card(self.picture, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
+        left.layout().setStretch(0, 1)
+        heading = label("Nearest training images", "heading")
+        right = card(self.verdict, self.reason, 16, self.bars, 0, heading, self.nearest)
+        both = QWidget()
+        both.setLayout(row(left, right, gap=16))
+        both.layout().setStretch(0, 1)
+        both.layout().setStretch(1, 1)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(both)
+        self.setLayout(column(self.pages, edge=16))
+        self.setFocusProxy(pick)
+        self.say_nothing()
+
+    # Showing.
+
+    def can_try(self) -> bool:
+        return self.project is not None and self.project.current_step is not None
+
+    def show_project(self, project: ProjectView | None) -> None:
+        """Where another model is in use, asks the same images again."""
+        before = self.project
+        self.project = project
+        self.pages.setCurrentIndex(1 if self.can_try() else 0)
+        other = before is None or project is None or before.path != project.path
+        if other:
+            self.clear()
+        elif self.can_try() and before.current_step != project.current_step and self.paths:
+            self.try_paths(self.paths)
+
+    def clear(self) -> None:
+        self.found, self.paths = {}, []
+        self.picture.show_image(QImage())
+        self.name.set_full("")
+        self.tried.give([])
+        self.list.hide()
+        self.say_nothing()
+
+    def say_nothing(self) -> None:
+        self.verdict.setText("What is it?")
+        self.reason.setText("The answer appears here, with how sure the model is.")
+        self.bars.show_answer({}, True)
+        self.near.give([])
+
+    def show_answer(self, answer: Mapping[str, Any]) -> None:
+        """The likeliest class in words, the bars, and the nearest train images."""
+        if "reason" in answer:
+            self.say_nothing()
+            self.verdict.setText("This can't be read as an image")
+            self.reason.setText(answer["reason"])
+            return
+        best, share = max(answer["classes"].items(), key=lambda item: item[1])
+        if answer["known"]:
+            self.verdict.setText(best)
+            sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
+            self.reason.setText(f"{sure}: about {per_cent(share, 0)} of such answers are right.")
+        else:
+            self.verdict.setText("None of these")
+            self.reason.setText(
+                f"It lies far from all classes that were learnt. If it must be one of them, {best}."
+            )
+        self.bars.show_answer(answer["classes"], answer["known"])
+        self.near.give([{**r, "caption": r["class"], "split": ""} for r in answer["nearest"]])
+
+    def show_chosen(self) -> None:
+        index = self.list.currentIndex()
+        if index.isValid() and (path := index.data(ROW)["file"]) in self.found:
+            self.picture.show_file(path)
+            self.name.set_full(short(path))
+            self.show_answer(self.found[path])
+
+    # Gestures.
+
+    def pick(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Pick images", "", PICTURES)
+        if paths:
+            self.try_paths(paths)
+
+    def paste(self) -> None:
+        """Tries the clipboard's image, or its files; says so where it holds neither."""
+        # Qt gives no data at all for a clipboard that was cleared.
+        mime = QGuiApplication.clipboard().mimeData() or QMimeData()
+        if not self.can_try():
+            return
+        if paths := paths_of(mime):
+            self.try_paths(paths)
+        elif mime.hasImage():
+            self.try_image(QGuiApplication.clipboard().image())
+        else:
+            self.say_nothing()
+            self.reason.setText("There is no image on the clipboard. Copy one, then paste again.")
+
+    def try_image(self, image: QImage) -> None:
+        self.clear()
+        self.picture.show_image(image)
+        self.name.set_full("pasted image")
+        self.wait_for("predict_pixels", content=png_of(image))
+
+    def try_paths(self, paths: list[str]) -> None:
+        self.clear()
+        self.paths = paths[:MOST]
+        self.picture.show_file(self.paths[0])
+        self.name.set_full(short(self.paths[0]))
+        self.wait_for("predict_images", paths=self.paths)
+
+    def sort(self) -> None:
+        """Asks which folder is sorted into which, and how."""
+        if self.can_try():
+            SortDialog(self.window(), self.start_sorting).open()
+
+    def start_sorting(self, settings: Mapping[str, Any]) -> None:
+        """The job bar shows it; at its end a message says what came of it."""
+
+        def say(ended: Ended) -> None:
+            if ended.how == "done":
+                self.bridge.notice.emit(Notice(*told(ended.result)))
+            elif ended.how == "cancelled":
+                text = f"What was sorted before stays in “{settings['to']}”, with a list of it."
+                self.bridge.notice.emit(Notice(text))
+
+        self.bridge.submit("sort_images", say, **settings)
+
+    def wait_for(self, job: str, **settings: Any) -> None:
+        """Asks; an older question that is still open is dropped."""
+        if self.question is not None:
+            self.bridge.drop(self.question)
+        self.verdict.setText("Looking …")
+        self.reason.setText("")
+        self.question = self.bridge.ask(job, self.take, self.tell, **settings)
+        self.stop_button.setVisible(True)
+
+    def tell(self, event: Progress) -> None:
+        """How many images were looked at, and how long the rest will take."""
+        if event.total and event.total > 1:
+            known = event.seconds_left is not None
+            left = f", {duration(event.seconds_left)} left" if known else ""
+            self.reason.setText(f"{event.done:,} of {event.total:,} images{left}")
+
+    def stop(self) -> None:
+        """Gives up on the open question."""
+        if self.question is not None:
+            self.bridge.drop(self.question)
+            self.question = None
+            self.clear()
+            self.stop_button.setVisible(False)
+
+    def take(self, ended: Ended) -> None:
+        """Shows the first answer; with several images a list of all of them."""
+        self.question = None
+        self.stop_button.setVisible(False)
+        if ended.how != "done":
+            self.verdict.setText("No answer")
+            self.reason.setText(ended.text)
+            return
+        if "picture" in ended.result:
+            self.show_answer(ended.result["picture"])
+            return
+        self.found = dict(ended.result["pictures"])
+        if len(self.found) > 1:
+            self.tried.give([self.tile(path, answer) for path, answer in self.found.items()])
+            self.list.show()
+            self.list.setCurrentIndex(self.tried.index(0))
+        if self.found:
+            self.show_answer(next(iter(self.found.values())))
+
+    def tile(self, path: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """One image of several, captioned with its answer."""
+        classes = answer.get("classes") or {"can't be read": 0.0}
+        best = max(classes, key=classes.get)
+        known = answer.get("known", True)
+        caption = best if known else "none of these"
+        return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}

@@ -1,0 +1,263 @@
+"""What a run of tuning is asked for: tuner, schedule, settings, and what becomes of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QWidget
+
+from app import theme
+from app.bridge import Bridge
+from app.forms import Form
+from app.widgets.controls import buddy, button, column, label, named, row, scrolled
+from engine.events import Ended, Progress
+from engine.registry import PluginView
+from engine.system.words import duration, plural
+
+FIRST = ("epochs", "lr", "batch")
+"""The settings that matter most; the others are folded away at first."""
+USUAL = {"tuner": "fine_tune", "schedule": "none"}
+ADOPT = (
+    ("When it is better", "better"),
+    ("Always", "always"),
+    ("Never", "never"),
+)
+TAKEN = "tsurp"
+"""Letters that the page uses with Alt for other things than settings."""
+ASKING = "Estimating the time …"
+READING = "Reading the images the first time comes on top."
+PAUSE = 600
+"""Milliseconds after the last change before the time is estimated anew."""
+
+
+class TuneForm(QFrame):
+    """The left side of the page. `started` carries the settings of the job."""
+
+    started = Signal(dict)
+    preview_asked = Signal(dict)
+    branches_asked = Signal()
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.setFixedWidth(288)
+        self.bridge = bridge
+        self.plugins: dict[str, dict[str, PluginView]] = {}
+        self.proposed: Mapping[str, Mapping[str, Any]] = {}
+        self.kept: dict[str, Any] = {}
+        self.estimated = self.busy = False
+        self.question = 0
+        self.choices = {"tuner": QComboBox(), "schedule": QComboBox()}
+        self.helps = {name: label("", "caption", wrap=True) for name in self.choices}
+        self.first, self.more = Form(TAKEN), Form(TAKEN)
+        self.adopt = QComboBox()
+        self.time = label("", "muted", wrap=True)
+        self.pause = QTimer(self, singleShot=True, interval=PAUSE)
+        self.make_controls()
+        self.lay_out()
+        self.connect_all()
+
+    # Layout.
+
+    def make_controls(self) -> None:
+        """The combo boxes and the buttons."""
+        named(self.choices["tuner"], "Tuner", "What of the network may change", "Alt+T")
+        named(self.choices["schedule"], "Schedule", "Which stages learn when", "Alt+S")
+        named(self.adopt, "Use the result",
+              "Whether the tuned network is used at the end; undo goes back", "Alt+U")  # fmt: skip
+        for words, name in ADOPT:
+            self.adopt.addItem(words, name)
+        self.fold = button(
+            "More settings", "Settings of the schedule, and what else can be set", self.toggle,
+            key="Ctrl+Shift+L", icon="chevron", kind="link",
+        )  # fmt: skip
+        self.fold.setCheckable(True)
+        self.preview_button = button(
+            "Preview images …", "Shows twelve images as training will see them",
+            lambda: self.preview_asked.emit(self.previewed), key="Ctrl+P",
+        )  # fmt: skip
+        self.branches_button = button(
+            "Branches …", "Grows branches of the network for new classes, removes and merges them",
+            self.branches_asked.emit, key="Ctrl+Shift+B", kind="quiet",
+        )  # fmt: skip
+        self.start_button = button(
+            "Start", "Starts a run with these settings", self.start, key="Ctrl+Return",
+            icon="tune", kind="primary",
+        )  # fmt: skip
+
+    def lay_out(self) -> None:
+        """The settings scroll where there is no room; time and buttons stay below them."""
+        inside = QWidget()
+        parts: list[Any] = []
+        for name, text in (("tuner", "&Tuner"), ("schedule", "&Schedule")):
+            choice = self.choices[name]
+            parts += [buddy(text, choice), choice, self.helps[name], 4]
+        self.more.hide()
+        inside.setLayout(column(*parts, self.first, row(self.fold, 0), self.more, 0))
+        inside.layout().setContentsMargins(0, 0, 0, 0)
+        self.settings_part = scrolled(inside)
+        self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        use = row(buddy("&Use the result", self.adopt), self.adopt)
+        use.setStretch(1, 1)
+        tools = row(self.preview_button, self.branches_button)
+        tools.setStretch(0, 1)
+        whole = column(self.settings_part, tools, use, self.time, self.start_button,
+                       edge=16)  # fmt: skip
+        whole.setStretch(0, 1)
+        self.setLayout(whole)
+
+    def toggle(self) -> None:
+        self.more.setVisible(self.fold.isChecked())
+        theme.put_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
+
+    def connect_all(self) -> None:
+        for choice in self.choices.values():
+            choice.activated.connect(lambda _: self.show_choice())
+        for form in (self.first, self.more):
+            form.edited.connect(self.ask_anew)
+        self.pause.timeout.connect(self.estimate)
+
+    # Showing.
+
+    def show_ways(self, found: Mapping[str, Any]) -> None:
+        """What `tuning_choices` found: the plug-ins, and what is proposed for this project."""
+        self.proposed = found["proposed"]
+        for name, choice in self.choices.items():
+            chosen = choice.currentData() or USUAL[name]
+            self.plugins[name] = {view.name: view for view in found[f"{name}s"]}
+            choice.clear()
+            for view in found[f"{name}s"]:
+                choice.addItem(view.title, view.name)
+            choice.setCurrentIndex(max(choice.findData(chosen), 0))
+        self.show_settings(self.proposal)
+
+    @property
+    def proposal(self) -> Mapping[str, Any]:
+        return self.proposed.get(self.choices["tuner"].currentData(), {})
+
+    def plugin(self, name: str) -> PluginView:
+        return self.plugins[name][self.choices[name].currentData()]
+
+    def show_choice(self) -> None:
+        """Another tuner or schedule: its own proposal, and of the rest what was set before."""
+        values = self.values
+        if self.first.property("tuner") != self.choices["tuner"].currentData():
+            values |= self.proposal
+        self.show_settings(values)
+
+    def show_settings(self, values: Mapping[str, Any]) -> None:
+        """The settings of the chosen tuner and schedule, filled with `values` or the defaults."""
+        tuner, schedule = self.plugin("tuner"), self.plugin("schedule")
+        for name, plugin in (("tuner", tuner), ("schedule", schedule)):
+            self.helps[name].setText(plugin.help)
+        first = tuple(view for view in tuner.settings if view.name in FIRST)
+        rest = (*schedule.settings, *(view for view in tuner.settings if view.name not in FIRST))
+        self.first.setProperty("tuner", tuner.name)
+        self.first.show_plugin(replace(tuner, settings=first), values)
+        keys = [str(made.property("key"))[-1:] for made in self.first.controls.values()]
+        self.more.taken = TAKEN + "".join(keys)
+        self.more.show_plugin(replace(tuner, settings=rest), values)
+        self.put_in_order()
+
+    def put_in_order(self) -> None:
+        """Tab goes from above to below, also through controls that were made anew."""
+        chain = [*self.choices.values(), *self.first.controls.values(), self.fold,
+                 *self.more.controls.values(), self.preview_button]  # fmt: skip
+        for before, after in pairwise(chain):
+            QWidget.setTabOrder(before, after)
+
+    def repeat(self, tuner: str, schedule: str, settings: Mapping[str, Any]) -> None:
+        """Shows the settings of another run."""
+        for name, wanted in (("tuner", tuner), ("schedule", schedule)):
+            choice = self.choices[name]
+            choice.setCurrentIndex(max(choice.findData(wanted), 0))
+        self.show_settings(settings)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {**self.first.values, **self.more.values}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the estimate is asked with."""
+        return {name: choice.currentData() for name, choice in self.choices.items()} | {
+            "settings": self.values
+        }
+
+    @property
+    def previewed(self) -> dict[str, Any]:
+        """What the preview is asked with: the tuner with its own settings."""
+        values, views = self.values, self.plugin("tuner").settings
+        own = {view.name: values[view.name] for view in views}
+        return {"tuner": self.choices["tuner"].currentData(), "settings": own}
+
+    # The estimate.
+
+    def ask_anew(self) -> None:
+        """The time is estimated a moment after the last change; until then there is none."""
+        self.estimated = False
+        self.bridge.drop(self.question)
+        if self.plugins and not self.busy:
+            self.time.setText(ASKING)
+            self.pause.start()
+        self.refresh_tools()
+
+    def forget_time(self) -> None:
+        """Other images or another network: the time is another one."""
+        self.estimated = False
+        self.pause.stop()
+        self.bridge.drop(self.question)
+
+    def ask_if_needed(self) -> None:
+        """After the page was hidden, or something ran."""
+        if not self.estimated and not self.busy:
+            self.ask_anew()
+
+    def estimate(self) -> None:
+        """Only while it is looked at: it costs the engine seconds."""
+        if not self.busy and self.isVisible():
+            self.question = self.bridge.ask(
+                "estimate_tune", self.take_estimate, self.show_timing, **self.settings
+            )
+
+    def show_timing(self, event: Progress) -> None:
+        if event.total:
+            self.time.setText(f"{ASKING} {event.done + 1} of {event.total}")
+
+    def take_estimate(self, ended: Ended) -> None:
+        """The time in words; or why there would be no run with these settings."""
+        self.estimated = ended.how == "done"
+        self.time.setText(ended.text)
+        if self.estimated:
+            found = ended.result
+            self.time.setText(
+                f"{duration(found['seconds']).capitalize()} for {plural(found['steps'], 'step')} "
+                f"on {plural(found['pictures'])}. {READING}"
+            )
+        self.refresh_tools()
+
+    # Gestures.
+
+    def set_busy(self, busy: bool) -> None:
+        """While something runs nothing can be set, since its time could not be told."""
+        if busy and not self.busy:
+            self.pause.stop()
+            self.bridge.drop(self.question)
+            self.time.clear()
+            self.estimated = False
+        self.busy = busy
+        if not busy and self.isVisible():
+            self.ask_if_needed()
+        self.refresh_tools()
+
+    def refresh_tools(self) -> None:
+        for part in (self.settings_part, self.preview_button, self.adopt):
+            part.setEnabled(bool(self.plugins) and not self.busy)
+        self.start_button.setEnabled(self.estimated and not self.busy)
+
+    def start(self) -> None:
+        self.started.emit({**self.settings, "adopt": self.adopt.currentData()})

@@ -1,0 +1,160 @@
+"""The run of tuning that goes on, as the window follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.bridge import Bridge
+from app.widgets.run_curves import Curves
+from engine.events import Ended, LayerPlan, LayerState, Progress, Started, Step
+
+TRAINS = ("tune", "resume_run")
+FOLLOWED = (*TRAINS, "finish_run")
+WAITS = "It begins when what runs now has ended."
+PAUSED = "Tuning is paused. Its checkpoint is kept: go on with it under Tune."
+
+
+class LiveRun(QObject):
+    """What is known of the run that goes on, or waits to; `run` is its number, 0 where unknown.
+
+    `changed`: words and states; `planned` and `stated`: what the layer plot shows; `ended`: it is
+    over, with the number of the run.
+    """
+
+    changed = Signal()
+    planned = Signal(object)
+    stated = Signal(object)
+    ended = Signal(int)
+
+    def __init__(self, bridge: Bridge, tell: Callable[..., object], parent: QObject) -> None:
+        super().__init__(parent)
+        self.bridge, self.tell = bridge, tell
+        self.ticket = self.run = 0
+        self.begin("", {})
+        for signal, follow in (
+            (bridge.submitted, self.on_submitted),
+            (bridge.started, self.on_started),
+            (bridge.progress, self.on_progress),
+            (bridge.step, self.on_step),
+            (bridge.layer_plan, self.on_plan),
+            (bridge.layer_state, self.on_state),
+            (bridge.ended, self.on_ended),
+        ):
+            signal.connect(follow)
+
+    def begin(self, job: str, settings: Mapping[str, Any]) -> None:
+        """Knows nothing yet but what was asked for; of a run that ends, what it knew before."""
+        same = job == "finish_run" and settings.get("run", 0) == self.run
+        self.job, self.run = job, settings.get("run", 0)
+        self.adopt = settings.get("adopt", "better")
+        self.epochs = float(settings.get("settings", {}).get("epochs", 0))
+        self.doing, self.left, self.stopping = WAITS, None, ""
+        self.compares = job == "finish_run"
+        if same:
+            return
+        self.known: Mapping[str, Any] = {}
+        self.curves = Curves()
+        self.saved: Mapping[str, float] = {}
+        self.plan: LayerPlan | None = None
+        self.state: LayerState | None = None
+        self.updates: tuple[float, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, or waits to."""
+        return bool(self.ticket)
+
+    @property
+    def training(self) -> bool:
+        """Whether steps are made: before that it is prepared, after it compared."""
+        return self.running and self.plan is not None and not self.compares
+
+    def know(self, row: Mapping[str, Any]) -> None:
+        """Takes the number of the run and how many epochs it will have."""
+        self.run, self.epochs = row["id"], float(row["epochs"])
+        if self.plan is not None:
+            self.curves.know_epochs(self.plan.total, self.epochs)
+
+    def go_on_from(self, details: Mapping[str, Any]) -> None:
+        """What a run has measured before it was resumed, or ended."""
+        self.known = details
+        self.epochs, self.saved = float(details["epochs"]), self.saved or details["saved"] or {}
+        fresh, self.curves = self.curves, Curves.of_run(details)
+        for number, step in enumerate(fresh.steps["step"]):
+            figures = {name: values[number] for name, values in fresh.steps.items()}
+            self.curves.add(int(step), figures)
+        for row in fresh.epochs:
+            self.curves.add(int(row["step"]), row)
+        self.changed.emit()
+
+    # Gestures.
+
+    def pause(self) -> None:
+        """Stops it at its next safe point; a checkpoint is kept."""
+        self.stop("pause")
+
+    def finish(self) -> None:
+        """Stops it, then compares its best weights with the network in use."""
+        self.stop("finish")
+
+    def stop(self, how: str) -> None:
+        self.stopping = how
+        self.bridge.cancel(self.ticket)
+        self.changed.emit()
+
+    # What the engine says.
+
+    def on_submitted(self, ticket: int, job: str) -> None:
+        if job in FOLLOWED:
+            self.begin(job, self.bridge.jobs[ticket][1])
+            self.ticket = ticket
+            self.changed.emit()
+
+    def on_started(self, ticket: int, event: Started) -> None:
+        if ticket == self.ticket:
+            self.doing = "Preparing"
+            self.changed.emit()
+
+    def on_progress(self, ticket: int, event: Progress) -> None:
+        if ticket == self.ticket:
+            count = f" · {event.done:,} of {event.total:,}" if event.total and event.done else ""
+            self.doing, self.left = f"{event.doing}{count}", event.seconds_left
+            # Of its steps a run tells how many there are; of what comes after them it does not.
+            self.compares |= self.plan is not None and event.total is None
+            self.changed.emit()
+
+    def on_plan(self, ticket: int, event: LayerPlan) -> None:
+        if ticket == self.ticket:
+            self.plan = event
+            self.curves.know_epochs(event.total, self.epochs)
+            self.planned.emit(event)
+
+    def on_state(self, ticket: int, event: LayerState) -> None:
+        if ticket == self.ticket:
+            self.state, self.updates = event, event.updates or self.updates
+            self.stated.emit(event)
+
+    def on_step(self, ticket: int, event: Step) -> None:
+        """Learners and heads make steps too; those of a run tell its seconds."""
+        if ticket != self.ticket or "seconds" not in event.figures:
+            return
+        self.curves.add(event.done, event.figures)
+        self.saved = {name: event.figures[f"saved_{name}"] for name in ("seconds", "flops")}
+        self.changed.emit()
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        """Where it was stopped early, what it has is compared next."""
+        if not ticket or ticket != self.ticket:
+            return
+        run, self.ticket = int(event.result.get("run", self.run)), 0
+        early = self.stopping == "finish" and event.how == "cancelled"
+        self.stopping = ""
+        if early:
+            self.bridge.submit("finish_run", run=run, adopt=self.adopt)
+        elif event.how == "cancelled" and self.job in TRAINS and self.plan is not None:
+            self.tell(PAUSED)
+        self.changed.emit()
+        self.ended.emit(run)

@@ -1,0 +1,237 @@
+"""One run in words: how far it is, what it saved, and whether its network is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
+
+from app.pages.tune.live import LiveRun
+from app.pages.tune.runs import STATES, took
+from app.widgets.controls import button, column, label, row
+from app.widgets.figure import Figure
+from engine.system.words import duration, per_cent
+
+NOTHING = (
+    "Choose on the left how to tune, look at the time that it takes, and press Start. The network "
+    "in use stays as it is until a tuned one is adopted."
+)
+SAVED = (
+    "Against a run in which nothing freezes, measured from the time of its steps. Below 0 where "
+    "making the cache has cost more than it saved so far."
+)
+STATS = (
+    ("seconds", "time saved", SAVED),
+    ("flops", "FLOPs saved", "Floating point operations that frozen stages did not need. " + SAVED),
+    ("best", "best so far", "The best accuracy on validation images at the end of an epoch."),
+)
+PARTS = (
+    ("all", "all", "accuracy"),
+    ("old", "old", "old_accuracy"),
+    ("new", "new", "new_accuracy"),
+)
+UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
+USE = {
+    "adopted": "It is in use. Undo goes back.",
+    "discarded": "The network before was kept.",
+}
+GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
+
+
+def operations(count: float) -> str:
+    """FLOPs in words."""
+    size, unit = next((pair for pair in UNITS if abs(count) >= pair[0]), UNITS[-1])
+    return f"{count / size:.3g} {unit}" if count else "0"
+
+
+def points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def verdict(difference: Sequence[float], images: int) -> tuple[str, str]:
+    """What a difference with its interval means: a heading, and a sentence."""
+    mean, low, high = difference
+    if low == high == 0:
+        return "No difference", f"Both recognise the same of {images:,} validation images."
+    words = "Better" if low > 0 else "Worse" if high < 0 else "No clear difference"
+    sure = f"With 95 % certainty between {points(low)} and {points(high)} points"
+    return f"{words}: {points(mean)} points", f"{sure}, on the same {images:,} validation images."
+
+
+class Comparison(QWidget):
+    """Accuracy before and after, and the difference with its interval, old and new apart."""
+
+    def __init__(self, before: str = "before", after: str = "after") -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(0)
+        self.cells: dict[tuple[str, int], QLabel] = {}
+        for place, title in enumerate(("classes", before, after, "points", "95 % interval")):
+            grid.addWidget(label(title, "caption"), 0, place, self.side(place))
+        for line, (part, name, _) in enumerate(PARTS, 1):
+            for place in range(5):
+                made = label(name if not place else "", "caption" if place in (0, 4) else "")
+                self.cells[part, place] = made
+                grid.addWidget(made, line, place, self.side(place))
+        grid.setColumnStretch(0, 1)
+
+    def side(self, place: int) -> Qt.AlignmentFlag:
+        return Qt.AlignmentFlag.AlignRight if place else Qt.AlignmentFlag.AlignLeft
+
+    def show_run(self, run: Mapping[str, Any]) -> None:
+        """The figures of a compared run; rows of which there is nothing are hidden."""
+        some_new = run["difference"]["new"] is not None
+        for part, _, name in PARTS:
+            found = run["difference"][part] if some_new or part == "all" else None
+            texts = ["", "", "", ""]
+            if found is not None:
+                mean, low, high = found
+                texts = [per_cent(run["before"][name]), per_cent(run["after"][name]),
+                         points(mean), f"{points(low)} to {points(high)}"]  # fmt: skip
+            for place, text in enumerate(texts, 1):
+                self.cells[part, place].setText(text)
+            for place in range(5):
+                self.cells[part, place].setVisible(found is not None)
+
+
+class RunCard(QFrame):
+    """The run that is looked at, and what can be done with it."""
+
+    resume_asked = Signal()
+    pause_asked = Signal()
+    finish_asked = Signal()
+    adopt_asked = Signal()
+    keep_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.heading = label("", "heading", wrap=True)
+        self.text = label(NOTHING, "muted", wrap=True)
+        self.figures = {name: Figure(title, help) for name, title, help in STATS}
+        self.comparison = Comparison()
+        self.make_buttons()
+        self.stats = QWidget()
+        self.stats.setLayout(row(*self.figures.values(), 0, gap=16))
+        self.heading.setMinimumHeight(32)
+        self.use = label("", "muted")
+        tools = row(*self.tools, self.use, 0)
+        parts = (self.heading, self.text, self.stats, self.comparison)
+        self.setLayout(column(*parts, 0, tools, gap=4, edge=12))
+        self.show_nothing()
+
+    def hasHeightForWidth(self) -> bool:
+        """Its place is as high as that of the table beside it, whatever the words."""
+        return False
+
+    def make_buttons(self) -> None:
+        """All that can be done with a run; those that fit its state are shown."""
+        self.pause_button = button(
+            "Pause", "Stops the run at its next step; a checkpoint is kept",
+            self.pause_asked.emit, key="Ctrl+Shift+P",
+        )  # fmt: skip
+        self.resume_button = button(
+            "Resume", "Goes on with this run where it was", self.resume_asked.emit,
+            key="Ctrl+Shift+P", kind="primary",
+        )  # fmt: skip
+        self.finish_button = button(
+            "Stop early and keep the best", "Ends the run, and compares the weights of its best "
+            "epoch with the network in use", self.finish_asked.emit, key="Ctrl+Shift+E",
+        )  # fmt: skip
+        self.adopt_button = button(
+            "Adopt", "Uses this network and learns all classes again with it; undo goes back",
+            self.adopt_asked.emit, key="Ctrl+U", kind="primary",
+        )  # fmt: skip
+        self.keep_button = button(
+            "Keep the present one", "Goes on with the network in use; the run stays in the list",
+            self.keep_asked.emit, key="Ctrl+K",
+        )  # fmt: skip
+
+    @property
+    def tools(self) -> tuple[QPushButton, ...]:
+        return (self.pause_button, self.resume_button, self.finish_button, self.adopt_button,
+                self.keep_button)  # fmt: skip
+
+    # Showing.
+
+    def say(self, heading: str, text: str, *tools: QPushButton) -> None:
+        """A heading, a sentence, and these buttons alone."""
+        self.heading.setText(heading)
+        self.heading.setVisible(bool(heading))
+        self.text.setText(text)
+        self.use.clear()
+        for tool in self.tools:
+            tool.setVisible(tool in tools)
+
+    def show_nothing(self) -> None:
+        self.say("", NOTHING)
+        self.stats.hide()
+        self.comparison.hide()
+
+    def show_several(self, runs: Sequence[Mapping[str, Any]]) -> None:
+        """Which of some runs is the best."""
+        self.stats.hide()
+        self.comparison.hide()
+        known = [run for run in runs if run["best_accuracy"] is not None]
+        text = "None of them has come to the end of an epoch."
+        if known:
+            best = max(known, key=lambda run: run["best_accuracy"])
+            text = (
+                f"Run {best['id']} was the most accurate at the end of an epoch: "
+                f"{per_cent(best['best_accuracy'])} on validation images."
+            )
+        self.say(f"{len(runs)} runs", f"{text} The plots show all of them.")
+
+    def show_live(self, live: LiveRun) -> None:
+        """How far the run is that goes on, how long it will take, and what it saved."""
+        done = live.curves.epochs[-1]["epoch"] if live.curves.epochs else 0
+        left = f"{duration(live.left).capitalize()} left." if live.left is not None else ""
+        if live.training:
+            heading = f"Epoch {min(int(done) + 1, max(round(live.epochs), 1))} of {live.epochs:g}"
+        elif live.compares:
+            heading, left = "Comparing with the network in use", f"{live.doing}. {left}"
+        else:
+            heading, left = live.doing, "The plots move once the first step is made."
+        if live.stopping:
+            left = "Pausing …" if live.stopping == "pause" else "Stopping …"
+        self.say(heading, left, *((self.pause_button, self.finish_button) if live.training else ()))
+        self.pause_button.setEnabled(not live.stopping)
+        self.finish_button.setEnabled(bool(live.curves.epochs) and not live.stopping)
+        self.show_figures(live.saved, live.curves.best)
+
+    def show_figures(self, saved: Mapping[str, float] | None, best: float | None) -> None:
+        """What was saved, and the best accuracy."""
+        self.comparison.hide()
+        self.stats.setVisible(bool(saved))
+        if saved:
+            self.figures["seconds"].show_text(took(saved["seconds"]))
+            self.figures["flops"].show_text(operations(saved["flops"]).replace("-", "−"))
+            self.figures["best"].show_text(per_cent(best))
+
+    def show_run(self, run: Mapping[str, Any], busy: bool) -> None:
+        """A kept run: what came of it, or how to go on with it."""
+        if run["difference"]:
+            self.show_result(run)
+        else:
+            state = STATES[run["state"]].capitalize()
+            done = f"{state} after {run['epochs_done']:.3g} of {run['epochs']:g} epochs"
+            self.say(done, GOES_ON, self.resume_button, self.finish_button)
+            self.show_figures(run["saved"], run["best_accuracy"])
+        for tool in self.tools:
+            tool.setEnabled(not busy)
+        if not run["epochs_done"]:
+            self.finish_button.setEnabled(False)
+
+    def show_result(self, run: Mapping[str, Any]) -> None:
+        """Both networks on the same images, and the choice."""
+        heading, text = verdict(run["difference"]["all"], run["images"])
+        tools = {"done": (self.adopt_button, self.keep_button), "discarded": (self.adopt_button,)}
+        self.say(heading, text, *tools.get(run["state"], ()))
+        self.use.setText(USE.get(run["state"], ""))
+        self.stats.hide()
+        self.comparison.show_run(run)
+        self.comparison.show()

@@ -1,0 +1,153 @@
+"""The header: the project, its backbone and device, undo and redo, and the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+
+from app import theme
+from app.bridge import Bridge
+from app.shell.preferences import Preferences
+from app.shell.undo import History
+from app.widgets.controls import Elided, column, label, named, row, say_on, tool
+from app.widgets.rows import short
+from engine.events import ProjectView
+
+DEVICES = {
+    "auto": "Automatic",
+    "cpu": "Processor",
+    "cuda": "Graphics card (CUDA)",
+    "mps": "Apple graphics (MPS)",
+}
+MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
+
+
+class HistoryButton(QToolButton):
+    """A button of the undo stack: its name and tooltip say what would be undone."""
+
+    def __init__(self, icon: str, action: QAction, key: str) -> None:
+        super().__init__()
+        self.action, self.icon_name, self.key = action, icon, key
+        action.setShortcut(QKeySequence(key))
+        self.setDefaultAction(action)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        action.changed.connect(self.follow)
+        self.follow()
+
+    def follow(self) -> None:
+        """Takes the action's words; Qt has put the action's own icon and tooltip here before."""
+        words = self.action.text()
+        named(self, words, f"{words}, exactly as it was", self.key)
+        theme.put_icon(self, self.icon_name)
+
+
+class Header(QWidget):
+    """What is open, and what concerns the whole project."""
+
+    def __init__(self, bridge: Bridge, history: History, preferences: Preferences) -> None:
+        super().__init__()
+        self.setObjectName("header")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(56)
+        self.bridge, self.preferences = bridge, preferences
+        self.name = label("Espalier", "heading")
+        self.place = Elided("", "caption")
+        self.backbone = self.chip(
+            "backbone", "Backbone", "The network that images start from", "Ctrl+B"
+        )
+        self.device = self.chip("device", "Device", "Where it is computed", "Ctrl+D")
+        self.device.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.device.setMenu(self.device_menu())
+        self.undo = self.history_button("undo", history.createUndoAction(self, "Undo"), "Ctrl+Z")
+        self.redo = self.history_button(
+            "redo", history.createRedoAction(self, "Redo"), "Ctrl+Shift+Z"
+        )
+        self.menu_button = tool("menu", "Menu", "Projects, theme and help", key="Alt+P")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        words = column(0, self.name, self.place, 0, gap=0)
+        line = row(words, self.backbone, self.device, 8, self.undo, self.redo, self.menu_button)
+        line.setContentsMargins(24, 0, 16, 0)
+        line.setStretch(0, 1)
+        self.setLayout(line)
+        bridge.changed.connect(self.show_project)
+        self.show_project(None)
+
+    def chip(self, icon: str, name: str, help: str, key: str) -> QToolButton:
+        made = tool(icon, name, help, key=key)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        return made
+
+    def history_button(self, icon: str, action: QAction, key: str) -> QToolButton:
+        made = HistoryButton(icon, action, key)
+        self.addAction(action)
+        return made
+
+    def device_menu(self) -> QMenu:
+        menu = QMenu(self)
+        group = QActionGroup(menu)
+        for name, text in DEVICES.items():
+            action = menu.addAction(text, lambda n=name: self.choose_device(n))
+            action.setCheckable(True)
+            action.setChecked(name == self.preferences.get("device", "auto"))
+            group.addAction(action)
+        return menu
+
+    def choose_device(self, name: str) -> None:
+        self.preferences.put("device", name)
+        self.bridge.submit("set_device", device=name)
+
+    def theme_menu(self, parent: QWidget) -> QMenu:
+        """Light, dark, or as the system; kept for the next start."""
+        menu = QMenu("Theme", parent)
+        group = QActionGroup(menu)
+        for name, text in MODES.items():
+            action = menu.addAction(text, lambda n=name: self.choose_theme(n))
+            action.setCheckable(True)
+            action.setChecked(name == theme.Look.mode)
+            group.addAction(action)
+        return menu
+
+    def choose_theme(self, mode: str) -> None:
+        self.preferences.put("theme", mode)
+        theme.use(mode)
+
+    def make_menu(
+        self, entries: list[tuple[str, str, Callable[[], object]]], recent: Callable[[], list[str]],
+        open_path: Callable[[str], object],
+    ) -> None:  # fmt: skip
+        """The menu: entries of (words, key, what it does), with recent projects and the theme
+        before the last two, which are help."""
+        menu = QMenu(self)
+        for text, key, act in entries[:-2]:
+            self.addAction(menu.addAction(text, QKeySequence(key), act))
+        again = menu.addMenu("&Recent projects")
+        again.aboutToShow.connect(lambda: self.fill_recent(again, recent(), open_path))
+        menu.addSeparator()
+        menu.addMenu(self.theme_menu(menu))
+        for text, key, act in entries[-2:]:
+            self.addAction(menu.addAction(text, QKeySequence(key), act))
+        self.menu_button.setMenu(menu)
+
+    def fill_recent(self, menu: QMenu, paths: list[str], act: Callable[[str], object]) -> None:
+        menu.clear()
+        for path in paths:
+            menu.addAction(path, lambda p=path: act(p))
+        if not paths:
+            menu.addAction("None yet").setEnabled(False)
+
+    def show_project(self, project: ProjectView | None) -> None:
+        """Names the project, its backbone and the device."""
+        for control in (self.backbone, self.undo, self.redo):
+            control.setVisible(project is not None)
+        self.place.setVisible(project is not None)
+        if project is None:
+            self.name.setText("Espalier")
+            say_on(self.device, DEVICES.get(self.preferences.get("device", "auto"), "Automatic"))
+            return
+        self.name.setText(project.name + (" (only to look at)" if project.read_only else ""))
+        self.place.set_full(short(project.path))
+        say_on(self.backbone, f"{project.backbone} · {project.input_size} px")
+        say_on(self.device, DEVICES.get(project.device, project.device))

@@ -1,0 +1,139 @@
+"""The bar at the bottom: what runs, how far it is, what is left, what waits, and how to stop it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu, QProgressBar, QWidget
+
+from app.bridge import Bridge
+from app.widgets.controls import Elided, button, column, label, named, row, say_on
+from engine.events import Ended, Progress, Started, Step
+from engine.system.words import duration
+
+NAMES = {
+    "learn_folder": "Learn the dropped images",
+    "add_images": "Add images",
+    "learn": "Learn",
+    "export": "Export",
+    "undo": "Undo",
+    "redo": "Redo",
+    "download_weights": "Download weights",
+}
+
+
+@dataclass
+class Job:
+    """A job that runs or waits, as the bar knows it."""
+
+    name: str
+    title: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    running: bool = False
+
+
+class JobBar(QWidget):
+    """Shows the running job and those that wait; Esc cancels the running one."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.setObjectName("jobBar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(48)
+        self.bridge = bridge
+        self.jobs: dict[int, Job] = {}
+        self.title = label("Ready", "heading")
+        self.doing = Elided("", "muted")
+        self.left = label("", "muted")
+        self.bar = QProgressBar(textVisible=False)
+        named(self.bar, "Progress of the running job", "How far the running job is")
+        help = "Shows what waits, and lets you take it back"
+        self.waiting = button("", help, self.show_waiting, key="Ctrl+J", kind="quiet")
+        named(self.waiting, "Waiting jobs", help, "Ctrl+J")
+        self.stop = button("Cancel", "Stops the running job", self.cancel_running, key="Esc")
+        self.lay_out()
+        self.connect_bridge()
+        self.refresh()
+
+    def lay_out(self) -> None:
+        words = column(0, row(self.title, 8, self.doing, self.left), self.bar, 0, gap=4)
+        words.itemAt(1).layout().setStretch(2, 1)
+        self.setLayout(row(words, self.waiting, self.stop))
+        self.layout().setContentsMargins(16, 0, 16, 0)
+        self.layout().setStretch(0, 1)
+
+    def connect_bridge(self) -> None:
+        self.bridge.submitted.connect(self.on_submitted)
+        self.bridge.started.connect(self.on_started)
+        self.bridge.progress.connect(self.on_progress)
+        self.bridge.step.connect(self.on_step)
+        self.bridge.ended.connect(self.on_ended)
+
+    @property
+    def running(self) -> int | None:
+        """The ticket of the running job."""
+        return next((ticket for ticket, job in self.jobs.items() if job.running), None)
+
+    def on_submitted(self, ticket: int, name: str) -> None:
+        title = NAMES.get(name, name.replace("_", " ").capitalize())
+        self.jobs[ticket] = Job(name, title)
+        self.refresh()
+
+    def on_started(self, ticket: int, event: Started) -> None:
+        if ticket in self.jobs:
+            self.jobs[ticket].running, self.jobs[ticket].title = True, event.title
+            self.bar.setRange(0, 0)
+            self.doing.set_full("")
+            self.left.clear()
+            self.refresh()
+
+    def on_progress(self, ticket: int, event: Progress) -> None:
+        """Shows how far it is and how long it will still take, where that is known."""
+        if ticket != self.running:
+            return
+        self.bar.setRange(0, event.total or 0)
+        self.bar.setValue(event.done)
+        count = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
+        self.doing.set_full(f"{event.doing} · {count}" if event.done else event.doing)
+        known = event.seconds_left is not None
+        self.left.setText(f"{duration(event.seconds_left)} left" if known else "")
+
+    def on_step(self, ticket: int, event: Step) -> None:
+        if ticket == self.running:
+            self.bar.setRange(0, event.total)
+            self.bar.setValue(event.done)
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        self.jobs.pop(ticket, None)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Shows what runs now, or that nothing does."""
+        ticket = self.running
+        busy = bool(self.jobs)
+        self.title.setText(self.jobs[ticket].title if ticket else "Starting" if busy else "Ready")
+        if not ticket:
+            self.doing.set_full("" if busy else "Nothing is running.")
+            self.left.clear()
+        self.bar.setVisible(busy)
+        self.stop.setVisible(busy)
+        waits = len(self.jobs) - (1 if ticket else 0)
+        self.waiting.setVisible(waits > 0)
+        say_on(self.waiting, f"{waits} waiting")
+
+    def cancel_running(self) -> None:
+        ticket = self.running or next(iter(self.jobs), None)
+        if ticket is not None:
+            self.doing.set_full("Stopping …")
+            self.bridge.cancel(ticket)
+
+    def show_waiting(self) -> None:
+        """A menu of the waiting jobs; choosing one takes it back."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for ticket, job in self.jobs.items():
+            if not job.running:
+                menu.addAction(f"Take back: {job.title}", lambda t=ticket: self.bridge.cancel(t))
+        menu.popup(self.waiting.mapToGlobal(QPoint(0, -menu.sizeHint().height())))

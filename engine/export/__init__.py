@@ -1,0 +1,1 @@
+"""Files for elsewhere: formats, graphs, 8 bits, readers, receipts."""

@@ -1,0 +1,116 @@
+"""A model as a page that runs in any browser, without a network: one zip."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import zipfile
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from engine.errors import Refused
+from engine.events import Progress
+from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.graphs.model_onnx import metadata, whole_graph
+from engine.export.readers.web import NETWORK
+from engine.export.receipts.script import script
+from engine.models.backbone import Model
+
+RESOURCES = Path(__file__).resolve().parent.parent.parent / "resources"
+PARTS = RESOURCES / "web"
+MOST = 256 << 20
+"""Bytes of the largest network: browsers hold no text much longer than twice that."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Every file's date in the zip, so that the same model gives the same bytes."""
+
+README = """What is it? - a page that says what a picture shows
+
+Unpack this zip, then open index.html in a browser. It needs no network and no installation.
+Drop a picture on the page, paste or choose one, or use the camera.
+
+To put it on a web server, copy index.html there. On a telephone the camera needs https.
+
+index.html   the page, with the network and ONNX Runtime inside
+model.onnx   the same network for other programs: espalier predict THIS.zip PICTURE
+LICENSE.onnxruntime.txt, ThirdPartyNotices.txt   the terms of ONNX Runtime, which is MIT
+
+Licence of the network: {licence}
+Made by {program}.
+"""
+
+
+@EXPORTERS.register("web", "Page for the browser")
+@dataclass
+class WebPage(Exporter):
+    """One zip with a page that classifies pictures in any browser, without a network."""
+
+    suffix = ".zip"
+
+    def write(
+        self, model: Model, path: Path, material: Material
+    ) -> Generator[Progress, None, Facts]:
+        """Writes the zip. Raises Refused where the network is too large for a browser."""
+        network = whole_graph(model, path).SerializeToString()
+        if len(network) > MOST:
+            raise Refused(
+                f"This network has {len(network) >> 20} MB, more than the {MOST >> 20} MB that "
+                "browsers can take in a page, so nothing was exported. Choose a smaller backbone, "
+                "or another format."
+            )
+        yield Progress(1, 2, "Writing the page")
+        facts = metadata(model)
+        files = {
+            "index.html": page(facts, network),
+            NETWORK: network,
+            "README.txt": README.format(**facts).encode("utf-8", "replace"),
+        }
+        for name in ("LICENSE.onnxruntime.txt", "ThirdPartyNotices.txt"):
+            files[name] = (PARTS / name).read_bytes()
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, content in files.items():
+                packed.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+        yield Progress(2, 2, "Writing the page")
+        return {}
+
+    def script(self, name: str) -> str:
+        return script(
+            "onnxruntime",
+            f"network = zipfile.ZipFile(Path(__file__).with_name({name!a})).read({NETWORK!a})\n"
+            "session = onnxruntime.InferenceSession(network)\n"
+            "facts = session.get_modelmeta().custom_metadata_map",
+            'probabilities, distance = session.run(None, {"pictures": np.asarray(image)[None]})',
+            plain="zipfile",
+        )
+
+
+def page(facts: dict[str, str], network: bytes) -> bytes:
+    """index.html with all that it needs inside, so that a double click opens it."""
+    told = {
+        "classes": json.loads(facts["class_names"]),
+        "threshold": float(facts["threshold"]),
+        "facts": {
+            "Backbone": facts["backbone"],
+            "Preprocessing": facts["preprocessing"],
+            "Licence": facts["licence"],
+            "Made by": facts["program"],
+        },
+    }
+    whole = Template((PARTS / "page.html").read_text("utf-8")).substitute(
+        icon=base64.b64encode((RESOURCES / "icons" / "espalier.svg").read_bytes()).decode(),
+        style=(PARTS / "page.css").read_text("utf-8"),
+        page=(PARTS / "page.js").read_text("utf-8"),
+        # ASCII, and nothing in it can end the element that it lies in.
+        told=json.dumps(told).replace("<", "\\u003c"),
+        runtime=packed((PARTS / "ort.wasm.bundle.min.mjs").read_bytes()),
+        wasm=base64.b64encode((PARTS / "ort-wasm-simd-threaded.wasm.gz").read_bytes()).decode(),
+        model=packed(network),
+    )
+    return whole.encode()
+
+
+def packed(content: bytes) -> str:
+    """Bytes as the page unpacks them."""
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()

@@ -1,0 +1,1 @@
+"""The parts of exported graphs and programs."""

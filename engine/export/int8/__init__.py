@@ -1,0 +1,1 @@
+"""How a network gets 8 bits."""

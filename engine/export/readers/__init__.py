@@ -1,0 +1,176 @@
+"""Exported files, opened and asked what images show: one reader a format, chosen by the ending.
+
+No PyTorch here, unless a format can be run by nothing else: what an exported file answers must not
+depend on the program that wrote it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import EspalierError, UnusableImage, UnusableWeights
+from engine.export.replacing import CutOffError, finish_beside
+from engine.images.decode import WHOLE, checked_size, decode, hush_pillow, identify, read
+
+log = logging.getLogger(__name__)
+
+OUTPUTS = ("probabilities", "distance")
+Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+TRIAL = (8, 8)
+"""Height and width of the first image that a file is asked about, to see whether it answers."""
+
+READERS = {
+    ".onnx": "engine.export.readers.onnx_file",
+    ".xml": "engine.export.readers.openvino_ir",
+    ".zip": "engine.export.readers.web",
+    ".pt2": "engine.export.readers.pt2_file",
+    ".safetensors": "engine.export.readers.safetensors_file",
+    ".tflite": "engine.export.readers.litert_file",
+}
+"""Which module's `open_file(path, threads)` opens files with an ending."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An exported file that is open: what it answers by, and what it says of itself.
+
+    `run` takes images uint8 (n, height, width, 3), upright, any size, and gives probabilities
+    float32 (n, classes) and distances (n,). It may be called from several threads.
+    """
+
+    run: Run
+    class_names: tuple[str, ...]
+    threshold: float
+    facts: Mapping[str, str]
+    name: str
+    """Of the file, for sentences."""
+
+    def answers(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (n, classes) and distances (n,) of images of one size.
+
+        Raises UnusableWeights where the file's network fails, or gives something else.
+        """
+        try:
+            found = [np.asarray(part) for part in self.run(pixels)]
+        except EspalierError:
+            raise
+        except Exception as error:  # each runtime has errors of its own
+            raise damaged(self.name, error) from error
+        shapes = [(len(pixels), len(self.class_names)), (len(pixels),)]
+        if [part.shape for part in found] != shapes or not all(map(all_numbers, found)):
+            raise damaged(self.name)
+        return found[0], found[1]
+
+    def answer(self, pixels: np.ndarray) -> tuple[np.ndarray, float]:
+        """Probabilities (classes,) and the distance of one image, uint8 (height, width, 3)."""
+        probabilities, distances = self.answers(pixels[None])
+        return probabilities[0], float(distances[0])
+
+
+def is_exported(path: str | Path) -> bool:
+    """Whether a name ends as exported files do."""
+    return Path(path).suffix.lower() in READERS
+
+
+def open_exported(path: Path, threads: int = 1) -> Exported:
+    """The file, ready to answer. Raises UnusableWeights where it is damaged, or from elsewhere."""
+    path = Path(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UnusableWeights(
+            f"“{path.name}” is no kind of exported file. Give one that ends in "
+            f"{', '.join(READERS)}."
+        )
+    try:
+        finish_beside(path)
+    except CutOffError as error:
+        raise UnusableWeights(
+            f"An export of {path.name} was cut off before its end, and can't be brought to it here "
+            "because the folder can't be written. Make it writable, or export the file again."
+        ) from error
+    try:
+        found = importlib.import_module(reader).open_file(path, threads)
+    except EspalierError:
+        raise
+    except Exception as error:  # a file from anywhere can be wrong in ways that nobody foresaw
+        raise damaged(path.name, error) from error
+    found.answers(np.zeros((1, *TRIAL, 3), np.uint8))
+    return found
+
+
+def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
+    """An open file with what it says of itself: texts by name, as exporters write them.
+
+    Raises UnusableWeights where that is not enough.
+    """
+    try:
+        names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
+        "".join(names).encode("utf-8", "surrogateescape")  # as names of folders are
+    except (KeyError, TypeError, ValueError) as error:
+        raise foreign(path) from error
+    if type(names) is not list or not names or len(set(names)) < len(names):
+        raise foreign(path)
+    if math.isnan(threshold):
+        raise foreign(path)
+    return Exported(run, tuple(names), threshold, dict(facts), path.name)
+
+
+def all_numbers(values: np.ndarray) -> bool:
+    return values.dtype.kind == "f" and bool(np.isfinite(values).all())
+
+
+def damaged(name: str, error: Exception | None = None) -> UnusableWeights:
+    """What is said of a file whose network can't be run, or gives no numbers; the log says why."""
+    log.info("%s can't be run", name, exc_info=error)
+    return UnusableWeights(
+        f"{name} can't be run: it is damaged, or was made for another program or version. Export "
+        "it or get it again."
+    )
+
+
+def foreign(path: Path) -> UnusableWeights:
+    return UnusableWeights(
+        f"{path.name} was not exported by Espalier, so it is not known what images it takes and "
+        "what its answers mean. Choose a file that Espalier exported."
+    )
+
+
+def whole_picture(path: Path) -> np.ndarray:
+    """A picture as a person sees it, uint8 (height, width, 3). Raises UnusableImage."""
+    hush_pillow()
+    image = identify(read(path), path)
+    checked_size(image.size)
+    return np.asarray(decode(image, WHOLE)[0])
+
+
+def predict_exported(path: Path, pictures: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """What an exported file says of pictures, by path.
+
+    Each is {"classes": {name: probability}, "known", "distance", "threshold"}, or {"reason"} where
+    the picture can't be used. Raises UnusableWeights where the file can't.
+    """
+    exported = open_exported(path)
+    return {str(picture): told(exported, picture) for picture in pictures}
+
+
+def told(exported: Exported, picture: Path) -> dict[str, Any]:
+    try:
+        probabilities, distance = exported.answer(whole_picture(picture))
+    except UnusableImage as reason:
+        return {"reason": str(reason)}
+    return {
+        "classes": dict(zip(exported.class_names, map(float, probabilities), strict=True)),
+        "known": distance <= exported.threshold,
+        "distance": distance,
+        "threshold": exported.threshold,
+    }

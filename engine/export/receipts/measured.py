@@ -1,0 +1,139 @@
+"""The receipt of an export: what was checked about it, for people and for programs."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from engine.export.check import Checked
+from engine.export.formats import MOST, Exporter, Material, Receipt
+from engine.export.receipts import NOT_STATED
+from engine.images.preprocess import Preprocessing
+from engine.learners.metrics import share
+from engine.models.backbone import Model
+from engine.models.timing import processor_name
+from engine.storage.gestures import now
+from engine.system import device as devices
+from engine.system.words import many
+
+ENOUGH = 256
+"""Pictures that a receipt is made from, where a project has so many."""
+
+
+def receipt_of(
+    exporter: Exporter, model: Model, path: Path, found: Checked, material: Material
+) -> Receipt:
+    """What was checked, as plain values."""
+    return {
+        "format": exporter.name,
+        "title": exporter.title,
+        "file": path.name,
+        "made": f"{now()} UTC",
+        **compared(found, material),
+        **judged(model, found, material),
+        "bytes": sum(file.stat().st_size for file in path.parent.iterdir()),
+        "latency_ms": {
+            "p50": round(float(np.percentile(found.milliseconds, 50)), 2),
+            "p95": round(float(np.percentile(found.milliseconds, 95)), 2),
+            "pictures": "one whole image at a time, resizing included, decoding not",
+            "threads": devices.threads(),
+            "machine": f"{processor_name()}, {platform.system()} {platform.machine()}",
+        },
+        "memory_bytes": found.memory,
+        "sha256": {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(path.parent.iterdir())
+        },
+        "backbone": model.backbone.name,
+        "digests": {"weights": model.backbone.digest, **model.digests},
+        "classes": list(model.class_names),
+        "threshold": float(model.threshold),
+        "preprocessing": in_words(model.backbone.preprocessing, exporter.inside),
+        "licence": model.backbone.licence,
+        "data_licence": material.about.data_licence or NOT_STATED,
+        "versions": {
+            "espalier": program_version(),
+            "torch": str(torch.__version__).partition("+")[0],  # as the other process says it
+            "onnx": onnx.__version__,
+            **found.versions,
+        },
+    }
+
+
+def compared(found: Checked, material: Material) -> Receipt:
+    """The file's answers beside the project's, on the images that the other process could open."""
+    project = material.expected[found.used]
+    ordered = np.sort(project, axis=1)
+    margin = ordered[:, -1] - (ordered[:, -2] if project.shape[1] > 1 else 0)
+    same = found.probabilities.argmax(1) == project.argmax(1)
+    return {
+        "compared": len(found.used),
+        "compared_note": note(len(found.used)),
+        "compared_in": "a process of its own"
+        + (", with PyTorch, which runs this format" if found.torch else ", without PyTorch"),
+        "largest_difference": float(np.abs(found.probabilities - project).max()),
+        "top_class_agreement": float(same.mean()),
+        "clear_disagreements": int((~same & (margin > MOST)).sum()),
+    }
+
+
+def judged(model: Model, found: Checked, material: Material) -> Receipt:
+    """How often project and file are right, for each class too, and what the file mixes up.
+
+    Nothing where the classes of the images are not known. `confusion` holds the true class's
+    place, the answer's place and the number of images, where that is above 0.
+    """
+    truth = None if material.truth is None else material.truth[found.used]
+    known = np.flatnonzero(truth >= 0) if truth is not None else np.empty(0, np.int64)
+    if truth is None or not len(known):
+        return {}
+    truth, names = truth[known], model.class_names
+    before = material.expected[found.used][known].argmax(1)
+    after = found.probabilities[known].argmax(1)
+    counts, right = np.zeros((len(names),) * 2, np.int64), np.zeros(len(names), np.int64)
+    np.add.at(counts, (truth, after), 1)
+    np.add.at(right, truth, before == truth)
+    images = counts.sum(1)
+    shown = np.array(found.used)[known] < material.held_out
+    return {
+        "accuracy_images": len(known),
+        "accuracy_before": float((before == truth).mean()),
+        "accuracy_after": float((after == truth).mean()),
+        "accuracy_held_out_images": int(shown.sum()),
+        "accuracy_held_out_before": share((before == truth)[shown].sum(), shown.sum()),
+        "accuracy_held_out_after": share((after == truth)[shown].sum(), shown.sum()),
+        "per_class": [
+            {"name": name, "images": int(images[at]),
+             "before": share(right[at], images[at]), "after": share(counts[at, at], images[at])}
+            for at, name in enumerate(names)
+        ],
+        "confusion": [[int(t), int(a), int(counts[t, a])] for t, a in np.argwhere(counts)],
+        "beyond_threshold": float((found.distances[known] > model.threshold).mean()),
+    }  # fmt: skip
+
+
+def note(compared: int) -> str:
+    if compared >= ENOUGH:
+        return f"Compared on {compared} of the project's images."
+    return f"Compared on {many(compared, 'image')} only, all of the project's that can be opened."
+
+
+def in_words(p: Preprocessing, inside: bool = True) -> str:
+    resized = f"shorter side to {p.resize} ({p.interpolation}, antialiased), centre crop {p.size}"
+    scaled = f"divided by 255, mean {p.mean}, std {p.std}"
+    if inside:
+        return f"inside the file: {resized}, {scaled}"
+    return f"before the file is asked, as its script does: {resized}; inside the file: {scaled}"
+
+
+def program_version() -> str:
+    try:
+        return version("espalier")
+    except PackageNotFoundError:
+        return "from source"

@@ -1,0 +1,133 @@
+"""Training a supernet on pictures of one's own: the verb, its checks, its estimate and its file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.events import Progress
+from engine.jobs import Work, job
+from engine.search.search import usual_resolutions
+from engine.system import device as devices
+from engine.training.batches import check_batch
+from engine.training.dataset import Corpus, listed_in_project
+from engine.training.loop import Training
+from engine.training.supernet.distillation import check_corpora, resumed
+from engine.training.supernet.run import (
+    TIMING,
+    CheckpointWriter,
+    calibration,
+    check_files,
+    counted,
+    estimated,
+    pictures,
+    say_how_long,
+    started,
+    tuner_of,
+)
+from engine.training.supernet.shrinking import Shrinking
+from engine.training.supernet.start import NOT_OFFERED, base_of, proposed
+from engine.training.supernet.teacher import taught
+from engine.training.supernet.trainable import Lessons
+from engine.training.tuners import TUNERS, load_tuners
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+@job("Training a once-for-all network")
+def shrink(
+    session: Session,
+    *,
+    out: str,
+    base: str = "embedded",
+    data: str = "",
+    work: str = "",
+    method: str = "sandwich",
+    teacher: str = "",
+    **settings: Any,
+) -> Work:
+    """Trains the supernet `base`, so that all its subnets are good, and writes it to `out`.
+
+    `base` is "project" (the open project's supernet, also where a subnet of it is in use),
+    "embedded", the name of a once-for-all network, or a supernet's file. `data` holds
+    train/ and val/, one folder a class; without it the open project's own images are taken, by
+    their split. `teacher`, a safetensors file of torchvision's mobilenet_v2, teaches beside the
+    labels. `work` (beside `out` where it is empty) keeps decoded pictures and the checkpoint: the
+    same call again goes on where it was, also with other `epochs`, to which the rest is planned
+    anew. `settings` are the fields of the tuner `method`. `out` is written after each scoring.
+    Returns path, work, steps, size (the largest), and the accuracy of three subnets.
+    """
+    tuner = tuner_of(method, settings)
+    check_files(out, base, teacher)
+    device, begun = devices.choose(session.device), base_of(session, base)
+    folder = Path(work) if work else Path(out).with_suffix(".work")
+    corpus, shown = yield from pictures(session, data, folder, tuner)
+    check_corpora(corpus, shown, tuner.batch)
+    lessons = Lessons(corpus, None, calibration(corpus, tuner, device))
+    if teacher:
+        asked = (Path(teacher), tuner.teacher_size, folder / "train")
+        lessons = replace(lessons, teacher=(yield from taught(corpus.pictures, *asked)))
+    training = started(tuner, begun, lessons, shown)
+    keeper = CheckpointWriter(tuner, begun, lessons, shown, Path(out), folder / "shrink.pt")
+    yield from resumed(training, keeper.fixed(), keeper.checkpoint)
+    yield from say_how_long(tuner, training, lessons, shown)
+    yield from keeper.follow(training)
+    figures = yield from keeper.scored(training, len(shown))
+    facts = {"steps": training.position, "size": max(tuner.resolutions())}
+    return {"path": out, "work": str(folder), **facts, **figures}
+
+
+@job("Estimating the time of a training", reads=True)
+def estimate_shrink(
+    session: Session,
+    *,
+    base: str = "embedded",
+    data: str = "",
+    method: str = "sandwich",
+    teacher: str = "",
+    out: str = "",
+    work: str = "",
+    **settings: Any,
+) -> Work:
+    """How long `shrink` with the same arguments takes: two real steps of each phase are timed.
+
+    Returns seconds, steps and pictures. Decoding the pictures, and what a teacher makes of them,
+    come on top at the first call. Nothing is written.
+    """
+    tuner = tuner_of(method, settings)
+    begun, device = base_of(session, base), devices.choose(session.device)
+    counts, names = counted(session, data)
+    check_batch(counts[0], tuner.batch)
+    yield Progress(0, None, TIMING)
+    side = tuner.stored or max(tuner.resolutions())
+    made = np.random.default_rng(0).integers(0, 256, (tuner.batch, side, side, 3), np.uint8)
+    corpus = Corpus(made, np.arange(tuner.batch) % len(names), names)
+    lessons = Lessons(corpus, None, calibration(corpus, tuner, device))
+    trial = started(tuner, begun, lessons, None)
+    plan = tuner.plan(counts[0], trial.schedule.phases[0].alone, begun.shrunk)
+    training = Training(trial.network, trial.optimiser, plan)
+    seconds = yield from estimated(tuner, training, lessons, corpus, counts[1])
+    return {"seconds": seconds, "steps": plan.total, "pictures": counts[0]}
+
+
+@job("List the ways to train subnets", reads=True)
+def list_tuners(session: Session) -> Work:
+    """Every tuner of supernets, from whose settings forms are made, and what suits the project.
+
+    `proposed` are settings for so many pictures, at the resolutions of the Specialise page. Raises
+    Refused where the project has no supernet, or no pictures.
+    """
+    yield Progress(0, None, "Reading")
+    load_tuners()
+    pictures = len(listed_in_project(session.require(), "train")[0])
+    sizes = usual_resolutions(session.supernet()[1].size)
+    offered = [
+        replace(view, settings=tuple(s for s in view.settings if s.name not in NOT_OFFERED))
+        for view in TUNERS.describe()
+        if issubclass(TUNERS[view.name], Shrinking)  # the others are the Tune page's
+    ]
+    return {"tuners": offered, "proposed": proposed(pictures, sizes), "pictures": pictures}

@@ -1,0 +1,148 @@
+"""Confidences that mean what they say, and "none of these" for a picture far from all classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize, one_hot
+
+from engine.learners.heads import logits_of
+
+ENOUGH = 10
+"""Held-out images below which the temperature is fitted on training images."""
+KNOWN = 0.98
+"""The share of a project's own images that shall count as known."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns a head's logits into probabilities and a distance; plain values.
+
+    A picture is "none of these" where its distance, 1 - cosine to the nearest class's direction,
+    is greater than `threshold`.
+    """
+
+    temperature: float
+    threshold: float
+    directions: np.ndarray
+    """float32 (classes, width): the direction of each class's mean."""
+
+    def save(self) -> dict[str, np.ndarray]:
+        return {
+            "temperature": np.array(self.temperature),
+            "threshold": np.array(self.threshold),
+            "directions": self.directions,
+        }
+
+    @classmethod
+    def restore(cls, memory: Mapping[str, np.ndarray]) -> Calibration:
+        return cls(
+            float(memory["temperature"]),
+            float(memory["threshold"]),
+            np.asarray(memory["directions"], dtype=np.float32),
+        )
+
+
+class Calibrated(nn.Module):
+    """Features (n, views, width) to probabilities (n, classes) and distance (n,)."""
+
+    def __init__(self, head: nn.Module, calibration: Calibration) -> None:
+        super().__init__()
+        self.head = head
+        self.temperature = calibration.temperature
+        self.register_buffer("directions", torch.tensor(calibration.directions))
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        probabilities = (self.head(features) / self.temperature).softmax(dim=1)
+        return probabilities, distance(features, self.directions)
+
+
+def calibrated(head: nn.Module, calibration: Calibration) -> nn.Module:
+    """The head with its calibration, as one module that exports to ONNX."""
+    return Calibrated(head, calibration).eval()
+
+
+def calibrate(
+    head: nn.Module,
+    sample: Tensor,
+    sample_classes: Tensor,
+    held: Tensor,
+    held_classes: Tensor,
+) -> Calibration:
+    """Fits the temperature and the threshold of a head.
+
+    `sample` and `held` are features (images, views, width) of training and held-out images, each
+    with one class number for an image; both hold learnt classes only. Nothing depends on the order
+    of images or steps. With fewer than ENOUGH held-out images the training images stand in, with
+    more doubt, because the head has seen them.
+    """
+    numbers, places = sample_classes.unique(return_inverse=True)
+    if len(held) >= ENOUGH:
+        where = torch.searchsorted(numbers, held_classes.contiguous())
+        heat = temperature(logits_of(head, held), where)
+    else:
+        heat = temperature(logits_of(head, sample), places, doubt=math.sqrt(len(sample)))
+    x = directed(sample)
+    sums = torch.zeros(len(numbers), x.shape[1], dtype=x.dtype).index_add_(0, places, x)
+    away = torch.cat([left_out(x, places, sums), distance(held, normalize(sums).float()).double()])
+    threshold = away.quantile(KNOWN).item() if len(away) else 1.0
+    return Calibration(heat, threshold, normalize(sums).float().numpy())
+
+
+def directed(features: Tensor) -> Tensor:
+    """The direction of each image's features: float64 (images, width), of length 1."""
+    return normalize(features.to(torch.float64).mean(dim=1))
+
+
+def distance(features: Tensor, directions: Tensor) -> Tensor:
+    """1 - cosine to the nearest class direction: 0 for the same direction, 1 for nothing shared."""
+    x = normalize(features.mean(dim=1))
+    return 1 - (x @ directions.T).amax(dim=1)
+
+
+def left_out(x: Tensor, places: Tensor, sums: Tensor) -> Tensor:
+    """Each training image's distance, with the image itself left out of its class's mean.
+
+    Images that are their class's only one are left out: nothing says how far they may be.
+    """
+    several = torch.bincount(places, minlength=len(sums))[places] > 1
+    x, places = x[several], places[several]
+    cosines = x @ normalize(sums).T
+    own = (x * normalize(sums[places] - x)).sum(dim=1)
+    cosines.scatter_(1, places[:, None], own[:, None])
+    return 1 - cosines.amax(dim=1) if len(x) else torch.zeros(0, dtype=x.dtype)
+
+
+def temperature(logits: Tensor, places: Tensor, doubt: float = 1.0) -> float:
+    """The T for which softmax(logits / T) has the least cross-entropy (Guo et al., 2017).
+
+    Targets are smoothed as Platt did, by `doubt` images spread over all classes, so that T stays
+    above 0 where every image is right. Cross-entropy is convex in 1/T: its slope is halved in.
+    """
+    z = logits.to(torch.float64)
+    z = z - z.mean(dim=1, keepdim=True)
+    n, classes = z.shape
+    scale = z.square().mean().sqrt().item() if n else 0.0
+    if classes < 2 or scale < 1e-12:
+        return 1.0
+    target = (one_hot(places, classes) * n + doubt / classes) / (n + doubt)
+    low, high = math.log(1e-3 / scale), math.log(1e3 / scale)
+    for _ in range(60):
+        b = math.exp((low + high) / 2)
+        slope = (((b * z).softmax(dim=1) - target) * z).sum().item()
+        low, high = (low, math.log(b)) if slope > 0 else (math.log(b), high)
+    return math.exp(-(low + high) / 2)
+
+
+def expected_calibration_error(probabilities: Tensor, places: Tensor, bins: int = 15) -> float:
+    """The mean gap between confidence and accuracy, by confidence (Naeini et al., 2015)."""
+    sure, predicted = probabilities.to(torch.float64).max(dim=1)
+    right = (predicted == places).to(torch.float64)
+    box = (sure * bins).ceil().clamp(1, bins).long() - 1
+    gap = torch.zeros(bins, dtype=torch.float64).index_add_(0, box, right - sure)
+    return (gap.abs().sum() / max(len(places), 1)).item()

@@ -1,0 +1,1 @@
+"""A step of learning in a project: import, features, learn, score, compare."""

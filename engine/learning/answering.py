@@ -1,0 +1,124 @@
+"""The model's answers about images: classes, distances, nearest images."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import UnusableImage
+from engine.events import Event
+from engine.images.decode import open_many
+from engine.models.answers import Answers, answer
+from engine.models.backbone import Model
+from engine.models.extractor import Extractor
+from engine.session import Session
+from engine.storage import catalogue, steps
+from engine.system.progress import Pace
+
+BATCH = 32
+NEAREST = 6
+MOST_TO_COMPARE = 20_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the model saw in pictures: answers and features, and what could not be opened."""
+
+    paths: list[Path]
+    answers: Answers
+    features: np.ndarray
+    reasons: dict[Path, str]
+
+
+def look(session: Session, paths: Sequence[Path]) -> Generator[Event, None, Seen]:
+    """Opens pictures and answers them, a batch at a time, without storing anything."""
+    return (yield from look_with(session.model(), session.extractor(), paths))
+
+
+def look_with(
+    model: Model, extractor: Extractor, paths: Sequence[Path]
+) -> Generator[Event, None, Seen]:
+    """The same for any model and the extractor of its backbone."""
+    import torch
+
+    pace = Pace(len(paths), "Looking at images")
+    good: list[Path] = []
+    features: list[np.ndarray] = []
+    reasons: dict[Path, str] = {}
+    for batch in batches(paths):
+        pixels = []
+        for path, picture in open_many(batch, model.backbone.preprocessing):
+            if isinstance(picture, UnusableImage):
+                reasons[path] = str(picture)
+            else:
+                good.append(path)
+                pixels.append(picture.pixels)
+        if pixels:
+            features.append(extractor(np.stack(pixels), model.views))
+        yield pace.at(len(good) + len(reasons))
+    none = np.empty((0, model.views, model.backbone.width), np.float32)
+    together = np.concatenate(features) if features else none
+    return Seen(good, answer(model.head, torch.from_numpy(together)), together, reasons)
+
+
+def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    for start in range(0, len(paths), BATCH):
+        yield paths[start : start + BATCH]
+
+
+def told(session: Session, seen: Seen) -> dict[str, Any]:
+    """What was seen, as plain values by path."""
+    model = session.model()
+    near = nearest(session, seen.features)
+    found: dict[str, Any] = {
+        str(path): {
+            "classes": dict(
+                zip(model.class_names, map(float, seen.answers.probabilities[i]), strict=True)
+            ),
+            "known": bool(seen.answers.distances[i] <= model.threshold),
+            "distance": float(seen.answers.distances[i]),
+            "threshold": float(model.threshold),
+            "nearest": near[i],
+        }
+        for i, path in enumerate(seen.paths)
+    }
+    return found | {str(path): {"reason": reason} for path, reason in seen.reasons.items()}
+
+
+def nearest(session: Session, features: np.ndarray) -> list[list[dict[str, Any]]]:
+    """For each picture the learnt pictures that look most alike to the network, by cosine."""
+    project, row = session.require(), steps.current(session.require())
+    kept = steps.learnt(project, row) if row else None
+    if kept is None or not len(features):
+        return [[] for _ in features]
+    stored = session.features(features.shape[1])
+    gone = set(stored.missing(h for hashes in kept.images.values() for h in hashes))
+    pairs = [(h, n) for n, hashes in kept.images.items() for h in hashes if h not in gone]
+    if not pairs:
+        return [[] for _ in features]
+    pairs = pairs[:: max(1, len(pairs) // MOST_TO_COMPARE)]
+    learnt = unit(stored.get([h for h, _ in pairs])[:, 0])
+    alike = unit(features[:, 0]) @ learnt.T
+    result = []
+    for line in alike:
+        best = [pairs[i] for i in np.argsort(-line, kind="stable")[:NEAREST]]
+        result.append([view for sha256, number in best for view in views(session, sha256, number)])
+    return result
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def views(session: Session, sha256: str, number: int) -> list[dict[str, Any]]:
+    project = session.require()
+    ids = project.db.execute(
+        "SELECT id FROM image WHERE sha256 = ? AND class_id = ?", [sha256, number]
+    )
+    return [
+        catalogue.view_of(project, r) for r in catalogue.images_by_id(project, [i for (i,) in ids])
+    ]

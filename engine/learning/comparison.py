@@ -1,0 +1,140 @@
+"""Whether a changed network is better: both answer the same held-out images.
+
+Each is judged as the project would use it: its features, and the project's learner on them in
+closed form. The difference comes with the interval in which it lies with 95 % confidence, by
+drawing the images anew many times (paired bootstrap, Efron & Tibshirani 1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.errors import Refused
+from engine.events import Event
+from engine.learners import Learner, Task
+from engine.learners.heads import logits_of
+from engine.learners.metrics import difference_interval
+from engine.learning import material as learning_material
+from engine.models.extractor import Extractor
+from engine.session import Session
+from engine.storage import catalogue, steps
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A subnet's accuracy on held-out images, in all and by class number."""
+
+    accuracy: float
+    per_class: Mapping[int, float]
+
+    def plain(self) -> dict[str, Any]:
+        classes = {str(number): share for number, share in self.per_class.items()}
+        return {"accuracy": self.accuracy, "per_class": classes}
+
+
+def scored(
+    learner: Learner, known: torch.Tensor, numbers: np.ndarray, asked: torch.Tensor,
+    truth: np.ndarray,
+) -> Measured:  # fmt: skip
+    """Learns from features (n, views, width) with class numbers (n,); scores held-out ones."""
+    classes = torch.from_numpy(numbers)
+    new = {int(n): known[classes == n] for n in classes.unique()}
+    for _ in learner.learn(Task(new, known, classes)):
+        pass
+    right = truth == np.array(learner.classes)[logits_of(learner.head(), asked).argmax(1).numpy()]
+    per_class = {int(n): float(right[truth == n].mean()) for n in np.unique(truth)}
+    return Measured(float(right.mean()), per_class)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A network's answers on held-out images: `right` (images,), and which are of new classes."""
+
+    hashes: tuple[str, ...]
+    right: np.ndarray
+    new: np.ndarray
+
+    def scores(self) -> dict[str, float | None]:
+        return {
+            "accuracy": mean(self.right),
+            "old_accuracy": mean(self.right[~self.new]),
+            "new_accuracy": mean(self.right[self.new]),
+        }
+
+
+def mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def new_classes(session: Session) -> set[int]:
+    """The classes that the last step brought; none where there was no step before it."""
+    row = steps.current(session.require())
+    return set(row["new_classes"]) if row and row["parent"] is not None else set()
+
+
+def judge(
+    session: Session,
+    extractor: Extractor,
+    learner: Learner | None = None,
+    new: Collection[int] | None = None,
+) -> Generator[Event, None, Judged]:
+    """How the project would answer its held-out images with a network. Nothing is changed but the
+    cache of features.
+
+    Without a `learner` one like the project's learns, and one that has learnt already answers as it
+    is; `new` are the classes that are new, usually those of the last step. Raises Refused where
+    there is nothing to judge by.
+    """
+    learner = learner or session.learner(*learning_material.choice(session, "", None))
+    lost = yield from learning_material.ensure(session, learner.views, extractor)
+    split = [catalogue.to_learn(session.require(), part) for part in ("train", "validation")]
+    train, held_out = (learning_material.without(part, lost) for part in split)
+    features = learning_material.features_by(session, extractor, learner.views)
+    material = learning_material.Material(features, train, held_out)
+    pairs = [(h, n) for n in sorted(train) for h in held_out.get(n, ())]
+    if len(train) < 2 or not pairs:
+        raise Refused(
+            "There is too little to judge a network by. Add images on Images until there are two "
+            "classes with validation images."
+        )
+    if not learner.classes:
+        given = {number: material.of(hashes) for number, hashes in train.items()}
+        yield from learner.learn(Task(given, *material.sample()))
+    logits = logits_of(learner.head(), material.of([h for h, _ in pairs]))
+    answered = torch.tensor(learner.classes)[logits.argmax(1)].numpy()
+    truth, added = np.array([n for _, n in pairs]), new_classes(session) if new is None else new
+    return Judged(tuple(h for h, _ in pairs), answered == truth, np.isin(truth, sorted(added)))
+
+
+def compared(before: Judged, after: Judged) -> dict[str, Any]:
+    """Both scores, and their difference over all, old and new classes: [mean, low, high] or None.
+
+    Images that only one of the two could be asked about are left out.
+    """
+    at = {sha256: place for place, sha256 in enumerate(after.hashes)}
+    both = [(i, at[h]) for i, h in enumerate(before.hashes) if h in at]
+    first, second = (np.array(places, np.int64) for places in zip(*both, strict=True))
+    one, other, new = before.right[first], after.right[second], before.new[first]
+    parts = {"all": np.ones(len(new), bool), "old": ~new, "new": new}
+    return {
+        "before": before.scores(),
+        "after": after.scores(),
+        "difference": {name: interval(one[among], other[among]) for name, among in parts.items()},
+        "images": len(new),
+    }
+
+
+def interval(first: np.ndarray, second: np.ndarray) -> list[float] | None:
+    """The mean of second's accuracy less first's, and its 95 % interval; None without images."""
+    found = difference_interval(first.tolist(), second.tolist())
+    return [float(second.mean() - first.mean()), *found] if found else None
+
+
+def better(comparison: Mapping[str, Any]) -> bool:
+    """Whether more held-out images are answered rightly than before."""
+    return bool(comparison["difference"]["all"][0] > 0)

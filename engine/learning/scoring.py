@@ -1,0 +1,188 @@
+"""How well a step does: its scores on held-out pictures, and on folders that a person names."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine import __version__
+from engine.learners import Learner, metrics
+from engine.learners.confidence import calibrate, calibrated
+from engine.models.answers import Answers, answer
+from engine.session import Session
+from engine.storage import catalogue, steps
+from engine.storage.project import Project
+
+if TYPE_CHECKING:
+    from engine.learning.material import Material
+
+
+CONTINUAL = ("average_incremental_accuracy", "forgetting", "backward_transfer")
+
+
+def judge(
+    session: Session, learner: Learner, material: Material, sample: tuple[Tensor, Tensor]
+) -> tuple[dict[str, Any], dict[str, np.ndarray] | None, dict[str, np.ndarray]]:
+    """A step's row, its answers on held-out pictures, and its calibration, ready to be stored."""
+    project, numbers = session.require(), learner.classes
+    judged = {n: material.held_out[n] for n in numbers if n in material.held_out}
+    hashes = [sha256 for found in judged.values() for sha256 in found]
+    truth = np.array([n for n, found in judged.items() for _ in found], dtype=np.int64)
+    features = material.of(hashes) if hashes else sample[0][:0]
+    head = learner.head().eval()
+    fitted = calibrate(head, *sample, features, torch.from_numpy(truth))
+    answers = answer(calibrated(head, fitted), features)
+    best = np.array(numbers, dtype=np.int64)[answers.best] if len(truth) else truth
+    before = steps.line(project)
+    known = {c["id"] for c in before[-1]["classes"]} if before else set()
+    row = {
+        "parent": before[-1]["id"] if before else None,
+        "learner": learner.name,
+        "backbone": network_of(session),
+        "features_key": material.features.key,
+        "classes": class_facts(project, numbers),
+        "new_classes": [n for n in numbers if n not in known],
+        "versions": versions(),
+    }
+    row["scores"] = scores_of(numbers, known, truth, best)
+    row["scores"] |= continual(before, row)
+    kept = {
+        "images": image_ids(project, judged),
+        "truth": truth,
+        "answer": best,
+        "confidence": answers.confidence,
+    }
+    return row, kept if len(truth) else None, fitted.save()
+
+
+def network_of(session: Session) -> str:
+    """The network in use, as a step names it."""
+    return f"{session.backbone().name} {session.backbone().digest[:12]}"
+
+
+def scores_of(
+    numbers: Sequence[int], known: set[int], truth: np.ndarray, best: np.ndarray
+) -> dict[str, Any]:
+    """Accuracy over all, over old and over new classes, and what each class needs for its own."""
+    old = np.isin(truth, list(known))
+
+    def share(among: np.ndarray) -> float | None:
+        return float((truth == best)[among].mean()) if among.any() else None
+
+    return {
+        "accuracy": share(np.ones(len(truth), dtype=bool)),
+        "old_accuracy": share(old),
+        "new_accuracy": share(~old),
+        "per_class": {
+            str(n): {
+                "images": int((truth == n).sum()),
+                "right": int(((truth == n) & (best == n)).sum()),
+                "answered": int((best == n).sum()),
+            }
+            for n in numbers
+        },
+    }
+
+
+def continual(before: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores over all steps that led here; see evaluate for their definitions."""
+    steps = [*before, row]
+    counted = [
+        {n: (c["right"], c["images"]) for n, c in r["scores"]["per_class"].items() if c["images"]}
+        for r in steps
+    ]
+    matrix, born = metrics.accuracy_matrix(counted)
+    seen = [r["scores"]["accuracy"] for r in steps if r["new_classes"]]
+    return {
+        "average_incremental_accuracy": metrics.average_incremental_accuracy(seen),
+        "forgetting": metrics.forgetting(matrix, born),
+        "backward_transfer": metrics.backward_transfer(matrix, born),
+    }
+
+
+def class_facts(project: Project, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """What a step remembers of its classes: their names then, and which pictures they had."""
+    names, prints = catalogue.class_names(project), catalogue.fingerprints(project)
+    return [{"id": n, "name": names[n], "fingerprint": prints.get(n, "")} for n in numbers]
+
+
+def image_ids(project: Project, classes: Mapping[int, Sequence[str]]) -> np.ndarray:
+    """The ids of held-out pictures, in the order of `classes` and their hashes."""
+    ids = {
+        (row["class_id"], row["sha256"]): row["id"]
+        for row in project.db.query(
+            "SELECT id, class_id, sha256 FROM image WHERE split = 'validation'"
+        )
+    }
+    return np.array([ids[n, h] for n, hashes in classes.items() for h in hashes], dtype=np.int64)
+
+
+def versions() -> dict[str, str]:
+    """What computed a step, so that it can be repeated."""
+    names = ("torch", "torchvision", "onnxruntime", "numpy", "pillow")
+    found = {name: version(name) for name in names}
+    return {"espalier": __version__, "python": platform.python_version(), **found}
+
+
+def named(project: Project, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's scores under its classes' names, in short."""
+    names = catalogue.class_names(project)
+    scores = row["scores"]
+    shares = {
+        names.get(int(n), "?"): c["right"] / c["images"] if c["images"] else None
+        for n, c in scores["per_class"].items()
+    }
+    plain = {key: value for key, value in scores.items() if key != "per_class"}
+    return {**plain, "per_class": shares, "step": row["id"]}
+
+
+def in_full(project: Project, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's scores with precision, recall and the confusion matrix, and what each means."""
+    names = catalogue.class_names(project)
+    numbers = [c["id"] for c in row["classes"]]
+    kept = steps.predictions(project, row)
+    truth = kept["truth"] if kept else np.empty(0, np.int64)
+    best = kept["answer"] if kept else truth
+    classes = tuple(names.get(c["id"], c["name"]) for c in row["classes"])
+    return {
+        **named(project, row),
+        **table(classes, places(numbers, truth), places(numbers, best)),
+        "definitions": dict(metrics.DEFINITIONS),
+    }
+
+
+def places(numbers: Sequence[int], values: np.ndarray) -> np.ndarray:
+    """Class numbers as places in `numbers`."""
+    at = {number: place for place, number in enumerate(numbers)}
+    return np.array([at[int(v)] for v in values], dtype=np.int64)
+
+
+def table(classes: Sequence[str], truth: np.ndarray, best: np.ndarray) -> dict[str, Any]:
+    """Accuracy, per-class scores and confusion (rows: truth, columns: answer) as plain values."""
+    scores = metrics.score(best.tolist(), truth.tolist(), classes)
+    rows = [
+        {"name": n, "images": i, "right": scores.confusion[at][at], "recall": r, "precision": p}
+        for at, (n, i, r, p) in enumerate(
+            zip(scores.classes, scores.counts, scores.recall, scores.precision, strict=True)
+        )
+    ]
+    return {
+        "classes": list(classes),
+        "rows": rows,
+        "accuracy": scores.accuracy,
+        "interval": scores.interval,
+        "per_class": scores.per_class,
+        "confusion": [list(row) for row in scores.confusion],
+    }
+
+
+def test_table(classes: Sequence[str], truth: Sequence[str], answers: Answers) -> dict[str, Any]:
+    """The scores on pictures of a test folder, whose classes the model knows."""
+    at = {name: place for place, name in enumerate(classes)}
+    return table(classes, np.array([at[name] for name in truth], dtype=np.int64), answers.best)

@@ -1,0 +1,118 @@
+"""A supernet's project takes a subnet out before it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+
+import numpy as np
+import torch
+
+from engine.errors import Refused, UnusableImage
+from engine.events import Progress
+from engine.images.decode import open_many
+from engine.images.preprocess import Preprocessing
+from engine.models.backbones import SUBNET, holds_many
+from engine.models.batch_norm import recalibrate
+from engine.models.supernet.architecture import Architecture, largest
+from engine.models.supernet.files import subnet_bytes
+from engine.models.supernet.mobilenet import MobileNet
+from engine.models.supernet.supernet import Supernet
+from engine.models.trunk import Normalise
+from engine.session import Session
+from engine.storage import catalogue
+from engine.system.progress import Pace
+
+SETTLE = 2000
+"""Images at most whose statistics a network takes that is used or exported."""
+ENOUGH = 10_000_000
+"""Pixels, about, that need not be more for it: 2,000 images at 70 pixels, 199 at 224."""
+BATCH = 64
+
+
+def decode(
+    session: Session, hashes: Sequence[str], resolution: int
+) -> Generator[Progress, None, dict[str, np.ndarray]]:
+    """The pixels that a network of a resolution sees of images, by the one preprocessing."""
+    project = session.require()
+    rows = {row["sha256"]: row for row in project.db["image"].rows}
+    files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
+    preprocessing = preprocessing_at(resolution)
+    pace = Pace(len(files), f"Looking at images at {resolution} pixels")
+    found: dict[str, np.ndarray] = {}
+    opened = open_many(files, preprocessing)
+    try:
+        for number, (sha256, (_, picture)) in enumerate(zip(hashes, opened, strict=True), 1):
+            if not isinstance(picture, UnusableImage) and picture.sha256 == sha256:
+                found[sha256] = picture.pixels
+            if number % BATCH == 0 or number == len(files):
+                yield pace.at(number)
+    finally:
+        opened.close()
+    return found
+
+
+def preprocessing_at(resolution: int) -> Preprocessing:
+    """What subnets see: pictures up to their shorter side, as every backbone of a project."""
+    return Preprocessing(resolution, resolution)
+
+
+def shuffled(pixels: np.ndarray) -> np.ndarray:
+    """The same images in an order that mixes the classes, always the same."""
+    return pixels[np.random.default_rng(0).permutation(len(pixels))]
+
+
+def normalised(pixels: np.ndarray, resolution: int) -> Iterator[torch.Tensor]:
+    """Batches float32 (n, 3, r, r) as networks see them, channels last."""
+    normalise = Normalise(preprocessing_at(resolution))
+    # From 112 pixels on smaller batches: what a layer makes of 64 such pictures leaves the caches.
+    batch = min(BATCH, max(8, BATCH * 112**2 // resolution**2))
+    # Parts of like size: one picture alone has no variance.
+    for part in np.array_split(pixels, -(-len(pixels) // batch)):
+        yield normalise(torch.from_numpy(part)).contiguous(memory_format=torch.channels_last)
+
+
+def settled(
+    session: Session, supernet: Supernet, architecture: Architecture
+) -> Generator[Progress, None, MobileNet]:
+    """A subnet with batch norms measured on many of the project's training images.
+
+    Raises Refused where there is nothing to measure them on.
+    """
+    train = catalogue.to_learn(session.require(), "train")
+    count = min(SETTLE, ENOUGH // architecture.resolution**2)
+    few = sorted(sha256 for found in train.values() for sha256 in found)[: max(BATCH, count)]
+    pixels = yield from decode(session, few, architecture.resolution)
+    if len(pixels) < 2:
+        raise Refused("There is nothing to learn from. Add folders of images first.")
+    network = supernet.subnet(architecture)
+    yield Progress(0, None, "Measuring the network's statistics")
+    recalibrate(network, normalised(np.stack(list(pixels.values())), architecture.resolution))
+    return network
+
+
+def take(
+    session: Session, gesture: int, architecture: Architecture
+) -> Generator[Progress, None, None]:
+    """Makes a subnet the project's backbone, as a part of a gesture. Nothing is learnt yet."""
+    project, (supernet, origin) = session.require(), session.supernet()
+    network = yield from settled(session, supernet, architecture)
+    blob = project.blobs.put(subnet_bytes(network, architecture, origin))
+    with project.transaction(gesture) as db:
+        if origin.weights:
+            why = "the supernet of a subnet in use"
+            db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
+        project.set_facts(backbone=SUBNET, weights=blob, size=architecture.resolution, step=None)
+
+
+def is_mixture(session: Session) -> bool:
+    """Whether the project's backbone is a supernet of which no subnet was taken out yet."""
+    return holds_many(session.require().facts["backbone"])
+
+
+def settle(session: Session, gesture: int) -> Generator[Progress, None, None]:
+    """Before anything is learnt with a supernet: takes its largest subnet out, recalibrated.
+
+    A supernet's own statistics are a mixture, with which its features are of no use.
+    """
+    if is_mixture(session):
+        yield from take(session, gesture, largest(session.require().facts["size"]))

@@ -1,0 +1,1 @@
+"""Networks: backbones and their stages, branches, adapters, supernets, ONNX Runtime."""

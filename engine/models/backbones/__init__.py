@@ -1,0 +1,159 @@
+"""Backbones: pretrained networks by name, or recognised in a file of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import Refused, UnusableWeights
+from engine.events import Progress
+from engine.models.backbone import Backbone
+from engine.models.backbones import (
+    embedded,
+    once_for_all,
+    torchvision_mobile,
+    torchvision_residual,
+    torchvision_transformer,
+)
+from engine.models.backbones.base import BACKBONES, Network, State
+from engine.models.backbones.once_for_all import (
+    OWN,
+    OnceForAll,
+    fit_of,
+    is_supernet,
+    load_supernet,
+    network_for,
+)
+from engine.models.tuned import TUNED, load_tuned
+from engine.models.weights import Fit, read_weights, recognise
+from engine.registry import PluginView
+from engine.system.device import one_thread
+from engine.system.download import fetch, find_weights
+from engine.system.paths import weights_folder
+
+__all__ = [
+    "BACKBONES",
+    "FIRST_CHOICE",
+    "TUNED",
+    "Network",
+    "describe_backbones",
+    "download_weights",
+    "embedded",
+    "holds_many",
+    "load_backbone",
+    "load_supernet",
+    "once_for_all",
+    "subnet_backbone",
+    "torchvision_mobile",
+    "torchvision_residual",
+    "torchvision_transformer",
+    "tuned_backbone",
+    "untrained",
+]
+
+SUBNET = "subnet"
+"""The name of the backbone of a project that uses a subnet; its weights are a blob."""
+FIRST_CHOICE = "mobilenet_v3_large"
+"""What a new project takes where its weights are there; the embedded one otherwise."""
+
+
+def describe_backbones() -> tuple[PluginView, ...]:
+    """All backbones for a list, with their facts (see Network.facts)."""
+    return tuple(
+        replace(view, facts=BACKBONES.make(view.name).facts()) for view in BACKBONES.describe()
+    )
+
+
+def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) -> Backbone:
+    """A pretrained backbone: by name, from a file of weights, or the best that is there.
+
+    With `weights` the network is recognised in the file; `name` then only says which one is
+    meant. With `name` alone the weights are looked for in the folder of downloads. `size` is the
+    side of the network's input in pixels; 0 takes the usual one. Raises BadSetting (unknown name,
+    impossible size), Refused (weights not there, and where to get them) or UnusableWeights.
+    """
+    if weights is not None:
+        return from_file(weights, name, size)
+    if not name:
+        name = FIRST_CHOICE if BACKBONES.make(FIRST_CHOICE).facts()["here"] else "embedded"
+    architecture = BACKBONES.make(name)
+    facts = architecture.facts()
+    if not facts["file"]:
+        return architecture.assemble(None, size)
+    file = find_weights(facts["file"])
+    if file is None:
+        raise Refused(
+            f"The weights of {architecture.title} are not on this computer. Download them, or get "
+            f"{facts['url']} on another computer and put the file into {weights_folder()}."
+        )
+    return from_file(file, name, size)
+
+
+def from_file(path: Path, name: str = "", size: int = 0) -> Backbone:
+    """The backbone whose weights a file holds. Its classifier, if it has one, is set aside."""
+    with one_thread():
+        if name == SUBNET:
+            return subnet_backbone(path.read_bytes())
+        state = read_weights(path)
+        if name and name != OWN:
+            fit = Fit(path, BACKBONES.make(name), state)
+            fit.check()
+        else:
+            fit = recognised(path, state)
+        return fit.architecture.assemble(fit.cast(), size)
+
+
+def recognised(path: Path, state: State) -> Fit:
+    """The network of a person's file: one that is known by name, or a supernet of any width."""
+    if is_supernet(state):
+        network = network_for(path, state)
+        known = (n for n in map(BACKBONES.make, BACKBONES) if isinstance(n, OnceForAll))
+        network = next((n for n in known if n.multiplier == network.multiplier), network)
+        return fit_of(path, network, state)
+    return recognise(path, state, (BACKBONES.make(known) for known in BACKBONES))
+
+
+def holds_many(name: str) -> bool:
+    """Whether a backbone is a supernet with a mixture of its subnets' statistics."""
+    return name == OWN or (name in BACKBONES and issubclass(BACKBONES[name], OnceForAll))
+
+
+def subnet_backbone(content: bytes) -> Backbone:
+    """The backbone that the bytes of a subnet's file hold. Raises UnusableWeights."""
+    from engine.models.supernet.files import read_subnet
+
+    backbone = read_subnet(content)
+    backbone.preprocessing = backbone.preprocessing.whole()
+    return backbone
+
+
+def tuned_backbone(content: bytes, find: Callable[[str], Path]) -> Backbone:
+    """The backbone that a tuned network's bytes hold, upon the one that it began with.
+
+    `find` gives the file of a blob. Raises UnusableWeights, or Refused without the first network.
+    """
+    from engine.models.provenance import facts_in, origin_of
+
+    try:
+        origin = origin_of(facts_in(content))
+    except (KeyError, ValueError) as error:
+        raise UnusableWeights(
+            "The tuned weights of this project are damaged. Undo the tuning, or adopt another run."
+        ) from error
+    file = find(origin.weights) if origin.weights else None
+    return load_tuned(load_backbone(origin.backbone, file, origin.size), content)
+
+
+def untrained(name: str, size: int = 0) -> Backbone:
+    """A backbone with random weights, for learning from scratch and for tests."""
+    return BACKBONES.make(name).assemble(None, size)
+
+
+def download_weights(name: str) -> Generator[Progress, None, Path]:
+    """Downloads a backbone's weights, unless they are there, and returns the file's path."""
+    architecture = BACKBONES.make(name)
+    facts = architecture.facts()
+    if not facts["url"]:
+        raise Refused(f"{architecture.title} comes with the program; there is nothing to download.")
+    return find_weights(facts["file"]) or (yield from fetch(facts["url"], facts["digest"]))

@@ -1,0 +1,64 @@
+"""What every kind of backbone is made from: an architecture in the registry BACKBONES."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from engine.errors import BadSetting
+from engine.models.backbone import Backbone
+from engine.registry import Registry
+
+BACKBONES: Registry[Network] = Registry("backbone")
+State = Mapping[str, torch.Tensor]
+
+
+@dataclass
+class Network(ABC):
+    """A network by name: its facts, the weights that it takes, and how it becomes stages."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Plain values for the list of backbones.
+
+        Always there: bytes, accuracy (ImageNet-1K top 1, a share, or None), macs, parameters, size,
+        licence, url, file, digest (the first hex digits of the file's sha256), here (whether it
+        can be used at once).
+        """
+
+    @abstractmethod
+    def signature(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of each weight that a file of this network must hold, without classifier."""
+
+    @abstractmethod
+    def assemble(self, state: State | None, size: int = 0) -> Backbone:
+        """The backbone with these weights, in eval mode; with random ones where `state` is None.
+
+        `size` is the side of the network's input in pixels; 0 takes the usual one.
+        """
+
+    def set_aside(self, key: str) -> bool:
+        """Whether a weight belongs to the classifier, which is not loaded."""
+        return False
+
+    def renamed(self, key: str) -> str:
+        """The present name of a weight that older files call otherwise."""
+        return key
+
+
+def checked_size(title: str, size: int, usual: int, least: int, step: int = 1) -> int:
+    """`size`, or `usual` where it is 0. Raises BadSetting where the network can't take it."""
+    if not size:
+        return usual
+    if size < least or size > 1024:
+        raise BadSetting(f"{title} takes images of {least} to 1024 pixels, not {size}.")
+    if size % step:
+        raise BadSetting(f"{title} takes a size that can be divided by {step}, not {size}.")
+    return size

@@ -1,0 +1,54 @@
+"""What grew on a tuned network: adapters and branches, as its file says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from engine.models.backbone import Backbone, Stage
+from engine.models.tuned import MOST_BRANCHES, MOST_WIDTH
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What was grown onto a network: adapters' width (0: none), and branches from first to last.
+
+    A branch is {"cut": the stage above which it begins, "classes": the numbers of its classes,
+    "width": how many features its narrowing last layer gives, 0 where it has none}.
+    """
+
+    adapters: int = 0
+    branches: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    @property
+    def text(self) -> str:
+        return json.dumps({"adapters": self.adapters, "branches": list(self.branches)})
+
+    @classmethod
+    def parse(cls, text: str) -> Growth:
+        """Raises ValueError, KeyError or TypeError for what `text` did not give."""
+        found = json.loads(text)
+        growth = cls(int(found["adapters"]), tuple(found["branches"]))
+        widths = [growth.adapters, *(int(branch.get("width", 0)) for branch in growth.branches)]
+        if len(widths) > MOST_BRANCHES or not all(0 <= width <= MOST_WIDTH for width in widths):
+            raise ValueError("more than any network grows")
+        return growth
+
+
+def growth_of(backbone: Backbone) -> Growth:
+    """What a backbone has grown; nothing for one that was never tuned."""
+    text = backbone.facts.get("growth")
+    return Growth.parse(str(text)) if text else Growth()
+
+
+def state_of(stages: Sequence[Stage]) -> dict[str, torch.Tensor]:
+    """All tensors of the stages, by stage and name."""
+    return {
+        f"{stage.name}|{name}": tensor.detach().contiguous()
+        for stage in stages
+        for name, tensor in stage.module.state_dict().items()
+    }

@@ -1,0 +1,1 @@
+"""Many images asked in a stream: tables and sorted folders."""

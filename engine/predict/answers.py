@@ -1,0 +1,157 @@
+"""What pictures show, by a project or an exported file: a stream that holds a few at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from engine.errors import Refused
+from engine.export.readers import open_exported
+from engine.export.readers.trial import try_first
+from engine.images.prefetch import Decoded, Prepare, decoded_ahead
+from engine.images.preprocess import preprocess
+from engine.images.walk import Met
+from engine.system.cpu import available_cores
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+WINDOW = 64
+"""Pictures that are answered together and then given in order; in it, sizes may be mixed."""
+WINDOW_BYTES = 64 << 20
+BATCH = 16
+"""Pictures of one size in one run: the rate of tiny networks still grows up to here (measured)."""
+BATCH_BYTES = 16 << 20
+"""Larger pictures are run fewer at a time, for networks and resizing need memory as well."""
+
+Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """Whoever is asked: a project's model, or an exported file.
+
+    `run` takes uint8 (n, height, width, 3) and gives probabilities (n, classes) and distances
+    (n,). `prepare` makes its pixels of a whole picture; None: it takes any size. `threads` runs
+    may go on at once, and so many pictures are decoded at once as `decoders` says.
+    """
+
+    run: Run
+    class_names: tuple[str, ...]
+    threshold: float
+    prepare: Prepare | None = None
+    threads: int = 1
+    decoders: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What was said of one file; without probabilities, `reason` says why it can't be used."""
+
+    path: Path
+    probabilities: np.ndarray | None = None
+    distance: float = 0.0
+    reason: str = ""
+
+
+def exported_answerer(path: Path) -> Answerer:
+    """An exported file. Raises UnusableWeights."""
+    try_first(path)
+    exported, cores = open_exported(path), available_cores()
+    names, threshold = exported.class_names, exported.threshold
+    return Answerer(exported.answers, names, threshold, None, cores, cores)
+
+
+def project_answerer(session: Session) -> Answerer:
+    """The model in use of the open project. Raises Refused where nothing was learnt yet."""
+    import torch
+
+    from engine.models.answers import answer
+    from engine.system import device
+
+    model, extractor = session.model(), session.extractor()
+
+    def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = answer(model.head, torch.from_numpy(extractor(pixels, model.views)))
+        return found.probabilities, found.distances
+
+    def prepare(image: Image.Image) -> np.ndarray:
+        return preprocess(image, model.backbone.preprocessing)
+
+    # One run at a time: the extractor shares a batch among threads itself.
+    threshold = float(model.threshold)
+    return Answerer(run, model.class_names, threshold, prepare, 1, device.threads())
+
+
+def answerer_of(session: Session | None, model: str) -> Answerer:
+    """The exported file `model`, or else the open project."""
+    if model:
+        return exported_answerer(Path(model))
+    if session is None:
+        raise Refused("No project is open. Name one, or an exported file.")
+    return project_answerer(session)
+
+
+def answers(asked: Answerer, met: Iterable[Met]) -> Generator[list[Answered], None, None]:
+    """Answers what was met on a walk, in its order, some at a time; closing it ends all threads."""
+    with (
+        closing(decoded_ahead(met, asked.prepare, asked.decoders)) as decoded,
+        ThreadPoolExecutor(asked.threads, thread_name_prefix="answers") as pool,
+    ):
+        for window in windows(decoded):
+            yield answered(asked, window, pool)
+
+
+def windows(decoded: Iterator[Decoded]) -> Iterator[list[Decoded]]:
+    """Some pictures at a time, so many as memory allows."""
+    window: list[Decoded] = []
+    held = 0
+    for picture in decoded:
+        size = picture.pixels.nbytes if picture.pixels is not None else 0
+        if window and (len(window) == WINDOW or held + size > WINDOW_BYTES):
+            yield window
+            window, held = [], 0
+        window.append(picture)
+        held += size
+    if window:
+        yield window
+
+
+def answered(asked: Answerer, window: list[Decoded], pool: ThreadPoolExecutor) -> list[Answered]:
+    """The answers to one window: pictures of one size go together through the network."""
+    sizes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for place, picture in enumerate(window):
+        if picture.pixels is not None:
+            sizes[picture.pixels.shape].append(place)
+    batches = [batch for places in sizes.values() for batch in parts(places, window)]
+
+    def run(places: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        return asked.run(np.stack([window[place].pixels for place in places]))
+
+    found: dict[int, tuple[np.ndarray, float]] = {}
+    runs = map(run, batches) if asked.threads == 1 else pool.map(run, batches)
+    for places, (probabilities, distances) in zip(batches, runs, strict=True):
+        for place, line, distance in zip(places, probabilities, distances, strict=True):
+            found[place] = line, float(distance)
+    return [
+        Answered(picture.path, *found[place]) if place in found
+        else Answered(picture.path, reason=picture.reason)
+        for place, picture in enumerate(window)
+    ]  # fmt: skip
+
+
+def parts(places: list[int], window: list[Decoded]) -> Iterator[list[int]]:
+    """Pictures of one size in batches that the network's memory allows."""
+    pixels = window[places[0]].pixels
+    most = max(1, min(BATCH, BATCH_BYTES // max(1, pixels.nbytes if pixels is not None else 1)))
+    for start in range(0, len(places), most):
+        yield places[start : start + most]

@@ -1,0 +1,51 @@
+"""The rows of a table of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from engine.errors import Refused
+from engine.events import Event, Progress
+from engine.images.walk import Walk, none_in
+from engine.predict.answers import Answered, Answerer
+from engine.predict.csv_writer import STANDARD_OUTPUT, Row, name_cell
+
+KNOWN, UNKNOWN = "known", "none of these"
+BETWEEN = 5_000
+"""Files between two words of how many were counted."""
+
+
+def full(to: str, done: int) -> str:
+    where = "standard output" if to == STANDARD_OUTPUT else f"“{to}”"
+    return (
+        f"The disk of {where} is full. The rows of {done} images were written and are whole. Free "
+        "some space, or choose another file, and do it again."
+    )
+
+
+def counted(walk: Walk) -> Generator[Event, None, int]:
+    """How many files there are to look at. Raises Refused where there is none."""
+    total = 0
+    yield Progress(0, None, "Counting images")
+    for total, _ in enumerate(walk, 1):
+        if total % BETWEEN == 0:
+            yield Progress(total, None, "Counting images")
+    if not total:
+        raise Refused(none_in(walk))
+    return total
+
+
+def known(asked: Answerer, one: Answered) -> bool:
+    """Whether the picture is like what was learnt; what can't be used is not unknown either."""
+    return one.probabilities is None or one.distance <= asked.threshold
+
+
+def row_of(asked: Answerer, one: Answered) -> Row:
+    """The row of TITLES for one answer."""
+    path, p = str(one.path), one.probabilities
+    if p is None:
+        return (path, "", "", "", "", "", "", one.reason)
+    best, *second = p.argsort()[::-1][:2]
+    first, *rest = [(name_cell(asked.class_names[at]), f"{p[at]:.4f}") for at in (best, *second)]
+    verdict = KNOWN if known(asked, one) else UNKNOWN
+    return (path, *first, *(rest[0] if rest else ("", "")), verdict, f"{one.distance:.4f}", "")

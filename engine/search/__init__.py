@@ -1,0 +1,1 @@
+"""Subnets for a latency."""

@@ -1,0 +1,345 @@
+"""The classes and images of a project: what the verbs of the Images page read and change."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from engine.errors import Refused
+from engine.images.decode import Picture
+from engine.images.splits import split_of
+from engine.storage.gestures import now
+from engine.storage.project import Project
+
+# One row for each picture that lies in more than one class: it is left out of learning.
+CONFLICTING = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT class_id) > 1"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A checked picture on its way into a class; `split` is None where the hash decides."""
+
+    class_name: str
+    path: Path
+    picture: Picture
+    split: str | None = None
+
+
+def class_named(project: Project, name: str) -> dict[str, Any]:
+    """The class `name`. Raises Refused with what there is."""
+    rows = list(project.db["class"].rows_where("name = ?", [name]))
+    if not rows:
+        known = ", ".join(f"“{row['name']}”" for row in project.db["class"].rows_where(limit=8))
+        raise Refused(f"There is no class “{name}”. The classes are: {known or 'none yet'}.")
+    return dict(rows[0])
+
+
+def class_id_for(project: Project, name: str) -> int:
+    """The number of the class `name`, which is made where it is missing."""
+    rows = list(project.db["class"].rows_where("name = ?", [name]))
+    if rows:
+        return int(rows[0]["id"])
+    return int(project.db["class"].insert({"name": name, "made": now()}).last_pk)
+
+
+def class_names(project: Project) -> dict[int, str]:
+    return {int(row["id"]): str(row["name"]) for row in project.db["class"].rows}
+
+
+def add(project: Project, gesture: int, arrivals: Sequence[Arrival], copy: bool) -> list[Arrival]:
+    """Stores checked pictures in one transaction; returns those that were not there yet.
+
+    The thumbnails go into one pack. The same picture in the same class is kept once; one that was
+    given a split before keeps it, so that no picture is ever on both sides.
+    """
+    fresh = new_to_their_class(project, arrivals)
+    if not fresh:
+        return []
+    pack = project.blobs.put(b"".join(arrival.picture.thumb for arrival in fresh))
+    copied = {a.picture.sha256 for a in fresh if copy and copied_in(project, a)}
+    splits = splits_for(project, fresh)
+    with project.transaction(gesture) as db:
+        numbers = {
+            name: class_id_for(project, name) for name in dict.fromkeys(a.class_name for a in fresh)
+        }
+        for number in numbers.values():
+            # A class that was forgotten and is given new pictures is wanted again.
+            db.execute("UPDATE class SET set_aside = 0 WHERE id = ? AND set_aside", [number])
+        at, rows = 0, []
+        for arrival in fresh:
+            sha256, length = arrival.picture.sha256, len(arrival.picture.thumb)
+            rows.append(
+                {
+                    **plain_facts(arrival),
+                    "class_id": numbers[arrival.class_name],
+                    "copied": int(sha256 in copied),
+                    "split": splits[sha256],
+                    "pack": pack,
+                    "thumb_at": at,
+                    "thumb_length": length,
+                }
+            )
+            at += length
+        db["image"].insert_all(rows)
+        learn_from_one_at_least(db, numbers.values(), [a for a in fresh if a.split is None])
+    return fresh
+
+
+def plain_facts(arrival: Arrival) -> dict[str, Any]:
+    picture = arrival.picture
+    return {
+        "sha256": picture.sha256,
+        "path": stored(arrival.path),
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": picture.bytes,
+        "phash": picture.phash,
+        "note": picture.note,
+    }
+
+
+def copied_in(project: Project, arrival: Arrival) -> bool:
+    """Copies a picture's file into the project; False where it has changed since it was checked."""
+    return project.blobs.put(arrival.path.read_bytes()) == arrival.picture.sha256
+
+
+def new_to_their_class(project: Project, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """The arrivals less those whose class has the same picture already, each once."""
+    rows = among(project, arrivals, "class.name, sha256")
+    there = {(row["name"], row["sha256"]) for row in rows}
+    fresh = []
+    for arrival in arrivals:
+        key = (arrival.class_name, arrival.picture.sha256)
+        if key not in there:
+            there.add(key)
+            fresh.append(arrival)
+    return fresh
+
+
+def splits_for(project: Project, arrivals: Sequence[Arrival]) -> dict[str, str]:
+    """Each picture's split: the one it has, else its folder's, else what its hash decides."""
+    splits = {row["sha256"]: row["split"] for row in among(project, arrivals, "sha256, split")}
+    for arrival in arrivals:
+        sha256 = arrival.picture.sha256
+        splits.setdefault(sha256, arrival.split or split_of(sha256))
+    return splits
+
+
+def among(project: Project, arrivals: Sequence[Arrival], wanted: str) -> list[dict[str, Any]]:
+    """What the project knows of the arrivals' pictures, in any class."""
+    hashes = [arrival.picture.sha256 for arrival in arrivals]
+    return list(
+        project.db.query(
+            f"SELECT {wanted} FROM image JOIN class ON class.id = class_id "
+            f"WHERE sha256 IN ({','.join('?' * len(hashes))})",
+            hashes,
+        )
+    )
+
+
+def learn_from_one_at_least(
+    db: Database, classes: Iterable[int], arrivals: Sequence[Arrival]
+) -> None:
+    """Gives a class whose pictures all fell to validation one to learn from: the smallest hash."""
+    hashes = [arrival.picture.sha256 for arrival in arrivals]
+    marks = ",".join("?" * len(hashes))
+    for number in classes:
+        db.execute(
+            "UPDATE image SET split = 'train' WHERE id = (SELECT id FROM image WHERE class_id = ? "
+            f"AND sha256 IN ({marks}) ORDER BY sha256 LIMIT 1) AND NOT EXISTS "
+            "(SELECT 1 FROM image WHERE class_id = ? AND split = 'train')",
+            [number, *hashes, number],
+        )
+
+
+def stored(path: Path) -> str | bytes:
+    """A path as SQLite can keep it: text, or bytes where its name is no UTF-8."""
+    raw = os.fsencode(path.absolute())
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def shown(path: str | bytes) -> str:
+    """A stored path as a person reads it."""
+    return path if isinstance(path, str) else path.decode(errors="replace")
+
+
+def file_of(project: Project, row: Mapping[str, Any]) -> Path:
+    """Where an image's bytes lie: in the project's own blobs, or where it was dropped from."""
+    return project.blobs.path(row["sha256"]) if row["copied"] else Path(os.fsdecode(row["path"]))
+
+
+def add_skipped(project: Project, gesture: int, skipped: Iterable[tuple[Path, str]]) -> None:
+    """Remembers what could not be used; each path once, with its newest reason."""
+    with project.transaction(gesture) as db:
+        for path, reason in skipped:
+            db["skipped"].delete_where("path = ?", [stored(path)])
+            db["skipped"].insert({"path": stored(path), "reason": reason, "made": now()})
+
+
+def counts(project: Project) -> dict[int, Counter[str]]:
+    """For each class, how many images are in each split."""
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    for row in project.db.query(
+        "SELECT class_id, split, COUNT(*) AS n FROM image GROUP BY class_id, split"
+    ):
+        found[row["class_id"]][row["split"]] = row["n"]
+    return found
+
+
+def to_learn(project: Project, split: str) -> dict[int, list[str]]:
+    """The hashes of each class's images in a split, sorted, without conflicts and set-asides."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for row in project.db.query(
+        "SELECT class_id, sha256 FROM image JOIN class ON class.id = class_id "
+        f"WHERE split = ? AND NOT set_aside AND sha256 NOT IN ({CONFLICTING}) "
+        "ORDER BY class_id, sha256",
+        [split],
+    ):
+        found[row["class_id"]].append(row["sha256"])
+    return dict(found)
+
+
+def fingerprints(project: Project) -> dict[int, str]:
+    """For each class, a short text that changes when its training images to learn change."""
+    rows = project.db.query(
+        "SELECT class_id, COUNT(*) AS n, SUM(image.id) AS a, "
+        "SUM(image.id * image.id % 1000003) AS b "
+        "FROM image JOIN class ON class.id = class_id WHERE split = 'train' AND NOT set_aside "
+        f"AND sha256 NOT IN ({CONFLICTING}) GROUP BY class_id"
+    )
+    return {row["class_id"]: f"{row['n']}:{row['a']}:{row['b']}" for row in rows}
+
+
+# What the window asks for, page by page.
+
+COLUMNS = (
+    "image.id, class.name AS class, class_id, sha256, split, path, copied, width, height, note, "
+    "pack, thumb_at, thumb_length"
+)
+
+
+def view_of(project: Project, row: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """An image as the window shows it; the thumbnail is read by the window from its pack."""
+    return {
+        "id": row["id"],
+        "class": row["class"],
+        "split": row["split"],
+        "path": shown(row["path"]),
+        "file": str(file_of(project, row)),
+        "width": row["width"],
+        "height": row["height"],
+        "note": row["note"],
+        "thumb": (str(project.blobs.path(row["pack"])), row["thumb_at"], row["thumb_length"]),
+        **more,
+    }
+
+
+def page_of_images(
+    project: Project, class_name: str, split: str, offset: int, limit: int
+) -> dict[str, Any]:
+    """Rows `offset` to `offset + limit` of a class (or of all), and how many there are."""
+    where, values = ["1"], []
+    if class_name:
+        where.append("class_id = ?")
+        values.append(class_named(project, class_name)["id"])
+    if split:
+        where.append("split = ?")
+        values.append(split)
+    condition = " AND ".join(where)
+    total = project.db.execute(f"SELECT COUNT(*) FROM image WHERE {condition}", values).fetchone()[
+        0
+    ]
+    # Ids first: the join and the wide columns are then read for one page only.
+    rows = project.db.query(
+        f"SELECT {COLUMNS} FROM image JOIN class ON class.id = class_id WHERE image.id IN "
+        f"(SELECT id FROM image WHERE {condition} ORDER BY class_id, id LIMIT ? OFFSET ?) "
+        "ORDER BY class_id, image.id",
+        [*values, limit, offset],
+    )
+    return {"total": total, "rows": [view_of(project, row) for row in rows]}
+
+
+def images_by_id(project: Project, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The rows of images, in the order of `ids`; those that are gone are left out."""
+    found = {}
+    for start in range(0, len(ids), 500):
+        part = [int(i) for i in ids[start : start + 500]]
+        for row in project.db.query(
+            f"SELECT {COLUMNS} FROM image JOIN class ON class.id = class_id "
+            f"WHERE image.id IN ({','.join('?' * len(part))})",
+            part,
+        ):
+            found[row["id"]] = row
+    return [found[int(i)] for i in ids if int(i) in found]
+
+
+def conflicts(project: Project) -> list[dict[str, Any]]:
+    """Pictures that lie in more than one class, each with the classes it lies in."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in project.db.query(
+        f"SELECT {COLUMNS} FROM image JOIN class ON class.id = class_id "
+        f"WHERE sha256 IN ({CONFLICTING}) ORDER BY sha256, class_id"
+    ):
+        groups[row["sha256"]].append(row)
+    return [
+        {
+            "sha256": sha256,
+            "classes": [row["class"] for row in rows],
+            "images": [view_of(project, row) for row in rows],
+        }
+        for sha256, rows in groups.items()
+    ]
+
+
+# Verbs. Each is called inside a gesture.
+
+
+def move(project: Project, gesture: int, ids: Sequence[int], to: str) -> int:
+    """Moves images to the class `to`, made where missing; returns how many moved."""
+    moved = 0
+    with project.transaction(gesture) as db:
+        target = class_id_for(project, to)
+        for row in images_by_id(project, ids):
+            twin = db.execute(
+                "SELECT id FROM image WHERE class_id = ? AND sha256 = ?", [target, row["sha256"]]
+            ).fetchone()
+            if row["class_id"] == target:
+                continue
+            if twin:
+                db["image"].delete(row["id"])
+            else:
+                db["image"].update(row["id"], {"class_id": target})
+            moved += 1
+    return moved
+
+
+def remove(project: Project, gesture: int, ids: Sequence[int]) -> int:
+    """Takes images out of the project; the files stay where they lie."""
+    rows = images_by_id(project, ids)
+    with project.transaction(gesture) as db:
+        for row in rows:
+            db["image"].delete(row["id"])
+    return len(rows)
+
+
+def remove_class(project: Project, gesture: int, name: str) -> None:
+    """Takes a class and its images out of the project; the files stay where they lie."""
+    number = class_named(project, name)["id"]
+    with project.transaction(gesture) as db:
+        db["image"].delete_where("class_id = ?", [number])
+        db["class"].delete(number)
+
+
+def rename(project: Project, gesture: int, name: str, to: str) -> None:
+    number = class_named(project, name)["id"]
+    with project.transaction(gesture) as db:
+        db["class"].update(number, {"name": to})

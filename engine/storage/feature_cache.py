@@ -1,0 +1,100 @@
+"""Activations of the project's pictures, kept as blobs, by (network, cut, preprocessing, hash)."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from engine.errors import UnusableProject
+from engine.storage.project import Project
+
+
+class Features:
+    """The cache of one network's activations in one project: float32 (views, width) a picture."""
+
+    def __init__(self, project: Project, key: str) -> None:
+        self.project = project
+        self.key = key
+
+    def missing(self, hashes: Iterable[str]) -> list[str]:
+        """Which of the pictures have no activations yet, in the given order, each once."""
+        there = {
+            row["sha256"]
+            for row in self.project.db.query("SELECT sha256 FROM feature WHERE key = ?", [self.key])
+        }
+        return [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in there]
+
+    def put(self, hashes: Sequence[str], activations: np.ndarray) -> None:
+        """Stores activations (pictures, views, width), one pack for them all, then the rows."""
+        buffer = io.BytesIO()
+        np.save(buffer, np.ascontiguousarray(activations, dtype=np.float32))
+        pack = self.project.blobs.put(buffer.getvalue())
+        with self.project.transaction() as db:
+            db["feature"].insert_all(
+                (
+                    {"key": self.key, "sha256": sha256, "pack": pack, "place": place}
+                    for place, sha256 in enumerate(hashes)
+                ),
+                replace=True,
+            )
+
+    def get(self, hashes: Sequence[str]) -> np.ndarray:
+        """Activations (pictures, views, width) in the given order. All must be there."""
+        places: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        rows = self._rows(hashes)
+        for at, sha256 in enumerate(hashes):
+            pack, place = rows[sha256]
+            places[pack].append((at, place))
+        result: np.ndarray | None = None
+        try:
+            for pack, pairs in places.items():
+                stored = np.load(self.project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
+                if result is None:
+                    result = np.empty((len(hashes), *stored.shape[1:]), dtype=np.float32)
+                at, place = np.array(pairs).T
+                result[at] = stored[place]
+        except (OSError, ValueError, IndexError, TypeError, OverflowError) as error:
+            raise UnusableProject(
+                "What the project keeps of its images’ features is damaged. Learn again: they are "
+                "computed anew."
+            ) from error
+        return result if result is not None else np.empty((0, 1, 0), dtype=np.float32)
+
+    def drop_damaged(self) -> int:
+        """Forgets the rows whose pack is missing, cut short or too short for them; they are
+        computed again."""
+        packs = self.project.db.execute(
+            "SELECT pack, MIN(place), MAX(place) FROM feature WHERE key = ? GROUP BY pack",
+            [self.key],
+        ).fetchall()
+        damaged = [pack for pack, *places in packs if not readable(self.project, pack, places)]
+        for pack in damaged:
+            with self.project.transaction() as db:
+                db["feature"].delete_where("pack = ?", [pack])
+        return len(damaged)
+
+    def _rows(self, hashes: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """Pack and place of each picture; asked for all at once where there are many."""
+        if len(hashes) > 500:
+            rows = self.project.db.execute(
+                "SELECT sha256, pack, place FROM feature WHERE key = ?", [self.key]
+            )
+        else:
+            marks = ",".join("?" * len(hashes))
+            rows = self.project.db.execute(
+                f"SELECT sha256, pack, place FROM feature WHERE key = ? AND sha256 IN ({marks})",
+                [self.key, *hashes],
+            )
+        return {sha256: (pack, place) for sha256, pack, place in rows}
+
+
+def readable(project: Project, pack: str, places: Sequence[object]) -> bool:
+    """Whether a pack is whole: its header can be read, its length fits it, and it has `places`."""
+    try:
+        stored = np.load(project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return False
+    return all(isinstance(place, int) and 0 <= place < len(stored) for place in places)

@@ -1,0 +1,124 @@
+"""The frozen snapshot of a project that the window is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.events import ClassView, ProjectView, StepView
+from engine.storage import catalogue, steps
+from engine.storage.project import Project
+
+FEW_IMAGES = 10
+IMBALANCE = 10
+
+
+def project_view(project: Project, device: str) -> ProjectView:
+    """The project as it is now, in plain values."""
+    facts = project.facts
+    rows = steps.all_rows(project)
+    current = next((row for row in rows if row["id"] == facts["step"]), None)
+    classes = class_views(project, current)
+    return ProjectView(
+        path=str(project.path),
+        name=facts["name"],
+        backbone=facts["backbone"],
+        backbone_note=facts["weights"][:12],
+        input_size=facts["size"],
+        device=device,
+        learner=facts["learner"],
+        settings=facts["settings"],
+        classes=classes,
+        steps=tuple(
+            step_view(row, number, row["id"] == facts["step"])
+            for number, row in enumerate(rows, start=1)
+        ),
+        undo=tuple(g["title"] for g in project.gestures(undone=False)),
+        redo=tuple(g["title"] for g in project.gestures(undone=True)),
+        conflicts=count(project, f"SELECT COUNT(*) FROM ({catalogue.CONFLICTING})"),
+        skipped=count(project, "SELECT COUNT(*) FROM skipped"),
+        bytes_on_disk=project.size(),
+        hints=hints(classes),
+        read_only=project.read_only,
+        data_licence=facts.get("data_licence", ""),
+    )
+
+
+def count(project: Project, question: str) -> int:
+    return int(project.db.execute(question).fetchone()[0])
+
+
+def class_views(project: Project, step: Mapping[str, Any] | None) -> tuple[ClassView, ...]:
+    """Each class with its counts, and whether the step in use knows it as it is now."""
+    found = catalogue.counts(project)
+    now = catalogue.fingerprints(project)
+    learnt = {c["id"]: c["fingerprint"] for c in step["classes"]} if step else {}
+    scores = step["scores"].get("per_class", {}) if step else {}
+    views = []
+    for row in project.db["class"].rows_where(order_by="name COLLATE NOCASE, id"):
+        number = row["id"]
+        score = scores.get(str(number))
+        train = found[number]["train"]
+        view = ClassView(
+            id=number,
+            name=row["name"],
+            train=train,
+            validation=found[number]["validation"],
+            learnt=number in learnt and learnt[number] == now.get(number),
+            known=number in learnt,
+            accuracy=score["right"] / score["images"] if score and score["images"] else None,
+            hint=hint_for(train, bool(row["set_aside"])),
+        )
+        views.append(view)
+    return tuple(views)
+
+
+def hint_for(train: int, set_aside: bool) -> str:
+    if set_aside:
+        return "Forgotten. Its images are kept; learn it again when you like."
+    if train < FEW_IMAGES:
+        return f"Only {train} images to learn from. Add more: {FEW_IMAGES} or better 30."
+    return ""
+
+
+def hints(classes: Sequence[ClassView]) -> tuple[str, ...]:
+    """What a person would want to know about the classes as a whole."""
+    sizes = [c.train for c in classes if c.train]
+    if len(sizes) > 1 and max(sizes) >= IMBALANCE * min(sizes):
+        largest = max(classes, key=lambda c: c.train)
+        smallest = min((c for c in classes if c.train), key=lambda c: c.train)
+        return (
+            f"“{largest.name}” has {largest.train} images to learn from and “{smallest.name}” "
+            f"only {smallest.train}. Add images to the small classes for a fairer result.",
+        )
+    return ()
+
+
+def step_view(row: Mapping[str, Any], number: int, current: bool) -> StepView:
+    """A step as the window lists it; `number` is its place among all steps, from 1."""
+    scores = row["scores"]
+    names = {c["id"]: c["name"] for c in row["classes"]}
+    return StepView(
+        id=row["id"],
+        number=number,
+        title=row["title"],
+        when=row["made"],
+        learner=row["learner"],
+        settings=row["settings"],
+        backbone=row["backbone"],
+        classes=tuple(names.values()),
+        new_classes=tuple(names.get(c, "?") for c in row["new_classes"]),
+        seconds=row["seconds"],
+        current=current,
+        **{
+            key: scores.get(key)
+            for key in (
+                "accuracy",
+                "old_accuracy",
+                "new_accuracy",
+                "average_incremental_accuracy",
+                "forgetting",
+                "backward_transfer",
+            )
+        },
+    )

@@ -1,0 +1,134 @@
+"""The steps of learning that a project keeps, with what each learnt and how it scored."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.errors import UnusableProject
+from engine.storage.gestures import now
+from engine.storage.project import Project
+
+HASH_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a step keeps besides its row: the learner's memory, and from which images it came.
+
+    `images` maps a class's number to the sorted hashes of the training images learnt.
+    """
+
+    memory: Mapping[str, np.ndarray]
+    calibration: Mapping[str, np.ndarray]
+    images: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+
+def to_bytes(learnt: Learnt) -> bytes:
+    arrays = {f"memory/{name}": array for name, array in learnt.memory.items()}
+    arrays |= {f"calibration/{name}": array for name, array in learnt.calibration.items()}
+    for number, hashes in learnt.images.items():
+        raw = bytes.fromhex("".join(hashes))
+        arrays[f"images/{number}"] = np.frombuffer(raw, np.uint8).reshape(-1, HASH_BYTES)
+    return to_npz(arrays)
+
+
+def from_bytes(content: bytes) -> Learnt:
+    memory, calibration, images = {}, {}, {}
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        for name in arrays.files:
+            kind, rest = name.split("/", 1)
+            if kind == "images":
+                images[int(rest)] = [bytes(row).hex() for row in arrays[name]]
+            else:
+                (memory if kind == "memory" else calibration)[rest] = arrays[name]
+    return Learnt(memory, calibration, images)
+
+
+def to_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def current(project: Project) -> dict[str, Any] | None:
+    """The row of the step in use, or None before anything was learnt."""
+    number = project.facts["step"]
+    return row_of(project, int(number)) if number is not None else None
+
+
+def row_of(project: Project, number: int) -> dict[str, Any]:
+    """A step's row with its texts read. Raises sqlite_utils' NotFoundError."""
+    row = dict(project.db["step"].get(number))
+    for name in ("settings", "classes", "new_classes", "scores", "seconds", "versions"):
+        row[name] = json.loads(row[name])
+    return row
+
+
+def learnt(project: Project, row: Mapping[str, Any]) -> Learnt | None:
+    """What a step learnt; None where its blob is missing or damaged (it is learnt anew then)."""
+    content = project.blobs.get(row["memory"])
+    return from_bytes(content) if content is not None else None
+
+
+def predictions(project: Project, row: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+    """A step's answers on validation images: image ids, true and predicted class, confidence."""
+    content = project.blobs.get(row["predictions"]) if row["predictions"] else None
+    if content is None:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def add(
+    project: Project,
+    gesture: int,
+    facts: Mapping[str, Any],
+    kept: Learnt,
+    answers: Mapping[str, np.ndarray] | None,
+) -> int:
+    """Stores a step and makes it the one in use, in one transaction; returns its number.
+
+    `facts` holds the step's columns, plain values; the blobs are written first.
+    """
+    memory = project.blobs.put(to_bytes(kept))
+    predicted = project.blobs.put(to_npz(answers)) if answers is not None else ""
+    texts = {
+        key: json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
+        for key, value in facts.items()
+    }
+    with project.transaction(gesture) as db:
+        number = (
+            db["step"]
+            .insert({**texts, "made": now(), "memory": memory, "predictions": predicted})
+            .last_pk
+        )
+        project.set_facts(step=number, learner=facts["learner"], settings=facts["settings"])
+    return int(number)
+
+
+def line(project: Project) -> list[dict[str, Any]]:
+    """The steps that led to the one in use, oldest first."""
+    rows, number = [], project.facts["step"]
+    while number is not None:
+        row = row_of(project, int(number))
+        rows.append(row)
+        if row["parent"] is not None and row["parent"] >= number:
+            raise UnusableProject(
+                f"The project is damaged: step {number} comes before itself. Open a copy of it "
+                "from a backup."
+            )
+        number = row["parent"]
+    return rows[::-1]
+
+
+def all_rows(project: Project) -> list[dict[str, Any]]:
+    """Every step that the project keeps, oldest first."""
+    return [
+        row_of(project, row["id"]) for row in project.db.query("SELECT id FROM step ORDER BY id")
+    ]

@@ -1,0 +1,118 @@
+"""What is believed of a project's database, which may come from anywhere.
+
+Its tables, indexes and triggers are those that the migrations make, to the letter: then no
+statement of the program can set anything else in motion. Its cells have the types of their columns.
+And a statement in its journal is one that the triggers write: one row of one table, and values.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from functools import cache
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from engine.errors import UnusableProject
+from engine.storage.schema import JOURNALLED, MIGRATIONS
+
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 256 << 20,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 64 << 20,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 4,
+}
+"""How long cells and statements may be, and what else none of the program's needs more of."""
+BYTES_TOO = ("path",)
+"""Columns of texts that may hold bytes: names of files that are no text."""
+
+HASHES = {
+    "image": ("sha256", "pack"), "feature": ("sha256", "pack"), "step": ("memory", "predictions"),
+    "project": ("weights",), "kept": ("blob",), "run": ("weights",),
+}  # fmt: skip
+"""Columns that name blobs, or are empty; what else stood there could be a way to other files."""
+
+TABLE, VALUE = "|".join(JOURNALLED), r"(?:NULL|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|X'[0-9A-F]*'|{text})"
+VALUE = VALUE.format(text="'[^']*(?:''[^']*)*'")
+CHANGE = re.compile(
+    rf"DELETE FROM (?:{TABLE}) WHERE id=-?\d+"
+    rf"|UPDATE (?:{TABLE}) SET \w+={VALUE}(?:,\w+={VALUE})* WHERE id=-?\d+"
+    rf"|INSERT INTO (?:{TABLE}) \(\w+(?:,\w+)*\) VALUES \({VALUE}(?:,{VALUE})*\)"
+)
+"""What the triggers write (schema.py)."""
+
+
+def damaged(file: Path, why: object) -> str:
+    told = " ".join(str(why)[:200].split())
+    return f"“{file}” is damaged ({told}). It was left as it is. Open a copy from a backup."
+
+
+def bound(connection: sqlite3.Connection) -> None:
+    """Bounds what one statement on a connection may do."""
+    for limit, value in LIMITS.items():
+        connection.setlimit(limit, value)
+
+
+def takes_back(statement: object) -> bool:
+    """Whether a statement of the journal is one that a trigger wrote."""
+    return isinstance(statement, str) and CHANGE.fullmatch(statement) is not None
+
+
+def check_schema(file: Path, db: Database, version: int) -> None:
+    """Raises UnusableProject where there is a table, index, trigger or view that is not Espalier's,
+    or one is missing. To be called before anything else is asked."""
+    found = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 500").fetchall()
+    if set(found) != made(version):
+        raise UnusableProject(damaged(file, "its tables or triggers are not Espalier's"))
+
+
+@cache
+def made(version: int) -> frozenset[tuple[str, ...]]:
+    """The schema after so many migrations."""
+    db = Database(memory=True)
+    for change in MIGRATIONS[:version]:
+        change(db)
+    rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+    db.conn.close()
+    return frozenset(rows)
+
+
+def check_cells(file: Path, db: Database) -> None:
+    """Raises UnusableProject where a cell is not of its column's type, or a row leads nowhere."""
+    for table in db.table_names():
+        if table.startswith("sqlite_"):
+            continue
+        wrong = [
+            f"typeof({column.name}) NOT IN ({types(column.name, column.type)})"
+            + ("" if column.notnull or column.is_pk else f" AND {column.name} IS NOT NULL")
+            for column in db[table].columns
+        ]
+        wrong += [
+            f"({name} <> '' AND (length({name}) <> 64 OR {name} GLOB '*[^0-9a-f]*'))"
+            for name in HASHES.get(table, ())
+        ]
+        question = f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1"
+        if db.execute(question).fetchone():
+            raise UnusableProject(damaged(file, f"a value in “{table}” is of another kind"))
+    if db.execute("PRAGMA foreign_key_check").fetchone():
+        raise UnusableProject(damaged(file, "a row leads to one that is not there"))
+
+
+def types(name: str, kind: str) -> str:
+    """What typeof says of the values of a column, as a list in SQL."""
+    found = {"INTEGER": "'integer'", "REAL": "'real','integer'"}.get(kind, "'text'")
+    return f"{found},'blob'" if name in BYTES_TOO else found
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error of SQLite says that what is stored is wrong, not that the system refused.
+
+    Texts that are none are told by Python, without a number.
+    """
+    if not isinstance(error, sqlite3.DatabaseError):
+        return False
+    number = getattr(error, "sqlite_errorcode", None)
+    if number is None:
+        return isinstance(error, sqlite3.OperationalError)
+    return number & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)

@@ -1,0 +1,43 @@
+"""Numbers as both faces say them: shares, counts and times. It imports no Qt."""
+
+from __future__ import annotations
+
+
+def per_cent(share: float | None, digits: int = 1) -> str:
+    """0.518 is “51.8 %”; below 0 with a real minus; a dash where nothing is known."""
+    return "–" if share is None else f"{100 * share:.{digits}f} %".replace("-", "−")
+
+
+def plural(count: int, word: str = "image") -> str:
+    """“1 image”, “2 images”, “3 classes”."""
+    return f"{count:,} {word}{'' if count == 1 else 'es' if word.endswith('s') else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in words, as rough as an estimate is."""
+    if seconds < 1.5:
+        return "about a second"
+    if seconds < 90:
+        return f"about {round(seconds)} seconds"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"
+
+
+def size(count: float) -> str:
+    """A number of bytes as a person says it."""
+    for unit in ("bytes", "kB", "MB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def many(count: int, what: str) -> str:
+    """“1 image”, “2 images”."""
+    words = what if count == 1 else f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"{count:,} {words}"

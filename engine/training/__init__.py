@@ -1,0 +1,1 @@
+"""By gradients: the loop, runs, schedules, tuners, branches, supernets."""

@@ -1,0 +1,234 @@
+"""A run followed to its end, compared, and adopted where it is better."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from engine.errors import BadSetting, Diverged, Refused, UnusableWeights
+from engine.events import Event, Notice, Progress, Saved
+from engine.learning import comparison, material, step, subnet
+from engine.models.backbone import Stage
+from engine.models.extractor import Extractor
+from engine.models.growth import growth_of
+from engine.models.provenance import Origin, facts_in, origin_of
+from engine.models.tuned import TUNED, as_tuned, facts_for, tuned_bytes
+from engine.session import Session
+from engine.storage import catalogue, runs
+from engine.storage.runs import Run
+from engine.system.paths import cache_folder
+from engine.training.run import Course
+from engine.training.schedules import Timetable
+from engine.training.setup import course_of
+from engine.training.tuner import HEAD
+
+ADOPT = ("better", "always", "never")
+
+
+# The steps of a run.
+
+
+def mark_of(session: Session) -> str:
+    """Names what a run begins with: the network's weights, what it is shown, and the classes."""
+    backbone, classes = session.backbone(), catalogue.to_learn(session.require(), "train")
+    return f"{backbone.digest}|{backbone.preprocessing.key}|{sorted(classes)}"
+
+
+def to_go_on(session: Session, number: int) -> Run:
+    """The unfinished run with a number, or the newest one for 0.
+
+    Raises Refused where there is none, or where the network or the classes are others by now.
+    """
+    project = session.require()
+    found = runs.find(project, number) if number else runs.newest_unfinished(project)
+    if not found.unfinished:
+        raise Refused("This run is done already. Start a new one with more epochs.")
+    project.check_writable()
+    if found.backbone != mark_of(session):
+        raise Refused(
+            "The project's network or its classes are no longer those that this run began with. "
+            "Undo what changed them, or start a new run."
+        )
+    return found
+
+
+def check_adopt(adopt: str) -> None:
+    if adopt not in ADOPT:
+        raise BadSetting(f"Adopt takes one of: {', '.join(ADOPT)}; not “{adopt}”.")
+
+
+def ready(session: Session) -> Generator[Event, None, None]:
+    """A network that can be tuned: a supernet's largest subnet is taken out of it first."""
+    project = session.require()
+    train = catalogue.to_learn(project, "train")
+    if len(train) < 2:
+        raise Refused("Tuning teaches a network to tell classes apart. Add two classes on Images.")
+    if project.read_only or subnet.is_mixture(session):
+        with project.gesture("Begin with the largest subnet", all_or_nothing=True) as gesture:
+            yield from step.learn(session, gesture, *material.choice(session, "", None), "Learn")
+        yield session.changed("learnt")
+
+
+def train_run(session: Session, run: Run, adopt: str) -> Generator[Event, None, dict[str, Any]]:
+    """Trains a run to its end. Left before it, the run is paused: a checkpoint is kept.
+
+    Left between two steps, it is kept where it is; where something went wrong in a step, the
+    checkpoint before stays, so that going on is always as if nothing had happened.
+    """
+    project = session.require()
+    runs.change(project, run.id, state="running")
+    course = None
+    try:
+        course = yield from course_of(session, run)
+        if course.resume():
+            done = course.training.position
+            yield Notice(f"Going on from step {done} of {course.total}.")
+        for event in course.follow():
+            yield event
+            if isinstance(event, Saved):
+                keep_curve(session, run, course)
+        keep_curve(session, run, course)
+    except GeneratorExit:
+        if course is not None:
+            course.save()
+            keep_curve(session, run, course)
+        raise
+    except Diverged as error:
+        raise Diverged(
+            "The numbers grew beyond all bounds, so tuning stopped. Start again with a lower "
+            "learning rate, or stop this run early where the list of runs still has it."
+        ) from error
+    finally:
+        runs.change(project, run.id, state="paused")
+    return (yield from finish_run_with(session, run, course, adopt))
+
+
+def keep_curve(session: Session, run: Run, course: Course) -> None:
+    """Stores what was measured so far, so that it can be looked at beside other runs."""
+    if not course.training.position:
+        return
+    account, plan = course.account, course.plan()
+    curve = {
+        "epochs": account.epochs,
+        "steps": {name: thinned(values) for name, values in account.steps.items()},
+        "layers": dict(vars(plan)),
+        "saved": account.saved(course.training.position),
+        "done": course.training.position,
+        "total": course.total,
+    }
+    runs.change(session.require(), run.id, curve=curve, seconds=account.seconds)
+
+
+def thinned(values: list[float]) -> list[float]:
+    """At most 1,000 of them, evenly."""
+    return values[:: max(1, -(-len(values) // 1000))]
+
+
+def finish_run_with(
+    session: Session, run: Run, course: Course, adopt: str
+) -> Generator[Event, None, dict[str, Any]]:
+    """Compares a trained network with the one in use, keeps it, and adopts it where asked."""
+    project, backbone = session.require(), session.backbone()
+    yield Progress(0, None, "Comparing with the network in use")
+    parts = course.best()
+    head = parts[HEAD]
+    assert isinstance(head, nn.Linear)
+    course.tuning.concluded(head, course.new)
+    trained = course.held_out()
+    stages = [Stage(name, part.cpu()) for name, part in parts.items() if name != HEAD]
+    origin, growth = origin_for(session), course.tuning.growth(growth_of(backbone))
+    stages = course.tuning.undressed(stages)
+    content = tuned_bytes(stages, origin, growth)
+    tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
+    before = yield from comparison.judge(session, session.extractor())
+    extractor = Extractor(tuned, device=session.device, cache=cache_folder())
+    after = yield from comparison.judge(session, extractor)
+    result = {**comparison.compared(before, after), "first_head": course.account.begun,
+              "trained_head": trained}  # fmt: skip
+    weights = project.blobs.put(content)
+    keep_origin(session, origin)
+    # Not done before it is adopted: cut off in between, it is gone on with, and adopted then.
+    runs.change(project, run.id, result=result, weights=weights)
+    use = adopt == "always" or (adopt == "better" and comparison.better(result))
+    if use:
+        yield from adopt_network(session, runs.find(project, run.id))
+    runs.change(project, run.id, state="done")
+    runs.clear(project, run.id)
+    yield Saved("run", str(run.id))
+    if not use:
+        yield session.changed("runs")
+        yield Notice(kept_apart(result) if adopt != "never" else "The run is kept; adopt it later.")
+    return {**summary(run, course), **result, "adopted": use}
+
+
+def kept_apart(result: Mapping[str, Any]) -> str:
+    gain = 100 * result["difference"]["all"][0]
+    return (
+        f"The tuned network is no better on the held-out images ({gain:+.1f} points), so the one "
+        "in use stays. The run is kept: adopt it all the same, or repeat it with other settings."
+    )
+
+
+def summary(run: Run, course: Course) -> dict[str, Any]:
+    """What a run took, in plain values."""
+    account, plan = course.account, course.plan()
+    ends = [e["seconds"] for e in account.epochs]
+    table = course.lessons.timetable
+    return {
+        "run": run.id,
+        "seconds": account.seconds,
+        "seconds_per_epoch": [b - a for a, b in zip([0.0, *ends], ends, strict=False)],
+        "layers": [
+            {
+                "stage": name,
+                "frozen_at_iteration": first_frozen(table, number, course.total),
+                "learning_rates": list(plan.rates[number]),
+            }
+            for number, name in enumerate(plan.stages)
+        ],
+        "saved": account.saved(course.training.position),
+        "full_flops": account.full_flops * course.training.position,
+    }
+
+
+def first_frozen(table: Timetable, number: int, total: int) -> int | None:
+    """The first iteration of the time to the end in which a stage stands still."""
+    standing = [table.stands(number, position) for position in range(total)]
+    if not standing or not standing[-1]:
+        return None
+    return total - next((n for n, s in enumerate(reversed(standing)) if not s), total)
+
+
+def adopt_network(session: Session, run: Run) -> Generator[Event, None, None]:
+    """Makes a run's network the project's, as a gesture, and learns all classes with it."""
+    project = session.require()
+    content = project.blobs.get(run.weights)
+    if content is None:
+        raise UnusableWeights("The weights of this run are damaged. Remove it, and tune again.")
+    size, title = origin_of(facts_in(content)).size, f"Adopt run {run.id}"
+    with project.gesture(title, all_or_nothing=True) as gesture:
+        with project.transaction(gesture):
+            project.set_facts(backbone=TUNED, weights=run.weights, size=size, step=None)
+        yield session.changed("backbone")
+        yield from step.learn(session, gesture, *material.choice(session, "", None), title)
+    yield session.changed("learnt")
+
+
+def keep_origin(session: Session, origin: Origin) -> None:
+    """Keeps the weights of the network that a tuned one began with as long as the project."""
+    if origin.weights:
+        why = "the network that a tuned one began with"
+        with session.require().transaction() as db:
+            db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
+
+
+def origin_for(session: Session) -> Origin:
+    """The network that the project's tuned one began with, or the one in use."""
+    facts, backbone = session.require().facts, session.backbone()
+    if facts["backbone"] == TUNED:
+        return origin_of(backbone.facts)
+    return Origin(facts["backbone"], facts["weights"], facts["size"], backbone.digest,
+                  backbone.licence)  # fmt: skip

@@ -1,0 +1,47 @@
+"""Batches: which images at which step, by seed and position alone."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from engine.errors import Refused
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step is shown: `given` is pixels, or what the first `start` stages made of them.
+
+    `other` and `kept`: each picture is blended with another one of the batch, of itself so much.
+    """
+
+    given: torch.Tensor
+    start: int
+    classes: torch.Tensor
+    rows: np.ndarray
+    other: torch.Tensor | None = None
+    kept: float = 1.0
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """A random generator from numbers alone, so that a batch depends on its position only."""
+    mixed = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
+
+
+@functools.lru_cache(maxsize=2)
+def rows_of(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
+    """An epoch's batches as rows of a corpus (batches, batch). A last part batch is left out."""
+    order = torch.randperm(count, generator=seeded(seed, epoch)).numpy()
+    return np.sort(order[: count // batch * batch].reshape(-1, batch))
+
+
+def check_batch(pictures: int, batch: int) -> None:
+    if pictures < batch:
+        raise Refused(
+            f"There are {pictures} images to learn from, fewer than one batch of {batch}. "
+            "Add images, or set a smaller batch."
+        )

@@ -1,0 +1,1 @@
+"""Branches: a copy of the upper stages for the new classes."""

@@ -1,0 +1,205 @@
+"""Pictures of one size in folders of classes, decoded once into one memory-mapped array.
+
+Pretraining reads each picture tens of times: decoding it each time would cost more than the
+network. `pictures.npy` holds uint8 (pictures, size, size, 3), `classes.npy` a number for each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Container, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from PIL import Image
+
+from engine.errors import Refused, UnusableImage
+from engine.events import Event, Notice
+from engine.images.decode import open_many
+from engine.images.preprocess import Preprocessing
+from engine.storage import catalogue
+from engine.storage.project import Project
+from engine.system.files import put_in_place
+from engine.system.progress import Pace
+
+ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Decoded pictures and the number of each one's class; `names` are the classes in order."""
+
+    pictures: np.ndarray | Selection
+    classes: np.ndarray
+    names: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    """Each picture's hash, or its path where it is in no project."""
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
+    """The pictures under a folder of class folders, sorted by name, and each one's class."""
+    if not folder.is_dir():
+        raise Refused(f"There is no folder {folder}. Give a folder that holds one folder a class.")
+    names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir()))
+    paths, classes = [], []
+    for number, name in enumerate(names):
+        for path in sorted((folder / name).rglob("*")):
+            if path.suffix.lower() in ENDINGS:
+                paths.append(path)
+                classes.append(number)
+    if not paths:
+        raise Refused(f"There are no images in {folder}. Give a folder that holds one a class.")
+    return paths, classes, names
+
+
+def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, Corpus]:
+    """Decodes a folder's pictures to `size` and returns a Corpus; from the cache if it is there."""
+    paths, classes, names = listed(folder)
+    files = [str(path.relative_to(folder)) for path in paths]
+    pixels = (opened(path, size) for path in paths)
+    return (yield from kept(store, size, files, pixels, classes, names))
+
+
+def listed_in_project(
+    project: Project, split: str, only: Container[int] | None = None,
+    among: Container[str] | None = None,
+) -> tuple[list[str], list[int], tuple[str, ...]]:  # fmt: skip
+    """The hashes of a split's images to learn from, each one's class, and all classes' names.
+
+    With `only`, of the classes with these numbers; with `among`, the images with these hashes.
+    Raises Refused where there are none.
+    """
+    there = sorted(catalogue.to_learn(project, "train"))
+    numbers = [number for number in there if only is None or number in only]
+    names = catalogue.class_names(project)
+    found = catalogue.to_learn(project, split)
+    pairs = [
+        (h, at)
+        for at, number in enumerate(numbers)
+        for h in found.get(number, ())
+        if among is None or h in among
+    ]
+    if not pairs:
+        what = "learn from" if split == "train" else "score on (the held-out ones)"
+        raise Refused(f"The project has no images to {what}. Drop folders of images on Images.")
+    return [h for h, _ in pairs], [at for _, at in pairs], tuple(names[n] for n in numbers)
+
+
+def of_project(
+    project: Project, split: str, store: Path, size: int, only: Container[int] | None = None,
+    among: Container[str] | None = None,
+) -> Generator[Event, None, Corpus]:  # fmt: skip
+    """A split of the project's images as a Corpus, decoded as a network at `size` sees them.
+
+    With `only`, of the classes with these numbers; with `among`, the images with these hashes.
+    """
+    hashes, classes, names = listed_in_project(project, split, only, among)
+    rows = {row["sha256"]: row for row in project.db["image"].rows}
+    files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
+    with closing(open_many(files, Preprocessing(size, size))) as opening:
+        pixels = (
+            None if isinstance(found, UnusableImage) or found.sha256 != sha256 else found.pixels
+            for sha256, (_, found) in zip(hashes, opening, strict=True)
+        )
+        return (yield from kept(store, size, hashes, pixels, classes, names))
+
+
+def kept(
+    store: Path,
+    size: int,
+    files: Sequence[str],
+    pixels: Iterator[np.ndarray | None],
+    classes: Sequence[int],
+    names: tuple[str, ...],
+) -> Generator[Event, None, Corpus]:
+    """A Corpus of `pixels`, uint8 (size, size, 3) each, kept in the folder `store`.
+
+    What is there is taken as valid when `files` and the size are the same; `pixels` are then not
+    asked for. It is written under another name and moved into place at the end, so a stopped job
+    leaves no half of it. Pictures that are None are left out.
+    """
+    note, there = store / "files.json", store / "pictures.npy"
+    facts = {"size": size, "files": list(files)}
+    found = json.loads(note.read_text()) if note.exists() else {}
+    if {**found, "lost": []} != {**facts, "lost": []}:
+        note.unlink(missing_ok=True)
+        found = {**facts, "lost": (yield from written(there, size, len(files), pixels))}
+        note.write_text(json.dumps(found))
+    lost = found.get("lost", [])
+    if lost:
+        yield Notice(
+            f"{len(lost)} images can't be read and are left out.",
+            "warning",
+            tuple(files[number] for number in lost[:10]),
+        )
+    left = np.delete(np.array(classes, np.int64), lost)
+    gone = set(lost)
+    there_are = tuple(file for at, file in enumerate(files) if at not in gone)
+    return Corpus(np.load(there, mmap_mode="r"), left, names, there_are)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some pictures of an array, without a copy of them."""
+
+    pictures: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        return self.pictures[self.rows[number]]
+
+
+def part_of(corpus: Corpus, rows: np.ndarray) -> Corpus:
+    """Some rows of a corpus."""
+    files = tuple(corpus.files[row] for row in rows)
+    return Corpus(Selection(corpus.pictures, rows), corpus.classes[rows], corpus.names, files)
+
+
+def written(
+    path: Path, size: int, count: int, pixels: Iterator[np.ndarray | None]
+) -> Generator[Event, None, list[int]]:
+    """Writes pictures into one array and returns the numbers of those that are None."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half, pace, lost = path.with_suffix(".half"), Pace(count, "Decoding images"), []
+    array = open_memmap(half, "w+", np.uint8, (count, size, size, 3))
+    for number, picture in enumerate(pixels):
+        if picture is None:
+            lost.append(number)
+        else:
+            array[number - len(lost)] = picture
+        if number % 500 == 0:
+            yield pace.at(number)
+    array.flush()
+    if lost:
+        with path.with_suffix(".less").open("wb") as file:
+            np.save(file, array[: count - len(lost)])
+        os.replace(path.with_suffix(".less"), half)
+    put_in_place(half, path)
+    return lost
+
+
+def opened(path: Path, size: int) -> np.ndarray | None:
+    """A picture as uint8 (size, size, 3): its middle square, scaled if it is of another size.
+
+    None where the file is no picture, or only a part of one.
+    """
+    try:
+        with Image.open(path) as picture:
+            square = picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    if square.size != (size, size):
+        side = min(square.size)
+        left, top = (square.width - side) // 2, (square.height - side) // 2
+        square = square.resize((size, size), Image.BILINEAR, (left, top, left + side, top + side))
+    return np.asarray(square)

@@ -1,0 +1,85 @@
+"""How long a run will take, before it begins."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from engine.events import Event, Progress
+from engine.registry import PluginView
+from engine.session import Session
+from engine.system import device as devices
+from engine.training.augment import Views
+from engine.training.dataset import Corpus
+from engine.training.loop import Training
+from engine.training.run import Course
+from engine.training.schedules import Timetable
+from engine.training.setup import LARGER, levels_of
+from engine.training.tuner import Lessons, Loss, Tuning, stack_of
+from engine.training.tuners import TUNERS
+
+STEPS_OF_A_RUN = 40
+"""A batch is so small that an epoch has at least so many steps."""
+
+
+def tuners() -> tuple[PluginView, ...]:
+    """The tuners that tune one network; those that train supernets are Specialise's."""
+    return tuple(view for view in TUNERS.describe() if issubclass(TUNERS[view.name], Tuning))
+
+
+def proposed(tuner: PluginView, pictures: int) -> dict[str, Any]:
+    """Settings that depend on how many pictures there are: small projects take small batches."""
+    usual = {view.name: view.default for view in tuner.settings}
+    most = 2 ** max(1, int(math.log2(max(2, pictures / STEPS_OF_A_RUN))))
+    batch = min(usual["batch"], most)
+    return {"batch": batch, "lr": float(f"{usual['lr'] * batch / usual['batch']:.2g}")}
+
+
+def as_jpeg(pixels: torch.Tensor) -> bytes:
+    """uint8 (3, side, side) as the bytes of a JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def trial_of(session: Session, tuning: Tuning, timing: Any) -> Generator[Event, None, Course]:
+    """A run on made-up pictures, to be timed."""
+    yield Progress(0, None, "Timing a few steps")
+    backbone, device = session.backbone(), devices.choose(session.device)
+    side = round(backbone.preprocessing.size * LARGER)
+    pixels = np.random.default_rng(0).integers(0, 256, (tuning.batch, side, side, 3), np.uint8)
+    corpus = Corpus(pixels, np.arange(tuning.batch) % 2, ("a", "b"))
+    stack = stack_of(tuning.dressed(backbone), torch.nn.Linear(backbone.width, 2), device)
+    views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
+    table = Timetable(timing, list(stack.parts), tuning.lr, 100)
+    training = Training(stack, tuning.optimised(stack), table)
+    lessons = Lessons(tuning, views, table, device)
+    return Course(training, lessons, tuning, views, None, frozenset(), Loss(0.0), None)
+
+
+def shares(course: Course, steps: int) -> Generator[Event, None, float]:
+    """The FLOPs of a run as a share of those of one in which nothing freezes, from 40 places."""
+    table, batch = course.lessons.timetable, course.lessons.batch(0)
+    whole = Timetable(table.schedule, table.names, table.base, steps)
+    tuning, total, known = course.tuning, 0.0, {}
+    kept = tuning.views and any(levels_of(tuning, whole))
+    places = np.linspace(0, steps - 1, min(40, steps)).round().astype(int)
+    for number, position in enumerate(places):
+        frozen = whole.frozen(int(position))
+        start = tuning.served(whole, int(position)) if kept else 0
+        if (frozen, start) not in known:
+            yield Progress(number, len(places), "Counting what freezing saves")
+            given = batch.given
+            with torch.no_grad():
+                for part in list(course.stack.parts.values())[:start]:
+                    given = part(given)
+            known[frozen, start] = course.flops_of(replace(batch, given=given, start=start), frozen)
+        total += known[frozen, start]
+    return total / len(places) / course.account.full_flops

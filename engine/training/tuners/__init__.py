@@ -1,0 +1,29 @@
+"""Tuners: ways to change a network's weights by gradient steps. This file is what they share."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from engine.registry import Registry
+
+TUNERS: Registry[Tuner] = Registry("tuner")
+
+
+def load_tuners() -> None:
+    """Imports every file here, so that each tuner has registered itself."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+
+
+class Tuner(ABC):
+    """Trains a network in engine/training/loop.py; a dataclass, whose fields are its settings."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @abstractmethod
+    def steps(self, pictures: int) -> int:
+        """How many gradient steps it takes over so many pictures."""
