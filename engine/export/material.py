@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.errors import Refused, UnusableImage
 from engine.events import Event
-from engine.export.formats import EXPORTERS, Exporter, Material, load_exporters
+from engine.export.formats import EXPORTERS, ExportData, Exporter, load_exporters
 from engine.export.receipts import About
 from engine.export.write import export_model
 from engine.images.decode import open_many
@@ -46,7 +46,7 @@ def written(
     places = {name: place for place, name in enumerate(model.class_names)}
     truth = np.array([places.get(pictures[path].name, -1) for path in seen.paths])
     held_out = sum(pictures[path].held_out for path in seen.paths)
-    material = Material(
+    material = ExportData(
         seen.paths, seen.answers.probabilities, truth, some_training(session), held_out, about
     )
     return (yield from export_model(exporter, model, path, material, overwrite))

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.errors import Refused
 from engine.events import Progress
 from engine.export.check import check_elsewhere
-from engine.export.formats import Exporter, Material, Receipt
+from engine.export.formats import ExportData, Exporter, Receipt
 from engine.export.receipts.measured import receipt_of
 from engine.export.receipts.papers import foreign_paper, papers_of, write_papers
 from engine.export.receipts.words import summary, verdict
@@ -20,7 +20,7 @@ from engine.system.files import is_full
 
 
 def export_model(
-    exporter: Exporter, model: Model, path: Path, material: Material, overwrite: bool = False
+    exporter: Exporter, model: Model, path: Path, material: ExportData, overwrite: bool = False
 ) -> Generator[Progress, None, Receipt]:
     """Writes `path` with its script, receipt and card beside it, and returns the receipt.
 

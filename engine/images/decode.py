@@ -64,7 +64,7 @@ one_big_picture = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class CheckedImage:
     """A checked image. `width` and `height` are in pixels, as a person sees it (turned by EXIF).
 
     `thumb` is a JPEG, `phash` the perceptual hash of it in 16 hexadecimal digits, `pixels` what
@@ -81,7 +81,7 @@ class Picture:
     pixels: np.ndarray | None
 
 
-def open_picture(path: Path, preprocessing: Preprocessing | None, thumb: int = 160) -> Picture:
+def open_picture(path: Path, preprocessing: Preprocessing | None, thumb: int = 160) -> CheckedImage:
     """Reads, hashes and decodes one file, once.
 
     The thumbnail's longer side has at most `thumb` pixels. Raises UnusableImage with the reason in
@@ -92,9 +92,9 @@ def open_picture(path: Path, preprocessing: Preprocessing | None, thumb: int = 1
 
 def open_bytes(
     data: bytes, preprocessing: Preprocessing | None, thumb: int = 160, path: Path = Path()
-) -> Picture:
+) -> CheckedImage:
     """The same for bytes that are in memory, such as a pasted picture."""
-    hush_pillow()
+    silence_pillow()
     image = identify(data, path)
     full = checked_size(image.size)
     # Decoding at a fraction is for thumbnails alone. Its rounding moves what a network answers by
@@ -106,7 +106,7 @@ def open_bytes(
         full = full[::-1]
     pixels = preprocess(small, preprocessing, full) if preprocessing else None
     little = thumbnail(small, thumb)
-    return Picture(
+    return CheckedImage(
         sha256=hashlib.sha256(data).hexdigest(),
         width=full[0],
         height=full[1],
@@ -234,7 +234,7 @@ def frame_count(image: Image.Image) -> int:
 PILLOW = r"PIL\."
 
 
-def hush_pillow() -> None:
+def silence_pillow() -> None:
     """Ignores Pillow's warnings (on odd EXIF, palettes, TIFF tags): the picture is kept or refused.
 
     The filter is put first and stays: taking it out again, as warnings.catch_warnings does, would
@@ -245,7 +245,7 @@ def hush_pillow() -> None:
         warnings.filterwarnings("ignore", module=PILLOW)
 
 
-Opened = tuple[Path, Picture | UnusableImage]
+Opened = tuple[Path, CheckedImage | UnusableImage]
 
 
 def open_many(
@@ -282,7 +282,7 @@ def open_many(
 
 def opened_or_reason(
     path: Path, preprocessing: Preprocessing | None, thumb: int
-) -> Picture | UnusableImage:
+) -> CheckedImage | UnusableImage:
     try:
         return open_picture(path, preprocessing, thumb)
     except UnusableImage as reason:

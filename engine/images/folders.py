@@ -18,7 +18,7 @@ TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200
 
 
 @dataclass
-class Found:
+class FoundImages:
     """What `find_pictures` found, in an order that depends on the names alone.
 
     `classes`: class name -> (file, the split that its folders give, or None where they give none).
@@ -32,7 +32,7 @@ class Found:
     hints: list[str] = field(default_factory=list)
 
 
-def find_pictures(paths: Sequence[Path], into: str = "") -> Found:
+def find_pictures(paths: Sequence[Path], into: str = "") -> FoundImages:
     """Looks through dropped folders and files without opening any file.
 
     A folder of pictures is one class named after it; a folder of folders is one class each, and
@@ -74,7 +74,7 @@ class Search:
 
     def __init__(self, into: str) -> None:
         self.into = class_name(into) if into else None
-        self.found = Found()
+        self.found = FoundImages()
         self.folders_seen: set[tuple[int, int]] = set()
         self.looked_through: set[Path] = set()
         self.roots: dict[Path, bool] = {}
@@ -85,7 +85,7 @@ class Search:
         self.skipped: dict[Path, str] = {}
         self.spellings: dict[str, set[str]] = {}
 
-    def through(self, paths: Sequence[Path]) -> Found:
+    def through(self, paths: Sequence[Path]) -> FoundImages:
         """Looks through everything, in the order of the names."""
         dropped = sorted({Path(os.path.abspath(path)) for path in paths})
         splits = splits_of(dropped)

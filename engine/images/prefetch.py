@@ -20,12 +20,12 @@ from engine.images.decode import (
     WHOLE,
     checked_size,
     decode,
-    hush_pillow,
     identify,
     one_big_picture,
     read,
+    silence_pillow,
 )
-from engine.images.walk import Met
+from engine.images.walk import WalkEntry
 
 Prepare = Callable[[Image.Image], np.ndarray]
 
@@ -76,7 +76,9 @@ class Room:
             self.changed.notify_all()
 
 
-def decoded_ahead(met: Iterable[Met], prepare: Prepare | None, threads: int) -> Iterator[Decoded]:
+def decoded_ahead(
+    met: Iterable[WalkEntry], prepare: Prepare | None, threads: int
+) -> Iterator[Decoded]:
     """Decodes what was met on a walk, turned upright and whole, in the order in which it was met.
 
     `prepare` makes of a picture what the network sees; without it pixels keep the picture's size.
@@ -84,7 +86,7 @@ def decoded_ahead(met: Iterable[Met], prepare: Prepare | None, threads: int) -> 
     """
     room, stopped = Room(ROOM), threading.Event()
 
-    def some(chunk: list[tuple[int, Met]]) -> list[Decoded]:
+    def some(chunk: list[tuple[int, WalkEntry]]) -> list[Decoded]:
         return [one(turn, m, prepare, room) for turn, m in chunk if not stopped.is_set()]
 
     numbered = enumerate(met)
@@ -108,7 +110,7 @@ def decoded_ahead(met: Iterable[Met], prepare: Prepare | None, threads: int) -> 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def one(turn: int, met: Met, prepare: Prepare | None, room: Room) -> Decoded:
+def one(turn: int, met: WalkEntry, prepare: Prepare | None, room: Room) -> Decoded:
     """One picture; room is taken once its header says how much it needs."""
     taken, waits = 0, True
     try:
@@ -130,5 +132,5 @@ def one(turn: int, met: Met, prepare: Prepare | None, room: Room) -> Decoded:
 
 def opened(path: Path) -> Image.Image:
     """The picture with its header read. Raises UnusableImage."""
-    hush_pillow()
+    silence_pillow()
     return identify(read(path), path)

@@ -15,7 +15,7 @@ from PIL import Image, ImageColor, ImageFilter
 
 from engine.events import Progress
 from engine.images.drawing import Canvas, Palette, affine, paint
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 GROUNDS = 48
 """So many backgrounds are drawn; each picture shows a part of one, turned or mirrored."""
@@ -36,7 +36,7 @@ def draw_sample(folder: Path) -> Iterator[Progress]:
     for name in recipe["classes"]:
         jobs += [(folder / "learn" / name / f"{n:03}.jpg", name) for n in range(recipe["learn"])]
         jobs += [(folder / "try" / name / f"{n:02}.jpg", name) for n in range(recipe["try"])]
-    pace = Pace(len(jobs), "Drawing the sample images")
+    pace = Eta(len(jobs), "Drawing the sample images")
     for number, (path, name) in enumerate(jobs):
         path.parent.mkdir(parents=True, exist_ok=True)
         image, quality = studio.picture(name, number)

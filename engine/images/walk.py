@@ -20,7 +20,7 @@ SEEN = "This link leads to a folder that is looked through already."
 
 
 @dataclass(frozen=True)
-class Met:
+class WalkEntry:
     """One thing on the way: a file that may be a picture, or, with a reason, what can be none."""
 
     path: Path
@@ -42,7 +42,7 @@ class Walk:
         self.links: list[Path] = []
         self.others = 0
 
-    def __iter__(self) -> Iterator[Met]:
+    def __iter__(self) -> Iterator[WalkEntry]:
         """Everything once; begins anew each time."""
         self.seen, self.links, self.others = set(), [], 0
         folders = [path for path in self.paths if path.is_dir()]
@@ -54,16 +54,16 @@ class Walk:
         while self.links:
             yield from self.below(self.links.pop(0), by_link=True)
 
-    def named(self, path: Path) -> Met:
+    def named(self, path: Path) -> WalkEntry:
         """A file that someone named."""
         try:
             if not stat.S_ISREG(path.stat().st_mode):
-                return Met(path, SPECIAL)
+                return WalkEntry(path, SPECIAL)
         except OSError as error:
-            return Met(path, why(error))
-        return Met(path, no_picture(path.name))
+            return WalkEntry(path, why(error))
+        return WalkEntry(path, no_picture(path.name))
 
-    def below(self, folder: Path, by_link: bool = False) -> Iterator[Met]:
+    def below(self, folder: Path, by_link: bool = False) -> Iterator[WalkEntry]:
         """All that lies in a folder, deep first, after the files right in it."""
         waiting = [folder]
         while waiting:
@@ -71,7 +71,7 @@ class Walk:
             identity = identity_of(here)
             if identity in self.seen:
                 if by_link and here == folder:
-                    yield Met(here, SEEN)
+                    yield WalkEntry(here, SEEN)
                 continue
             if identity in self.without and here not in self.paths:
                 continue
@@ -80,33 +80,33 @@ class Walk:
                     listed = sorted(entries, key=lambda entry: entry.name)
                 self.seen.add(identity)
             except OSError as error:
-                yield Met(here, why(error))
+                yield WalkEntry(here, why(error))
                 continue
             deeper: list[Path] = []
             for entry in listed:
                 yield from self.entry(here / entry.name, entry, deeper)
             waiting += reversed(deeper)
 
-    def entry(self, path: Path, entry: os.DirEntry[str], deeper: list[Path]) -> Iterator[Met]:
+    def entry(self, path: Path, entry: os.DirEntry[str], deeper: list[Path]) -> Iterator[WalkEntry]:
         """What one entry of a folder is; folders go to `deeper`, links to folders to the end."""
         if junk(entry.name):
             return
         kind, ending = kind_of(entry), ending_of(entry.name)
         if kind == "folder":
             if ending == ".espalier":
-                yield Met(path, PROJECT)
+                yield WalkEntry(path, PROJECT)
             else:
                 deeper.append(path)
         elif kind == "link":
             self.links.append(path)
         elif kind != "file":
-            yield Met(path, kind)
+            yield WalkEntry(path, kind)
         elif ending in ARCHIVES:
-            yield Met(path, ARCHIVE)
+            yield WalkEntry(path, ARCHIVE)
         elif ending in NO_PICTURES:
             self.others += 1
         else:
-            yield Met(path)
+            yield WalkEntry(path)
 
 
 def none_in(walk: Walk) -> str:

@@ -85,10 +85,7 @@ def run(
 
 def end_of(session: Session, name: str, error: Exception) -> Ended:
     """How a job ends that an error broke off."""
-    from engine.storage.trusted import (
-        damaged,
-        is_damage,  # late: most jobs end well
-    )
+    from engine.storage.trusted import damaged, is_damage
 
     project = getattr(session, "project", None)
     if isinstance(error, EspalierError):

@@ -84,7 +84,7 @@ def grow_branch(
     with session.require().gesture(title, all_or_nothing=True) as gesture:
         if found:
             added = yield from bring_in(session, gesture, found, False)
-        yield from subnet.settle(session, gesture)
+        yield from subnet.ensure_subnet(session, gesture)
         with heads.workplace(session) as folder:
             numbers = numbers_of(session, names)
             result = yield from planted(session, gesture, title, numbers, wish, folder)

@@ -152,7 +152,11 @@ def skipped(session: Session) -> Work:
     rows = session.require().db["skipped"].rows_where(order_by="id")
     return {
         "skipped": [
-            {"path": catalogue.shown(row["path"]), "reason": row["reason"], "when": row["made"]}
+            {
+                "path": catalogue.displayable(row["path"]),
+                "reason": row["reason"],
+                "when": row["made"],
+            }
             for row in rows
         ]
     }

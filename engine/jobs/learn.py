@@ -35,7 +35,7 @@ def learn_folder(
     views = 0 if subnet.is_mixture(session) else session.learner(name, chosen).views
     title = f"Learn {', '.join(list(found.classes)[:3])}{' …' if len(found.classes) > 3 else ''}"
     with session.require().gesture(title) as gesture:
-        look = partial(step.glimpse, session, name, chosen) if views else None
+        look = partial(step.provisional_accuracy, session, name, chosen) if views else None
         added = yield from bring_in(session, gesture, found, copy, views, look)
         clock = time.perf_counter()
         result = yield from step.learn(session, gesture, name, chosen, title)

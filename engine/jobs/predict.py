@@ -14,10 +14,10 @@ from engine.errors import EspalierError, Refused
 from engine.images.walk import Walk
 from engine.jobs import Work, job
 from engine.predict.answers import answerer_of, answers
-from engine.predict.csv_writer import Sheet, refuse_taken
+from engine.predict.csv_writer import CsvWriter, refuse_taken
 from engine.predict.table import counted, full, known, row_of
 from engine.system.files import is_full
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -47,8 +47,8 @@ def predict_to_csv(
     walk = Walk([Path(path) for path in paths])
     total = yield from counted(walk)
     asked = answerer_of(session, model)
-    sheet = Sheet(to, TITLES, overwrite)
-    pace, done, unusable, unknown = Pace(total, "Looking at images"), 0, 0, 0
+    sheet = CsvWriter(to, TITLES, overwrite)
+    pace, done, unusable, unknown = Eta(total, "Looking at images"), 0, 0, 0
     with closing(sheet), closing(answers(asked, walk)) as found:
         for some in found:
             try:

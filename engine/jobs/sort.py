@@ -16,10 +16,10 @@ from engine.images.walk import Walk
 from engine.jobs import Work, job
 from engine.predict.answers import answerer_of, answers
 from engine.predict.folder_names import folder_names
-from engine.predict.place_files import Placer
+from engine.predict.place_files import FilePlacer
 from engine.predict.sorting import UNKNOWN_FOLDER, Sorting, begun, place_of, without
 from engine.predict.table import counted
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -55,8 +55,10 @@ def sort_images(
     walk = Walk([Path(path) for path in paths], without(paths, target, folders))
     total = yield from counted(walk)
     roots = tuple(map(place_of, paths))
-    sorting = Sorting(asked, target, folders, Placer(move), known_only, least, begun(target), roots)
-    pace = Pace(total, "Moving images" if move else "Copying images")
+    sorting = Sorting(
+        asked, target, folders, FilePlacer(move), known_only, least, begun(target), roots
+    )
+    pace = Eta(total, "Moving images" if move else "Copying images")
     done = 0
     with closing(sorting.sheet), closing(answers(asked, walk)) as found:
         for some in found:

@@ -93,7 +93,7 @@ def candidates(session: Session) -> Work:
                "table": None, "in_use": in_use(session)}  # fmt: skip
     try:
         supernet, origin = session.supernet()
-        bench = evaluation.Bench(session, supernet, origin)
+        bench = evaluation.SubnetEvaluator(session, supernet, origin)
     except Refused as reason:
         return {**nothing, "why": str(reason)}
     sizes = usual_resolutions(origin.size)
@@ -131,7 +131,7 @@ def candidate(session: Session, *, architecture: str) -> Work:
     yield Progress(0, None, "Reading")
     wanted = Architecture.parse(architecture)
     supernet, origin = session.supernet()
-    bench = evaluation.Bench(session, supernet, origin)
+    bench = evaluation.SubnetEvaluator(session, supernet, origin)
     facts = subnet_results.stored(session.require(), bench.key).get(architecture)
     if facts is None:
         raise Refused("This subnet was not measured with the present images. Search again.")
@@ -154,7 +154,7 @@ def use_subnet(session: Session, *, architecture: str) -> Work:
     wanted, project = Architecture.parse(architecture), session.require()
     title = f"Use a subnet at {wanted.resolution} pixels"
     with project.gesture(title, all_or_nothing=True) as gesture:
-        yield from subnet.take(session, gesture, wanted)
+        yield from subnet.use_subnet(session, gesture, wanted)
         yield session.changed("backbone")
         name, settings = material.choice(session, "", None)
         result = yield from step.learn(session, gesture, name, settings, title)
@@ -197,7 +197,7 @@ def export_subnet(
 def measure_landmarks(session: Session) -> Work:
     """Times and scores the network in use, and MobileNetV2 and V3 where their weights are here."""
     supernet, origin = session.supernet()
-    bench = evaluation.Bench(session, supernet, origin)
+    bench = evaluation.SubnetEvaluator(session, supernet, origin)
     setting = timing.Setting()
     yield from reference_networks.measure(session, bench, setting)
     return {"landmarks": reference_networks.stored(session, bench.key, timing.device_key(setting))}

@@ -13,7 +13,7 @@ from engine.jobs import Work, job
 from engine.search.search import usual_resolutions
 from engine.system import device as devices
 from engine.training.batches import check_batch
-from engine.training.dataset import Corpus, listed_in_project
+from engine.training.dataset import ImageArray, listed_in_project
 from engine.training.loop import Training
 from engine.training.supernet.distillation import check_corpora, resumed
 from engine.training.supernet.run import (
@@ -31,7 +31,7 @@ from engine.training.supernet.run import (
 from engine.training.supernet.shrinking import Shrinking
 from engine.training.supernet.start import NOT_OFFERED, base_of, proposed
 from engine.training.supernet.teacher import taught
-from engine.training.supernet.trainable import Lessons
+from engine.training.supernet.trainable import SupernetData
 from engine.training.tuners import TUNERS, load_tuners
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def shrink(
     folder = Path(work) if work else Path(out).with_suffix(".work")
     corpus, shown = yield from pictures(session, data, folder, tuner)
     check_corpora(corpus, shown, tuner.batch)
-    lessons = Lessons(corpus, None, calibration(corpus, tuner, device))
+    lessons = SupernetData(corpus, None, calibration(corpus, tuner, device))
     if teacher:
         asked = (Path(teacher), tuner.teacher_size, folder / "train")
         lessons = replace(lessons, teacher=(yield from taught(corpus.pictures, *asked)))
@@ -105,8 +105,8 @@ def estimate_shrink(
     yield Progress(0, None, TIMING)
     side = tuner.stored or max(tuner.resolutions())
     made = np.random.default_rng(0).integers(0, 256, (tuner.batch, side, side, 3), np.uint8)
-    corpus = Corpus(made, np.arange(tuner.batch) % len(names), names)
-    lessons = Lessons(corpus, None, calibration(corpus, tuner, device))
+    corpus = ImageArray(made, np.arange(tuner.batch) % len(names), names)
+    lessons = SupernetData(corpus, None, calibration(corpus, tuner, device))
     trial = started(tuner, begun, lessons, None)
     plan = tuner.plan(counts[0], trial.schedule.phases[0].alone, begun.shrunk)
     training = Training(trial.network, trial.optimiser, plan)

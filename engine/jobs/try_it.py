@@ -68,7 +68,7 @@ def stored_answers(session: Session, row: Any) -> dict[str, str]:
     names = catalogue.class_names(project)
     answers = dict(zip(kept["images"].tolist(), kept["answer"].tolist(), strict=True))
     rows = catalogue.images_by_id(project, list(answers))
-    return {catalogue.shown(r["path"]): names.get(answers[r["id"]], "?") for r in rows}
+    return {catalogue.displayable(r["path"]): names.get(answers[r["id"]], "?") for r in rows}
 
 
 def score_folder(session: Session, row: Any, folder: Path, predictions: bool) -> Work:

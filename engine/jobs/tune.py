@@ -28,7 +28,7 @@ from engine.training.adopt import (
 )
 from engine.training.augment import Views
 from engine.training.batches import check_batch
-from engine.training.dataset import Corpus, listed_in_project
+from engine.training.dataset import ImageArray, listed_in_project
 from engine.training.estimate import as_jpeg, proposed, shares, trial_of, tuners
 from engine.training.schedules import SCHEDULES, load_schedules
 from engine.training.setup import LARGER, course_of, made, plain_settings
@@ -163,7 +163,7 @@ def preview_augmented(
         opening.close()
     if not found:
         raise Refused("The project's images can't be read. Check that they are where they were.")
-    corpus = Corpus(np.stack([p for _, p in found]), np.zeros(len(found), np.int64), ())
+    corpus = ImageArray(np.stack([p for _, p in found]), np.zeros(len(found), np.int64), ())
     views = Views(corpus, preprocessing, tuning.augment, tuning.seed)
     shown = [
         {"class": name, "jpeg": as_jpeg(views.pixels(row, row))}

@@ -33,7 +33,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Part:
+class BranchHead:
     """A branch's head: the features that it looks at, and what its logits mean.
 
     `new` are the columns of the branch's own classes, `old` those of earlier branches' classes,
@@ -70,7 +70,7 @@ class Joined(nn.Module):
     `order` is the place of each class's logit among those of the parts, one after the other.
     """
 
-    def __init__(self, parts: Sequence[Part], order: Sequence[int]) -> None:
+    def __init__(self, parts: Sequence[BranchHead], order: Sequence[int]) -> None:
         super().__init__()
         self.parts = tuple(parts)
         self.heads = nn.ModuleList(part.head for part in parts)

@@ -15,7 +15,7 @@ from engine.errors import BadSetting, Refused
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import logits_of
-from engine.learners.joining import Joined, Part, Scale, fitted, read_scales, read_split
+from engine.learners.joining import BranchHead, Joined, Scale, fitted, read_scales, read_split
 from engine.learners.sums import finite
 from engine.registry import setting
 
@@ -242,14 +242,16 @@ class PerBranch(Learner):
         """The classes of branches that their heads have learnt, in the order of their logits."""
         return [n for b in branches for n in parts[b].classes if self._branch_of(n) == b]
 
-    def _part(self, parts: Sequence[Learner], scales: Sequence[Scale], branch: int) -> Part | None:
+    def _part(
+        self, parts: Sequence[Learner], scales: Sequence[Scale], branch: int
+    ) -> BranchHead | None:
         """A branch's head; None where it has learnt none of the branch's own classes."""
         known = parts[branch].classes
         new = [at for at, n in enumerate(known) if self._branch_of(n) == branch]
         old = [at for at, n in enumerate(known) if self._branch_of(n) != branch]
         if not new:
             return None
-        return Part(parts[branch].head(), self._spans[branch], scales[branch], new, old)
+        return BranchHead(parts[branch].head(), self._spans[branch], scales[branch], new, old)
 
     def _joined(
         self, parts: Sequence[Learner], scales: Sequence[Scale], branches: Iterable[int]

@@ -17,7 +17,7 @@ from engine.models.backbone import Model
 from engine.models.extractor import Extractor
 from engine.session import Session
 from engine.storage import catalogue, steps
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 BATCH = 32
 NEAREST = 6
@@ -45,7 +45,7 @@ def look_with(
     """The same for any model and the extractor of its backbone."""
     import torch
 
-    pace = Pace(len(paths), "Looking at images")
+    pace = Eta(len(paths), "Looking at images")
     good: list[Path] = []
     features: list[np.ndarray] = []
     reasons: dict[Path, str] = {}

@@ -52,7 +52,7 @@ def scored(
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """A network's answers on held-out images: `right` (images,), and which are of new classes."""
 
     hashes: tuple[str, ...]
@@ -82,7 +82,7 @@ def judge(
     extractor: Extractor,
     learner: Learner | None = None,
     new: Collection[int] | None = None,
-) -> Generator[Event, None, Judged]:
+) -> Generator[Event, None, Evaluation]:
     """How the project would answer its held-out images with a network. Nothing is changed but the
     cache of features.
 
@@ -95,7 +95,7 @@ def judge(
     split = [catalogue.to_learn(session.require(), part) for part in ("train", "validation")]
     train, held_out = (learning_material.without(part, lost) for part in split)
     features = learning_material.features_by(session, extractor, learner.views)
-    material = learning_material.Material(features, train, held_out)
+    material = learning_material.LearningData(features, train, held_out)
     pairs = [(h, n) for n in sorted(train) for h in held_out.get(n, ())]
     if len(train) < 2 or not pairs:
         raise Refused(
@@ -108,10 +108,10 @@ def judge(
     logits = logits_of(learner.head(), material.of([h for h, _ in pairs]))
     answered = torch.tensor(learner.classes)[logits.argmax(1)].numpy()
     truth, added = np.array([n for _, n in pairs]), new_classes(session) if new is None else new
-    return Judged(tuple(h for h, _ in pairs), answered == truth, np.isin(truth, sorted(added)))
+    return Evaluation(tuple(h for h, _ in pairs), answered == truth, np.isin(truth, sorted(added)))
 
 
-def compared(before: Judged, after: Judged) -> dict[str, Any]:
+def compared(before: Evaluation, after: Evaluation) -> dict[str, Any]:
     """Both scores, and their difference over all, old and new classes: [mean, low, high] or None.
 
     Images that only one of the two could be asked about are left out.

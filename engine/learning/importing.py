@@ -11,12 +11,12 @@ from typing import Any
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
 from engine.images.decode import open_many
-from engine.images.folders import Found, find_pictures, shown
+from engine.images.folders import FoundImages, find_pictures, shown
 from engine.learning import material
 from engine.session import Session
 from engine.storage import catalogue
-from engine.storage.catalogue import Arrival
-from engine.system.progress import Pace
+from engine.storage.catalogue import NewImage
+from engine.system.progress import Eta
 
 BATCH = 64
 
@@ -44,13 +44,13 @@ class Added:
             "classes": dict(self.classes),
             "already_there": self.already,
             "skipped": [
-                {"path": catalogue.shown(catalogue.stored(path)), "reason": reason}
+                {"path": catalogue.displayable(catalogue.stored(path)), "reason": reason}
                 for path, reason in self.skipped
             ],
         }
 
 
-def look_for(paths: Sequence[str], into: str) -> Found:
+def look_for(paths: Sequence[str], into: str) -> FoundImages:
     """The pictures below `paths`. Raises Refused where there is none."""
     found = find_pictures([Path(p) for p in paths], into)
     if not any(found.classes.values()):
@@ -62,7 +62,7 @@ def look_for(paths: Sequence[str], into: str) -> Found:
     return found
 
 
-def title_for(found: Found) -> str:
+def title_for(found: FoundImages) -> str:
     names = list(found.classes)
     return f"Add {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}"
 
@@ -70,7 +70,7 @@ def title_for(found: Found) -> str:
 def bring_in(
     session: Session,
     gesture: int,
-    found: Found,
+    found: FoundImages,
     copy: bool,
     views: int = 0,
     glimpse: Callable[[int, int], Iterable[Event]] | None = None,
@@ -80,11 +80,11 @@ def bring_in(
     One pass: each file is read once, while the network works on those before it. Now and then
     `glimpse(done, total)` tells how well it goes.
     """
-    added, batch = Added(skipped=list(found.skipped)), list[Arrival]()
+    added, batch = Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
     preprocessing = extractor.backbone.preprocessing if extractor else None
-    pace = Pace(len(files), "Looking at images" if views else "Checking images")
+    pace = Eta(len(files), "Looking at images" if views else "Checking images")
     yield pace.at(0)
     opened = open_many([path for _, path, _ in files], preprocessing)
     try:
@@ -93,7 +93,7 @@ def bring_in(
             if isinstance(picture, UnusableImage):
                 added.skipped.append((path, str(picture)))
             else:
-                batch.append(Arrival(name, path, picture, split))
+                batch.append(NewImage(name, path, picture, split))
             if batch and (len(batch) == BATCH or number == len(files)):
                 yield from settle(session, gesture, batch, copy, views, added)
                 batch = []
@@ -110,7 +110,7 @@ def bring_in(
 
 
 def settle(
-    session: Session, gesture: int, batch: list[Arrival], copy: bool, views: int, added: Added
+    session: Session, gesture: int, batch: list[NewImage], copy: bool, views: int, added: Added
 ) -> Iterator[Event]:
     """Stores a batch of checked pictures, then computes its features where they are wanted."""
     store(session, gesture, batch, copy, added)
@@ -121,7 +121,7 @@ def settle(
         added.lap("features")
 
 
-def store(session: Session, gesture: int, batch: list[Arrival], copy: bool, added: Added) -> None:
+def store(session: Session, gesture: int, batch: list[NewImage], copy: bool, added: Added) -> None:
     fresh = catalogue.add(session.require(), gesture, batch, copy)
     added.already += len(batch) - len(fresh)
     for arrival in batch:
@@ -130,7 +130,7 @@ def store(session: Session, gesture: int, batch: list[Arrival], copy: bool, adde
         added.classes[arrival.class_name] += 1
 
 
-def notices(found: Found, added: Added) -> Iterable[Notice]:
+def notices(found: FoundImages, added: Added) -> Iterable[Notice]:
     """What a person should know of what was dropped, besides what was added."""
     for hint in found.hints:
         yield Notice(hint)

@@ -16,9 +16,9 @@ from engine.images.decode import open_many
 from engine.models.extractor import Extractor
 from engine.session import Session
 from engine.storage import catalogue
-from engine.storage.catalogue import Arrival
+from engine.storage.catalogue import NewImage
 from engine.storage.feature_cache import Features
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 SAMPLE = 1500
 BATCH = 64
@@ -36,7 +36,7 @@ def choice(
 
 
 def compute(
-    session: Session, batch: Sequence[Arrival], views: int, extractor: Extractor | None = None
+    session: Session, batch: Sequence[NewImage], views: int, extractor: Extractor | None = None
 ) -> None:
     """Computes and keeps the features of decoded pictures that have none yet.
 
@@ -67,17 +67,17 @@ def ensure(
     wanted = features.missing(rows)
     if not wanted:
         return set()
-    pace = Pace(len(wanted), "Looking at images")
+    pace = Eta(len(wanted), "Looking at images")
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in wanted]
     lost: set[str] = set()
-    batch: list[Arrival] = []
+    batch: list[NewImage] = []
     opened = open_many(files, extractor.backbone.preprocessing)
     try:
         for number, (sha256, (path, picture)) in enumerate(zip(wanted, opened, strict=True), 1):
             if isinstance(picture, UnusableImage) or picture.sha256 != sha256:
                 lost.add(sha256)
             else:
-                batch.append(Arrival("", path, picture))
+                batch.append(NewImage("", path, picture))
             if batch and (len(batch) == BATCH or number == len(files)):
                 compute(session, batch, views, extractor)
                 batch = []
@@ -95,7 +95,7 @@ def ensure(
 
 
 @dataclass(frozen=True)
-class Material:
+class LearningData:
     """What a step is made from: class numbers to the sorted hashes of their pictures."""
 
     features: Features

@@ -20,14 +20,14 @@ from engine.storage import catalogue, steps
 from engine.storage.project import Project
 
 if TYPE_CHECKING:
-    from engine.learning.material import Material
+    from engine.learning.material import LearningData
 
 
 CONTINUAL = ("average_incremental_accuracy", "forgetting", "backward_transfer")
 
 
 def judge(
-    session: Session, learner: Learner, material: Material, sample: tuple[Tensor, Tensor]
+    session: Session, learner: Learner, material: LearningData, sample: tuple[Tensor, Tensor]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray] | None, dict[str, np.ndarray]]:
     """A step's row, its answers on held-out pictures, and its calibration, ready to be stored."""
     project, numbers = session.require(), learner.classes

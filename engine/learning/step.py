@@ -19,13 +19,13 @@ from engine.events import Event, Saved, Scored, Step
 from engine.learners import Learner, Task
 from engine.learners.heads import logits_of
 from engine.learning import scoring, subnet
-from engine.learning.material import Material, choice, ensure, without
+from engine.learning.material import LearningData, choice, ensure, without
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
 from engine.storage.snapshot import step_view
-from engine.storage.steps import Learnt
+from engine.storage.steps import StepMemory
 
 Learning = Generator[Event, None, dict[str, Any]]
 
@@ -36,7 +36,7 @@ def learn(
     name: str,
     settings: dict[str, Any],
     title: str,
-    known: Learnt | None = None,
+    known: StepMemory | None = None,
 ) -> Learning:
     """Brings what is learnt in line with the project's pictures, and stores that as a step.
 
@@ -44,10 +44,10 @@ def learn(
     by name. Raises Refused where there is nothing to learn from.
     """
     project = session.require()
-    yield from subnet.settle(session, gesture)
+    yield from subnet.ensure_subnet(session, gesture)
     learner = session.learner(name, settings)
     lost = yield from ensure(session, learner.views)
-    material = Material(
+    material = LearningData(
         session.features(learner.views),
         without(catalogue.to_learn(project, "train"), lost),
         without(catalogue.to_learn(project, "validation"), lost),
@@ -60,7 +60,9 @@ def learn(
     seconds = {"learn": time.perf_counter() - clock}
     step, answers, calibration = scoring.judge(session, learner, material, sample)
     facts = {**step, "title": title, "settings": settings, "seconds": seconds}
-    kept = Learnt(learner.memory(), calibration, {n: material.train[n] for n in learner.classes})
+    kept = StepMemory(
+        learner.memory(), calibration, {n: material.train[n] for n in learner.classes}
+    )
     row = steps.row_of(project, steps.add(project, gesture, facts, kept, answers))
     yield Saved("step")
     yield Scored(step_view(row, len(steps.all_rows(project)), current=True))
@@ -71,9 +73,9 @@ def teach(
     project: Project,
     learner: Learner,
     settings: Mapping[str, Any],
-    material: Material,
+    material: LearningData,
     sample: tuple[Tensor, Tensor],
-    known: Learnt | None = None,
+    known: StepMemory | None = None,
 ) -> Generator[Event, None, None]:
     """Unlearns what went away since the step in use (or since `known`), and learns what came."""
     kept = known or usable(project, learner, settings, material.features)
@@ -96,7 +98,7 @@ def teach(
 
 def usable(
     project: Project, learner: Learner, settings: Mapping[str, Any], features: Features
-) -> Learnt | None:
+) -> StepMemory | None:
     """The memory to go on from: same learner, settings and network, and all of it still there."""
     row = steps.current(project)
     same = (learner.name, dict(settings), features.key)
@@ -108,7 +110,7 @@ def usable(
     return kept
 
 
-def glimpse(
+def provisional_accuracy(
     session: Session, name: str, settings: Mapping[str, Any], done: int, total: int
 ) -> Iterator[Step]:
     """How well the classes seen so far are told apart, while pictures still come in.
@@ -120,7 +122,7 @@ def glimpse(
     features = session.features(learner.views)
     split = [catalogue.to_learn(project, part) for part in ("train", "validation")]
     lost = set(features.missing(h for part in split for hashes in part.values() for h in hashes))
-    material = Material(features, *(without(part, lost) for part in split))
+    material = LearningData(features, *(without(part, lost) for part in split))
     numbers = sorted(set(material.train) & set(material.held_out))
     if len(numbers) < 2:
         return

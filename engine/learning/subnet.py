@@ -20,7 +20,7 @@ from engine.models.supernet.supernet import Supernet
 from engine.models.trunk import Normalise
 from engine.session import Session
 from engine.storage import catalogue
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 SETTLE = 2000
 """Images at most whose statistics a network takes that is used or exported."""
@@ -37,7 +37,7 @@ def decode(
     rows = {row["sha256"]: row for row in project.db["image"].rows}
     files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
     preprocessing = preprocessing_at(resolution)
-    pace = Pace(len(files), f"Looking at images at {resolution} pixels")
+    pace = Eta(len(files), f"Looking at images at {resolution} pixels")
     found: dict[str, np.ndarray] = {}
     opened = open_many(files, preprocessing)
     try:
@@ -90,7 +90,7 @@ def settled(
     return network
 
 
-def take(
+def use_subnet(
     session: Session, gesture: int, architecture: Architecture
 ) -> Generator[Progress, None, None]:
     """Makes a subnet the project's backbone, as a part of a gesture. Nothing is learnt yet."""
@@ -109,10 +109,10 @@ def is_mixture(session: Session) -> bool:
     return holds_many(session.require().facts["backbone"])
 
 
-def settle(session: Session, gesture: int) -> Generator[Progress, None, None]:
+def ensure_subnet(session: Session, gesture: int) -> Generator[Progress, None, None]:
     """Before anything is learnt with a supernet: takes its largest subnet out, recalibrated.
 
     A supernet's own statistics are a mixture, with which its features are of no use.
     """
     if is_mixture(session):
-        yield from take(session, gesture, largest(session.require().facts["size"]))
+        yield from use_subnet(session, gesture, largest(session.require().facts["size"]))

@@ -33,7 +33,7 @@ class Still(nn.Module):
         return self.module(x)
 
 
-def let_go(module: nn.Module) -> nn.Module:
+def unfreeze(module: nn.Module) -> nn.Module:
     """Lets everything inside learn that stood still in an earlier tuning."""
     for part in module.modules():
         if isinstance(part, Still):

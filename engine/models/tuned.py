@@ -65,10 +65,7 @@ def fill(stages: Sequence[Stage], state: Mapping[str, torch.Tensor]) -> None:
 
 def grown_to(base: Backbone, growth: Growth) -> Backbone:
     """A copy of a network with the shape that `growth` says; what is new has no weights yet."""
-    from engine.models.branches import (
-        clone_of,
-        grown,  # late: branches are built on this file
-    )
+    from engine.models.branches import clone_of, grown
 
     stages = [Stage(stage.name, copy.deepcopy(stage.module)) for stage in base.stages]
     backbone = replace(base, stages=stages)

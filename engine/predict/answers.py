@@ -18,7 +18,7 @@ from engine.export.readers import open_exported
 from engine.export.readers.trial import try_first
 from engine.images.prefetch import Decoded, Prepare, decoded_ahead
 from engine.images.preprocess import preprocess
-from engine.images.walk import Met
+from engine.images.walk import WalkEntry
 from engine.system.cpu import available_cores
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def answerer_of(session: Session | None, model: str) -> Answerer:
     return project_answerer(session)
 
 
-def answers(asked: Answerer, met: Iterable[Met]) -> Generator[list[Answered], None, None]:
+def answers(asked: Answerer, met: Iterable[WalkEntry]) -> Generator[list[Answered], None, None]:
     """Answers what was met on a walk, in its order, some at a time; closing it ends all threads."""
     with (
         closing(decoded_ahead(met, asked.prepare, asked.decoders)) as decoded,

@@ -20,7 +20,7 @@ FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.])")
 Row = Sequence[object]
 
 
-class Sheet:
+class CsvWriter:
     """A CSV file in UTF-8 that takes rows, each some at a time with one write.
 
     `path` is a file that is not there yet, unless `overwrite`, or "-" for standard output. Raises

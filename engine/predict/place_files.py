@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-class Placer:
+class FilePlacer:
     """Puts files into folders under free names: "a.jpg", or "a (2).jpg" where that is taken."""
 
     def __init__(self, move: bool) -> None:

@@ -14,8 +14,8 @@ from engine.errors import EspalierError, Refused
 from engine.images.walk import identity_of
 from engine.jobs import Result
 from engine.predict.answers import Answered, Answerer
-from engine.predict.csv_writer import Row, Sheet, name_cell
-from engine.predict.place_files import Placer, remove, same
+from engine.predict.csv_writer import CsvWriter, Row, name_cell
+from engine.predict.place_files import FilePlacer, remove, same
 from engine.predict.table import KNOWN, UNKNOWN, known
 from engine.system.files import is_full, sync_folder
 
@@ -40,7 +40,7 @@ def without(paths: Sequence[str], target: Path, folders: dict[str, Path]) -> lis
     return [target]
 
 
-def begun(target: Path) -> Sheet:
+def begun(target: Path) -> CsvWriter:
     """The target folder, and in it the list of what is done. Raises Refused."""
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def begun(target: Path) -> Sheet:
     path, number = target / f"{stem}.csv", 2
     while os.path.lexists(path):  # without permission to look, writing will say so
         path, number = target / f"{stem} ({number}).csv", number + 1
-    return Sheet(str(path), TITLES)
+    return CsvWriter(str(path), TITLES)
 
 
 @dataclass
@@ -65,10 +65,10 @@ class Sorting:
     asked: Answerer
     target: Path
     folders: dict[str, Path]
-    placer: Placer
+    placer: FilePlacer
     known_only: bool
     least: float
-    sheet: Sheet
+    sheet: CsvWriter
     roots: tuple[Path, ...]
     """What was named to be sorted, without links on the way."""
     put: Counter[str] = field(default_factory=Counter)

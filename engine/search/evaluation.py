@@ -89,7 +89,7 @@ def chosen(classes: Mapping[int, Sequence[str]], most: int) -> list[tuple[str, i
     ]
 
 
-class Bench:
+class SubnetEvaluator:
     """Measures subnets of one supernet on one sample, with one learner."""
 
     def __init__(self, session: Session, supernet: Supernet, origin: Origin) -> None:

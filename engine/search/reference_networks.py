@@ -18,7 +18,7 @@ from engine.models.backbone import Backbone
 from engine.models.backbones import load_backbone
 from engine.models.backbones.base import BACKBONES
 from engine.models.extractor import Extractor
-from engine.search.evaluation import Bench
+from engine.search.evaluation import SubnetEvaluator
 from engine.session import Session
 from engine.storage import subnet_results
 from engine.system.paths import cache_folder
@@ -43,7 +43,7 @@ def stored(session: Session, key: str, device: str) -> list[dict[str, Any]]:
 
 
 def measure(
-    session: Session, bench: Bench, setting: models_timing.Setting
+    session: Session, bench: SubnetEvaluator, setting: models_timing.Setting
 ) -> Generator[Event, None, None]:
     """Measures what is not yet known. Peers whose weights are not here are named in a Notice."""
     project, device = session.require(), models_timing.device_key(setting)
@@ -72,7 +72,7 @@ def measure(
         )
 
 
-def candidates_for(bench: Bench) -> Generator[tuple[str, Backbone], None, None]:
+def candidates_for(bench: SubnetEvaluator) -> Generator[tuple[str, Backbone], None, None]:
     """Torchvision's mobile networks whose weights are here, at sizes around the supernet's."""
     usual = bench.origin.size
     for name in PEERS:
@@ -83,7 +83,7 @@ def candidates_for(bench: Bench) -> Generator[tuple[str, Backbone], None, None]:
                 break
 
 
-def accuracy(bench: Bench, backbone: Backbone) -> Measured:
+def accuracy(bench: SubnetEvaluator, backbone: Backbone) -> Measured:
     """The accuracy of a fixed network, measured as that of a subnet, without recalibration."""
     size = backbone.preprocessing.size
     learner = bench.session.learner(bench.learner, dict(bench.settings))

@@ -24,7 +24,7 @@ from engine.search.searchers import SEARCHERS, Problem, Searcher, load_searchers
 from engine.search.searchers.prior import prior_for
 from engine.session import Session
 from engine.storage import subnet_results
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 SECONDS_OF_TIMING = 1.0
 """How long a network is timed, and how long some are to see whether the table still fits."""
@@ -34,7 +34,7 @@ SECONDS_OF_TIMING = 1.0
 class SearchSetup:
     """One search: what measures, what it may choose from, and what things cost here."""
 
-    bench: evaluation.Bench
+    bench: evaluation.SubnetEvaluator
     space: Space
     costs: Costs
     limits: Mapping[str, float]
@@ -67,7 +67,7 @@ def prepared(
     """What a search needs: the images, the latency table, and that the limits can be kept."""
     chosen = checked_resolutions(resolutions)
     supernet, origin = session.supernet()
-    bench = evaluation.Bench(session, supernet, origin)
+    bench = evaluation.SubnetEvaluator(session, supernet, origin)
     space = Space(chosen or usual_resolutions(origin.size))
     found = yield from table_for(supernet.multiplier, space.resolutions, table)
     hunt = SearchSetup(bench, space, Costs(found), limits)
@@ -164,7 +164,7 @@ def spend(
     project, bench = session.require(), hunt.bench
     search = plugin.search(problem_of(hunt, budget, plugin.seed))
     known, rows = subnet_results.stored(project, bench.key), {}
-    pace, count = Pace(budget, "Measuring subnets"), 0
+    pace, count = Eta(budget, "Measuring subnets"), 0
     wanted = next(search, None)
     while wanted is not None:
         accuracies = []

@@ -42,7 +42,7 @@ def model_with(
             features |= dict(zip(pixels, torch.from_numpy(found), strict=True))
     lost = {h for h in wanted if h not in features}
     train, held_out = (learning_material.without(part, lost) for part in split)
-    material = learning_material.Material(InMemory(features), train, held_out)
+    material = learning_material.LearningData(InMemory(features), train, held_out)
     sample = material.sample()
     new = {number: material.of(hashes) for number, hashes in train.items()}
     yield from learner.learn(Task(new, *sample))

@@ -12,7 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.errors import Refused
-from engine.images.decode import Picture
+from engine.images.decode import CheckedImage
 from engine.images.splits import split_of
 from engine.storage.gestures import now
 from engine.storage.project import Project
@@ -22,12 +22,12 @@ CONFLICTING = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT cl
 
 
 @dataclass(frozen=True)
-class Arrival:
+class NewImage:
     """A checked picture on its way into a class; `split` is None where the hash decides."""
 
     class_name: str
     path: Path
-    picture: Picture
+    picture: CheckedImage
     split: str | None = None
 
 
@@ -52,7 +52,7 @@ def class_names(project: Project) -> dict[int, str]:
     return {int(row["id"]): str(row["name"]) for row in project.db["class"].rows}
 
 
-def add(project: Project, gesture: int, arrivals: Sequence[Arrival], copy: bool) -> list[Arrival]:
+def add(project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool) -> list[NewImage]:
     """Stores checked pictures in one transaction; returns those that were not there yet.
 
     The thumbnails go into one pack. The same picture in the same class is kept once; one that was
@@ -91,7 +91,7 @@ def add(project: Project, gesture: int, arrivals: Sequence[Arrival], copy: bool)
     return fresh
 
 
-def plain_facts(arrival: Arrival) -> dict[str, Any]:
+def plain_facts(arrival: NewImage) -> dict[str, Any]:
     picture = arrival.picture
     return {
         "sha256": picture.sha256,
@@ -104,12 +104,12 @@ def plain_facts(arrival: Arrival) -> dict[str, Any]:
     }
 
 
-def copied_in(project: Project, arrival: Arrival) -> bool:
+def copied_in(project: Project, arrival: NewImage) -> bool:
     """Copies a picture's file into the project; False where it has changed since it was checked."""
     return project.blobs.put(arrival.path.read_bytes()) == arrival.picture.sha256
 
 
-def new_to_their_class(project: Project, arrivals: Sequence[Arrival]) -> list[Arrival]:
+def new_to_their_class(project: Project, arrivals: Sequence[NewImage]) -> list[NewImage]:
     """The arrivals less those whose class has the same picture already, each once."""
     rows = among(project, arrivals, "class.name, sha256")
     there = {(row["name"], row["sha256"]) for row in rows}
@@ -122,7 +122,7 @@ def new_to_their_class(project: Project, arrivals: Sequence[Arrival]) -> list[Ar
     return fresh
 
 
-def splits_for(project: Project, arrivals: Sequence[Arrival]) -> dict[str, str]:
+def splits_for(project: Project, arrivals: Sequence[NewImage]) -> dict[str, str]:
     """Each picture's split: the one it has, else its folder's, else what its hash decides."""
     splits = {row["sha256"]: row["split"] for row in among(project, arrivals, "sha256, split")}
     for arrival in arrivals:
@@ -131,7 +131,7 @@ def splits_for(project: Project, arrivals: Sequence[Arrival]) -> dict[str, str]:
     return splits
 
 
-def among(project: Project, arrivals: Sequence[Arrival], wanted: str) -> list[dict[str, Any]]:
+def among(project: Project, arrivals: Sequence[NewImage], wanted: str) -> list[dict[str, Any]]:
     """What the project knows of the arrivals' pictures, in any class."""
     hashes = [arrival.picture.sha256 for arrival in arrivals]
     return list(
@@ -144,7 +144,7 @@ def among(project: Project, arrivals: Sequence[Arrival], wanted: str) -> list[di
 
 
 def learn_from_one_at_least(
-    db: Database, classes: Iterable[int], arrivals: Sequence[Arrival]
+    db: Database, classes: Iterable[int], arrivals: Sequence[NewImage]
 ) -> None:
     """Gives a class whose pictures all fell to validation one to learn from: the smallest hash."""
     hashes = [arrival.picture.sha256 for arrival in arrivals]
@@ -167,7 +167,7 @@ def stored(path: Path) -> str | bytes:
         return raw
 
 
-def shown(path: str | bytes) -> str:
+def displayable(path: str | bytes) -> str:
     """A stored path as a person reads it."""
     return path if isinstance(path, str) else path.decode(errors="replace")
 
@@ -233,7 +233,7 @@ def view_of(project: Project, row: Mapping[str, Any], **more: Any) -> dict[str, 
         "id": row["id"],
         "class": row["class"],
         "split": row["split"],
-        "path": shown(row["path"]),
+        "path": displayable(row["path"]),
         "file": str(file_of(project, row)),
         "width": row["width"],
         "height": row["height"],

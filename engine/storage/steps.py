@@ -18,7 +18,7 @@ HASH_BYTES = 32
 
 
 @dataclass(frozen=True)
-class Learnt:
+class StepMemory:
     """What a step keeps besides its row: the learner's memory, and from which images it came.
 
     `images` maps a class's number to the sorted hashes of the training images learnt.
@@ -29,7 +29,7 @@ class Learnt:
     images: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
-def to_bytes(learnt: Learnt) -> bytes:
+def to_bytes(learnt: StepMemory) -> bytes:
     arrays = {f"memory/{name}": array for name, array in learnt.memory.items()}
     arrays |= {f"calibration/{name}": array for name, array in learnt.calibration.items()}
     for number, hashes in learnt.images.items():
@@ -38,7 +38,7 @@ def to_bytes(learnt: Learnt) -> bytes:
     return to_npz(arrays)
 
 
-def from_bytes(content: bytes) -> Learnt:
+def from_bytes(content: bytes) -> StepMemory:
     memory, calibration, images = {}, {}, {}
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         for name in arrays.files:
@@ -47,7 +47,7 @@ def from_bytes(content: bytes) -> Learnt:
                 images[int(rest)] = [bytes(row).hex() for row in arrays[name]]
             else:
                 (memory if kind == "memory" else calibration)[rest] = arrays[name]
-    return Learnt(memory, calibration, images)
+    return StepMemory(memory, calibration, images)
 
 
 def to_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -70,7 +70,7 @@ def row_of(project: Project, number: int) -> dict[str, Any]:
     return row
 
 
-def learnt(project: Project, row: Mapping[str, Any]) -> Learnt | None:
+def learnt(project: Project, row: Mapping[str, Any]) -> StepMemory | None:
     """What a step learnt; None where its blob is missing or damaged (it is learnt anew then)."""
     content = project.blobs.get(row["memory"])
     return from_bytes(content) if content is not None else None
@@ -89,7 +89,7 @@ def add(
     project: Project,
     gesture: int,
     facts: Mapping[str, Any],
-    kept: Learnt,
+    kept: StepMemory,
     answers: Mapping[str, np.ndarray] | None,
 ) -> int:
     """Stores a step and makes it the one in use, in one transaction; returns its number.

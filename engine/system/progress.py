@@ -17,7 +17,7 @@ SECONDS_BETWEEN_GLIMPSES = 8.0
 """Learning on the way takes about half a second, so it costs a twentieth of the time at most."""
 
 
-class Pace:
+class Eta:
     """Counts what is done of `total`, and estimates what is left from the time since the start."""
 
     def __init__(self, total: int, doing: str) -> None:

@@ -43,14 +43,14 @@ def room(folder: Path) -> int:
 
 
 @dataclass
-class Shelf:
+class CachedActivations:
     """What one prefix gave: a file of float16 (entries, ...), and which entries are there."""
 
     array: np.memmap
     there: np.memmap
 
     @classmethod
-    def made(cls, path: Path, entries: int, shape: Sequence[int]) -> Shelf:
+    def made(cls, path: Path, entries: int, shape: Sequence[int]) -> CachedActivations:
         """Opens the files, or makes them at their full size, so that a full disk says so now.
 
         Raises OSError.
@@ -84,7 +84,7 @@ def opened(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
 
 
 @dataclass
-class Prefix:
+class ActivationCache:
     """The outputs of a network's frozen stages for `count` views of each picture.
 
     `stages` are the modules from the stem up. `levels` are the prefixes (numbers of stages) whose
@@ -98,7 +98,7 @@ class Prefix:
     folder: Path
     levels: frozenset[int]
     sessions: dict[tuple[int, int], ort.InferenceSession] = field(default_factory=dict)
-    shelves: dict[int, Shelf] = field(default_factory=dict)
+    shelves: dict[int, CachedActivations] = field(default_factory=dict)
     costs: dict[tuple[int, int], float] = field(default_factory=dict)
     computed: int = 0
     read: int = 0
@@ -158,7 +158,7 @@ class Prefix:
             self.sessions[begin, end] = open_session(path, devices.threads())
         return self.sessions[begin, end]
 
-    def shelf(self, level: int) -> Shelf:
+    def shelf(self, level: int) -> CachedActivations:
         if level not in self.shelves:
             # A run that goes on takes from a shorter shelf what it would have taken from it before.
             for lower in sorted(n for n in self.levels if n < level and n not in self.shelves):
@@ -175,7 +175,9 @@ class Prefix:
             if other.stem != path.stem:
                 other.unlink()
         shape = shape_after(self.stages[:level], self.views.size)
-        self.shelves[level] = Shelf.made(path, len(self.views.corpus) * self.count, shape)
+        self.shelves[level] = CachedActivations.made(
+            path, len(self.views.corpus) * self.count, shape
+        )
 
     def path(self, level: int) -> Path:
         """Where the outputs of the first `level` stages lie, as they stand now."""

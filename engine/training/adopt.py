@@ -20,7 +20,7 @@ from engine.session import Session
 from engine.storage import catalogue, runs
 from engine.storage.runs import Run
 from engine.system.paths import cache_folder
-from engine.training.run import Course
+from engine.training.run import TuningRun
 from engine.training.schedules import Timetable
 from engine.training.setup import course_of
 from engine.training.tuner import HEAD
@@ -106,7 +106,7 @@ def train_run(session: Session, run: Run, adopt: str) -> Generator[Event, None, 
     return (yield from finish_run_with(session, run, course, adopt))
 
 
-def keep_curve(session: Session, run: Run, course: Course) -> None:
+def keep_curve(session: Session, run: Run, course: TuningRun) -> None:
     """Stores what was measured so far, so that it can be looked at beside other runs."""
     if not course.training.position:
         return
@@ -128,7 +128,7 @@ def thinned(values: list[float]) -> list[float]:
 
 
 def finish_run_with(
-    session: Session, run: Run, course: Course, adopt: str
+    session: Session, run: Run, course: TuningRun, adopt: str
 ) -> Generator[Event, None, dict[str, Any]]:
     """Compares a trained network with the one in use, keeps it, and adopts it where asked."""
     project, backbone = session.require(), session.backbone()
@@ -172,7 +172,7 @@ def kept_apart(result: Mapping[str, Any]) -> str:
     )
 
 
-def summary(run: Run, course: Course) -> dict[str, Any]:
+def summary(run: Run, course: TuningRun) -> dict[str, Any]:
     """What a run took, in plain values."""
     account, plan = course.account, course.plan()
     ends = [e["seconds"] for e in account.epochs]

@@ -18,7 +18,7 @@ import torch
 
 from engine.images.preprocess import Preprocessing
 from engine.models.trunk import Normalise
-from engine.training.dataset import Corpus
+from engine.training.dataset import ImageArray
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
@@ -48,7 +48,7 @@ def transforms(strength: str, size: int) -> v2.Transform:
 class Views:
     """The views of a corpus's pictures as a network with `preprocessing` sees them."""
 
-    corpus: Corpus
+    corpus: ImageArray
     preprocessing: Preprocessing
     strength: str = "medium"
     seed: int = 0

@@ -24,13 +24,13 @@ from engine.images.preprocess import Preprocessing
 from engine.storage import catalogue
 from engine.storage.project import Project
 from engine.system.files import put_in_place
-from engine.system.progress import Pace
+from engine.system.progress import Eta
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True)
-class Corpus:
+class ImageArray:
     """Decoded pictures and the number of each one's class; `names` are the classes in order."""
 
     pictures: np.ndarray | Selection
@@ -59,7 +59,7 @@ def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
     return paths, classes, names
 
 
-def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, Corpus]:
+def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, ImageArray]:
     """Decodes a folder's pictures to `size` and returns a Corpus; from the cache if it is there."""
     paths, classes, names = listed(folder)
     files = [str(path.relative_to(folder)) for path in paths]
@@ -95,7 +95,7 @@ def listed_in_project(
 def of_project(
     project: Project, split: str, store: Path, size: int, only: Container[int] | None = None,
     among: Container[str] | None = None,
-) -> Generator[Event, None, Corpus]:  # fmt: skip
+) -> Generator[Event, None, ImageArray]:  # fmt: skip
     """A split of the project's images as a Corpus, decoded as a network at `size` sees them.
 
     With `only`, of the classes with these numbers; with `among`, the images with these hashes.
@@ -118,7 +118,7 @@ def kept(
     pixels: Iterator[np.ndarray | None],
     classes: Sequence[int],
     names: tuple[str, ...],
-) -> Generator[Event, None, Corpus]:
+) -> Generator[Event, None, ImageArray]:
     """A Corpus of `pixels`, uint8 (size, size, 3) each, kept in the folder `store`.
 
     What is there is taken as valid when `files` and the size are the same; `pixels` are then not
@@ -142,7 +142,7 @@ def kept(
     left = np.delete(np.array(classes, np.int64), lost)
     gone = set(lost)
     there_are = tuple(file for at, file in enumerate(files) if at not in gone)
-    return Corpus(np.load(there, mmap_mode="r"), left, names, there_are)
+    return ImageArray(np.load(there, mmap_mode="r"), left, names, there_are)
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,10 @@ class Selection:
         return self.pictures[self.rows[number]]
 
 
-def part_of(corpus: Corpus, rows: np.ndarray) -> Corpus:
+def part_of(corpus: ImageArray, rows: np.ndarray) -> ImageArray:
     """Some rows of a corpus."""
     files = tuple(corpus.files[row] for row in rows)
-    return Corpus(Selection(corpus.pictures, rows), corpus.classes[rows], corpus.names, files)
+    return ImageArray(Selection(corpus.pictures, rows), corpus.classes[rows], corpus.names, files)
 
 
 def written(
@@ -170,7 +170,7 @@ def written(
 ) -> Generator[Event, None, list[int]]:
     """Writes pictures into one array and returns the numbers of those that are None."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half, pace, lost = path.with_suffix(".half"), Pace(count, "Decoding images"), []
+    half, pace, lost = path.with_suffix(".half"), Eta(count, "Decoding images"), []
     array = open_memmap(half, "w+", np.uint8, (count, size, size, 3))
     for number, picture in enumerate(pixels):
         if picture is None:

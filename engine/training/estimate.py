@@ -17,12 +17,12 @@ from engine.registry import PluginView
 from engine.session import Session
 from engine.system import device as devices
 from engine.training.augment import Views
-from engine.training.dataset import Corpus
+from engine.training.dataset import ImageArray
 from engine.training.loop import Training
-from engine.training.run import Course
+from engine.training.run import TuningRun
 from engine.training.schedules import Timetable
 from engine.training.setup import LARGER, levels_of
-from engine.training.tuner import Lessons, Loss, Tuning, stack_of
+from engine.training.tuner import BatchSource, Loss, Tuning, stack_of
 from engine.training.tuners import TUNERS
 
 STEPS_OF_A_RUN = 40
@@ -49,22 +49,22 @@ def as_jpeg(pixels: torch.Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def trial_of(session: Session, tuning: Tuning, timing: Any) -> Generator[Event, None, Course]:
+def trial_of(session: Session, tuning: Tuning, timing: Any) -> Generator[Event, None, TuningRun]:
     """A run on made-up pictures, to be timed."""
     yield Progress(0, None, "Timing a few steps")
     backbone, device = session.backbone(), devices.choose(session.device)
     side = round(backbone.preprocessing.size * LARGER)
     pixels = np.random.default_rng(0).integers(0, 256, (tuning.batch, side, side, 3), np.uint8)
-    corpus = Corpus(pixels, np.arange(tuning.batch) % 2, ("a", "b"))
+    corpus = ImageArray(pixels, np.arange(tuning.batch) % 2, ("a", "b"))
     stack = stack_of(tuning.dressed(backbone), torch.nn.Linear(backbone.width, 2), device)
     views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
     table = Timetable(timing, list(stack.parts), tuning.lr, 100)
     training = Training(stack, tuning.optimised(stack), table)
-    lessons = Lessons(tuning, views, table, device)
-    return Course(training, lessons, tuning, views, None, frozenset(), Loss(0.0), None)
+    lessons = BatchSource(tuning, views, table, device)
+    return TuningRun(training, lessons, tuning, views, None, frozenset(), Loss(0.0), None)
 
 
-def shares(course: Course, steps: int) -> Generator[Event, None, float]:
+def shares(course: TuningRun, steps: int) -> Generator[Event, None, float]:
     """The FLOPs of a run as a share of those of one in which nothing freezes, from 40 places."""
     table, batch = course.lessons.timetable, course.lessons.batch(0)
     whole = Timetable(table.schedule, table.names, table.base, steps)

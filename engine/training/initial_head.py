@@ -32,7 +32,7 @@ def first_head(session: Session, without: frozenset[int]) -> Generator[Event, No
         for n, hashes in sorted(learning_material.without(everything, lost).items())
         if numbers.index(n) not in without
     }
-    material = learning_material.Material(
+    material = learning_material.LearningData(
         learning_material.features_by(session, extractor, 1), known, {}
     )
     seen, truth = material.sample()

@@ -18,13 +18,13 @@ from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
 from engine.models import flops as models_flops
 from engine.storage.runs import CHECKPOINT
 from engine.system import device as devices
-from engine.system.progress import Pace
-from engine.training.activation_cache import Prefix
+from engine.system.progress import Eta
+from engine.training.activation_cache import ActivationCache
 from engine.training.augment import Views
 from engine.training.batches import Batch
 from engine.training.loop import BROKEN, Stack, Training, read_state, train, write_state
 from engine.training.run_metrics import RunMetrics, UpdateTracker, training_clock
-from engine.training.tuner import Lessons, Tuning
+from engine.training.tuner import BatchSource, Tuning
 
 BEST = "best.pt"
 COLUMNS = 200
@@ -36,14 +36,14 @@ TRIAL = 3
 
 
 @dataclass
-class Course:
+class TuningRun:
     """One run. `shown` are the held-out pictures, `new` the places of classes that are new."""
 
     training: Training
-    lessons: Lessons
+    lessons: BatchSource
     tuning: Tuning
     shown: Views
-    kept: Prefix | None
+    kept: ActivationCache | None
     new: frozenset[int]
     loss: Any
     folder: Path
@@ -73,7 +73,7 @@ class Course:
             self.account.begun = self.held_out()
             self.tuning.begin(self.stack, self.lessons, self.new)
         yield self.plan()
-        pace, begun = Pace(self.total - self.training.position, "Tuning"), self.training.position
+        pace, begun = Eta(self.total - self.training.position, "Tuning"), self.training.position
         while (end := self.next_score()) is not None:
             for step in self.epoch(end):
                 yield from step
@@ -162,7 +162,7 @@ class Course:
 
     def measure_full_step(self) -> None:
         """Times steps of a copy in which nothing is frozen, and counts their FLOPs."""
-        plain = Lessons(self.tuning, self.lessons.views, self.lessons.timetable,
+        plain = BatchSource(self.tuning, self.lessons.views, self.lessons.timetable,
                         self.lessons.device)  # fmt: skip
         trial = copy.deepcopy(self.stack)
         trial.freeze(())

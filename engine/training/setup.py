@@ -23,15 +23,15 @@ from engine.storage.runs import Run
 from engine.system import device as devices
 from engine.system.files import replace_file
 from engine.system.paths import cache_folder
-from engine.training.activation_cache import Prefix, plan_of, room
+from engine.training.activation_cache import ActivationCache, plan_of, room
 from engine.training.augment import Views
 from engine.training.batches import check_batch
-from engine.training.dataset import Corpus, of_project, part_of
+from engine.training.dataset import ImageArray, of_project, part_of
 from engine.training.initial_head import first_head
 from engine.training.loop import Training
-from engine.training.run import Course
+from engine.training.run import TuningRun
 from engine.training.schedules import SCHEDULES, Schedule, Timetable, load_schedules
-from engine.training.tuner import Lessons, Tuning, stack_of
+from engine.training.tuner import BatchSource, Tuning, stack_of
 from engine.training.tuners import TUNERS, load_tuners
 
 STATISTICS, BATCH = 256, 32
@@ -57,7 +57,7 @@ def plain_settings(plugin: Any) -> dict[str, Any]:
     return {f.name: getattr(plugin, f.name) for f in fields(plugin)}
 
 
-def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
+def course_of(session: Session, run: Run) -> Generator[Event, None, TuningRun]:
     """The run's pictures, network and optimiser, at its first step."""
     tuning, timing = made(run.tuner, run.schedule, run.settings)
     project, backbone = session.require(), session.backbone()
@@ -78,7 +78,7 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
     names, total = list(stack.parts), tuning.steps(len(corpus))
     table = Timetable(timing, names, tuning.lr, total)
     views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
-    lessons = Lessons(tuning, views, table, device)
+    lessons = BatchSource(tuning, views, table, device)
     shown, kept = Views(held_out, backbone.preprocessing, "none"), None
     if tuning.trues_norms:
         yield Progress(0, None, "Measuring the network's statistics")
@@ -88,10 +88,12 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, Course]:
         lessons.prefix, kept = yield from prefixes(stages, lessons, shown, levels, place)
     training = Training(stack, tuning.optimised(stack), table)
     loss = tuning.loss(stack, new)
-    return Course(training, lessons, tuning, shown, kept, new, loss, place)
+    return TuningRun(training, lessons, tuning, shown, kept, new, loss, place)
 
 
-def chosen_part(session: Session, tuning: Tuning, corpus: Corpus, new: frozenset[int]) -> Corpus:
+def chosen_part(
+    session: Session, tuning: Tuning, corpus: ImageArray, new: frozenset[int]
+) -> ImageArray:
     """The pictures that a tuner wants to learn from."""
     extractor = session.extractor()
     features = material.features_by(session, extractor, 1)
@@ -119,8 +121,8 @@ def levels_of(tuning: Tuning, table: Timetable) -> list[int]:
 
 
 def prefixes(
-    stages: list[nn.Module], lessons: Lessons, shown: Views, levels: list[int], place: Path
-) -> Generator[Event, None, tuple[Prefix, Prefix]]:
+    stages: list[nn.Module], lessons: BatchSource, shown: Views, levels: list[int], place: Path
+) -> Generator[Event, None, tuple[ActivationCache, ActivationCache]]:
     """Where the outputs of frozen stages are kept, for pictures to learn from and held-out ones."""
     views, asked = lessons.views, lessons.tuning.views
     pictures = len(views.corpus) + len(shown.corpus)
@@ -136,7 +138,7 @@ def prefixes(
     for name, seen, many in (("train", views, count), ("shown", shown, 1)):
         folder = place / name
         folder.mkdir(exist_ok=True)
-        made_of.append(Prefix(stages, seen, many, folder, fitting))
+        made_of.append(ActivationCache(stages, seen, many, folder, fitting))
     return made_of[0], made_of[1]
 
 
@@ -155,7 +157,7 @@ def first_plan(
     return count, fitting
 
 
-def pictures(session: Session, split: str, side: int) -> Generator[Event, None, Corpus]:
+def pictures(session: Session, split: str, side: int) -> Generator[Event, None, ImageArray]:
     """A split's pictures, decoded once for all runs at this size."""
     project = session.require()
     mark = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:12]

@@ -17,12 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine.models.adapters import let_go
+from engine.models.adapters import unfreeze
 from engine.models.backbone import Backbone, Stage
 from engine.models.growth import Growth
 from engine.registry import setting
 from engine.training import augment
-from engine.training.activation_cache import Prefix
+from engine.training.activation_cache import ActivationCache
 from engine.training.batches import Batch, rows_of, seeded
 from engine.training.loop import Stack, adamw, sgd
 from engine.training.schedules import Timetable
@@ -104,7 +104,7 @@ class Tuning(Tuner, ABC):
 
     def dressed(self, backbone: Backbone) -> list[Stage]:
         """The stages as they are trained: copies, so that the backbone stays as it is."""
-        return [Stage(s.name, let_go(copy.deepcopy(s.module))) for s in backbone.stages]
+        return [Stage(s.name, unfreeze(copy.deepcopy(s.module))) for s in backbone.stages]
 
     def undressed(self, stages: Sequence[Stage]) -> list[Stage]:
         """Trained stages in the shape that `growth` says, for use."""
@@ -129,7 +129,7 @@ class Tuning(Tuner, ABC):
         """The loss of a run that begins with `stack`."""
         return Loss(self.smoothing)
 
-    def begin(self, stack: Stack, lessons: Lessons, new: Collection[int]) -> None:
+    def begin(self, stack: Stack, lessons: BatchSource, new: Collection[int]) -> None:
         """What is done to a stack before its first step; its first scores are taken before."""
 
     def concluded(self, head: nn.Linear, new: Collection[int]) -> None:
@@ -146,7 +146,7 @@ def stack_of(stages: Sequence[Stage], head: nn.Linear, device: torch.device) -> 
 
 
 @dataclass
-class Lessons:
+class BatchSource:
     """The pictures of a run, and where the outputs of its frozen stages are kept.
 
     Batches depend on the seed and the position alone (and on what is frozen there).
@@ -156,7 +156,7 @@ class Lessons:
     views: augment.Views
     timetable: Timetable
     device: torch.device
-    prefix: Prefix | None = None
+    prefix: ActivationCache | None = None
 
     def __len__(self) -> int:
         return len(self.views.corpus)

@@ -28,7 +28,7 @@ from engine.images.decode import open_many
 from engine.learners import Task
 from engine.learners.heads import logits_of
 from engine.learners.metrics import accuracy_interval
-from engine.learning.material import Material
+from engine.learning.material import LearningData
 from engine.models.backbone import Backbone, Stage
 from engine.models.branches import branches_of, plain
 from engine.models.extractor import Extractor
@@ -74,7 +74,7 @@ class Bench:
         extractor = Extractor(backbone, cache=cache_folder())
         finished(heads.study.ensure(self.session, 1, extractor))
         features = heads.study.features_by(self.session, extractor, 1)
-        material = Material(features, self.train(), {})
+        material = LearningData(features, self.train(), {})
         learner = self.session.learner(*heads.exact_choice(self.session))
         given = {n: material.of(hashes) for n, hashes in material.train.items()}
         seconds, _ = timed(lambda: list(learner.learn(Task(given, *material.sample()))))

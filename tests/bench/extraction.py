@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from engine.export.formats import Material
+from engine.export.formats import ExportData
 from engine.export.formats.onnx_file import OnnxFile
 from engine.export.material import some_pictures
 from engine.export.write import export_model
@@ -64,7 +64,7 @@ def export(session: Session, network: MobileNet, architecture: Architecture, pat
     model = Model(backbone, head, tuple("abcdefghij"), 1.0)
     extractor = Extractor(backbone, device="cpu")
     seen = finished(look_with(model, extractor, list(finished(some_pictures(session)))))
-    material = Material(seen.paths, seen.answers.probabilities)
+    material = ExportData(seen.paths, seen.answers.probabilities)
     finished(export_model(OnnxFile(), model, path, material))
 
 

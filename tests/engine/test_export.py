@@ -21,7 +21,7 @@ from torch import nn
 
 from engine.errors import Refused, UnusableWeights
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Material, Receipt, load_exporters
+from engine.export.formats import EXPORTERS, ExportData, Receipt, load_exporters
 from engine.export.formats.onnx_file import OnnxFile
 from engine.export.readers import open_exported, predict_exported
 from engine.export.readers.onnx_file import check_onnx_model
@@ -44,7 +44,7 @@ SHARP = 50
 def export_onnx(
     model: Model, path: Path, pictures: list[Path], expected: np.ndarray, overwrite: bool = False
 ) -> Generator[Progress, None, Receipt]:
-    return export_model(OnnxFile(), model, path, Material(pictures, expected), overwrite)
+    return export_model(OnnxFile(), model, path, ExportData(pictures, expected), overwrite)
 
 
 class LinearHead(nn.Module):

@@ -22,7 +22,7 @@ import torch
 
 from engine.errors import Refused
 from engine.export.check import Checked
-from engine.export.formats import EXPORTERS, Material, load_exporters
+from engine.export.formats import EXPORTERS, ExportData, load_exporters
 from engine.export.graphs.model_onnx import Whole
 from engine.export.receipts.measured import receipt_of
 from engine.export.write import check_target
@@ -90,7 +90,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], np.n
     return paths, truth
 
 
-Ready = tuple[Model, Material]
+Ready = tuple[Model, ExportData]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def models(pictures) -> Mapping[str, Ready]:
         with torch.inference_mode():
             expected = Whole(model).eval()(pixels[:half])[0].numpy()
         assert (expected.argmax(1) == truth[:half]).mean() > 0.6, kind
-        found[kind] = model, Material(paths[:half], expected, truth[:half], paths[half:], half)
+        found[kind] = model, ExportData(paths[:half], expected, truth[:half], paths[half:], half)
     return found
 
 
@@ -155,7 +155,7 @@ def receipts(models, tmp_path_factory) -> Iterator[Any]:
         yield of
 
 
-def written(name: str, kind: str, model: Model, material: Material, folder: Path) -> tuple:
+def written(name: str, kind: str, model: Model, material: ExportData, folder: Path) -> tuple:
     exporter = EXPORTERS.make(name, SETTINGS.get((name, kind)))
     path = folder / f"{name} {kind}" / f"it's {kind}{exporter.suffix}"
     path.parent.mkdir(exist_ok=True)  # there already where it failed before

@@ -17,7 +17,7 @@ from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from engine.errors import Refused
-from engine.export.formats import EXPORTERS, Material, load_exporters
+from engine.export.formats import EXPORTERS, ExportData, load_exporters
 from engine.export.graphs.model_onnx import halves
 from engine.export.int8.choice import opened_pixels, points_lost
 from engine.export.int8.layers import BETWEEN, Body
@@ -59,7 +59,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [picture(folder / f"{n}.png", n, (24, 20), "PNG") for n in range(2 * COUNT)]
 
 
-def prepared(pictures: list[Path], scale: float = 1.0) -> tuple[Model, Material]:
+def prepared(pictures: list[Path], scale: float = 1.0) -> tuple[Model, ExportData]:
     """A model one of whose channels gives numbers `scale` times as large, and its own answers.
 
     What reads the channel divides by the same, so that the answers stay what they were.
@@ -76,7 +76,7 @@ def prepared(pictures: list[Path], scale: float = 1.0) -> tuple[Model, Material]
         features = Frozen(p, network.below()).eval()(torch.from_numpy(pixels))
         model = Model(network, Head(features[:, 0]).eval(), ("a", "b", "c", "d"), 0.9)
         expected = model.head(features)[0].numpy()
-    return model, Material(pictures[:COUNT], expected, expected.argmax(1), pictures[COUNT:])
+    return model, ExportData(pictures[:COUNT], expected, expected.argmax(1), pictures[COUNT:])
 
 
 def test_too_much_loss_is_refused_with_the_settings_that_would_do(pictures, tmp_path) -> None:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from engine.errors import Refused, UnusableWeights
-from engine.export.formats import Material, Receipt
+from engine.export.formats import ExportData, Receipt
 from engine.export.formats.openvino_ir import OpenvinoFiles
 from engine.export.graphs.preprocess_matrix import matrix_graph
 from engine.export.readers import open_exported, predict_exported
@@ -52,7 +52,7 @@ def test_a_missing_library_is_said_with_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     model = Model(None, None, NAMES, 0.5)
     with pytest.raises(Refused, match=r"not installed.*espalier\[openvino\]"):
-        result(export_model(OpenvinoFiles(), model, tmp_path / "m.xml", Material([], None)))
+        result(export_model(OpenvinoFiles(), model, tmp_path / "m.xml", ExportData([], None)))
     (tmp_path / "m.xml").write_text("<?xml?>")
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(UnusableWeights, match=r"m\.xml needs OpenVINO.*espalier\[openvino\]"):
@@ -80,7 +80,7 @@ def exported(
     with torch.inference_mode():
         expected = Whole(model).eval()(torch.from_numpy(pixels))[0].numpy()
     path = tmp_path_factory.mktemp("export") / "model 'a\".xml"
-    material = Material(pictures, expected)
+    material = ExportData(pictures, expected)
     receipt, _ = result(export_model(OpenvinoFiles(), model, path, material))
     return path, receipt, expected
 
@@ -162,5 +162,5 @@ def test_a_file_of_weights_that_is_there_is_not_written_over(
     (tmp_path / "m.bin").write_text("mine")
     model = Model(None, None, NAMES, 0.5)
     with pytest.raises(Refused, match=r"m\.bin is there already"):
-        result(export_model(OpenvinoFiles(), model, tmp_path / "m.xml", Material([], None)))
+        result(export_model(OpenvinoFiles(), model, tmp_path / "m.xml", ExportData([], None)))
     assert (tmp_path / "m.bin").read_text() == "mine"

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from engine.errors import UnusableWeights
-from engine.export.formats import EXPORTERS, Material, load_exporters
+from engine.export.formats import EXPORTERS, ExportData, load_exporters
 from engine.export.graphs.preprocess_torch import Picture
 from engine.export.readers import open_exported
 from engine.export.readers.pt2_file import calculates
@@ -51,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     for name in ("pt2", "safetensors"):
         exporter = EXPORTERS.make(name)
         made[name] = tmp_path_factory.mktemp(name) / f"m{exporter.suffix}"
-        result(exporter.write(model, made[name], Material([], np.empty((0, 4)))))
+        result(exporter.write(model, made[name], ExportData([], np.empty((0, 4)))))
         script = exporter.script(made[name].name)
         made[name].with_suffix(".py").write_text(script, "utf-8")
     return made.__getitem__

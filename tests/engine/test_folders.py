@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.images.folders import Found, class_name, find_pictures, shown
+from engine.images.folders import FoundImages, class_name, find_pictures, shown
 from tests import making
 
 
@@ -21,11 +21,11 @@ def touch(root: Path, *names: str) -> Path:
     return root
 
 
-def counts(found: Found) -> dict[str, int]:
+def counts(found: FoundImages) -> dict[str, int]:
     return {name: len(files) for name, files in found.classes.items()}
 
 
-def reasons(found: Found) -> dict[str, str]:
+def reasons(found: FoundImages) -> dict[str, str]:
     return {path.name: reason for path, reason in found.skipped}
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import UnusableImage
-from engine.images.decode import Picture, open_bytes, open_many, open_picture
+from engine.images.decode import CheckedImage, open_bytes, open_many, open_picture
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import split_of
 from tests import making
@@ -23,7 +23,7 @@ from tests import making
 LARGE = Preprocessing(size=64, resize=64)
 
 
-def thumb_of(found: Picture) -> np.ndarray:
+def thumb_of(found: CheckedImage) -> np.ndarray:
     """The thumbnail's pixels, float, so that differences do not wrap."""
     return np.asarray(Image.open(io.BytesIO(found.thumb)).convert("RGB"), np.float32)
 

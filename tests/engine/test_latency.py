@@ -21,7 +21,7 @@ from engine.models.ort import open_session
 from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
 from engine.models.supernet.as_onnx import network_onnx
 from engine.models.supernet.mobilenet import MobileNet
-from engine.models.supernet.parts import Part, parts_of
+from engine.models.supernet.parts import NetworkPart, parts_of
 from engine.models.supernet.space import Space
 from engine.models.timing import Setting, interleaved, opened
 from engine.models.trunk import Frozen
@@ -194,7 +194,7 @@ def test_each_block_that_may_be_chosen_has_one_entry_of_its_own():
     for resolution in (48, 64, 224):
         parts = all_parts(1.0, resolution)
         assert len(parts) == 96  # 30 block shapes with 3 kernels, block 0, stem, three last, Logits
-        assert all(Part.parse(str(part)) == part for part in parts)
+        assert all(NetworkPart.parse(str(part)) == part for part in parts)
         assert {p for a in some(30) for p in parts_of(a.at(resolution), 1.0)} <= set(parts)
 
 

@@ -18,7 +18,7 @@ from engine.jobs import run
 from engine.models.backbone import Backbone
 from engine.storage import runs
 from engine.training import setup
-from engine.training.activation_cache import Prefix, plan_of
+from engine.training.activation_cache import ActivationCache, plan_of
 from engine.training.augment import PLAIN, Views
 from tests.engine import tiny
 from tests.engine import tuning_making as made
@@ -32,12 +32,12 @@ ROWS, NUMBERS = np.array([5, 0, 31, 7]), np.array([0, 1, 2, 0])
 def prefix(
     folder: Path, source: Backbone | None = None, seen: Views | None = None,
     levels: frozenset[int] = LEVELS, count: int = 3,
-) -> Prefix:  # fmt: skip
+) -> ActivationCache:  # fmt: skip
     stages = [stage.module for stage in (source or tiny.backbone()).stages]
-    return Prefix(stages, seen or tiny.views(tiny.corpus()), count, folder, levels)
+    return ActivationCache(stages, seen or tiny.views(tiny.corpus()), count, folder, levels)
 
 
-def eager(kept: Prefix, rows: np.ndarray, numbers: np.ndarray, level: int) -> torch.Tensor:
+def eager(kept: ActivationCache, rows: np.ndarray, numbers: np.ndarray, level: int) -> torch.Tensor:
     with torch.inference_mode():
         return nn.Sequential(*kept.stages[:level]).eval()(kept.views(rows, numbers))
 

@@ -14,9 +14,15 @@ from torch import nn
 from engine.errors import Diverged
 from engine.models.batch_norm import recalibrate
 from engine.models.supernet.architecture import largest, smallest
-from engine.training.dataset import Corpus
+from engine.training.dataset import ImageArray
 from engine.training.loop import Cosine, Training, sgd, train
-from engine.training.supernet.trainable import Batch, Lesson, Lessons, Part, Pupil
+from engine.training.supernet.trainable import (
+    Batch,
+    SubnetShare,
+    SupernetData,
+    SupernetLoss,
+    TrainableSupernet,
+)
 from engine.training.tuners import TUNERS, load_tuners
 from tests.engine.supernet_making import supernet
 
@@ -24,12 +30,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 load_tuners()
 
 
-def lessons(count: int = 16) -> Lessons:
+def lessons(count: int = 16) -> SupernetData:
     made = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8)
     classes = np.arange(count) % 2
     source = torch.Generator().manual_seed(0)
     pictures = tuple(torch.randn(8, 3, 32, 32, generator=source) for _ in range(2))
-    return Lessons(Corpus(made, classes, ("a", "b")), None, pictures)
+    return SupernetData(ImageArray(made, classes, ("a", "b")), None, pictures)
 
 
 def test_the_sandwich_holds_the_largest_the_smallest_and_two_others_at_one_resolution():
@@ -89,11 +95,11 @@ def test_scaled_features_change_no_answer_and_are_folded_away():
         network.classifier.linear.weight.normal_(0, 1)
     network.use(largest(32))
     recalibrate(network, pictures)
-    pupil, pixels = Pupil(network), torch.randn(4, 3, 32, 32)
+    pupil, pixels = TrainableSupernet(network), torch.randn(4, 3, 32, 32)
     before = network(pixels)
     pupil.scale(pictures)
     batch = Batch(None, pixels, torch.zeros(4), None, (largest(32),))
-    answers, _ = pupil.eval()(Part(batch, 0))
+    answers, _ = pupil.eval()(SubnetShare(batch, 0))
     assert torch.allclose(answers, before, atol=1e-4)
     assert torch.allclose(pupil.finished()(pixels), before, atol=1e-4)
     found = torch.cat([network.features(batch) for batch in pictures])
@@ -104,7 +110,7 @@ def test_scaled_features_change_no_answer_and_are_folded_away():
 
 def test_channels_are_sorted_once_where_expansions_become_elastic():
     tuner, pictures = TUNERS.make("progressive"), lessons().pictures
-    phases, pupil = tuner.phases(new_classes=False), Pupil(supernet(), master=True)
+    phases, pupil = tuner.phases(new_classes=False), TrainableSupernet(supernet(), master=True)
     layer = pupil.network.blocks[2].conv.point_linear.conv.conv
 
     def falling() -> bool:
@@ -123,7 +129,7 @@ def test_channels_are_sorted_once_where_expansions_become_elastic():
 
 def test_the_teacher_is_the_largest_as_it_was_when_the_others_began():
     tuner, drawn = TUNERS.make("progressive"), lessons()
-    pupil = Pupil(supernet(), master=True)
+    pupil = TrainableSupernet(supernet(), master=True)
     pupil.enter(tuner.phases(new_classes=False), 0, drawn.pictures)
     expected = pupil.calibrated(largest(32), drawn.pictures)(drawn.pictures[0])
     with torch.no_grad():
@@ -139,10 +145,10 @@ def loss_of(method: str, place: int, logits: torch.Tensor, first: torch.Tensor) 
     tuner, drawn = TUNERS.make(method, {"batch": 4, "sizes": "32"}), lessons()
     phases = tuner.phases(new_classes=False)
     batch = tuner.drawn_batch(drawn, phases[-1], 0)
-    lesson = Lesson(Pupil(supernet(), master=phases[0].copies), None)
-    value, _ = lesson((first, None), Part(batch, 0))
+    lesson = SupernetLoss(TrainableSupernet(supernet(), master=phases[0].copies), None)
+    value, _ = lesson((first, None), SubnetShare(batch, 0))
     if place:
-        value, _ = lesson((logits, None), Part(batch, place))
+        value, _ = lesson((logits, None), SubnetShare(batch, place))
     return float(value)
 
 
@@ -160,7 +166,7 @@ def test_in_progressive_shrinking_all_learn_labels_and_the_frozen_copy_s_answers
     first, logits = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(0))
     tuner = TUNERS.make("progressive", {"batch": 4, "sizes": "32"})
     batch = tuner.drawn_batch(lessons(), tuner.phases(new_classes=False)[-1], 0)
-    taught = Pupil(supernet(), master=True).train().master(batch.pixels).softmax(1)
+    taught = TrainableSupernet(supernet(), master=True).train().master(batch.pixels).softmax(1)
     for place, answers in ((0, first), (2, logits)):
         labels = F.cross_entropy(answers, batch.classes, label_smoothing=0.1)
         soft = -(taught * answers.log_softmax(1)).sum(1).mean()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.events import Progress
-from engine.images.decode import Picture, open_many
+from engine.images.decode import CheckedImage, open_many
 from engine.images.drawing import Canvas, affine, combine, paint, smooth
 from engine.images.folders import find_pictures
 from engine.images.near_duplicates import groups
@@ -24,7 +24,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Progress
 
 
 @pytest.fixture(scope="module")
-def opened(drawn: tuple[Path, list[Progress]]) -> dict[str, list[Picture]]:
+def opened(drawn: tuple[Path, list[Progress]]) -> dict[str, list[CheckedImage]]:
     classes = find_pictures([drawn[0] / "learn"]).classes
     found = {name: [path for path, _ in files] for name, files in classes.items()}
     return {name: [p for _, p in open_many(paths, None)] for name, paths in found.items()}
@@ -38,7 +38,7 @@ def test_it_tells_how_far_it_is(drawn: tuple[Path, list[Progress]]) -> None:
 
 
 def test_there_are_enough_classes_and_pictures_for_a_split(
-    opened: dict[str, list[Picture]],
+    opened: dict[str, list[CheckedImage]],
 ) -> None:
     assert len(opened) >= 8
     assert all(40 <= len(pictures) <= 60 for pictures in opened.values())
@@ -50,7 +50,7 @@ def test_every_class_has_pictures_to_try(drawn: tuple[Path, list[Progress]], ope
     assert list((drawn[0] / "strangers").glob("*.jpg"))
 
 
-def test_the_pictures_are_all_different(opened: dict[str, list[Picture]]) -> None:
+def test_the_pictures_are_all_different(opened: dict[str, list[CheckedImage]]) -> None:
     pictures = [picture for some in opened.values() for picture in some]
     assert len({picture.sha256 for picture in pictures}) == len(pictures)
     assert len(groups([picture.phash for picture in pictures])) < len(pictures) / 100

@@ -16,7 +16,7 @@ from engine.models.backbone import Backbone, Stage, digest_of
 from engine.models.growth import Growth, growth_of
 from engine.models.provenance import Origin
 from engine.models.tuned import as_tuned, facts_for, load_tuned, tuned_bytes
-from engine.training.dataset import Corpus
+from engine.training.dataset import ImageArray
 from engine.training.initial_head import regression
 from engine.training.loop import Stack
 from engine.training.tuner import HEAD, Tuning
@@ -307,7 +307,7 @@ def test_the_teacher_answers_from_the_pictures_as_before_the_step() -> None:
     assert any(plain.served(table, p) for p in range(table.total))
 
 
-def stack_of_two(tuning: Tuning, pictures: Corpus) -> Stack:
+def stack_of_two(tuning: Tuning, pictures: ImageArray) -> Stack:
     """A network whose head tells the classes 0 and 1 apart and knows nothing of 2 and 3 yet."""
     stack = tiny.dressed(tuning, tiny.backbone())
     old = np.flatnonzero(pictures.classes < 2)
@@ -321,7 +321,7 @@ def stack_of_two(tuning: Tuning, pictures: Corpus) -> Stack:
     return stack
 
 
-def accuracies(stack: Stack, pictures: Corpus) -> tuple[float, float]:
+def accuracies(stack: Stack, pictures: ImageArray) -> tuple[float, float]:
     """Shares that are answered rightly, of the classes 0 and 1, and of 2 and 3."""
     rows = np.arange(len(pictures))
     with torch.inference_mode():

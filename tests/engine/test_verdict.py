@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.learning import comparison
-from engine.learning.comparison import Judged
+from engine.learning.comparison import Evaluation
 from engine.session import Session
 from tests import making
 from tests.engine import tuning_making as made
@@ -19,9 +19,9 @@ from tests.engine.tuning_making import done, tuned
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def judged(right: np.ndarray, new: np.ndarray | None = None) -> Judged:
+def judged(right: np.ndarray, new: np.ndarray | None = None) -> Evaluation:
     new = np.zeros(len(right), bool) if new is None else new
-    return Judged(tuple(f"{n:064x}" for n in range(len(right))), right, new)
+    return Evaluation(tuple(f"{n:064x}" for n in range(len(right))), right, new)
 
 
 def test_the_interval_is_that_of_the_mean_of_paired_differences() -> None:
@@ -39,7 +39,7 @@ def test_old_and_new_classes_are_compared_apart_and_lost_images_left_out() -> No
     new = np.arange(10) >= 6
     before, after = judged(np.arange(10) % 2 == 0, new), judged(np.arange(10) % 3 == 0, new)
     there = np.array([0, 2, 3, 6, 7, 9])
-    fewer = Judged(tuple(after.hashes[n] for n in there), after.right[there], new[there])
+    fewer = Evaluation(tuple(after.hashes[n] for n in there), after.right[there], new[there])
     found = comparison.compared(before, fewer)
     gain = after.right.astype(float) - before.right
     assert found["images"] == 6

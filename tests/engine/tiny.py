@@ -13,10 +13,10 @@ from engine.events import Step
 from engine.images.preprocess import Preprocessing
 from engine.models.backbone import Backbone, Stage
 from engine.training.augment import Views
-from engine.training.dataset import Corpus
+from engine.training.dataset import ImageArray
 from engine.training.loop import Stack, Training, train
 from engine.training.schedules import SCHEDULES, Timetable, load_schedules
-from engine.training.tuner import Lessons, Tuning, stack_of
+from engine.training.tuner import BatchSource, Tuning, stack_of
 from engine.training.tuners import load_tuners
 
 SIZE, CLASSES, WIDTH = 16, 4, 12
@@ -51,7 +51,7 @@ def backbone(seed: int = 0, pointwise: bool = True) -> Backbone:
     return Backbone("tiny", stages, Preprocessing(SIZE, SIZE), WIDTH, facts={})
 
 
-def corpus(each: Sequence[int] = (8, 8, 8, 8), seed: int = 0, side: int = SIZE) -> Corpus:
+def corpus(each: Sequence[int] = (8, 8, 8, 8), seed: int = 0, side: int = SIZE) -> ImageArray:
     """So many pictures of each class: noise about a colour of its own."""
     chance = np.random.default_rng(seed)
     classes = np.repeat(np.arange(len(each)), each)
@@ -59,10 +59,10 @@ def corpus(each: Sequence[int] = (8, 8, 8, 8), seed: int = 0, side: int = SIZE) 
     pixels = colours[classes] + chance.normal(0, 30, (len(classes), side, side, 3))
     files = tuple(f"{seed}-{n:03}" for n in range(len(classes)))
     names = tuple("abcdefgh"[: len(each)])
-    return Corpus(pixels.clip(0, 255).astype(np.uint8), classes, names, files)
+    return ImageArray(pixels.clip(0, 255).astype(np.uint8), classes, names, files)
 
 
-def views(pictures: Corpus, strength: str = "light", seed: int = 0) -> Views:
+def views(pictures: ImageArray, strength: str = "light", seed: int = 0) -> Views:
     return Views(pictures, Preprocessing(SIZE, SIZE), strength, seed)
 
 
@@ -71,11 +71,11 @@ def head(classes: int = CLASSES, seed: int = 0) -> nn.Linear:
     return nn.Linear(WIDTH, classes)
 
 
-def lessons(tuning: Tuning, seen: Views, schedule: str = "none", **settings: object) -> Lessons:
+def lessons(tuning: Tuning, seen: Views, schedule: str = "none", **settings: object) -> BatchSource:
     timing = SCHEDULES.make(schedule, settings)
     names = [*backbone().cuts, "head"]
     total = tuning.steps(len(seen.corpus))
-    return Lessons(tuning, seen, Timetable(timing, names, tuning.lr, total), CPU)
+    return BatchSource(tuning, seen, Timetable(timing, names, tuning.lr, total), CPU)
 
 
 def dressed(tuning: Tuning, source: Backbone, classes: int = CLASSES) -> Stack:
@@ -83,7 +83,7 @@ def dressed(tuning: Tuning, source: Backbone, classes: int = CLASSES) -> Stack:
 
 
 def trained(
-    tuning: Tuning, stack: Stack, shown: Lessons, new: Sequence[int] = ()
+    tuning: Tuning, stack: Stack, shown: BatchSource, new: Sequence[int] = ()
 ) -> Iterator[Step]:
     """Trains to the end, step by step."""
     training = Training(stack, tuning.optimised(stack), shown.timetable)

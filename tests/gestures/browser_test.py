@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from engine.errors import UnusableWeights
-from engine.export.formats import Material
+from engine.export.formats import ExportData
 from engine.export.formats.web import WebPage
 from engine.export.graphs.model_onnx import Whole
 from engine.export.readers import open_exported, predict_exported, whole_picture
@@ -69,7 +69,7 @@ def exported(
     gap = int(apart.diff().argmax())  # no image lies on the threshold, where rounding would decide
     model = replace(model, threshold=float(apart[gap : gap + 2].mean()))
     path = tmp_path_factory.mktemp("export") / "page.zip"
-    result(export_model(WebPage(), model, path, Material(pictures, found.numpy())))
+    result(export_model(WebPage(), model, path, ExportData(pictures, found.numpy())))
     return path, dict(zip(pictures, found.numpy(), strict=True))
 
 

@@ -35,7 +35,7 @@ MOST = 0.02
 
 
 @dataclass(frozen=True)
-class Material:
+class ExportData:
     """What a model is exported with: images to compare and to calibrate on, and their answers."""
 
     pictures: Sequence[Path]
@@ -71,7 +71,7 @@ class Exporter(ABC):
 
     @abstractmethod
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         """Writes `path`, and what belongs to it into the same folder, under the same stem.
 

@@ -17,7 +17,7 @@ import torch
 
 from engine.errors import Refused
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.model_onnx import Whole
 from engine.export.graphs.torch_program import first_line
 from engine.export.readers.beside import card_of
@@ -58,7 +58,7 @@ class LitertFile(Exporter):
         )
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         """Writes the file. Raises Refused where the converter can't, or is not there."""
         size = model.backbone.preprocessing.size

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.model_onnx import whole_graph
 from engine.export.receipts.script import script_for
 from engine.models.backbone import Model
@@ -23,7 +23,7 @@ class OnnxFile(Exporter):
     suffix = ".onnx"
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         onnx.save(whole_graph(model, path), path)
         yield Progress(0, None, "Writing the network")

@@ -12,7 +12,7 @@ from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.model_onnx import complete, halves, joined
 from engine.export.int8.choice import opened_pixels
 from engine.export.int8.layers import prepared, small
@@ -46,7 +46,7 @@ class OnnxFp16(Exporter):
     suffix = ".onnx"
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         """Writes the file and yields how far it is. Raises Refused where ONNX can't say it."""
         below, above = halves(model, path)

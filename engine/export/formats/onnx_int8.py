@@ -12,7 +12,7 @@ import onnx
 
 from engine.errors import Refused
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material, Receipt
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts, Receipt
 from engine.export.graphs.model_onnx import complete, halves, joined
 from engine.export.int8.choice import (
     Choice,
@@ -82,7 +82,7 @@ class OnnxInt8(Exporter):
     """Layers that were kept in 32 bits and the points that were lost, of each version tried."""
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         """Writes the file and yields how far it is. Raises Refused where too much is lost."""
         if self.vnni_only and adds_in_16_bits():
@@ -126,7 +126,7 @@ class OnnxInt8(Exporter):
         return {how: {name: h.range_by(how) for name, h in counted.items()} for how in METHODS}
 
     def refuse_loss(
-        self, trials: Trials, choice: Choice, p: Preprocessing, material: Material
+        self, trials: Trials, choice: Choice, p: Preprocessing, material: ExportData
     ) -> Generator[Progress, None, None]:
         """Raises Refused where the choice loses too many points, once it is known what would do."""
         used, pixels = opened_pixels(material.pictures, p, len(material.pictures))

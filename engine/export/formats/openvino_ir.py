@@ -12,7 +12,7 @@ import onnx
 
 from engine.errors import Refused
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.model_onnx import complete, metadata, network_graph
 from engine.export.graphs.preprocess_matrix import matrix_graph
 from engine.export.readers.openvino_ir import PLACE, WEIGHTS
@@ -45,7 +45,7 @@ class OpenvinoFiles(Exporter):
         )
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         network = network_graph(model, path)
         yield Progress(0, None, "Converting the network to OpenVINO")

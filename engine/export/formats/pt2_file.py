@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.model_onnx import metadata
 from engine.export.graphs.torch_program import whole_program
 from engine.export.readers.pt2_file import FACTS
@@ -33,7 +33,7 @@ class Pt2File(Exporter):
     suffix = ".pt2"
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         program = whole_program(model)
         yield Progress(0, None, "Writing the program")

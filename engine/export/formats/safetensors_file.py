@@ -15,7 +15,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.torch_code import lines_of
 from engine.export.graphs.torch_program import network_program
 from engine.export.readers.beside import card_of
@@ -59,7 +59,7 @@ class SafetensorsFile(Exporter):
     companions = (".json", CODE)
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         program = network_program(model)
         yield Progress(0, None, "Writing the network")

@@ -13,7 +13,7 @@ from string import Template
 
 from engine.errors import Refused
 from engine.events import Progress
-from engine.export.formats import EXPORTERS, Exporter, Facts, Material
+from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.model_onnx import metadata, whole_graph
 from engine.export.readers.web import NETWORK
 from engine.export.receipts.script import script
@@ -50,7 +50,7 @@ class WebPage(Exporter):
     suffix = ".zip"
 
     def write(
-        self, model: Model, path: Path, material: Material
+        self, model: Model, path: Path, material: ExportData
     ) -> Generator[Progress, None, Facts]:
         """Writes the zip. Raises Refused where the network is too large for a browser."""
         network = whole_graph(model, path).SerializeToString()

@@ -19,7 +19,7 @@ import numpy as np
 
 from engine.errors import EspalierError, UnusableImage, UnusableWeights
 from engine.export.replacing import CutOffError, finish_beside
-from engine.images.decode import WHOLE, checked_size, decode, hush_pillow, identify, read
+from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def foreign(path: Path) -> UnusableWeights:
 
 def whole_picture(path: Path) -> np.ndarray:
     """A picture as a person sees it, uint8 (height, width, 3). Raises UnusableImage."""
-    hush_pillow()
+    silence_pillow()
     image = identify(read(path), path)
     checked_size(image.size)
     return np.asarray(decode(image, WHOLE)[0])

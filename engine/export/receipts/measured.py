@@ -12,7 +12,7 @@ import onnx
 import torch
 
 from engine.export.check import Checked
-from engine.export.formats import MOST, Exporter, Material, Receipt
+from engine.export.formats import MOST, ExportData, Exporter, Receipt
 from engine.export.receipts import NOT_STATED
 from engine.images.preprocess import Preprocessing
 from engine.learners.metrics import share
@@ -27,7 +27,7 @@ ENOUGH = 256
 
 
 def receipt_of(
-    exporter: Exporter, model: Model, path: Path, found: Checked, material: Material
+    exporter: Exporter, model: Model, path: Path, found: Checked, material: ExportData
 ) -> Receipt:
     """What was checked, as plain values."""
     return {
@@ -66,7 +66,7 @@ def receipt_of(
     }
 
 
-def compared(found: Checked, material: Material) -> Receipt:
+def compared(found: Checked, material: ExportData) -> Receipt:
     """The file's answers beside the project's, on the images that the other process could open."""
     project = material.expected[found.used]
     ordered = np.sort(project, axis=1)
@@ -83,7 +83,7 @@ def compared(found: Checked, material: Material) -> Receipt:
     }
 
 
-def judged(model: Model, found: Checked, material: Material) -> Receipt:
+def judged(model: Model, found: Checked, material: ExportData) -> Receipt:
     """How often project and file are right, for each class too, and what the file mixes up.
 
     Nothing where the classes of the images are not known. `confusion` holds the true class's

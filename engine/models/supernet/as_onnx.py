@@ -29,7 +29,7 @@ from engine.models.supernet.mobilenet import (
     mobile_block,
     widths_of,
 )
-from engine.models.supernet.parts import BLOCK, LOGITS, MIX, POOL, STEM, Part
+from engine.models.supernet.parts import BLOCK, LOGITS, MIX, POOL, STEM, NetworkPart
 
 IR_VERSION = 8
 GIVEN, WANTED = "pixels", "activations"
@@ -183,7 +183,7 @@ def pictures(size: int) -> Shape:
 # One part alone.
 
 
-def layers_of(part: Part) -> list[nn.Module]:
+def layers_of(part: NetworkPart) -> list[nn.Module]:
     """New layers of a part, with the first weights of training."""
     if part.kind == BLOCK:
         shape = StageShape(part.stride, part.swish, part.squeeze)
@@ -201,7 +201,7 @@ def layers_of(part: Part) -> list[nn.Module]:
 
 
 @torch.no_grad()
-def written(part: Part, precision: str, given: str) -> Graph:
+def written(part: NetworkPart, precision: str, given: str) -> Graph:
     """A graph of this part only, with weights that are worth nothing. Draws no random number."""
     graph = Graph(precision)
     if part.kind == STEM:
@@ -212,7 +212,7 @@ def written(part: Part, precision: str, given: str) -> Graph:
     return graph
 
 
-def part_onnx(part: Part, precision: str = "float32") -> bytes:
+def part_onnx(part: NetworkPart, precision: str = "float32") -> bytes:
     """One part as a file, to be timed: float (n, channels, side, side) to the same of its output.
 
     The stem takes pictures as the whole network does, a classifier (n, channels).
@@ -226,13 +226,13 @@ def part_onnx(part: Part, precision: str = "float32") -> bytes:
     return graph.model(given, wanted).SerializeToString()
 
 
-def bytes_of_part(part: Part) -> int:
+def bytes_of_part(part: NetworkPart) -> int:
     """How many bytes a part's nodes and weights take in the file that `network_onnx` writes."""
     return bytes_at_any_size(replace(part, side=1, out=1))
 
 
 @lru_cache(maxsize=65536)
-def bytes_at_any_size(part: Part) -> int:
+def bytes_at_any_size(part: NetworkPart) -> int:
     graph = written(part, "float32", "x000")
     sizes = [piece.ByteSize() for piece in (*graph.nodes, *graph.constants)]
     return sum(1 + varint(size) + size for size in sizes)

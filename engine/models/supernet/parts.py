@@ -28,7 +28,7 @@ KEY = re.compile(
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkPart:
     """Sides and channels at input and output; the rest is of blocks: channels in the middle, etc.
 
     `kind` is one of the six names above.
@@ -62,7 +62,7 @@ class Part:
         )
 
     @classmethod
-    def parse(cls, key: str) -> Part | None:
+    def parse(cls, key: str) -> NetworkPart | None:
         """From what `str` gives; None for any other text."""
         found = KEY.fullmatch(key)
         if found is None:
@@ -91,26 +91,28 @@ def sides(resolution: int) -> tuple[int, ...]:
 
 
 @lru_cache
-def fixed_parts(multiplier: float, resolution: int) -> tuple[Part, ...]:
+def fixed_parts(multiplier: float, resolution: int) -> tuple[NetworkPart, ...]:
     """What every subnet has: stem with normalisation, block 0, and the last layers."""
     stem, first, *_, last, expanded, width = widths_of(multiplier)
     side, end = sides(resolution)[0], sides(resolution)[-1]
     same = stem == first
     return (
-        Part(STEM, resolution, 3, side, stem),
-        Part(BLOCK, side, stem, side, first, stem, 3, 1, same, False, False),
-        Part(EXPANSION, end, last, end, expanded),
-        Part(POOL, end, expanded, 1, expanded),
-        Part(MIX, 1, expanded, 1, width),
+        NetworkPart(STEM, resolution, 3, side, stem),
+        NetworkPart(BLOCK, side, stem, side, first, stem, 3, 1, same, False, False),
+        NetworkPart(EXPANSION, end, last, end, expanded),
+        NetworkPart(POOL, end, expanded, 1, expanded),
+        NetworkPart(MIX, 1, expanded, 1, width),
     )
 
 
-def classifier_part(multiplier: float) -> Part:
-    return Part(LOGITS, 1, widths_of(multiplier)[-1], 1, CLASSES)
+def classifier_part(multiplier: float) -> NetworkPart:
+    return NetworkPart(LOGITS, 1, widths_of(multiplier)[-1], 1, CLASSES)
 
 
 @lru_cache(maxsize=65536)
-def block_part(multiplier: float, resolution: int, place: int, kernel: int, expand: int) -> Part:
+def block_part(
+    multiplier: float, resolution: int, place: int, kernel: int, expand: int
+) -> NetworkPart:
     """The block at one of the 20 places."""
     stage, at = divmod(place, BLOCKS)
     shape, widths = STAGES[stage], widths_of(multiplier)
@@ -120,13 +122,13 @@ def block_part(multiplier: float, resolution: int, place: int, kernel: int, expa
     side, stride = (end, 1) if at else (begin, shape.stride)
     same = stride == 1 and before == after
     middle = middle_width(before, expand)
-    return Part(
+    return NetworkPart(
         *(BLOCK, side, before, end, after, middle, kernel, stride),
         *(same, shape.squeeze, shape.swish),
     )
 
 
-def parts_of(architecture: Architecture, multiplier: float) -> Iterator[Part]:
+def parts_of(architecture: Architecture, multiplier: float) -> Iterator[NetworkPart]:
     """All parts of a subnet; the order is that of its layers but for the last ones."""
     yield from fixed_parts(multiplier, architecture.resolution)
     for stage, kernels in enumerate(architecture.kernels):

@@ -21,7 +21,7 @@ from engine.models.supernet.parts import (
     MIX,
     POOL,
     STEM,
-    Part,
+    NetworkPart,
     block_part,
     fixed_parts,
     parts_of,
@@ -32,7 +32,7 @@ NUMBER = 4
 """Bytes of a float32."""
 
 
-def part_macs(part: Part) -> int:
+def part_macs(part: NetworkPart) -> int:
     """Multiplications with addition in a part's convolutions, for one picture."""
     area, area_out = part.side**2, part.out**2
     if part.kind == STEM:
@@ -46,7 +46,7 @@ def part_macs(part: Part) -> int:
     return expand + area_out * part.middle * (part.kernel**2 + part.after) + squeeze
 
 
-def part_parameters(part: Part) -> int:
+def part_parameters(part: NetworkPart) -> int:
     """Weights, biases, and two numbers a channel for each batch norm."""
     if part.kind == STEM:
         return part.after * (9 * part.before + 2)
@@ -61,7 +61,7 @@ def part_parameters(part: Part) -> int:
     return expand + middle * (part.kernel**2 + 2) + squeeze + part.after * (middle + 2)
 
 
-def part_memory(part: Part) -> int:
+def part_memory(part: NetworkPart) -> int:
     """Bytes of the activations that are alive together at most while a part runs, batch 1.
 
     Layer by layer in float32, activation functions in place; a block's input stays until it is
@@ -78,7 +78,7 @@ def part_memory(part: Part) -> int:
     return NUMBER * max(expand, depthwise, narrow + wanted + kept)
 
 
-COSTS: dict[str, Callable[[Part], int]] = {
+COSTS: dict[str, Callable[[NetworkPart], int]] = {
     "macs": part_macs,
     "parameters": part_parameters,
     "memory": part_memory,
@@ -143,7 +143,7 @@ def cost_arrays(space: Space, multiplier: float, name: str) -> tuple[np.ndarray,
 
 
 def arrays_of(
-    space: Space, multiplier: float, cost: Callable[[Part], float], kind: type
+    space: Space, multiplier: float, cost: Callable[[NetworkPart], float], kind: type
 ) -> tuple[np.ndarray, np.ndarray]:
     """A cost of each block that may be chosen (resolutions, 20, kernels, expands), and of the
     parts that all subnets have (resolutions, 5)."""

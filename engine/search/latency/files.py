@@ -15,7 +15,7 @@ from typing import Any
 from engine.errors import BadSetting, Refused
 from engine.models.supernet.architecture import RESOLUTIONS
 from engine.models.supernet.mobilenet import widths_of
-from engine.models.supernet.parts import Part
+from engine.models.supernet.parts import NetworkPart
 from engine.models.timing import Setting, device_facts, device_key, setting_of
 from engine.search.latency.table import Fit, LatencyTable, needed
 from engine.system.files import replace_file
@@ -207,7 +207,7 @@ def table_of(content: Mapping[str, Any]) -> LatencyTable:
     width = number(content["width"], "width", 0.1, 2)
     entries = {key: number(ms, key, 0, LONGEST_MS) for key, ms in content["milliseconds"].items()}
     fits = {resolution_of(r): fit_of(found) for r, found in content["fits"].items()}
-    if not fits or any(Part.parse(key) is None for key in entries):
+    if not fits or any(NetworkPart.parse(key) is None for key in entries):
         raise ValueError("it holds no resolution, or blocks of another network")
     return LatencyTable(
         multiplier=width,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.errors import Refused
 from engine.models.supernet.mobilenet import widths_of
-from engine.models.supernet.parts import EXPANSION, LOGITS, MIX, STEM, Part, fixed_parts
+from engine.models.supernet.parts import EXPANSION, LOGITS, MIX, STEM, NetworkPart, fixed_parts
 from engine.models.timing import Setting
 from engine.search.latency.files import LONGEST_MS, complete, read_text, write_text
 from engine.search.latency.table import Fit, LatencyTable, needed
@@ -34,13 +34,15 @@ def read_original(path: Path, name: str = "", setting: Setting | None = None) ->
     means = means_of(path.name, read_text(path))
     entries: dict[str, float] = {}
     for key, ms in means.items():
-        if Part.parse(key) is None:
+        if NetworkPart.parse(key) is None:
             raise Refused(
                 f"{path.name} is of another kind of network: its block “{key[:100]}” is none of "
                 "the once-for-all MobileNetV3."
             )
         entries[key] = ms
-    resolution, width = shape_of(path.name, [part for key in entries if (part := Part.parse(key))])
+    resolution, width = shape_of(
+        path.name, [part for key in entries if (part := NetworkPart.parse(key))]
+    )
     device = {"processor": (name or path.stem)[:100]}
     table = LatencyTable(width, setting or Setting(), device, entries, {resolution: Fit()})
     complete(table, path.name)
@@ -81,7 +83,7 @@ def milliseconds(name: str, at: int, text: str) -> float:
     return found
 
 
-def shape_of(name: str, parts: list[Part]) -> tuple[int, float]:
+def shape_of(name: str, parts: list[NetworkPart]) -> tuple[int, float]:
     """Resolution and width multiplier, from the parts that every network has. Raises Refused."""
     ends = {kind: [p for p in parts if p.kind == kind] for kind in (STEM, EXPANSION, MIX)}
     if any(len(found) != 1 for found in ends.values()):

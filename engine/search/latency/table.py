@@ -14,7 +14,13 @@ import numpy as np
 
 from engine.errors import Refused
 from engine.models.supernet.architecture import EXPANDS, KERNELS, Architecture
-from engine.models.supernet.parts import Part, block_part, classifier_part, fixed_parts, parts_of
+from engine.models.supernet.parts import (
+    NetworkPart,
+    block_part,
+    classifier_part,
+    fixed_parts,
+    parts_of,
+)
 from engine.models.supernet.space import PLACES, RESOLUTION, Space
 from engine.models.timing import Setting, device_key
 from engine.search.latency.costs import arrays_of, picked
@@ -132,7 +138,7 @@ class LatencyTable:
 
         return predict
 
-    def entry(self, part: Part) -> float:
+    def entry(self, part: NetworkPart) -> float:
         return self.entries[str(part)]
 
     # Making one from others.
@@ -159,7 +165,7 @@ def mean(numbers: Iterable[float]) -> float:
     return sum(found) / len(found) if found else 0.0
 
 
-def all_parts(multiplier: float, resolution: int) -> list[Part]:
+def all_parts(multiplier: float, resolution: int) -> list[NetworkPart]:
     """Every part that a subnet of this resolution may have, once, and the classifier."""
     blocks = [
         block_part(multiplier, resolution, place, kernel, expand)

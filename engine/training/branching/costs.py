@@ -46,40 +46,40 @@ def macs_of(module: nn.Module, x: Tensor) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
+class StageCost:
     """A stage, or several: multiply-adds for one picture, and parameters."""
 
     macs: int
     parameters: int
 
-    def __add__(self, other: Part) -> Part:
-        return Part(self.macs + other.macs, self.parameters + other.parameters)
+    def __add__(self, other: StageCost) -> StageCost:
+        return StageCost(self.macs + other.macs, self.parameters + other.parameters)
 
     @property
     def bytes(self) -> int:
         return BYTES * self.parameters
 
 
-NOTHING = Part(0, 0)
+NOTHING = StageCost(0, 0)
 
 
-def parts_of(backbone: Backbone) -> list[Part]:
+def parts_of(backbone: Backbone) -> list[StageCost]:
     """What each stage costs for one picture, from the stem up."""
     size, found = backbone.preprocessing.size, []
     x = torch.zeros(1, 3, size, size)
     for stage in backbone.stages:
-        found.append(Part(macs_of(stage.module, x), parameters_of([stage.module])))
+        found.append(StageCost(macs_of(stage.module, x), parameters_of([stage.module])))
         with torch.inference_mode():
             x = stage.module(x).clone()
     return found
 
 
-def total(parts: Iterable[Part]) -> Part:
+def total(parts: Iterable[StageCost]) -> StageCost:
     return sum(parts, NOTHING)
 
 
 @dataclass(frozen=True)
-class Way:
+class TrainingCost:
     """A way to come to a network that knows all classes.
 
     `below` is frozen and run once for each of `views` views of a picture; `above` is trained on
@@ -87,9 +87,9 @@ class Way:
     """
 
     name: str
-    below: Part
-    above: Part
-    after: Part
+    below: StageCost
+    above: StageCost
+    after: StageCost
     pictures: int
     epochs: float
     views: int
@@ -145,12 +145,12 @@ def compared(
     parts, at = parts_of(original), original.position(cut)
     whole, below, above = total(parts), total(parts[:at]), total(parts[at:])
     networks = 1 + len(branches_of(branched))
-    apart = Part(networks * whole.macs, networks * whole.parameters)
+    apart = StageCost(networks * whole.macs, networks * whole.parameters)
     how = (recipe.epochs, recipe.views, recipe.batch)
     ways = [
-        Way("branch", below, above, total(parts_of(branched)), new, *how, seconds),
-        Way("upper stages anew", below, above, whole, seen, *how),
-        Way("all anew", NOTHING, whole, whole, seen, *how),
-        Way("a network for each step", NOTHING, whole, apart, new, *how),
+        TrainingCost("branch", below, above, total(parts_of(branched)), new, *how, seconds),
+        TrainingCost("upper stages anew", below, above, whole, seen, *how),
+        TrainingCost("all anew", NOTHING, whole, whole, seen, *how),
+        TrainingCost("a network for each step", NOTHING, whole, apart, new, *how),
     ]
     return {"rows": [way.row() for way in ways], "energy": SOURCE}

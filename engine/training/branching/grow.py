@@ -24,8 +24,8 @@ from engine.training.branching.heads import Head
 from engine.training.branching.merge import distil
 from engine.training.branching.options import AUTO, CALIBRATED, BranchOptions
 from engine.training.branching.sharing_curve import Point
-from engine.training.branching.training import Ground, raised
-from engine.training.run import Course
+from engine.training.branching.training import BranchData, raised
+from engine.training.run import TuningRun
 
 
 def title_for(names: Sequence[str]) -> str:
@@ -51,7 +51,7 @@ def numbers_of(session: Session, names: Collection[str] | None) -> list[int]:
 def ground_of(
     session: Session, numbers: Sequence[int], wish: BranchOptions, folder: Path,
     branches: Sequence[Branch] = (),
-) -> Generator[Event, None, Ground]:  # fmt: skip
+) -> Generator[Event, None, BranchData]:  # fmt: skip
     """The ground for some classes; `branches` are those that one could begin as."""
     train = catalogue.to_learn(session.require(), "train")
     beside = heads.earlier(session, numbers, wish.memory)
@@ -60,7 +60,7 @@ def ground_of(
 
 
 def points_of(
-    session: Session, ground: Ground, folder: Path
+    session: Session, ground: BranchData, folder: Path
 ) -> Generator[Event, None, list[Point]]:
     """The sharing curve, by trainings that are shorter and see fewer images."""
     epochs = max(1.0, branching_sharing_curve.EPOCHS * ground.tuning.epochs)
@@ -125,7 +125,7 @@ def without_branch(
 
 
 def taken(
-    session: Session, gesture: int, title: str, branched: Backbone, before: comparison.Judged,
+    session: Session, gesture: int, title: str, branched: Backbone, before: comparison.Evaluation,
     wish: BranchOptions,
 ) -> Generator[Event, None, dict[str, Any]]:  # fmt: skip
     """Compares a branched network with the one in use, and learns with it where that is wished."""
@@ -159,7 +159,7 @@ def learnt(
 
 
 def cost_table(
-    session: Session, ground: Ground, course: Course, branched: Backbone
+    session: Session, ground: BranchData, course: TuningRun, branched: Backbone
 ) -> dict[str, object]:
     """What the newest branch costs beside training everything anew; seconds are measured."""
     train, tuning = catalogue.to_learn(session.require(), "train"), ground.tuning

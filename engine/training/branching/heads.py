@@ -17,16 +17,16 @@ from engine.events import Event
 from engine.learners import Learner, Task
 from engine.learners.joining import Scale, written_scales, written_split
 from engine.learning import material
-from engine.learning.material import Material
+from engine.learning.material import LearningData
 from engine.models.backbone import Backbone
 from engine.models.branches import Branch, branches_of, classes_of, plain, widths_of
 from engine.models.extractor import Extractor
 from engine.session import Session
 from engine.storage import catalogue, runs, steps
-from engine.storage.steps import Learnt
+from engine.storage.steps import StepMemory
 from engine.system import device as devices
 from engine.system.paths import cache_folder
-from engine.training.branching.training import Ground, ground
+from engine.training.branching.training import BranchData, branch_data
 from engine.training.dataset import of_project
 from engine.training.setup import LARGER
 from engine.training.tuner import Tuning
@@ -85,7 +85,7 @@ def earlier(session: Session, numbers: Sequence[int], memory: float) -> set[str]
 def ground_for(
     session: Session, numbers: Sequence[int], tuning: Tuning, folder: Path,
     beside: Collection[str] = (), branches: Sequence[Branch] = (),
-) -> Generator[Event, None, Ground]:  # fmt: skip
+) -> Generator[Event, None, BranchData]:  # fmt: skip
     """What a branch for some classes is grown on, with images of other classes `beside` theirs.
 
     Held-out images are of the new classes only. `branches` are those that one could begin as.
@@ -100,7 +100,7 @@ def ground_for(
     corpus = yield from of_project(project, "train", folder / "larger", larger, there, among)
     shown = yield from of_project(project, "validation", folder / "held out", size, there, asked)
     device = devices.choose(session.device)
-    return ground(original, tuning, corpus, shown, device, folder / "kept", branches)
+    return branch_data(original, tuning, corpus, shown, device, folder / "kept", branches)
 
 
 def extractor_of(session: Session, backbone: Backbone) -> Extractor:
@@ -117,7 +117,7 @@ class Head:
     name: str
     settings: Mapping[str, Any]
     learner: Learner
-    known: Learnt
+    known: StepMemory
 
 
 def exact_choice(session: Session) -> tuple[str, dict[str, Any]]:
@@ -136,11 +136,11 @@ def exact_head(session: Session, backbone: Backbone) -> Generator[Event, None, H
     learner = session.learner(name, settings)
     material = yield from material_of(session, backbone, learner.views)
     yield from taught(learner, material, material.train)
-    return Head(name, settings, learner, Learnt(learner.memory(), {}, material.train))
+    return Head(name, settings, learner, StepMemory(learner.memory(), {}, material.train))
 
 
 def joined_head(
-    session: Session, backbone: Backbone, known: Learnt | None = None
+    session: Session, backbone: Backbone, known: StepMemory | None = None
 ) -> Generator[Event, None, Head]:
     """A head for each branch; with what is `known` of all but the last, they stay as they are.
 
@@ -169,18 +169,18 @@ def joined_head(
         learner.restore(memory)
         if branch < count:
             scales.append(learner.scale_of(branch, asked, truth))
-    known = Learnt(learner.memory(), {}, images)
+    known = StepMemory(learner.memory(), {}, images)
     return Head(PER_BRANCH, {**settings, "scales": written_scales(scales)}, learner, known)
 
 
 def material_of(
     session: Session, backbone: Backbone, views: int
-) -> Generator[Event, None, Material]:
+) -> Generator[Event, None, LearningData]:
     """The project's images as a network sees them."""
     extractor = extractor_of(session, backbone)
     lost = yield from material.ensure(session, views, extractor)
     project = session.require()
-    return Material(
+    return LearningData(
         material.features_by(session, extractor, views),
         material.without(catalogue.to_learn(project, "train"), lost),
         material.without(catalogue.to_learn(project, "validation"), lost),
@@ -188,7 +188,7 @@ def material_of(
 
 
 def taught(
-    learner: Learner, material: Material, images: Mapping[int, Sequence[str]]
+    learner: Learner, material: LearningData, images: Mapping[int, Sequence[str]]
 ) -> Generator[Event, None, None]:
     """Lets a learner learn some images, and choose its settings from a sample of them."""
     sample = replace(material, train=images).sample()
@@ -211,7 +211,7 @@ def split_settings(session: Session, backbone: Backbone) -> dict[str, Any]:
     }
 
 
-def carried(session: Session) -> Learnt | None:
+def carried(session: Session) -> StepMemory | None:
     """What the step in use knows, as heads of branches; None where that can't be said.
 
     Branches that were there before give the same features in a network that has grown, so what was

@@ -16,7 +16,7 @@ from torch import nn
 from engine.events import Event
 from engine.models.backbone import Backbone, Stage
 from engine.training.batches import Batch
-from engine.training.branching.training import Ground, raised
+from engine.training.branching.training import BranchData, raised
 from engine.training.tuner import Loss
 
 TEMPERATURE = 2.0
@@ -24,7 +24,7 @@ WEIGHT = 1.0
 
 
 @dataclass
-class Taught(Loss):
+class DistilledLoss(Loss):
     """Cross-entropy, and the joined answers of the branched network on the same views.
 
     `stages` are those of the branched network; below its last one they are the student's, too.
@@ -53,7 +53,7 @@ class Taught(Loss):
 
 
 def distil(
-    ground: Ground, branched: Backbone, head: nn.Module, columns: Sequence[int]
+    ground: BranchData, branched: Backbone, head: nn.Module, columns: Sequence[int]
 ) -> Generator[Event, None, Backbone]:
     """The original network of a ground, its upper stages taught by a branched one with its head.
 
@@ -61,7 +61,7 @@ def distil(
     """
     cut = branched.cuts[-2]  # the trunk's last stage: the last one of all holds the branches
     stages = [stage.module for stage in branched.stages]
-    course = ground.course(cut, Taught(ground.tuning.smoothing, stages, head, columns))
+    course = ground.course(cut, DistilledLoss(ground.tuning.smoothing, stages, head, columns))
     yield from course.follow()
     original, upper = ground.original, raised(course, cut, ground.original)
     at = original.position(cut)

@@ -20,7 +20,7 @@ from engine.learners.metrics import accuracy_interval
 from engine.learning.comparison import scored
 from engine.models.backbone import Backbone
 from engine.training.branching.costs import parts_of, total
-from engine.training.branching.training import Ground, raised
+from engine.training.branching.training import BranchData, raised
 
 EPOCHS = 0.4
 """A quick training sees each image in so much of the epochs of a whole one."""
@@ -75,7 +75,7 @@ def checked_cut(original: Backbone, cut: str) -> str:
 
 
 def curve(
-    ground: Ground, learner: Callable[[], Learner], cuts: Sequence[str] = ()
+    ground: BranchData, learner: Callable[[], Learner], cuts: Sequence[str] = ()
 ) -> Generator[Event, None, list[Point]]:
     """A point for each cut, from the stem up, and last for sharing all, which trains nothing.
 
@@ -100,7 +100,7 @@ def curve(
 
 
 def point(
-    ground: Ground, cut: str, learner: Learner, known: torch.Tensor, asked: torch.Tensor,
+    ground: BranchData, cut: str, learner: Learner, known: torch.Tensor, asked: torch.Tensor,
     seconds: float,
 ) -> Point:  # fmt: skip
     """How well a learner does on features of images to learn from and of held-out ones."""

@@ -22,21 +22,21 @@ from torch import Tensor, nn
 from engine.models import batch_norm
 from engine.models.backbone import Backbone, Stage
 from engine.models.branches import Branch
-from engine.training.activation_cache import Prefix, plan_of, room
+from engine.training.activation_cache import ActivationCache, plan_of, room
 from engine.training.augment import Views
-from engine.training.dataset import Corpus, part_of
+from engine.training.dataset import ImageArray, part_of
 from engine.training.initial_head import regression
 from engine.training.loop import Training
-from engine.training.run import Course
+from engine.training.run import TuningRun
 from engine.training.schedules import SCHEDULES, Timetable, load_schedules
-from engine.training.tuner import Lessons, Loss, Tuning, stack_of
+from engine.training.tuner import BatchSource, Loss, Tuning, stack_of
 
 BATCH, STATISTICS = 64, 256
 """Images at a time, and images on which batch norms are measured before a training."""
 
 
 @dataclass
-class Ground:
+class BranchData:
     """What branches for some classes are grown on.
 
     `original` has no branches. `learnt` are changed views of the images to learn from, `plain` the
@@ -49,7 +49,7 @@ class Ground:
     learnt: Views
     plain: Views
     shown: Views
-    kept: Sequence[Prefix]
+    kept: Sequence[ActivationCache]
     device: torch.device
     folder: Path
     branches: Sequence[Branch] = ()
@@ -72,7 +72,7 @@ class Ground:
         features, _ = self.features(cut, network.above(cut).eval())
         return regression(features[:, 0], torch.from_numpy(self.plain.corpus.classes))
 
-    def course(self, cut: str, loss: Loss | None = None) -> Course:
+    def course(self, cut: str, loss: Loss | None = None) -> TuningRun:
         """The training of the stages above `cut`, at its first step; usually with the tuner's own
         loss."""
         load_schedules()
@@ -86,12 +86,12 @@ class Ground:
         schedule = SCHEDULES.make("last_stages", {"count": len(names) - 1 - below})
         total = self.tuning.steps(len(self.learnt.corpus))
         table = Timetable(schedule, names, self.tuning.lr, total)
-        lessons = Lessons(self.tuning, self.learnt, table, self.device, self.kept[0])
+        lessons = BatchSource(self.tuning, self.learnt, table, self.device, self.kept[0])
         training = Training(stack, self.tuning.optimised(stack), table)
         place = self.folder / f"above-{below}"
         place.mkdir(parents=True, exist_ok=True)
         loss = loss or self.tuning.loss(stack, ())
-        return Course(training, lessons, self.tuning, self.shown, self.kept[2], frozenset(), loss,
+        return TuningRun(training, lessons, self.tuning, self.shown, self.kept[2], frozenset(), loss,
                       place)  # fmt: skip
 
     def some(self, level: int) -> Iterator[Tensor]:
@@ -116,22 +116,22 @@ class Ground:
             found.append(torch.cat(parts)[:, None].clone())
         return found[0], found[1]
 
-    def with_fewer(self, each: int, tuning: Tuning, folder: Path) -> Ground:
+    def with_fewer(self, each: int, tuning: Tuning, folder: Path) -> BranchData:
         """The same ground with at most `each` images of a class to learn from."""
         few = first_of_each(self.learnt.corpus, each)
         held_out = self.shown.corpus
-        return ground(self.original, tuning, few, held_out, self.device, folder, self.branches)
+        return branch_data(self.original, tuning, few, held_out, self.device, folder, self.branches)
 
 
-def ground(
+def branch_data(
     original: Backbone,
     tuning: Tuning,
-    corpus: Corpus,
-    held_out: Corpus,
+    corpus: ImageArray,
+    held_out: ImageArray,
     device: torch.device,
     folder: Path,
     branches: Sequence[Branch] = (),
-) -> Ground:
+) -> BranchData:
     """A ground for images `corpus` (larger than the network's input) and held-out ones."""
     seen = (
         Views(corpus, original.preprocessing, tuning.augment, tuning.seed),
@@ -147,11 +147,11 @@ def ground(
     prefixes = []
     for name, views, many in zip(("learnt", "plain", "shown"), seen, (count, 1, 1), strict=True):
         (folder / name).mkdir(exist_ok=True)
-        prefixes.append(Prefix(stages, views, many, folder / name, kept))
-    return Ground(original, tuning, *seen, prefixes, device, folder, tuple(branches))
+        prefixes.append(ActivationCache(stages, views, many, folder / name, kept))
+    return BranchData(original, tuning, *seen, prefixes, device, folder, tuple(branches))
 
 
-def first_of_each(corpus: Corpus, each: int) -> Corpus:
+def first_of_each(corpus: ImageArray, each: int) -> ImageArray:
     """The first images of each class, at most so many."""
     rows = np.concatenate(
         [np.flatnonzero(corpus.classes == number)[:each] for number in np.unique(corpus.classes)]
@@ -159,7 +159,7 @@ def first_of_each(corpus: Corpus, each: int) -> Corpus:
     return part_of(corpus, np.sort(rows))
 
 
-def raised(course: Course, cut: str, original: Backbone) -> nn.Sequential:
+def raised(course: TuningRun, cut: str, original: Backbone) -> nn.Sequential:
     """The trained stages above the cut, for use."""
     names = original.cuts[original.position(cut) :]
     stages = nn.Sequential(*(course.stack.parts[name] for name in names))

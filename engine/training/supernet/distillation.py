@@ -18,7 +18,7 @@ from torch import nn
 from engine.errors import Refused
 from engine.events import Event, Notice
 from engine.training.batches import check_batch
-from engine.training.dataset import Corpus
+from engine.training.dataset import ImageArray
 from engine.training.loop import Training
 from engine.training.supernet.teacher import Teacher, normalised, resized
 
@@ -28,7 +28,7 @@ FEATURES = 1.0
 SCORES = 2.0
 
 
-class Guidance:
+class DistillationLoss:
     """The loss against a teacher: its features (each scaled to deviation 1), its class scores."""
 
     def __init__(self, teacher: Teacher, device: torch.device | None = None) -> None:
@@ -71,14 +71,14 @@ def augmented(pixels: torch.Tensor, size: int, source: torch.Generator) -> torch
     return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
 
 
-def shown_at(corpus: Corpus, rows: np.ndarray | slice, size: int) -> torch.Tensor:
+def shown_at(corpus: ImageArray, rows: np.ndarray | slice, size: int) -> torch.Tensor:
     """Pictures of a corpus as they are, at a size: float32 (rows, 3, size, size)."""
     pixels = resized(normalised(corpus.pictures[rows]), size)
     return pixels.contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
-def accuracy(network: nn.Module, corpus: Corpus, size: int, step: int = 1) -> float:
+def accuracy(network: nn.Module, corpus: ImageArray, size: int, step: int = 1) -> float:
     """The share of a corpus's pictures whose class the network's own classifier finds.
 
     With a `step`, only each so many-th picture is looked at.
@@ -93,7 +93,7 @@ def accuracy(network: nn.Module, corpus: Corpus, size: int, step: int = 1) -> fl
     return right / len(rows)
 
 
-def check_corpora(corpus: Corpus, shown: Corpus, batch: int) -> None:
+def check_corpora(corpus: ImageArray, shown: ImageArray, batch: int) -> None:
     """Refuses pictures that no training could begin with."""
     if corpus.names != shown.names:
         raise Refused("The folders train and val hold different classes. Give both the same ones.")

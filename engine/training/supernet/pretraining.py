@@ -19,11 +19,11 @@ from engine.models.supernet.files import write_weights
 from engine.models.supernet.supernet import Supernet
 from engine.registry import checked, setting, settings_of
 from engine.training.batches import rows_of, seeded
-from engine.training.dataset import Corpus
+from engine.training.dataset import ImageArray
 from engine.training.loop import Cosine, Training, sgd, train
 from engine.training.supernet.distillation import (
     SMOOTHING,
-    Guidance,
+    DistillationLoss,
     accuracy,
     augmented,
     check_corpora,
@@ -132,11 +132,11 @@ class Student(nn.Module):
         return network
 
 
-class Lesson:
+class PretrainingLoss:
     """The loss: labels, and what the teacher makes of the pictures."""
 
     def __init__(self, teacher: Teacher) -> None:
-        self.guidance = Guidance(teacher)
+        self.guidance = DistillationLoss(teacher)
 
     def __call__(self, prediction: Any, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         logits, mapped = prediction
@@ -147,7 +147,7 @@ class Lesson:
         return total, {"loss": total.item(), **{k: v.item() for k, v in parts.items()}}
 
 
-def batches(corpus: Corpus, teacher: Teacher, recipe: Recipe, position: int) -> Iterator[Batch]:
+def batches(corpus: ImageArray, teacher: Teacher, recipe: Recipe, position: int) -> Iterator[Batch]:
     """The rest of the epoch that holds `position`, from there on. A last part batch is left out."""
     each = len(corpus) // recipe.batch
     epoch, first = divmod(position, each)
@@ -163,7 +163,7 @@ def batches(corpus: Corpus, teacher: Teacher, recipe: Recipe, position: int) -> 
         )
 
 
-def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
+def started(recipe: Recipe, corpus: ImageArray, teacher: Teacher) -> Training:
     torch.manual_seed(recipe.seed)
     student = Student(len(corpus.names), recipe.width, teacher.weight.shape[1])
     student.network.start_small(PHASES[0].kernel, PHASES[0].depth)
@@ -173,14 +173,14 @@ def started(recipe: Recipe, corpus: Corpus, teacher: Teacher) -> Training:
     return Training(student, sgd({"": student}, DECAY), schedule)
 
 
-def check(recipe: Recipe, corpus: Corpus, shown: Corpus, teacher: Path) -> None:
+def check(recipe: Recipe, corpus: ImageArray, shown: ImageArray, teacher: Path) -> None:
     """Refuses what could only fail hours later, or in the middle of the teacher's work."""
     check_corpora(corpus, shown, recipe.batch)
     if not teacher.is_file():
         raise Refused(f"There is no file {teacher}. Give the teacher's weights (.safetensors).")
 
 
-def written(training: Training, recipe: Recipe, shown: Corpus, out: Path) -> dict[str, Any]:
+def written(training: Training, recipe: Recipe, shown: ImageArray, out: Path) -> dict[str, Any]:
     """Scores the network on held-out pictures and writes its weights with the score."""
     network = training.network.finished()
     network.use(largest(recipe.size))
@@ -190,10 +190,10 @@ def written(training: Training, recipe: Recipe, shown: Corpus, out: Path) -> dic
 
 
 def one_epoch(
-    training: Training, recipe: Recipe, corpus: Corpus, teacher: Teacher, checkpoint: Path
+    training: Training, recipe: Recipe, corpus: ImageArray, teacher: Teacher, checkpoint: Path
 ) -> Iterator[Event]:
     """Trains to the end of the epoch, with a checkpoint every few minutes and at the end."""
-    student, lesson = training.network, Lesson(teacher)
+    student, lesson = training.network, PretrainingLoss(teacher)
     supply = batches(corpus, teacher, recipe, training.position)
     for step in train(training, supply, student, lesson):
         if step.done % SHOW_EVERY == 0:

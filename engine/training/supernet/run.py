@@ -21,13 +21,13 @@ from engine.models.backbone import digest_of
 from engine.models.batch_norm import recalibrate
 from engine.models.supernet.architecture import largest
 from engine.models.supernet.files import write_weights
-from engine.system.progress import Pace
-from engine.training.dataset import Corpus, decoded, listed, listed_in_project, of_project
+from engine.system.progress import Eta
+from engine.training.dataset import ImageArray, decoded, listed, listed_in_project, of_project
 from engine.training.loop import Training, train
 from engine.training.supernet.distillation import accuracy, shown_at
 from engine.training.supernet.shrinking import LANDMARKS, Plan, Shrinking
 from engine.training.supernet.start import Base
-from engine.training.supernet.trainable import Lesson, Lessons, Pupil, parts
+from engine.training.supernet.trainable import SupernetData, SupernetLoss, TrainableSupernet, parts
 from engine.training.tuners import TUNERS, load_tuners
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def counted(session: Session, data: str) -> tuple[list[int], tuple[str, ...]]:
     return [len(classes) for _, classes, _ in found], found[0][2]
 
 
-def calibration(corpus: Corpus, tuner: Shrinking, device: torch.device) -> tuple[torch.Tensor, ...]:
+def calibration(
+    corpus: ImageArray, tuner: Shrinking, device: torch.device
+) -> tuple[torch.Tensor, ...]:
     """A few hundred pictures, evenly taken from all, in batches at the largest resolution."""
     count = min(CALIBRATION, len(corpus))
     rows = np.unique(np.linspace(0, len(corpus) - 1, count).round().astype(int))
@@ -105,7 +107,9 @@ def calibration(corpus: Corpus, tuner: Shrinking, device: torch.device) -> tuple
     return tuple(shown_at(corpus, chunk, size).to(device) for chunk in chunks)
 
 
-def started(tuner: Shrinking, base: Base, lessons: Lessons, shown: Corpus | None) -> Training:
+def started(
+    tuner: Shrinking, base: Base, lessons: SupernetData, shown: ImageArray | None
+) -> Training:
     """A training at its first step. The base's classifier is kept where it knows the classes.
 
     Without held-out pictures it is kept where it has as many.
@@ -114,7 +118,7 @@ def started(tuner: Shrinking, base: Base, lessons: Lessons, shown: Corpus | None
     network, classes = copy.deepcopy(base.supernet), len(lessons.corpus.names)
     known = network.classifier.linear.out_features == classes
     if known and shown is not None:
-        pupil = Pupil(network.to(lessons.device))
+        pupil = TrainableSupernet(network.to(lessons.device))
         top = pupil.calibrated(largest(224), lessons.pictures)
         known = accuracy(top, shown, max(tuner.resolutions()), apart(shown)) > 1.5 / classes
     if not known:
@@ -125,18 +129,18 @@ def started(tuner: Shrinking, base: Base, lessons: Lessons, shown: Corpus | None
     plan = tuner.plan(len(lessons.corpus), not known, base.shrunk)
     width = lessons.teacher.weight.shape[1] if lessons.teacher else 0
     master = any(phase.copies for phase in plan.phases)
-    pupil = Pupil(network, width, master).to(lessons.device)
+    pupil = TrainableSupernet(network, width, master).to(lessons.device)
     pupil.scale(lessons.pictures)
     return tuner.training(pupil, plan)
 
 
-def apart(shown: Corpus) -> int:
+def apart(shown: ImageArray) -> int:
     """Each so many-th held-out picture is looked at on the way."""
     return max(1, len(shown) // GLANCE)
 
 
 def score(
-    pupil: Pupil, lessons: Lessons, shown: Corpus, size: int, step: int = 1
+    pupil: TrainableSupernet, lessons: SupernetData, shown: ImageArray, size: int, step: int = 1
 ) -> dict[str, float]:
     """The accuracy of the landmarks, each with batch norms of its own."""
     return {
@@ -151,8 +155,8 @@ class CheckpointWriter:
 
     tuner: Shrinking
     base: Base
-    lessons: Lessons
-    shown: Corpus
+    lessons: SupernetData
+    shown: ImageArray
     out: Path
     checkpoint: Path
 
@@ -168,7 +172,7 @@ class CheckpointWriter:
         Where the last checkpoint is one with a score, that is taken again: it may never have come.
         """
         tuner, total = self.tuner, training.schedule.total
-        pace, begun = Pace(total - training.position, "Training subnets"), training.position
+        pace, begun = Eta(total - training.position, "Training subnets"), training.position
         if begun and begun % tuner.score_every == 0 and begun < total:
             yield from self.scored(training, GLANCE)
         for step in tuner.tune(training, self.lessons):
@@ -203,7 +207,7 @@ class CheckpointWriter:
 
 
 def say_how_long(
-    tuner: Shrinking, training: Training, lessons: Lessons, shown: Corpus
+    tuner: Shrinking, training: Training, lessons: SupernetData, shown: ImageArray
 ) -> Iterator[Event]:
     plan = training.schedule
     if training.position < plan.total:
@@ -213,7 +217,7 @@ def say_how_long(
 
 
 def estimated(
-    tuner: Shrinking, training: Training, lessons: Lessons, shown: Corpus, held_out: int
+    tuner: Shrinking, training: Training, lessons: SupernetData, shown: ImageArray, held_out: int
 ) -> Generator[Event, None, float]:
     """Seconds from here to the end, from two real steps of each phase left and a few scores."""
     plan, position, total = training.schedule, training.position, 0.0
@@ -234,7 +238,12 @@ def estimated(
 
 
 def seconds_of_step(
-    tuner: Shrinking, pupil: Pupil, lessons: Lessons, plan: Plan, number: int, steps: int
+    tuner: Shrinking,
+    pupil: TrainableSupernet,
+    lessons: SupernetData,
+    plan: Plan,
+    number: int,
+    steps: int,
 ) -> float:
     """What a step of a phase takes at a middling resolution, after one to warm up."""
     sizes, phase = tuner.resolutions(), plan.phases[number]
@@ -243,7 +252,7 @@ def seconds_of_step(
     trial = tuner.training(pupil, plan)
     supply = (tuner.drawn_batch(lessons, phase, position, size) for position in range(steps + 1))
     times, clock = [], time.perf_counter()
-    for _ in train(trial, supply, pupil, Lesson(pupil, None), parts):
+    for _ in train(trial, supply, pupil, SupernetLoss(pupil, None), parts):
         times.append(time.perf_counter() - clock)
         clock = time.perf_counter()
     return sum(times[1:]) / steps * area / size**2

@@ -32,9 +32,16 @@ from engine.models.supernet.space import Space
 from engine.registry import setting
 from engine.training.batches import rows_of, seeded
 from engine.training.loop import Cosine, Schedule, Training, sgd, train
-from engine.training.supernet.distillation import Guidance, augmented
+from engine.training.supernet.distillation import DistillationLoss, augmented
 from engine.training.supernet.teacher import normalised
-from engine.training.supernet.trainable import Batch, Lesson, Lessons, Phase, Pupil, parts
+from engine.training.supernet.trainable import (
+    Batch,
+    Phase,
+    SupernetData,
+    SupernetLoss,
+    TrainableSupernet,
+    parts,
+)
 from engine.training.tuners import TUNERS, Tuner
 
 DECAY = 3e-5
@@ -125,14 +132,14 @@ class Shrinking(Tuner):
             phases = tuple(replace(phase, sorts=None) for phase in phases)
         return Plan(phases, self.lr, self.steps(pictures))
 
-    def training(self, pupil: Pupil, plan: Plan) -> Training:
+    def training(self, pupil: TrainableSupernet, plan: Plan) -> Training:
         pupil.to(memory_format=torch.channels_last)
         return Training(pupil, sgd({"": pupil}, DECAY), plan)
 
-    def tune(self, training: Training, lessons: Lessons) -> Iterator[Step]:
+    def tune(self, training: Training, lessons: SupernetData) -> Iterator[Step]:
         """Trains to the end of the plan, from wherever the training is."""
         pupil, plan = training.network, training.schedule
-        guidance = Guidance(lessons.teacher, lessons.device) if lessons.teacher else None
+        guidance = DistillationLoss(lessons.teacher, lessons.device) if lessons.teacher else None
         while training.position < plan.total:
             number = plan.number(training.position)
             if pupil.enter(plan.phases, number, lessons.pictures):
@@ -141,9 +148,11 @@ class Shrinking(Tuner):
                 self.drawn_batch(lessons, plan.phases[number], position)
                 for position in range(training.position, plan.borders()[number + 1])
             )
-            yield from train(training, supply, pupil, Lesson(pupil, guidance), parts)
+            yield from train(training, supply, pupil, SupernetLoss(pupil, guidance), parts)
 
-    def drawn_batch(self, lessons: Lessons, phase: Phase, position: int, size: int = 0) -> Batch:
+    def drawn_batch(
+        self, lessons: SupernetData, phase: Phase, position: int, size: int = 0
+    ) -> Batch:
         """What is learnt in a step: it depends on the seed and the position alone."""
         epoch, at = divmod(position, len(lessons.corpus) // self.batch)
         rows = rows_of(len(lessons.corpus), self.batch, self.seed, epoch)[at]

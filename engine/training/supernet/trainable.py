@@ -18,8 +18,8 @@ from engine.models.supernet.sorting import sort_channels
 from engine.models.supernet.space import Space
 from engine.models.supernet.supernet import Supernet
 from engine.system.device import mixed
-from engine.training.dataset import Corpus
-from engine.training.supernet.distillation import SMOOTHING, Guidance
+from engine.training.dataset import ImageArray
+from engine.training.supernet.distillation import SMOOTHING, DistillationLoss
 from engine.training.supernet.teacher import Teacher
 
 
@@ -65,18 +65,18 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Part:
+class SubnetShare:
     """What one subnet learns in a step; `place` is its place among the step's subnets."""
 
     batch: Batch
     place: int
 
 
-def parts(batch: Batch) -> list[Part]:
-    return [Part(batch, place) for place in range(len(batch.subnets))]
+def parts(batch: Batch) -> list[SubnetShare]:
+    return [SubnetShare(batch, place) for place in range(len(batch.subnets))]
 
 
-class Pupil(nn.Module):
+class TrainableSupernet(nn.Module):
     """The supernet, what it needs only while it is trained, and how far it has come.
 
     Features come from a pool and lie nearly all in one direction, which a classifier learns badly
@@ -96,13 +96,13 @@ class Pupil(nn.Module):
             nn.init.normal_(self.map.weight, 0, 0.01)
         self.master = network.subnet(largest(224)).requires_grad_(False) if master else None
 
-    def train(self, mode: bool = True) -> Pupil:
+    def train(self, mode: bool = True) -> TrainableSupernet:
         super().train(mode)
         if self.master is not None:
             self.master.eval()
         return self
 
-    def forward(self, part: Part) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def forward(self, part: SubnetShare) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Logits (batch, classes), and the teacher's features as guessed, of deviation 1."""
         pixels = part.batch.pixels
         self.network.use(part.batch.subnets[part.place])
@@ -156,14 +156,14 @@ class Pupil(nn.Module):
         return number > before
 
 
-class Lesson:
+class SupernetLoss:
     """The loss of one subnet: labels, the largest network's answers, a teacher's features."""
 
-    def __init__(self, pupil: Pupil, guidance: Guidance | None) -> None:
+    def __init__(self, pupil: TrainableSupernet, guidance: DistillationLoss | None) -> None:
         self.pupil, self.guidance = pupil, guidance
         self.answers: torch.Tensor | None = None
 
-    def __call__(self, prediction: Any, part: Part) -> tuple[torch.Tensor, dict[str, float]]:
+    def __call__(self, prediction: Any, part: SubnetShare) -> tuple[torch.Tensor, dict[str, float]]:
         logits, mapped = prediction
         batch, master = part.batch, self.pupil.master
         if part.place == 0:
@@ -189,13 +189,13 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class SupernetData:
     """What a supernet is trained on: pictures, a teacher's features of them, a few for norms.
 
     `pictures` are batches (n, 3, r, r) of the corpus at the largest resolution.
     """
 
-    corpus: Corpus
+    corpus: ImageArray
     teacher: Teacher | None
     pictures: tuple[torch.Tensor, ...]
 
