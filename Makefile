@@ -30,7 +30,7 @@ bench: prepare-tests
 	@for bench in $(BENCHES); do echo "== $$bench"; $(PY) -m tests.bench.$$bench || exit 1; done
 
 screenshots: prepare
-	$(PY) -m app.screenshots screenshots
+	$(PY) -m app.shell.screenshots screenshots
 
 # Makes what people install without Python, into dist/.
 package: prepare

@@ -7,7 +7,10 @@ and the command line checks `--set NAME=VALUE`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+import pkgutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -55,19 +58,45 @@ class PluginView:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Registry(dict[str, type[T]]):
-    """Plug-ins of one kind by name, in the order in which they were registered."""
+class Registry(Mapping[str, type[T]]):
+    """Plug-ins of one kind by name, in the order in which they were registered.
 
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
+    With a `package`, all its files are imported when the registry is first read, so that each has
+    registered itself.
+    """
+
+    def __init__(self, kind: str, package: str = "") -> None:
+        self.kind, self.package = kind, package
+        self._plugins: dict[str, type[T]] = {}
+        self._loaded = not package
+        self._guard = threading.RLock()
+
+    @property
+    def plugins(self) -> dict[str, type[T]]:
+        """All of them. A file that is being imported may read the registry too."""
+        with self._guard:
+            if not self._loaded:
+                self._loaded = True
+                package = importlib.import_module(self.package)
+                for module in pkgutil.iter_modules(package.__path__):
+                    importlib.import_module(f"{self.package}.{module.name}")
+        return self._plugins
+
+    def __getitem__(self, name: str) -> type[T]:
+        return self.plugins[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.plugins)
+
+    def __len__(self) -> int:
+        return len(self.plugins)
 
     def register(self, name: str, title: str = "") -> Callable[[type[T]], type[T]]:
         """A class decorator: `@LEARNERS.register("ncm", "Nearest class mean")`."""
 
         def keep(plugin: type[T]) -> type[T]:
             plugin.name, plugin.title = name, title or name  # type: ignore[attr-defined]
-            self[name] = plugin
+            self._plugins[name] = plugin
             return plugin
 
         return keep

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
-from engine.learners import LEARNERS, Learner, load_learners
+from engine.learners import LEARNERS, Learner
 from engine.learners.confidence import Calibration, calibrated
 from engine.models.backbone import Backbone, Model, digest_of
 from engine.models.extractor import Extractor
@@ -45,7 +45,6 @@ def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Mo
     kept = steps.learnt(project, row)
     if kept is None:
         raise Refused("What was learnt is missing or damaged. Press Learn: it is learnt anew.")
-    load_learners()
     learner = LEARNERS.make(row["learner"], row["settings"])
     learner.restore(kept.memory)
     names = catalogue.class_names(project)
@@ -178,9 +177,8 @@ class Session:
         return self._keep(key, lambda: model_of(project, row, self.backbone()))
 
     def learner(self, name: str, settings: dict[str, Any]) -> Learner:
-        from engine.learners import LEARNERS, load_learners
+        from engine.learners import LEARNERS
 
-        load_learners()
         return LEARNERS.make(name, settings)
 
     def _keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:

@@ -30,12 +30,12 @@ ICONS = WORK / "icons"
 FOLDER = DIST / "espalier"
 MEGABYTE = 1e6
 REGISTRIES = {
-    "learner": ("engine.learners", "LEARNERS", "load_learners"),
-    "backbone": ("engine.models.backbones", "BACKBONES", ""),
-    "tuner": ("engine.training.tuners", "TUNERS", "load_tuners"),
-    "schedule": ("engine.training.schedules", "SCHEDULES", "load_schedules"),
-    "searcher": ("engine.search.searchers", "SEARCHERS", "load_searchers"),
-    "exporter": ("engine.export.formats", "EXPORTERS", "load_exporters"),
+    "learner": ("engine.learners", "LEARNERS"),
+    "backbone": ("engine.models.backbones", "BACKBONES"),
+    "tuner": ("engine.training.tuners", "TUNERS"),
+    "schedule": ("engine.training.schedules", "SCHEDULES"),
+    "searcher": ("engine.search.searchers", "SEARCHERS"),
+    "exporter": ("engine.export.formats", "EXPORTERS"),
 }
 
 
@@ -103,11 +103,8 @@ def source_tree() -> dict[str, Any]:
     from app.licences import digests
 
     names, endings = {}, {}
-    for kind, (module, registry, load) in REGISTRIES.items():
-        there = import_module(module)
-        if load:
-            getattr(there, load)()
-        plugins = getattr(there, registry)
+    for kind, (module, registry) in REGISTRIES.items():
+        plugins = getattr(import_module(module), registry)
         names[kind] = sorted(plugins)
         if kind == "exporter":
             endings = {name: plugins[name].suffix for name in names[kind]}

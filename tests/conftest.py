@@ -22,7 +22,7 @@ import pytest
 
 import engine  # noqa: F401  Before any test imports ONNX Runtime, which then tells nobody.
 
-pytest_plugins = ["tests.window_fixtures"]
+pytest_plugins = ["tests.helpers.window_fixtures"]
 
 # Before anything imports Qt or the engine: no display, and never the person's own folders.
 HOME = Path(tempfile.mkdtemp(prefix="espalier-tests-"))

@@ -1,4 +1,4 @@
-"""Pictures of the window for the README: `python -m app.screenshots FOLDER`.
+"""Pictures of the window for the README: `python -m app.shell.screenshots FOLDER`.
 
 Opens the sample project in a real window on the real engine, without a display, learns it with
 three learners, tries images, exports the model, and writes each page in light and dark.

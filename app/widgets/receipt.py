@@ -1,6 +1,6 @@
 """A receipt in the window: its lines, shortened to be looked at and whole to be copied.
 
-The words are the engine's own (engine/export/receipts/words.py), the same as on paper and in a terminal.
+The words are the engine's own (export/receipts/words.py), the same as on paper and in a terminal.
 """
 
 from __future__ import annotations

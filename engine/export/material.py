@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.errors import Refused, UnusableImage
 from engine.events import Event
-from engine.export.formats import EXPORTERS, ExportData, Exporter, load_exporters
+from engine.export.formats import EXPORTERS, ExportData, Exporter
 from engine.export.receipts import About
 from engine.export.write import export_model
 from engine.images.decode import open_many
@@ -27,7 +27,6 @@ Look = Callable[[list[Path]], Generator[Event, None, Seen]]
 
 
 def exporter_of(format: str, settings: Mapping[str, Any] | None = None) -> Exporter:
-    load_exporters()
     return EXPORTERS.make(format, settings)
 
 

@@ -2,7 +2,7 @@
 
 The shorter side is scaled to `resize`, then the middle is cut out. As in torchvision's own
 evaluation, filters widen with the scale (antialiased) and sizes are rounded down. The file that is
-exported says the same in ONNX (engine/export/graphs/preprocess_onnx.py); tests hold the two together.
+exported says the same in ONNX (export/graphs/preprocess_onnx.py); tests hold the two together.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from PIL import Image
 class Preprocessing:
     """How a picture becomes what the network sees: shorter side to `resize`, centre crop, scale.
 
-    There is one implementation for training and use (engine/images/decode.py) and one inside exported
-    files (engine/exporters/); tests hold them together.
+    There is one implementation for training and use (`preprocess`) and one inside exported
+    files (export/graphs/); tests hold them together.
     """
 
     size: int

@@ -1,6 +1,6 @@
 """All pictures below some folders, one after the other, without holding them in memory.
 
-What was dropped to be learnt is found by engine/images/folders.py, which gives classes; here folders mean
+What was dropped to be learnt is found by images/folders.py, which gives classes; here folders mean
 nothing, and there may be millions of files.
 """
 

@@ -10,7 +10,7 @@ from engine.jobs import Work, job
 from engine.jobs.export import export
 from engine.jobs.learn import learn
 from engine.jobs.project import make_sample
-from engine.learners import LEARNERS, load_learners
+from engine.learners import LEARNERS
 from engine.session import Session
 
 
@@ -20,7 +20,6 @@ def demo(session: Session, *, folder: str = "") -> Work:
     target = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="espalier-demo-"))
     target.mkdir(parents=True, exist_ok=True)
     made = yield from make_sample(session, path=str(free_name(target)))
-    load_learners()
     default = session.require().facts["learner"]
     scores = []
     for name in sorted(LEARNERS, key=lambda n: n == default):

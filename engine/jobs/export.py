@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.events import Progress, Saved
-from engine.export.formats import EXPORTERS, load_exporters
+from engine.export.formats import EXPORTERS
 from engine.export.material import exporter_of, written
 from engine.export.receipts.about import about_step
 from engine.export.write import check_target
@@ -23,7 +23,6 @@ from engine.session import Session
 def list_exporters(session: Session) -> Work:
     """Every format with its settings, its ending, and why it can't be used here, if so."""
     yield Progress(0, None, "Reading")
-    load_exporters()
     described = []
     for view in EXPORTERS.describe():
         plugin = EXPORTERS[view.name]

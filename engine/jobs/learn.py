@@ -165,8 +165,7 @@ def answers(session: Session, choose: Any, limit: int) -> dict[str, Any]:
 @job("List the learners", reads=True)
 def learners(session: Session) -> Work:
     """Every learner with its settings, from which forms are made."""
-    from engine.learners import LEARNERS, load_learners
+    from engine.learners import LEARNERS
 
     yield Progress(0, None, "Reading")
-    load_learners()
     return {"learners": LEARNERS.describe()}

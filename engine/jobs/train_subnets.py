@@ -28,11 +28,10 @@ from engine.training.supernet.run import (
     started,
     tuner_of,
 )
-from engine.training.supernet.shrinking import Shrinking
+from engine.training.supernet.shrinking import SUPERNET_TUNERS
 from engine.training.supernet.start import NOT_OFFERED, base_of, proposed
 from engine.training.supernet.teacher import taught
 from engine.training.supernet.trainable import SupernetData
-from engine.training.tuners import TUNERS, load_tuners
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -122,12 +121,10 @@ def list_tuners(session: Session) -> Work:
     Refused where the project has no supernet, or no pictures.
     """
     yield Progress(0, None, "Reading")
-    load_tuners()
     pictures = len(listed_in_project(session.require(), "train")[0])
     sizes = usual_resolutions(session.supernet()[1].size)
     offered = [
         replace(view, settings=tuple(s for s in view.settings if s.name not in NOT_OFFERED))
-        for view in TUNERS.describe()
-        if issubclass(TUNERS[view.name], Shrinking)  # the others are the Tune page's
+        for view in SUPERNET_TUNERS.describe()
     ]
     return {"tuners": offered, "proposed": proposed(pictures, sizes), "pictures": pictures}

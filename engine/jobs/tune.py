@@ -30,9 +30,9 @@ from engine.training.augment import Views
 from engine.training.batches import check_batch
 from engine.training.dataset import ImageArray, listed_in_project
 from engine.training.estimate import as_jpeg, proposed, shares, trial_of, tuners
-from engine.training.schedules import SCHEDULES, load_schedules
+from engine.training.schedules import SCHEDULES
 from engine.training.setup import LARGER, course_of, made, plain_settings
-from engine.training.tuners import TUNERS, load_tuners
+from engine.training.tuners import TUNERS
 
 
 @job("Tuning")
@@ -128,8 +128,6 @@ def tuning_choices(session: Session) -> Work:
     `proposed` has, for each tuner, settings for so many pictures.
     """
     yield Progress(0, None, "Reading")
-    load_tuners()
-    load_schedules()
     pictures = len(listed_in_project(session.require(), "train")[0])
     return {
         "tuners": tuners(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +14,7 @@ from torch import nn
 from engine.events import Step
 from engine.registry import Registry
 
-LEARNERS: Registry[Learner] = Registry("learner")
-
-
-def load_learners() -> None:
-    """Imports every file here, so that each learner has registered itself."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+LEARNERS: Registry[Learner] = Registry("learner", __name__)
 
 
 @dataclass(frozen=True)

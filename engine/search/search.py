@@ -20,7 +20,7 @@ from engine.search.latency import costs as latency_costs
 from engine.search.latency import files, measuring
 from engine.search.latency.table import LatencyTable
 from engine.search.results import Costs
-from engine.search.searchers import SEARCHERS, Problem, Searcher, load_searchers
+from engine.search.searchers import SEARCHERS, Problem, Searcher
 from engine.search.searchers.prior import prior_for
 from engine.session import Session
 from engine.storage import subnet_results
@@ -41,7 +41,6 @@ class SearchSetup:
 
 
 def made_searcher(name: str, settings: Mapping[str, Any] | None) -> Searcher:
-    load_searchers()
     return SEARCHERS.make(name, settings)
 
 

@@ -30,8 +30,8 @@ STEPS_OF_A_RUN = 40
 
 
 def tuners() -> tuple[PluginView, ...]:
-    """The tuners that tune one network; those that train supernets are Specialise's."""
-    return tuple(view for view in TUNERS.describe() if issubclass(TUNERS[view.name], Tuning))
+    """The tuners that tune one network."""
+    return TUNERS.describe()
 
 
 def proposed(tuner: PluginView, pictures: int) -> dict[str, Any]:

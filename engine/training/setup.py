@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.errors import BadSetting
 from engine.events import Event, Notice, Progress
 from engine.learning import comparison, material
 from engine.models import batch_norm
@@ -30,9 +29,9 @@ from engine.training.dataset import ImageArray, of_project, part_of
 from engine.training.initial_head import first_head
 from engine.training.loop import Training
 from engine.training.run import TuningRun
-from engine.training.schedules import SCHEDULES, Schedule, Timetable, load_schedules
+from engine.training.schedules import SCHEDULES, Schedule, Timetable
 from engine.training.tuner import BatchSource, Tuning, stack_of
-from engine.training.tuners import TUNERS, load_tuners
+from engine.training.tuners import TUNERS
 
 STATISTICS, BATCH = 256, 32
 """Images on which batch norms are measured before a run begins, and how many at a time."""
@@ -42,12 +41,8 @@ LARGER = 8 / 7
 
 def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning, Schedule]:
     """The tuner and the schedule with their settings. Raises BadSetting."""
-    load_tuners()
-    load_schedules()
     own = {f.name for f in fields(SCHEDULES[schedule])} if schedule in SCHEDULES else set()
     timing = SCHEDULES.make(schedule, {k: v for k, v in settings.items() if k in own})
-    if tuner in TUNERS and not issubclass(TUNERS[tuner], Tuning):
-        raise BadSetting(f"“{tuner}” trains once-for-all networks. Use it under Specialise.")
     tuning = TUNERS.make(tuner, {k: v for k, v in settings.items() if k not in own})
     assert isinstance(tuning, Tuning)
     return tuning, timing

@@ -23,7 +23,7 @@ from app.shell.backbones import BackboneDialog
 from app.shell.shortcuts import ShortcutsDialog
 from app.shell.window import Window
 from app.widgets.plots import Plot
-from tests.window import Person
+from tests.helpers.window import Person
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, Plot)
 

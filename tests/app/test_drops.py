@@ -12,7 +12,7 @@ from PySide6.QtGui import QDragEnterEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.widgets.drops import Drops, paths_of
-from tests.window import drop, urls
+from tests.helpers.window import drop, urls
 
 NAMES = ["a b", "100%", "naïve#1?", "日本 😀", "שלום", "line\nbreak", "'quotes\"", "trailing "]
 

@@ -14,8 +14,8 @@ from app.widgets.controls import tip
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, words
 from app.widgets.thumbs import Thumbnails
-from tests.making import picture
-from tests.window import Person
+from tests.helpers.image_files import picture
+from tests.helpers.window import Person
 
 MANY = 100_000
 

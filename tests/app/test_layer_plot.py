@@ -15,7 +15,7 @@ from app.pages.tune.layer_image import Scale
 from app.pages.tune.layer_plot import EMPTY, LayerPlot
 from app.shell.window import make_application
 from engine.events import LayerPlan, LayerState
-from tests.app.plotting import shown, table, words
+from tests.helpers.plots import shown, table, words
 
 STAGES = ("stem", "low", "high", "head")
 TOTAL, FREEZES, CACHED = 100, (40, 70), 50

@@ -16,7 +16,7 @@ from app.shell.window import make_application
 from app.widgets.class_plots import BarPlot, MatrixPlot
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.plots import Plot
-from tests.app.plotting import shown, table, words
+from tests.helpers.plots import shown, table, words
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from app import theme
 from app.shell.preferences import Preferences
 from engine.worker import Engine
-from tests.window import Person
-from tests.window_fixtures import gone, opened
+from tests.helpers.window import Person
+from tests.helpers.window_fixtures import gone, opened
 
 LOOK = """
 import sys

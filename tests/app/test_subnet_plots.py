@@ -13,7 +13,7 @@ from app.pages.specialise.networks import Point, front_of
 from app.pages.specialise.scatter_plot import ScatterPlot
 from app.pages.specialise.subnet_drawing import SubnetDrawing
 from app.widgets.axes import ticks
-from tests.app.plotting import shown, table, words
+from tests.helpers.plots import shown, table, words
 
 POINTS = (
     Point("a", "subnet a", 0.70, 1.0, 0.1),

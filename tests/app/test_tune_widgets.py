@@ -21,8 +21,8 @@ from app.widgets.curve_plot import CurvePlot
 from app.widgets.line_plot import Series
 from app.widgets.run_curves import PIECES, Curves, overlaid
 from engine.events import LayerPlan
-from tests.app.plotting import shown, table, words
-from tests.window import texts
+from tests.helpers.plots import shown, table, words
+from tests.helpers.window import texts
 
 STAGES = ("stem", "low", "head")
 

@@ -12,7 +12,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from engine.learners import LEARNERS, load_learners
+from engine.learners import LEARNERS
 from tests.bench.common import do, new, timed
 from tests.bench.given import parser_of, parts_of
 
@@ -23,7 +23,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--step", type=int, default=10)
     options = parser.parse_args()
-    load_learners()
     with tempfile.TemporaryDirectory() as folder:
         options.photos = parts_of(options, Path(folder))
         names = sorted(p.name for p in (options.photos / "train").iterdir())

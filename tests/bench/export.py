@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from engine.events import Ended
-from engine.export.formats import EXPORTERS, load_exporters
+from engine.export.formats import EXPORTERS
 from engine.jobs import run
 from engine.models.timing import processor_name
 from engine.session import Session
@@ -73,7 +73,6 @@ def main() -> None:
 
 def exported(session: Session, folder: Path) -> dict[str, Path]:
     """The files by format; why one is not there is printed."""
-    load_exporters()
     files = {EAGER: session.require().path}
     for name, exporter in list(EXPORTERS.items()):
         path = folder / name / f"model{exporter.suffix}"

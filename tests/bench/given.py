@@ -33,6 +33,8 @@ def parts_of(options: argparse.Namespace, folder: Path) -> Path:
 
 
 def drawn(folder: Path, each: int, seed: int = 0) -> Path:
-    from tests.making import class_folders  # Late: the window's bench measures a light process.
+    from tests.helpers.image_files import (
+        class_folders,  # Late: the window's bench measures a light process.
+    )
 
     return class_folders(folder, dict.fromkeys(NAMES, each), seed)

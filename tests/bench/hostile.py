@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from tests import making
+from tests.helpers import image_files
 from tests.hostile import Kinds
 from tests.hostile.exported import ONNX, model, saved
 from tests.hostile.images import IMAGES
@@ -128,13 +128,14 @@ class Doors:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.home = folder, folder / "home"
-        self.photo = making.picture(folder / "photo.jpg")
+        self.photo = image_files.picture(folder / "photo.jpg")
         self.white = folder / "white.png"
-        making.drawn().point(lambda _: 255).save(self.white)
+        image_files.drawn().point(lambda _: 255).save(self.white)
         self.project = folder / "learnt.espalier"
-        pictures = making.class_folders(folder / "pictures", {"moth": 12, "beetle": 12})
-        for words in (("new", self.project, "--weights", making.weights(folder / "w.safetensors"),
-                       "--size", 32), ("learn", self.project, pictures)):  # fmt: skip
+        pictures = image_files.class_folders(folder / "pictures", {"moth": 12, "beetle": 12})
+        weights = image_files.weights(folder / "w.safetensors")
+        begin = ("new", self.project, "--weights", weights, "--size", 32)
+        for words in (begin, ("learn", self.project, pictures)):
             assert command(self.home, *words).code == 0
         saved(folder / "good.onnx", model)
 

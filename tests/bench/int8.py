@@ -25,7 +25,7 @@ from engine.session import Session
 from tests.bench.common import do, new
 from tests.bench.export import instructions
 from tests.bench.given import parser_of, parts_of
-from tests.on_processor import QEMU, WITHOUT_VNNI, answers_of
+from tests.helpers.processors import QEMU, WITHOUT_VNNI, answers_of
 
 FILES: Mapping[str, dict[str, Any]] = {
     "onnx": {},

@@ -26,7 +26,7 @@ from typing import Any
 from tests.bench.forked import LostError, in_child, killed_after
 from tests.bench.given import parser_of
 from tests.bench.killed_verbs import Verb, verbs
-from tests.killing import copied
+from tests.helpers.killing import copied
 
 COLUMNS = ("verb", "tries", "ended first", "old", "new", "batch", "between", "unusable",
            "left over", "finished the same")  # fmt: skip
@@ -77,10 +77,8 @@ def warm() -> None:
     import torch  # noqa: F401
 
     from engine.jobs import load_jobs
-    from engine.learners import load_learners
 
     load_jobs()
-    load_learners()
 
 
 def drill(place: Path, options: argparse.Namespace) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.session import Session
 from tests.bench.common import do
-from tests.killing import copied
+from tests.helpers.killing import copied
 
 P = "p.espalier"
 SMALL = {"epochs": 1, "settings": {"batch": 8, "augment": "none"}}
@@ -190,7 +190,7 @@ def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Ver
 
 def pictures(folder: Path) -> Path:
     """Five classes of drawn images, so many that learning three of them takes two batches."""
-    from tests.making import class_folders
+    from tests.helpers.image_files import class_folders
 
     names = ("apple", "banana", "cherry", "damson", "elder")
     return class_folders(folder, dict.fromkeys(names, 24))

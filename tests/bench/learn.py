@@ -109,7 +109,7 @@ def peer_learns(options: argparse.Namespace) -> Any:
     from torchvision import transforms
     from torchvision.datasets import ImageFolder
 
-    from engine.learners import LEARNERS, Task, load_learners
+    from engine.learners import LEARNERS, Task
     from engine.models.backbones import load_backbone
 
     warnings.simplefilter("ignore")
@@ -125,7 +125,6 @@ def peer_learns(options: argparse.Namespace) -> Any:
             features.append(net(x))
             classes.append(y)
     x, y = torch.cat(features)[:, None], torch.cat(classes)
-    load_learners()
     learner = LEARNERS.make("slda")
     chosen = torch.randperm(len(x))[:1500]
     new = {int(c): x[y == c] for c in y.unique()}

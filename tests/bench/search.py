@@ -19,7 +19,7 @@ from engine.models.supernet.space import Space
 from engine.search import search as search_search
 from engine.search.latency.costs import costs_of_genes
 from engine.search.results import Costs
-from engine.search.searchers import SEARCHERS, Problem, load_searchers
+from engine.search.searchers import SEARCHERS, Problem
 from engine.search.searchers.evolution import Evolution
 from engine.search.searchers.prior import imagenet_guess
 from tests.bench.common import do, finished, new
@@ -47,7 +47,6 @@ class Measuring:
 
 def best_of(hunt: Any, measure: Measuring, name: str, budget: int) -> dict[str, Any]:
     """What a searcher finds: the most accurate subnet that keeps the target when it is timed."""
-    load_searchers()
     plugin = SEARCHERS.make(name)
     seconds, begun = measure.seconds, time.perf_counter()
     search = plugin.search(search_search.problem_of(hunt, budget, plugin.seed))

@@ -10,7 +10,7 @@ import torch
 
 from engine.jobs import run
 from engine.session import Session
-from tests import making
+from tests.helpers import image_files
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def one_thread() -> Iterator[None]:
 def session(tmp_path: Path) -> Iterator[Session]:
     """An empty project with a small network of random weights, at 32 pixels."""
     session = Session()
-    weights = str(making.weights(tmp_path / "net.safetensors"))
+    weights = str(image_files.weights(tmp_path / "net.safetensors"))
     path = str(tmp_path / "p.espalier")
     *_, ended = run(session, "new_project", {"path": path, "weights": weights, "size": 32})
     assert ended.how == "done", ended.text

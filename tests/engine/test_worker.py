@@ -16,7 +16,7 @@ import pytest
 
 from engine.events import Changed, Ended, Event, Notice, Progress
 from engine.worker import Engine
-from tests import making
+from tests.helpers import image_files
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
@@ -33,7 +33,7 @@ def engine(shared_engine: Engine) -> Iterator[Engine]:
 def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     for hue, name in enumerate(("moth", "beetle", "snail")):
-        making.class_folder(folder, name, 30, hue / 3)
+        image_files.class_folder(folder, name, 30, hue / 3)
     return folder
 
 
@@ -53,7 +53,10 @@ def end(engine: Engine, ticket: int) -> Ended:
 
 
 def new_project(engine: Engine, tmp_path: Path) -> None:
-    path, weights = str(tmp_path / "p.espalier"), str(making.weights(tmp_path / "net.safetensors"))
+    path, weights = (
+        str(tmp_path / "p.espalier"),
+        str(image_files.weights(tmp_path / "net.safetensors")),
+    )
     ticket = engine.submit("new_project", path=path, weights=weights, size=32)
     assert end(engine, ticket).how == "done"
 
@@ -152,7 +155,7 @@ def test_a_killed_window_leaves_no_orphan(tmp_path):
 
 
 def test_the_window_hears_of_the_project(engine, tmp_path):
-    weights = str(making.weights(tmp_path / "net.safetensors"))
+    weights = str(image_files.weights(tmp_path / "net.safetensors"))
     ticket = engine.submit("new_project", path=str(tmp_path / "a.espalier"), weights=weights)
     events = until(engine, ticket, lambda e: isinstance(e, Ended))
     changed = [e for e in events if isinstance(e, Changed)]
@@ -180,7 +183,7 @@ if __name__ == "__main__":
 
 
 def test_what_jobs_give_back_brings_no_heavy_library_along(tmp_path, pictures):
-    network = {"weights": str(making.weights(tmp_path / "net.safetensors")), "size": 32}
+    network = {"weights": str(image_files.weights(tmp_path / "net.safetensors")), "size": 32}
     jobs = [
         ("new_project", {"path": str(tmp_path / "p.espalier"), **network}),
         ("learn_folder", {"paths": [str(pictures)]}),

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QApplication
 from app.licences import Part, all_parts, as_index
 from app.shell.about import AboutDialog
 from engine import __version__
-from tests.typed import answered, espalier
-from tests.window import Person, texts
+from tests.helpers.commands import answered, espalier
+from tests.helpers.window import Person, texts
 
 
 def opened(person: Person) -> AboutDialog:

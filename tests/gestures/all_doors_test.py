@@ -17,13 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.export.formats import EXPORTERS, load_exporters
+from engine.export.formats import EXPORTERS
 from engine.export.readers import is_exported, predict_exported
-from tests import making
-from tests.typed import answered
-from tests.window import Person, drop, urls
+from tests.helpers import image_files
+from tests.helpers.commands import answered
+from tests.helpers.window import Person, drop, urls
 
-load_exporters()
 NEAR = {"onnx-int8": 0.25}
 USUAL = 0.02
 """By how much a probability may differ: a receipt allows no more either, but for 8 bits, where it
@@ -35,14 +34,19 @@ RANKS = (("class", "probability"), ("second class", "second probability"))
 def make_pictures(root: Path) -> list[Path]:
     """Pictures of every kind that doors could read differently."""
     root.mkdir()
-    made = [making.picture(root / f"{w}x{h}.png", w, (w, h), "PNG")
+    made = [image_files.picture(root / f"{w}x{h}.png", w, (w, h), "PNG")
             for w, h in ((33, 97), (301, 64), (64, 64), (9, 140), (640, 427))]  # fmt: skip
-    made += [making.turned_by_exif(root / f"turned {n}.jpg", n) for n in (1, 3, 6, 7)]
-    made += [making.in_mode(root / f"{mode}.png", mode) for mode in ("P", "LA", "RGBA")]
-    made += [making.grey_16_bits(root / "grey 16.png"), making.cmyk_jpeg(root / "cmyk.jpg")]
-    made += [making.float_tiff(root / f"floats {top:g}.tif", top) for top in (1, 255, 1e6)]
-    made += [making.wide_tiff(root / f"wide {top}.tif", top) for top in (200, 60_000, 2**30)]
-    Image.fromarray((making.grey_ramp((50, 81)) * 255).astype(np.uint8)).save(root / "grey.png")
+    made += [image_files.turned_by_exif(root / f"turned {n}.jpg", n) for n in (1, 3, 6, 7)]
+    made += [image_files.in_mode(root / f"{mode}.png", mode) for mode in ("P", "LA", "RGBA")]
+    made += [
+        image_files.grey_16_bits(root / "grey 16.png"),
+        image_files.cmyk_jpeg(root / "cmyk.jpg"),
+    ]
+    made += [image_files.float_tiff(root / f"floats {top:g}.tif", top) for top in (1, 255, 1e6)]
+    made += [image_files.wide_tiff(root / f"wide {top}.tif", top) for top in (200, 60_000, 2**30)]
+    Image.fromarray((image_files.grey_ramp((50, 81)) * 255).astype(np.uint8)).save(
+        root / "grey.png"
+    )
     return [*made, root / "grey.png"]
 
 
@@ -50,9 +54,11 @@ def make_pictures(root: Path) -> list[Path]:
 def project(home: Path) -> Path:
     """Of a network with few operations, since a dozen programs open what is exported."""
     path = home / "doors.espalier"
-    weights = making.weights(home / "few operations.safetensors", "squeezenet1_1")
+    weights = image_files.weights(home / "few operations.safetensors", "squeezenet1_1")
     answered(home, "new", path, "--weights", weights, "--size", 48)
-    answered(home, "learn", path, making.class_folders(home / "doors", {"moth": 16, "snail": 16}))
+    answered(
+        home, "learn", path, image_files.class_folders(home / "doors", {"moth": 16, "snail": 16})
+    )
     return path
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from engine.images.folders import class_name
-from tests import making
-from tests.typed import answered, in_a_process, refused
+from tests.helpers import image_files
+from tests.helpers.commands import answered, in_a_process, refused
 
 
 @pytest.fixture(scope="module")
 def learnt(home: Path, home_weights: Path) -> Path:
     """A project that has learnt two classes; each test works on a copy."""
-    pictures = making.class_folders(home / "pictures", {"moth": 20, "beetle": 20})
+    pictures = image_files.class_folders(home / "pictures", {"moth": 20, "beetle": 20})
     path = home / "learnt.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 32)
     answered(home, "learn", path, pictures)
@@ -41,8 +41,8 @@ def classes(home: Path, project: Path) -> dict[str, int]:
 
 
 def test_files_that_are_no_pictures_are_listed_and_the_rest_is_learnt(home, project, tmp_path):
-    folder = making.class_folder(tmp_path, "snail", 12)
-    bad = making.every(making.NO_PICTURES, folder)
+    folder = image_files.class_folder(tmp_path, "snail", 12)
+    bad = image_files.every(image_files.NO_PICTURES, folder)
     done = answered(home, "learn", project, folder)
     assert done["classes"] == {"snail": 12}
     assert {Path(s["path"]).name for s in done["skipped"]} >= {b.name for b in bad}
@@ -51,7 +51,7 @@ def test_files_that_are_no_pictures_are_listed_and_the_rest_is_learnt(home, proj
 
 
 def test_odd_pictures_are_learnt_like_any_other(home, project, tmp_path):
-    odd = making.every(making.ODD_PICTURES, tmp_path / "odd")
+    odd = image_files.every(image_files.ODD_PICTURES, tmp_path / "odd")
     done = answered(home, "learn", project, tmp_path / "odd")
     assert done["skipped"] == []
     assert done["classes"] == {"odd": len(odd)}
@@ -69,14 +69,14 @@ def test_a_folder_without_pictures_is_refused_and_leaves_no_trace(home, project,
 
 
 def test_one_image_makes_a_class(home, project, tmp_path):
-    folder = making.class_folder(tmp_path, "one", 1)
+    folder = image_files.class_folder(tmp_path, "one", 1)
     assert "one" in answered(home, "learn", project, folder)["per_class"]
 
 
 def test_a_single_class_is_learnt(home, home_weights, tmp_path):
     path = tmp_path / "single.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 32)
-    folder = making.class_folder(tmp_path, "only", 12)
+    folder = image_files.class_folder(tmp_path, "only", 12)
     assert answered(home, "learn", path, folder)["accuracy"] in (None, 1.0)
     some = next(folder.iterdir())
     assert answered(home, "predict", path, some)[str(some)] == {"only": 1.0}
@@ -84,11 +84,11 @@ def test_a_single_class_is_learnt(home, home_weights, tmp_path):
 
 def test_names_of_every_kind_make_classes(home, project, tmp_path):
     root = tmp_path / "odd names"
-    for number, name in enumerate(making.BAD_NAMES):
-        making.class_folder(root, name, 2, seed=number)
+    for number, name in enumerate(image_files.BAD_NAMES):
+        image_files.class_folder(root, name, 2, seed=number)
     done = answered(home, "learn", project, root)
     assert done["skipped"] == []
-    assert set(done["classes"]) == {class_name(name) for name in making.BAD_NAMES}
+    assert set(done["classes"]) == {class_name(name) for name in image_files.BAD_NAMES}
     receipt = answered(home, "export", project, "--to", tmp_path / "m.onnx")
     assert set(receipt["classes"]) == {"moth", "beetle", *done["classes"]}
 
@@ -96,7 +96,7 @@ def test_names_of_every_kind_make_classes(home, project, tmp_path):
 def test_a_folder_whose_name_is_no_text_is_learnt(home, project, tmp_path):
     if sys.platform in ("win32", "darwin"):
         pytest.skip("file names are always text here")
-    folder = making.class_folder(tmp_path, "plain", 3)
+    folder = image_files.class_folder(tmp_path, "plain", 3)
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     folder.rename(odd)
     done = answered(home, "learn", project, odd)
@@ -105,22 +105,22 @@ def test_a_folder_whose_name_is_no_text_is_learnt(home, project, tmp_path):
 
 
 def test_links_in_a_circle_pipes_and_hidden_files_are_passed_over(home, project, tmp_path):
-    folder = making.class_folder(tmp_path, "snail", 4)
-    making.link(folder / "round", folder)
-    making.pipe(folder / "pipe.jpg")
+    folder = image_files.class_folder(tmp_path, "snail", 4)
+    image_files.link(folder / "round", folder)
+    image_files.pipe(folder / "pipe.jpg")
     (folder / ".DS_Store").write_bytes(b"x")
     (folder / "Thumbs.db").write_bytes(b"x")
     assert answered(home, "learn", project, folder)["classes"] == {"snail": 4}
 
 
 def test_a_folder_that_may_not_be_read_is_named(home, project, tmp_path):
-    folder = making.class_folder(tmp_path, "closed", 2)
-    with making.no_permission(folder):
+    folder = image_files.class_folder(tmp_path, "closed", 2)
+    with image_files.no_permission(folder):
         assert "closed" in refused(home, "learn", project, folder)
 
 
 def test_the_same_picture_in_two_classes_is_left_out_until_it_is_settled(home, project, tmp_path):
-    folder = making.class_folder(tmp_path, "snail", 10)
+    folder = image_files.class_folder(tmp_path, "snail", 10)
     twin = sorted((home / "pictures" / "moth").iterdir())[0]
     shutil.copy(twin, folder / "twin.jpg")
     answered(home, "learn", project, folder)
@@ -137,8 +137,8 @@ def test_a_class_dropped_twice_is_kept_once(home, project):
 
 
 def test_a_thousand_to_one(home, project, tmp_path):
-    making.class_folder(tmp_path / "a", "rare", 1)
-    making.class_folder(tmp_path / "a", "common", 200)
+    image_files.class_folder(tmp_path / "a", "rare", 1)
+    image_files.class_folder(tmp_path / "a", "common", 200)
     done = answered(home, "learn", project, tmp_path / "a")
     assert set(done["per_class"]) == {"moth", "beetle", "rare", "common"}
     hints = {c["name"]: c["hint"] for c in answered(home, "classes", project)["classes"]}
@@ -146,7 +146,7 @@ def test_a_thousand_to_one(home, project, tmp_path):
 
 
 def test_pictures_that_went_away_are_left_out_and_said(home, home_weights, tmp_path):
-    pictures = making.class_folders(tmp_path / "p", {"a": 12, "b": 12})
+    pictures = image_files.class_folders(tmp_path / "p", {"a": 12, "b": 12})
     path = tmp_path / "gone.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 32)
     answered(home, "learn", path, pictures)
@@ -155,7 +155,7 @@ def test_pictures_that_went_away_are_left_out_and_said(home, home_weights, tmp_p
         file.unlink()
     gone[2].write_bytes(b"changed")
     # Another learner with more views must look at the files again.
-    from tests.typed import espalier
+    from tests.helpers.commands import espalier
 
     done = espalier(home, "learn", path, "--learner", "tilda", "--set", "views=2", "--json")
     assert done.returncode == 0
@@ -186,23 +186,25 @@ def bad_weights(path: Path, kind: str) -> Path:
     elif kind == "not a number":
         from safetensors.torch import load_file, save_file
 
-        making.weights(path)
+        image_files.weights(path)
         state = load_file(path)
         state["conv1.0.weight"][0] = float("nan")
         save_file(state, path)
     elif kind == "huge header":
         path.write_bytes((2**60).to_bytes(8, "little") + b"{}")
     elif kind == "cut short":
-        making.weights(path)
+        image_files.weights(path)
         path.write_bytes(path.read_bytes()[:5000])
     elif kind == "of no known network":
         from safetensors.torch import save_file
 
         save_file({"a.weight": torch.zeros(3, 3)}, path)
     else:
-        {"empty": making.empty_file, "web page": making.web_page, "pointer": making.lfs_pointer}[
-            kind
-        ](path)
+        {
+            "empty": image_files.empty_file,
+            "web page": image_files.web_page,
+            "pointer": image_files.lfs_pointer,
+        }[kind](path)
     return path
 
 
@@ -227,11 +229,11 @@ def test_a_file_that_is_no_model_is_refused(home, tmp_path, kind):
     file = tmp_path / "model.onnx"
     content = {"text": b"hello", "empty": b"", "junk": bytes(range(256)) * 50}[kind]
     file.write_bytes(content)
-    assert file.name in refused(home, "predict", file, making.picture(tmp_path / "a.jpg"))
+    assert file.name in refused(home, "predict", file, image_files.picture(tmp_path / "a.jpg"))
 
 
 def test_a_read_only_project_answers_and_is_not_changed(home, project, tmp_path):
-    some = making.picture(tmp_path / "a.jpg")
+    some = image_files.picture(tmp_path / "a.jpg")
     expected = answered(home, "predict", project, some)
     theirs = tmp_path / "someone else's home"
     theirs.mkdir(mode=0o777)
@@ -266,7 +268,7 @@ def read_only(folder: Path) -> Iterator[None]:
 def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(home, project, tmp_path):
     """A limit on the size of files stands for the disk: the system refuses the write."""
     resource = pytest.importorskip("resource")
-    making.class_folder(tmp_path, "snail", 80)
+    image_files.class_folder(tmp_path, "snail", 80)
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000));"
         "from app.cli import main; sys.exit(main())"
@@ -282,8 +284,8 @@ def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(home, project, tmp_pat
 
 def test_the_same_picture_on_both_sides_of_the_split_is_kept_on_one(home, project, tmp_path):
     root = tmp_path / "data"
-    making.class_folder(root / "train", "snail", 12)
-    making.class_folder(root / "validation", "snail", 6, seed=50)
+    image_files.class_folder(root / "train", "snail", 12)
+    image_files.class_folder(root / "validation", "snail", 6, seed=50)
     twin = sorted((root / "train" / "snail").iterdir())[0]
     shutil.copy(twin, root / "validation" / "snail" / "twin.jpg")
     done = answered(home, "learn", project, root)
@@ -294,7 +296,7 @@ def test_the_same_picture_on_both_sides_of_the_split_is_kept_on_one(home, projec
 
 def test_paths_of_over_260_characters_are_learnt(home, project, tmp_path):
     deep = tmp_path / ("d" * 120) / ("e" * 120)
-    making.class_folder(deep, "snail", 4)
+    image_files.class_folder(deep, "snail", 4)
     assert answered(home, "learn", project, deep / "snail")["classes"] == {"snail": 4}
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import making
-from tests.typed import answered, espalier, refused
+from tests.helpers import image_files
+from tests.helpers.commands import answered, espalier, refused
 
 QUICK = ("--set", "epochs=2", "--set", "batch=8", "--set", "views=2")
 
 
 @pytest.fixture(scope="module")
 def photos(home: Path) -> Path:
-    return making.class_folders(home / "photos", dict.fromkeys("abcdef", 20))
+    return image_files.class_folders(home / "photos", dict.fromkeys("abcdef", 20))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_curve_chooses_the_cut(home: Path, project: Path, photos: Path):
 
 
 def test_what_is_wrong_is_said_in_one_sentence(home: Path, project: Path, photos: Path):
-    folder = making.class_folders(home / "more", dict.fromkeys("xy", 12))
+    folder = image_files.class_folders(home / "more", dict.fromkeys("xy", 12))
     said = refused(home, "branch", project, folder / "x", folder / "y", "--cut", "attic")
     assert "auto or one of: stem, stage1, stage2" in said
     assert "two new ones" in refused(home, "branch", project, folder / "x")

@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 
 from app.pages.branches.dialog import BranchDialog
 from tests.app.test_accessible import complaints, controls
-from tests.making import class_folders
-from tests.window import Person, drop, texts, urls
+from tests.helpers.image_files import class_folders
+from tests.helpers.window import Person, drop, texts, urls
 
 PATIENCE = 180_000
 """Milliseconds that trainings may take on a computer that does other things too."""

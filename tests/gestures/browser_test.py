@@ -26,10 +26,10 @@ from engine.export.write import export_model
 from engine.images.decode import open_picture
 from engine.models.backbone import Model
 from engine.models.backbones import untrained
-from tests import making
-from tests.browser import CHROMIUM, Browser
-from tests.engine.generators import result
-from tests.engine.test_export import NAMES, LinearHead
+from tests.engine.export.test_export import NAMES, LinearHead
+from tests.helpers import image_files
+from tests.helpers.browser import CHROMIUM, Browser
+from tests.helpers.generators import result
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 Answers = dict[Path, np.ndarray]
@@ -46,11 +46,11 @@ FRAME = """(() => {
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """PNGs, which every program decodes alike: plain, grey, transparent, turned."""
     folder = tmp_path_factory.mktemp("pictures")
-    making.picture(folder / "plain.png", 1, (300, 201), "PNG")
-    making.picture(folder / "tall.png", 3, (90, 171), "PNG")
-    making.drawn(4).convert("L").save(folder / "grey.png")
-    making.in_mode(folder / "clear.png", "RGBA")
-    making.turned_by_exif(folder / "turned.png", 6, "PNG")
+    image_files.picture(folder / "plain.png", 1, (300, 201), "PNG")
+    image_files.picture(folder / "tall.png", 3, (90, 171), "PNG")
+    image_files.drawn(4).convert("L").save(folder / "grey.png")
+    image_files.in_mode(folder / "clear.png", "RGBA")
+    image_files.turned_by_exif(folder / "turned.png", 6, "PNG")
     return sorted(folder.iterdir())
 
 
@@ -169,8 +169,8 @@ def test_a_dropped_picture_and_what_is_none(
     drop(page, *pictures[:2])
     agrees(page, exported, pictures[0])
     assert text(page, "name") == f"{pictures[0].name} (the first of 2)"
-    drop(page, making.truncated_png(tmp_path / "half.png"), pictures[0])
-    drop(page, making.text_file(tmp_path / "text.png"))
+    drop(page, image_files.truncated_png(tmp_path / "half.png"), pictures[0])
+    drop(page, image_files.text_file(tmp_path / "text.png"))
     assert text(page, "verdict") == "This can't be read as a picture"
     assert text(page, "reason").endswith("try again.")
     assert text(page, "bars") == ""

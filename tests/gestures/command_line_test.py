@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests import making
-from tests.typed import answered, espalier, in_a_process, refused
+from tests.helpers import image_files
+from tests.helpers.commands import answered, espalier, in_a_process, refused
 
 
 @pytest.fixture(scope="module")
 def pictures(home: Path) -> Path:
-    return making.class_folders(home / "pictures", {"moth": 30, "beetle": 30, "snail's “new”": 30})
+    return image_files.class_folders(
+        home / "pictures", {"moth": 30, "beetle": 30, "snail's “new”": 30}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def test_without_a_display_the_window_is_refused_in_a_sentence(home, words):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_control_c_cancels_and_keeps_what_was_saved(home, home_weights, tmp_path):
-    many = making.class_folders(tmp_path / "many", {"a": 300, "b": 300})
+    many = image_files.class_folders(tmp_path / "many", {"a": 300, "b": 300})
     path = tmp_path / "c.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 64)
     learning = in_a_process(home, "learn", path, many)

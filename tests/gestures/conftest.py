@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import making
+from tests.helpers import image_files
 
 
 @pytest.fixture(scope="module")
@@ -17,4 +17,4 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def home_weights(home: Path) -> Path:
     """Made in this process, which has PyTorch anyway (tests of the window have `weights`)."""
-    return making.weights(home / "net.safetensors")
+    return image_files.weights(home / "net.safetensors")

@@ -18,8 +18,8 @@ from app.shell.window import CRASHED
 from engine import __version__
 from engine.system.crash_reports import crash_folder, keep_report, note
 from engine.worker import Engine
-from tests.window import Person
-from tests.window_fixtures import gone, opened
+from tests.helpers.window import Person
+from tests.helpers.window_fixtures import gone, opened
 
 ROOT = Path(__file__).parents[2]
 WINDOW = """

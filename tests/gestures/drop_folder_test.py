@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.window import Person, drop, urls
+from tests.helpers.window import Person, drop, urls
 
 
 def test_a_dropped_folder_becomes_classes_that_are_learnt(owner: Person, pictures: Path) -> None:

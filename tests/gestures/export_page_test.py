@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
-from tests.window import Person
+from tests.helpers.window import Person
 
 
 class Desktop(QObject):

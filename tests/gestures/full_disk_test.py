@@ -15,9 +15,9 @@ import pytest
 
 from engine.jobs import sentence_for
 from engine.system.files import is_full
-from tests import making
 from tests.gestures.bad_inputs_test import read_only
-from tests.typed import answered, espalier, refused
+from tests.helpers import image_files
+from tests.helpers.commands import answered, espalier, refused
 
 SIZE_OF_DISK = 32 << 20
 FULL = "disk is full"
@@ -27,7 +27,7 @@ Fill = Callable[[int], None]
 
 @pytest.fixture(scope="module")
 def photos(home: Path) -> Path:
-    return making.class_folders(home / "photos", dict.fromkeys("abcd", 12))
+    return image_files.class_folders(home / "photos", dict.fromkeys("abcd", 12))
 
 
 @pytest.fixture(scope="module")

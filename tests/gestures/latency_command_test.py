@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.typed import answered, espalier, refused
+from tests.helpers.commands import answered, espalier, refused
 
 QUICK = ("--width", 0.25, "--resolution", 32, "--seconds", 0.2)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from tests.making import class_folders
-from tests.window import Person, drop, urls
+from tests.helpers.image_files import class_folders
+from tests.helpers.window import Person, drop, urls
 
 
 def test_another_learner_is_a_new_step_in_the_plot(learnt: Person) -> None:

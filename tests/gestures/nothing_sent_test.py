@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.export.formats import EXPORTERS, load_exporters
-from tests import making
-from tests.watching import Watched, can_not_watch, foreign_files, watched
+from engine.export.formats import EXPORTERS
+from tests.helpers import image_files
+from tests.helpers.watching import Watched, can_not_watch, foreign_files, watched
 
-load_exporters()
 pytestmark = [
     pytest.mark.skipif(bool(can_not_watch()), reason=can_not_watch() or "never"),
     pytest.mark.timeout(900),  # PyTorch is imported anew in each watched process
@@ -66,8 +65,8 @@ def espalier(*commands: tuple[object, ...]) -> tuple[str, str, str]:
 def project(run: Run, home: Path) -> Path:
     """A project that was made, learnt and asked while one watched."""
     path = home / "watched.espalier"
-    weights = making.weights(home / "few operations.safetensors", "squeezenet1_1")
-    images = making.class_folders(home / "images", {"moth": 12, "snail": 12})
+    weights = image_files.weights(home / "few operations.safetensors", "squeezenet1_1")
+    images = image_files.class_folders(home / "images", {"moth": 12, "snail": 12})
     one = next((images / "moth").iterdir())
     run(*espalier(("new", path, "--weights", weights, "--size", 48), ("learn", path, images),
                   ("predict", path, one)))  # fmt: skip
@@ -93,7 +92,7 @@ def test_an_export_its_answers_and_its_script_ask_nobody(
     if reason := EXPORTERS[name].missing():
         pytest.skip(reason)
     file = tmp_path / f"watched{EXPORTERS[name].suffix}"
-    one = making.picture(tmp_path / "one.jpg")
+    one = image_files.picture(tmp_path / "one.jpg")
     run(*espalier(("export", project, "--to", file, "--format", name), ("predict", file, one)))
     assert str(one) in run(file.with_suffix(".py"), one).said
 

@@ -8,15 +8,15 @@ import sys
 import pytest
 
 from engine.system.crash_points import VARIABLE
-from tests import making
-from tests.typed import answered, in_a_process
+from tests.helpers import image_files
+from tests.helpers.commands import answered, in_a_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 POINTS = ("blob written:2", "before commit:3", "after commit:4")
 
 
 def test_cut_after_cut_the_project_opens_and_ends_as_if_nothing_had_happened(home, home_weights):
-    pictures = making.class_folders(home / "pictures", {"a": 60, "b": 60, "c": 60})
+    pictures = image_files.class_folders(home / "pictures", {"a": 60, "b": 60, "c": 60})
     calm, stormy = home / "calm.espalier", home / "stormy.espalier"
     for project in (calm, stormy):
         answered(home, "new", project, "--weights", home_weights, "--size", 32)

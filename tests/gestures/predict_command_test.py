@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import making
-from tests.engine.test_readers import file as onnx_file
-from tests.typed import answered, espalier, in_a_process, refused
+from tests.engine.export.test_readers import file as onnx_file
+from tests.helpers import image_files
+from tests.helpers.commands import answered, espalier, in_a_process, refused
 
 CLASSES = ("CON", "moth / night.", "moth / Night.", "a\nb", "snail")
 """Names that make trouble as folders: a device, a path and a dot, case only, two lines."""
@@ -30,7 +30,9 @@ def project(home: Path, home_weights: Path) -> Path:
     path = home / "p.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 32)
     for place, name in enumerate(CLASSES):
-        folder = making.class_folder(home / f"learnt {place}", "images", 8, place / len(CLASSES))
+        folder = image_files.class_folder(
+            home / f"learnt {place}", "images", 8, place / len(CLASSES)
+        )
         answered(home, "learn", path, folder, "--into", name)
     answered(home, "export", path, "--to", home / "p.onnx")
     return path
@@ -41,21 +43,21 @@ def images(tmp_path: Path) -> Path:
     """Pictures of two sizes in folders within folders, and all that must end well."""
     root = tmp_path / "images"
     for place in range(5):
-        making.class_folder(root / "deep", f"{place}", 3, place / 5)
-    making.every(making.ODD_PICTURES, root / "odd")
-    making.every(making.NO_PICTURES, root / "bad")
+        image_files.class_folder(root / "deep", f"{place}", 3, place / 5)
+    image_files.every(image_files.ODD_PICTURES, root / "odd")
+    image_files.every(image_files.NO_PICTURES, root / "bad")
     for name in ('quote"s, comma', "new\nline", "trailing ", "CON"):
-        making.picture(root / "names" / f"{name}.jpg", len(name))
-    making.link(root / "round", root)
-    making.pipe(root / "pipe.jpg")
+        image_files.picture(root / "names" / f"{name}.jpg", len(name))
+    image_files.link(root / "round", root)
+    image_files.pipe(root / "pipe.jpg")
     (root / "notes.txt").write_text("not looked at")
     (root / "p.espalier" / "blobs").mkdir(parents=True)
-    making.picture(root / "p.espalier" / "blobs" / "ab")
+    image_files.picture(root / "p.espalier" / "blobs" / "ab")
     return root
 
 
-GOOD = 15 + len(making.ODD_PICTURES) + 4
-BAD = len(making.NO_PICTURES) + 3
+GOOD = 15 + len(image_files.ODD_PICTURES) + 4
+BAD = len(image_files.NO_PICTURES) + 3
 """With the pipe, the link round in a circle and the project."""
 
 
@@ -94,8 +96,8 @@ def test_a_table_is_a_file_that_is_not_replaced_unasked(home, project, images, t
     words = ("predict", home / "p.onnx", images / "deep", images / "bad", "--csv", table)
     told = answered(home, *words, "--overwrite")
     assert told["images"] == 15
-    assert told["unusable"] == len(making.NO_PICTURES)
-    assert len(rows_of(table.read_text("utf-8"))) == 15 + len(making.NO_PICTURES)
+    assert told["unusable"] == len(image_files.NO_PICTURES)
+    assert len(rows_of(table.read_text("utf-8"))) == 15 + len(image_files.NO_PICTURES)
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other.csv"
     assert "no image" in refused(home, *words[:2], tmp_path / "empty", "--csv", other)
@@ -107,7 +109,7 @@ def test_a_table_is_a_file_that_is_not_replaced_unasked(home, project, images, t
 def test_a_name_that_is_no_text_is_a_row_in_a_file_that_is(home, project, tmp_path):
     if sys.platform in ("win32", "darwin"):
         pytest.skip("file names are always text here")
-    picture = making.picture(tmp_path / "in" / "plain.jpg")
+    picture = image_files.picture(tmp_path / "in" / "plain.jpg")
     picture.rename(os.fsdecode(os.fsencode(tmp_path) + b"/in/caf\xe9.jpg"))
     told = answered(home, "predict", home / "p.onnx", tmp_path / "in", "--csv", tmp_path / "t.csv")
     assert told["images"] == 1
@@ -119,7 +121,7 @@ def test_a_name_that_is_no_text_is_a_row_in_a_file_that_is(home, project, tmp_pa
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_control_c_leaves_whole_rows(home, project, tmp_path):
     """Without PyTorch: what an exported file is asked with must stay light."""
-    making.class_folder(tmp_path, "many", 20)
+    image_files.class_folder(tmp_path, "many", 20)
     for number in range(1500):
         os.link(tmp_path / "many" / f"{number % 20:03}.jpg", tmp_path / "many" / f"x{number}.jpg")
     table = tmp_path / "t.csv"
@@ -191,9 +193,9 @@ def test_a_target_inside_of_what_is_sorted_is_not_sorted_again(home, project, im
 
 def test_what_lies_behind_a_link_to_a_folder_is_not_moved(home, project, tmp_path):
     mine, others = tmp_path / "mine", tmp_path / "others"
-    making.class_folder(mine, "0", 3, 0.2)
-    making.class_folder(others, "1", 3, 0.6)
-    making.link(mine / "link", others)
+    image_files.class_folder(mine, "0", 3, 0.2)
+    image_files.class_folder(others, "1", 3, 0.6)
+    image_files.link(mine / "link", others)
     told = answered(home, "sort", home / "p.onnx", mine, "--to", tmp_path / "out", "--move")
     assert sum(told["folders"].values()) == 3
     assert len(list(others.rglob("*.jpg"))) == 3
@@ -259,7 +261,7 @@ def test_where_nothing_can_be_written_nothing_is_lost(home, project, images, tmp
     model = shutil.copy(home / "p.onnx", tmp_path)  # the home is closed to others
     closed = tmp_path / "closed"
     closed.mkdir()
-    with making.no_permission(closed):
+    with image_files.no_permission(closed):
         assert "can't be written" in refused(tmp_path, "sort", model, *words[2:], closed)
     assert sorted((images / "deep").rglob("*.jpg")) == before
 
@@ -288,7 +290,7 @@ def test_a_full_disk_keeps_the_rest_where_it_is(home, project, images, tmp_path)
 def test_killed_while_moving_each_image_is_somewhere(home, project, tmp_path):
     many, to = tmp_path / "many", tmp_path / "sorted"
     for number in range(150):
-        making.picture(many / f"{number}.jpg", number, (32, 32))
+        image_files.picture(many / f"{number}.jpg", number, (32, 32))
     whole = {path.read_bytes() for path in many.iterdir()}
     moving = in_a_process(home, "sort", home / "p.onnx", many, "--to", to, "--move")
     while not list(to.glob("*/*.jpg")):

@@ -6,8 +6,8 @@ import csv
 import shutil
 from pathlib import Path
 
-from tests.making import text_file
-from tests.window import Person, drop, urls
+from tests.helpers.image_files import text_file
+from tests.helpers.window import Person, drop, urls
 
 
 def test_what_was_left_out_is_listed_and_saved_as_csv(

@@ -6,7 +6,7 @@ from PySide6.QtCore import QMimeData
 from PySide6.QtWidgets import QApplication
 
 from app.widgets.rows import MIME
-from tests.window import Person, drop
+from tests.helpers.window import Person, drop
 
 
 def test_f2_renames_a_class_and_undo_brings_the_old_name_back(learnt: Person) -> None:

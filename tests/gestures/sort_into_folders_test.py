@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 
 from app.pages.try_it.sort_dialog import SortDialog
 from tests.app.test_accessible import complaints, controls
-from tests.making import class_folders
-from tests.window import Person, drop, urls
+from tests.helpers.image_files import class_folders
+from tests.helpers.window import Person, drop, urls
 
 
 def opened(person: Person) -> SortDialog:

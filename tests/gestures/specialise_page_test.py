@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 from app.pages.specialise.page import EMPTY, UNKNOWN
 from app.shell.backbones import BackboneDialog
 from engine.events import Candidate
-from tests.making import class_folders
-from tests.window import Person, drop, texts, urls
+from tests.helpers.image_files import class_folders
+from tests.helpers.window import Person, drop, texts, urls
 
 SIZE = 64
 """Pixels of the network's input; subnets are also tried at three quarters and half of it."""

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from app.shell.window import Window
-from tests.making import class_folders
-from tests.window import Person, drop, urls
-from tests.window_fixtures import with_project
+from tests.helpers.image_files import class_folders
+from tests.helpers.window import Person, drop, urls
+from tests.helpers.window_fixtures import with_project
 
 
 @pytest.fixture

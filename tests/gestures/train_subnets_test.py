@@ -9,8 +9,8 @@ from PySide6.QtCore import QSize
 
 from app.pages.specialise.training_dialog import TrainDialog
 from tests.app.test_accessible import complaints, controls
-from tests.making import class_folders
-from tests.window import Person, drop, urls
+from tests.helpers.image_files import class_folders
+from tests.helpers.window import Person, drop, urls
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PySide6.QtGui import QGuiApplication, QImage
 
-from tests.making import picture, text_file
-from tests.window import Person, drop, urls
+from tests.helpers.image_files import picture, text_file
+from tests.helpers.window import Person, drop, urls
 
 
 def test_a_dropped_image_is_answered_with_confidences_and_neighbours(

@@ -12,8 +12,8 @@ import torch
 
 from engine.jobs import run
 from engine.session import Session
-from tests.engine import tuning_making as made
-from tests.typed import answered, espalier, in_a_process, refused
+from tests.helpers import projects
+from tests.helpers.commands import answered, espalier, in_a_process, refused
 
 QUICK = ("--set", "batch=12", "--set", "lr=0.002", "--set", "augment=none")
 """Three steps an epoch."""
@@ -28,15 +28,15 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made.learnt(), tmp_path / "p.espalier"))
+    return Path(shutil.copytree(projects.learnt(), tmp_path / "p.espalier"))
 
 
 def paused(project: Path, step: int) -> None:
     """Leaves a run in the project that was paused after a step of six."""
     session = Session()
-    made.done(session, "open_project", path=str(project))
+    projects.done(session, "open_project", path=str(project))
     settings = {"batch": 12, "lr": 0.002, "augment": "none"}
-    made.until(run(session, "tune", {"epochs": 2, "settings": settings}), step)
+    projects.until(run(session, "tune", {"epochs": 2, "settings": settings}), step)
     session.close()
 
 
@@ -117,8 +117,8 @@ def test_a_paused_run_is_gone_on_with_extended_and_stopped(home: Path, project: 
 )
 def test_what_can_not_be_done_is_refused(home: Path, words: tuple[str, ...], sentence: str) -> None:
     """With 2 as the exit code, and nothing left behind."""
-    assert sentence in refused(home, words[0], made.learnt(), *words[1:])
-    assert answered(home, "runs", made.learnt())["runs"] == []
+    assert sentence in refused(home, words[0], projects.learnt(), *words[1:])
+    assert answered(home, "runs", projects.learnt())["runs"] == []
 
 
 def test_a_refusal_is_one_object_with_json_and_no_project_is_one(home: Path, project: Path) -> None:

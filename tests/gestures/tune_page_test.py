@@ -14,8 +14,8 @@ from PySide6.QtTest import QTest
 from app.pages.tune.preview import PreviewDialog
 from app.shell.window import Window
 from tests.app.test_accessible import complaints
-from tests.window import Person, drop, texts, urls
-from tests.window_fixtures import with_project
+from tests.helpers.window import Person, drop, texts, urls
+from tests.helpers.window_fixtures import with_project
 
 RATE = 2e-5
 """The weights of these tests are random: at the rates for real ones they grow beyond all bounds."""

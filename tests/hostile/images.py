@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests import making
+from tests.helpers import image_files
 from tests.hostile import Kinds
 
 SIDE = 14_000
@@ -100,7 +100,7 @@ def looping_tiff(path: Path) -> None:
 
 def packed(kind: str, seed: int = 3, **how: object) -> bytes:
     content = io.BytesIO()
-    making.drawn(seed, (160, 120)).save(content, kind, **how)
+    image_files.drawn(seed, (160, 120)).save(content, kind, **how)
     return content.getvalue()
 
 
@@ -135,7 +135,7 @@ def jpeg_size(path: Path, width: int, height: int) -> None:
 def long_exif(path: Path) -> None:
     """EXIF whose directories point at each other."""
     one = struct.pack(">H", 1) + struct.pack(">HHII", 0x8769, 4, 1, 8) + struct.pack(">I", 8)
-    making.drawn(1).save(path, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08" + one)
+    image_files.drawn(1).save(path, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08" + one)
 
 
 def many_notes(path: Path) -> None:
@@ -232,4 +232,4 @@ BROKEN: Kinds = {
     ),
 }
 
-IMAGES: Kinds = {**making.NO_PICTURES, **LARGE, **LONG, **BROKEN}
+IMAGES: Kinds = {**image_files.NO_PICTURES, **LARGE, **LONG, **BROKEN}

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save
 from torchvision.models import get_model
 
-from tests import making
+from tests.helpers import image_files
 from tests.hostile import Kinds
 
 State = dict[str, torch.Tensor]
@@ -306,8 +306,8 @@ SAFE: Kinds = {
                                                          torch.full((24,), torch.nan))),
     "eight bits.safetensors": partial(plain, change=lambda state: {
         name: value.to(torch.float8_e4m3fn) for name, value in state.items()}),
-    "link.safetensors": making.lfs_pointer,
-    "page.safetensors": making.web_page,
+    "link.safetensors": image_files.lfs_pointer,
+    "page.safetensors": image_files.web_page,
     "zip in it.safetensors": lambda path: path.write_bytes(b"PK\3\4" + bytes(5000)),
     **{f"flipped {n}.safetensors": partial(flipped, seed=n, write=partial(plain, change=same))
        for n in (1, 5, 20)},

@@ -6,8 +6,6 @@ process, the receipt and what else lies beside the file) is in writing.py.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from engine.models.backbone import Model
 
 
-EXPORTERS: Registry[Exporter] = Registry("export format")
+EXPORTERS: Registry[Exporter] = Registry("export format", __name__)
 
 Receipt = dict[str, Any]
 Facts = dict[str, Any]
@@ -93,9 +91,3 @@ class Exporter(ABC):
                 f"most {MOST} is allowed), and {receipt['clear_disagreements']} clear answers "
                 "changed. It was not kept. Try another format, learner or backbone."
             )
-
-
-def load_exporters() -> None:
-    """Imports every file here, so that each exporter has registered itself, and PyTorch with it."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from string import Template
 
@@ -19,7 +20,7 @@ from engine.export.readers.web import NETWORK
 from engine.export.receipts.script import script
 from engine.models.backbone import Model
 
-RESOURCES = Path(__file__).resolve().parent.parent.parent / "resources"
+RESOURCES = resources.files("resources")
 PARTS = RESOURCES / "web"
 MOST = 256 << 20
 """Bytes of the largest network: browsers hold no text much longer than twice that."""

@@ -1,4 +1,4 @@
-"""Preprocessing as ONNX: what engine/images/preprocess.py does to a decoded picture, to the last bit.
+"""Preprocessing as ONNX: what images/preprocess.py does to a decoded image, to the bit.
 
 ONNX's own Resize counts in single precision. Where a pixel's value lies half way between two
 levels, as one in fifty does when 224 pixels become 96, it falls on the other side than Pillow's,

@@ -1,7 +1,7 @@
-"""Preprocessing as a PyTorch module: what engine/images/preprocess.py does to a picture, to the last bit.
+"""Preprocessing as a PyTorch module: what images/preprocess.py does to an image, to the bit.
 
-The same arithmetic as in picture_graph.py, with matrices of whole rows: PyTorch exports no products
-of bytes. All sums are whole numbers below 2^53, so double precision holds them exactly.
+The same arithmetic as in preprocess_onnx.py, with matrices of whole rows: PyTorch exports no
+products of bytes. All sums are whole numbers below 2^53, so double precision holds them exactly.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.export.receipts import About
-from engine.learners import LEARNERS, load_learners
+from engine.learners import LEARNERS
 from engine.learning import scoring
 from engine.models.backbone import Backbone
 from engine.models.growth import growth_of
@@ -53,7 +53,6 @@ def about_network(project: Project, backbone: Backbone) -> About:
 
 def learner_facts(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The learner's title and all its settings, those included that were left as they are."""
-    load_learners()
     made = LEARNERS.make(name, settings)
     known = {view.label: getattr(made, view.name) for view in settings_of(type(made))}
     return {"learner": made.title, "settings": known}

@@ -1,7 +1,7 @@
-"""Preprocessing in sentences, exact enough to write it again; engine/images/preprocess.py is what it says.
+"""Preprocessing in sentences, exact enough to write it again; images/preprocess.py is what it says.
 
-Two neighbours say the same in other words: the ONNX graph (engine/export/graphs/preprocess_onnx.py) and
-the views (engine/models/trunk.py).
+Two neighbours say the same in other words: the ONNX graph (export/graphs/preprocess_onnx.py) and
+the views (models/trunk.py).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def pixels_of(image):
     return np.array(middle.resize((size, size), how, (0, upper - top, size, lower - top)))
 
 '''
-"""What engine/images/preprocess.py does, for a script that has read the card's “preprocessing” as `p`."""
+"""What images/preprocess.py does, for a script that has read the card's “preprocessing” as `p`."""
 
 
 def card(model: Model, digest: str, **own: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Once-for-all supernets as backbones: the official ones, and those that a person trained.
 
 A supernet's batch norms hold a mixture of all its subnets' statistics. So a project takes a subnet
-out of it, recalibrated with its own images, before anything is learnt (engine/search/evaluation.py).
+out of it, recalibrated with its own images, before anything is learnt (learning/subnet.py).
 """
 
 from __future__ import annotations

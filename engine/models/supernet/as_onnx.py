@@ -1,7 +1,7 @@
 """Plain networks of the family as ONNX, written directly: milliseconds instead of a trace.
 
-The operators are those that engine/models/onnx_export.py's export gives (batch norms folded into convolutions),
-so what is timed and computed here is what an exported model does.
+The operators are those that models/onnx_export.py gives (batch norms folded into convolutions), so
+what is timed and computed here is what an exported model does.
 """
 
 from __future__ import annotations

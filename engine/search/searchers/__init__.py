@@ -6,8 +6,6 @@ be measured, is sent their accuracies, and goes on until its budget is spent.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -18,17 +16,11 @@ import numpy as np
 from engine.models.supernet.space import RESOLUTION, WIDTH, Space
 from engine.registry import Registry
 
-SEARCHERS: Registry[Searcher] = Registry("searcher")
+SEARCHERS: Registry[Searcher] = Registry("searcher", __name__)
 Search = Generator[np.ndarray, np.ndarray, None]
 """Yields genes uint8 (n, 46) to be measured, and is sent accuracies float (n,), shares of 1."""
 Costs = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 Guess = Callable[[np.ndarray], np.ndarray]
-
-
-def load_searchers() -> None:
-    """Imports every file here, so that each searcher has registered itself."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
 
 
 @dataclass

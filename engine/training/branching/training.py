@@ -1,7 +1,7 @@
 """Growing a branch: the stages above a cut learn new classes, above a trunk that stands still.
 
 The trunk's activations of an enumerated set of augmented views are computed once, by ONNX Runtime,
-and kept (engine/training/activation_cache.py); gradient steps are those of engine/training/loop.py, as in all tuning.
+and kept (activation_cache.py); gradient steps are those of training/loop.py, as in all tuning.
 
 A branch begins as a copy of the newest one above the same cut, if there is one: what that one
 learnt on top of the original serves the classes that follow. On CIFAR-100's classes, 20 at a time,
@@ -28,7 +28,7 @@ from engine.training.dataset import ImageArray, part_of
 from engine.training.initial_head import regression
 from engine.training.loop import Training
 from engine.training.run import TuningRun
-from engine.training.schedules import SCHEDULES, Timetable, load_schedules
+from engine.training.schedules import SCHEDULES, Timetable
 from engine.training.tuner import BatchSource, Loss, Tuning, stack_of
 
 BATCH, STATISTICS = 64, 256
@@ -75,7 +75,6 @@ class BranchData:
     def course(self, cut: str, loss: Loss | None = None) -> TuningRun:
         """The training of the stages above `cut`, at its first step; usually with the tuner's own
         loss."""
-        load_schedules()
         network = self.begun(cut)
         head = self.head(cut, network)
         torch.manual_seed(self.tuning.seed)
@@ -91,8 +90,9 @@ class BranchData:
         place = self.folder / f"above-{below}"
         place.mkdir(parents=True, exist_ok=True)
         loss = loss or self.tuning.loss(stack, ())
-        return TuningRun(training, lessons, self.tuning, self.shown, self.kept[2], frozenset(), loss,
-                      place)  # fmt: skip
+        return TuningRun(
+            training, lessons, self.tuning, self.shown, self.kept[2], frozenset(), loss, place
+        )
 
     def some(self, level: int) -> Iterator[Tensor]:
         """What the trunk gives for some of the images to learn from, of all classes, in batches."""

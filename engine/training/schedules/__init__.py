@@ -6,9 +6,7 @@ A schedule knows neither networks nor images: it is asked for a stage's number (
 
 from __future__ import annotations
 
-import importlib
 import math
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +16,7 @@ from typing import ClassVar
 from engine.registry import Registry
 from engine.training import loop
 
-SCHEDULES: Registry[Schedule] = Registry("schedule")
-
-
-def load_schedules() -> None:
-    """Imports every file here, so that each schedule has registered itself."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+SCHEDULES: Registry[Schedule] = Registry("schedule", __name__)
 
 
 class Schedule(ABC):

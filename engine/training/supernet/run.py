@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.errors import BadSetting, Refused
+from engine.errors import Refused
 from engine.events import Event, Notice, Progress, Saved, Step
 from engine.models.backbone import digest_of
 from engine.models.batch_norm import recalibrate
@@ -25,10 +25,9 @@ from engine.system.progress import Eta
 from engine.training.dataset import ImageArray, decoded, listed, listed_in_project, of_project
 from engine.training.loop import Training, train
 from engine.training.supernet.distillation import accuracy, shown_at
-from engine.training.supernet.shrinking import LANDMARKS, Plan, Shrinking
+from engine.training.supernet.shrinking import LANDMARKS, SUPERNET_TUNERS, Plan, Shrinking
 from engine.training.supernet.start import Base
 from engine.training.supernet.trainable import SupernetData, SupernetLoss, TrainableSupernet, parts
-from engine.training.tuners import TUNERS, load_tuners
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -42,11 +41,7 @@ GLANCE = 1000
 
 
 def tuner_of(method: str, settings: Mapping[str, Any]) -> Shrinking:
-    load_tuners()
-    tuner = TUNERS.make(method, settings)
-    if not isinstance(tuner, Shrinking):
-        raise BadSetting(f"“{method}” does not train once-for-all networks. Choose sandwich.")
-    return tuner
+    return SUPERNET_TUNERS.make(method, settings)
 
 
 def check_files(out: str, base: str, teacher: str) -> None:

@@ -29,7 +29,7 @@ from engine.models.supernet.architecture import (
     uniform,
 )
 from engine.models.supernet.space import Space
-from engine.registry import setting
+from engine.registry import Registry, setting
 from engine.training.batches import rows_of, seeded
 from engine.training.loop import Cosine, Schedule, Training, sgd, train
 from engine.training.supernet.distillation import DistillationLoss, augmented
@@ -42,7 +42,9 @@ from engine.training.supernet.trainable import (
     TrainableSupernet,
     parts,
 )
-from engine.training.tuners import TUNERS, Tuner
+from engine.training.tuners import Tuner
+
+SUPERNET_TUNERS: Registry[Shrinking] = Registry("way to train subnets")
 
 DECAY = 3e-5
 LANDMARKS = {
@@ -172,7 +174,7 @@ class Shrinking(Tuner):
         )
 
 
-@TUNERS.register("sandwich", "Sandwich rule")
+@SUPERNET_TUNERS.register("sandwich", "Sandwich rule")
 @dataclass(frozen=True)
 class Sandwich(Shrinking):
     """Largest, smallest and two random subnets in every step; the largest teaches the others."""
@@ -185,7 +187,7 @@ class Sandwich(Shrinking):
         return [space.largest(), space.smallest(), *some]
 
 
-@TUNERS.register("progressive", "Progressive shrinking")
+@SUPERNET_TUNERS.register("progressive", "Progressive shrinking")
 @dataclass(frozen=True)
 class Progressive(Shrinking):
     """Kernels, then depths, then expansions become elastic; a copy of the largest teaches."""

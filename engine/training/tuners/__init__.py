@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from engine.registry import Registry
 
-TUNERS: Registry[Tuner] = Registry("tuner")
-
-
-def load_tuners() -> None:
-    """Imports every file here, so that each tuner has registered itself."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+TUNERS: Registry[Tuner] = Registry("tuner", __name__)
 
 
 class Tuner(ABC):

@@ -1,0 +1,207 @@
+"""Every format with every kind of model: written, opened in another process, compared, judged.
+
+The kinds: discriminant analysis, TILDA's vote, a tuned network, one with a branch, and a subnet.
+All of a kind of runtime are opened in one process, one after the other, by the function that each
+export is checked with; whether a single export is one gesture is for tests/gestures.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import Refused
+from engine.export.check import Checked
+from engine.export.formats import EXPORTERS, ExportData
+from engine.export.graphs.model_onnx import Whole
+from engine.export.receipts.measured import receipt_of
+from engine.export.write import check_target
+from engine.images.decode import open_picture
+from engine.learners import LEARNERS
+from engine.learners.confidence import calibrate, calibrated
+from engine.learners.joining import written_split
+from engine.models.adapters import with_adapters
+from engine.models.backbone import Backbone, Model
+from engine.models.branches import clone_of, grown
+from engine.models.supernet.architecture import smallest
+from engine.models.supernet.files import backbone_of
+from engine.models.trunk import Frozen
+from tests.helpers import networks
+from tests.helpers.another_process import look
+from tests.helpers.features import taught
+from tests.helpers.generators import result
+from tests.helpers.image_files import picture
+from tests.helpers.supernets import supernet
+
+NAMES = ("red", "odd \udcff", "two\nlines")
+EACH = 8
+"""Pictures of a class to compare on; as many others are learnt from."""
+SIZES = ((40, 31), (33, 97), (16, 16), (150, 61))
+KINDS = ("slda", "tilda", "tuned", "branched", "subnet")
+BY_PYTORCH = {"pt2", "safetensors"}
+SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
+    ("onnx-int8", kind): {
+        "layers": 2 if kind == "branched" else 0,
+        "points": 10,  # Networks with random weights lose more in 8 bits than trained ones.
+        "fastest": kind == "slda",  # It is timed for seconds.
+    }
+    for kind in KINDS
+}
+pytestmark = pytest.mark.usefixtures("one_thread")
+there = pytest.mark.parametrize("name", list(EXPORTERS))
+
+
+def backbone(kind: str) -> Backbone:
+    if kind == "subnet":
+        return backbone_of("subnet", supernet().subnet(smallest(32)).eval(), 32, "", {})
+    found = networks.backbone(pointwise=False)
+    torch.manual_seed(1)
+    if kind == "tuned":
+        found = with_adapters(found, 4)
+        for stage in found.stages:
+            torch.nn.init.normal_(stage.module[1].up.weight, std=0.5)
+    if kind == "branched":
+        clone = clone_of(found, "stem")
+        for weights in clone.parameters():
+            weights.data += 0.1 * torch.randn_like(weights)
+        found = grown(found, "stem", clone, [2])
+    return found
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], np.ndarray]:
+    """Pictures of three colours and many sizes, and their classes; half are to learn from."""
+    folder = tmp_path_factory.mktemp("pictures")
+    truth = np.arange(2 * len(NAMES) * EACH) % len(NAMES)
+    paths = [picture(folder / f"{n}.png", n, SIZES[n % 4], "PNG", hue=place / len(NAMES))
+             for n, place in enumerate(truth)]  # fmt: skip
+    return paths, truth
+
+
+Ready = tuple[Model, ExportData]
+
+
+@pytest.fixture(scope="module")
+def models(pictures) -> Mapping[str, Ready]:
+    """A model of each kind that learnt half of the pictures, and the project's own answers."""
+    paths, truth = pictures
+    half = len(paths) // 2
+    found = {}
+    for kind in KINDS:
+        network = backbone(kind)
+        p = network.preprocessing
+        pixels = torch.from_numpy(np.stack([open_picture(path, p).pixels for path in paths]))
+        learner = learner_for(kind, network)
+        with torch.inference_mode():
+            features = Frozen(p, network.below(), learner.views).eval()(pixels)
+        learnt, classes = features[half:], torch.from_numpy(truth[half:])
+        head = taught(learner, {c: learnt[classes == c] for c in range(len(NAMES))}).head()
+        known = calibrate(head, learnt, classes, features[:0], classes[:0])
+        model = Model(network, calibrated(head, known), NAMES, known.threshold, learner.views)
+        with torch.inference_mode():
+            expected = Whole(model).eval()(pixels[:half])[0].numpy()
+        assert (expected.argmax(1) == truth[:half]).mean() > 0.6, kind
+        found[kind] = model, ExportData(paths[:half], expected, truth[:half], paths[half:], half)
+    return found
+
+
+def learner_for(kind: str, network: Backbone) -> Any:
+    if kind == "tilda":
+        return LEARNERS.make("tilda", {"subspaces": 4, "anchors": 2, "views": 2})
+    if kind == "branched":
+        split = written_split([networks.WIDTH, networks.WIDTH], [[0, 1], [2]])
+        return LEARNERS.make("per_branch", {"split": split})
+    return LEARNERS.make("slda")
+
+
+@pytest.fixture(scope="module")
+def receipts(models, tmp_path_factory) -> Iterator[Any]:
+    """A format's receipts by kind, with the answers that they were made from."""
+    folder = tmp_path_factory.mktemp("exports")
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, mp_context=context) as plain,
+        ProcessPoolExecutor(1, mp_context=context) as with_pytorch,
+    ):
+        for process in (plain, with_pytorch):
+            process.submit(int)  # started now, each is no leftover of the first test that asks it
+
+        @cache
+        def of(name: str) -> dict[str, tuple[Any, Checked, dict[str, Any], Path]]:
+            made = {kind: written(name, kind, *models[kind], folder) for kind in KINDS}
+            process = with_pytorch if name in BY_PYTORCH else plain
+            asked = [(path, models[kind][1].pictures) for kind, (_, _, path) in made.items()]
+            seen = process.submit(look, asked).result()
+            found = {}
+            for kind, checked in zip(KINDS, seen, strict=True):
+                exporter, facts, path = made[kind]
+                model, material = models[kind]
+                receipt = receipt_of(exporter, model, path, checked, material) | facts
+                found[kind] = exporter, checked, receipt, path
+            return found
+
+        yield of
+
+
+def written(name: str, kind: str, model: Model, material: ExportData, folder: Path) -> tuple:
+    exporter = EXPORTERS.make(name, SETTINGS.get((name, kind)))
+    path = folder / f"{name} {kind}" / f"it's {kind}{exporter.suffix}"
+    path.parent.mkdir(exist_ok=True)  # there already where it failed before
+    facts, _ = result(exporter.write(model, path, material))
+    return exporter, facts, path
+
+
+def usable(name: str) -> None:
+    if reason := EXPORTERS[name].missing():
+        pytest.skip(reason)
+
+
+@there
+def test_what_a_format_can_not_do_here_is_said_with_what_to_install(name, tmp_path) -> None:
+    exporter = EXPORTERS.make(name)
+    path = tmp_path / f"m{exporter.suffix}"
+    if reason := exporter.missing():
+        assert f'pip install "espalier[{name}]"' in reason
+        with pytest.raises(Refused, match="not installed"):
+            check_target(exporter, path, False)
+    else:
+        check_target(exporter, path, False)
+
+
+@there
+def test_every_kind_of_model_is_exported_and_agrees(name, models, receipts) -> None:
+    usable(name)
+    for kind, (exporter, checked, receipt, path) in receipts(name).items():
+        expected = models[kind][1].expected
+        exporter.judge(receipt)
+        assert receipt["compared"] == len(expected), kind
+        assert receipt["largest_difference"] == np.abs(checked.probabilities - expected).max()
+        truth = models[kind][1].truth
+        right = (checked.probabilities.argmax(1) == truth).mean()
+        assert receipt["accuracy_after"] == pytest.approx(right), kind
+        assert receipt["compared_in"].endswith("without PyTorch") == (name not in BY_PYTORCH)
+        assert len(receipt["sha256"]) == 1 + len(exporter.companions), kind
+        assert receipt["bytes"] == sum(file.stat().st_size for file in path.parent.iterdir())
+        assert receipt["preprocessing"].startswith("inside the file") == exporter.inside
+        json.dumps(receipt)
+
+
+@there
+def test_a_file_that_answers_otherwise_is_refused(name, models, receipts) -> None:
+    """The same files, had the project's answers been those of other classes."""
+    usable(name)
+    for kind, (exporter, checked, _, path) in receipts(name).items():
+        model, material = models[kind]
+        other = replace(material, expected=np.roll(material.expected, 1, axis=1), truth=None)
+        with pytest.raises(Refused, match=r"\.$"):
+            exporter.judge(receipt_of(exporter, model, path, checked, other))

@@ -1,0 +1,68 @@
+"""Learning as a job tells it, event by event."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.events import Ended, Saved, Scored, Step
+from engine.jobs import run
+from engine.session import Session
+from engine.storage import steps
+from engine.system import progress
+from tests.helpers import image_files
+
+
+def memory(session: Session) -> dict[str, np.ndarray]:
+    """What the learner of the step in use keeps."""
+    project = session.require()
+    return dict(steps.learnt(project, steps.current(project)).memory)
+
+
+def test_accuracy_is_told_while_pictures_still_come_in(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_GLIMPSES", 0.0)
+    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 80, "b": 80, "c": 80})
+    events = list(run(session, "learn_folder", {"paths": [str(pictures)]}))
+    live = [e for e in events if isinstance(e, Step) and "accuracy" in e.figures]
+    assert [e.done for e in live] == [128, 192]
+    assert all(0.5 < e.figures["accuracy"] <= 1.0 for e in live)
+    assert isinstance(events[-1], Ended)
+    assert events[-1].how == "done"
+
+
+def test_a_step_is_said_to_be_saved_before_it_is_scored(session, tmp_path):
+    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    events = list(run(session, "learn_folder", {"paths": [str(pictures)]}))
+    kinds = [type(e) for e in events]
+    assert kinds.index(Scored) > kinds.index(Saved)
+    scored = next(e for e in events if isinstance(e, Scored)).step
+    assert scored.classes == scored.new_classes == ("a", "b")
+    assert session.view().current_step == scored
+
+
+def test_returning_to_a_step_answers_as_it_did_then(session, tmp_path):
+    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20, "c": 20})
+    for name in "abc":
+        *_, ended = run(session, "learn_folder", {"paths": [str(pictures / name)]})
+    last = ended.result["step"]
+    *_, ended = run(session, "return_to_step", {"step": last - 1})
+    assert ended.how == "done"
+    assert session.model().class_names == ("a", "b")
+    list(run(session, "undo", {}))
+    assert session.model().class_names == ("a", "b", "c")
+
+
+def test_moved_pictures_are_unlearnt_where_they_were(session, tmp_path):
+    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    list(run(session, "learn_folder", {"paths": [str(pictures)]}))
+    rows = session.require().db["image"].rows_where("path LIKE '%/a/%'", limit=5)
+    moved = [row["id"] for row in rows]
+    list(run(session, "move_images", {"images": moved, "to": "b"}))
+    assert not all(c.learnt for c in session.view().classes)
+    list(run(session, "learn", {}))
+    stepwise = memory(session)
+    list(run(session, "learn", {"learner": "ncm"}))
+    list(run(session, "learn", {"learner": "slda"}))
+    at_once = memory(session)
+    for name, array in at_once.items():
+        np.testing.assert_allclose(stepwise[name], array, rtol=1e-6, atol=1e-9)
+    assert all(c.learnt for c in session.view().classes)
