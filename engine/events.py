@@ -6,7 +6,7 @@ tensors, no Qt, no open files. A job yields events; the worker hands them on in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -222,3 +222,7 @@ class ProjectView:
     @property
     def current_step(self) -> StepView | None:
         return next((s for s in self.steps if s.current), None)
+
+
+Result = Mapping[str, Any]
+Work = Generator[Event, None, Result | None]

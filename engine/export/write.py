@@ -13,10 +13,10 @@ from engine.export.formats import ExportData, Exporter, Receipt
 from engine.export.receipts.measured import receipt_of
 from engine.export.receipts.papers import foreign_paper, papers_of, write_papers
 from engine.export.receipts.words import summary, verdict
-from engine.export.replacing import NEW, hidden_folder, replace_all, sweep
 from engine.models.backbone import Model
 from engine.system import device as devices
 from engine.system.files import is_full
+from engine.system.replacing import NEW, hidden_folder, replace_all, sweep
 
 
 def export_model(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadSetting, EspalierError
-from engine.events import Ended, Event, Started
+from engine.events import Ended, Event, Started, Work
 from engine.system.files import is_full
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-Result = Mapping[str, Any]
-Work = Generator[Event, None, Result | None]
 
 
 @dataclass(frozen=True)

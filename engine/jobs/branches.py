@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Notice, Progress
-from engine.jobs import Work, job
+from engine.events import Notice, Progress, Work
+from engine.jobs import job
 from engine.learning import comparison, subnet
 from engine.learning.importing import Added, bring_in, look_for
 from engine.models.backbone import parameters_of

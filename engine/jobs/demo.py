@@ -6,7 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from engine.jobs import Work, job
+from engine.events import Work
+from engine.jobs import job
 from engine.jobs.export import export
 from engine.jobs.learn import learn
 from engine.jobs.project import make_sample

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Progress, Saved
+from engine.events import Progress, Saved, Work
 from engine.export.formats import EXPORTERS
 from engine.export.material import exporter_of, written
 from engine.export.receipts.about import about_step
 from engine.export.write import check_target
-from engine.jobs import Work, job
+from engine.jobs import job
 from engine.jobs.project import set_data_licence
 from engine.learning.answering import look
 from engine.session import Session

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.errors import Refused
-from engine.events import Progress
+from engine.events import Progress, Work
 from engine.images import near_duplicates as images_near_duplicates
-from engine.jobs import Work, job
+from engine.jobs import job
 from engine.learning import step
 from engine.learning.importing import bring_in, look_for, title_for
 from engine.session import Session

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import BadSetting, Refused
-from engine.events import Progress, Saved
-from engine.jobs import Work, job
+from engine.events import Progress, Saved, Work
+from engine.jobs import job
 from engine.models import timing
 from engine.models.supernet.embedded import embedded_supernet
 from engine.search.latency import files, measuring, ofa_tables

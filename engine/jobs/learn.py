@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Refused
-from engine.events import Progress
-from engine.jobs import Work, job
+from engine.events import Progress, Work
+from engine.jobs import job
 from engine.learning import material, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
 from engine.session import Session

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EspalierError, Refused
+from engine.events import Work
 from engine.images.walk import Walk
-from engine.jobs import Work, job
+from engine.jobs import job
 from engine.predict.answers import answerer_of, answers
 from engine.predict.csv_writer import CsvWriter, refuse_taken
 from engine.predict.table import counted, full, known, row_of

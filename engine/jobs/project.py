@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.errors import Refused
-from engine.events import Notice, Progress, Saved
-from engine.jobs import Work, job
+from engine.events import Notice, Progress, Saved, Work
+from engine.jobs import job
 from engine.models.backbone import Backbone
 from engine.models.backbones import describe_backbones
 from engine.models.backbones import download_weights as fetch

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import BadSetting
+from engine.events import Work
 from engine.images.walk import Walk
-from engine.jobs import Work, job
+from engine.jobs import job
 from engine.predict.answers import answerer_of, answers
 from engine.predict.folder_names import folder_names
 from engine.predict.place_files import FilePlacer

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import BadSetting, Refused
-from engine.events import Progress, Saved
+from engine.events import Progress, Saved, Work
 from engine.export.material import exporter_of, written
 from engine.export.write import check_target
-from engine.jobs import Work, job
+from engine.jobs import job
 from engine.learning import material, step, subnet
 from engine.learning.answering import look_with
 from engine.models import timing

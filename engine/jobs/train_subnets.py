@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.events import Progress
-from engine.jobs import Work, job
+from engine.events import Progress, Work
+from engine.jobs import job
 from engine.search.search import usual_resolutions
 from engine.system import device as devices
 from engine.training.batches import check_batch

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Progress
+from engine.events import Progress, Work
 from engine.images.folders import find_pictures
-from engine.jobs import Work, job
+from engine.jobs import job
 from engine.learning import scoring
 from engine.learning.answering import look, told
 from engine.session import Session

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EspalierError, Refused
-from engine.events import Progress
+from engine.events import Progress, Work
 from engine.images.decode import open_many
 from engine.images.preprocess import Preprocessing
-from engine.jobs import Work, job
+from engine.jobs import job
 from engine.session import Session
 from engine.storage import catalogue, runs
 from engine.storage.runs import Run

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import EspalierError, Refused
+from engine.events import Result
 from engine.images.walk import identity_of
-from engine.jobs import Result
 from engine.predict.answers import Answered, Answerer
 from engine.predict.csv_writer import CsvWriter, Row, name_cell
 from engine.predict.place_files import FilePlacer, remove, same

@@ -15,7 +15,6 @@ from filelock import FileLock
 from sqlite_utils import Database
 
 from engine.errors import EspalierError, Refused, UnusableProject
-from engine.export.replacing import hidden_folder, sweep
 from engine.storage.blobs import Blobs
 from engine.storage.gestures import Gestures, now
 from engine.storage.opening import (
@@ -34,6 +33,7 @@ from engine.storage.schema import APPLICATION_ID
 from engine.storage.trusted import damaged, is_damage
 from engine.system.crash_points import point
 from engine.system.files import is_full, sync_folder
+from engine.system.replacing import hidden_folder, sweep
 
 log = logging.getLogger(__name__)
 

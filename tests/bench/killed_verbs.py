@@ -109,7 +109,7 @@ def export_state(there: Path, file: str) -> State:
     import json
 
     from engine.export.readers import open_exported
-    from engine.export.replacing import digest_of
+    from engine.system.replacing import digest_of
 
     found = open_exported(there / file)
     stem = Path(file).stem

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EspalierError, UnusableImage, UnusableWeights
-from engine.export.replacing import CutOffError, finish_beside
 from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
+from engine.system.replacing import CutOffError, finish_beside
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import pytest
 
 from engine.events import Ended
 from engine.export.readers import open_exported
-from engine.export.replacing import digest_of, hidden_in
 from engine.jobs import run
 from engine.session import Session
+from engine.system.replacing import digest_of, hidden_in
 from tests.helpers import image_files, projects
 from tests.helpers.killing import COMMITS, copied, copies_of, state_of
 

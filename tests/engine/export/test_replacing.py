@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from engine.export import replacing
-from engine.export.replacing import (
+from engine.system import replacing
+from engine.system.crash_points import VARIABLE
+from engine.system.replacing import (
     LOCK,
     NEW,
     PLAN,
@@ -28,7 +29,6 @@ from engine.export.replacing import (
     replace_all,
     sweep,
 )
-from engine.system.crash_points import VARIABLE
 
 NAMES = ("m.bin", "m.py", "m.receipt.json", "m.xml")
 REPLACE = """
@@ -96,7 +96,7 @@ def test_cut_off_before_any_move_the_next_one_finds_all_new(tmp_path, at, way):
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_cut_off_before_the_plan_all_is_old(tmp_path):
     there = old(tmp_path)
-    killing = "engine.export.replacing.write_plan = lambda *_: os.kill(os.getpid(), 9)"
+    killing = "engine.system.replacing.write_plan = lambda *_: os.kill(os.getpid(), 9)"
     code = f"import os, engine.replacing\n{killing}\n{REPLACE}"
     subprocess.run([sys.executable, "-c", code, str(tmp_path), "apart"], check=False)
     assert hidden_in(tmp_path)
