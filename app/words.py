@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 
 def per_cent(share: float | None, digits: int = 1) -> str:
     """0.518 is “51.8 %”; below 0 with a real minus; a dash where nothing is known."""
@@ -22,3 +24,8 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"about {round(seconds / 60)} minutes"
     return f"about {seconds / 3600:.1f} hours"
+
+
+def harmless(text: str) -> str:
+    """Text for a terminal, which could take signs in a name for orders: those are spelled out."""
+    return "".join(c if c in "\n\t" or category(c) != "Cc" else ascii(c)[1:-1] for c in text)
