@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from app.words import harmless
 from engine.events import Ended, Event, Notice, Progress
 
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
@@ -27,9 +28,9 @@ class Screen:
     def show(self, event: Event) -> None:
         if isinstance(event, Notice):
             self.clear()
-            print(event.text, file=sys.stderr)
+            print(harmless(event.text), file=sys.stderr)
             for detail in event.details[:10]:
-                print(f"  {detail}", file=sys.stderr)
+                print(f"  {harmless(detail)}", file=sys.stderr)
         elif isinstance(event, Progress):
             self.last = event
             self.show_progress(event)
@@ -101,13 +102,13 @@ def finish(
 ) -> int:
     """Prints the result as JSON or as a table, and returns the exit code."""
     if ended.how != "done":
-        print(ended.text, file=sys.stderr)
+        print(harmless(ended.text), file=sys.stderr)
         if options.json:
             print(json.dumps({"refused" if ended.how == "refused" else "error": ended.text}))
     elif options.json:
         print(json.dumps(ended.result, ensure_ascii=False, default=list))
     else:
-        print(table(ended.result))
+        print(harmless(table(ended.result)))
     return EXIT[ended.how]
 
 

@@ -147,7 +147,8 @@ class Project(Gestures):
             if db is not None:
                 db.conn.close()
             release(lock)
-            if isinstance(error, sqlite3.DatabaseError) and not is_full(error, path):
+            told = isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError)
+            if told and not is_full(error, path):
                 raise UnusableProject(damaged(file, error)) from error
             raise
         project = cls(path, db, lock)
@@ -168,7 +169,7 @@ class Project(Gestures):
             release(lock)
             if is_full(error, path):
                 raise UnusableProject(NO_ROOM.format(name=path.name)) from error
-            if isinstance(error, sqlite3.DatabaseError):
+            if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
                 raise UnusableProject(damaged(file, error)) from error
             raise
         project = cls(path, db, lock, only_read, address)
@@ -211,6 +212,8 @@ class Project(Gestures):
     def facts(self) -> dict[str, Any]:
         row = dict(self.db["project"].get(1))
         row["settings"] = json.loads(row["settings"])
+        if not isinstance(row["settings"], dict):
+            raise UnusableProject(damaged(self.path / "project.db", "its settings"))
         return row
 
     def set_facts(self, **facts: Any) -> None:

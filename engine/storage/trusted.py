@@ -44,6 +44,9 @@ CHANGE = re.compile(
 
 
 def damaged(file: Path, why: object) -> str:
+    """The sentence for a project that is damaged; `why` may be the error that told."""
+    if isinstance(why, UnicodeDecodeError) or str(why).startswith("Could not decode"):
+        why = "a text in it is none"
     told = " ".join(str(why)[:200].split())
     return f"“{file}” is damaged ({told}). It was left as it is. Open a copy from a backup."
 
@@ -95,6 +98,8 @@ def check_cells(file: Path, db: Database) -> None:
         question = f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1"
         if db.execute(question).fetchone():
             raise UnusableProject(damaged(file, f"a value in “{table}” is of another kind"))
+    if db.execute("SELECT count(*) FROM recording").fetchone()[0] != 1:
+        raise UnusableProject(damaged(file, "its journal"))
     if db.execute("PRAGMA foreign_key_check").fetchone():
         raise UnusableProject(damaged(file, "a row leads to one that is not there"))
 
@@ -111,7 +116,7 @@ def is_damage(error: BaseException) -> bool:
     Texts that are none are told by Python, without a number.
     """
     if not isinstance(error, sqlite3.DatabaseError):
-        return False
+        return isinstance(error, UnicodeDecodeError)  # of SQLite's own words on what is wrong
     number = getattr(error, "sqlite_errorcode", None)
     if number is None:
         return isinstance(error, sqlite3.OperationalError)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 
 def per_cent(share: float | None, digits: int = 1) -> str:
     """0.518 is “51.8 %”; below 0 with a real minus; a dash where nothing is known."""
@@ -41,3 +43,8 @@ def many(count: int, what: str) -> str:
     """“1 image”, “2 images”."""
     words = what if count == 1 else f"{what}es" if what.endswith("s") else f"{what}s"
     return f"{count:,} {words}"
+
+
+def harmless(text: str) -> str:
+    """Text for a terminal, which could take signs in a name for orders: those are spelled out."""
+    return "".join(c if c in "\n\t" or category(c) != "Cc" else ascii(c)[1:-1] for c in text)

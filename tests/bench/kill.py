@@ -1,6 +1,6 @@
 """Kills every verb at random moments: what is left is old or new, and done again it ends the same.
 
-python -m tests.bench.kill [PHOTOS] [--kills 200] [--only forget,new] [--seed 0] [--size 64]
+python -m tests.bench.kill [PHOTOS] [--kills 200] [--only forget,new] [--seed 0] [--size 32]
 
 Each verb is done in a forked process, whose whole group gets SIGKILL at a random moment of the time
 that it takes undisturbed; exports also before each of their renames. `old` and `new` are the states
@@ -52,7 +52,7 @@ class Row:
 
 def main() -> None:
     parser = parser_of(__doc__)
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--only", default="", help="verbs, with commas between")
     parser.add_argument("--seed", type=int, default=0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -167,6 +168,8 @@ def write_text(path: Path, text: str) -> None:
 def read_text(path: Path) -> str:
     """A table's file as text. Raises Refused where it is missing, huge or no text."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could wait for ever
+            raise Refused(f"{path} is no file. Choose a file with a latency table.")
         if path.stat().st_size > MOST_BYTES:
             raise Refused(f"{path.name} is too large for a latency table. Choose another file.")
         return path.read_text(encoding="utf-8")
@@ -215,7 +218,7 @@ def table_of(content: Mapping[str, Any]) -> LatencyTable:
         device=device_of(content["device"]),
         entries=entries,
         fits=fits,
-        when=str(content.get("when", ""))[:40],
+        when=as_text(content.get("when", ""), 40),
         call_ms=number(content.get("call_ms", 0), "call_ms", 0, LONGEST_MS),
         ratio=number(content.get("ratio", 1), "ratio", 0, LONGEST_MS),
     )
@@ -247,10 +250,15 @@ def fit_of(found: Mapping[str, object]) -> Fit:
 
 def device_of(found: Mapping[str, object]) -> dict[str, str | int]:
     """Plain facts, shortened: they are shown, and make the file's name."""
-    facts = {str(k)[:40]: v if type(v) is int else str(v)[:100] for k, v in found.items()}
+    facts = {as_text(k, 40): v if type(v) is int else as_text(v, 100) for k, v in found.items()}
     if not facts.get("processor"):
         raise ValueError("it does not say which device it is of")
     return facts
+
+
+def as_text(value: object, most: int) -> str:
+    """Something from a file as a text that can be written: JSON can name halves of characters."""
+    return str(value)[:most].encode("utf-8", "replace").decode()
 
 
 def complete(table: LatencyTable, name: str) -> None:
