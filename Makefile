@@ -24,6 +24,8 @@ test: prepare-tests
 lint: prepare-tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
 
 # Each takes photos and weights of yours too: python -m tests.bench.learn --help
 bench: prepare-tests

@@ -3,6 +3,18 @@
 A plug-in is a class whose dataclass fields are its settings. `setting()` gives a field its help
 and range; `describe()` turns the fields into plain values, from which the window builds its form
 and the command line checks `--set NAME=VALUE`.
+
+>>> SAYERS: Registry[object] = Registry("sayer")
+>>> @SAYERS.register("parrot", "Parrot")
+... @dataclass
+... class Parrot:
+...     "Says it again."
+...     times: int = setting(2, "How often it says it.", least=1, most=9)
+>>> SAYERS.make("parrot", {"times": "3"})
+Parrot(times=3)
+>>> SAYERS.make("parrot", {"times": 20})
+Traceback (most recent call last):
+engine.errors.BadSetting: Times takes a value from 1 to 9, not 20.
 """
 
 from __future__ import annotations

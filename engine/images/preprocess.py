@@ -54,7 +54,10 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 def preprocess(
     image: Image.Image, p: Preprocessing, full_size: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """An RGB picture as uint8 (size, size, 3), not yet normalised.
+    """An RGB image as uint8 (size, size, 3), not yet normalised.
+
+    >>> preprocess(Image.new("RGB", (60, 40), "red"), Preprocessing(size=8, resize=8)).shape
+    (8, 8, 3)
 
     `full_size` is the (width, height) of the original, where `image` was decoded at a fraction of
     it: sizes and crop are computed from the original, so that both ways see the same.

@@ -1,4 +1,11 @@
-"""On which side of the train/validation split an image lies; decided once."""
+"""On which side of the train/validation split an image lies; decided once.
+
+>>> split_of("00" * 32), split_of("ff" * 32)
+('validation', 'train')
+>>> folders = [Path("moths/train"), Path("moths/test"), Path("moths/notes")]
+>>> {path.name: split for path, split in splits_of(folders).items()}
+{'train': 'train', 'test': 'validation'}
+"""
 
 from __future__ import annotations
 

@@ -38,6 +38,14 @@ class Learner(ABC):
 
     The memory is what a learner keeps between steps. `learn` commits to it only when its last step
     has been yielded, so a learner that is stopped on the way is as it was before.
+
+    >>> left, right = torch.tensor([[[0.0, 1.0]]]), torch.tensor([[[1.0, 0.0]]])
+    >>> learner = LEARNERS.make("ncm")
+    >>> task = Task({3: left, 8: right}, torch.cat([left, right]), torch.tensor([3, 8]))
+    >>> for _ in learner.learn(task):
+    ...     pass
+    >>> learner.classes, learner.head()(left).argmax(1).tolist()
+    ((3, 8), [0])
     """
 
     name: ClassVar[str]

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from engine.models.backbone import Backbone, Stage
-from engine.models.tuned import MOST_BRANCHES, MOST_WIDTH
+
+MOST_WIDTH, MOST_BRANCHES = 8192, 1000
+"""Of what is grown onto a network; memory is taken for it before its weights are looked at."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,6 @@ from engine.models.provenance import BROKEN, Origin, check_numbers, facts_in
 
 TUNED = "tuned"
 """The name of the backbone of a project whose network was tuned; its weights are a blob."""
-MOST_WIDTH, MOST_BRANCHES = 8192, 1000
-"""Of what is grown onto a network; memory is taken for it before its weights are looked at."""
 
 
 def tuned_bytes(stages: Sequence[Stage], origin: Origin, growth: Growth) -> bytes:
