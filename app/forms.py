@@ -83,6 +83,7 @@ def value_of(control: QWidget) -> Any:
         return control.currentData()
     if isinstance(control, QLineEdit):
         return control.text()
+    assert isinstance(control, QSpinBox | QDoubleSpinBox)
     return control.value()
 
 
@@ -94,6 +95,7 @@ def set_value(control: QWidget, value: Any) -> None:
     elif isinstance(control, QLineEdit):
         control.setText(str(value))
     else:
+        assert isinstance(control, QSpinBox | QDoubleSpinBox)
         control.setValue(value)
 
 
@@ -113,6 +115,7 @@ class FormArea(QScrollArea):
 
     def __init__(self, form: Form, most: int) -> None:
         super().__init__()
+        self.form = form
         self.setWidget(form)
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -132,10 +135,10 @@ class FormArea(QScrollArea):
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        return self.widget().sizeHint()
+        return self.form.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(80, min(self.widget().sizeHint().height(), 80))
+        return QSize(80, min(self.form.sizeHint().height(), 80))
 
 
 class Form(QWidget):

@@ -54,7 +54,8 @@ def part_of(package: Distribution) -> Part:
 def licence_name(package: Distribution) -> str:
     """The licence in a few words, from wherever the package says it."""
     facts = package.metadata
-    said = facts.get("License-Expression") or facts.get("License") or ""
+    told = [facts[name] for name in ("License-Expression", "License") if name in facts]
+    said = next(filter(None, told), "")
     if said:
         line = said.strip().splitlines()[0]
         return line if len(line) <= SHORT else f"{line[:SHORT]} …"

@@ -112,6 +112,7 @@ def refresh() -> None:
     dark = Look.mode == "dark" or (Look.mode == "system" and system_is_dark)
     Look.tokens = DARK if dark else LIGHT
     app = QApplication.instance()
+    assert isinstance(app, QApplication)
     app.setPalette(palette(Look.tokens))
     app.setStyleSheet(style_sheet(Look.tokens))
     for button, (name, token) in list(ICONS.items()):

@@ -97,7 +97,7 @@ def add_shrink(parser: argparse.ArgumentParser) -> None:
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
 
 
-def chosen(options: argparse.Namespace) -> dict[str, str]:
+def chosen(options: argparse.Namespace) -> dict[str, Any]:
     """The --set NAME=VALUE of a command; a word without "=" is handed on and refused there."""
     return dict(text.partition("=")[::2] for text in options.set)
 

@@ -10,8 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from app.words import harmless
 from engine.events import Ended, Event, Notice, Progress
+from engine.system.words import harmless
 
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
 

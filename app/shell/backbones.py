@@ -60,7 +60,7 @@ class BackboneDialog(QDialog):
         self.bridge = bridge
         self.rows = BackboneRows([title for title, _ in COLUMNS])
         self.table = Table(self.rows)
-        self.size = indented(QSpinBox())
+        self.side = indented(QSpinBox())
         self.note = label("", "muted", wrap=True)
         self.lay_out()
         self.question = bridge.ask("list_backbones", self.take)
@@ -69,10 +69,10 @@ class BackboneDialog(QDialog):
     def lay_out(self) -> None:
         """What a backbone is, the list, the note of the chosen one, and the buttons."""
         self.fit_table()
-        self.size.setRange(0, 512)
-        self.size.setSingleStep(32)
-        self.size.setSpecialValueText("usual")
-        named(self.size, "Input size in pixels", "Smaller is faster and sees less", "Alt+S")
+        self.side.setRange(0, 512)
+        self.side.setSingleStep(32)
+        self.side.setSpecialValueText("usual")
+        named(self.side, "Input size in pixels", "Smaller is faster and sees less", "Alt+S")
         text = (
             "The backbone turns images into features. Larger ones recognise more and take longer. "
             "After a change everything is learnt again from the images."
@@ -110,8 +110,8 @@ class BackboneDialog(QDialog):
         )
         cancel = button("Cancel", "Changes nothing", self.reject, key="Esc")
         return row(
-            buddy("Input &size", self.size),
-            self.size,
+            buddy("Input &size", self.side),
+            self.side,
             0,
             self.file_button,
             cancel,
@@ -141,7 +141,7 @@ class BackboneDialog(QDialog):
 
     def use(self) -> None:
         """Takes the chosen backbone; its weights are downloaded first where they are missing."""
-        backbone, pixels = self.chosen, self.size.value()
+        backbone, pixels = self.chosen, self.side.value()
         if backbone is None:
             return
         bridge, name = self.bridge, backbone["name"]
@@ -159,5 +159,5 @@ class BackboneDialog(QDialog):
     def choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Weights", "", WEIGHTS)
         if path:
-            self.bridge.submit("use_backbone", weights=path, size=self.size.value())
+            self.bridge.submit("use_backbone", weights=path, size=self.side.value())
             self.accept()

@@ -12,7 +12,7 @@ from app import theme
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
 from app.shell.undo import History
-from app.widgets.controls import Elided, column, label, named, row, say_on, tool
+from app.widgets.controls import Elided, calling, column, label, named, row, say_on, tool
 from app.widgets.rows import short
 from engine.events import ProjectView
 
@@ -89,7 +89,7 @@ class Header(QWidget):
         menu = QMenu(self)
         group = QActionGroup(menu)
         for name, text in DEVICES.items():
-            action = menu.addAction(text, lambda n=name: self.choose_device(n))
+            action = menu.addAction(text, calling(self.choose_device, name))
             action.setCheckable(True)
             action.setChecked(name == self.preferences.get("device", "auto"))
             group.addAction(action)
@@ -104,7 +104,7 @@ class Header(QWidget):
         menu = QMenu("Theme", parent)
         group = QActionGroup(menu)
         for name, text in MODES.items():
-            action = menu.addAction(text, lambda n=name: self.choose_theme(n))
+            action = menu.addAction(text, calling(self.choose_theme, name))
             action.setCheckable(True)
             action.setChecked(name == theme.Look.mode)
             group.addAction(action)
@@ -134,7 +134,7 @@ class Header(QWidget):
     def fill_recent(self, menu: QMenu, paths: list[str], act: Callable[[str], object]) -> None:
         menu.clear()
         for path in paths:
-            menu.addAction(path, lambda p=path: act(p))
+            menu.addAction(path, calling(act, path))
         if not paths:
             menu.addAction("None yet").setEnabled(False)
 

@@ -9,7 +9,17 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu, QProgressBar, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import Elided, button, column, label, named, row, say_on
+from app.widgets.controls import (
+    Elided,
+    button,
+    calling,
+    column,
+    label,
+    laid_out,
+    named,
+    row,
+    say_on,
+)
 from engine.events import Ended, Progress, Started, Step
 from engine.system.words import duration
 
@@ -58,11 +68,12 @@ class JobBar(QWidget):
         self.refresh()
 
     def lay_out(self) -> None:
-        words = column(0, row(self.title, 8, self.doing, self.left), self.bar, 0, gap=4)
-        words.itemAt(1).layout().setStretch(2, 1)
+        line = row(self.title, 8, self.doing, self.left)
+        words = column(0, line, self.bar, 0, gap=4)
+        line.setStretch(2, 1)
         self.setLayout(row(words, self.waiting, self.stop))
-        self.layout().setContentsMargins(16, 0, 16, 0)
-        self.layout().setStretch(0, 1)
+        laid_out(self).setContentsMargins(16, 0, 16, 0)
+        laid_out(self).setStretch(0, 1)
 
     def connect_bridge(self) -> None:
         self.bridge.submitted.connect(self.on_submitted)
@@ -97,8 +108,8 @@ class JobBar(QWidget):
         self.bar.setValue(event.done)
         count = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
         self.doing.set_full(f"{event.doing} · {count}" if event.done else event.doing)
-        known = event.seconds_left is not None
-        self.left.setText(f"{duration(event.seconds_left)} left" if known else "")
+        seconds = event.seconds_left
+        self.left.setText(f"{duration(seconds)} left" if seconds is not None else "")
 
     def on_step(self, ticket: int, event: Step) -> None:
         if ticket == self.running:
@@ -135,5 +146,5 @@ class JobBar(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for ticket, job in self.jobs.items():
             if not job.running:
-                menu.addAction(f"Take back: {job.title}", lambda t=ticket: self.bridge.cancel(t))
+                menu.addAction(f"Take back: {job.title}", calling(self.bridge.cancel, ticket))
         menu.popup(self.waiting.mapToGlobal(QPoint(0, -menu.sizeHint().height())))

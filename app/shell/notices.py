@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from app import theme
-from app.widgets.controls import button, column, label, pack, row, tool
+from app.widgets.controls import button, column, label, laid_out, pack, row, tool
 
 MOST = 3
 SHOWN_DETAILS = 12
@@ -43,11 +43,17 @@ class NoticeCard(QFrame):
             line.addWidget(self.details_button())
         self.action_button = None
         if action is not None:
-            self.action_button = button(action[0], text, lambda: (action[1](), self.dismiss()))
+            words, act = action
+
+            def act_and_go() -> None:
+                act()
+                self.dismiss()
+
+            self.action_button = button(words, text, act_and_go)
             line.addWidget(self.action_button)
         line.addWidget(tool("close", "Dismiss", "Puts this message away", self.dismiss))
         pack(QVBoxLayout(self), column(line, self.more), edge=4)
-        self.layout().setContentsMargins(12, 4, 4, 4)
+        laid_out(self).setContentsMargins(12, 4, 4, 4)
 
     def draw_mark(self) -> None:
         """The drawing before the sentence, in the theme's colour."""

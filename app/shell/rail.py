@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QWidget
 
-from app.widgets.controls import column, say_on, tool
+from app.widgets.controls import column, laid_out, say_on, tool
 
 ICONS = {
     "Images": "images",
@@ -50,7 +50,7 @@ class Rail(QWidget):
         for made in (colours, keys):
             below.setAlignment(made, Qt.AlignmentFlag.AlignHCenter)
         self.setLayout(column(*self.buttons.values(), 0, below, gap=8, edge=8))
-        self.layout().setContentsMargins(4, 16, 4, 12)
+        laid_out(self).setContentsMargins(4, 16, 4, 12)
 
     def page_button(self, name: str, number: int) -> QToolButton:
         """A picture with a word below; it stays pressed while its page is shown."""

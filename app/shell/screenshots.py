@@ -18,7 +18,12 @@ from typing import Any
 from PySide6.QtCore import QEventLoop, QTimer
 
 from app import theme
+from app.forms import set_value
 from app.pages import PAGES
+from app.pages.export.page import ExportPage
+from app.pages.specialise.page import SpecialisePage
+from app.pages.try_it.page import TryPage
+from app.pages.tune.page import TunePage
 from app.shell.preferences import Preferences
 from app.shell.window import Window, make_application
 from engine.events import Ended
@@ -44,7 +49,12 @@ class Photographer:
         """Runs the event loop until `done`, or gives up."""
         loop = QEventLoop()
         look = QTimer(interval=20)
-        look.timeout.connect(lambda: done() and loop.quit())
+
+        def quit_when_done() -> None:
+            if done():
+                loop.quit()
+
+        look.timeout.connect(quit_when_done)
         look.start()
         QTimer.singleShot(PATIENCE, loop, lambda: sys.exit("The window did not get this far."))
         loop.exec()
@@ -95,15 +105,17 @@ def photograph(folder: Path, work: Path) -> None:
     person.take("learn")
     specialise(person)
     page = window.pages["Try"]
+    assert isinstance(page, TryPage)
     window.go("Try")
     page.try_paths(some_to_try(pictures))
     person.until(lambda: page.question is None)
     person.take("try")
-    page = window.pages["Export"]
+    export = window.pages["Export"]
+    assert isinstance(export, ExportPage)
     window.go("Export")
-    page.target.setText(str(work / "sample.onnx"))
-    page.export()
-    person.until(lambda: page.export_button.isEnabled())
+    export.target.setText(str(work / "sample.onnx"))
+    export.export()
+    person.until(lambda: export.export_button.isEnabled())
     person.take("export")
     tune(person)
     window.close()
@@ -112,6 +124,7 @@ def photograph(folder: Path, work: Path) -> None:
 def specialise(person: Photographer) -> None:
     """Measures this computer, searches for half of the slowest subnet's latency, and looks."""
     page = person.window.pages["Specialise"]
+    assert isinstance(page, SpecialisePage)
     person.window.go("Specialise")
     person.do("measure_latency")
     person.until(lambda: page.plot.range)
@@ -126,6 +139,7 @@ def specialise(person: Photographer) -> None:
 def tune(person: Photographer) -> None:
     """Watches a run whose stages freeze, and compares it with one in which none does."""
     page = person.window.pages["Tune"]
+    assert isinstance(page, TunePage)
     person.window.go("Tune")
     person.until(lambda: page.form.first.controls)
     page.form.adopt.setCurrentIndex(page.form.adopt.findData("never"))
@@ -133,7 +147,7 @@ def tune(person: Photographer) -> None:
         choice = page.form.choices["schedule"]
         choice.setCurrentIndex(choice.findData(schedule))
         page.form.show_choice()
-        page.form.first.controls["epochs"].setValue(EPOCHS)
+        set_value(page.form.first.controls["epochs"], EPOCHS)
         person.until(lambda: page.form.start_button.isEnabled())
         page.form.start()
         if picture:

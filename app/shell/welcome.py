@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app import theme
-from app.widgets.controls import button, card, column, label, named, pack, row
+from app.widgets.controls import button, calling, card, column, label, named, pack, row
 from app.widgets.drops import Drops
 
 PROMISE = (
@@ -97,7 +97,10 @@ class WelcomePage(QWidget):
     def show_recent(self, paths: list[str]) -> None:
         """Lists the projects that were open last, each as a button."""
         while self.recent_rows.count():
-            self.recent_rows.takeAt(0).widget().deleteLater()
+            item = self.recent_rows.takeAt(0)
+            shown = item.widget() if item is not None else None
+            if shown is not None:
+                shown.deleteLater()
         if paths:
             self.recent_rows.addWidget(label("Recent projects", "heading"))
         for number, path in enumerate(paths[:5], 1):
@@ -105,7 +108,7 @@ class WelcomePage(QWidget):
             made = button(
                 f"{place.stem}\n{place.parent}",
                 f"Opens {path}",
-                lambda p=path: self.recent_asked.emit(p),
+                calling(self.recent_asked.emit, path),
                 key=f"Alt+{number}",
                 icon="folder",
                 kind="recent",

@@ -23,7 +23,7 @@ from app.shell.preferences import Preferences
 from app.shell.rail import Rail
 from app.shell.undo import History
 from app.shell.welcome import WelcomePage
-from app.widgets.controls import column, row
+from app.widgets.controls import column, laid_out, row
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, Notice, ProjectView, Started
 from engine.system.crash_reports import take_reports, unwatch, watch
@@ -89,7 +89,7 @@ class Window(QMainWindow):
         below.setLayout(row(self.rail, column(self.stack, self.messages(), gap=0), gap=0))
         whole = QWidget()
         whole.setLayout(column(self.header, below, self.job_bar, gap=0))
-        whole.layout().setStretch(1, 1)
+        laid_out(whole).setStretch(1, 1)
         self.setCentralWidget(whole)
         self.header.make_menu(
             [
@@ -125,13 +125,17 @@ class Window(QMainWindow):
             QTimer.singleShot(0, self, lambda: self.build(names[1:]))
         else:
             self.bridge.start()
-            self.pages["Learn"].scores.lines.load()
+            from app.pages.learn.page import LearnPage
+
+            learn = self.pages["Learn"]
+            assert isinstance(learn, LearnPage)
+            learn.scores.lines.load()
             self.offer_reports()
 
     def messages(self) -> QWidget:
         made = QWidget()
         made.setLayout(row(self.notices))
-        made.layout().setContentsMargins(16, 0, 16, 12)
+        laid_out(made).setContentsMargins(16, 0, 16, 12)
         self.message_place = made
         made.setVisible(False)
         return made
@@ -321,7 +325,8 @@ class Window(QMainWindow):
 
 def make_application() -> QApplication:
     """The application with its style, its icon, and the theme that the person chose."""
-    app = QApplication.instance() or QApplication(sys.argv[:1])
+    known = QApplication.instance()
+    app = known if isinstance(known, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationName("Espalier")
     app.setDesktopFileName("espalier")
     app.setStyle("Fusion")

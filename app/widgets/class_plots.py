@@ -41,7 +41,7 @@ class BarPlot(Plot):
         mark = QPen(theme.colour("text"), 2, Qt.PenStyle.DotLine)
         return [("accuracy (recall)", bar), ("precision", mark)]
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         rows = [[name, a, "" if p is None else p] for name, a, p in self.bars]
         return [["class", "accuracy", "precision"], *rows]
 
@@ -84,7 +84,7 @@ class BarPlot(Plot):
         painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, per_cent(accuracy))
 
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        if 0 <= self.at < len(self.bars):
+        if self.spot is not None and 0 <= self.at < len(self.bars):
             name, accuracy, precision = self.bars[self.at]
             lines = [name, f"accuracy {per_cent(accuracy)}"]
             lines += [f"precision {per_cent(precision)}"] if precision is not None else []
@@ -141,7 +141,7 @@ class MatrixPlot(Plot):
     def has_figures(self) -> bool:
         return bool(self.names)
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         rows = [[name, *row] for name, row in zip(self.names, self.counts, strict=True)]
         return [["true \\ predicted", *self.names], *rows]
 

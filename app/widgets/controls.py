@@ -12,6 +12,7 @@ from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -28,9 +29,12 @@ from app import theme
 from app.theme import GRID
 
 Spin = TypeVar("Spin", bound=QAbstractSpinBox)
+Control = TypeVar("Control", bound=QWidget)
+Box = TypeVar("Box", bound=QBoxLayout)
+Given = TypeVar("Given")
 
 
-def named(widget: QWidget, name: str, help: str, key: str = "") -> QWidget:
+def named(widget: Control, name: str, help: str, key: str = "") -> Control:
     """Gives a control its accessible name and its tooltip; `key` is shown and kept with it."""
     widget.setAccessibleName(name)
     shown = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) if key else ""
@@ -45,6 +49,15 @@ def reach(widget: QWidget, key: str) -> None:
     name, help = widget.accessibleName(), widget.accessibleDescription()
     named(widget, name, help, key)
     QShortcut(QKeySequence(key), widget, widget.setFocus)
+
+
+def calling(act: Callable[[Given], object], given: Given) -> Callable[[], None]:
+    """What does `act` with this value: a lambda in a loop would see the last one only."""
+
+    def call() -> None:
+        act(given)
+
+    return call
 
 
 def button(
@@ -133,9 +146,7 @@ def rule() -> QFrame:
     return made
 
 
-def pack(
-    layout: QLayout, *things: QWidget | QLayout | int, gap: int = GRID, edge: int = 0
-) -> QLayout:
+def pack(layout: Box, *things: QWidget | QLayout | int, gap: int = GRID, edge: int = 0) -> Box:
     """Fills a layout in order; 0 is a stretch, another number a space in pixels."""
     layout.setSpacing(gap)
     layout.setContentsMargins(edge, edge, edge, edge)
@@ -155,6 +166,13 @@ def row(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 0) -> QHB
 
 def column(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 0) -> QVBoxLayout:
     return pack(QVBoxLayout(), *things, gap=gap, edge=edge)
+
+
+def laid_out(widget: QWidget) -> QBoxLayout:
+    """The row or column in which a widget's parts lie."""
+    layout = widget.layout()
+    assert isinstance(layout, QBoxLayout)
+    return layout
 
 
 def card(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 2 * GRID) -> QFrame:

@@ -37,7 +37,9 @@ class Frame(QWidget):
         self.hide()
 
     def lay_over(self) -> None:
-        self.setGeometry(self.parentWidget().rect())
+        over = self.parentWidget()
+        assert over is not None
+        self.setGeometry(over.rect())
         self.raise_()
         self.show()
 
@@ -74,10 +76,12 @@ class Drops(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         kind = event.type()
         if kind in (QEvent.Type.DragEnter, QEvent.Type.DragMove):
+            assert isinstance(event, QDropEvent)
             return self.enter(event)
         if kind == QEvent.Type.DragLeave:
             self.frame.hide()
         elif kind == QEvent.Type.Drop:
+            assert isinstance(event, QDropEvent)
             return self.take(event)
         return False
 

@@ -17,7 +17,16 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QRegion
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QRegion,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyle,
@@ -29,6 +38,7 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.theme import GRID
 from app.widgets.rows import ROW, ImageRows, Row
+from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 
 PICTURE = 112
@@ -54,10 +64,10 @@ class Tile(QStyledItemDelegate):
         and well in the next turn, so that a page full of new pictures holds nothing up."""
         self.until, self.late = time.perf_counter() + PATIENCE, False
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(self.side + 2 * GRID, self.side + 2 * GRID + CAPTION)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """One tile, or an empty place until its row and its thumbnail are here."""
         row: Row | None = index.data(ROW)
         cell = option.rect.adjusted(4, 4, -4, -4)
@@ -189,7 +199,7 @@ class Gallery(QAbstractItemView):
         left = round(column * width)
         return QRect(left, line * cell.height(), round((column + 1) * width) - left, cell.height())
 
-    def visualRect(self, index: QModelIndex) -> QRect:
+    def visualRect(self, index: Index) -> QRect:
         return self.place(index.row()).translated(0, -self.verticalOffset())
 
     def indexAt(self, point: QPoint) -> QModelIndex:
@@ -207,7 +217,11 @@ class Gallery(QAbstractItemView):
         last = ((top + self.viewport().height()) // height + 1) * columns
         return range(first, min(last, self.rows.rowCount()))
 
-    def scrollTo(self, index: QModelIndex, hint: QAbstractItemView.ScrollHint = 0) -> None:
+    def scrollTo(
+        self,
+        index: Index,
+        hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible,
+    ) -> None:
         place, bar = self.place(index.row()), self.verticalScrollBar()
         if place.top() < bar.value():
             bar.setValue(place.top())
@@ -222,7 +236,7 @@ class Gallery(QAbstractItemView):
         bar.setPageStep(self.viewport().height())
         bar.setRange(0, max(0, lines * self.cell.height() - self.viewport().height()))
 
-    def resizeEvent(self, event: object) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         top = self.in_view().start
         super().resizeEvent(event)
         self.updateGeometries()
@@ -234,7 +248,7 @@ class Gallery(QAbstractItemView):
     def verticalOffset(self) -> int:
         return self.verticalScrollBar().value()
 
-    def isIndexHidden(self, index: QModelIndex) -> bool:
+    def isIndexHidden(self, index: Index) -> bool:
         return False
 
     # Moving and selecting.

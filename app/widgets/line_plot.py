@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QFont, QMouseEvent, QPainter, QPen
 
 from app import theme
-from app.widgets.controls import column
+from app.widgets.controls import column, laid_out
 from app.widgets.plots import LEGEND, TITLE, Plot
 
 
@@ -91,7 +91,7 @@ class LinePlot(Plot):
         bottom.enableAutoSIPrefix(False)
         # The edge stays free for the frame that shows the focus.
         self.setLayout(column(chart))
-        self.layout().setContentsMargins(2, TITLE + LEGEND, 2, 2)
+        laid_out(self).setContentsMargins(2, TITLE + LEGEND, 2, 2)
         self.draw()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -198,7 +198,7 @@ class LinePlot(Plot):
     def legend(self) -> list[tuple[str, QPen]]:
         return [(s.name, s.pen) for s in self.series]
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         known = [dict(s.points) for s in self.series]
         unit = f" ({self.y_title})" if self.y_title else ""
         rows = [[x, *(points.get(x, "") for points in known)] for x in sorted(set().union(*known))]
@@ -216,8 +216,9 @@ class LinePlot(Plot):
 
     def read(self, x: float | None) -> None:
         """Puts the crosshair at the step nearest to x, or takes it away."""
-        steps = self.steps() if x is not None else []
-        nearest = min(steps, key=lambda known: abs(known - x), default=None)
+        nearest = None
+        if x is not None:
+            nearest = min(self.steps(), key=lambda known: abs(known - x), default=None)
         if nearest != self.reading:
             self.reading = nearest
             self.draw()

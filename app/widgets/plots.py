@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QFont,
     QFontMetricsF,
     QImage,
+    QImageWriter,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -28,7 +29,7 @@ from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from app import theme
-from app.widgets.controls import tool
+from app.widgets.controls import calling, tool
 
 TITLE = 28
 LEGEND = 24
@@ -53,7 +54,7 @@ class Plot(QWidget):
         self.save_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.save_button)
         for kind in ("PNG", "SVG", "CSV"):
-            menu.addAction(f"Save as {kind} …", lambda k=kind: self.choose_file(k))
+            menu.addAction(f"Save as {kind} …", calling(self.choose_file, kind))
         self.save_button.setMenu(menu)
         shortcut = QShortcut(QKeySequence("Ctrl+S"), self, self.save_button.showMenu)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -72,7 +73,7 @@ class Plot(QWidget):
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
         """Paints the crosshair and what it reads; never part of a saved picture."""
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         """The figures as rows of text and numbers, the first row their names."""
         return []
 
@@ -111,7 +112,7 @@ class Plot(QWidget):
         image = QImage(self.size() * 2, QImage.Format.Format_RGB32)
         image.setDevicePixelRatio(2)
         self.paint_on(QPainter(image))
-        image.save(path, "PNG")
+        QImageWriter(path, b"PNG").write(image)
 
     def paint_on(self, painter: QPainter) -> None:
         painter.setFont(self.font())
@@ -202,7 +203,7 @@ class Plot(QWidget):
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        moves = {
+        moves: dict[int, tuple[int, int]] = {
             Qt.Key.Key_Left: (-1, 0),
             Qt.Key.Key_Right: (1, 0),
             Qt.Key.Key_Up: (0, -1),

@@ -12,6 +12,7 @@ from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, Qt, QTime
 
 from app.bridge import Bridge
 from app.widgets.controls import tip
+from app.widgets.table import Index
 from engine.events import Ended
 
 PAGE = 256
@@ -64,10 +65,10 @@ class ImageRows(QAbstractListModel):
         self.soon = QTimer(self, singleShot=True, interval=0)
         self.soon.timeout.connect(self.ask_wanted)
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else self.total
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row = self.row(index.row())
         if role == ROW:
             return row
@@ -159,13 +160,13 @@ class ImageRows(QAbstractListModel):
             self.endResetModel()
         self.counted.emit(total)
 
-    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+    def flags(self, index: Index) -> Qt.ItemFlag:
         return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
 
     def mimeTypes(self) -> list[str]:
         return [MIME]
 
-    def mimeData(self, indexes: list[QModelIndex]) -> QMimeData:
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         rows = [self.row(index.row()) for index in indexes]
         made = QMimeData()
         made.setData(MIME, ",".join(str(row["id"]) for row in rows if row).encode())

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from app.widgets.controls import tip
+
+Index = QModelIndex | QPersistentModelIndex
+"""Either may be handed to what a model or a view overrides."""
 
 
 class TableRows(QAbstractTableModel):
@@ -30,13 +33,13 @@ class TableRows(QAbstractTableModel):
     def help(self, given: Any, column: int) -> str:
         return self.text(given, column)
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.rows)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
+    def columnCount(self, parent: Index | None = None) -> int:
         return len(self.titles)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
         given = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(given, index.column())

@@ -33,7 +33,8 @@ def read_jpeg(place: Place) -> QImage:
     try:
         with open(path, "rb") as file:
             file.seek(offset)
-            image = QImage.fromData(file.read(length), "JPG")
+            content = file.read(length)
+            image = QImage.fromData(content, "JPG")  # type: ignore[arg-type]  # PySide wants str
     except OSError as error:
         log.info("a thumbnail can't be read: %s", error)
         return QImage()

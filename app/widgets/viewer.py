@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QDialog, QWidget
 
-from app.widgets.controls import Elided, button, column, row
+from app.widgets.controls import Elided, button, column, laid_out, row
 from app.widgets.pictures import Picture
 from app.widgets.rows import ImageRows, words
 
@@ -14,7 +14,7 @@ from app.widgets.rows import ImageRows, words
 class Viewer(QDialog):
     """Looks at the images of a gallery one by one."""
 
-    def __init__(self, rows: ImageRows, number: int, parent: QObject) -> None:
+    def __init__(self, rows: ImageRows, number: int, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.rows, self.number = rows, number
@@ -30,7 +30,7 @@ class Viewer(QDialog):
         foot = row(self.caption, back, on, close)
         foot.setStretch(0, 1)
         self.setLayout(column(self.picture, foot, edge=16))
-        self.layout().setStretch(0, 1)
+        laid_out(self).setStretch(0, 1)
         rows.dataChanged.connect(self.show_row)
         self.show_row()
 
@@ -50,6 +50,6 @@ class Viewer(QDialog):
         else:
             super().keyPressEvent(event)
 
-    def closeEvent(self, event: object) -> None:
+    def closeEvent(self, event: QCloseEvent) -> None:
         self.picture.closed()
         super().closeEvent(event)

@@ -57,7 +57,7 @@ def load_jobs() -> None:
 
 
 def run(
-    session: Session,
+    session: Session | None,
     name: str,
     settings: Mapping[str, Any],
     stopped: Callable[[], bool] = lambda: False,
@@ -80,7 +80,7 @@ def run(
         yield end_of(session, name, error)
 
 
-def end_of(session: Session, name: str, error: Exception) -> Ended:
+def end_of(session: Session | None, name: str, error: Exception) -> Ended:
     """How a job ends that an error broke off."""
     from engine.storage.trusted import damaged, is_damage
 

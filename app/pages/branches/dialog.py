@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QItemSelection, Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QComboBox,
     QDialog,
     QHBoxLayout,
     QProgressBar,
@@ -23,7 +24,7 @@ from app.forms import Form
 from app.pages.branches.result import BranchResult, BranchRows, figures, listed
 from app.pages.branches.share_plot import SharePlot
 from app.pages.branches.work import GROW, MEASURE, MERGE, REMOVE, BranchWork
-from app.widgets.controls import button, card, column, label, named, row, say_on, scrolled
+from app.widgets.controls import button, card, column, label, laid_out, named, row, say_on, scrolled
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.empty import EmptyState
 from engine.events import Ended, ProjectView
@@ -63,6 +64,8 @@ VIEWS = (
 
 class BranchDialog(QDialog):
     """Form on the left, four views on the right; the work goes on when it is closed."""
+
+    result: BranchResult  # type: ignore[assignment]  # hides what QDialog calls so
 
     def __init__(self, bridge: Bridge, work: BranchWork, parent: QWidget) -> None:
         super().__init__(parent)
@@ -141,13 +144,13 @@ class BranchDialog(QDialog):
         inside = QWidget()
         self.more.hide()
         inside.setLayout(column(self.first, row(self.fold, 0), self.more, 0))
-        inside.layout().setContentsMargins(0, 0, 0, 0)
+        laid_out(inside).setContentsMargins(0, 0, 0, 0)
         self.settings_part = scrolled(inside)
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made = QWidget()
         made.setFixedWidth(288)
         made.setLayout(column(label("New branch", "heading"), self.classes, self.settings_part))
-        made.layout().setStretch(2, 1)
+        laid_out(made).setStretch(2, 1)
         return made
 
     def views_part(self) -> QWidget:
@@ -167,11 +170,11 @@ class BranchDialog(QDialog):
             self.views.addWidget(made)  # fmt: skip
         self.tabs = [self.tab(at, *words) for at, words in enumerate(VIEWS)]
         self.group = QButtonGroup(self)
-        for made in self.tabs:
-            self.group.addButton(made)
+        for tab in self.tabs:
+            self.group.addButton(tab)
         whole = QWidget()
         whole.setLayout(column(row(*self.tabs, 0, gap=4), self.views))
-        whole.layout().setStretch(1, 1)
+        laid_out(whole).setStretch(1, 1)
         return whole
 
     def tab(self, at: int, text: str, help: str) -> QToolButton:
@@ -337,6 +340,7 @@ class BranchDialog(QDialog):
     def take_cut(self, cut: str) -> None:
         """A point of the curve that was picked: its cut, where a branch can begin there."""
         control = self.first.controls["cut"]
+        assert isinstance(control, QComboBox)
         if control.findData(cut) >= 0:
             control.setCurrentIndex(control.findData(cut))
             control.setFocus()

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from app.pages.tune.verdict import Comparison, verdict
-from app.widgets.controls import column, label, named, row
+from app.widgets.controls import column, label, laid_out, named, row
 from app.widgets.table import Table, TableRows
 from engine.system.words import plural
 
@@ -160,9 +160,9 @@ class BranchResult(QWidget):
         self.table = figures(self.costs, "Costs", "What the branch costs beside other ways", 0)
         scores = (row(self.comparison, 0), row(self.merged, 0))
         self.setLayout(column(self.heading, self.text, *scores, self.table, gap=4))
-        self.layout().setStretch(4, 1)
+        laid_out(self).setStretch(4, 1)
         self.filler = label()
-        self.layout().addWidget(self.filler, 1)
+        laid_out(self).addWidget(self.filler, 1)
         self.show_result({})
 
     def show_result(self, result: Mapping[str, Any]) -> None:

@@ -82,7 +82,7 @@ class SharePlot(Plot):
             (f"within {self.threshold:g} {unit} of the best", band),
         ]
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         titles = ["cut", "operations shared (%)", "parameters shared (%)", "accuracy (%)",
                   "interval from (%)", "interval to (%)", "seconds", "recommended"]  # fmt: skip
         rows = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.bridge import Bridge
 from app.forms import Form
 from app.theme import GRID
-from app.widgets.controls import buddy, button, column, label, named, row, scrolled
+from app.widgets.controls import buddy, button, column, label, laid_out, named, row, scrolled
 from engine.events import Ended, ProjectView
 from engine.registry import PluginView
 
@@ -100,7 +101,7 @@ class ExportForm(QFrame):
                 0,
             )
         )
-        inside.layout().setContentsMargins(0, 0, 0, 0)
+        laid_out(inside).setContentsMargins(0, 0, 0, 0)
         scroll = scrolled(inside)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         title = label("Export the model", "big")
@@ -142,13 +143,15 @@ class ExportForm(QFrame):
             return
         chosen = self.format.currentData()
         self.formats = {view.name: view for view in ended.result["exporters"]}
+        model = self.format.model()
+        assert isinstance(model, QStandardItemModel)  # what a QComboBox makes itself
         self.format.blockSignals(True)
         self.format.clear()
         for at, view in enumerate(self.formats.values()):
             reason = view.facts["missing"]
             self.format.addItem(f"{view.title} (not here)" if reason else view.title, view.name)
             self.format.setItemData(at, reason or view.help, Qt.ItemDataRole.ToolTipRole)
-            self.format.model().item(at).setEnabled(not reason)
+            model.item(at).setEnabled(not reason)
         self.format.setCurrentIndex(max(self.format.findData(chosen), 0))
         self.format.blockSignals(False)
         lacking = [v for v in self.formats.values() if v.facts["missing"]]
@@ -228,7 +231,7 @@ class ExportForm(QFrame):
             self.news.setText("Say where to write the file.")
             return
         self.keep_licence()
-        self.asked.emit(self.values | {"path": path})
+        self.asked.emit({**self.values, "path": path})
 
     @property
     def values(self) -> Mapping[str, Any]:

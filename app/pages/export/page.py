@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QSizePolicy, QStackedWidget, 
 from app.bridge import Bridge
 from app.pages.export.form import ExportForm
 from app.widgets.class_plots import MatrixPlot
-from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
+from app.widgets.controls import button, card, column, label, laid_out, named, reach, row, scrolled
 from app.widgets.empty import EmptyState
 from app.widgets.receipt import matrix_of, receipt_text, rows_of
 from engine.events import Ended, ProjectView
@@ -69,8 +69,8 @@ class ExportPage(QWidget):
         """What is asked for on the left, the receipt on the right."""
         both = QWidget()
         both.setLayout(row(self.form, self.receipt_side(), gap=16))
-        both.layout().setStretch(0, 4)
-        both.layout().setStretch(1, 5)
+        laid_out(both).setStretch(0, 4)
+        laid_out(both).setStretch(1, 5)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.empty)
         self.pages.addWidget(both)
@@ -96,7 +96,7 @@ class ExportPage(QWidget):
         self.verdict = label(NOTHING, "muted", wrap=True)
         tools = row(self.page_button, self.open_button, self.copy_button, 0)
         made = card(label("Receipt", "big"), self.verdict, 8, scroll, tools, edge=24)
-        made.layout().setStretch(3, 1)
+        laid_out(made).setStretch(3, 1)
         self.refresh_tools()
         return made
 

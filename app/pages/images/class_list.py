@@ -12,6 +12,7 @@ from app import theme
 from app.widgets.controls import tip
 from app.widgets.drops import paths_of
 from app.widgets.rows import MIME, ROW
+from app.widgets.table import Index
 from engine.events import ClassView, ProjectView
 from engine.system.words import per_cent
 
@@ -47,7 +48,7 @@ class ClassRows(QAbstractListModel):
             self.images = sum(c.images for c in classes)
             self.dataChanged.emit(self.index(0), self.index(len(classes)))
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         inside = parent is not None and parent.isValid()
         return 0 if inside or not self.classes else len(self.classes) + 1
 
@@ -57,7 +58,7 @@ class ClassRows(QAbstractListModel):
     def row_of(self, name: str) -> int:
         return next((i for i, c in enumerate(self.classes, 1) if c.name == name), 0)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A class's name, its facts as a tooltip, or all that is known of it (ROW)."""
         view = self.at(index.row())
         if role == ROW:
@@ -76,10 +77,10 @@ class ClassRows(QAbstractListModel):
 class ClassTile(QStyledItemDelegate):
     """Paints a class on two lines, with a mark: filled when it is learnt."""
 
-    def sizeHint(self, option: Any, index: QModelIndex) -> QSize:
+    def sizeHint(self, option: Any, index: Index) -> QSize:
         return QSize(200, HEIGHT if index.row() else 40)
 
-    def paint(self, painter: QPainter, option: Any, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: Any, index: Index) -> None:
         """The ground of a cell, then what is in it."""
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -96,7 +97,9 @@ class ClassTile(QStyledItemDelegate):
             painter.drawRoundedRect(cell, 6, 6)
         view: ClassView | None = index.data(ROW)
         if view is None:
-            self.paint_all(painter, cell, index.model().images)
+            model = index.model()
+            assert isinstance(model, ClassRows)
+            self.paint_all(painter, cell, model.images)
         else:
             self.paint_class(painter, cell, view)
         painter.restore()
@@ -200,7 +203,7 @@ class ClassList(QListView):
         """Files are added to the class under the mouse; images of the gallery are moved to it."""
         name, mime = self.class_at(event), event.mimeData()
         if mime.hasFormat(MIME) and name:
-            ids = [int(n) for n in bytes(mime.data(MIME)).decode().split(",") if n]
+            ids = [int(n) for n in bytes(mime.data(MIME).data()).decode().split(",") if n]
             self.images_dropped.emit(ids, name)
         elif mime.hasUrls():
             self.files_dropped.emit(paths_of(mime), name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QMenu,
+    QPushButton,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -19,7 +22,18 @@ from app.pages.images.class_list import ClassList
 from app.pages.images.review import Review
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose_class, confirm, type_name
-from app.widgets.controls import Elided, button, column, label, named, reach, row, say_on, tool
+from app.widgets.controls import (
+    Elided,
+    button,
+    column,
+    label,
+    laid_out,
+    named,
+    reach,
+    row,
+    say_on,
+    tool,
+)
 from app.widgets.drops import Drops
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
@@ -77,13 +91,13 @@ class ImagesPage(QWidget):
         left.setLayout(
             column(row(label("Classes", "heading"), 0, *self.class_tools()), self.classes)
         )
-        left.layout().setContentsMargins(12, 8, 8, 8)
+        laid_out(left).setContentsMargins(12, 8, 8, 8)
         left.setMinimumWidth(240)
         right = QWidget()
         right.setObjectName("card")
         right.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         right.setLayout(column(self.image_tools(), self.hint, self.stack))
-        right.layout().setContentsMargins(16, 12, 8, 8)
+        laid_out(right).setContentsMargins(16, 12, 8, 8)
         self.stack.addWidget(self.gallery)
         self.stack.addWidget(self.review)
         self.split = QSplitter()
@@ -98,7 +112,7 @@ class ImagesPage(QWidget):
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.gallery)
 
-    def folder_button(self) -> QWidget:
+    def folder_button(self) -> QPushButton:
         made = button("Choose a folder", "Adds the images of a folder", self.choose_folder)
         # The menu of the add button owns this key.
         return named(made, "Choose a folder", "Adds the images of a folder", "Ctrl+Shift+I")
@@ -127,7 +141,7 @@ class ImagesPage(QWidget):
             "move",
             "Move images",
             "Moves the chosen images to a class",
-            self.move,
+            self.move_chosen,
             key="Ctrl+Shift+M",
         )
         self.remove_button = tool(
@@ -301,7 +315,7 @@ class ImagesPage(QWidget):
             return
         self.bridge.submit("rename_class", self.after(to), name=name, to=to, merge=bool(taken))
 
-    def after(self, name: str):
+    def after(self, name: str) -> Callable[[Ended], None]:
         """What to do when a gesture on a class is done: show it under its new name."""
 
         def follow(ended: Ended) -> None:
@@ -323,7 +337,7 @@ class ImagesPage(QWidget):
         if name:
             self.bridge.submit("remove_class", name=name)
 
-    def move(self) -> None:
+    def move_chosen(self) -> None:
         ids = [r["id"] for r in self.gallery.selected_rows()]
         names = [c.name for c in self.project.classes] if self.project else []
         to = choose_class(self, f"Move {plural(len(ids))} to which class?", names) if ids else ""
@@ -353,6 +367,6 @@ class ImagesPage(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Look closer", lambda: self.look(self.gallery.currentIndex().row()))
-        menu.addAction("Move to …", self.move)
+        menu.addAction("Move to …", self.move_chosen)
         menu.addAction("Remove", self.remove)
         return menu

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QSize, Qt
+from PySide6.QtCore import QAbstractListModel, QSize, Qt
 from PySide6.QtGui import QFont, QPainter, QPen
 from PySide6.QtWidgets import (
     QComboBox,
@@ -25,6 +25,7 @@ from app.widgets.controls import (
     button,
     column,
     label,
+    laid_out,
     named,
     reach,
     row,
@@ -34,6 +35,7 @@ from app.widgets.controls import (
 )
 from app.widgets.empty import EmptyState
 from app.widgets.rows import ROW
+from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView, Started, Step, StepView
 from engine.registry import PluginView
@@ -55,10 +57,10 @@ class StepRows(QAbstractListModel):
             self.steps = steps[::-1]
             self.endResetModel()
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.steps)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A step, what it is called, and how it was learnt."""
         step = self.steps[index.row()]
         if role == ROW:
@@ -77,10 +79,10 @@ class StepRows(QAbstractListModel):
 class StepTile(QStyledItemDelegate):
     """Paints a step on two lines; the one in use is marked."""
 
-    def sizeHint(self, option: Any, index: QModelIndex) -> QSize:
+    def sizeHint(self, option: Any, index: Index) -> QSize:
         return QSize(180, 48)
 
-    def paint(self, painter: QPainter, option: Any, index: QModelIndex) -> None:
+    def paint(self, painter: QPainter, option: Any, index: Index) -> None:
         """Title and accuracy above, learner and classes below."""
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -149,7 +151,7 @@ class LearnPage(QWidget):
         self.scores.setMinimumSize(680, 560)
         both = QWidget()
         both.setLayout(row(self.left_side(), scrolled(self.scores), gap=16))
-        both.layout().setStretch(1, 1)
+        laid_out(both).setStretch(1, 1)
         self.pages.addWidget(both)
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.learn_button)
@@ -210,7 +212,7 @@ class LearnPage(QWidget):
                 edge=16,
             )
         )
-        made.layout().setStretch(8, 1)
+        laid_out(made).setStretch(8, 1)
         return made
 
     def connect_all(self) -> None:

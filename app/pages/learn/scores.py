@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QPushButton, QWidget
 
 from app.bridge import Bridge
 from app.widgets.class_plots import BarPlot, MatrixPlot
-from app.widgets.controls import button, card, column, label, named, reach, row, scrolled
+from app.widgets.controls import button, card, column, label, laid_out, named, reach, row, scrolled
 from app.widgets.figure import Figure
 from app.widgets.gallery import Gallery
 from app.widgets.line_plot import LinePlot, Series
@@ -154,7 +154,7 @@ class Scores(QWidget):
             line.setStretch(0, first)
             line.setStretch(1, second)
         self.setLayout(column(stats, both, gap=16))
-        self.layout().setStretch(1, 1)
+        laid_out(self).setStretch(1, 1)
 
     def show_project(self, project: ProjectView) -> None:
         """Shows the steps; the scores are read anew when another step is in use."""

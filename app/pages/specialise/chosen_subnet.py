@@ -15,7 +15,18 @@ from app.bridge import Bridge
 from app.pages.specialise.figures import FigureTable
 from app.pages.specialise.subnet_drawing import SubnetDrawing
 from app.widgets.class_plots import BarPlot
-from app.widgets.controls import Elided, button, column, label, named, reach, row, say_on, scrolled
+from app.widgets.controls import (
+    Elided,
+    button,
+    column,
+    label,
+    laid_out,
+    named,
+    reach,
+    row,
+    say_on,
+    scrolled,
+)
 from app.widgets.receipt import rows_of
 from engine.events import Ended
 from engine.registry import PluginView
@@ -88,9 +99,9 @@ class ChosenSubnet(QFrame):
         words = column(self.title, self.text, gap=0)
         head = row(words, self.pin_button, self.export_button, self.use_button)
         head.setStretch(0, 1)
-        self.scroll = scrolled(self.bars)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setMinimumWidth(176)
+        self.bars_part = scrolled(self.bars)
+        self.bars_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.bars_part.setMinimumWidth(176)
         self.bars.setMinimumWidth(160)
         for plot, key in ((self.drawing, "Alt+D"), (self.other, "Alt+N"), (self.bars, "Alt+C")):
             named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the drawing")
@@ -101,9 +112,9 @@ class ChosenSubnet(QFrame):
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.body = QStackedWidget()
         self.body.addWidget(self.hint)
-        self.body.addWidget(self.in_a_line(self.other, self.drawing, self.table, self.scroll))
+        self.body.addWidget(self.in_a_line(self.other, self.drawing, self.table, self.bars_part))
         self.setLayout(column(head, self.body, edge=12))
-        self.layout().setStretch(1, 1)
+        laid_out(self).setStretch(1, 1)
 
     def in_a_line(self, *parts: QWidget | QScrollArea) -> QWidget:
         made = QWidget()
@@ -158,7 +169,7 @@ class ChosenSubnet(QFrame):
         self.table.show_rows(*([self.pinned] if two else []), *([chosen] if chosen else []))
         self.bars.show_bars([(n, a, None) for n, a in chosen.get("per_class", {}).items()])
         self.other.setVisible(two)
-        self.scroll.setVisible(not two)
+        self.bars_part.setVisible(not two)
         say_on(self.pin_button, "Unpin" if two else "Pin to compare")
         self.refresh_tools(self.busy)
         here = chosen.get("architecture", "")

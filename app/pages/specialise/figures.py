@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, Qt
 from PySide6.QtWidgets import QHeaderView, QTableView
 
 from app.pages.specialise.networks import Point, decimals
 from app.widgets.controls import named, reach
+from app.widgets.table import Index
 from engine.events import Candidate
 
 Row = Mapping[str, Any]
@@ -120,13 +121,13 @@ class FigureRows(QAbstractTableModel):
         self.figures = (*FIGURES, *(of_class(name) for name in names)) if rows else ()
         self.endResetModel()
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
+    def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.figures)
 
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
+    def columnCount(self, parent: Index | None = None) -> int:
         return 4 if len(self.columns) == 2 else 2
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """The name of a figure, its value for each subnet, and the difference."""
         figure, column = self.figures[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:

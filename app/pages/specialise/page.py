@@ -23,6 +23,7 @@ from app.widgets.controls import (
     card,
     column,
     label,
+    laid_out,
     named,
     reach,
     row,
@@ -148,7 +149,7 @@ class SpecialisePage(QWidget):
         right.setStretch(1, 8)
         both = QWidget()
         both.setLayout(row(self.left_side(), right, gap=16))
-        both.layout().setStretch(1, 1)
+        laid_out(both).setStretch(1, 1)
         self.pages = QStackedWidget()
         for page in (self.nothing, self.no_subnets, both):
             self.pages.addWidget(page)
@@ -178,7 +179,7 @@ class SpecialisePage(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made = card(scroll, self.search_button, self.news, edge=16)
         made.setFixedWidth(288)
-        made.layout().setStretch(0, 1)
+        laid_out(made).setStretch(0, 1)
         return made
 
     def connect_all(self) -> None:
@@ -198,7 +199,11 @@ class SpecialisePage(QWidget):
     def show_project(self, project: ProjectView | None) -> None:
         """Reads the candidates anew where another network or step is in use."""
         step = project.current_step if project is not None else None
-        now = (project.path, project.backbone, project.input_size, step.id) if step else ()
+        now = (
+            (project.path, project.backbone, project.input_size, step.id)
+            if project and step
+            else ()
+        )
         if project is None or self.project is None or project.path != self.project.path:
             self.forget()
         self.project = project

@@ -88,7 +88,7 @@ class ScatterPlot(Plot):
     def has_figures(self) -> bool:
         return bool(self.points or self.landmarks or self.range)
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         """All networks, the fastest first; what is not known is left empty."""
         front = {point.key for point in front_of(list(self.points.values()))}
         head = ["network", "accuracy", "measured ms", "predicted ms", "error ms", "front"]
@@ -312,6 +312,8 @@ class ScatterPlot(Plot):
 
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
         """The network under the crosshair, or else the values there."""
+        if self.spot is None:
+            return
         frame, point = self.frame(), self.near(self.spot)
         at = self.spot if point is None else self.spot_of(point)
         if not frame.adjusted(-1, -1, 1, 1).contains(at):
@@ -373,7 +375,7 @@ class ScatterPlot(Plot):
         self.picked.emit(chosen.key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        steps: dict[int, int] = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         if shift and event.key() in steps and self.has_figures():
             self.move_target(self.target + steps[event.key()] * self.step)

@@ -61,7 +61,7 @@ class SubnetDrawing(Plot):
     def ink(self, kernel: int) -> QColor:
         return theme.colour("accent", KERNELS.get(kernel, 255))
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         rows = [
             [s, b, block["kernel"], block["expand"]]
             for s, stage in enumerate(self.stages, 1)
@@ -130,7 +130,7 @@ class SubnetDrawing(Plot):
 
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
         """The block under the mouse in words."""
-        at = self.at or self.under(self.spot)
+        at = self.at or (self.under(self.spot) if self.spot is not None else None)
         if at is None:
             return
         stage, block = at

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QBuffer, QIODevice, QMimeData
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QSizePolicy, QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.images.page import PICTURES
 from app.pages.try_it.answers import AnswerBars
 from app.pages.try_it.sort_dialog import SortDialog, told
-from app.widgets.controls import Elided, button, card, column, label, named, reach, row
+from app.widgets.controls import Elided, button, card, column, label, laid_out, named, reach, row
 from app.widgets.drops import Drops, paths_of
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
@@ -32,8 +32,8 @@ MOST = 200
 def png_of(image: QImage) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
-    return bytes(buffer.data())
+    QImageWriter(buffer, b"PNG").write(image)
+    return bytes(buffer.data().data())
 
 
 class TryPage(QWidget):
@@ -91,13 +91,13 @@ class TryPage(QWidget):
         self.stop_button.setVisible(False)
         self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         left = card(self.picture, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
-        left.layout().setStretch(0, 1)
+        laid_out(left).setStretch(0, 1)
         heading = label("Nearest training images", "heading")
         right = card(self.verdict, self.reason, 16, self.bars, 0, heading, self.nearest)
         both = QWidget()
         both.setLayout(row(left, right, gap=16))
-        both.layout().setStretch(0, 1)
-        both.layout().setStretch(1, 1)
+        laid_out(both).setStretch(0, 1)
+        laid_out(both).setStretch(1, 1)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.empty)
         self.pages.addWidget(both)
@@ -115,8 +115,7 @@ class TryPage(QWidget):
         before = self.project
         self.project = project
         self.pages.setCurrentIndex(1 if self.can_try() else 0)
-        other = before is None or project is None or before.path != project.path
-        if other:
+        if before is None or project is None or before.path != project.path:
             self.clear()
         elif self.can_try() and before.current_step != project.current_step and self.paths:
             self.try_paths(self.paths)
@@ -206,7 +205,7 @@ class TryPage(QWidget):
 
         def say(ended: Ended) -> None:
             if ended.how == "done":
-                self.bridge.notice.emit(Notice(*told(ended.result)))
+                self.bridge.notice.emit(told(ended.result))
             elif ended.how == "cancelled":
                 text = f"What was sorted before stays in “{settings['to']}”, with a list of it."
                 self.bridge.notice.emit(Notice(text))
@@ -225,8 +224,8 @@ class TryPage(QWidget):
     def tell(self, event: Progress) -> None:
         """How many images were looked at, and how long the rest will take."""
         if event.total and event.total > 1:
-            known = event.seconds_left is not None
-            left = f", {duration(event.seconds_left)} left" if known else ""
+            seconds = event.seconds_left
+            left = f", {duration(seconds)} left" if seconds is not None else ""
             self.reason.setText(f"{event.done:,} of {event.total:,} images{left}")
 
     def stop(self) -> None:
@@ -259,7 +258,7 @@ class TryPage(QWidget):
     def tile(self, path: str, answer: Mapping[str, Any]) -> dict[str, Any]:
         """One image of several, captioned with its answer."""
         classes = answer.get("classes") or {"can't be read": 0.0}
-        best = max(classes, key=classes.get)
+        best = max(classes, key=lambda name: classes[name])
         known = answer.get("known", True)
         caption = best if known else "none of these"
         return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QDoubleSpinBox, QFileDialog, Q
 
 from app.widgets.controls import buddy, button, column, indented, label, named, row
 from app.widgets.drops import Drops
+from engine.events import Notice
 
 ABOUT = (
     "Every image goes into a folder with the name of its class, images like none of them into "
@@ -117,8 +118,8 @@ class SortDialog(QDialog):
         self.accept()
 
 
-def told(result: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
-    """What came of it, as a Notice has it: a sentence, its level, and the lines of its details."""
+def told(result: Mapping[str, Any]) -> Notice:
+    """What came of it."""
     count, left = sum(result["folders"].values()), sum(result["left_out"].values())
     what = "moved" if result["move"] else "copied"
     rest = f", {left:,} left out" if left else ""
@@ -127,4 +128,4 @@ def told(result: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
     details = [f"{name}: {number:,}" for name, number in result["folders"].items()]
     details += [f"left out: {number:,}. {why}" for why, number in result["left_out"].items()]
     sentence = f"{images} {what} into folders{there}{rest}. “{result['list']}” lists them."
-    return sentence, "warning" if left else "info", tuple(details)
+    return Notice(sentence, "warning" if left else "info", tuple(details))

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QWidget
 from app import theme
 from app.bridge import Bridge
 from app.forms import Form
-from app.widgets.controls import buddy, button, column, label, named, row, scrolled
+from app.widgets.controls import buddy, button, column, label, laid_out, named, row, scrolled
 from engine.events import Ended, Progress
 from engine.registry import PluginView
 from engine.system.words import duration, plural
@@ -98,7 +98,7 @@ class TuneForm(QFrame):
             parts += [buddy(text, choice), choice, self.helps[name], 4]
         self.more.hide()
         inside.setLayout(column(*parts, self.first, row(self.fold, 0), self.more, 0))
-        inside.layout().setContentsMargins(0, 0, 0, 0)
+        laid_out(inside).setContentsMargins(0, 0, 0, 0)
         self.settings_part = scrolled(inside)
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         use = row(buddy("&Use the result", self.adopt), self.adopt)

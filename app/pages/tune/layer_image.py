@@ -46,9 +46,10 @@ TILE = 6
 def mixed(one: QColor, other: QColor, share: float) -> QColor:
     """So much of the one, and the rest of the other."""
     return QColor.fromRgbF(
-        *(share * a + (1 - share) * b
-          for a, b in zip(one.getRgbF()[:3], other.getRgbF()[:3], strict=True))
-    )  # fmt: skip
+        share * one.redF() + (1 - share) * other.redF(),
+        share * one.greenF() + (1 - share) * other.greenF(),
+        share * one.blueF() + (1 - share) * other.blueF(),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -149,7 +150,8 @@ def inks(tokens: theme.Tokens, scale: Scale) -> Inks:
         colours = [mixed(colour, surface, share).rgb() for colour in ramp()]
         table = [colours[shade] for shade in shades]
         tables.append([*table, mixed(still, surface, share).rgb(), sunken.rgb()])
-    return Inks(*tables, still, muted, mixed(muted, surface, PALE))
+    solid, pale = tables
+    return Inks(solid, pale, still, muted, mixed(muted, surface, PALE))
 
 
 class LayerImage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -97,7 +97,7 @@ class LayerPlot(Plot):
     def has_figures(self) -> bool:
         return bool(self.layers.stages)
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         """A row for each column, with the rate of each stage and how it stands."""
         stages = self.layers.stages
         head = ["step", "part", *(f"{name}: learning rate" for name in stages)]
@@ -270,7 +270,7 @@ class LayerPlot(Plot):
         """Shift goes step by step; Home and End to the first and the last step."""
         key, total = event.key(), self.layers.total
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        moves = {Qt.Key.Key_Home: -total, Qt.Key.Key_End: total}
+        moves: dict[int, int] = {Qt.Key.Key_Home: -total, Qt.Key.Key_End: total}
         if shift:
             moves |= {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         if self.has_figures() and key in moves:

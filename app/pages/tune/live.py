@@ -51,7 +51,8 @@ class LiveRun(QObject):
         self.job, self.run = job, settings.get("run", 0)
         self.adopt = settings.get("adopt", "better")
         self.epochs = float(settings.get("settings", {}).get("epochs", 0))
-        self.doing, self.left, self.stopping = WAITS, None, ""
+        self.doing, self.stopping = WAITS, ""
+        self.left: float | None = None
         self.compares = job == "finish_run"
         if same:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QTimer
@@ -18,7 +19,7 @@ from app.pages.tune.runs import RunTable
 from app.pages.tune.verdict import RunCard
 from app.pages.tune.watch import Watch
 from app.widgets.ask import confirm
-from app.widgets.controls import button, card, column, label, row, scrolled
+from app.widgets.controls import button, card, column, label, laid_out, row, scrolled
 from app.widgets.empty import EmptyState
 from engine.events import Ended, LayerPlan, LayerState, ProjectView, Step
 from engine.system.words import plural
@@ -87,10 +88,10 @@ class TunePage(QWidget):
         above.setStretch(0, 1)
         right = QWidget()
         right.setLayout(column(above, self.watch, gap=16))
-        right.layout().setStretch(1, 1)
+        laid_out(right).setStretch(1, 1)
         both = QWidget()
         both.setLayout(row(self.form, scrolled(right), gap=16))
-        both.layout().setStretch(1, 1)
+        laid_out(both).setStretch(1, 1)
         self.table.setFixedHeight(HEIGHT)
         self.table.setMinimumWidth(400)
         self.pages = QStackedWidget()
@@ -131,8 +132,16 @@ class TunePage(QWidget):
         enough = project is not None and sum(c.known for c in project.classes) >= 2
         self.pages.setCurrentIndex(1 if enough else 0)
         self.stale = True
-        images = tuple((c.name, c.train, c.validation) for c in project.classes) if enough else ()
-        now = (project.path, project.backbone, project.input_size, images) if enough else ()
+        images = (
+            tuple((c.name, c.train, c.validation) for c in project.classes)
+            if project and enough
+            else ()
+        )
+        now = (
+            (project.path, project.backbone, project.input_size, images)
+            if project and enough
+            else ()
+        )
         if now != self.shown:
             self.shown = now
             self.form.forget_time()
@@ -218,9 +227,8 @@ class TunePage(QWidget):
         """Shows the curves of these runs, once all are known."""
         for number in numbers:
             if number not in self.details and number not in self.asked:
-                self.asked[number] = self.bridge.ask(
-                    "run_details", lambda ended, n=number: self.take_details(n, ended), run=number
-                )
+                take = partial(self.take_details, number)
+                self.asked[number] = self.bridge.ask("run_details", take, run=number)
         if all(number in self.details for number in numbers):
             self.watch.show_runs([self.details[number] for number in numbers], self.table.runs)
 

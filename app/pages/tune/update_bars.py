@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QMouseEvent, QPainter
 
 from app import theme
 from app.widgets.axes import BOTTOM
@@ -57,7 +57,7 @@ class UpdateBars(Plot):
     def has_figures(self) -> bool:
         return bool(self.updates)
 
-    def table(self) -> list[list[object]]:
+    def table(self) -> Sequence[Sequence[object]]:
         pairs = zip(self.stages, self.updates, strict=True)
         return [["stage", "change of the weights in about a second (share)"], *map(list, pairs)]
 
@@ -88,11 +88,11 @@ class UpdateBars(Plot):
 
     # Reading.
 
-    def mouseMoveEvent(self, event: object) -> None:
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
-        frame = self.frame()
-        inside = self.updates and frame.top() <= self.spot.y() < frame.bottom()
-        row = (self.spot.y() - frame.top()) / frame.height() * len(self.updates) if inside else 0
+        frame, y = self.frame(), event.position().y()
+        inside = self.updates and frame.top() <= y < frame.bottom()
+        row = (y - frame.top()) / frame.height() * len(self.updates) if inside else 0
         self.at = int(row) if inside else None
 
     def step_spot(self, right: int, down: int) -> None:
@@ -105,6 +105,6 @@ class UpdateBars(Plot):
         self.spot.setY(y)
 
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        if self.at is not None and self.at < len(self.updates):
+        if self.spot is not None and self.at is not None and self.at < len(self.updates):
             name, value = self.rows()[self.at]
             self.paint_box(painter, self.spot, [name, f"weights changed by {share(value)}"])

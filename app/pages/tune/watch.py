@@ -61,7 +61,12 @@ class Watch(QWidget):
         made.setCheckable(True)
         named(made, f"Over {text.lower()}", f"Draws accuracy and loss over {text.lower()}", key)
         made.setShortcut(key)
-        made.toggled.connect(lambda on: on and self.show_over(over))
+
+        def toggled(on: bool) -> None:
+            if on:
+                self.show_over(over)
+
+        made.toggled.connect(toggled)
         return made
 
     def lay_out(self) -> None:
