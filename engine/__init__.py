@@ -11,4 +11,4 @@ __version__ = "0.1.0"
 # they are used, the one when it is imported, the other too. So both are told not to here, which
 # every process of Espalier's passes before it imports either of them.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-sys.modules.setdefault("openvino_telemetry", None)  # OpenVINO does without it
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # OpenVINO does without

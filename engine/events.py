@@ -226,3 +226,5 @@ class ProjectView:
 
 Result = Mapping[str, Any]
 Work = Generator[Event, None, Result | None]
+Answer = Generator[Event, None, Result]
+"""Work that always ends with a result, for other jobs to go on from."""

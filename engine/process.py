@@ -11,6 +11,7 @@ import queue
 import signal
 import threading
 from contextlib import closing, nullcontext
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -87,7 +88,7 @@ def serve(lines: Lines, orders: queue.Queue[Any], session_of: Any) -> None:
     while (order := orders.get()) is not None:
         ticket, name, settings = order
         with session_of() as session:
-            for event in run(session, name, settings, lambda t=ticket: stopped(lines, t)):
+            for event in run(session, name, settings, partial(stopped, lines, ticket)):
                 lines.say(ticket, event)
         lines.cancelled.discard(ticket)
 

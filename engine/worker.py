@@ -122,6 +122,7 @@ class Engine:
             child.end()
             if not closing:
                 name, number = "engine", child.process.pid
+                assert number is not None  # it was started
                 keep_report(f"the engine process {child.why()}", [name], take_fault(name, number))
             losses = 0 if child.was_useful else losses + 1
             given_up = [*waiting] if losses >= LOSSES_IN_A_ROW else []

@@ -92,7 +92,7 @@ def some_training(session: Session) -> list[Path]:
     return [catalogue.file_of(project, row) for row in rows_of(session, "train")]
 
 
-def rows_of(session: Session, split: str) -> list[Mapping[str, Any]]:
+def rows_of(session: Session, split: str) -> list[dict[str, Any]]:
     """Images of one side of the split, mixed, always in the same order."""
     rows = list(
         session.require().db.query(

@@ -11,7 +11,7 @@ import threading
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -62,6 +62,9 @@ WHOLE = 1 << 30
 
 one_big_picture = threading.Lock()
 
+Jpeg = bytes
+"""By another name: a picture has a field `bytes`."""
+
 
 @dataclass(frozen=True, eq=False)
 class CheckedImage:
@@ -75,10 +78,16 @@ class CheckedImage:
     width: int
     height: int
     bytes: int
-    thumb: bytes
+    thumb: Jpeg
     phash: str
     note: str
     pixels: np.ndarray | None
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The pixels of a picture that was opened for a network."""
+        assert self.pixels is not None
+        return self.pixels
 
 
 def open_picture(path: Path, preprocessing: Preprocessing | None, thumb: int = 160) -> CheckedImage:
@@ -250,7 +259,7 @@ Opened = tuple[Path, CheckedImage | UnusableImage]
 
 def open_many(
     paths: Iterable[Path], preprocessing: Preprocessing | None, threads: int = 2, thumb: int = 160
-) -> Iterator[Opened]:
+) -> Generator[Opened, None, None]:
     """Opens pictures in threads, ahead of the consumer, and gives them in the order of `paths`.
 
     At most 16 pictures a thread are held. Closing the generator stops the threads, after the

@@ -89,7 +89,8 @@ def shape(
 ) -> None:
     """Draws one part that is no group."""
     name, _, factor = part["fill"].partition("*")
-    colour = tuple(value * float(factor or 1) for value in palette[name])
+    red, green, blue = (value * float(factor or 1) for value in palette[name])
+    colour = red, green, blue
     points = outline(part)
     points = points + chance.normal(0, part.get("jitter", JITTER), points.shape)
     if "blob" in part:
@@ -162,7 +163,9 @@ def between(pair: Sequence[float], chance: np.random.Generator) -> float:
     return float(chance.uniform(pair[0], pair[1]))
 
 
-def affine(at: Sequence[float], degrees: float, scale: tuple[float, float]) -> np.ndarray:
+def affine(
+    at: Sequence[float] | np.ndarray, degrees: float, scale: tuple[float, float]
+) -> np.ndarray:
     """Scales, then turns clockwise (as y points down), then moves: (2, 3)."""
     angle = np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

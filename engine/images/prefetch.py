@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class Room:
 
 def decoded_ahead(
     met: Iterable[WalkEntry], prepare: Prepare | None, threads: int
-) -> Iterator[Decoded]:
+) -> Generator[Decoded, None, None]:
     """Decodes what was met on a walk, turned upright and whole, in the order in which it was met.
 
     `prepare` makes of a picture what the network sees; without it pixels keep the picture's size.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -51,8 +52,21 @@ class Preprocessing:
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
+class Sizes(Protocol):
+    """What `preprocess` needs to know; of an exported file no more is told."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def resize(self) -> int: ...
+
+    @property
+    def interpolation(self) -> str: ...
+
+
 def preprocess(
-    image: Image.Image, p: Preprocessing, full_size: tuple[int, int] | None = None
+    image: Image.Image, p: Sizes, full_size: tuple[int, int] | None = None
 ) -> np.ndarray:
     """An RGB image as uint8 (size, size, 3), not yet normalised.
 

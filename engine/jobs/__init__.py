@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import BadSetting, EspalierError
 from engine.events import Ended, Event, Started, Work
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+Verb = TypeVar("Verb", bound=Callable[..., Work])
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,10 @@ class Job:
 JOBS: dict[str, Job] = {}
 
 
-def job(title: str, *, reads: bool = False) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
+def job(title: str, *, reads: bool = False) -> Callable[[Verb], Verb]:
     """Registers a generator function as a job, under its own name."""
 
-    def keep(work: Callable[..., Work]) -> Callable[..., Work]:
+    def keep(work: Verb) -> Verb:
         JOBS[work.__name__] = Job(work.__name__, title, work, reads)
         return work
 

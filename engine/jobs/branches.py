@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Notice, Progress, Work
+from engine.events import Answer, Notice, Progress, Work
 from engine.jobs import job
 from engine.learning import comparison, subnet
 from engine.learning.importing import Added, bring_in, look_for
@@ -180,7 +180,7 @@ def merge_branches(
 
 
 @job("List the branches", reads=True)
-def list_branches(session: Session) -> Work:
+def list_branches(session: Session) -> Answer:
     """The network's branches with their classes, and the cuts above which one could begin."""
     yield Progress(0, None, "Reading")
     backbone, names = session.backbone(), catalogue.class_names(session.require())

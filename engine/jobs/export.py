@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Progress, Saved, Work
+from engine.events import Answer, Progress, Saved, Work
 from engine.export.formats import EXPORTERS
 from engine.export.material import exporter_of, written
 from engine.export.receipts.about import about_step
@@ -40,7 +40,7 @@ def export(
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     data_licence: str | None = None,
-) -> Work:
+) -> Answer:
     """Writes the model in use to a file, checks it in a process of its own, or refuses.
 
     `data_licence` says under what terms the images are, and is kept; None leaves it as it is.

@@ -67,8 +67,10 @@ def latency_tables(session: Session) -> Work:
     yield Progress(0, None, "Reading")
     tables: list[dict[str, Any]] = []
     for name, table in files.all_tables().items():
-        known = isinstance(table, latency_table.LatencyTable)
-        tables.append(files.in_short(table) if known else {"name": name, "problem": table})
+        if isinstance(table, latency_table.LatencyTable):
+            tables.append(files.in_short(table))
+        else:
+            tables.append({"name": name, "problem": table})
     return {"tables": tables}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Refused
-from engine.events import Progress, Work
+from engine.events import Answer, Progress, Work
 from engine.jobs import job
 from engine.learning import material, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
@@ -47,7 +47,7 @@ def learn_folder(
 @job("Learn")
 def learn(
     session: Session, *, learner: str = "", settings: Mapping[str, Any] | None = None
-) -> Work:
+) -> Answer:
     """Learns whatever is not learnt yet, from pictures that the project has."""
     project = session.require()
     name, chosen = material.choice(session, learner, settings)
@@ -71,7 +71,7 @@ def forget(session: Session, *, name: str) -> Work:
         raise Refused(f"“{name}” is not learnt, so there is nothing to forget.")
     with project.gesture(f"Forget {name}", all_or_nothing=True) as gesture:
         with project.transaction(gesture) as db:
-            db["class"].update(number, {"set_aside": 1})
+            db.table("class").update(number, {"set_aside": 1})
         result = yield from step.follow_up(session, gesture, f"Forget {name}")
     yield session.changed("learnt")
     return {"name": name, **result}

@@ -8,11 +8,10 @@ cheap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.events import Event, Saved, Step
+from engine.events import Saved, Step, Work
 from engine.jobs import job
 from engine.training.dataset import decoded
 from engine.training.supernet.distillation import resumed
@@ -29,7 +28,7 @@ def pretrain(
     out: str,
     work: str,
     **settings: Any,
-) -> Iterator[Event]:
+) -> Work:
     """Trains a backbone on `data` (train/ and val/, one folder a class) and writes it to `out`.
 
     `teacher` is a safetensors file of torchvision's mobilenet_v2. `work` keeps decoded pictures,

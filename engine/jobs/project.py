@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.errors import Refused
-from engine.events import Notice, Progress, Saved, Work
+from engine.events import Answer, Notice, Progress, Saved, Work
 from engine.jobs import job
 from engine.models.backbone import Backbone
 from engine.models.backbones import describe_backbones
@@ -130,7 +130,7 @@ def redo(session: Session) -> Work:
 
 
 @job("Draw the sample images")
-def make_sample(session: Session, *, path: str) -> Work:
+def make_sample(session: Session, *, path: str) -> Answer:
     """Draws the sample pictures beside a new project at `path`, and adds them as classes."""
     from engine.images.sample import draw_sample
     from engine.jobs.images import add_images

@@ -89,7 +89,7 @@ def specialise(
 def candidates(session: Session) -> Work:
     """What was measured of the project's supernet, and what it is compared with."""
     yield Progress(0, None, "Reading")
-    nothing = {"supernet": None, "rows": [], "landmarks": [], "range_ms": None, "error_ms": None,
+    nothing: dict[str, Any] = {"supernet": None, "rows": [], "landmarks": [], "range_ms": None, "error_ms": None,
                "table": None, "in_use": in_use(session)}  # fmt: skip
     try:
         supernet, origin = session.supernet()

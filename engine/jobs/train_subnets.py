@@ -28,7 +28,7 @@ from engine.training.supernet.run import (
     started,
     tuner_of,
 )
-from engine.training.supernet.shrinking import SUPERNET_TUNERS
+from engine.training.supernet.shrinking import SUPERNET_TUNERS, of_supernet
 from engine.training.supernet.start import NOT_OFFERED, base_of, proposed
 from engine.training.supernet.teacher import taught
 from engine.training.supernet.trainable import SupernetData
@@ -107,7 +107,8 @@ def estimate_shrink(
     corpus = ImageArray(made, np.arange(tuner.batch) % len(names), names)
     lessons = SupernetData(corpus, None, calibration(corpus, tuner, device))
     trial = started(tuner, begun, lessons, None)
-    plan = tuner.plan(counts[0], trial.schedule.phases[0].alone, begun.shrunk)
+    alone = of_supernet(trial)[1].phases[0].alone
+    plan = tuner.plan(counts[0], alone, begun.shrunk)
     training = Training(trial.network, trial.optimiser, plan)
     seconds = yield from estimated(tuner, training, lessons, corpus, counts[1])
     return {"seconds": seconds, "steps": plan.total, "pictures": counts[0]}

@@ -149,7 +149,7 @@ def preview_augmented(
     side = round(preprocessing.size * LARGER)
     rows = {row["sha256"]: row for row in project.db["image"].rows}
     files = [catalogue.file_of(project, rows[hashes[at]]) for at in chosen]
-    found = []
+    found: list[tuple[str, np.ndarray]] = []
     opening = open_many(files, Preprocessing(side, side))
     try:
         for at, (_, picture) in zip(chosen, opening, strict=True):

@@ -55,6 +55,7 @@ class Calibrated(nn.Module):
         super().__init__()
         self.head = head
         self.temperature = calibration.temperature
+        self.directions: Tensor
         self.register_buffer("directions", torch.tensor(calibration.directions))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:

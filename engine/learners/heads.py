@@ -22,6 +22,8 @@ class Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor, unit: bool = False) -> None:
         super().__init__()
         self.unit = unit
+        self.weight: Tensor
+        self.bias: Tensor
         self.register_buffer("weight", weight.float())
         self.register_buffer("bias", bias.float())
 
@@ -44,6 +46,8 @@ class RandomRelu(nn.Module):
 
     def __init__(self, projection: Tensor, weight: Tensor) -> None:
         super().__init__()
+        self.projection: Tensor
+        self.weight: Tensor
         self.register_buffer("projection", projection.float())
         self.register_buffer("weight", weight.float())
 

@@ -74,6 +74,7 @@ class Joined(nn.Module):
         super().__init__()
         self.parts = tuple(parts)
         self.heads = nn.ModuleList(part.head for part in parts)
+        self.order: Tensor
         self.register_buffer("order", torch.tensor(order))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -86,7 +87,8 @@ class Joined(nn.Module):
 
 def read_split(text: str) -> tuple[list[int], dict[int, int]]:
     """The branches' widths, and the branch of each class that is named. Raises BadSetting."""
-    widths, named = [], {}
+    widths: list[int] = []
+    named: dict[int, int] = {}
     for branch, part in enumerate(text.split("|") if text.strip() else ()):
         width, _, classes = part.partition(":")
         try:

@@ -143,8 +143,8 @@ class PerBranch(Learner):
             if inside:
                 found.setdefault(int(branch), {})[rest] = array
         self._parts, self._stale = self._fresh(), set()
-        for branch, learnt in found.items():
-            self._parts[branch].restore(learnt)
+        for number, learnt in found.items():
+            self._parts[number].restore(learnt)
         kept = [Scale(float(times), float(plus)) for times, plus in memory["scales"]]
         more = [Scale()] * (len(self._spans) - len(kept))
         self._scales = list(self._given) or [*kept, *more]

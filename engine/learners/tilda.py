@@ -158,6 +158,9 @@ class Votes(nn.Module):
         self.C, self.k, self.P, _ = Y.shape
         o = Y.mean(dim=(0, 1))  # distances are the same from anywhere; from here they round least
         y = (Y - o).permute(2, 3, 0, 1).flatten(2)
+        self.origin: Tensor
+        self.y: Tensor
+        self.yy: Tensor
         self.register_buffer("origin", o.flatten()[:width].clone())
         self.register_buffer("y", y.clone())  # (P, d/P, classes x k)
         self.register_buffer("yy", y.square().sum(dim=1)[:, None])

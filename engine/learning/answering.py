@@ -56,7 +56,7 @@ def look_with(
                 reasons[path] = str(picture)
             else:
                 good.append(path)
-                pixels.append(picture.pixels)
+                pixels.append(picture.seen)
         if pixels:
             features.append(extractor(np.stack(pixels), model.views))
         yield pace.at(len(good) + len(reasons))

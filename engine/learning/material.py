@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -47,7 +47,7 @@ def compute(
     wanted = set(features.missing(a.picture.sha256 for a in batch))
     pictures = {a.picture.sha256: a.picture for a in batch if a.picture.sha256 in wanted}
     if pictures:
-        pixels = np.stack([picture.pixels for picture in pictures.values()])
+        pixels = np.stack([picture.seen for picture in pictures.values()])
         features.put(list(pictures), extractor(pixels, views))
 
 
@@ -94,11 +94,19 @@ def ensure(
     return lost
 
 
+class Known(Protocol):
+    """Features that are there: a project's cache, or others like it."""
+
+    key: str
+
+    def get(self, hashes: Sequence[str]) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class LearningData:
     """What a step is made from: class numbers to the sorted hashes of their pictures."""
 
-    features: Features
+    features: Known
     train: Mapping[int, Sequence[str]]
     held_out: Mapping[int, Sequence[str]]
 

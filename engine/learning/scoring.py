@@ -41,7 +41,7 @@ def judge(
     best = np.array(numbers, dtype=np.int64)[answers.best] if len(truth) else truth
     before = steps.line(project)
     known = {c["id"] for c in before[-1]["classes"]} if before else set()
-    row = {
+    row: dict[str, Any] = {
         "parent": before[-1]["id"] if before else None,
         "learner": learner.name,
         "backbone": network_of(session),

@@ -43,7 +43,7 @@ def decode(
     try:
         for number, (sha256, (_, picture)) in enumerate(zip(hashes, opened, strict=True), 1):
             if not isinstance(picture, UnusableImage) and picture.sha256 == sha256:
-                found[sha256] = picture.pixels
+                found[sha256] = picture.seen
             if number % BATCH == 0 or number == len(files):
                 yield pace.at(number)
     finally:

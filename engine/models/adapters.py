@@ -8,6 +8,7 @@ weights at the end. Both begin as nothing at all, so the network first answers a
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,7 @@ class Adapter(nn.Module):
         self.down = nn.Conv2d(channels, hidden, 1)
         self.up = nn.Conv2d(hidden, channels, 1)
         nn.init.zeros_(self.up.weight)
+        assert self.up.bias is not None
         nn.init.zeros_(self.up.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +87,8 @@ class LowRank(nn.Module):
         super().__init__()
         self.base = base.requires_grad_(False)
         self.part = scale / rank
-        self.down = nn.Conv2d(base.in_channels, rank, 1, base.stride, bias=False)
+        stride = (base.stride[0], base.stride[1])
+        self.down = nn.Conv2d(base.in_channels, rank, 1, stride, bias=False)
         self.up = nn.Conv2d(rank, base.out_channels, 1, bias=False)
         nn.init.zeros_(self.up.weight)
 
@@ -100,7 +103,7 @@ class LowRank(nn.Module):
         return self.base
 
 
-def is_pointwise(module: nn.Module) -> bool:
+def is_pointwise(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     return isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1
 
 

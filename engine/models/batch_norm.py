@@ -15,6 +15,13 @@ import torch
 from torch import Tensor, nn
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
+
+def running(norm: Norm) -> tuple[Tensor, Tensor]:
+    """The mean and the variance that a norm keeps; all norms here keep them."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    return norm.running_mean, norm.running_var
 
 
 @dataclass
@@ -61,15 +68,16 @@ def recalibrate_keeping_output(network: nn.Module, batches: Iterable[Tensor]) ->
     network.train(was)
 
 
-def settle(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+def settle(norm: Norm, mean: Tensor, variance: Tensor) -> None:
     """Sets statistics, and the scale and shift with which the norm does what it did before."""
-    before = (norm.running_var.double() + norm.eps).sqrt()
+    kept_mean, kept_variance = running(norm)
+    before = (kept_variance.double() + norm.eps).sqrt()
     after = (variance + norm.eps).sqrt()
     weight, bias = norm.weight.double(), norm.bias.double()
-    norm.bias.copy_(bias + weight * (mean - norm.running_mean.double()) / before)
+    norm.bias.copy_(bias + weight * (mean - kept_mean.double()) / before)
     norm.weight.copy_(weight * after / before)
-    norm.running_mean.copy_(mean)
-    norm.running_var.copy_(variance)
+    kept_mean.copy_(mean)
+    kept_variance.copy_(variance)
 
 
 @torch.no_grad()
@@ -107,22 +115,27 @@ class RunningSums:
     """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
+        assert norm.num_batches_tracked is not None
         self.norm, self.before = norm, (norm.momentum, norm.num_batches_tracked.clone())
-        self.first = (norm.running_mean.clone(), norm.running_var.clone())
-        self.mean = torch.zeros_like(norm.running_mean)
-        self.variance = torch.zeros_like(norm.running_var)
+        mean, variance = running(norm)
+        self.first = (mean.clone(), variance.clone())
+        self.mean = torch.zeros_like(mean)
+        self.variance = torch.zeros_like(variance)
         norm.momentum = 1.0
 
     def add(self, norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor], _: torch.Tensor) -> None:
         values = inputs[0].numel() // inputs[0].shape[1]
         biased = (values - 1) / values  # running_var is the unbiased variance
-        self.mean += norm.running_mean * len(inputs[0])
-        self.variance += norm.running_var * (biased * len(inputs[0]))
+        mean, variance = running(norm)
+        self.mean += mean * len(inputs[0])
+        self.variance += variance * (biased * len(inputs[0]))
 
     def restore(self, count: int) -> None:
         """Gives the norm the averages over `count` pictures, or what it had where there is none."""
         norm, (mean, variance) = self.norm, self.first
-        norm.running_mean.copy_(self.mean / count if count else mean)
-        norm.running_var.copy_(self.variance / count if count else variance)
+        kept_mean, kept_variance = running(norm)
+        kept_mean.copy_(self.mean / count if count else mean)
+        kept_variance.copy_(self.variance / count if count else variance)
         norm.momentum = self.before[0]
+        assert norm.num_batches_tracked is not None
         norm.num_batches_tracked.copy_(self.before[1])

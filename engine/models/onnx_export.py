@@ -89,6 +89,7 @@ def translate(
         dynamo=True,
         verbose=False,
     )
+    assert program is not None  # with dynamo there is one
     program.save(str(path), external_data=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -47,5 +48,7 @@ class Origin:
 
 def origin_of(facts: Mapping[str, object]) -> Origin:
     """From the facts of a subnet's backbone."""
-    found = {name: str(facts[f"origin_{name}"]) for name in Origin.__dataclass_fields__}
+    found: dict[str, Any] = {
+        name: str(facts[f"origin_{name}"]) for name in Origin.__dataclass_fields__
+    }
     return Origin(**{**found, "size": int(found["size"])})

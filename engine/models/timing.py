@@ -225,4 +225,5 @@ def time_network(
 def setting_of(facts: Mapping[str, object]) -> Setting:
     """From a table's file. Raises BadSetting."""
     known = asdict(Setting())
-    return Setting(**{name: facts.get(name, usual) for name, usual in known.items()})
+    values: dict[str, Any] = {name: facts.get(name, usual) for name, usual in known.items()}
+    return Setting(**values)

@@ -18,6 +18,8 @@ class Normalise(nn.Module):
     def __init__(self, p: Preprocessing) -> None:
         super().__init__()
         mean, std = torch.tensor(p.mean), torch.tensor(p.std)
+        self.scale: torch.Tensor
+        self.shift: torch.Tensor
         self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1))
         self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1))
 

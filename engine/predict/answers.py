@@ -135,7 +135,8 @@ def answered(asked: Answerer, window: list[Decoded], pool: ThreadPoolExecutor) -
     batches = [batch for places in sizes.values() for batch in parts(places, window)]
 
     def run(places: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        return asked.run(np.stack([window[place].pixels for place in places]))
+        seen = (window[place].pixels for place in places)
+        return asked.run(np.stack([pixels for pixels in seen if pixels is not None]))
 
     found: dict[int, tuple[np.ndarray, float]] = {}
     runs = map(run, batches) if asked.threads == 1 else pool.map(run, batches)

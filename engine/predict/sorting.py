@@ -120,6 +120,7 @@ class Sorting:
     def folder_of(self, one: Answered) -> Path:
         """The folder of the answer, made when it is first needed. Raises OSError."""
         unknown = self.target / UNKNOWN_FOLDER
+        assert one.probabilities is not None  # it was answered
         name = self.asked.class_names[int(one.probabilities.argmax())]
         wanted = self.folders[name] if known(self.asked, one) else unknown
         if wanted not in self.made:

@@ -162,7 +162,8 @@ def spend(
     """
     project, bench = session.require(), hunt.bench
     search = plugin.search(problem_of(hunt, budget, plugin.seed))
-    known, rows = subnet_results.stored(project, bench.key), {}
+    known = subnet_results.stored(project, bench.key)
+    rows: dict[str, Any] = {}
     pace, count = Eta(budget, "Measuring subnets"), 0
     wanted = next(search, None)
     while wanted is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +34,7 @@ def model_with(
     project, size = session.require(), extractor.backbone.preprocessing.size
     split = [catalogue.to_learn(project, part) for part in ("train", "validation")]
     wanted = [h for part in split for hashes in part.values() for h in hashes]
-    features = {}
+    features: dict[str, torch.Tensor] = {}
     for start in range(0, len(wanted), PART):
         pixels = yield from subnet.decode(session, wanted[start : start + PART], size)
         if pixels:
@@ -73,5 +73,7 @@ class InMemory:
     def __init__(self, features: dict[str, torch.Tensor]) -> None:
         self.features = features
 
-    def get(self, hashes: list[str]) -> np.ndarray:
+    key = ""
+
+    def get(self, hashes: Sequence[str]) -> np.ndarray:
         return torch.stack([self.features[sha256] for sha256 in hashes]).numpy()

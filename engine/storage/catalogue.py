@@ -16,6 +16,7 @@ from engine.images.decode import CheckedImage
 from engine.images.splits import split_of
 from engine.storage.gestures import now
 from engine.storage.project import Project
+from engine.storage.schema import inserted
 
 # One row for each picture that lies in more than one class: it is left out of learning.
 CONFLICTING = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT class_id) > 1"
@@ -45,7 +46,7 @@ def class_id_for(project: Project, name: str) -> int:
     rows = list(project.db["class"].rows_where("name = ?", [name]))
     if rows:
         return int(rows[0]["id"])
-    return int(project.db["class"].insert({"name": name, "made": now()}).last_pk)
+    return inserted(project.db, "class", {"name": name, "made": now()})
 
 
 def class_names(project: Project) -> dict[int, str]:
@@ -86,7 +87,7 @@ def add(project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool
                 }
             )
             at += length
-        db["image"].insert_all(rows)
+        db.table("image").insert_all(rows)
         learn_from_one_at_least(db, numbers.values(), [a for a in fresh if a.split is None])
     return fresh
 
@@ -181,8 +182,8 @@ def add_skipped(project: Project, gesture: int, skipped: Iterable[tuple[Path, st
     """Remembers what could not be used; each path once, with its newest reason."""
     with project.transaction(gesture) as db:
         for path, reason in skipped:
-            db["skipped"].delete_where("path = ?", [stored(path)])
-            db["skipped"].insert({"path": stored(path), "reason": reason, "made": now()})
+            db.table("skipped").delete_where("path = ?", [stored(path)])
+            db.table("skipped").insert({"path": stored(path), "reason": reason, "made": now()})
 
 
 def counts(project: Project) -> dict[int, Counter[str]]:
@@ -315,9 +316,9 @@ def move(project: Project, gesture: int, ids: Sequence[int], to: str) -> int:
             if row["class_id"] == target:
                 continue
             if twin:
-                db["image"].delete(row["id"])
+                db.table("image").delete(row["id"])
             else:
-                db["image"].update(row["id"], {"class_id": target})
+                db.table("image").update(row["id"], {"class_id": target})
             moved += 1
     return moved
 
@@ -327,7 +328,7 @@ def remove(project: Project, gesture: int, ids: Sequence[int]) -> int:
     rows = images_by_id(project, ids)
     with project.transaction(gesture) as db:
         for row in rows:
-            db["image"].delete(row["id"])
+            db.table("image").delete(row["id"])
     return len(rows)
 
 
@@ -335,11 +336,11 @@ def remove_class(project: Project, gesture: int, name: str) -> None:
     """Takes a class and its images out of the project; the files stay where they lie."""
     number = class_named(project, name)["id"]
     with project.transaction(gesture) as db:
-        db["image"].delete_where("class_id = ?", [number])
-        db["class"].delete(number)
+        db.table("image").delete_where("class_id = ?", [number])
+        db.table("class").delete(number)
 
 
 def rename(project: Project, gesture: int, name: str, to: str) -> None:
     number = class_named(project, name)["id"]
     with project.transaction(gesture) as db:
-        db["class"].update(number, {"name": to})
+        db.table("class").update(number, {"name": to})

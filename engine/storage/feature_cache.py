@@ -33,7 +33,7 @@ class Features:
         np.save(buffer, np.ascontiguousarray(activations, dtype=np.float32))
         pack = self.project.blobs.put(buffer.getvalue())
         with self.project.transaction() as db:
-            db["feature"].insert_all(
+            db.table("feature").insert_all(
                 (
                     {"key": self.key, "sha256": sha256, "pack": pack, "place": place}
                     for place, sha256 in enumerate(hashes)
@@ -73,7 +73,7 @@ class Features:
         damaged = [pack for pack, *places in packs if not readable(self.project, pack, places)]
         for pack in damaged:
             with self.project.transaction() as db:
-                db["feature"].delete_where("pack = ?", [pack])
+                db.table("feature").delete_where("pack = ?", [pack])
         return len(damaged)
 
     def _rows(self, hashes: Sequence[str]) -> dict[str, tuple[str, int]]:

@@ -17,6 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.errors import EspalierError, Refused, UnusableProject
+from engine.storage.schema import inserted
 from engine.storage.trusted import damaged, is_damage, takes_back
 from engine.system.crash_points import point
 
@@ -77,8 +78,8 @@ class Gestures:
             {"it": gesture},
         )
         for row in list(undone):
-            self.db["journal"].delete_where("gesture_id = ?", [row["id"]])
-            self.db["gesture"].delete(row["id"])
+            self.db.table("journal").delete_where("gesture_id = ?", [row["id"]])
+            self.db.table("gesture").delete(row["id"])
 
     # Gestures.
 
@@ -117,7 +118,7 @@ class Gestures:
         self.mend()
         with self._recorded(None) as db:
             row = {"title": title, "made": now(), "unfinished": int(all_or_nothing)}
-            return int(db["gesture"].insert(row).last_pk)
+            return inserted(db, "gesture", row)
 
     def end_gesture(self, number: int) -> None:
         """Marks a gesture as whole; drops one that changed nothing, and the oldest ones."""
@@ -130,8 +131,8 @@ class Gestures:
                 "(SELECT 1 FROM journal WHERE gesture_id = gesture.id)",
                 [number],
             )
-            db["journal"].delete_where("gesture_id <= ?", [number - GESTURES_KEPT])
-            db["gesture"].delete_where("id <= ?", [number - GESTURES_KEPT])
+            db.table("journal").delete_where("gesture_id <= ?", [number - GESTURES_KEPT])
+            db.table("gesture").delete_where("id <= ?", [number - GESTURES_KEPT])
 
     def gestures(self, undone: bool) -> list[dict[str, Any]]:
         """What can be undone (oldest first), or done again (next first)."""
@@ -158,7 +159,7 @@ class Gestures:
         chosen = known[0] if redo else known[-1]
         with self._believed(), self._recorded(chosen["id"]) as db:
             self._run_back(chosen["id"])
-            db["gesture"].update(chosen["id"], {"undone": int(not redo)})
+            db.table("gesture").update(chosen["id"], {"undone": int(not redo)})
             look()
         return str(chosen["title"])
 
@@ -175,7 +176,7 @@ class Gestures:
                 with self._believed(), self._recorded(None) as db:
                     for row in rows:
                         self._run_back(row["id"])
-                        db["gesture"].delete(row["id"])
+                        db.table("gesture").delete(row["id"])
                 titles = [str(row["title"]) for row in rows]
             self.torn = False
         return titles
@@ -196,7 +197,7 @@ class Gestures:
         rows = list(
             self.db.query("SELECT * FROM journal WHERE gesture_id = ? ORDER BY id DESC", [gesture])
         )
-        self.db["journal"].delete_where("gesture_id = ?", [gesture])
+        self.db.table("journal").delete_where("gesture_id = ?", [gesture])
         for row in rows:
             if not takes_back(row["statement"]):
                 raise UnusableProject(damaged(self.path / "project.db", "its journal"))
@@ -211,7 +212,7 @@ class Gestures:
         except (EspalierError, OSError, MemoryError):
             raise
         except Exception as error:
-            refused = isinstance(error, sqlite3.OperationalError) and not is_damage(error)
-            if refused and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                raise
+            if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
+                if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                    raise
             raise UnusableProject(damaged(self.path / "project.db", "its journal")) from error

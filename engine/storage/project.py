@@ -210,7 +210,7 @@ class Project(Gestures):
 
     @property
     def facts(self) -> dict[str, Any]:
-        row = dict(self.db["project"].get(1))
+        row = dict(self.db.table("project").get(1))
         row["settings"] = json.loads(row["settings"])
         if not isinstance(row["settings"], dict):
             raise UnusableProject(damaged(self.path / "project.db", "its settings"))
@@ -219,7 +219,7 @@ class Project(Gestures):
     def set_facts(self, **facts: Any) -> None:
         if "settings" in facts:
             facts["settings"] = json.dumps(facts["settings"])
-        self.db["project"].update(1, facts)
+        self.db.table("project").update(1, facts)
 
     # Blobs.
 
@@ -262,7 +262,7 @@ def make_at(folder: Path, content: bytes, facts: Mapping[str, Any]) -> None:
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         migrate(db, None)
         with db.atomic():
-            db["project"].insert({"id": 1, "made": now(), **facts, **weights})
+            db.table("project").insert({"id": 1, "made": now(), **facts, **weights})
     finally:
         db.conn.close()
     sync_folder(blobs)

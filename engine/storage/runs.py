@@ -13,6 +13,7 @@ from typing import Any
 from engine.errors import Refused, UnusableProject
 from engine.storage.gestures import now
 from engine.storage.project import Project
+from engine.storage.schema import inserted
 from engine.system.files import is_full
 
 TEXTS = ("settings", "curve", "result")
@@ -49,11 +50,11 @@ def begun(project: Project, title: str, tuner: str, schedule: str,
           settings: Mapping[str, Any], backbone: str) -> Run:  # fmt: skip
     """A new run, stored."""
     with project.transaction() as db:
-        number = db["run"].insert({
+        number = inserted(db, "run", {
             "made": now(), "title": title, "tuner": tuner, "schedule": schedule,
             "settings": json.dumps(settings, sort_keys=True), "state": "running",
             "backbone": backbone,
-        }).last_pk  # fmt: skip
+        })  # fmt: skip
     folder(project, number).mkdir(parents=True, exist_ok=True)
     return find(project, number)
 
@@ -63,7 +64,7 @@ def change(project: Project, number: int, **facts: Any) -> None:
     project.check_writable()
     plain = {k: json.dumps(v) if k in TEXTS else v for k, v in facts.items()}
     with project.transaction() as db:
-        db["run"].update(number, plain)
+        db.table("run").update(number, plain)
 
 
 def all_runs(project: Project) -> list[Run]:
@@ -126,7 +127,7 @@ def keep_state(project: Project, row: Mapping[str, Any]) -> None:
     """Stores a run's state; where there is no room for it, the next opening does."""
     try:
         with project.transaction() as db:
-            db["run"].update(row["id"], {"state": row["state"]})
+            db.table("run").update(row["id"], {"state": row["state"]})
     except sqlite3.OperationalError as error:
         if not is_full(error, project.path):
             raise
@@ -148,5 +149,5 @@ def remove(project: Project, number: int) -> None:
     project.check_writable()
     find(project, number)
     with project.transaction() as db:
-        db["run"].delete(number)
+        db.table("run").delete(number)
     clear(project, number)

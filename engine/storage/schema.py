@@ -7,9 +7,18 @@ same triggers write the statements for redo. So each verb can be undone without 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlite_utils import Database
+
+
+def inserted(db: Database, table: str, row: Mapping[str, Any]) -> int:
+    """Adds a row; returns its number."""
+    number = db.table(table).insert(row).last_pk
+    assert number is not None
+    return int(number)
+
 
 APPLICATION_ID = 0x45535041  # "ESPA"
 JOURNALLED = ("project", "class", "image", "step", "skipped", "settled")

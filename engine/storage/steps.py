@@ -13,6 +13,7 @@ import numpy as np
 from engine.errors import UnusableProject
 from engine.storage.gestures import now
 from engine.storage.project import Project
+from engine.storage.schema import inserted
 
 HASH_BYTES = 32
 
@@ -39,7 +40,9 @@ def to_bytes(learnt: StepMemory) -> bytes:
 
 
 def from_bytes(content: bytes) -> StepMemory:
-    memory, calibration, images = {}, {}, {}
+    memory: dict[str, np.ndarray] = {}
+    calibration: dict[str, np.ndarray] = {}
+    images = {}
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         for name in arrays.files:
             kind, rest = name.split("/", 1)
@@ -52,7 +55,8 @@ def from_bytes(content: bytes) -> StepMemory:
 
 def to_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    named: dict[str, Any] = dict(arrays)
+    np.savez(buffer, **named)
     return buffer.getvalue()
 
 
@@ -64,7 +68,7 @@ def current(project: Project) -> dict[str, Any] | None:
 
 def row_of(project: Project, number: int) -> dict[str, Any]:
     """A step's row with its texts read. Raises sqlite_utils' NotFoundError."""
-    row = dict(project.db["step"].get(number))
+    row = dict(project.db.table("step").get(number))
     for name in ("settings", "classes", "new_classes", "scores", "seconds", "versions"):
         row[name] = json.loads(row[name])
     return row
@@ -103,13 +107,10 @@ def add(
         for key, value in facts.items()
     }
     with project.transaction(gesture) as db:
-        number = (
-            db["step"]
-            .insert({**texts, "made": now(), "memory": memory, "predictions": predicted})
-            .last_pk
-        )
+        row = {**texts, "made": now(), "memory": memory, "predictions": predicted}
+        number = inserted(db, "step", row)
         project.set_facts(step=number, learner=facts["learner"], settings=facts["settings"])
-    return int(number)
+    return number
 
 
 def line(project: Project) -> list[dict[str, Any]]:

@@ -58,11 +58,13 @@ def watch(name: str, report: bool = False) -> None:
         Fault.file = Fault.path.open("w", encoding="utf-8")
         faulthandler.enable(Fault.file)
 
-    def met(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    def met(
+        kind: type[BaseException], error: BaseException | None, at: TracebackType | None
+    ) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            sys.__excepthook__(kind, error, at)
+            sys.__excepthook__(kind, error or kind(), at)
             return
-        log.critical("a defect", exc_info=(kind, error, at))
+        log.critical("a defect", exc_info=(kind, error or kind(), at))
         if report:
             trace = "".join(traceback.format_exception(kind, error, at))
             keep_report(f"a defect in the {name}", [name], trace)
@@ -74,7 +76,7 @@ def watch(name: str, report: bool = False) -> None:
 def unwatch() -> None:
     """This process ends as it should: it leaves no trace."""
     sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
-    if Fault.file is not None:
+    if Fault.file is not None and Fault.path is not None:
         faulthandler.disable()
         Fault.file.close()
         Fault.path.unlink(missing_ok=True)

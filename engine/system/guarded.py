@@ -179,8 +179,9 @@ def why_it_died(process: BaseProcess, said: Sentences) -> str:
     """
     process.join(5)
     signals = {"SIGXCPU": said.late, "SIGKILL": said.much, "SIGABRT": said.much}
-    with contextlib.suppress(ValueError, TypeError):
-        return signals.get(signal.Signals(-process.exitcode).name, said.died)
+    if process.exitcode is not None:
+        with contextlib.suppress(ValueError):
+            return signals.get(signal.Signals(-process.exitcode).name, said.died)
     return said.died
 
 

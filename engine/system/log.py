@@ -48,5 +48,5 @@ def start_log(name: str, verbose: bool = False) -> None:
 
 def add(handler: logging.Handler) -> None:
     handler.setFormatter(logging.Formatter(FORM))
-    handler.of_espalier = True
+    handler.of_espalier = True  # type: ignore[attr-defined]  # a mark of our own
     logging.getLogger().addHandler(handler)

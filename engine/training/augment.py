@@ -44,6 +44,9 @@ def transforms(strength: str, size: int) -> v2.Transform:
     return v2.Compose(steps)
 
 
+Rows = Sequence[int] | np.ndarray
+
+
 @dataclass(frozen=True)
 class Views:
     """The views of a corpus's pictures as a network with `preprocessing` sees them."""
@@ -71,7 +74,7 @@ class Views:
         files = hashlib.sha256("|".join(self.corpus.files).encode()).hexdigest()
         return f"{files}|{self.preprocessing.key}|{self.strength}|{self.seed}"
 
-    def __call__(self, rows: Sequence[int], numbers: Sequence[int]) -> torch.Tensor:
+    def __call__(self, rows: Rows, numbers: Rows) -> torch.Tensor:
         """View `numbers[i]` of picture `rows[i]`: float32 (n, 3, size, size), channels last."""
         pixels = torch.stack([self.pixels(r, n) for r, n in zip(rows, numbers, strict=True)])
         pictures = self.normalise(pixels.permute(0, 2, 3, 1))

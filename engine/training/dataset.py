@@ -149,13 +149,13 @@ def kept(
 class Selection:
     """Some pictures of an array, without a copy of them."""
 
-    pictures: np.ndarray
+    pictures: np.ndarray | Selection
     rows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, number: int) -> np.ndarray:
+    def __getitem__(self, number: int | slice | np.ndarray) -> np.ndarray:
         return self.pictures[self.rows[number]]
 
 
@@ -201,5 +201,7 @@ def opened(path: Path, size: int) -> np.ndarray | None:
     if square.size != (size, size):
         side = min(square.size)
         left, top = (square.width - side) // 2, (square.height - side) // 2
-        square = square.resize((size, size), Image.BILINEAR, (left, top, left + side, top + side))
+        square = square.resize(
+            (size, size), Image.Resampling.BILINEAR, (left, top, left + side, top + side)
+        )
     return np.asarray(square)

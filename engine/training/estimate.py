@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def trial_of(session: Session, tuning: Tuning, timing: Any) -> Generator[Event, 
     table = Timetable(timing, list(stack.parts), tuning.lr, 100)
     training = Training(stack, tuning.optimised(stack), table)
     lessons = BatchSource(tuning, views, table, device)
-    return TuningRun(training, lessons, tuning, views, None, frozenset(), Loss(0.0), None)
+    return TuningRun(training, lessons, tuning, views, None, frozenset(), Loss(0.0), Path())
 
 
 def shares(course: TuningRun, steps: int) -> Generator[Event, None, float]:

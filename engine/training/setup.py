@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ LARGER = 8 / 7
 
 def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning, Schedule]:
     """The tuner and the schedule with their settings. Raises BadSetting."""
-    own = {f.name for f in fields(SCHEDULES[schedule])} if schedule in SCHEDULES else set()
+    plugin = SCHEDULES.get(schedule)
+    own = {f.name for f in fields(plugin)} if plugin and is_dataclass(plugin) else set()
     timing = SCHEDULES.make(schedule, {k: v for k, v in settings.items() if k in own})
     tuning = TUNERS.make(tuner, {k: v for k, v in settings.items() if k not in own})
     assert isinstance(tuning, Tuning)
@@ -94,8 +95,8 @@ def chosen_part(
     features = material.features_by(session, extractor, 1)
     if features.missing(corpus.files):
         return corpus
-    rows = session.require().db.query("SELECT sha256, bytes FROM image")
-    sizes = {row["sha256"]: row["bytes"] for row in rows}
+    found = session.require().db.query("SELECT sha256, bytes FROM image")
+    sizes = {row["sha256"]: row["bytes"] for row in found}
     rows = tuning.chosen(
         features.get(corpus.files)[:, 0], corpus.classes,
         np.array([sizes[h] for h in corpus.files]), new,

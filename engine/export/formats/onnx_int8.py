@@ -143,7 +143,7 @@ class OnnxInt8(Exporter):
                 break
             if not self.layers and not count:  # until now it did not matter which lose most
                 order = yield from by_loss(trials, choice.ranges, 4)
-                order = sorted(order, key=lambda name: name in choice.light)
+                order = tuple(sorted(order, key=lambda name: name in choice.light))
             count = min(max(2 * count, self.layers + 1, 2), len(order))
         if self.tried[0][1] > self.points:
             raise Refused(self.too_much(self.tried[0][1], images))

@@ -73,7 +73,7 @@ def call(node: Node, said: Mapping[Node, str]) -> str:
         return f"{args[0]}[{args[1]}]"
     args += [f"{name}={written(value, said)}" for name, value in node.kwargs.items()
              if name not in LEFT_OUT]  # fmt: skip
-    if getattr(node.target, "__module__", "") == "_operator":
+    if callable(node.target) and getattr(node.target, "__module__", "") == "_operator":
         return f"operator.{node.target.__name__}({', '.join(args)})"
     name = str(node.target)
     if not isinstance(node.target, torch._ops.OpOverload) or not name.startswith("aten."):

@@ -60,7 +60,8 @@ class Trials:
         for start in range(0, len(pixels), BATCH):
             features = session.run(None, {"pixels": pixels[start : start + BATCH]})[0]
             parts.append(self.head.run(None, {"features": features}))
-        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        probabilities, distances = zip(*parts, strict=True)
+        return np.concatenate(probabilities), np.concatenate(distances)
 
     def drift(self, graph: onnx.ModelProto, count: int | None = None) -> float:
         """How much probability moves to other classes, in points: the mean over the images."""
@@ -74,7 +75,7 @@ def opened_pixels(
     """The first `count` pictures that can be opened: their places, and uint8 (n, size, size, 3)."""
     opened = open_many(iter(paths), p)
     try:
-        good = ((place, picture.pixels) for place, (_, picture) in enumerate(opened)
+        good = ((place, picture.seen) for place, (_, picture) in enumerate(opened)
                 if not isinstance(picture, UnusableImage))  # fmt: skip
         found = list(islice(good, count))
     finally:

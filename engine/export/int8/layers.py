@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,7 @@ def followers(node: onnx.NodeProto, readers: Mapping[str, list[onnx.NodeProto]])
 
 
 def between(
-    nodes: Collection[onnx.NodeProto],
+    nodes: Sequence[onnx.NodeProto],
     layers: Mapping[str, list[str]],
     makers: Mapping[str, onnx.NodeProto],
     readers: Mapping[str, list[onnx.NodeProto]],

@@ -198,12 +198,12 @@ class Quantised:
         given = [levels.name, levels.scale, levels.zero]
         return self.step("DequantizeLinear", made, given, **axis)
 
-    def scaled(self, name: str, low: float, high: float) -> Levels:
+    def scaled(self, name: str, low: np.float32, high: np.float32) -> Levels:
         """Levels from the lowest to the highest number, 0 among them."""
-        low, high = min(float(low), 0.0), max(float(high), 0.0)
-        step = float(np.float32((high - low) / MOST)) or 1.0
+        least, most = min(float(low), 0.0), max(float(high), 0.0)
+        step = float(np.float32((most - least) / MOST)) or 1.0
         scale = self.constant(f"{name} scale", step, np.float32)
-        zero = self.constant(f"{name} zero", round(-low / step), np.uint8)
+        zero = self.constant(f"{name} zero", round(-least / step), np.uint8)
         return Levels("", scale, zero, step)
 
     # Constants.

@@ -44,6 +44,7 @@ def open_file(path: Path, threads: int = 1) -> Exported:
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with busy:  # one image at a time, as the file was made for
             found = [network(args_0=seen[None]) for seen in card.prepared(pixels)]
-        return tuple(np.concatenate([each[name] for each in found]) for name in OUTPUTS)
+        one, other = (np.concatenate([each[name] for each in found]) for name in OUTPUTS)
+        return one, other
 
     return told_by(run, card.facts, path)

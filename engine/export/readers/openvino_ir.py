@@ -71,7 +71,7 @@ def read(core: Any, path: Path, weights: Path) -> tuple[Any, str]:
     return model, digest
 
 
-def facts_of(model: object, path: Path) -> dict[str, str]:
+def facts_of(model: Any, path: Path) -> dict[str, str]:
     """What an .xml says of itself. Raises UnusableWeights where it is none of Espalier's."""
     outputs = [name for output in model.outputs for name in output.names]
     if not model.has_rt_info([PLACE]) or not set(OUTPUTS) <= set(outputs):

@@ -158,7 +158,9 @@ def file_interval(r: Receipt) -> list[str]:
     images = r.get("accuracy_held_out_images", 0)
     if not images:
         return []
-    low, high = accuracy_interval(round(r["accuracy_held_out_after"] * images), images)
+    interval = accuracy_interval(round(r["accuracy_held_out_after"] * images), images)
+    assert interval is not None  # there are images
+    low, high = interval
     return [
         f"- On {many(images, 'held-out image')} the file's accuracy is "
         f"{share(r['accuracy_held_out_after'])}, 95 % interval {share(low)} to {share(high)}."

@@ -82,7 +82,7 @@ def layout(labels: Sequence[str]) -> Layout:
 
 
 @lru_cache(maxsize=16)
-def font(letters: float) -> ImageFont.FreeTypeFont:
+def font(letters: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own letters, so high in units."""
     return ImageFont.load_default(letters * SHARP)
 
@@ -112,7 +112,12 @@ def shortened(text: str, letters: float, room: float) -> str:
 
 
 def square(
-    draw: ImageDraw.ImageDraw, place: Layout, row: int, column: int, cells: int, colour: object
+    draw: ImageDraw.ImageDraw,
+    place: Layout,
+    row: int,
+    column: int,
+    cells: int,
+    colour: str | tuple[int, ...],
 ) -> None:
     """Fills a square of so many cells, one pixel short where cells are large enough for a line."""
     gap = SHARP if cells == 1 and place.cell >= 8 else 0
@@ -130,11 +135,11 @@ def paint_cell(
     ink = RIGHT if true == answer else WRONG
     square(draw, place, true, answer, 1, tuple(round(255 + (c - 255) * strength) for c in ink))
     if place.count <= COUNTED:
-        middle = [(place.left + (at + 0.5) * place.cell) * SHARP for at in (answer, true)]
+        across, down = ((place.left + (at + 0.5) * place.cell) * SHARP for at in (answer, true))
         colour = GROUND if share > 0.45 else INK
         # Numbers of four digits must fit, too.
         letters = min(place.letters, place.cell * 1.6 / max(len(str(count)), 2))
-        draw.text(middle, str(count), colour, font(letters), anchor="mm")
+        draw.text((across, down), str(count), colour, font(letters), anchor="mm")
 
 
 def write_names(image: Image.Image, place: Layout, names: Sequence[str]) -> None:

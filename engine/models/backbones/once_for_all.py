@@ -148,7 +148,7 @@ def network_for(path: Path, state: State) -> OnceForAll:
         widths = widths_of(hundredths / 100)
         if [widths[0], *widths[-2:]] == found:
             network = Own()
-            network.multiplier = hundredths / 100
+            network.multiplier = hundredths / 100  # type: ignore[misc]  # of this one alone
             return network
     raise UnusableWeights(
         f"{path.name} looks like a once-for-all network, but of no width between 0.1 and 2. "
@@ -173,8 +173,8 @@ def load_supernet(name: str, weights: Path | None) -> tuple[Any, str]:
     from engine.models.supernet.files import read_weights as read_own
 
     if name == EMBEDDED:
-        with as_file(files("resources") / "backbone.safetensors") as path:
-            return read_own(path)[0], BACKBONES.make(EMBEDDED).facts()["licence"]
+        with as_file(files("resources") / "backbone.safetensors") as own:
+            return read_own(own)[0], BACKBONES.make(EMBEDDED).facts()["licence"]
     known = name in BACKBONES and isinstance(BACKBONES.make(name), OnceForAll)
     if not known and name != OWN:
         raise Refused(
@@ -186,4 +186,5 @@ def load_supernet(name: str, weights: Path | None) -> tuple[Any, str]:
         raise Refused("The weights of this project's supernet are missing. Choose it again.")
     state = read_weights(path)
     network = BACKBONES.make(name) if known else network_for(path, state)
+    assert isinstance(network, OnceForAll)
     return network.supernet(fit_of(path, network, state).cast()), network.licence

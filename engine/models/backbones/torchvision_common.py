@@ -49,7 +49,7 @@ class Torchvision(Network):
     """What the input size must be divisible by."""
 
     @abstractmethod
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         """The network's own modules in order, from stem to flat features."""
 
     def build(self, size: int) -> nn.Module:
@@ -112,6 +112,7 @@ class Torchvision(Network):
         for stage in stages:  # not the net: a stage may be a new chain of its modules
             stage.module.eval()
         last = net.get_submodule(self.classifier)
+        assert isinstance(last, nn.Conv2d | nn.Linear)
         kept = {k: v for k, v in net.state_dict().items() if not self.set_aside(k)}
         return Backbone(
             name=self.name,

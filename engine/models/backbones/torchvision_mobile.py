@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -18,7 +19,7 @@ class MobileNetV3Large(Torchvision):
 
     classifier = "classifier.3"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         # The hidden layer of the classifier stays: its 1280 outputs are the features.
         hidden = list(net.classifier)[:-1]
         last = Stage("features", chain((net.avgpool, nn.Flatten(), *hidden)))
@@ -32,7 +33,7 @@ class MobileNetV3Small(Torchvision):
 
     classifier = "classifier.3"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         hidden = list(net.classifier)[:-1]
         last = Stage("features", chain((net.avgpool, nn.Flatten(), *hidden)))
         return [*sliced(net.features, (1, 2, 4, 7, 9, 13)), last]
@@ -45,7 +46,7 @@ class MobileNetV2(Torchvision):
 
     classifier = "classifier.1"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         return [*sliced(net.features, (2, 4, 7, 11, 14, 19)), pooled()]
 
 
@@ -56,7 +57,7 @@ class EfficientNetB0(Torchvision):
 
     classifier = "classifier.1"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         return [*sliced(net.features, (2, 3, 4, 6, 9)), pooled()]
 
 
@@ -67,7 +68,7 @@ class EfficientNetV2S(Torchvision):
 
     classifier = "classifier.1"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         return [*sliced(net.features, (2, 3, 4, 6, 8)), pooled()]
 
 
@@ -78,7 +79,7 @@ class ShuffleNetV2(Torchvision):
 
     classifier = "fc"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         return [
             Stage("stem", chain((net.conv1, net.maxpool))),
             Stage("stage1", net.stage2),
@@ -95,6 +96,6 @@ class SqueezeNet(Torchvision):
 
     classifier = "classifier.1"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         # Dropout before the classifying convolution does nothing in eval mode, so it is left out.
         return [*sliced(net.features, (3, 6, 9, 13)), pooled()]

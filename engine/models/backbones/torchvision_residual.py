@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -18,7 +19,7 @@ class ResNet(Torchvision):
 
     classifier = "fc"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         stem = chain((net.conv1, net.bn1, net.relu, net.maxpool))
         layers = (net.layer1, net.layer2, net.layer3, net.layer4)
         numbered = [Stage(f"stage{i}", layer) for i, layer in enumerate(layers, 1)]
@@ -50,7 +51,7 @@ class RegNet(Torchvision):
     classifier = "fc"
     on_meta = False
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         blocks = list(net.trunk_output.children())
         numbered = [Stage(f"stage{i}", block) for i, block in enumerate(blocks, 1)]
         return [Stage("stem", net.stem), *numbered, pooled()]
@@ -75,7 +76,7 @@ class DenseNet121(Torchvision):
 
     classifier = "classifier"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         return [*sliced(net.features, (4, 6, 8, 10, 12)), pooled(nn.ReLU())]
 
     def renamed(self, key: str) -> str:
@@ -90,7 +91,7 @@ class ConvNeXtTiny(Torchvision):
 
     classifier = "classifier.2"
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         norm, flat = list(net.classifier)[:2]
         last = Stage("features", chain((net.avgpool, norm, flat)))
         return [*sliced(net.features, (2, 4, 6, 8)), last]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +16,7 @@ from engine.models.backbones.torchvision_common import Torchvision, chain, model
 class Patches(nn.Module):
     """Pictures to tokens: one for each patch of 16 pixels, the class token first."""
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: Any) -> None:
         super().__init__()
         self.projection = net.conv_proj
         self.class_token = net.class_token
@@ -53,7 +54,7 @@ class ViTB16(Torchvision):
         """The positions, interpolated to the grid of this input size."""
         return models().vision_transformer.interpolate_embeddings(size, 16, dict(state))
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         layers = list(net.encoder.layers)
         groups = [layers[i : i + 3] for i in range(0, len(layers), 3)]
         numbered = [Stage(f"stage{i}", chain(group)) for i, group in enumerate(groups, 1)]
@@ -72,6 +73,6 @@ class SwinT(Torchvision):
         """Its metadata names the trained size; its windows are padded to any other."""
         return 32
 
-    def stages(self, net: nn.Module) -> list[Stage]:
+    def stages(self, net: Any) -> list[Stage]:
         last = chain((net.norm, net.permute, net.avgpool, net.flatten))
         return [*sliced(net.features, (1, 2, 4, 6, 8)), Stage("features", last)]

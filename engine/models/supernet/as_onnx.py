@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import nn
 
 from engine.images.preprocess import Preprocessing
+from engine.models.batch_norm import running
 from engine.models.onnx_export import OPSET
 from engine.models.supernet.mobilenet import (
     Inner,
@@ -125,7 +127,7 @@ class Graph:
         return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
 
 
-WRITERS: dict[type, Callable[[Graph, str, nn.Module], str]] = {
+WRITERS: dict[type, Callable[[Graph, str, Any], str]] = {
     nn.ReLU: lambda graph, x, _: graph.node("Relu", x),
     nn.Hardswish: lambda graph, x, _: graph.node("HardSwish", x),
     nn.Hardsigmoid: lambda graph, x, _: graph.node("HardSigmoid", x, alpha=1 / 6),
@@ -150,9 +152,10 @@ def folded(layer: nn.Conv2d, norm: nn.BatchNorm2d | None) -> list[np.ndarray]:
     weight, bias = layer.weight.detach(), layer.bias
     if norm is None:
         return [weight.numpy()] if bias is None else [weight.numpy(), bias.detach().numpy()]
-    scale = norm.weight.detach() * (norm.running_var + norm.eps).rsqrt()
+    mean, variance = running(norm)
+    scale = norm.weight.detach() * (variance + norm.eps).rsqrt()
     before = 0 if bias is None else bias.detach()
-    shift = norm.bias.detach() + (before - norm.running_mean) * scale
+    shift = norm.bias.detach() + (before - mean) * scale
     return [(weight * scale.view(-1, 1, 1, 1)).numpy(), shift.numpy()]
 
 
@@ -219,8 +222,8 @@ def part_onnx(part: NetworkPart, precision: str = "float32") -> bytes:
     """
     graph = written(part, precision, GIVEN)
     square = part.kind != LOGITS
-    given = graph.type, ["n", part.before, *[part.side] * (2 * square)]
-    wanted = ["n", part.after, *[part.out] * (2 * square)]
+    given: Shape = graph.type, ["n", part.before, *[part.side] * (2 * square)]
+    wanted: list[int | str] = ["n", part.after, *[part.out] * (2 * square)]
     if part.kind == STEM:
         given = pictures(part.side)
     return graph.model(given, wanted).SerializeToString()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -196,14 +197,24 @@ class MobileNet(nn.Module):
         self.classifier = named(linear=nn.Linear(self.width, classes))
         start(self)
 
-    def groups(self) -> list[list[nn.Module]]:
+    @property
+    def last_layer(self) -> nn.Linear:
+        """What makes logits of features."""
+        layer = self.classifier.get_submodule("linear")
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def groups(self) -> list[list[Residual]]:
         """The blocks of each stage that are in use."""
         ends = [1 + sum(self.depths[: number + 1]) for number in range(len(self.depths))]
-        return [list(self.blocks[e - d : e]) for e, d in zip(ends, self.depths, strict=True)]
+        blocks = cast("list[Residual]", list(self.blocks))
+        return [blocks[e - d : e] for e, d in zip(ends, self.depths, strict=True)]
 
     def stages(self) -> list[tuple[str, nn.Module]]:
         """The parts in order, by the names that a person meets, without the classifier."""
-        parts = [("stem", nn.Sequential(self.first_conv, self.blocks[0]))]
+        parts: list[tuple[str, nn.Module]] = [
+            ("stem", nn.Sequential(self.first_conv, self.blocks[0]))
+        ]
         for number, blocks in enumerate(self.groups(), 1):
             parts.append((f"stage{number}", nn.Sequential(*blocks)))
         parts.append(("expand", nn.Sequential(self.final_expand_layer, nn.AdaptiveAvgPool2d(1))))

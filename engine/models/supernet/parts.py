@@ -70,10 +70,10 @@ class NetworkPart:
         kind, side, before, out, after, *rest = found.groups()
         if (kind == BLOCK) == (rest[0] is None) or (kind == LOGITS) == (out is not None):
             return None
-        sizes = [int(side), int(before), int(out or 1), int(after)]
         middle, kernel, stride = (int(number or 0) for number in rest[:3])
-        flags = [flag == "1" for flag in rest[3:]]
-        return cls(kind, *sizes, middle, kernel, stride or 1, *flags)
+        shortcut, squeeze, swish = (flag == "1" for flag in rest[3:])
+        return cls(kind, int(side), int(before), int(out or 1), int(after), middle, kernel,
+                   stride or 1, shortcut, squeeze, swish)  # fmt: skip
 
 
 def halved(side: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,7 +26,7 @@ def sort_channels(supernet: Supernet, kept: Sequence[int] = ()) -> None:
     across their borders, so those subnets stay the same networks.
     """
     for block in supernet.blocks[1:]:
-        parts = block.conv
+        parts: Any = block.conv  # its layers have the names that mobile_block gives
         project = parts.point_linear.conv.conv
         before = parts.inverted_bottleneck.conv.conv.in_channels
         borders = sorted(middle_width(before, expand) for expand in kept if expand < EXPANDS[-1])
@@ -57,7 +58,7 @@ def permute(layer: nn.Module, order: torch.Tensor) -> None:
             tensor.copy_(tensor[order])
 
 
-def sort_squeeze(fc: nn.Module, order: torch.Tensor, borders: Sequence[int]) -> None:
+def sort_squeeze(fc: Any, order: torch.Tensor, borders: Sequence[int]) -> None:
     """Follows the channels into the squeeze layers, and sorts their own middle as well.
 
     The original sorts that middle across borders too, which changes subnets that were trained.

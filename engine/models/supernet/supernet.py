@@ -7,10 +7,13 @@ subnet can be run inside the supernet (`use`), or taken out of it as a plain net
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from engine.models.batch_norm import running
 from engine.models.supernet.architecture import BLOCKS, Architecture, largest
 from engine.models.supernet.mobilenet import (
     Layers,
@@ -66,11 +69,12 @@ class SlicedNorm(nn.BatchNorm2d):
     """A batch norm of as many of its first channels as come; all subnets share its statistics."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        width = x.shape[1]
+        width, (mean, variance) = x.shape[1], running(self)
+        assert self.momentum is not None
         return F.batch_norm(
             x,
-            self.running_mean[:width],
-            self.running_var[:width],
+            mean[:width],
+            variance[:width],
             self.weight[:width],
             self.bias[:width],
             self.training,
@@ -83,7 +87,8 @@ class SlicedSqueeze(SqueezeExcite):
     """Squeeze-and-excitation of as many of its first channels as come."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        width, fc = x.shape[1], self.fc
+        width = x.shape[1]
+        fc: Any = self.fc
         middle = squeezed_width(width)
         mean = F.adaptive_avg_pool2d(x, 1)
         squeezed = fc.relu(
@@ -108,15 +113,16 @@ class Supernet(MobileNet):
         self.depths = architecture.depths
         for number, blocks in enumerate(self.groups()):
             for at, block in enumerate(blocks):
-                parts = block.conv
+                parts: Any = block.conv
                 parts.depth_conv.conv.active = architecture.kernels[number][at]
                 expand = parts.inverted_bottleneck.conv.conv
                 expand.active = middle_width(expand.in_channels, architecture.expands[number][at])
         self.architecture = architecture
 
     def groups(self) -> list[list[Residual]]:
+        blocks = cast("list[Residual]", list(self.blocks))
         return [
-            list(self.blocks[1 + BLOCKS * number : 1 + BLOCKS * number + depth])
+            blocks[1 + BLOCKS * number : 1 + BLOCKS * number + depth]
             for number, depth in enumerate(self.depths)
         ]
 
@@ -129,13 +135,14 @@ class Supernet(MobileNet):
         """
         for blocks in self.groups():
             for at, block in enumerate(blocks):
-                layer = block.conv.depth_conv.conv.conv
+                parts: Any = block.conv
+                layer = parts.depth_conv.conv.conv
                 full, edge = layer.kernel_size[0], (layer.kernel_size[0] - kernel) // 2
                 if edge:
                     middle = layer.weight[:, :, edge:-edge, edge:-edge]
                     layer.weight.copy_(F.pad(middle, [edge] * 4) * (full / kernel))
                 if at >= depth:
-                    nn.init.zeros_(block.conv.point_linear.bn.bn.weight)
+                    nn.init.zeros_(parts.point_linear.bn.bn.weight)
 
     @torch.no_grad()
     def subnet(self, architecture: Architecture) -> MobileNet:
@@ -143,14 +150,13 @@ class Supernet(MobileNet):
 
         Its batch norms hold a mixture of all subnets' statistics: recalibrate before it is used.
         """
-        classes = self.classifier.linear.out_features
-        network = MobileNet(classes, self.multiplier, architecture)
+        network = MobileNet(self.last_layer.out_features, self.multiplier, architecture)
         state, theirs = self.state_dict(), network.state_dict()
         places = self.places(architecture)
         for name, tensor in theirs.items():
             source = renumbered(name, places)
             if name.endswith("depth_conv.conv.conv.weight"):
-                layer = self.get_submodule(source.removesuffix(".conv.weight"))
+                layer: Any = self.get_submodule(source.removesuffix(".conv.weight"))
                 tensor.copy_(layer.kernel(tensor.shape[-1], tensor.shape[0]))
             else:
                 tensor.copy_(state[source][tuple(slice(size) for size in tensor.shape)])

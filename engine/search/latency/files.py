@@ -226,8 +226,7 @@ def table_of(content: Mapping[str, Any]) -> LatencyTable:
 
 def number(value: object, what: str, least: float, most: float) -> float:
     """A finite number in its range. Raises ValueError."""
-    fine = isinstance(value, int | float) and not isinstance(value, bool)
-    if not fine or not least <= value <= most:
+    if isinstance(value, bool) or not (isinstance(value, int | float) and least <= value <= most):
         raise ValueError(f"{what[:120]} is {str(value)[:40]}")
     return float(value)
 
@@ -241,7 +240,7 @@ def resolution_of(text: str) -> int:
 def fit_of(found: Mapping[str, object]) -> Fit:
     """A fit whose numbers make sense: latencies grow with the sum of the blocks."""
     ranges = {"scale": (1e-3, 1e3), "offset": (-LONGEST_MS, LONGEST_MS)}
-    values = {}
+    values: dict[str, Any] = {}
     for place in fields(Fit):
         least, most = ranges.get(place.name, (0, LONGEST_MS))
         values[place.name] = number(found[place.name], place.name, least, most)

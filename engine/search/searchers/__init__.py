@@ -62,7 +62,7 @@ class Problem:
         order[:, WIDTH:] += 1  # first all get lower, then all get least
         # Half of them stay as sharp as they are and get thinner; the others may see less.
         sharp = np.flatnonzero(self.chance.random(len(bad)) < 0.5)
-        order[np.ix_(sharp, [RESOLUTION, WIDTH + RESOLUTION])] += 2
+        order[np.ix_(sharp, np.array([RESOLUTION, WIDTH + RESOLUTION]))] += 2
         rank = order.argsort(1).argsort(1)
 
         def changed(count: np.ndarray) -> np.ndarray:
@@ -115,7 +115,7 @@ class Searcher(ABC):
 
 def distinct(space: Space, genes: np.ndarray, seen: set[bytes], most: int) -> np.ndarray:
     """At most `most` rows, in order, whose networks were not seen; they count as seen from then."""
-    kept = []
+    kept: list[int] = []
     for number, row in enumerate(space.canonical(genes)):
         key = row.tobytes()
         if key not in seen and len(kept) < most:

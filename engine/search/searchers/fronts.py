@@ -64,8 +64,8 @@ def evolved(
     fresh = max(0, POPULATION - len(start))
     genes = problem.repaired(np.concatenate([start, space.random(fresh, chance)]))
     for _ in range(generations):
-        parents = genes[chance.integers(len(genes), size=(2, POPULATION))]
-        children = space.mutated(space.crossed(*parents, chance), chance)
+        mothers, fathers = genes[chance.integers(len(genes), size=(2, POPULATION))]
+        children = space.mutated(space.crossed(mothers, fathers, chance), chance)
         genes = unique(space, np.concatenate([genes, problem.repaired(children)]))
         accuracy, cost = guess(genes), problem.costs(genes)["ms"]
         genes = genes[best_of(genes, accuracy, cost, POPULATION)]

@@ -16,6 +16,7 @@ from engine.errors import Refused
 from engine.events import Event
 from engine.learners import Learner, Task
 from engine.learners.joining import Scale, written_scales, written_split
+from engine.learners.per_branch import PerBranch
 from engine.learning import material
 from engine.learning.material import LearningData
 from engine.models.backbone import Backbone
@@ -126,6 +127,7 @@ def exact_choice(session: Session) -> tuple[str, dict[str, Any]]:
     if name != PER_BRANCH:
         return name, settings
     inner = session.learner(name, settings)
+    assert isinstance(inner, PerBranch)
     options = dict(pair.partition("=")[::2] for pair in inner.options.split(",") if pair)
     return inner.inner, options
 
@@ -168,6 +170,7 @@ def joined_head(
         learner = session.learner(PER_BRANCH, {**settings, "scales": given})
         learner.restore(memory)
         if branch < count:
+            assert isinstance(learner, PerBranch)
             scales.append(learner.scale_of(branch, asked, truth))
     known = StepMemory(learner.memory(), {}, images)
     return Head(PER_BRANCH, {**settings, "scales": written_scales(scales)}, learner, known)

@@ -14,6 +14,7 @@ from torch import nn
 
 from engine.errors import Refused
 from engine.events import Event, Saved
+from engine.models.batch_norm import running
 from engine.models.supernet.architecture import EXPANDS, largest, uniform
 from engine.models.supernet.files import write_weights
 from engine.models.supernet.supernet import Supernet
@@ -125,8 +126,9 @@ class Student(nn.Module):
     def finished(self) -> Supernet:
         """A copy of the network whose classifier takes the features as they are."""
         network, norm = copy.deepcopy(self.network), self.norm
-        linear, scale = network.classifier.linear, (norm.running_var + norm.eps).rsqrt()
-        shift = norm.bias - norm.running_mean * scale * norm.weight
+        mean, variance = running(norm)
+        linear, scale = network.last_layer, (variance + norm.eps).rsqrt()
+        shift = norm.bias - mean * scale * norm.weight
         linear.bias.add_(linear.weight @ shift)
         linear.weight.mul_(scale * norm.weight)
         return network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,13 @@ from engine.system.progress import Eta
 from engine.training.dataset import ImageArray, decoded, listed, listed_in_project, of_project
 from engine.training.loop import Training, train
 from engine.training.supernet.distillation import accuracy, shown_at
-from engine.training.supernet.shrinking import LANDMARKS, SUPERNET_TUNERS, Plan, Shrinking
+from engine.training.supernet.shrinking import (
+    LANDMARKS,
+    SUPERNET_TUNERS,
+    Plan,
+    Shrinking,
+    of_supernet,
+)
 from engine.training.supernet.start import Base
 from engine.training.supernet.trainable import SupernetData, SupernetLoss, TrainableSupernet, parts
 
@@ -62,7 +68,9 @@ def check_files(out: str, base: str, teacher: str) -> None:
         raise Refused(f"{out} can't be written ({error.strerror}). Give another file.") from error
 
 
-def pictures(session: Session, data: str, folder: Path, tuner: Shrinking) -> Iterator[Event]:
+def pictures(
+    session: Session, data: str, folder: Path, tuner: Shrinking
+) -> Generator[Event, None, tuple[ImageArray, ImageArray]]:
     """The pictures to learn from and the held-out ones, each a Corpus."""
     side, found = tuner.stored or max(tuner.resolutions()), []
     counted(session, data)
@@ -72,7 +80,8 @@ def pictures(session: Session, data: str, folder: Path, tuner: Shrinking) -> Ite
         else:
             corpus = yield from of_project(session.require(), split, folder / short, side)
         found.append(corpus)
-    return found
+    learnt_from, held_out = found
+    return learnt_from, held_out
 
 
 def counted(session: Session, data: str) -> tuple[list[int], tuple[str, ...]]:
@@ -82,6 +91,7 @@ def counted(session: Session, data: str) -> tuple[list[int], tuple[str, ...]]:
             "There are no images to train on. Open a project, or name a folder that holds "
             "train and val, each with one folder a class."
         )
+    found: Sequence[tuple[Sequence[object], list[int], tuple[str, ...]]]
     if data:
         found = [listed(Path(data) / short) for short in ("train", "val")]
     else:
@@ -111,7 +121,7 @@ def started(
     """
     torch.manual_seed(tuner.seed)
     network, classes = copy.deepcopy(base.supernet), len(lessons.corpus.names)
-    known = network.classifier.linear.out_features == classes
+    known = network.last_layer.out_features == classes
     if known and shown is not None:
         pupil = TrainableSupernet(network.to(lessons.device))
         top = pupil.calibrated(largest(224), lessons.pictures)
@@ -181,7 +191,7 @@ class CheckpointWriter:
 
     def scored(self, training: Training, pictures: int) -> Generator[Event, None, dict[str, float]]:
         """Scores on about so many held-out pictures, and writes the supernet with the scores."""
-        pupil, size = training.network, max(self.tuner.resolutions())
+        pupil, size = of_supernet(training)[0], max(self.tuner.resolutions())
         step = max(1, len(self.shown) // pictures)
         figures = score(pupil, self.lessons, self.shown, size, step)
         network = pupil.finished()
@@ -215,8 +225,8 @@ def estimated(
     tuner: Shrinking, training: Training, lessons: SupernetData, shown: ImageArray, held_out: int
 ) -> Generator[Event, None, float]:
     """Seconds from here to the end, from two real steps of each phase left and a few scores."""
-    plan, position, total = training.schedule, training.position, 0.0
-    pupil = copy.deepcopy(training.network)
+    begun, plan = of_supernet(training)
+    pupil, position, total = copy.deepcopy(begun), training.position, 0.0
     borders = list(pairwise(plan.borders()))
     for number, (begin, end) in enumerate(borders):
         left = end - max(begin, position)

@@ -90,6 +90,13 @@ class Plan(Schedule):
         return Cosine(self.rate, min(500, length // 10 + 1), length).at(position - begin)
 
 
+def of_supernet(training: Training) -> tuple[TrainableSupernet, Plan]:
+    """The network and the plan of a training that `Shrinking.training` began."""
+    pupil, plan = training.network, training.schedule
+    assert isinstance(pupil, TrainableSupernet) and isinstance(plan, Plan)
+    return pupil, plan
+
+
 @dataclass(frozen=True)
 class Shrinking(Tuner):
     """What both ways have in common."""
@@ -140,7 +147,7 @@ class Shrinking(Tuner):
 
     def tune(self, training: Training, lessons: SupernetData) -> Iterator[Step]:
         """Trains to the end of the plan, from wherever the training is."""
-        pupil, plan = training.network, training.schedule
+        pupil, plan = of_supernet(training)
         guidance = DistillationLoss(lessons.teacher, lessons.device) if lessons.teacher else None
         while training.position < plan.total:
             number = plan.number(training.position)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -22,6 +23,7 @@ from torch import nn
 
 from engine.events import Progress
 from engine.system.files import replace_file
+from engine.training.dataset import Selection
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -50,7 +52,7 @@ def resized(pixels: torch.Tensor, size: int) -> torch.Tensor:
     return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
 
 
-def teacher_network(weights: Path) -> nn.Module:
+def teacher_network(weights: Path) -> Any:
     # Not before it is asked for: the list of jobs must not pay for torchvision.
     from torchvision.models import mobilenet_v2
 
@@ -59,7 +61,7 @@ def teacher_network(weights: Path) -> nn.Module:
     return network.eval()
 
 
-def teacher_session(network: nn.Module, size: int, path: Path) -> onnxruntime.InferenceSession:
+def teacher_session(network: Any, size: int, path: Path) -> onnxruntime.InferenceSession:
     """The teacher's body, exported and run by ONNX Runtime on all of torch's threads."""
     body = nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     torch.onnx.export(
@@ -77,7 +79,9 @@ def teacher_session(network: nn.Module, size: int, path: Path) -> onnxruntime.In
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def taught(pictures: np.ndarray, weights: Path, size: int, store: Path) -> Iterator[Progress]:
+def taught(
+    pictures: np.ndarray | Selection, weights: Path, size: int, store: Path
+) -> Generator[Progress, None, Teacher]:
     """Computes the teacher's features of all pictures and returns a Teacher; cached in `store`.
 
     `size` is the side in pixels at which the teacher looks. A stopped job goes on where it was.

@@ -88,6 +88,9 @@ class TrainableSupernet(nn.Module):
     def __init__(self, network: Supernet, taught_width: int = 0, master: bool = False) -> None:
         super().__init__()
         self.network = network
+        self.mean: torch.Tensor
+        self.deviation: torch.Tensor
+        self.entered: torch.Tensor
         self.register_buffer("mean", torch.zeros(network.width))
         self.register_buffer("deviation", torch.ones(network.width))
         self.register_buffer("entered", torch.tensor(-1))
@@ -119,7 +122,7 @@ class TrainableSupernet(nn.Module):
         found = torch.cat([network.features(batch) for batch in pictures])
         self.mean.copy_(found.mean(0))
         self.deviation.copy_(found.std(0).clamp_min(1e-3))
-        linear = self.network.classifier.linear
+        linear = self.network.last_layer
         linear.bias.add_(linear.weight @ self.mean)
         linear.weight.mul_(self.deviation)
 
@@ -131,7 +134,7 @@ class TrainableSupernet(nn.Module):
 
     @torch.no_grad()
     def fold(self, network: MobileNet) -> None:
-        linear = network.classifier.linear
+        linear = network.last_layer
         linear.weight.div_(self.deviation.to(linear.weight.device))
         linear.bias.sub_(linear.weight @ self.mean.to(linear.weight.device))
 
@@ -139,7 +142,7 @@ class TrainableSupernet(nn.Module):
         """A subnet as a plain network of its own, its batch norms measured on `pictures`."""
         network = self.network.subnet(subnet)
         self.fold(network)
-        network.to(pictures[0].device, memory_format=torch.channels_last)
+        network.to(pictures[0].device).to(memory_format=torch.channels_last)
         recalibrate(network, pictures)
         return network
 
@@ -174,7 +177,9 @@ class SupernetLoss:
         if self.answers is not None and (part.place or master is not None):
             value = value + F.cross_entropy(logits, self.answers)
         if self.guidance is not None and mapped is not None:
-            value = value + sum(self.guidance(mapped, batch.taught))
+            assert batch.taught is not None  # where there is guidance, there is a teacher
+            features, scores = self.guidance(mapped, batch.taught)
+            value = value + (features + scores)
         return value, {"loss": value.item()}
 
     @torch.no_grad()

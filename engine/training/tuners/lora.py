@@ -38,6 +38,9 @@ class Lora(Tuning):
         return stages
 
     def undressed(self, stages: Sequence[Stage]) -> list[Stage]:
+        whole = []
         for stage in stages:
             take_low_rank(stage.module)
-        return [Stage(s.name, s.module.module.requires_grad_(True)) for s in stages]
+            assert isinstance(stage.module, Still)
+            whole.append(Stage(stage.name, stage.module.module.requires_grad_(True)))
+        return whole

@@ -37,8 +37,8 @@ def forget(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif hasattr(module, "reset_parameters"):
-        module.reset_parameters()
+    elif callable(reset := getattr(module, "reset_parameters", None)):
+        reset()
     else:  # attention, and what transformers hold beside their layers
         for parameter in module.parameters(recurse=False):
             nn.init.trunc_normal_(parameter, std=0.02)
