@@ -24,11 +24,19 @@ import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from engine.errors import BadSetting
 
-T = TypeVar("T")
+
+class Named(Protocol):
+    """What `Registry.register` gives each plug-in."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+
+T = TypeVar("T", bound=Named)
 
 
 def setting(
@@ -107,7 +115,7 @@ class Registry(Mapping[str, type[T]]):
         """A class decorator: `@LEARNERS.register("ncm", "Nearest class mean")`."""
 
         def keep(plugin: type[T]) -> type[T]:
-            plugin.name, plugin.title = name, title or name  # type: ignore[attr-defined]
+            plugin.name, plugin.title = name, title or name
             self._plugins[name] = plugin
             return plugin
 

@@ -128,6 +128,7 @@ def specialise(person: Photographer) -> None:
     person.window.go("Specialise")
     person.do("measure_latency")
     person.until(lambda: page.plot.range)
+    assert page.plot.range is not None
     page.form.target.setValue(page.plot.round(page.plot.range[1] / 2))
     page.form.budget.setValue(40)
     page.search()

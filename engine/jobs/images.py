@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.errors import Refused
-from engine.events import Progress, Work
+from engine.events import Answer, Progress, Work
 from engine.images import near_duplicates as images_near_duplicates
 from engine.jobs import job
 from engine.learning import step
@@ -17,7 +17,7 @@ from engine.storage import catalogue
 @job("Add images")
 def add_images(
     session: Session, *, paths: Sequence[str], into: str = "", copy: bool = False
-) -> Work:
+) -> Answer:
     """Checks pictures and stores them as classes, without learning them."""
     found = look_for(paths, into)
     with session.require().gesture(title_for(found)) as gesture:

@@ -89,8 +89,10 @@ def specialise(
 def candidates(session: Session) -> Work:
     """What was measured of the project's supernet, and what it is compared with."""
     yield Progress(0, None, "Reading")
-    nothing: dict[str, Any] = {"supernet": None, "rows": [], "landmarks": [], "range_ms": None, "error_ms": None,
-               "table": None, "in_use": in_use(session)}  # fmt: skip
+    nothing: dict[str, Any] = {
+        "supernet": None, "rows": [], "landmarks": [], "range_ms": None, "error_ms": None,
+        "table": None, "in_use": in_use(session),
+    }  # fmt: skip
     try:
         supernet, origin = session.supernet()
         bench = evaluation.SubnetEvaluator(session, supernet, origin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -100,6 +100,8 @@ class Known(Protocol):
     key: str
 
     def get(self, hashes: Sequence[str]) -> np.ndarray: ...
+
+    def missing(self, hashes: Iterable[str]) -> list[str]: ...
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,9 @@ from engine.events import Event, Saved, Scored, Step
 from engine.learners import Learner, Task
 from engine.learners.heads import logits_of
 from engine.learning import scoring, subnet
-from engine.learning.material import LearningData, choice, ensure, without
+from engine.learning.material import Known, LearningData, choice, ensure, without
 from engine.session import Session
 from engine.storage import catalogue, steps
-from engine.storage.feature_cache import Features
 from engine.storage.project import Project
 from engine.storage.snapshot import step_view
 from engine.storage.steps import StepMemory
@@ -97,7 +96,7 @@ def teach(
 
 
 def usable(
-    project: Project, learner: Learner, settings: Mapping[str, Any], features: Features
+    project: Project, learner: Learner, settings: Mapping[str, Any], features: Known
 ) -> StepMemory | None:
     """The memory to go on from: same learner, settings and network, and all of it still there."""
     row = steps.current(project)

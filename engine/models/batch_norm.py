@@ -20,7 +20,8 @@ Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
 def running(norm: Norm) -> tuple[Tensor, Tensor]:
     """The mean and the variance that a norm keeps; all norms here keep them."""
-    assert norm.running_mean is not None and norm.running_var is not None
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     return norm.running_mean, norm.running_var
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +74,9 @@ class InMemory:
         self.features = features
 
     key = ""
+
+    def missing(self, hashes: Iterable[str]) -> list[str]:
+        return [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in self.features]
 
     def get(self, hashes: Sequence[str]) -> np.ndarray:
         return torch.stack([self.features[sha256] for sha256 in hashes]).numpy()

@@ -212,7 +212,10 @@ class Gestures:
         except (EspalierError, OSError, MemoryError):
             raise
         except Exception as error:
-            if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
-                if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                    raise
+            if (
+                isinstance(error, sqlite3.OperationalError)
+                and not is_damage(error)
+                and error.sqlite_errorcode != sqlite3.SQLITE_ERROR
+            ):
+                raise
             raise UnusableProject(damaged(self.path / "project.db", "its journal")) from error

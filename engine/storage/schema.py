@@ -7,13 +7,13 @@ same triggers write the statements for redo. So each verb can be undone without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from sqlite_utils import Database
 
 
-def inserted(db: Database, table: str, row: Mapping[str, Any]) -> int:
+def inserted(db: Database, table: str, row: dict[str, Any]) -> int:
     """Adds a row; returns its number."""
     number = db.table(table).insert(row).last_pk
     assert number is not None

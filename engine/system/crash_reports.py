@@ -58,19 +58,17 @@ def watch(name: str, report: bool = False) -> None:
         Fault.file = Fault.path.open("w", encoding="utf-8")
         faulthandler.enable(Fault.file)
 
-    def met(
-        kind: type[BaseException], error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def met(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            sys.__excepthook__(kind, error or kind(), at)
+            sys.__excepthook__(kind, error, at)
             return
-        log.critical("a defect", exc_info=(kind, error or kind(), at))
+        log.critical("a defect", exc_info=(kind, error, at))
         if report:
             trace = "".join(traceback.format_exception(kind, error, at))
             keep_report(f"a defect in the {name}", [name], trace)
 
     sys.excepthook = met
-    threading.excepthook = lambda a: met(a.exc_type, a.exc_value, a.exc_traceback)
+    threading.excepthook = lambda a: met(a.exc_type, a.exc_value or a.exc_type(), a.exc_traceback)
 
 
 def unwatch() -> None:

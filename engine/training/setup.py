@@ -42,7 +42,7 @@ LARGER = 8 / 7
 def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning, Schedule]:
     """The tuner and the schedule with their settings. Raises BadSetting."""
     plugin = SCHEDULES.get(schedule)
-    own = {f.name for f in fields(plugin)} if plugin and is_dataclass(plugin) else set()
+    own: set[str] = {f.name for f in fields(plugin)} if plugin and is_dataclass(plugin) else set()
     timing = SCHEDULES.make(schedule, {k: v for k, v in settings.items() if k in own})
     tuning = TUNERS.make(tuner, {k: v for k, v in settings.items() if k not in own})
     assert isinstance(tuning, Tuning)

@@ -132,16 +132,10 @@ class TunePage(QWidget):
         enough = project is not None and sum(c.known for c in project.classes) >= 2
         self.pages.setCurrentIndex(1 if enough else 0)
         self.stale = True
-        images = (
-            tuple((c.name, c.train, c.validation) for c in project.classes)
-            if project and enough
-            else ()
-        )
-        now = (
-            (project.path, project.backbone, project.input_size, images)
-            if project and enough
-            else ()
-        )
+        now: tuple[object, ...] = ()
+        if project is not None and enough:
+            images = tuple((c.name, c.train, c.validation) for c in project.classes)
+            now = (project.path, project.backbone, project.input_size, images)
         if now != self.shown:
             self.shown = now
             self.form.forget_time()

@@ -184,7 +184,9 @@ def check(recipe: Recipe, corpus: ImageArray, shown: ImageArray, teacher: Path) 
 
 def written(training: Training, recipe: Recipe, shown: ImageArray, out: Path) -> dict[str, Any]:
     """Scores the network on held-out pictures and writes its weights with the score."""
-    network = training.network.finished()
+    student = training.network
+    assert isinstance(student, Student)
+    network = student.finished()
     network.use(largest(recipe.size))
     found = {"steps": training.position, "accuracy": accuracy(network, shown, recipe.size)}
     write_weights(network, out, {"use_size": recipe.use_size, **found})

@@ -93,7 +93,8 @@ class Plan(Schedule):
 def of_supernet(training: Training) -> tuple[TrainableSupernet, Plan]:
     """The network and the plan of a training that `Shrinking.training` began."""
     pupil, plan = training.network, training.schedule
-    assert isinstance(pupil, TrainableSupernet) and isinstance(plan, Plan)
+    assert isinstance(pupil, TrainableSupernet)
+    assert isinstance(plan, Plan)
     return pupil, plan
 
 
