@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from engine.errors import EspalierError, Refused, UnusableProject
 from engine.points import point
-from engine.trusted import damaged, is_damage, takes_back
+from engine.trusted import check_cells, damaged, is_damage, takes_back
 
 GESTURES_KEPT = 200
 
@@ -201,6 +201,7 @@ class Gestures:
             if not takes_back(row["statement"]):
                 raise UnusableProject(damaged(self.path / "project.db", "its journal"))
             self.db.execute(row["statement"])
+        check_cells(self.path / "project.db", self.db)
 
     @contextmanager
     def _believed(self) -> Iterator[None]:
