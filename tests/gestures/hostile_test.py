@@ -88,7 +88,7 @@ def quick(monkeypatch) -> None:
      ("counter of some.pth", "num_batches_tracked does not belong"),
      ("pickled.safetensors", "cut short or damaged"), ("flipped 5.pth", "damaged"),
      ("runs code.pth", "would run code"),
-     ("blanks.safetensors", "header"), ("many.safetensors", "more than any network"),
+     ("blanks.safetensors", "has a header of"), ("many.safetensors", "more than any network"),
      ("overlap.safetensors", "does not describe"), ("deep.safetensors", "does not describe"),
      ("counter.safetensors", "num_batches_tracked does not belong")],
 )  # fmt: skip
