@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from engine.errors import EspalierError, Refused, UnusableProject
 from engine.storage.schema import inserted
-from engine.storage.trusted import damaged, is_damage, takes_back
+from engine.storage.trusted import check_cells, damaged, is_damage, takes_back
 from engine.system.crash_points import point
 
 GESTURES_KEPT = 200
@@ -202,6 +202,7 @@ class Gestures:
             if not takes_back(row["statement"]):
                 raise UnusableProject(damaged(self.path / "project.db", "its journal"))
             self.db.execute(row["statement"])
+        check_cells(self.path / "project.db", self.db)
 
     @contextmanager
     def _believed(self) -> Iterator[None]:

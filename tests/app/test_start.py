@@ -17,7 +17,7 @@ from tests.helpers.window_fixtures import gone, opened
 
 LOOK = """
 import sys
-import app.window
+import app.shell.window
 from app.pages import backbones, export, images, learn, try_it
 heavy = {"torch", "torchvision", "onnxruntime", "onnx", "sqlite3", "sqlite_utils", "numpy"}
 print(sorted(heavy & set(sys.modules)))

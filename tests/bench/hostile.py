@@ -68,7 +68,7 @@ class Outcome:
 
 UNDO = """
 import argparse, sys
-from app.terminal import do, finish
+from app.cli.terminal import do, finish
 if __name__ == "__main__":
     options = argparse.Namespace(device="auto", verbose=False, json=False)
     sys.exit(finish(options, do(options, "undo", project=sys.argv[1]), str))

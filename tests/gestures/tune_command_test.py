@@ -149,7 +149,7 @@ def test_a_project_that_can_only_be_read_is_not_tuned(home: Path, project: Path)
 
 SHOWN = """
 import os, signal, sys
-from app.terminal import Screen
+from app.cli.terminal import Screen
 from engine.events import Step
 show = Screen.show
 def cut(self, event):

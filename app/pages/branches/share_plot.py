@@ -25,7 +25,8 @@ Found = Mapping[str, Any]
 def recommended(points: Sequence[Found], threshold: float) -> str:
     """The cut that shares most of those within `threshold` points of the best; "" without points.
 
-    The rule of engine.sharing, here so that the mark follows the hand (a test holds both equal).
+    The rule of training/branching/sharing_curve.py, here so that the mark follows the hand (a
+    test holds both equal).
     """
     if not points:
         return ""

@@ -97,7 +97,7 @@ def test_cut_off_before_any_move_the_next_one_finds_all_new(tmp_path, at, way):
 def test_cut_off_before_the_plan_all_is_old(tmp_path):
     there = old(tmp_path)
     killing = "engine.system.replacing.write_plan = lambda *_: os.kill(os.getpid(), 9)"
-    code = f"import os, engine.replacing\n{killing}\n{REPLACE}"
+    code = f"import os, engine.system.replacing\n{killing}\n{REPLACE}"
     subprocess.run([sys.executable, "-c", code, str(tmp_path), "apart"], check=False)
     assert hidden_in(tmp_path)
     finish_beside(tmp_path / "m.xml")

@@ -303,7 +303,7 @@ def test_a_damaged_blob_is_none_and_not_its_bytes(project):
 CUT = """
 import sys
 from pathlib import Path
-from engine.project import Project
+from engine.storage.project import Project
 project = Project.open(Path(sys.argv[1]))
 with project.gesture("Add") as gesture:
     sha256 = project.blobs.put(b"bytes")

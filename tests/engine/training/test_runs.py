@@ -128,7 +128,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(
 
 KILL = """
 import os, signal, sys
-from engine.course import Course
+from engine.training.run import Course
 note = Course.note
 def cut(self, step):
     note(self, step)
