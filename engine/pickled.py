@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 
 from engine.errors import UnusableWeights
 from engine.guarded import Limits, Send, Sentences, call
+from engine.impostors import printable
 from engine.places import cache_folder
 
 NESTS = ("state_dict", "model_state_dict", "model", "model_ema", "net", "weights")
@@ -155,7 +156,7 @@ def unsafe(path: Path, error: pickle.UnpicklingError) -> str:
     text = str(error)
     found = [word.strip(".,") for word in text.replace("GLOBAL ", "\0").split("\0")[1:]]
     wanted = next(iter(found[0].split()), "") if found else ""
-    wanted = wanted.encode("unicode_escape").decode()[:60]
+    wanted = printable(wanted)
     if not wanted:
         return (
             f"{path.name} is damaged, or a pickle that holds no plain weights. It was not opened. "
@@ -208,7 +209,7 @@ def without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def listed(names: list[str]) -> str:
     """At most five names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(name[:80] for name in names[:SHOWN]) + more
+    return ", ".join(map(printable, names[:SHOWN])) + more
 
 
 def shape_text(shape: Iterable[int]) -> str:

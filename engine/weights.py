@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from engine.errors import UnusableWeights
-from engine.impostors import read_head
+from engine.impostors import printable, read_head
 from engine.pickled import SHOWN, listed, shape_text, written_again
 
 if TYPE_CHECKING:  # all of the backbones are made from what is read here
@@ -162,7 +162,7 @@ class Fit:
     def problems(self) -> Iterator[str]:
         yield from self.wrong
         yield from (f"{name} is missing" for name in self.missing)
-        yield from (f"{name} does not belong to it" for name in self.strange)
+        yield from (f"{printable(name)} does not belong to it" for name in self.strange)
 
     def cast(self) -> dict[str, torch.Tensor]:
         """The weights as float32. Raises UnusableWeights where a value is no finite number."""

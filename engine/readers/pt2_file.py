@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import UnusableWeights
-from engine.impostors import read_head
+from engine.impostors import printable, read_head
 from engine.readers import Exported, foreign, told_by
 from engine.readers.operations import known_target
 
@@ -120,8 +120,8 @@ def check(packed: zipfile.ZipFile, path: Path) -> None:
             plain = only_tensors(packed.read(name))
         if not plain:
             raise UnusableWeights(
-                f"{path.name} holds “{name}”, which could run any code when it is opened, so it "
-                "was refused. Choose a file that Espalier exported."
+                f"{path.name} holds “{printable(name)}”, which could run any code when it is "
+                "opened, so it was refused. Choose a file that Espalier exported."
             )
 
 

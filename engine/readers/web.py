@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from engine.errors import UnusableWeights
-from engine.impostors import read_head
+from engine.impostors import printable, read_head
 from engine.readers import Exported
 from engine.readers import onnx_file as onnx_reader
 
@@ -41,8 +41,8 @@ def network_in(packed: zipfile.ZipFile, path: Path) -> bytes:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in name:
             raise UnusableWeights(
-                f"{path.name} holds “{name}”, which would be unpacked outside of its own folder, "
-                "so it was refused. Get it from a source that you trust."
+                f"{path.name} holds “{printable(name)}”, which would be unpacked outside of its "
+                "own folder, so it was refused. Get it from a source that you trust."
             )
     if NETWORK not in packed.namelist():
         raise UnusableWeights(
