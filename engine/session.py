@@ -127,8 +127,7 @@ class Session:
 
         Raises Refused where the backbone is one fixed network.
         """
-        from engine.models.backbones import SUBNET
-        from engine.models.backbones.once_for_all import load_supernet
+        from engine.models.backbones import SUBNET, load_supernet
         from engine.models.provenance import Origin, facts_in, origin_of
         from engine.models.tuned import TUNED
 

@@ -37,3 +37,8 @@ def read_head(path: Path) -> bytes:
             "login page. Download it again."
         )
     return head
+
+
+def printable(text: str, most: int = 80) -> str:
+    """A name that stands in a file, for a sentence: on one line, and no longer than a name is."""
+    return "".join(c if c.isprintable() else "�" for c in text[:most])

@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import UnusableWeights
+from engine.models.file_signature import printable
 from engine.system.guarded import Limits, Send, Sentences, call
 from engine.system.paths import cache_folder
 
@@ -155,7 +156,7 @@ def unsafe(path: Path, error: pickle.UnpicklingError) -> str:
     text = str(error)
     found = [word.strip(".,") for word in text.replace("GLOBAL ", "\0").split("\0")[1:]]
     wanted = next(iter(found[0].split()), "") if found else ""
-    wanted = wanted.encode("unicode_escape").decode()[:60]
+    wanted = printable(wanted)
     if not wanted:
         return (
             f"{path.name} is damaged, or a pickle that holds no plain weights. It was not opened. "
@@ -208,7 +209,7 @@ def without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def listed(names: list[str]) -> str:
     """At most five names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(name[:80] for name in names[:SHOWN]) + more
+    return ", ".join(map(printable, names[:SHOWN])) + more
 
 
 def shape_text(shape: Iterable[int]) -> str:

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from engine.errors import UnusableWeights
-from engine.models.file_signature import read_head
+from engine.models.file_signature import printable, read_head
 from engine.models.pickled import SHOWN, listed, shape_text, written_again
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Fit:
     def problems(self) -> Iterator[str]:
         yield from self.wrong
         yield from (f"{name} is missing" for name in self.missing)
-        yield from (f"{name} does not belong to it" for name in self.strange)
+        yield from (f"{printable(name)} does not belong to it" for name in self.strange)
 
     def cast(self) -> dict[str, torch.Tensor]:
         """The weights as float32. Raises UnusableWeights where a value is no finite number."""

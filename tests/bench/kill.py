@@ -72,10 +72,14 @@ def main() -> None:
 
 
 def warm() -> None:
-    """Imports what the verbs need, once for all children; nothing is run."""
-    import onnxruntime  # noqa: F401
-    import torch  # noqa: F401
+    """Imports what the verbs need, once for all children; nothing is run.
 
+    On one thread, for where others work too two would wait for each other in each small product.
+    """
+    import onnxruntime  # noqa: F401
+    import torch
+
+    torch.set_num_threads(1)
     from engine.jobs import load_jobs
 
     load_jobs()

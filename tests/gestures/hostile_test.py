@@ -109,6 +109,7 @@ def test_weights_are_refused_in_a_sentence(home, tmp_path, quick, name, why):
     [("doubling 20.onnx", "far longer"), ("loop.onnx", "far longer|can't be run"),
      ("six gigabytes.onnx", "far more memory|can't be run"), ("calls itself.onnx", "can't be run"),
      ("deep names.onnx", "can't be run"), ("device.onnx", "outside"),
+     ("broken word.onnx", "not known here"),
      ("loop.zip", "far longer|can't be run"), ("noise.pt2", "no program")],
 )  # fmt: skip
 def test_exported_files_are_refused_in_a_sentence(home, tmp_path, quick, name, why):

@@ -275,6 +275,7 @@ ELSEWHERE = {
     "absent.onnx": partial(outside, "absent.bin"),
     "itself.onnx": partial(outside, "itself.onnx", offset="-4", length=str(1 << 60)),
     "unknown.onnx": lambda: model([node("Frobnicate", ["means"], ["out"])], "out"),
+    "broken word.onnx": lambda: model([node("A\nb\x1b[2J", ["means"], ["out"])], "out"),
     "circle.onnx": lambda: model([node("Abs", ["b"], ["a"]), node("Abs", ["a"], ["b"])], "b"),
     "nowhere.onnx": lambda: model([], "nothing"),
 }

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from engine.errors import UnusableWeights
 from engine.export.readers import OUTPUTS, Exported, damaged, foreign, told_by
-from engine.models.file_signature import read_head
+from engine.models.file_signature import printable, read_head
 from engine.models.ort import CantRun, open_session
 
 SECONDS, EACH = 8, 4
@@ -89,13 +89,14 @@ def check_external(path: Path, model: onnx.ModelProto) -> None:
             file = (folder / entry.value).resolve()
             if not file.is_relative_to(folder):
                 raise UnusableWeights(
-                    f"{path.name} wants to read its weights from “{entry.value}”, outside of its "
-                    "own folder, so it was refused. Get it from a source that you trust."
+                    f"{path.name} wants to read its weights from “{printable(entry.value)}”, "
+                    "outside of its own folder, so it was refused. Get it from a source that you "
+                    "trust."
                 )
             if not file.is_file():
                 raise UnusableWeights(
-                    f"{path.name} keeps its weights in “{entry.value}”, which is not beside it. "
-                    "Put both files into one folder."
+                    f"{path.name} keeps its weights in “{printable(entry.value)}”, which is "
+                    "not beside it. Put both files into one folder."
                 )
 
 
@@ -104,7 +105,7 @@ def check_operators(path: Path, model: onnx.ModelProto) -> None:
     own = {(function.domain, function.name) for function in model.functions}
     strange = sorted(
         {
-            f"{node.domain}:{node.op_type}".lstrip(":")
+            printable(f"{node.domain}:{node.op_type}".lstrip(":"))
             for node in nodes(model.graph)
             if (node.domain, node.op_type) not in own
             and not onnx.defs.has(node.op_type, node.domain)

@@ -23,7 +23,7 @@ import numpy as np
 from engine.errors import UnusableWeights
 from engine.export.readers import Exported, foreign, told_by
 from engine.export.readers.allowed_operations import known_target
-from engine.models.file_signature import read_head
+from engine.models.file_signature import printable, read_head
 
 FACTS = "espalier.json"
 """The file inside the archive with what it says of itself."""
@@ -120,8 +120,8 @@ def check(packed: zipfile.ZipFile, path: Path) -> None:
             plain = only_tensors(packed.read(name))
         if not plain:
             raise UnusableWeights(
-                f"{path.name} holds “{name}”, which could run any code when it is opened, so it "
-                "was refused. Choose a file that Espalier exported."
+                f"{path.name} holds “{printable(name)}”, which could run any code when it is "
+                "opened, so it was refused. Choose a file that Espalier exported."
             )
 
 

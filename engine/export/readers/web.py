@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from engine.errors import UnusableWeights
 from engine.export.readers import Exported
 from engine.export.readers import onnx_file as onnx_reader
-from engine.models.file_signature import read_head
+from engine.models.file_signature import printable, read_head
 
 NETWORK = "model.onnx"
 MOST = 2 << 30
@@ -41,8 +41,8 @@ def network_in(packed: zipfile.ZipFile, path: Path) -> bytes:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in name:
             raise UnusableWeights(
-                f"{path.name} holds “{name}”, which would be unpacked outside of its own folder, "
-                "so it was refused. Get it from a source that you trust."
+                f"{path.name} holds “{printable(name)}”, which would be unpacked outside of its "
+                "own folder, so it was refused. Get it from a source that you trust."
             )
     if NETWORK not in packed.namelist():
         raise UnusableWeights(

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.errors import Refused, UnusableWeights
 from engine.events import Progress
 from engine.models.backbone import Backbone
-from engine.models.backbones import (
+from engine.models.backbones import (  # in the order of the window's list
     embedded,
     once_for_all,
     torchvision_mobile,
@@ -35,12 +35,15 @@ from engine.system.paths import weights_folder
 __all__ = [
     "BACKBONES",
     "FIRST_CHOICE",
+    "OWN",
+    "SUBNET",
     "TUNED",
     "Network",
     "describe_backbones",
     "download_weights",
     "embedded",
     "holds_many",
+    "is_supernet",
     "load_backbone",
     "load_supernet",
     "once_for_all",

@@ -16,7 +16,6 @@ from engine.errors import Refused
 from engine.events import Event
 from engine.learners import Learner, Task
 from engine.learners.joining import Scale, written_scales, written_split
-from engine.learners.per_branch import PerBranch
 from engine.learning import material
 from engine.learning.material import LearningData
 from engine.models.backbone import Backbone
@@ -126,8 +125,7 @@ def exact_choice(session: Session) -> tuple[str, dict[str, Any]]:
     name, settings = material.choice(session, "", None)
     if name != PER_BRANCH:
         return name, settings
-    inner = session.learner(name, settings)
-    assert isinstance(inner, PerBranch)
+    inner: Any = session.learner(name, settings)  # what has an inner learner says which
     options = dict(pair.partition("=")[::2] for pair in inner.options.split(",") if pair)
     return inner.inner, options
 
@@ -167,10 +165,9 @@ def joined_head(
     asked, truth = material.of([h for h, _ in pairs]), torch.tensor([n for _, n in pairs])
     for branch in range(len(scales), count + 1):
         given = written_scales([*scales, *[Scale()] * (count - len(scales))])
-        learner = session.learner(PER_BRANCH, {**settings, "scales": given})
+        learner: Any = session.learner(PER_BRANCH, {**settings, "scales": given})
         learner.restore(memory)
         if branch < count:
-            assert isinstance(learner, PerBranch)
             scales.append(learner.scale_of(branch, asked, truth))
     known = StepMemory(learner.memory(), {}, images)
     return Head(PER_BRANCH, {**settings, "scales": written_scales(scales)}, learner, known)

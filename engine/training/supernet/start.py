@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import Refused, UnusableWeights
-from engine.models.backbones.base import BACKBONES
-from engine.models.backbones.once_for_all import OWN, is_supernet, load_supernet
+from engine.models.backbones import BACKBONES, OWN, is_supernet, load_supernet
 from engine.models.supernet.embedded import NAME as EMBEDDED
 from engine.models.supernet.embedded import embedded_supernet
 from engine.models.supernet.files import read_weights
