@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine import project as projects
+from engine import opening
 from engine.schema import MIGRATIONS
 from engine.session import Session
 from tests import making
@@ -141,7 +141,7 @@ def test_a_project_of_the_version_before_is_brought_up_to_date_and_tuned(
     session, weights = Session(), str(made.weights(made.QUICK))
     path = tmp_path / "old.espalier"
     with monkeypatch.context() as patch:
-        patch.setattr(projects, "MIGRATIONS", MIGRATIONS[:2])
+        patch.setattr(opening, "MIGRATIONS", MIGRATIONS[:2])
         done(session, "new_project", path=str(path), weights=weights, size=32)
         done(session, "learn_folder", paths=[str(made.pictures() / "first")], learner="ncm")
         before = answers(session)
