@@ -90,7 +90,8 @@ def check_external(path: Path, model: onnx.ModelProto) -> None:
             if not file.is_relative_to(folder):
                 raise UnusableWeights(
                     f"{path.name} wants to read its weights from “{printable(entry.value)}”, "
-                    "outside of its own folder, so it was refused. Get it from a source that you trust."
+                    "outside of its own folder, so it was refused. Get it from a source that you "
+                    "trust."
                 )
             if not file.is_file():
                 raise UnusableWeights(
