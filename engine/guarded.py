@@ -35,8 +35,8 @@ PATIENCE = 4
 take longer, but no more work."""
 
 NOT_STARTED = (
-    "A process to look into the file could not be started, perhaps for lack of memory. The file was "
-    "not opened. Close other programs and try again."
+    "A process to look into the file could not be started, perhaps for lack of memory. The file "
+    "was not opened. Close other programs and try again."
 )
 
 Send = Callable[[object], None]
