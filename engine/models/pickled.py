@@ -8,12 +8,14 @@ what it holds is written as safetensors, once for each file, into the program's 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pickle
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from engine.errors import UnusableWeights
 from engine.models.file_signature import printable
 from engine.system.guarded import Limits, Send, Sentences, call
 from engine.system.paths import cache_folder
+
+log = logging.getLogger(__name__)
 
 NESTS = ("state_dict", "model_state_dict", "model", "model_ema", "net", "weights")
 """Names under which training programs keep the weights inside a larger file."""
@@ -57,8 +61,25 @@ TIMES = 3
 """A file's weights together are at most so many times its own bytes: some share their numbers."""
 
 
-def written_again(path: Path) -> Path:
-    """The safetensors file with what a file of torch.save holds. Raises UnusableWeights."""
+@contextmanager
+def written_again(path: Path) -> Iterator[Path]:
+    """The safetensors file with what a file of torch.save holds. Raises UnusableWeights.
+
+    It lies in the cache; where nothing can be kept there, it is gone afterwards.
+    """
+    try:
+        kept = in_cache(path)
+    except OSError as error:
+        log.info("weights are not kept in the cache: %s", error)
+        with tempfile.TemporaryDirectory(prefix="espalier-", ignore_cleanup_errors=True) as folder:
+            write_guarded(path, Path(folder) / "weights.safetensors")
+            yield Path(folder) / "weights.safetensors"
+        return
+    yield kept
+
+
+def in_cache(path: Path) -> Path:
+    """The file in the cache, made where it is not there. Raises UnusableWeights and OSError."""
     with path.open("rb") as file:
         name = hashlib.file_digest(file, "sha256").hexdigest()
     folder = cache_folder() / FORM
@@ -67,15 +88,18 @@ def written_again(path: Path) -> Path:
         os.utime(kept)
         return kept
     folder.mkdir(exist_ok=True)
-    size = path.stat().st_size
-    limits = Limits(SECONDS + size / BYTES_A_SECOND, MEMORY + FOLD * size)
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as aside:
-        half = Path(aside) / kept.name
-        call(write_again, path, half, limits=limits, said=sentences(path))
-        os.replace(half, kept)
+        write_guarded(path, Path(aside) / kept.name)
+        os.replace(Path(aside) / kept.name, kept)
     for old in sorted(folder.glob("*.safetensors"), key=lambda f: f.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)
     return kept
+
+
+def write_guarded(path: Path, to: Path) -> None:
+    size = path.stat().st_size
+    limits = Limits(SECONDS + size / BYTES_A_SECOND, MEMORY + FOLD * size)
+    call(write_again, path, to, limits=limits, said=sentences(path))
 
 
 def sentences(path: Path) -> Sentences:

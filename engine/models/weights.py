@@ -50,7 +50,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
         return read_safetensors(path, path.name)
     if head.startswith((b"PK", b"\x80")):
-        return read_safetensors(written_again(path), path.name)
+        with written_again(path) as file:
+            return read_safetensors(file, path.name)
     if named:
         return read_safetensors(path, path.name)
     raise UnusableWeights(

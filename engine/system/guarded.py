@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from engine.errors import EspalierError
+from engine.errors import EspalierError, Refused
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,11 @@ SECONDS_TO_START = 120
 PATIENCE = 4
 """So many times its seconds a process may take on the clock: where others work as well, good files
 take longer, but no more work."""
+
+NOT_STARTED = (
+    "A process to look into the file could not be started, perhaps for lack of memory. The file "
+    "was not opened. Close other programs and try again."
+)
 
 Send = Callable[[object], None]
 
@@ -124,6 +129,8 @@ def heard(here: Connection, process: BaseProcess, limits: Limits, said: Sentence
         try:
             word = here.recv()
         except (EOFError, OSError) as error:
+            if not bounds.begun:  # nothing was looked at yet
+                raise Refused(NOT_STARTED) from error
             raise said.kind(why_it_died(process, said)) from error
         if isinstance(word, Ready):
             bounds.begin(limits)
@@ -146,11 +153,13 @@ class Bounds:
 
     def __init__(self, process: BaseProcess) -> None:
         self.process = process
+        self.begun = False
         self.until = time.monotonic() + SECONDS_TO_START
         self.work, self.memory = float("inf"), float("inf")
 
     def begin(self, limits: Limits) -> None:
         """Counts from what the process has taken by now."""
+        self.begun = True
         work, memory = taken(self.process)
         self.until = time.monotonic() + PATIENCE * (limits.seconds or float("inf"))
         self.work = work + (limits.seconds or float("inf"))
@@ -159,7 +168,7 @@ class Bounds:
     def check(self, said: Sentences) -> None:
         work, memory = taken(self.process)
         if work > self.work or time.monotonic() > self.until:
-            raise said.kind(said.late)
+            raise said.kind(said.late) if self.begun else Refused(NOT_STARTED)
         if memory > self.memory:
             raise said.kind(said.much)
 

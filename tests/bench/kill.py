@@ -114,7 +114,7 @@ def storm(verb: Verb, place: Path, kills: int, chance: random.Random) -> Row:
             if ended or not judged(verb, row, there, calm) or row.met["killed"] >= kills:
                 break
             asked = verb.go_on or verb.work
-        if row.met["tries"] % EACH == 1 or row.met["killed"] >= kills:
+        if verb.go_on or row.met["tries"] % EACH == 1 or row.met["killed"] >= kills:
             finish(verb, row, there, calm)
     return row
 

@@ -58,7 +58,8 @@ def remember(path: Path) -> None:
 
 
 def mark_of(path: Path) -> Path | None:
-    """The file that says of what `path` holds now that it passed; None where no digest can tell.
+    """The file that says of what `path` holds now that it passed; None where no digest can tell, or
+    nothing can be kept.
 
     ONNX files may keep weights in files of any name. None of Espalier's does.
     """
@@ -70,9 +71,9 @@ def mark_of(path: Path) -> Path | None:
         found.update(content)
         if path.suffix in BESIDE:
             found.update(path.with_suffix(BESIDE[path.suffix]).read_bytes())
+        return cache_folder() / "tried" / f"{found.hexdigest()}{path.suffix}"
     except OSError:
         return None
-    return cache_folder() / "tried" / f"{found.hexdigest()}{path.suffix}"
 
 
 def sentences(path: Path) -> Sentences:

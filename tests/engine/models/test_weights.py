@@ -17,6 +17,11 @@ import torchvision
 from safetensors.torch import save, save_file
 from torch import nn
 
+<<<<<<< HEAD:tests/engine/models/test_weights.py
+=======
+from engine import pickled
+from engine.backbones import load_backbone
+>>>>>>> d2030405c02bdb5364c2a99f2f2a30d3e4efb452:tests/engine/test_weights.py
 from engine.errors import UnusableWeights
 from engine.models.backbones import load_backbone
 
@@ -284,3 +289,28 @@ def test_a_small_file_that_claims_a_giant_tensor(weights: State, file: Path) -> 
     giant = torch.zeros(1).expand(1 << 20, 1 << 20)
     torch.save({**weights, "features.0.weight": giant}, file)
     assert "features.0.weight is 1048576×1048576" in refusal(file)
+
+
+def test_where_nothing_can_be_kept_a_file_is_opened_all_the_same(
+    weights: State, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no folder").write_text("in the way of the program's folder")
+    monkeypatch.setattr(pickled, "cache_folder", lambda: tmp_path / "no folder")
+    torch.save(weights, file)
+    assert load_backbone(weights=file).name == "squeezenet1_1"
+
+
+def test_what_was_written_again_is_not_opened_twice(
+    weights: State, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickled, "cache_folder", lambda: tmp_path)
+    torch.save(weights, file)
+    digest = load_backbone(weights=file).digest
+    monkeypatch.setattr(pickled, "call", None)
+    assert load_backbone(weights=file).digest == digest
+    monkeypatch.undo()
+    monkeypatch.setattr(pickled, "cache_folder", lambda: tmp_path)
+    for number in range(pickled.KEPT + 1):
+        torch.save({"w": torch.full((2,), float(number))}, file)
+        refusal(file)
+    assert len(list((tmp_path / pickled.FORM).iterdir())) == pickled.KEPT

@@ -103,6 +103,16 @@ def serve_without_limits(there, work, arguments, limits) -> None:
     serve(there, work, arguments, FREELY)
 
 
+def test_a_process_that_never_began_is_not_the_files_fault(monkeypatch) -> None:
+    monkeypatch.setattr("engine.guarded.serve", never_begins)
+    with pytest.raises(Refused, match="could not be started"):
+        call(counts, 1, limits=TIGHT, said=SAID)
+
+
+def never_begins(there, work, arguments, limits) -> None:
+    os._exit(1)
+
+
 @pytest.mark.parametrize(("work", "kind"), [(refuses, Refused), (finds_no_room, OSError)])
 def test_what_a_person_is_to_be_told_comes_through(work, kind: type[Exception]) -> None:
     with pytest.raises(kind):
