@@ -17,12 +17,8 @@ import torchvision
 from safetensors.torch import save, save_file
 from torch import nn
 
-<<<<<<< HEAD:tests/engine/models/test_weights.py
-=======
-from engine import pickled
-from engine.backbones import load_backbone
->>>>>>> d2030405c02bdb5364c2a99f2f2a30d3e4efb452:tests/engine/test_weights.py
 from engine.errors import UnusableWeights
+from engine.models import pickled
 from engine.models.backbones import load_backbone
 
 State = dict[str, torch.Tensor]

@@ -104,7 +104,7 @@ def serve_without_limits(there, work, arguments, limits) -> None:
 
 
 def test_a_process_that_never_began_is_not_the_files_fault(monkeypatch) -> None:
-    monkeypatch.setattr("engine.guarded.serve", never_begins)
+    monkeypatch.setattr("engine.system.guarded.serve", never_begins)
     with pytest.raises(Refused, match="could not be started"):
         call(counts, 1, limits=TIGHT, said=SAID)
 
