@@ -148,7 +148,9 @@ def joined_head(
     learnt; without anything known, all are.
     """
     settings, count = split_settings(session, backbone), len(branches_of(backbone)) + 1
-    learner = session.learner(PER_BRANCH, {**settings, "scales": written_scales([Scale()] * count)})
+    learner: Any = session.learner(
+        PER_BRANCH, {**settings, "scales": written_scales([Scale()] * count)}
+    )
     material = yield from material_of(session, backbone, learner.views)
     if known is None:
         images, scales = dict(material.train), [Scale()]
@@ -165,7 +167,7 @@ def joined_head(
     asked, truth = material.of([h for h, _ in pairs]), torch.tensor([n for _, n in pairs])
     for branch in range(len(scales), count + 1):
         given = written_scales([*scales, *[Scale()] * (count - len(scales))])
-        learner: Any = session.learner(PER_BRANCH, {**settings, "scales": given})
+        learner = session.learner(PER_BRANCH, {**settings, "scales": given})
         learner.restore(memory)
         if branch < count:
             scales.append(learner.scale_of(branch, asked, truth))
