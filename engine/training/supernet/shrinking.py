@@ -44,7 +44,7 @@ from engine.training.supernet.trainable import (
 )
 from engine.training.tuners import Tuner
 
-SUPERNET_TUNERS: Registry[Shrinking] = Registry("way to train subnets")
+SUPERNET_TUNERS: Registry[Shrinking] = Registry("tuner")
 
 DECAY = 3e-5
 LANDMARKS = {
