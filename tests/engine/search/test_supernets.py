@@ -12,7 +12,7 @@ import torch
 
 from engine.errors import Refused, UnusableWeights
 from engine.events import Candidate, Ended, Event, Notice
-from engine.jobs import run, specialise
+from engine.jobs import run
 from engine.models.backbones import load_backbone
 from engine.models.backbones.base import BACKBONES
 from engine.models.backbones.once_for_all import load_supernet
@@ -206,7 +206,7 @@ def quick_tables(monkeypatch):
 
     monkeypatch.setattr(measuring, "SECONDS", 0.3)
     monkeypatch.setattr(measuring, "NETWORKS", 4)
-    monkeypatch.setattr(specialise, "SECONDS_OF_TIMING", 0.1)
+    monkeypatch.setattr("engine.search.search.SECONDS_OF_TIMING", 0.1)
 
 
 @pytest.mark.usefixtures("quick_tables")
