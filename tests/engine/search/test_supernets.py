@@ -19,7 +19,6 @@ from engine.models.backbones.once_for_all import load_supernet
 from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
 from engine.models.supernet.files import write_weights
 from engine.models.supernet.supernet import Supernet
-from engine.search import latency
 from engine.search.latency import files
 from engine.session import Session
 from engine.system.download import check
@@ -314,10 +313,10 @@ def test_where_the_winner_misses_the_target_the_next_is_taken_and_said(
     session, pictures, monkeypatch
 ):
     done(session, "learn_folder", paths=[str(pictures)])
-
     answers = iter([9000.0, 1.0, 1.0])
     monkeypatch.setattr(
-        latency, "time_network", lambda *_: dict.fromkeys(("p50", "p95", "low"), next(answers))
+        "engine.models.timing.time_network",
+        lambda *_: dict.fromkeys(("p50", "p95", "low"), next(answers)),
     )
     result, events = done(session, "specialise", latency_ms=1000, budget=4, resolutions=[SIZE])
     assert any("the next one is taken" in e.text for e in events if isinstance(e, Notice))
