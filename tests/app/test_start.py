@@ -18,7 +18,11 @@ from tests.helpers.window_fixtures import gone, opened
 LOOK = """
 import sys
 import app.shell.window
-from app.pages import backbones, export, images, learn, try_it
+from app.shell import backbones
+from app.pages.export import page as export
+from app.pages.images import page as images
+from app.pages.learn import page as learn
+from app.pages.try_it import page as try_it
 heavy = {"torch", "torchvision", "onnxruntime", "onnx", "sqlite3", "sqlite_utils", "numpy"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -113,7 +117,7 @@ def test_a_new_window_offers_three_ways_to_begin(person: Person) -> None:
 def test_the_command_opens_the_window_on_a_project(tmp_path: Path) -> None:
     """A real process: it starts, opens what is no project, says so, and ends when asked."""
     code = (
-        "import sys; from PySide6.QtCore import QTimer; from app import window as w\n"
+        "import sys; from PySide6.QtCore import QTimer; from app.shell import window as w\n"
         "real = w.Window.on_ended\n"
         "def ended(self, ticket, event):\n"
         "    real(self, ticket, event)\n"
