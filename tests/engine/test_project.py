@@ -281,7 +281,8 @@ def test_blobs_that_nothing_names_are_swept_and_undos_are_kept(project):
     loose, named, undone = (project.blobs.put(word) for word in (b"loose", b"named", b"undone"))
     for sha256 in (named, undone):
         with project.gesture("Learn") as gesture, project.transaction(gesture) as db:
-            db["step"].insert(dict.fromkeys(STEP_TEXTS, "[]") | {"memory": sha256})
+            texts = dict.fromkeys(STEP_TEXTS, "[]")
+            db["step"].insert(texts | {"memory": sha256, "predictions": ""})
     project.take_back()
     for sha256 in (loose, named, undone):
         os.utime(project.blobs.path(sha256), (0, 0))
