@@ -21,6 +21,7 @@ from engine.errors import UnusableWeights
 from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
 from engine.loop import BROKEN, Stack, Training, read_state, train, write_state
 from engine.pace import Pace
+from engine.pickled import try_state
 from engine.prefix import Prefix
 from engine.runs import CHECKPOINT
 from engine.tuning import Batch, Lessons, Tuning
@@ -349,6 +350,9 @@ class Course:
         if not path.exists():
             return False
         try:
+            for written in (path, self.folder / BEST):  # a project may come from anywhere
+                if written.exists():
+                    try_state(written)
             self.account = Account(**self.training.load(path)["account"])
         except (UnusableWeights, TypeError, KeyError) as error:
             raise UnusableWeights(
