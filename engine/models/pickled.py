@@ -97,9 +97,17 @@ def in_cache(path: Path) -> Path:
 
 
 def write_guarded(path: Path, to: Path) -> None:
+    call(write_again, path, to, limits=limits_for(path), said=sentences(path))
+
+
+def try_state(path: Path) -> None:
+    """Raises UnusableWeights where a checkpoint can't be opened within the limits."""
+    call(open_state, path, limits=limits_for(path), said=sentences(path))
+
+
+def limits_for(path: Path) -> Limits:
     size = path.stat().st_size
-    limits = Limits(SECONDS + size / BYTES_A_SECOND, MEMORY + FOLD * size)
-    call(write_again, path, to, limits=limits, said=sentences(path))
+    return Limits(SECONDS + size / BYTES_A_SECOND, MEMORY + FOLD * size)
 
 
 def sentences(path: Path) -> Sentences:
@@ -114,6 +122,10 @@ def sentences(path: Path) -> Sentences:
 
 
 # In the process with limits.
+
+
+def open_state(send: Send, path: Path) -> None:
+    load_pickle(path)
 
 
 def write_again(send: Send, path: Path, to: Path) -> None:

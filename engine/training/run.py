@@ -16,6 +16,7 @@ from torch import nn
 from engine.errors import UnusableWeights
 from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
 from engine.models import flops as models_flops
+from engine.models.pickled import try_state
 from engine.storage.runs import CHECKPOINT
 from engine.system import device as devices
 from engine.system.progress import Eta
@@ -296,6 +297,9 @@ class TuningRun:
         if not path.exists():
             return False
         try:
+            for written in (path, self.folder / BEST):  # a project may come from anywhere
+                if written.exists():
+                    try_state(written)
             self.account = RunMetrics(**self.training.load(path)["account"])
         except (UnusableWeights, TypeError, KeyError) as error:
             raise UnusableWeights(

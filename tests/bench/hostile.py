@@ -28,7 +28,7 @@ from tests.hostile.projects import projects_of
 from tests.hostile.weights import WEIGHTS
 
 MOST_SECONDS, MOST_BYTES = 20, 2 << 30
-GIVEN_UP, LONGEST, MOMENT = 60, 240, 0.05
+GIVEN_UP, LONGEST, MOMENT = 60, 240, 0.15
 ALLOWED = 5
 
 

@@ -24,7 +24,7 @@ from tests.helpers import image_files
 from tests.helpers.commands import answered, espalier, refused
 from tests.hostile.exported import ONNX, model, saved
 from tests.hostile.images import IMAGES, plain
-from tests.hostile.projects import CELLS, FILES, JOURNAL, SCHEMA, projects_of
+from tests.hostile.projects import CELLS, FILES, JOURNAL, SCHEMA, opened, projects_of
 from tests.hostile.weights import WEIGHTS
 
 
@@ -223,3 +223,15 @@ def test_the_good_project_is_opened(home, learnt, tmp_path):
     """What all others differ from in one thing."""
     path = Path(shutil.copytree(learnt, tmp_path / "good.espalier"))
     assert undone(path).how == "done"
+
+
+def test_a_checkpoint_that_hashes_for_ever_ends_in_a_sentence(home, learnt, tmp_path, quick):
+    path = Path(shutil.copytree(learnt, tmp_path / "run.espalier"))
+    answered(home, "tune", path, "--set", "epochs=1", "--set", "batch=4", "--adopt", "never")
+    with opened(path) as db:
+        db.execute("UPDATE run SET state = 'paused'")
+        number = db.execute("SELECT id FROM run").fetchone()[0]
+    checkpoint = path / "runs" / str(number) / "checkpoint.pt"
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    WEIGHTS["doubled tuples (old).pth"](checkpoint)
+    assert "damaged" in refused(home, "resume", path)
