@@ -60,7 +60,7 @@ def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
 
 
 def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, ImageArray]:
-    """Decodes a folder's pictures to `size` and returns a Corpus; from the cache if it is there."""
+    """Decodes a folder's pictures to `size` and returns an ImageArray; from the cache if it is there."""
     paths, classes, names = listed(folder)
     files = [str(path.relative_to(folder)) for path in paths]
     pixels = (opened(path, size) for path in paths)
@@ -96,7 +96,7 @@ def of_project(
     project: Project, split: str, store: Path, size: int, only: Container[int] | None = None,
     among: Container[str] | None = None,
 ) -> Generator[Event, None, ImageArray]:  # fmt: skip
-    """A split of the project's images as a Corpus, decoded as a network at `size` sees them.
+    """A split of the project's images as an ImageArray, decoded as a network at `size` sees them.
 
     With `only`, of the classes with these numbers; with `among`, the images with these hashes.
     """
@@ -119,7 +119,7 @@ def kept(
     classes: Sequence[int],
     names: tuple[str, ...],
 ) -> Generator[Event, None, ImageArray]:
-    """A Corpus of `pixels`, uint8 (size, size, 3) each, kept in the folder `store`.
+    """An ImageArray of `pixels`, uint8 (size, size, 3) each, kept in the folder `store`.
 
     What is there is taken as valid when `files` and the size are the same; `pixels` are then not
     asked for. It is written under another name and moved into place at the end, so a stopped job

@@ -71,7 +71,7 @@ def check_files(out: str, base: str, teacher: str) -> None:
 def pictures(
     session: Session, data: str, folder: Path, tuner: Shrinking
 ) -> Generator[Event, None, tuple[ImageArray, ImageArray]]:
-    """The pictures to learn from and the held-out ones, each a Corpus."""
+    """The pictures to learn from and the held-out ones, each an ImageArray."""
     side, found = tuner.stored or max(tuner.resolutions()), []
     counted(session, data)
     for split, short in (("train", "train"), ("validation", "val")):

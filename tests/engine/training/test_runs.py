@@ -128,13 +128,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(
 
 KILL = """
 import os, signal, sys
-from engine.training.run import Course
-note = Course.note
+from engine.training.run import TuningRun
+note = TuningRun.note
 def cut(self, step):
     note(self, step)
     if step.done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-Course.note = cut
+TuningRun.note = cut
 from app.cli import main
 sys.exit(main())
 """
