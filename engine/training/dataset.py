@@ -60,7 +60,7 @@ def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
 
 
 def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, ImageArray]:
-    """Decodes a folder's pictures to `size` and returns an ImageArray; from the cache if it is there."""
+    """Decodes a folder's images to `size` as an ImageArray; from the cache if it is there."""
     paths, classes, names = listed(folder)
     files = [str(path.relative_to(folder)) for path in paths]
     pixels = (opened(path, size) for path in paths)
