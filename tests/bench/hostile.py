@@ -86,7 +86,7 @@ def run(home: Path, words: list[str]) -> Outcome:
     began, most = time.monotonic(), 0
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
-            [sys.executable, *words], env=environment, stdout=subprocess.DEVNULL, stderr=said
+            [sys.executable, *words], env=environment, stdout=said, stderr=said
         )
         work: dict[int, float] = {}
         while process.poll() is None and sum(work.values()) < GIVEN_UP:
@@ -169,6 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*", help="images, weights, exported, projects (all)")
     parser.add_argument("--only", default="", help="those with this word in their names")
+    parser.add_argument("--begin", type=int, default=0, help="with the file of this number")
     parser.add_argument("--verbose", action="store_true", help="a line for each file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -198,7 +199,7 @@ def tried(
     wrong: list[str] = []
     slowest, largest, count = 0.0, 0, 0
     for number, (name, make) in enumerate(makers.items()):
-        if options.only not in name:
+        if options.only not in name or number < options.begin:
             continue
         count += 1
         path = folder / str(number) / name
@@ -212,7 +213,7 @@ def tried(
             wrong.append(found.wrong)
         for one in ended:
             if one.wrong or options.verbose:
-                print(one.line(name), flush=True)
+                print(f"{number:3} {one.line(name)}", flush=True)
     places = [wrong.count(word) for word in ("time", "memory", "defect")]
     ends = wrong.count("no end")
     return (
