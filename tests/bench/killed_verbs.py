@@ -140,6 +140,19 @@ def sort_state(there: Path) -> State:
     }
 
 
+def answers_of(there: Path) -> dict[tuple[int, str], float]:
+    """What the project says of all its held-out images: a probability for each and each class."""
+    with closing(Session()) as session:
+        do(session, "open_project", path=str(there / P))
+        rows = do(session, "images", split="validation", limit=10**6)["rows"]
+        found = do(session, "predict_images", paths=[row["file"] for row in rows])["pictures"]
+    return {
+        (place, name): probability
+        for place, row in enumerate(rows)
+        for name, probability in found[row["file"]]["classes"].items()
+    }
+
+
 def some_moved(state: State, old: State, new: State) -> bool:
     """Each picture is in one place or, where the kill fell between, in both."""
     return set(state["from"]) | set(state["to"]) == set(old["from"])
