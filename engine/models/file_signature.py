@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 from engine.errors import UnusableWeights
+
+WEB_PAGE = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!doctype|html|error)", re.IGNORECASE)
+"""Pages, and what stores of files answer in XML; a network of OpenVINO is XML too, a `<net>`."""
 
 
 def read_head(path: Path) -> bytes:
@@ -31,7 +35,7 @@ def read_head(path: Path) -> bytes:
             f"{path.name} is only a git-lfs pointer to the file. Get the file itself, for example "
             "with “git lfs pull”."
         )
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    if WEB_PAGE.match(head):
         raise UnusableWeights(
             f"{path.name} is a web page and no model: the download was answered by an error or a "
             "login page. Download it again."

@@ -299,6 +299,8 @@ def test_killed_while_moving_each_image_is_somewhere(home, project, tmp_path):
         threading.Event().wait(0.001)
     moving.kill()
     moving.communicate()
-    found = [path.read_bytes() for place in (many, to) for path in place.rglob("*.jpg")]
-    assert whole <= set(found)
-    assert len(found) <= len(whole) + 1, "one at most lies in both places"
+    found = [path for place in (many, to) for path in place.rglob("*.jpg")]
+    assert whole <= {path.read_bytes() for path in found}
+    # What was moved within a disk is one file that has two names for a moment.
+    files = {path.stat().st_ino for path in found}
+    assert len(files) <= len(whole) + 1, "one at most lies in both places"

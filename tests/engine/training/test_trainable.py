@@ -16,6 +16,7 @@ from engine.models.batch_norm import recalibrate
 from engine.models.supernet.architecture import largest, smallest
 from engine.training.dataset import ImageArray
 from engine.training.loop import Cosine, Training, sgd, train
+from engine.training.supernet.shrinking import SUPERNET_TUNERS
 from engine.training.supernet.trainable import (
     Batch,
     SubnetShare,
@@ -23,7 +24,6 @@ from engine.training.supernet.trainable import (
     SupernetLoss,
     TrainableSupernet,
 )
-from engine.training.tuners import TUNERS
 from tests.helpers.supernets import supernet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -38,7 +38,7 @@ def lessons(count: int = 16) -> SupernetData:
 
 
 def test_the_sandwich_holds_the_largest_the_smallest_and_two_others_at_one_resolution():
-    tuner = TUNERS.make("sandwich", {"batch": 4, "sizes": "32 48 64"})
+    tuner = SUPERNET_TUNERS.make("sandwich", {"batch": 4, "sizes": "32 48 64"})
     (phase,), drawn = tuner.phases(new_classes=True), lessons()
     found = [tuner.drawn_batch(drawn, phase, position) for position in range(12)]
     assert {batch.pixels.shape[-1] for batch in found} == {32, 48, 64}
@@ -47,7 +47,7 @@ def test_the_sandwich_holds_the_largest_the_smallest_and_two_others_at_one_resol
         assert batch.subnets[:2] == (largest(size), smallest(size))
         assert len({*batch.subnets}) == 4
         assert {subnet.resolution for subnet in batch.subnets} == {size}
-    other = TUNERS.make("sandwich", {"batch": 4, "sizes": "32 48 64", "seed": 1})
+    other = SUPERNET_TUNERS.make("sandwich", {"batch": 4, "sizes": "32 48 64", "seed": 1})
     assert other.drawn_batch(drawn, phase, 7).subnets != found[7].subnets
     again = tuner.drawn_batch(drawn, phase, 7)
     assert again.subnets == found[7].subnets
@@ -55,7 +55,7 @@ def test_the_sandwich_holds_the_largest_the_smallest_and_two_others_at_one_resol
 
 
 def test_progressive_shrinking_makes_kernels_then_depths_then_expansions_elastic():
-    tuner = TUNERS.make("progressive", {"batch": 4, "sizes": "32"})
+    tuner = SUPERNET_TUNERS.make("progressive", {"batch": 4, "sizes": "32"})
     seen = []
     for phase in tuner.phases(new_classes=True):
         batches = [tuner.drawn_batch(lessons(), phase, position) for position in range(12)]
@@ -76,7 +76,7 @@ def test_progressive_shrinking_makes_kernels_then_depths_then_expansions_elastic
 
 
 def test_each_phase_has_a_rate_that_rises_and_falls():
-    plan = TUNERS.make("progressive", {"batch": 4, "epochs": 10, "lr": 1}).plan(
+    plan = SUPERNET_TUNERS.make("progressive", {"batch": 4, "epochs": 10, "lr": 1}).plan(
         400, new_classes=False, shrunk=False
     )
     begins = plan.borders()
@@ -108,7 +108,7 @@ def test_scaled_features_change_no_answer_and_are_folded_away():
 
 
 def test_channels_are_sorted_once_where_expansions_become_elastic():
-    tuner, pictures = TUNERS.make("progressive"), lessons().pictures
+    tuner, pictures = SUPERNET_TUNERS.make("progressive"), lessons().pictures
     phases, pupil = tuner.phases(new_classes=False), TrainableSupernet(supernet(), master=True)
     layer = pupil.network.blocks[2].conv.point_linear.conv.conv
 
@@ -127,7 +127,7 @@ def test_channels_are_sorted_once_where_expansions_become_elastic():
 
 
 def test_the_teacher_is_the_largest_as_it_was_when_the_others_began():
-    tuner, drawn = TUNERS.make("progressive"), lessons()
+    tuner, drawn = SUPERNET_TUNERS.make("progressive"), lessons()
     pupil = TrainableSupernet(supernet(), master=True)
     pupil.enter(tuner.phases(new_classes=False), 0, drawn.pictures)
     expected = pupil.calibrated(largest(32), drawn.pictures)(drawn.pictures[0])
@@ -141,7 +141,7 @@ def test_the_teacher_is_the_largest_as_it_was_when_the_others_began():
 
 def loss_of(method: str, place: int, logits: torch.Tensor, first: torch.Tensor) -> float:
     """The loss of the subnet at a place of a step whose first subnet answered `first`."""
-    tuner, drawn = TUNERS.make(method, {"batch": 4, "sizes": "32"}), lessons()
+    tuner, drawn = SUPERNET_TUNERS.make(method, {"batch": 4, "sizes": "32"}), lessons()
     phases = tuner.phases(new_classes=False)
     batch = tuner.drawn_batch(drawn, phases[-1], 0)
     lesson = SupernetLoss(TrainableSupernet(supernet(), master=phases[0].copies), None)
@@ -153,7 +153,7 @@ def loss_of(method: str, place: int, logits: torch.Tensor, first: torch.Tensor) 
 
 def test_in_the_sandwich_the_largest_learns_labels_and_the_others_its_answers():
     first, logits = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(0))
-    tuner = TUNERS.make("sandwich", {"batch": 4, "sizes": "32"})
+    tuner = SUPERNET_TUNERS.make("sandwich", {"batch": 4, "sizes": "32"})
     classes = tuner.drawn_batch(lessons(), tuner.phases(new_classes=False)[0], 0).classes
     labels = F.cross_entropy(first, classes, label_smoothing=0.1)
     assert loss_of("sandwich", 0, logits, first) == pytest.approx(float(labels))
@@ -163,7 +163,7 @@ def test_in_the_sandwich_the_largest_learns_labels_and_the_others_its_answers():
 
 def test_in_progressive_shrinking_all_learn_labels_and_the_frozen_copy_s_answers():
     first, logits = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(0))
-    tuner = TUNERS.make("progressive", {"batch": 4, "sizes": "32"})
+    tuner = SUPERNET_TUNERS.make("progressive", {"batch": 4, "sizes": "32"})
     batch = tuner.drawn_batch(lessons(), tuner.phases(new_classes=False)[-1], 0)
     taught = TrainableSupernet(supernet(), master=True).train().master(batch.pixels).softmax(1)
     for place, answers in ((0, first), (2, logits)):
