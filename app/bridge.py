@@ -105,6 +105,10 @@ class Bridge(QObject):
     def cancel(self, ticket: int) -> None:
         self.engine.cancel(ticket)
 
+    def finish(self, ticket: int) -> None:
+        """Asks a job to end with what it has."""
+        self.engine.finish(ticket)
+
     def drop(self, ticket: int) -> None:
         """Cancels a question whose answer nobody waits for any more."""
         self.told.pop(ticket, None)

@@ -11,6 +11,10 @@ class EspalierError(Exception):
     """The root: a job that raises one of these ends as refused, with its sentence."""
 
 
+class EndEarly(Exception):
+    """Raised in a job that was asked to end with what it has; one that has nothing lets it pass."""
+
+
 class Refused(EspalierError):
     """What was asked for can't be done, and nothing was changed."""
 

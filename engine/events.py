@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 How = Literal["done", "cancelled", "refused", "failed", "lost"]
 
+CANCEL, FINISH = "cancel", "finish"
+"""How a job is asked to stop: at once, or with what it has."""
+
 
 @dataclass(frozen=True)
 class Event:

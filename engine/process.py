@@ -15,19 +15,22 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.events import Event
+from engine.events import CANCEL, FINISH, Event
 from engine.system.crash_reports import unwatch, watch
 from engine.system.log import start_log
 
 log = logging.getLogger(__name__)
 
+ALL = -1
+"""Stands for every ticket."""
+
 
 class Lines:
-    """The pipe to the window, and the cancelled tickets, shared by the threads."""
+    """The pipe to the window, and how tickets were asked to stop, shared by the threads."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
-        self.cancelled: set[int] = set()
+        self.stopped: dict[int, str] = {}
         self._guard = threading.Lock()
 
     def say(self, ticket: int, event: Event | None) -> None:
@@ -71,10 +74,10 @@ def hear(lines: Lines, work: queue.Queue[Any], reads: queue.Queue[Any]) -> None:
                 lines.say(0, None)
         except (EOFError, OSError):
             os._exit(1)
-        if kind == "cancel":
-            lines.cancelled.add(rest[0])
+        if kind in (CANCEL, FINISH):
+            lines.stopped[rest[0]] = kind
         elif kind == "stop":
-            lines.cancelled.add(-1)
+            lines.stopped[ALL] = CANCEL
             work.put(None)
         elif kind == "run":
             ticket, name, settings, is_read = rest
@@ -90,8 +93,8 @@ def serve(lines: Lines, orders: queue.Queue[Any], session_of: Any) -> None:
         with session_of() as session:
             for event in run(session, name, settings, partial(stopped, lines, ticket)):
                 lines.say(ticket, event)
-        lines.cancelled.discard(ticket)
+        lines.stopped.pop(ticket, None)
 
 
-def stopped(lines: Lines, ticket: int) -> bool:
-    return ticket in lines.cancelled or -1 in lines.cancelled
+def stopped(lines: Lines, ticket: int) -> str:
+    return lines.stopped.get(ALL) or lines.stopped.get(ticket, "")

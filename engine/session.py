@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
-from engine.learners import LEARNERS, Learner
+from engine.learners import LEARNERS
 from engine.learners.confidence import Calibration, calibrated
 from engine.models.backbone import Backbone, Model, digest_of
 from engine.models.extractor import Extractor
 from engine.storage import catalogue, runs, steps
-from engine.storage.feature_cache import Features
 from engine.storage.project import Project
 from engine.storage.snapshot import project_view
 from engine.system import device as devices
@@ -157,14 +156,14 @@ class Session:
         return file
 
     def extractor(self) -> Extractor:
+        """What runs the project's backbone."""
         backbone = self.backbone()
         key = ("extractor", backbone.digest, backbone.preprocessing.key, self.device)
-        cache = cache_folder()
-        return self._keep(key, lambda: Extractor(backbone, device=self.device, cache=cache))
+        return self._keep(key, lambda: self.extractor_of(backbone))
 
-    def features(self, views: int = 1) -> Features:
-        """The cache of the project's activations for a learner that looks at `views` views."""
-        return Features(self.require(), f"{self.extractor().key}|views={views}")
+    def extractor_of(self, backbone: Backbone) -> Extractor:
+        """What runs any backbone, on the device that was chosen."""
+        return Extractor(backbone, device=self.device, cache=cache_folder())
 
     def model(self) -> Model:
         """The model of the step in use. Raises Refused before anything was learnt."""
@@ -174,11 +173,6 @@ class Session:
             raise Refused("Nothing was learnt yet. Learn folders of images first.")
         key = ("model", row["memory"], row["learner"], self.backbone().digest)
         return self._keep(key, lambda: model_of(project, row, self.backbone()))
-
-    def learner(self, name: str, settings: dict[str, Any]) -> Learner:
-        from engine.learners import LEARNERS
-
-        return LEARNERS.make(name, settings)
 
     def _keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """The thing kept under `key`; of each kind the newest only, so memory stays bounded."""

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from engine import process
-from engine.events import Changed, Ended, Event, Notice
+from engine.events import CANCEL, FINISH, Changed, Ended, Event, Notice
 from engine.system.crash_reports import keep_report, note, take_fault
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,11 @@ class Engine:
 
     def cancel(self, ticket: int) -> None:
         """Asks a job to stop, whether it runs or waits. It ends as cancelled."""
-        self._post("cancel", ticket)
+        self._post(CANCEL, ticket)
+
+    def finish(self, ticket: int) -> None:
+        """Asks a job to end with what it has; one that can't, or that waits, ends as cancelled."""
+        self._post(FINISH, ticket)
 
     def take(self) -> list[tuple[int, Event]]:
         """All events since the last call, in order, each with its job's ticket."""
@@ -178,7 +182,7 @@ class Engine:
                 child.run(what)
             elif kind == "order":
                 waiting.append(what)
-            elif not child.cancel(what):
+            elif not child.stop(what, kind):
                 for order in [o for o in waiting if o.ticket == what]:
                     waiting.remove(order)
                     self._say(order.ticket, Ended("cancelled", "Cancelled before it began."))
@@ -223,13 +227,14 @@ class Child:
             self.main = order
         self.send(("run", order.ticket, order.name, order.settings, order.reads))
 
-    def cancel(self, ticket: int) -> bool:
+    def stop(self, ticket: int, how: str) -> bool:
         """Whether the ticket was running here; if so it was asked to stop."""
         order = next((o for o in self.running() if o.ticket == ticket), None)
         if order is None:
             return False
-        order.cancelled_at = order.cancelled_at or time.monotonic()
-        self.send(("cancel", ticket))
+        if how == CANCEL:
+            order.cancelled_at = order.cancelled_at or time.monotonic()
+        self.send((how, ticket))
         return True
 
     def ended(self, ticket: int) -> None:

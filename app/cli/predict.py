@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from app.cli.terminal import EXIT, Screen, columns, do, finish, follow
-from engine.events import Ended
+from engine.events import CANCEL, Ended
 from engine.system.words import per_cent
 
 NAMES = ("predict", "sort")
@@ -67,7 +67,7 @@ def ask(options: argparse.Namespace, file: str, job: str, screen: Screen, **sett
 
 
 @contextlib.contextmanager
-def stopped_by_control_c() -> Iterator[Callable[[], bool]]:
+def stopped_by_control_c() -> Iterator[Callable[[], str]]:
     """Gives a function that says whether Control-C was pressed; a second one ends at once."""
     pressed: list[int] = []
 
@@ -79,10 +79,10 @@ def stopped_by_control_c() -> Iterator[Callable[[], bool]]:
     try:
         before = signal.signal(signal.SIGINT, press)
     except ValueError:  # not the main thread: nobody can press it here
-        yield lambda: False
+        yield lambda: ""
         return
     try:
-        yield lambda: bool(pressed)
+        yield lambda: CANCEL if pressed else ""
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -66,12 +66,12 @@ def do(
     *,
     project: str = "",
     screen: Screen | None = None,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], str] = lambda: "",
     **settings: Any,
 ) -> Ended:
     """Opens the project if one is named, and does the job `name` in this process.
 
-    `stopped` says when the job is to be left at its next event.
+    `stopped` says whether and how the job is to be left after an event.
     """
     from engine.jobs import run
     from engine.session import Session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ from engine.export.formats import EXPORTERS, ExportData, Exporter
 from engine.export.receipts import About
 from engine.export.write import export_model
 from engine.images.decode import open_many
-from engine.learning.answering import Seen
+from engine.learning.answering import look
 from engine.models.backbone import Model
-from engine.session import Session
+from engine.models.extractor import Extractor
 from engine.storage import catalogue
+from engine.storage.project import Project
 
 PICTURES_TO_COMPARE = 256
-
-Look = Callable[[list[Path]], Generator[Event, None, Seen]]
 
 
 def exporter_of(format: str, settings: Mapping[str, Any] | None = None) -> Exporter:
@@ -31,22 +30,22 @@ def exporter_of(format: str, settings: Mapping[str, Any] | None = None) -> Expor
 
 
 def written(
-    session: Session,
+    project: Project,
     exporter: Exporter,
     model: Model,
-    look_at: Look,
+    extractor: Extractor,
     path: Path,
     overwrite: bool,
     about: About,
 ) -> Generator[Event, None, dict[str, Any]]:
-    """Exports a model with the project's images; `look_at` answers them as the project would."""
-    pictures = yield from some_pictures(session)
-    seen = yield from look_at(list(pictures))
+    """Exports a model, compared with what it and its extractor say of the project's images."""
+    pictures = some_images(project)
+    seen = yield from look(model, extractor, list(pictures))
     places = {name: place for place, name in enumerate(model.class_names)}
     truth = np.array([places.get(pictures[path].name, -1) for path in seen.paths])
     held_out = sum(pictures[path].held_out for path in seen.paths)
     material = ExportData(
-        seen.paths, seen.answers.probabilities, truth, some_training(session), held_out, about
+        seen.paths, seen.answers.probabilities, truth, some_training(project), held_out, about
     )
     return (yield from export_model(exporter, model, path, material, overwrite))
 
@@ -59,10 +58,9 @@ class Known:
     held_out: bool
 
 
-def some_pictures(session: Session) -> Generator[Event, None, dict[Path, Known]]:
-    """Stored pictures to compare on, held-out ones first, always the same."""
-    project = session.require()
-    rows = rows_of(session, "validation") + rows_of(session, "train")
+def some_images(project: Project) -> dict[Path, Known]:
+    """Stored images to compare on, held-out ones first, always the same. Raises Refused."""
+    rows = rows_of(project, "validation") + rows_of(project, "train")
     found: dict[Path, Known] = {}
     classes = {
         catalogue.file_of(project, row): Known(row["class"], row["split"] == "validation")
@@ -82,20 +80,18 @@ def some_pictures(session: Session) -> Generator[Event, None, dict[Path, Known]]
             "None of the project's images can be found any more, so an export could not be "
             "compared with them. Put them back where they were, or drop them again."
         )
-    yield from ()
     return found
 
 
-def some_training(session: Session) -> list[Path]:
+def some_training(project: Project) -> list[Path]:
     """Files of the images to learn from, mixed, always in the same order."""
-    project = session.require()
-    return [catalogue.file_of(project, row) for row in rows_of(session, "train")]
+    return [catalogue.file_of(project, row) for row in rows_of(project, "train")]
 
 
-def rows_of(session: Session, split: str) -> list[dict[str, Any]]:
+def rows_of(project: Project, split: str) -> list[dict[str, Any]]:
     """Images of one side of the split, mixed, always in the same order."""
     rows = list(
-        session.require().db.query(
+        project.db.query(
             "SELECT sha256, path, copied, split, class.name AS class FROM image "
             "JOIN class ON class.id = class_id WHERE split = ? "
             # A picture in two classes is neither learnt nor scored, for nobody knows its class.

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.errors import BadSetting, EspalierError
-from engine.events import Ended, Event, Started, Work
+from engine.errors import BadSetting, EndEarly, EspalierError
+from engine.events import CANCEL, FINISH, Ended, Event, Started, Work
 from engine.system.files import is_full
 
 if TYPE_CHECKING:
@@ -62,9 +62,12 @@ def run(
     session: Session | None,
     name: str,
     settings: Mapping[str, Any],
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], str] = lambda: "",
 ) -> Generator[Event, None, None]:
-    """Does a job: yields Started, its events, and Ended, whatever happens in between."""
+    """Does a job: yields Started, its events, and Ended, whatever happens in between.
+
+    `stopped` is asked after each event, and says CANCEL, FINISH or nothing.
+    """
     if name not in JOBS:  # a file of verbs may be imported alone, without PyTorch for the others
         load_jobs()
     chosen = JOBS.get(name)
@@ -73,7 +76,7 @@ def run(
         return
     yield Started(name, chosen.title)
     try:
-        if stopped():
+        if stopped() == CANCEL:
             yield Ended("cancelled", "Cancelled before it began.")
         else:
             check_settings(chosen, settings)
@@ -113,22 +116,25 @@ def check_settings(chosen: Job, settings: Mapping[str, Any]) -> None:
         ) from error
 
 
-def follow(work: Work, stopped: Callable[[], bool]) -> Iterator[Event]:
-    """The events of a job, its end included; closes it when `stopped` says so."""
+def follow(work: Work, stopped: Callable[[], str]) -> Iterator[Event]:
+    """The events of a job, its end included; closed or finished where `stopped` says so."""
+    how, finishing = "", False
     try:
-        while True:
+        while how != CANCEL:
+            finish = how == FINISH and not finishing
+            finishing |= finish
             try:
-                event = next(work)
+                event = work.throw(EndEarly()) if finish else next(work)
             except StopIteration as end:
                 yield Ended("done", "", end.value or {})
                 return
             yield event
-            if stopped():
-                work.close()
-                yield Ended("cancelled", "Cancelled. What was saved before is kept.")
-                return
+            how = stopped()
+    except EndEarly:
+        pass
     finally:
         work.close()
+    yield Ended("cancelled", "Cancelled. What was saved before is kept.")
 
 
 def sentence_for(error: BaseException, folder: Path | None = None) -> str:

@@ -16,10 +16,10 @@ from engine.models.branches import branches_of, classes_of, plain, pruned
 from engine.registry import PluginView, setting, settings_of
 from engine.session import Session
 from engine.storage import catalogue
+from engine.storage.catalogue import Split
 from engine.training.adopt import ADOPT
 from engine.training.branching import heads
-from engine.training.branching import heads as branching_heads
-from engine.training.branching import sharing_curve as branching_sharing_curve
+from engine.training.branching import sharing_curve as curves
 from engine.training.branching.costs import BYTES
 from engine.training.branching.grow import (
     accuracy_in_use,
@@ -27,7 +27,6 @@ from engine.training.branching.grow import (
     curve_facts,
     distilled,
     ground_of,
-    learnt,
     numbers_of,
     planted,
     points_of,
@@ -77,16 +76,17 @@ def grow_branch(
     wish = BranchOptions(cut, threshold, join, adopt, wished(settings, epochs), features, memory)
     wish.check()
     if cut != AUTO:
-        branching_sharing_curve.checked_cut(plain(session.backbone()), cut)
+        curves.checked_cut(plain(session.backbone()), cut)
     found = look_for(paths, "") if paths else None
     names = list(found.classes) if found else None
     title, added = title_for(names or ["new classes"]), Added()
-    with session.require().gesture(title, all_or_nothing=True) as gesture:
+    project = session.require()
+    with project.gesture(title, all_or_nothing=True) as gesture:
         if found:
             added = yield from bring_in(session, gesture, found, False)
         yield from subnet.ensure_subnet(session, gesture)
-        with heads.workplace(session) as folder:
-            numbers = numbers_of(session, names)
+        with heads.workplace(project) as folder:
+            numbers = numbers_of(project, names)
             result = yield from planted(session, gesture, title, numbers, wish, folder)
     yield session.changed("learnt")
     return {**added.result(), **result}
@@ -108,15 +108,16 @@ def sharing_curve(
     """
     wish = BranchOptions(AUTO, threshold, EXACT, "never", wished(settings, epochs), memory=memory)
     wish.check()
-    classes, grown = classes_of(session.backbone()), branches_of(session.backbone())
-    there, unlearnt = catalogue.to_learn(session.require(), "train"), heads.unlearnt(session)
-    newest = [n for n in classes[-1] if n in there] if classes else []
-    numbers = unlearnt or newest or sorted(there)
-    heads.check_enough(session, numbers)
+    project, extractor = session.require(), session.extractor()
+    classes, grown = classes_of(extractor.backbone), branches_of(extractor.backbone)
+    split, unlearnt = catalogue.to_learn(project), heads.unlearnt(project)
+    newest = [n for n in classes[-1] if n in split.train] if classes else []
+    numbers = unlearnt or newest or sorted(split.train)
+    heads.check_enough(split, numbers)
     before = grown if unlearnt else grown[:-1]
-    with heads.workplace(session) as folder:
-        ground = yield from ground_of(session, numbers, wish, folder, before)
-        points = yield from points_of(session, ground, folder)
+    with heads.workplace(project) as folder:
+        ground = yield from ground_of(project, extractor, numbers, wish, folder, before)
+        points = yield from points_of(project, ground, folder)
     return curve_facts(points, threshold)
 
 
@@ -126,16 +127,14 @@ def remove_branch(session: Session, *, branch: int) -> Work:
 
     Its classes are kept: the original network tells them apart from then on.
     """
-    project, before = session.require(), accuracy_in_use(session)
-    left, content = as_own(session, pruned(session.backbone(), branch))
-    joined = project.facts["learner"] == branching_heads.PER_BRANCH and branches_of(left)
+    project, in_use = session.require(), session.backbone()
+    before, left = accuracy_in_use(project), as_own(project, in_use, pruned(in_use, branch))
+    joined = project.facts["learner"] == heads.PER_BRANCH and branches_of(left.backbone)
     title = f"Remove branch {branch}"
     with project.gesture(title, all_or_nothing=True) as gesture:
-        heads = branching_heads.joined_head if joined else branching_heads.exact_head
-        head = yield from heads(session, left)
-        use(session, gesture, content)
-        yield session.changed("backbone")
-        result = yield from learnt(session, gesture, title, head)
+        made = heads.joined_head if joined else heads.exact_head
+        head = yield from made(project, session.extractor_of(left.backbone))
+        result = yield from use(session, gesture, title, left, head)
     yield session.changed("learnt")
     return {"branch": branch, "before": before, "after": result["accuracy"], **result}
 
@@ -156,15 +155,16 @@ def merge_branches(
     check_threshold(allowed)
     wish = BranchOptions(AUTO, 0, EXACT, "never", wished(settings, epochs))
     wish.check()
-    project, backbone = session.require(), session.backbone()
-    if not branches_of(backbone):
+    project, extractor = session.require(), session.extractor()
+    if not branches_of(extractor.backbone):
         raise Refused("The network has no branches to merge. Grow one under Tune first.")
-    with heads.workplace(session) as folder:
-        merged = yield from distilled(session, wish, folder)
-    own, content = as_own(session, merged)
-    before = yield from comparison.judge(session, session.extractor())
-    head = yield from heads.exact_head(session, own)
-    after = yield from comparison.judge(session, heads.extractor_of(session, own), head.learner)
+    with heads.workplace(project) as folder:
+        merged = yield from distilled(project, extractor, session.model(), wish, folder)
+    own = as_own(project, extractor.backbone, merged)
+    other = session.extractor_of(own.backbone)
+    before = yield from comparison.judge(project, extractor)
+    head = yield from heads.exact_head(project, other)
+    after = yield from comparison.judge(project, other, head.learner)
     result = comparison.compared(before, after)
     adopted = 100 * result["difference"]["all"][0] >= -allowed
     if not adopted:
@@ -172,9 +172,7 @@ def merge_branches(
         return {**result, "adopted": False}
     title = "Merge the branches"
     with project.gesture(title, all_or_nothing=True) as gesture:
-        use(session, gesture, content)
-        yield session.changed("backbone")
-        scores = yield from learnt(session, gesture, title, head)
+        scores = yield from use(session, gesture, title, own, head)
     yield session.changed("learnt")
     return {**scores, **result, "adopted": True}
 
@@ -190,7 +188,7 @@ def list_branches(session: Session) -> Answer:
          "classes": [names[n] for n in numbers if n in names]}
         for at, (branch, numbers) in enumerate(told, 1)
     ]  # fmt: skip
-    return {"branches": rows, "cuts": list(branching_sharing_curve.cuts_of(plain(backbone)))}
+    return {"branches": rows, "cuts": list(curves.cuts_of(plain(backbone)))}
 
 
 FIRST = ("cut", "threshold", "epochs", "join")
@@ -240,27 +238,27 @@ def branch_choices(session: Session) -> Work:
     yield Progress(0, None, "Reading")
     there = yield from list_branches(session)
     grown = zip(there["branches"], branches_of(session.backbone()), strict=True)
-    names = catalogue.class_names(session.require())
-    train = catalogue.to_learn(session.require(), "train")
-    numbers = heads.unlearnt(session)
+    project = session.require()
+    names, split = catalogue.class_names(project), catalogue.to_learn(project)
+    train, numbers = split.train, heads.unlearnt(project)
     own = settings_of(BranchForm)
     return {
         "cuts": there["cuts"],
         "branches": [{**row, "bytes": BYTES * parameters_of([b.clone])} for row, b in grown],
         "classes": [{"name": names[n], "images": len(train[n])} for n in numbers],
-        "problem": problem(session, numbers),
+        "problem": problem(split, numbers),
         "form": form(tuple(there["cuts"]), recipe({}, sum(len(train[n]) for n in numbers))),
         "first": FIRST,
         "own": tuple(view.name for view in own),
     }
 
 
-def problem(session: Session, numbers: Sequence[int]) -> str:
+def problem(split: Split, numbers: Sequence[int]) -> str:
     """Why no branch could be grown for these classes, in a sentence; empty where one could."""
     if not numbers:
         return ""
     try:
-        heads.check_enough(session, numbers)
+        heads.check_enough(split, numbers)
     except Refused as error:
         return str(error)
     return ""

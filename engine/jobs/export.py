@@ -15,7 +15,6 @@ from engine.export.receipts.about import about_step
 from engine.export.write import check_target
 from engine.jobs import job
 from engine.jobs.project import set_data_licence
-from engine.learning.answering import look
 from engine.session import Session
 
 
@@ -51,10 +50,8 @@ def export(
     check_target(exporter, Path(path).absolute(), overwrite)
     if data_licence is not None:
         yield from set_data_licence(session, text=data_licence)
-    model = session.model()
-    receipt = yield from written(
-        session, exporter, model, lambda paths: look(session, paths), Path(path), overwrite,
-        about_step(session),
-    )  # fmt: skip
+    project, model, extractor = session.require(), session.model(), session.extractor()
+    about = about_step(project, extractor.backbone)
+    receipt = yield from written(project, exporter, model, extractor, Path(path), overwrite, about)
     yield Saved("export", path)
     return receipt

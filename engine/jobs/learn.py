@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from engine.errors import Refused
-from engine.events import Answer, Progress, Work
+from engine.events import Answer, Progress, Step, Work
 from engine.jobs import job
+from engine.learners import LEARNERS
 from engine.learning import material, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
 from engine.session import Session
 from engine.storage import catalogue, steps
+from engine.storage.project import Project
 
 
 @job("Learn images")
@@ -30,13 +31,20 @@ def learn_folder(
 ) -> Work:
     """The main gesture: checks pictures, stores them as classes, and learns them, in one pass."""
     found = look_for(paths, into)
-    name, chosen = material.choice(session, learner, settings)
+    project = session.require()
+    name, chosen = material.choice(project, learner, settings)
     # With a supernet, features must wait until a subnet was taken out of it.
-    views = 0 if subnet.is_mixture(session) else session.learner(name, chosen).views
+    views = 0 if subnet.is_mixture(project) else LEARNERS.make(name, chosen).views
     title = f"Learn {', '.join(list(found.classes)[:3])}{' …' if len(found.classes) > 3 else ''}"
-    with session.require().gesture(title) as gesture:
-        look = partial(step.provisional_accuracy, session, name, chosen) if views else None
-        added = yield from bring_in(session, gesture, found, copy, views, look)
+    with project.gesture(title) as gesture:
+
+        def glimpse(done: int, total: int) -> Iterator[Step]:
+            fresh = LEARNERS.make(name, chosen)
+            return step.provisional_accuracy(project, session.extractor(), fresh, done, total)
+
+        added = yield from bring_in(
+            session, gesture, found, copy, views, glimpse if views else None
+        )
         clock = time.perf_counter()
         result = yield from step.learn(session, gesture, name, chosen, title)
         learnt = {"learn": time.perf_counter() - clock}
@@ -50,7 +58,7 @@ def learn(
 ) -> Answer:
     """Learns whatever is not learnt yet, from pictures that the project has."""
     project = session.require()
-    name, chosen = material.choice(session, learner, settings)
+    name, chosen = material.choice(project, learner, settings)
     with project.gesture("Learn", all_or_nothing=True) as gesture:
         with project.transaction(gesture) as db:
             db.execute("UPDATE class SET set_aside = 0 WHERE set_aside")
@@ -84,7 +92,7 @@ def return_to_step(session: Session, *, step: int) -> Work:
     rows = [row for row in steps.all_rows(project) if row["id"] == step]
     if not rows:
         raise Refused("There is no such step. The list under Learn shows those that are kept.")
-    if rows[0]["backbone"] != scoring.network_of(session):
+    if rows[0]["backbone"] != scoring.network_of(session.backbone()):
         raise Refused(
             "That step was learnt with another network than the one in use, so it would answer "
             "wrongly. Undo the changes since then, or learn again."
@@ -118,7 +126,7 @@ def confusion_images(session: Session, *, true: str, predicted: str, limit: int 
         catalogue.class_named(project, predicted)["id"],
     )
     return answers(
-        session,
+        project,
         lambda a: np.flatnonzero((a["truth"] == wanted[0]) & (a["answer"] == wanted[1])),
         limit,
     )
@@ -136,12 +144,11 @@ def uncertain_images(session: Session, *, limit: int = 60, wrong: bool = False) 
         worst = order[::-1]  # The most certain mistakes teach most about the pictures.
         return worst[(a["truth"] != a["answer"])[worst]]
 
-    return answers(session, chosen, limit)
+    return answers(session.require(), chosen, limit)
 
 
-def answers(session: Session, choose: Any, limit: int) -> dict[str, Any]:
-    """Rows of validation pictures with the model's answer, confidence and the truth."""
-    project = session.require()
+def answers(project: Project, choose: Any, limit: int) -> dict[str, Any]:
+    """Rows of validation images with the model's answer, confidence and the truth."""
     row = steps.current(project)
     kept = steps.predictions(project, row) if row else None
     if kept is None:
@@ -165,7 +172,5 @@ def answers(session: Session, choose: Any, limit: int) -> dict[str, Any]:
 @job("List the learners", reads=True)
 def learners(session: Session) -> Work:
     """Every learner with its settings, from which forms are made."""
-    from engine.learners import LEARNERS
-
     yield Progress(0, None, "Reading")
     return {"learners": LEARNERS.describe()}

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.events import Saved, Step, Work
 from engine.jobs import job
-from engine.training.dataset import decoded
+from engine.training.dataset import of_folder
 from engine.training.supernet.distillation import resumed
 from engine.training.supernet.pretraining import STORED, Recipe, check, one_epoch, started, written
 from engine.training.supernet.teacher import taught
@@ -37,8 +37,8 @@ def pretrain(
     weights are written after each epoch. Returns path, steps, and accuracy on val/.
     """
     recipe, folder = Recipe.made(settings), Path(work)
-    shown = yield from decoded(Path(data) / "val", folder / "val", STORED)
-    corpus = yield from decoded(Path(data) / "train", folder / "train", STORED)
+    shown = yield from of_folder(Path(data) / "val", folder / "val", STORED)
+    corpus = yield from of_folder(Path(data) / "train", folder / "train", STORED)
     check(recipe, corpus, shown, Path(teacher))
     taught_by = yield from taught(
         corpus.pictures, Path(teacher), recipe.teacher_size, folder / "train"

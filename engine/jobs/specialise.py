@@ -13,14 +13,13 @@ from engine.export.material import exporter_of, written
 from engine.export.write import check_target
 from engine.jobs import job
 from engine.learning import material, step, subnet
-from engine.learning.answering import look_with
 from engine.models import timing
 from engine.models.backbones import SUBNET, subnet_backbone
-from engine.models.extractor import Extractor
 from engine.models.supernet.architecture import Architecture
 from engine.models.supernet.files import subnet_bytes
 from engine.models.supernet.space import Space
-from engine.search import evaluation, reference_networks
+from engine.search import reference_networks
+from engine.search.evaluation import SubnetEvaluator
 from engine.search.latency import files
 from engine.search.results import Costs
 from engine.search.search import (
@@ -36,7 +35,6 @@ from engine.search.search import (
 from engine.search.take import model_with
 from engine.session import Session
 from engine.storage import catalogue, subnet_results
-from engine.system.paths import cache_folder
 
 
 @job("Search for a subnet")
@@ -69,10 +67,10 @@ def specialise(
     plugin = made_searcher(searcher, settings)
     clock = time.perf_counter()
     hunt = yield from prepared(session, resolutions, limits, table)
-    measured = yield from spend(session, hunt, plugin, budget)
-    winner = yield from timed_winner(session, hunt, rows_of(session, hunt))
+    measured = yield from spend(hunt, plugin, budget)
+    winner = yield from timed_winner(hunt, rows_of(hunt))
     result = {
-        **summary(session, hunt, winner),
+        **summary(hunt, winner),
         "target_ms": latency_ms or None,
         "measured_candidates": measured,
         "seconds": time.perf_counter() - clock,
@@ -95,7 +93,7 @@ def candidates(session: Session) -> Work:
     }  # fmt: skip
     try:
         supernet, origin = session.supernet()
-        bench = evaluation.SubnetEvaluator(session, supernet, origin)
+        bench = SubnetEvaluator(session.require(), supernet, origin)
     except Refused as reason:
         return {**nothing, "why": str(reason)}
     sizes = usual_resolutions(origin.size)
@@ -113,7 +111,7 @@ def candidates(session: Session) -> Work:
     return {
         **found,
         "rows": costs.rows(measured),
-        "landmarks": reference_networks.stored(session, bench.key, costs.device),
+        "landmarks": reference_networks.stored(bench.project, bench.key, costs.device),
         "range_ms": [float(ms) for ms in ends],
         "error_ms": table.error_ms,
         "table": files.in_short(table),
@@ -133,7 +131,7 @@ def candidate(session: Session, *, architecture: str) -> Work:
     yield Progress(0, None, "Reading")
     wanted = Architecture.parse(architecture)
     supernet, origin = session.supernet()
-    bench = evaluation.SubnetEvaluator(session, supernet, origin)
+    bench = SubnetEvaluator(session.require(), supernet, origin)
     facts = subnet_results.stored(session.require(), bench.key).get(architecture)
     if facts is None:
         raise Refused("This subnet was not measured with the present images. Search again.")
@@ -158,7 +156,7 @@ def use_subnet(session: Session, *, architecture: str) -> Work:
     with project.gesture(title, all_or_nothing=True) as gesture:
         yield from subnet.use_subnet(session, gesture, wanted)
         yield session.changed("backbone")
-        name, settings = material.choice(session, "", None)
+        name, settings = material.choice(project)
         result = yield from step.learn(session, gesture, name, settings, title)
     yield session.changed("learnt")
     return {"architecture": architecture, **result}
@@ -178,19 +176,11 @@ def export_subnet(
     wanted, exporter = Architecture.parse(architecture), exporter_of(format, settings)
     check_target(exporter, Path(path).absolute(), overwrite)
     supernet, origin = session.supernet()
-    network = yield from subnet.settled(session, supernet, wanted)
-    backbone = subnet_backbone(subnet_bytes(network, wanted, origin))
-    extractor = Extractor(backbone, device=session.device, cache=cache_folder())
-    model, about = yield from model_with(session, extractor)
-    receipt = yield from written(
-        session,
-        exporter,
-        model,
-        lambda paths: look_with(model, extractor, paths),
-        Path(path),
-        overwrite,
-        about,
-    )
+    project = session.require()
+    network = yield from subnet.settled(project, supernet, wanted)
+    extractor = session.extractor_of(subnet_backbone(subnet_bytes(network, wanted, origin)))
+    model, about = yield from model_with(project, extractor)
+    receipt = yield from written(project, exporter, model, extractor, Path(path), overwrite, about)
     yield Saved("export", path)
     return receipt
 
@@ -199,7 +189,8 @@ def export_subnet(
 def measure_landmarks(session: Session) -> Work:
     """Times and scores the network in use, and MobileNetV2 and V3 where their weights are here."""
     supernet, origin = session.supernet()
-    bench = evaluation.SubnetEvaluator(session, supernet, origin)
+    bench = SubnetEvaluator(session.require(), supernet, origin)
     setting = timing.Setting()
-    yield from reference_networks.measure(session, bench, setting)
-    return {"landmarks": reference_networks.stored(session, bench.key, timing.device_key(setting))}
+    yield from reference_networks.measure(bench, session.backbone(), setting)
+    device = timing.device_key(setting)
+    return {"landmarks": reference_networks.stored(bench.project, bench.key, device)}

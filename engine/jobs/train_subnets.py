@@ -11,6 +11,7 @@ import numpy as np
 from engine.events import Progress, Work
 from engine.jobs import job
 from engine.search.search import usual_resolutions
+from engine.storage import catalogue
 from engine.system import device as devices
 from engine.training.batches import check_batch
 from engine.training.dataset import ImageArray, listed_in_project
@@ -64,7 +65,7 @@ def shrink(
     check_files(out, base, teacher)
     device, begun = devices.choose(session.device), base_of(session, base)
     folder = Path(work) if work else Path(out).with_suffix(".work")
-    corpus, shown = yield from pictures(session, data, folder, tuner)
+    corpus, shown = yield from pictures(session.project, data, folder, tuner)
     check_corpora(corpus, shown, tuner.batch)
     lessons = SupernetData(corpus, None, calibration(corpus, tuner, device))
     if teacher:
@@ -99,7 +100,7 @@ def estimate_shrink(
     """
     tuner = tuner_of(method, settings)
     begun, device = base_of(session, base), devices.choose(session.device)
-    counts, names = counted(session, data)
+    counts, names = counted(session.project, data)
     check_batch(counts[0], tuner.batch)
     yield Progress(0, None, TIMING)
     side = tuner.stored or max(tuner.resolutions())
@@ -122,7 +123,7 @@ def list_tuners(session: Session) -> Work:
     Refused where the project has no supernet, or no pictures.
     """
     yield Progress(0, None, "Reading")
-    pictures = len(listed_in_project(session.require(), "train")[0])
+    pictures = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
     sizes = usual_resolutions(session.supernet()[1].size)
     offered = [
         replace(view, settings=tuple(s for s in view.settings if s.name not in NOT_OFFERED))

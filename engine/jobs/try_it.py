@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Progress, Work
+from engine.events import Event, Progress, Work
 from engine.images.folders import find_pictures
 from engine.jobs import job
 from engine.learning import scoring
 from engine.learning.answering import look, told
 from engine.session import Session
 from engine.storage import catalogue, steps
+from engine.storage.project import Project
 
 
 @job("Say what images show", reads=True)
@@ -30,8 +31,7 @@ def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -
         yield Progress(0, len(paths), "Looking at images")
         try_first(Path(model))
         return {"pictures": predict_exported(Path(model), [Path(p) for p in paths])}
-    seen = yield from look(session, [Path(p) for p in paths])
-    return {"pictures": told(session, seen)}
+    return {"pictures": (yield from answered(session, [Path(p) for p in paths]))}
 
 
 @job("Say what a pasted image shows", reads=True)
@@ -40,8 +40,15 @@ def predict_pixels(session: Session, *, content: bytes) -> Work:
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
         file = Path(folder) / "pasted.png"
         file.write_bytes(content)
-        seen = yield from look(session, [file])
-        return {"picture": next(iter(told(session, seen).values()))}
+        told = yield from answered(session, [file])
+        return {"picture": next(iter(told.values()))}
+
+
+def answered(session: Session, paths: Sequence[Path]) -> Generator[Event, None, dict[str, Any]]:
+    """What the project says of images, as plain values by path."""
+    model, extractor = session.model(), session.extractor()
+    seen = yield from look(model, extractor, paths)
+    return told(session.require(), extractor, model, seen)
 
 
 @job("Score", reads=True)
@@ -55,13 +62,12 @@ def score(session: Session, *, test: str = "", predictions: bool = False) -> Wor
         yield Progress(0, None, "Reading")
         result = scoring.in_full(project, row)
         if predictions:
-            result["predictions"] = stored_answers(session, row)
+            result["predictions"] = stored_answers(project, row)
         return result
     return (yield from score_folder(session, row, Path(test), predictions))
 
 
-def stored_answers(session: Session, row: Any) -> dict[str, str]:
-    project = session.require()
+def stored_answers(project: Project, row: Any) -> dict[str, str]:
     kept = steps.predictions(project, row)
     if kept is None:
         return {}
@@ -73,7 +79,8 @@ def stored_answers(session: Session, row: Any) -> dict[str, str]:
 
 def score_folder(session: Session, row: Any, folder: Path, predictions: bool) -> Work:
     """Answers every picture of the folder, and compares with the names of its class folders."""
-    names = session.model().class_names
+    model = session.model()
+    names = model.class_names
     if not folder.is_dir():
         raise Refused(f"There is no folder “{folder}”. Check its name.")
     found = find_pictures([folder])
@@ -85,7 +92,7 @@ def score_folder(session: Session, row: Any, folder: Path, predictions: bool) ->
             f"The classes are: {', '.join(names[:8])}"
             + (f" and {len(names) - 8} more." if len(names) > 8 else ".")
         )
-    seen = yield from look(session, [path for path, _ in known])
+    seen = yield from look(model, session.extractor(), [path for path, _ in known])
     truth = dict(known)
     result = scoring.test_table(names, [truth[path] for path in seen.paths], seen.answers)
     result |= {key: row["scores"].get(key) for key in scoring.CONTINUAL}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +12,16 @@ import numpy as np
 
 from engine.errors import EspalierError, Refused
 from engine.events import Progress, Work
-from engine.images.decode import open_many
 from engine.images.preprocess import Preprocessing
 from engine.jobs import job
 from engine.session import Session
 from engine.storage import catalogue, runs
 from engine.storage.runs import Run
+from engine.system import device as devices
 from engine.training.adopt import (
     adopt_network,
     check_adopt,
+    check_scored,
     finish_run_with,
     mark_of,
     ready,
@@ -58,11 +60,13 @@ def tune(
     yield from ready(session)
     title = f"{TUNERS[tuner].title} · {SCHEDULES[schedule].title}"
     plain = {**plain_settings(tuning), **plain_settings(timing)}
-    run = runs.begun(session.require(), title, tuner, schedule, plain, mark_of(session))
+    project = session.require()
+    mark = mark_of(project, session.backbone())
+    run = runs.begun(project, title, tuner, schedule, plain, mark)
     try:
         return (yield from train_run(session, run, adopt))
     except EspalierError:
-        runs.forget_empty(session.require(), run.id)
+        runs.forget_empty(project, run.id)
         raise
 
 
@@ -70,7 +74,7 @@ def tune(
 def resume_run(session: Session, *, run: int = 0, epochs: float = 0, adopt: str = "better") -> Work:
     """Goes on with a run that was paused or killed, or extends one to more `epochs`."""
     check_adopt(adopt)
-    found = to_go_on(session, run)
+    found = to_go_on(session.require(), session.backbone(), run)
     if epochs:
         found = replace(found, settings={**found.settings, "epochs": epochs})
         made(found.tuner, found.schedule, found.settings)
@@ -82,10 +86,9 @@ def resume_run(session: Session, *, run: int = 0, epochs: float = 0, adopt: str 
 def finish_run(session: Session, *, run: int = 0, adopt: str = "better") -> Work:
     """Ends a paused run where it is: its best weights are compared, and adopted where asked."""
     check_adopt(adopt)
-    found = to_go_on(session, run)
+    found = to_go_on(session.require(), session.backbone(), run)
     course = yield from course_of(session, found)
-    if not course.resume() or not course.account.epochs:
-        raise Refused("This run has not come to the end of an epoch yet. Go on with it first.")
+    check_scored(course)
     return (yield from finish_run_with(session, found, course, adopt))
 
 
@@ -128,7 +131,7 @@ def tuning_choices(session: Session) -> Work:
     `proposed` has, for each tuner, settings for so many pictures.
     """
     yield Progress(0, None, "Reading")
-    pictures = len(listed_in_project(session.require(), "train")[0])
+    pictures = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
     return {
         "tuners": tuners(),
         "schedules": SCHEDULES.describe(),
@@ -144,21 +147,18 @@ def preview_augmented(
     """Twelve views of the project's images as training would see them, as JPEG."""
     tuning, _ = made(tuner, "none", settings or {})
     project, preprocessing = session.require(), session.backbone().preprocessing
-    hashes, classes, names = listed_in_project(project, "train")
+    split, known = catalogue.to_learn(project), catalogue.class_names(project)
+    hashes, classes = listed_in_project(split, "train")
+    names = [known[number] for number in sorted(split.train)]
     chosen = np.unique(np.linspace(0, len(hashes) - 1, PREVIEWS).astype(int))
     side = round(preprocessing.size * LARGER)
-    rows = {row["sha256"]: row for row in project.db["image"].rows}
-    files = [catalogue.file_of(project, rows[hashes[at]]) for at in chosen]
     found: list[tuple[str, np.ndarray]] = []
-    opening = open_many(files, Preprocessing(side, side))
-    try:
-        for at, (_, picture) in zip(chosen, opening, strict=True):
+    wanted = [hashes[at] for at in chosen]
+    with closing(catalogue.decoded(project, wanted, Preprocessing(side, side))) as images:
+        for at, (_, image) in zip(chosen, images, strict=True):
             yield Progress(len(found), len(chosen), "Changing images")
-            pixels = getattr(picture, "pixels", None)
-            if pixels is not None:
-                found.append((names[classes[at]], pixels))
-    finally:
-        opening.close()
+            if image is not None:
+                found.append((names[classes[at]], image.seen))
     if not found:
         raise Refused("The project's images can't be read. Check that they are where they were.")
     corpus = ImageArray(np.stack([p for _, p in found]), np.zeros(len(found), np.int64), ())
@@ -192,10 +192,10 @@ def estimate_tune(
     tuning, timing = made(tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs
                                                                      else {})})  # fmt: skip
     yield Progress(0, None, "Timing a few steps")
-    counts = [len(listed_in_project(session.require(), part)[0]) for part in
-              ("train", "validation")]  # fmt: skip
+    split = catalogue.to_learn(session.require())
+    counts = [len(listed_in_project(split, part)[0]) for part in ("train", "validation")]
     check_batch(counts[0], tuning.batch)
-    course = yield from trial_of(session, tuning, timing)
+    course = trial_of(session.backbone(), devices.choose(session.device), tuning, timing)
     course.measure_full_step()
     share = yield from shares(course, tuning.steps(counts[0]))
     steps, full = tuning.steps(counts[0]), course.account.full_seconds

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from engine.events import Step
+from engine.learners.heads import logits_of
 from engine.registry import Registry
 
 LEARNERS: Registry[Learner] = Registry("learner", __name__)
@@ -87,6 +88,14 @@ class Learner(ABC):
 
         It exports to ONNX. Asking for it changes nothing.
         """
+
+    def answers(self, features: torch.Tensor) -> np.ndarray:
+        """The most probable class learnt for each image of features (images, views, width).
+
+        Returns class numbers int64 (images,).
+        """
+        best = logits_of(self.head(), features).argmax(dim=1)
+        return np.array(self.classes, np.int64)[best.numpy()]
 
     @abstractmethod
     def memory(self) -> dict[str, np.ndarray]:

@@ -12,11 +12,12 @@ import numpy as np
 from engine.errors import UnusableImage
 from engine.events import Event
 from engine.images.decode import open_many
+from engine.learning.material import features_by
 from engine.models.answers import Answers, answer
 from engine.models.backbone import Model
 from engine.models.extractor import Extractor
-from engine.session import Session
 from engine.storage import catalogue, steps
+from engine.storage.project import Project
 from engine.system.progress import Eta
 
 BATCH = 32
@@ -34,15 +35,11 @@ class Seen:
     reasons: dict[Path, str]
 
 
-def look(session: Session, paths: Sequence[Path]) -> Generator[Event, None, Seen]:
-    """Opens pictures and answers them, a batch at a time, without storing anything."""
-    return (yield from look_with(session.model(), session.extractor(), paths))
+def look(model: Model, extractor: Extractor, paths: Sequence[Path]) -> Generator[Event, None, Seen]:
+    """Opens images and answers them, a batch at a time, by a model and its backbone's extractor.
 
-
-def look_with(
-    model: Model, extractor: Extractor, paths: Sequence[Path]
-) -> Generator[Event, None, Seen]:
-    """The same for any model and the extractor of its backbone."""
+    Nothing is stored.
+    """
     import torch
 
     pace = Eta(len(paths), "Looking at images")
@@ -70,10 +67,9 @@ def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield paths[start : start + BATCH]
 
 
-def told(session: Session, seen: Seen) -> dict[str, Any]:
+def told(project: Project, extractor: Extractor, model: Model, seen: Seen) -> dict[str, Any]:
     """What was seen, as plain values by path."""
-    model = session.model()
-    near = nearest(session, seen.features)
+    near = nearest(project, extractor, seen.features)
     found: dict[str, Any] = {
         str(path): {
             "classes": dict(
@@ -89,13 +85,15 @@ def told(session: Session, seen: Seen) -> dict[str, Any]:
     return found | {str(path): {"reason": reason} for path, reason in seen.reasons.items()}
 
 
-def nearest(session: Session, features: np.ndarray) -> list[list[dict[str, Any]]]:
-    """For each picture the learnt pictures that look most alike to the network, by cosine."""
-    project, row = session.require(), steps.current(session.require())
+def nearest(
+    project: Project, extractor: Extractor, features: np.ndarray
+) -> list[list[dict[str, Any]]]:
+    """For each image the learnt images that look most alike to the network, by cosine."""
+    row = steps.current(project)
     kept = steps.learnt(project, row) if row else None
     if kept is None or not len(features):
         return [[] for _ in features]
-    stored = session.features(features.shape[1])
+    stored = features_by(project, extractor, features.shape[1])
     gone = set(stored.missing(h for hashes in kept.images.values() for h in hashes))
     pairs = [(h, n) for n, hashes in kept.images.items() for h in hashes if h not in gone]
     if not pairs:
@@ -106,7 +104,7 @@ def nearest(session: Session, features: np.ndarray) -> list[list[dict[str, Any]]
     result = []
     for line in alike:
         best = [pairs[i] for i in np.argsort(-line, kind="stable")[:NEAREST]]
-        result.append([view for sha256, number in best for view in views(session, sha256, number)])
+        result.append([view for sha256, number in best for view in views(project, sha256, number)])
     return result
 
 
@@ -114,8 +112,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def views(session: Session, sha256: str, number: int) -> list[dict[str, Any]]:
-    project = session.require()
+def views(project: Project, sha256: str, number: int) -> list[dict[str, Any]]:
     ids = project.db.execute(
         "SELECT id FROM image WHERE sha256 = ? AND class_id = ?", [sha256, number]
     )

@@ -16,13 +16,12 @@ import torch
 
 from engine.errors import Refused
 from engine.events import Event
-from engine.learners import Learner, Task
-from engine.learners.heads import logits_of
+from engine.learners import LEARNERS, Learner, Task
 from engine.learners.metrics import difference_interval
-from engine.learning import material as learning_material
+from engine.learning.material import choice, learning_data
 from engine.models.extractor import Extractor
-from engine.session import Session
-from engine.storage import catalogue, steps
+from engine.storage import steps
+from engine.storage.project import Project
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def scored(
     new = {int(n): known[classes == n] for n in classes.unique()}
     for _ in learner.learn(Task(new, known, classes)):
         pass
-    right = truth == np.array(learner.classes)[logits_of(learner.head(), asked).argmax(1).numpy()]
+    right = truth == learner.answers(asked)
     per_class = {int(n): float(right[truth == n].mean()) for n in np.unique(truth)}
     return Measured(float(right.mean()), per_class)
 
@@ -71,14 +70,14 @@ def mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def new_classes(session: Session) -> set[int]:
+def new_classes(project: Project) -> set[int]:
     """The classes that the last step brought; none where there was no step before it."""
-    row = steps.current(session.require())
+    row = steps.current(project)
     return set(row["new_classes"]) if row and row["parent"] is not None else set()
 
 
 def judge(
-    session: Session,
+    project: Project,
     extractor: Extractor,
     learner: Learner | None = None,
     new: Collection[int] | None = None,
@@ -90,25 +89,19 @@ def judge(
     is; `new` are the classes that are new, usually those of the last step. Raises Refused where
     there is nothing to judge by.
     """
-    learner = learner or session.learner(*learning_material.choice(session, "", None))
-    lost = yield from learning_material.ensure(session, learner.views, extractor)
-    split = [catalogue.to_learn(session.require(), part) for part in ("train", "validation")]
-    train, held_out = (learning_material.without(part, lost) for part in split)
-    features = learning_material.features_by(session, extractor, learner.views)
-    material = learning_material.LearningData(features, train, held_out)
-    pairs = [(h, n) for n in sorted(train) for h in held_out.get(n, ())]
-    if len(train) < 2 or not pairs:
+    learner = learner or LEARNERS.make(*choice(project))
+    material = yield from learning_data(project, extractor, learner.views)
+    hashes, truth = material.held_out(sorted(material.train))
+    if len(material.train) < 2 or not hashes:
         raise Refused(
             "There is too little to judge a network by. Add images on Images until there are two "
             "classes with validation images."
         )
     if not learner.classes:
-        given = {number: material.of(hashes) for number, hashes in train.items()}
-        yield from learner.learn(Task(given, *material.sample()))
-    logits = logits_of(learner.head(), material.of([h for h, _ in pairs]))
-    answered = torch.tensor(learner.classes)[logits.argmax(1)].numpy()
-    truth, added = np.array([n for _, n in pairs]), new_classes(session) if new is None else new
-    return Evaluation(tuple(h for h, _ in pairs), answered == truth, np.isin(truth, sorted(added)))
+        yield from learner.learn(material.task())
+    right = learner.answers(material.of(hashes)) == truth
+    added = new_classes(project) if new is None else new
+    return Evaluation(tuple(hashes), right, np.isin(truth, sorted(added)))
 
 
 def compared(before: Evaluation, after: Evaluation) -> dict[str, Any]:

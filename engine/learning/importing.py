@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,13 @@ from engine.learning import material
 from engine.session import Session
 from engine.storage import catalogue
 from engine.storage.catalogue import NewImage
-from engine.system.progress import Eta
+from engine.storage.project import Project
+from engine.system.progress import Eta, Every
 
 BATCH = 64
+SECONDS_BETWEEN_SNAPSHOTS = 1.0
+SECONDS_BETWEEN_GLIMPSES = 8.0
+"""Learning on the way takes about half a second, so it costs a twentieth of the time at most."""
 
 
 @dataclass
@@ -80,12 +84,14 @@ def bring_in(
     One pass: each file is read once, while the network works on those before it. Now and then
     `glimpse(done, total)` tells how well it goes.
     """
-    added, batch = Added(skipped=list(found.skipped)), list[NewImage]()
+    project, added, batch = session.require(), Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
     preprocessing = extractor.backbone.preprocessing if extractor else None
-    pace = Eta(len(files), "Looking at images" if views else "Checking images")
-    yield pace.at(0)
+    eta = Eta(len(files), "Looking at images" if views else "Checking images")
+    snapshot = Every(SECONDS_BETWEEN_SNAPSHOTS, at_once=True)  # so that a class appears early
+    glance = Every(SECONDS_BETWEEN_GLIMPSES)
+    yield eta.at(0)
     opened = open_many([path for _, path, _ in files], preprocessing)
     try:
         pairs = enumerate(zip(files, opened, strict=True), start=1)
@@ -95,34 +101,30 @@ def bring_in(
             else:
                 batch.append(NewImage(name, path, picture, split))
             if batch and (len(batch) == BATCH or number == len(files)):
-                yield from settle(session, gesture, batch, copy, views, added)
+                store(project, gesture, batch, copy, added)
+                added.lap("images")
+                yield Saved("pictures")
+                if extractor:
+                    images = [one.picture for one in batch]
+                    material.compute(project, extractor, views, images)
+                    added.lap("features")
                 batch = []
-                yield from pace.now(number, session)
-                if glimpse and pace.may_glimpse(number):
+                yield eta.at(number)
+                if snapshot.due():
+                    yield session.changed("images")
+                if glimpse and number < len(files) and glance.due():
                     yield from glimpse(number, len(files))
                 added.lap()
     finally:
         opened.close()
-    catalogue.add_skipped(session.require(), gesture, added.skipped)
+    catalogue.add_skipped(project, gesture, added.skipped)
     yield from notices(found, added)
     yield from extractor.notices if extractor else ()
     return added
 
 
-def settle(
-    session: Session, gesture: int, batch: list[NewImage], copy: bool, views: int, added: Added
-) -> Iterator[Event]:
-    """Stores a batch of checked pictures, then computes its features where they are wanted."""
-    store(session, gesture, batch, copy, added)
-    added.lap("images")
-    yield Saved("pictures")
-    if views:
-        material.compute(session, batch, views)
-        added.lap("features")
-
-
-def store(session: Session, gesture: int, batch: list[NewImage], copy: bool, added: Added) -> None:
-    fresh = catalogue.add(session.require(), gesture, batch, copy)
+def store(project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added) -> None:
+    fresh = catalogue.add(project, gesture, batch, copy)
     added.already += len(batch) - len(fresh)
     for arrival in batch:
         added.classes.setdefault(arrival.class_name, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.errors import UnusableImage
 from engine.events import Event, Notice, Saved
-from engine.images.decode import open_many
+from engine.images.decode import CheckedImage
+from engine.learners import Task
 from engine.models.extractor import Extractor
-from engine.session import Session
 from engine.storage import catalogue
-from engine.storage.catalogue import NewImage
+from engine.storage.catalogue import Split
 from engine.storage.feature_cache import Features
+from engine.storage.project import Project
 from engine.system.progress import Eta
 
 SAMPLE = 1500
@@ -25,66 +26,51 @@ BATCH = 64
 
 
 def choice(
-    session: Session, learner: str, settings: Mapping[str, Any] | None
+    project: Project, learner: str = "", settings: Mapping[str, Any] | None = None
 ) -> tuple[str, dict[str, Any]]:
     """The learner to use and its settings; what is not named stays as the project has it."""
-    facts = session.require().facts
+    facts = project.facts
     name = learner or facts["learner"]
     if settings is None:
         settings = facts["settings"] if name == facts["learner"] else {}
     return name, dict(settings)
 
 
+def features_by(project: Project, extractor: Extractor, views: int) -> Features:
+    """The cache of what one network makes of the project's images."""
+    return Features(project, f"{extractor.key}|views={views}")
+
+
 def compute(
-    session: Session, batch: Sequence[NewImage], views: int, extractor: Extractor | None = None
+    project: Project, extractor: Extractor, views: int, images: Sequence[CheckedImage]
 ) -> None:
-    """Computes and keeps the features of decoded pictures that have none yet.
-
-    Without an `extractor` they are those of the project's backbone.
-    """
-    extractor = extractor or session.extractor()
-    features = features_by(session, extractor, views)
-    wanted = set(features.missing(a.picture.sha256 for a in batch))
-    pictures = {a.picture.sha256: a.picture for a in batch if a.picture.sha256 in wanted}
-    if pictures:
-        pixels = np.stack([picture.seen for picture in pictures.values()])
-        features.put(list(pictures), extractor(pixels, views))
+    """Computes and keeps the features of decoded images that have none yet."""
+    features = features_by(project, extractor, views)
+    wanted = set(features.missing(image.sha256 for image in images))
+    pixels = {image.sha256: image.seen for image in images if image.sha256 in wanted}
+    if pixels:
+        features.put(list(pixels), extractor(np.stack(list(pixels.values())), views))
 
 
-def features_by(session: Session, extractor: Extractor, views: int) -> Features:
-    """The cache of what one network makes of the project's pictures."""
-    return Features(session.require(), f"{extractor.key}|views={views}")
-
-
-def ensure(
-    session: Session, views: int, extractor: Extractor | None = None
-) -> Generator[Event, None, set[str]]:
+def ensure(project: Project, extractor: Extractor, views: int) -> Generator[Event, None, set[str]]:
     """Computes what is missing from the files; returns the hashes that could not be had."""
-    project, extractor = session.require(), extractor or session.extractor()
-    features = features_by(session, extractor, views)
+    features = features_by(project, extractor, views)
     features.drop_damaged()
-    rows = {row["sha256"]: row for row in project.db["image"].rows}
-    wanted = features.missing(rows)
+    wanted = features.missing(h for (h,) in project.db.execute("SELECT sha256 FROM image"))
     if not wanted:
         return set()
-    pace = Eta(len(wanted), "Looking at images")
-    files = [catalogue.file_of(project, rows[sha256]) for sha256 in wanted]
-    lost: set[str] = set()
-    batch: list[NewImage] = []
-    opened = open_many(files, extractor.backbone.preprocessing)
-    try:
-        for number, (sha256, (path, picture)) in enumerate(zip(wanted, opened, strict=True), 1):
-            if isinstance(picture, UnusableImage) or picture.sha256 != sha256:
+    eta, lost, batch = Eta(len(wanted), "Looking at images"), set[str](), list[CheckedImage]()
+    with closing(catalogue.decoded(project, wanted, extractor.backbone.preprocessing)) as images:
+        for number, (sha256, image) in enumerate(images, 1):
+            if image is None:
                 lost.add(sha256)
             else:
-                batch.append(NewImage("", path, picture))
-            if batch and (len(batch) == BATCH or number == len(files)):
-                compute(session, batch, views, extractor)
+                batch.append(image)
+            if batch and (len(batch) == BATCH or number == len(wanted)):
+                compute(project, extractor, views, batch)
                 batch = []
                 yield Saved("features")
-                yield pace.at(number)
-    finally:
-        opened.close()
+                yield eta.at(number)
     if lost:
         yield Notice(
             f"{len(lost)} images were moved, changed or deleted since they were added, and are "
@@ -106,20 +92,32 @@ class Known(Protocol):
 
 @dataclass(frozen=True)
 class LearningData:
-    """What a step is made from: class numbers to the sorted hashes of their pictures."""
+    """What a step is made from: a split of images, and their features."""
 
     features: Known
-    train: Mapping[int, Sequence[str]]
-    held_out: Mapping[int, Sequence[str]]
+    split: Split
+
+    @property
+    def train(self) -> Mapping[int, Sequence[str]]:
+        return self.split.train
 
     def of(self, hashes: Sequence[str]) -> Tensor:
-        """Features (pictures, views, width)."""
+        """Features (images, views, width)."""
         return torch.from_numpy(self.features.get(hashes))
 
-    def sample(self) -> tuple[Tensor, Tensor]:
-        """A stratified choice of about SAMPLE training pictures at most; see Task.sample.
+    def task(self) -> Task:
+        """All images to learn from at once."""
+        return Task({n: self.of(hashes) for n, hashes in self.train.items()}, *self.sample())
 
-        It depends on the set of pictures alone: of each class, those with the smallest hashes.
+    def held_out(self, classes: Iterable[int]) -> tuple[list[str], np.ndarray]:
+        """The held-out images of `classes`, one class after the other, and their class numbers."""
+        pairs = [(h, n) for n in classes for h in self.split.validation.get(n, ())]
+        return [h for h, _ in pairs], np.array([n for _, n in pairs], np.int64)
+
+    def sample(self) -> tuple[Tensor, Tensor]:
+        """A stratified choice of about SAMPLE training images at most; see Task.sample.
+
+        It depends on the set of images alone: of each class, those with the smallest hashes.
         """
         part = min(1.0, SAMPLE / sum(map(len, self.train.values())))
         chosen = [
@@ -130,7 +128,10 @@ class LearningData:
         return self.of([h for h, _ in chosen]), torch.tensor([number for _, number in chosen])
 
 
-def without(classes: Mapping[int, Sequence[str]], lost: set[str]) -> dict[int, list[str]]:
-    """The classes less the pictures that are lost, and less those that have none left."""
-    kept = {number: [h for h in hashes if h not in lost] for number, hashes in classes.items()}
-    return {number: hashes for number, hashes in kept.items() if hashes}
+def learning_data(
+    project: Project, extractor: Extractor, views: int
+) -> Generator[Event, None, LearningData]:
+    """The project's images as a network sees them, without those whose files are lost."""
+    lost = yield from ensure(project, extractor, views)
+    split = catalogue.to_learn(project).without(lost)
+    return LearningData(features_by(project, extractor, views), split)

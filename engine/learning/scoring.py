@@ -15,7 +15,7 @@ from engine import __version__
 from engine.learners import Learner, metrics
 from engine.learners.confidence import calibrate, calibrated
 from engine.models.answers import Answers, answer
-from engine.session import Session
+from engine.models.backbone import Backbone
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
 
@@ -27,13 +27,15 @@ CONTINUAL = ("average_incremental_accuracy", "forgetting", "backward_transfer")
 
 
 def judge(
-    session: Session, learner: Learner, material: LearningData, sample: tuple[Tensor, Tensor]
+    project: Project,
+    backbone: Backbone,
+    learner: Learner,
+    material: LearningData,
+    sample: tuple[Tensor, Tensor],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray] | None, dict[str, np.ndarray]]:
     """A step's row, its answers on held-out pictures, and its calibration, ready to be stored."""
-    project, numbers = session.require(), learner.classes
-    judged = {n: material.held_out[n] for n in numbers if n in material.held_out}
-    hashes = [sha256 for found in judged.values() for sha256 in found]
-    truth = np.array([n for n, found in judged.items() for _ in found], dtype=np.int64)
+    numbers = learner.classes
+    hashes, truth = material.held_out(numbers)
     features = material.of(hashes) if hashes else sample[0][:0]
     head = learner.head().eval()
     fitted = calibrate(head, *sample, features, torch.from_numpy(truth))
@@ -44,7 +46,7 @@ def judge(
     row: dict[str, Any] = {
         "parent": before[-1]["id"] if before else None,
         "learner": learner.name,
-        "backbone": network_of(session),
+        "backbone": network_of(backbone),
         "features_key": material.features.key,
         "classes": class_facts(project, numbers),
         "new_classes": [n for n in numbers if n not in known],
@@ -53,7 +55,7 @@ def judge(
     row["scores"] = scores_of(numbers, known, truth, best)
     row["scores"] |= continual(before, row)
     kept = {
-        "images": image_ids(project, judged),
+        "images": image_ids(project, hashes, truth),
         "truth": truth,
         "answer": best,
         "confidence": answers.confidence,
@@ -61,9 +63,9 @@ def judge(
     return row, kept if len(truth) else None, fitted.save()
 
 
-def network_of(session: Session) -> str:
-    """The network in use, as a step names it."""
-    return f"{session.backbone().name} {session.backbone().digest[:12]}"
+def network_of(backbone: Backbone) -> str:
+    """A network, as a step names it."""
+    return f"{backbone.name} {backbone.digest[:12]}"
 
 
 def scores_of(
@@ -112,15 +114,16 @@ def class_facts(project: Project, numbers: Sequence[int]) -> list[dict[str, Any]
     return [{"id": n, "name": names[n], "fingerprint": prints.get(n, "")} for n in numbers]
 
 
-def image_ids(project: Project, classes: Mapping[int, Sequence[str]]) -> np.ndarray:
-    """The ids of held-out pictures, in the order of `classes` and their hashes."""
+def image_ids(project: Project, hashes: Sequence[str], classes: np.ndarray) -> np.ndarray:
+    """The ids of held-out images of these hashes and class numbers."""
     ids = {
         (row["class_id"], row["sha256"]): row["id"]
         for row in project.db.query(
             "SELECT id, class_id, sha256 FROM image WHERE split = 'validation'"
         )
     }
-    return np.array([ids[n, h] for n, hashes in classes.items() for h in hashes], dtype=np.int64)
+    pairs = zip(classes.tolist(), hashes, strict=True)
+    return np.array([ids[pair] for pair in pairs], dtype=np.int64)
 
 
 def versions() -> dict[str, str]:

@@ -11,15 +11,14 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from engine.errors import Refused
 from engine.events import Event, Saved, Scored, Step
-from engine.learners import Learner, Task
-from engine.learners.heads import logits_of
+from engine.learners import LEARNERS, Learner, Task
 from engine.learning import scoring, subnet
-from engine.learning.material import Known, LearningData, choice, ensure, without
+from engine.learning.material import Known, LearningData, choice, features_by, learning_data
+from engine.models.extractor import Extractor
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
@@ -44,20 +43,17 @@ def learn(
     """
     project = session.require()
     yield from subnet.ensure_subnet(session, gesture)
-    learner = session.learner(name, settings)
-    lost = yield from ensure(session, learner.views)
-    material = LearningData(
-        session.features(learner.views),
-        without(catalogue.to_learn(project, "train"), lost),
-        without(catalogue.to_learn(project, "validation"), lost),
-    )
+    learner, extractor = LEARNERS.make(name, settings), session.extractor()
+    material = yield from learning_data(project, extractor, learner.views)
     if not material.train:
         raise Refused("There is nothing to learn from. Add folders of images first.")
     sample = material.sample()
     clock = time.perf_counter()
     yield from teach(project, learner, settings, material, sample, known)
     seconds = {"learn": time.perf_counter() - clock}
-    step, answers, calibration = scoring.judge(session, learner, material, sample)
+    step, answers, calibration = scoring.judge(
+        project, extractor.backbone, learner, material, sample
+    )
     facts = {**step, "title": title, "settings": settings, "seconds": seconds}
     kept = StepMemory(
         learner.memory(), calibration, {n: material.train[n] for n in learner.classes}
@@ -110,30 +106,22 @@ def usable(
 
 
 def provisional_accuracy(
-    session: Session, name: str, settings: Mapping[str, Any], done: int, total: int
+    project: Project, extractor: Extractor, learner: Learner, done: int, total: int
 ) -> Iterator[Step]:
-    """How well the classes seen so far are told apart, while pictures still come in.
+    """How well the classes seen so far are told apart, while images still come in.
 
-    A learner of its own learns what is there; nothing is kept. Says nothing while there is too
+    The learner, a fresh one, learns what is there; nothing is kept. Says nothing while there is too
     little to judge by.
     """
-    project, learner = session.require(), session.learner(name, dict(settings))
-    features = session.features(learner.views)
-    split = [catalogue.to_learn(project, part) for part in ("train", "validation")]
-    lost = set(features.missing(h for part in split for hashes in part.values() for h in hashes))
-    material = LearningData(features, *(without(part, lost) for part in split))
-    numbers = sorted(set(material.train) & set(material.held_out))
-    if len(numbers) < 2:
+    features, split = features_by(project, extractor, learner.views), catalogue.to_learn(project)
+    material = LearningData(features, split.without(set(features.missing(split.hashes))))
+    hashes, truth = material.held_out(sorted(material.train))
+    if len(set(truth.tolist())) < 2:
         return
-    new = {n: material.of(hashes) for n, hashes in material.train.items()}
-    for _ in learner.learn(Task(new, *material.sample())):
+    for _ in learner.learn(material.task()):
         pass
-    truth = torch.tensor([n for n in numbers for _ in material.held_out[n]])
-    logits = logits_of(
-        learner.head(), material.of([h for n in numbers for h in material.held_out[n]])
-    )
-    right = torch.tensor(learner.classes)[logits.argmax(dim=1)] == truth
-    yield Step(done, total, {"accuracy": right.double().mean().item()})
+    right = learner.answers(material.of(hashes)) == truth
+    yield Step(done, total, {"accuracy": float(right.mean())})
 
 
 def follow_up(session: Session, gesture: int, title: str) -> Learning:
@@ -144,8 +132,8 @@ def follow_up(session: Session, gesture: int, title: str) -> Learning:
     project = session.require()
     if steps.current(project) is None:
         return {}
-    if not catalogue.to_learn(project, "train"):
+    if not catalogue.to_learn(project).train:
         with project.transaction(gesture):
             project.set_facts(step=None)
         return {}
-    return (yield from learn(session, gesture, *choice(session, "", None), title))
+    return (yield from learn(session, gesture, *choice(project), title))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 import torch
 
-from engine.errors import Refused, UnusableImage
+from engine.errors import Refused
 from engine.events import Progress
-from engine.images.decode import open_many
 from engine.images.preprocess import Preprocessing
 from engine.models.backbones import SUBNET, holds_many
 from engine.models.batch_norm import recalibrate
@@ -20,6 +20,7 @@ from engine.models.supernet.supernet import Supernet
 from engine.models.trunk import Normalise
 from engine.session import Session
 from engine.storage import catalogue
+from engine.storage.project import Project
 from engine.system.progress import Eta
 
 SETTLE = 2000
@@ -30,29 +31,22 @@ BATCH = 64
 
 
 def decode(
-    session: Session, hashes: Sequence[str], resolution: int
+    project: Project, hashes: Sequence[str], resolution: int
 ) -> Generator[Progress, None, dict[str, np.ndarray]]:
     """The pixels that a network of a resolution sees of images, by the one preprocessing."""
-    project = session.require()
-    rows = {row["sha256"]: row for row in project.db["image"].rows}
-    files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
-    preprocessing = preprocessing_at(resolution)
-    pace = Eta(len(files), f"Looking at images at {resolution} pixels")
+    eta = Eta(len(hashes), f"Looking at images at {resolution} pixels")
     found: dict[str, np.ndarray] = {}
-    opened = open_many(files, preprocessing)
-    try:
-        for number, (sha256, (_, picture)) in enumerate(zip(hashes, opened, strict=True), 1):
-            if not isinstance(picture, UnusableImage) and picture.sha256 == sha256:
-                found[sha256] = picture.seen
-            if number % BATCH == 0 or number == len(files):
-                yield pace.at(number)
-    finally:
-        opened.close()
+    with closing(catalogue.decoded(project, hashes, preprocessing_at(resolution))) as images:
+        for number, (sha256, image) in enumerate(images, 1):
+            if image is not None:
+                found[sha256] = image.seen
+            if number % BATCH == 0 or number == len(hashes):
+                yield eta.at(number)
     return found
 
 
 def preprocessing_at(resolution: int) -> Preprocessing:
-    """What subnets see: pictures up to their shorter side, as every backbone of a project."""
+    """What subnets see: images up to their shorter side, as every backbone of a project."""
     return Preprocessing(resolution, resolution)
 
 
@@ -72,16 +66,16 @@ def normalised(pixels: np.ndarray, resolution: int) -> Iterator[torch.Tensor]:
 
 
 def settled(
-    session: Session, supernet: Supernet, architecture: Architecture
+    project: Project, supernet: Supernet, architecture: Architecture
 ) -> Generator[Progress, None, MobileNet]:
     """A subnet with batch norms measured on many of the project's training images.
 
     Raises Refused where there is nothing to measure them on.
     """
-    train = catalogue.to_learn(session.require(), "train")
+    train = catalogue.to_learn(project).train
     count = min(SETTLE, ENOUGH // architecture.resolution**2)
     few = sorted(sha256 for found in train.values() for sha256 in found)[: max(BATCH, count)]
-    pixels = yield from decode(session, few, architecture.resolution)
+    pixels = yield from decode(project, few, architecture.resolution)
     if len(pixels) < 2:
         raise Refused("There is nothing to learn from. Add folders of images first.")
     network = supernet.subnet(architecture)
@@ -95,7 +89,7 @@ def use_subnet(
 ) -> Generator[Progress, None, None]:
     """Makes a subnet the project's backbone, as a part of a gesture. Nothing is learnt yet."""
     project, (supernet, origin) = session.require(), session.supernet()
-    network = yield from settled(session, supernet, architecture)
+    network = yield from settled(project, supernet, architecture)
     blob = project.blobs.put(subnet_bytes(network, architecture, origin))
     with project.transaction(gesture) as db:
         if origin.weights:
@@ -104,9 +98,9 @@ def use_subnet(
         project.set_facts(backbone=SUBNET, weights=blob, size=architecture.resolution, step=None)
 
 
-def is_mixture(session: Session) -> bool:
+def is_mixture(project: Project) -> bool:
     """Whether the project's backbone is a supernet of which no subnet was taken out yet."""
-    return holds_many(session.require().facts["backbone"])
+    return holds_many(project.facts["backbone"])
 
 
 def ensure_subnet(session: Session, gesture: int) -> Generator[Progress, None, None]:
@@ -114,5 +108,5 @@ def ensure_subnet(session: Session, gesture: int) -> Generator[Progress, None, N
 
     A supernet's own statistics are a mixture, with which its features are of no use.
     """
-    if is_mixture(session):
+    if is_mixture(session.require()):
         yield from use_subnet(session, gesture, largest(session.require().facts["size"]))

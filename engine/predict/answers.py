@@ -22,6 +22,8 @@ from engine.images.walk import WalkEntry
 from engine.system.cpu import available_cores
 
 if TYPE_CHECKING:
+    from engine.models.backbone import Model
+    from engine.models.extractor import Extractor
     from engine.session import Session
 
 
@@ -71,14 +73,12 @@ def exported_answerer(path: Path) -> Answerer:
     return Answerer(exported.answers, names, threshold, None, cores, cores)
 
 
-def project_answerer(session: Session) -> Answerer:
-    """The model in use of the open project. Raises Refused where nothing was learnt yet."""
+def project_answerer(model: Model, extractor: Extractor) -> Answerer:
+    """A project's model, with what runs its backbone."""
     import torch
 
     from engine.models.answers import answer
     from engine.system import device
-
-    model, extractor = session.model(), session.extractor()
 
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = answer(model.head, torch.from_numpy(extractor(pixels, model.views)))
@@ -93,12 +93,13 @@ def project_answerer(session: Session) -> Answerer:
 
 
 def answerer_of(session: Session | None, model: str) -> Answerer:
-    """The exported file `model`, or else the open project."""
+    """The exported file `model`, or else the open project. Raises Refused where nothing was learnt
+    yet."""
     if model:
         return exported_answerer(Path(model))
     if session is None:
         raise Refused("No project is open. Name one, or an exported file.")
-    return project_answerer(session)
+    return project_answerer(session.model(), session.extractor())
 
 
 def answers(asked: Answerer, met: Iterable[WalkEntry]) -> Generator[list[Answered], None, None]:

@@ -16,7 +16,9 @@ import torch
 
 from engine.errors import Refused
 from engine.events import Progress
+from engine.learners import LEARNERS, Learner
 from engine.learning.comparison import Measured, scored
+from engine.learning.material import choice
 from engine.learning.subnet import BATCH, decode, normalised, preprocessing_at, shuffled
 from engine.models.batch_norm import recalibrate
 from engine.models.ort import open_session
@@ -26,8 +28,9 @@ from engine.models.supernet.as_onnx import network_onnx
 from engine.models.supernet.mobilenet import MobileNet
 from engine.models.supernet.supernet import Supernet
 from engine.models.trunk import Frozen
-from engine.session import Session
 from engine.storage import catalogue
+from engine.storage.catalogue import Split
+from engine.storage.project import Project
 
 VERSION = 2
 """Goes up when the way of measuring changes, so that no older figure is taken for a new one."""
@@ -63,14 +66,13 @@ class Sample:
         return pixels, np.array([n for _, n in there])
 
 
-def sample_of(session: Session) -> Sample:
+def sample_of(split: Split) -> Sample:
     """A stratified choice of the project's images, the same as long as the images are the same.
 
     Raises Refused where there is too little to measure with.
     """
-    project = session.require()
-    train, held_out = (catalogue.to_learn(project, split) for split in ("train", "validation"))
-    held_out = {number: hashes for number, hashes in held_out.items() if number in train}
+    train = split.train
+    held_out = {number: hashes for number, hashes in split.validation.items() if number in train}
     if len(train) < 2 or sum(map(len, held_out.values())) < 10:
         raise Refused(
             "There is too little to measure networks with. Add images on Images until there are "
@@ -92,11 +94,10 @@ def chosen(classes: Mapping[int, Sequence[str]], most: int) -> list[tuple[str, i
 class SubnetEvaluator:
     """Measures subnets of one supernet on one sample, with one learner."""
 
-    def __init__(self, session: Session, supernet: Supernet, origin: Origin) -> None:
-        self.session, self.supernet, self.origin = session, supernet, origin
-        self.sample = sample_of(session)
-        facts = session.require().facts
-        self.learner, self.settings = facts["learner"], facts["settings"]
+    def __init__(self, project: Project, supernet: Supernet, origin: Origin) -> None:
+        self.project, self.supernet, self.origin = project, supernet, origin
+        self.sample = sample_of(catalogue.to_learn(project))
+        self.learner, self.settings = choice(project)
 
     @property
     def key(self) -> str:
@@ -105,11 +106,15 @@ class SubnetEvaluator:
         text = f"{VERSION}|{self.origin.digest}|{learner}|{self.sample.key}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
+    def fresh_learner(self) -> Learner:
+        """The project's learner, before it has learnt anything."""
+        return LEARNERS.make(self.learner, self.settings)
+
     def prepare(self, resolution: int) -> Iterator[Progress]:
         """Decodes the sample at a resolution, once."""
         if resolution not in self.sample.pixels:
             hashes = self.sample.hashes
-            self.sample.pixels[resolution] = yield from decode(self.session, hashes, resolution)
+            self.sample.pixels[resolution] = yield from decode(self.project, hashes, resolution)
 
     def measure(self, architecture: Architecture) -> Measured:
         """The accuracy of a subnet. `prepare` was called for its resolution."""
@@ -118,7 +123,7 @@ class SubnetEvaluator:
         held_out, truth = self.sample.of(self.sample.held_out, resolution)
         network = self.supernet.subnet(architecture)
         recalibrate(network, normalised(shuffled(train)[:CALIBRATE], resolution))
-        learner = self.session.learner(self.learner, dict(self.settings))
+        learner = self.fresh_learner()
         features = Featurer(network, resolution, learner.views)
         return scored(learner, features(train), train_classes, features(held_out), truth)
 

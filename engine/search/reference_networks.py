@@ -19,8 +19,8 @@ from engine.models.backbones import load_backbone
 from engine.models.backbones.base import BACKBONES
 from engine.models.extractor import Extractor
 from engine.search.evaluation import SubnetEvaluator
-from engine.session import Session
 from engine.storage import subnet_results
+from engine.storage.project import Project
 from engine.system.paths import cache_folder
 
 PEERS = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
@@ -30,9 +30,9 @@ PREFIX = "landmark: "
 SECONDS = 0.5
 
 
-def stored(session: Session, key: str, device: str) -> list[dict[str, Any]]:
+def stored(project: Project, key: str, device: str) -> list[dict[str, Any]]:
     """What was measured: name, size in pixels, latency in ms on this device, and accuracy."""
-    found = subnet_results.stored(session.require(), PREFIX + key)
+    found = subnet_results.stored(project, PREFIX + key)
     rows = [
         {"name": facts["name"], "size": facts["size"], "accuracy": facts["accuracy"],
          "latency_ms": facts["timed"][device]["p50"]}
@@ -43,13 +43,12 @@ def stored(session: Session, key: str, device: str) -> list[dict[str, Any]]:
 
 
 def measure(
-    session: Session, bench: SubnetEvaluator, setting: models_timing.Setting
+    bench: SubnetEvaluator, in_use: Backbone, setting: models_timing.Setting
 ) -> Generator[Event, None, None]:
     """Measures what is not yet known. Peers whose weights are not here are named in a Notice."""
-    project, device = session.require(), models_timing.device_key(setting)
+    project, device = bench.project, models_timing.device_key(setting)
     networks = list(candidates_for(bench))
     missing = [BACKBONES.make(n).title for n in PEERS if not BACKBONES.make(n).facts()["here"]]
-    in_use = session.backbone()
     networks.append((f"In use: {in_use.name}", in_use))
     for number, (name, backbone) in enumerate(networks):
         yield Progress(number, len(networks), f"Measuring {name}")
@@ -86,7 +85,7 @@ def candidates_for(bench: SubnetEvaluator) -> Generator[tuple[str, Backbone], No
 def accuracy(bench: SubnetEvaluator, backbone: Backbone) -> Measured:
     """The accuracy of a fixed network, measured as that of a subnet, without recalibration."""
     size = backbone.preprocessing.size
-    learner = bench.session.learner(bench.learner, dict(bench.settings))
+    learner = bench.fresh_learner()
     extractor = Extractor(backbone, device="cpu", cache=cache_folder())
     train, train_classes = bench.sample.of(bench.sample.train, size)
     held_out, truth = bench.sample.of(bench.sample.held_out, size)

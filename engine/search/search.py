@@ -14,8 +14,8 @@ from engine.models import timing as models_timing
 from engine.models.supernet.architecture import Architecture
 from engine.models.supernet.as_onnx import network_onnx
 from engine.models.supernet.space import Space
-from engine.search import evaluation
 from engine.search import results as kept
+from engine.search.evaluation import SubnetEvaluator
 from engine.search.latency import costs as latency_costs
 from engine.search.latency import files, measuring
 from engine.search.latency.table import LatencyTable
@@ -34,7 +34,7 @@ SECONDS_OF_TIMING = 1.0
 class SearchSetup:
     """One search: what measures, what it may choose from, and what things cost here."""
 
-    bench: evaluation.SubnetEvaluator
+    bench: SubnetEvaluator
     space: Space
     costs: Costs
     limits: Mapping[str, float]
@@ -66,7 +66,7 @@ def prepared(
     """What a search needs: the images, the latency table, and that the limits can be kept."""
     chosen = checked_resolutions(resolutions)
     supernet, origin = session.supernet()
-    bench = evaluation.SubnetEvaluator(session, supernet, origin)
+    bench = SubnetEvaluator(session.require(), supernet, origin)
     space = Space(chosen or usual_resolutions(origin.size))
     found = yield from table_for(supernet.multiplier, space.resolutions, table)
     hunt = SearchSetup(bench, space, Costs(found), limits)
@@ -152,17 +152,15 @@ def with_margin(hunt: SearchSetup) -> Mapping[str, float]:
     return {**hunt.limits, "ms": max(min(least, limit), limit / hunt.costs.table.margin)}
 
 
-def spend(
-    session: Session, hunt: SearchSetup, plugin: Any, budget: int
-) -> Generator[Event, None, int]:
+def spend(hunt: SearchSetup, plugin: Any, budget: int) -> Generator[Event, None, int]:
     """Lets a searcher measure until its budget is spent; returns how many that were.
 
     What was measured before is taken from the project, so a search that was stopped runs through
     the same candidates again, and goes on where it was.
     """
-    project, bench = session.require(), hunt.bench
+    bench = hunt.bench
     search = plugin.search(problem_of(hunt, budget, plugin.seed))
-    known = subnet_results.stored(project, bench.key)
+    known = subnet_results.stored(bench.project, bench.key)
     rows: dict[str, Any] = {}
     pace, count = Eta(budget, "Measuring subnets"), 0
     wanted = next(search, None)
@@ -173,7 +171,7 @@ def spend(
             if text not in known:
                 yield from bench.prepare(architecture.resolution)
                 known[text] = bench.measure(architecture).plain()
-                subnet_results.keep(project, bench.key, text, known[text])
+                subnet_results.keep(bench.project, bench.key, text, known[text])
                 yield Saved("candidate")
             count += 1
             accuracies.append(known[text]["accuracy"])
@@ -204,18 +202,18 @@ def candidate_event(row: Mapping[str, Any]) -> Candidate:
     )
 
 
-def rows_of(session: Session, hunt: SearchSetup) -> list[dict[str, Any]]:
+def rows_of(hunt: SearchSetup) -> list[dict[str, Any]]:
     """All that was ever measured of what this search may choose from.
 
     Other resolutions were not asked for, and the latency table need not hold them.
     """
-    known = subnet_results.stored(session.require(), hunt.bench.key)
+    known = subnet_results.stored(hunt.bench.project, hunt.bench.key)
     asked = {text: facts for text, facts in known.items() if Architecture.parse(text) in hunt.space}
     return hunt.costs.rows(asked)
 
 
 def timed_winner(
-    session: Session, hunt: SearchSetup, rows: Sequence[Mapping[str, Any]]
+    hunt: SearchSetup, rows: Sequence[Mapping[str, Any]]
 ) -> Generator[Event, None, dict[str, Any]]:
     """The most accurate subnet that keeps the target when it is timed for real.
 
@@ -228,7 +226,7 @@ def timed_winner(
     for missed, row in enumerate(kept.within(rows, hunt.limits)):
         yield Progress(missed, None, "Timing the winner")
         timed = fair_timing(hunt, Architecture.parse(row["architecture"]))
-        keep_time(session, hunt, row["architecture"], timed)
+        keep_time(hunt, row["architecture"], timed)
         if timed["p50"] <= hunt.limits.get("ms", np.inf):
             if missed:
                 yield Notice(took_the_next(missed))
@@ -239,11 +237,9 @@ def timed_winner(
     )
 
 
-def keep_time(
-    session: Session, hunt: SearchSetup, architecture: str, timed: dict[str, float]
-) -> None:
+def keep_time(hunt: SearchSetup, architecture: str, timed: dict[str, float]) -> None:
     """Keeps a timing beside those of other devices."""
-    project, key = session.require(), hunt.bench.key
+    project, key = hunt.bench.project, hunt.bench.key
     known = subnet_results.stored(project, key)[architecture].get("timed", {})
     subnet_results.keep(project, key, architecture, {"timed": {**known, hunt.costs.device: timed}})
 
@@ -275,9 +271,9 @@ def timing(hunt: SearchSetup, architecture: Architecture) -> dict[str, float]:
     )
 
 
-def summary(session: Session, hunt: SearchSetup, winner: Mapping[str, Any]) -> dict[str, Any]:
+def summary(hunt: SearchSetup, winner: Mapping[str, Any]) -> dict[str, Any]:
     """The result of a search, in plain values."""
-    rows = rows_of(session, hunt)
+    rows = rows_of(hunt)
     timed = winner["timed"]
     return {
         **{n: winner[n] for n in ("architecture", "predicted_ms", "accuracy", "macs")},

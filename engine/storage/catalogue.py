@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from engine.errors import Refused
-from engine.images.decode import CheckedImage
+from engine.errors import Refused, UnusableImage
+from engine.images.decode import CheckedImage, open_many
+from engine.images.preprocess import Preprocessing
 from engine.images.splits import split_of
 from engine.storage.gestures import now
 from engine.storage.project import Project
@@ -178,6 +180,26 @@ def file_of(project: Project, row: Mapping[str, Any]) -> Path:
     return project.blobs.path(row["sha256"]) if row["copied"] else Path(os.fsdecode(row["path"]))
 
 
+def decoded(
+    project: Project, hashes: Sequence[str], preprocessing: Preprocessing
+) -> Generator[tuple[str, CheckedImage | None], None, None]:
+    """Each image, read from its file in the given order; None where the file is gone, broken, or no
+    longer the one that was added. To be closed, if it is left before its end."""
+    files: dict[str, Path] = {}
+    for start in range(0, len(hashes), 500):
+        part = hashes[start : start + 500]
+        marks = ",".join("?" * len(part))
+        wanted = f"SELECT sha256, path, copied FROM image WHERE sha256 IN ({marks})"
+        for row in project.db.query(wanted, part):
+            files[row["sha256"]] = file_of(project, row)
+    with closing(open_many([files[h] for h in hashes], preprocessing)) as opened:
+        for sha256, (_, found) in zip(hashes, opened, strict=True):
+            if isinstance(found, UnusableImage) or found.sha256 != sha256:
+                yield sha256, None
+            else:
+                yield sha256, found
+
+
 def add_skipped(project: Project, gesture: int, skipped: Iterable[tuple[Path, str]]) -> None:
     """Remembers what could not be used; each path once, with its newest reason."""
     with project.transaction(gesture) as db:
@@ -196,17 +218,38 @@ def counts(project: Project) -> dict[int, Counter[str]]:
     return found
 
 
-def to_learn(project: Project, split: str) -> dict[int, list[str]]:
-    """The hashes of each class's images in a split, sorted, without conflicts and set-asides."""
-    found: dict[int, list[str]] = defaultdict(list)
+@dataclass(frozen=True)
+class Split:
+    """Images to learn from and images held out: class ids to the sorted hashes of each class's."""
+
+    train: Mapping[int, Sequence[str]]
+    validation: Mapping[int, Sequence[str]]
+
+    @property
+    def hashes(self) -> list[str]:
+        """All of them, those to learn from first."""
+        parts = (self.train, self.validation)
+        return [h for classes in parts for hashes in classes.values() for h in hashes]
+
+    def without(self, lost: Container[str]) -> Split:
+        """The split less the images that are lost, and less classes that have none left."""
+        return Split(less(self.train, lost), less(self.validation, lost))
+
+
+def less(classes: Mapping[int, Sequence[str]], lost: Container[str]) -> dict[int, list[str]]:
+    kept = {number: [h for h in hashes if h not in lost] for number, hashes in classes.items()}
+    return {number: hashes for number, hashes in kept.items() if hashes}
+
+
+def to_learn(project: Project) -> Split:
+    """The project's split, without images that lie in two classes and classes set aside."""
+    found: dict[str, dict[int, list[str]]] = {"train": {}, "validation": {}}
     for row in project.db.query(
-        "SELECT class_id, sha256 FROM image JOIN class ON class.id = class_id "
-        f"WHERE split = ? AND NOT set_aside AND sha256 NOT IN ({CONFLICTING}) "
-        "ORDER BY class_id, sha256",
-        [split],
+        "SELECT split, class_id, sha256 FROM image JOIN class ON class.id = class_id "
+        f"WHERE NOT set_aside AND sha256 NOT IN ({CONFLICTING}) ORDER BY class_id, sha256"
     ):
-        found[row["class_id"]].append(row["sha256"])
-    return dict(found)
+        found[row["split"]].setdefault(row["class_id"], []).append(row["sha256"])
+    return Split(found["train"], found["validation"])
 
 
 def fingerprints(project: Project) -> dict[int, str]:

@@ -8,18 +8,17 @@ from typing import Any
 
 from torch import nn
 
-from engine.errors import BadSetting, Diverged, Refused, UnusableWeights
+from engine.errors import BadSetting, Diverged, EndEarly, Refused, UnusableWeights
 from engine.events import Event, Notice, Progress, Saved
 from engine.learning import comparison, material, step, subnet
-from engine.models.backbone import Stage
-from engine.models.extractor import Extractor
+from engine.models.backbone import Backbone, Stage
 from engine.models.growth import growth_of
 from engine.models.provenance import Origin, facts_in, origin_of
 from engine.models.tuned import TUNED, as_tuned, facts_for, tuned_bytes
 from engine.session import Session
 from engine.storage import catalogue, runs
+from engine.storage.project import Project
 from engine.storage.runs import Run
-from engine.system.paths import cache_folder
 from engine.training.run import TuningRun
 from engine.training.schedules import Timetable
 from engine.training.setup import course_of
@@ -31,23 +30,22 @@ ADOPT = ("better", "always", "never")
 # The steps of a run.
 
 
-def mark_of(session: Session) -> str:
+def mark_of(project: Project, backbone: Backbone) -> str:
     """Names what a run begins with: the network's weights, what it is shown, and the classes."""
-    backbone, classes = session.backbone(), catalogue.to_learn(session.require(), "train")
-    return f"{backbone.digest}|{backbone.preprocessing.key}|{sorted(classes)}"
+    classes = sorted(catalogue.to_learn(project).train)
+    return f"{backbone.digest}|{backbone.preprocessing.key}|{classes}"
 
 
-def to_go_on(session: Session, number: int) -> Run:
+def to_go_on(project: Project, backbone: Backbone, number: int) -> Run:
     """The unfinished run with a number, or the newest one for 0.
 
     Raises Refused where there is none, or where the network or the classes are others by now.
     """
-    project = session.require()
     found = runs.find(project, number) if number else runs.newest_unfinished(project)
     if not found.unfinished:
         raise Refused("This run is done already. Start a new one with more epochs.")
     project.check_writable()
-    if found.backbone != mark_of(session):
+    if found.backbone != mark_of(project, backbone):
         raise Refused(
             "The project's network or its classes are no longer those that this run began with. "
             "Undo what changed them, or start a new run."
@@ -63,12 +61,11 @@ def check_adopt(adopt: str) -> None:
 def ready(session: Session) -> Generator[Event, None, None]:
     """A network that can be tuned: a supernet's largest subnet is taken out of it first."""
     project = session.require()
-    train = catalogue.to_learn(project, "train")
-    if len(train) < 2:
+    if len(catalogue.to_learn(project).train) < 2:
         raise Refused("Tuning teaches a network to tell classes apart. Add two classes on Images.")
-    if project.read_only or subnet.is_mixture(session):
+    if project.read_only or subnet.is_mixture(project):
         with project.gesture("Begin with the largest subnet", all_or_nothing=True) as gesture:
-            yield from step.learn(session, gesture, *material.choice(session, "", None), "Learn")
+            yield from step.learn(session, gesture, *material.choice(project), "Learn")
         yield session.changed("learnt")
 
 
@@ -83,19 +80,20 @@ def train_run(session: Session, run: Run, adopt: str) -> Generator[Event, None, 
     course = None
     try:
         course = yield from course_of(session, run)
-        if course.resume():
-            done = course.training.position
+        if done := course.training.position:
             yield Notice(f"Going on from step {done} of {course.total}.")
         for event in course.follow():
             yield event
             if isinstance(event, Saved):
-                keep_curve(session, run, course)
-        keep_curve(session, run, course)
-    except GeneratorExit:
+                keep_curve(project, run, course)
+        keep_curve(project, run, course)
+    except (GeneratorExit, EndEarly) as end:
         if course is not None:
             course.save()
-            keep_curve(session, run, course)
-        raise
+            keep_curve(project, run, course)
+        if course is None or isinstance(end, GeneratorExit):
+            raise
+        check_scored(course)
     except Diverged as error:
         raise Diverged(
             "The numbers grew beyond all bounds, so tuning stopped. Start again with a lower "
@@ -106,7 +104,13 @@ def train_run(session: Session, run: Run, adopt: str) -> Generator[Event, None, 
     return (yield from finish_run_with(session, run, course, adopt))
 
 
-def keep_curve(session: Session, run: Run, course: TuningRun) -> None:
+def check_scored(course: TuningRun) -> None:
+    """Raises Refused before a run has anything that could be compared."""
+    if not course.account.epochs:
+        raise Refused("This run has not come to the end of an epoch yet. Go on with it first.")
+
+
+def keep_curve(project: Project, run: Run, course: TuningRun) -> None:
     """Stores what was measured so far, so that it can be looked at beside other runs."""
     if not course.training.position:
         return
@@ -119,7 +123,7 @@ def keep_curve(session: Session, run: Run, course: TuningRun) -> None:
         "done": course.training.position,
         "total": course.total,
     }
-    runs.change(session.require(), run.id, curve=curve, seconds=account.seconds)
+    runs.change(project, run.id, curve=curve, seconds=account.seconds)
 
 
 def thinned(values: list[float]) -> list[float]:
@@ -131,7 +135,8 @@ def finish_run_with(
     session: Session, run: Run, course: TuningRun, adopt: str
 ) -> Generator[Event, None, dict[str, Any]]:
     """Compares a trained network with the one in use, keeps it, and adopts it where asked."""
-    project, backbone = session.require(), session.backbone()
+    project, extractor = session.require(), session.extractor()
+    backbone = extractor.backbone
     yield Progress(0, None, "Comparing with the network in use")
     parts = course.best()
     head = parts[HEAD]
@@ -139,17 +144,16 @@ def finish_run_with(
     course.tuning.concluded(head, course.new)
     trained = course.held_out()
     stages = [Stage(name, part.cpu()) for name, part in parts.items() if name != HEAD]
-    origin, growth = origin_for(session), course.tuning.growth(growth_of(backbone))
+    origin, growth = origin_for(project, backbone), course.tuning.growth(growth_of(backbone))
     stages = course.tuning.undressed(stages)
     content = tuned_bytes(stages, origin, growth)
     tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
-    before = yield from comparison.judge(session, session.extractor())
-    extractor = Extractor(tuned, device=session.device, cache=cache_folder())
-    after = yield from comparison.judge(session, extractor)
+    before = yield from comparison.judge(project, extractor)
+    after = yield from comparison.judge(project, session.extractor_of(tuned))
     result = {**comparison.compared(before, after), "first_head": course.account.begun,
               "trained_head": trained}  # fmt: skip
     weights = project.blobs.put(content)
-    keep_origin(session, origin)
+    keep_origin(project, origin)
     # Not done before it is adopted: cut off in between, it is gone on with, and adopted then.
     runs.change(project, run.id, result=result, weights=weights)
     use = adopt == "always" or (adopt == "better" and comparison.better(result))
@@ -213,21 +217,21 @@ def adopt_network(session: Session, run: Run) -> Generator[Event, None, None]:
         with project.transaction(gesture):
             project.set_facts(backbone=TUNED, weights=run.weights, size=size, step=None)
         yield session.changed("backbone")
-        yield from step.learn(session, gesture, *material.choice(session, "", None), title)
+        yield from step.learn(session, gesture, *material.choice(project), title)
     yield session.changed("learnt")
 
 
-def keep_origin(session: Session, origin: Origin) -> None:
+def keep_origin(project: Project, origin: Origin, gesture: int | None = None) -> None:
     """Keeps the weights of the network that a tuned one began with as long as the project."""
     if origin.weights:
         why = "the network that a tuned one began with"
-        with session.require().transaction() as db:
+        with project.transaction(gesture) as db:
             db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
 
 
-def origin_for(session: Session) -> Origin:
+def origin_for(project: Project, backbone: Backbone) -> Origin:
     """The network that the project's tuned one began with, or the one in use."""
-    facts, backbone = session.require().facts, session.backbone()
+    facts = project.facts
     if facts["backbone"] == TUNED:
         return origin_of(backbone.facts)
     return Origin(facts["backbone"], facts["weights"], facts["size"], backbone.digest,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Container, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,11 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from PIL import Image
 
-from engine.errors import Refused, UnusableImage
+from engine.errors import Refused
 from engine.events import Event, Notice
-from engine.images.decode import open_many
 from engine.images.preprocess import Preprocessing
 from engine.storage import catalogue
+from engine.storage.catalogue import Split
 from engine.storage.project import Project
 from engine.system.files import put_in_place
 from engine.system.progress import Eta
@@ -59,7 +59,7 @@ def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
     return paths, classes, names
 
 
-def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, ImageArray]:
+def of_folder(folder: Path, store: Path, size: int) -> Generator[Event, None, ImageArray]:
     """Decodes a folder's images to `size` as an ImageArray; from the cache if it is there."""
     paths, classes, names = listed(folder)
     files = [str(path.relative_to(folder)) for path in paths]
@@ -67,47 +67,27 @@ def decoded(folder: Path, store: Path, size: int) -> Generator[Event, None, Imag
     return (yield from kept(store, size, files, pixels, classes, names))
 
 
-def listed_in_project(
-    project: Project, split: str, only: Container[int] | None = None,
-    among: Container[str] | None = None,
-) -> tuple[list[str], list[int], tuple[str, ...]]:  # fmt: skip
-    """The hashes of a split's images to learn from, each one's class, and all classes' names.
-
-    With `only`, of the classes with these numbers; with `among`, the images with these hashes.
-    Raises Refused where there are none.
-    """
-    there = sorted(catalogue.to_learn(project, "train"))
-    numbers = [number for number in there if only is None or number in only]
-    names = catalogue.class_names(project)
-    found = catalogue.to_learn(project, split)
-    pairs = [
-        (h, at)
-        for at, number in enumerate(numbers)
-        for h in found.get(number, ())
-        if among is None or h in among
-    ]
+def listed_in_project(split: Split, part: str) -> tuple[list[str], list[int]]:
+    """The hashes of the images of a split's part, "train" or "validation", and each one's class,
+    counted as the classes to learn from are. Raises Refused where there are none."""
+    found = split.train if part == "train" else split.validation
+    numbers = enumerate(sorted(split.train))
+    pairs = [(h, at) for at, number in numbers for h in found.get(number, ())]
     if not pairs:
-        what = "learn from" if split == "train" else "score on (the held-out ones)"
+        what = "learn from" if part == "train" else "score on (the held-out ones)"
         raise Refused(f"The project has no images to {what}. Drop folders of images on Images.")
-    return [h for h, _ in pairs], [at for _, at in pairs], tuple(names[n] for n in numbers)
+    return [h for h, _ in pairs], [at for _, at in pairs]
 
 
 def of_project(
-    project: Project, split: str, store: Path, size: int, only: Container[int] | None = None,
-    among: Container[str] | None = None,
-) -> Generator[Event, None, ImageArray]:  # fmt: skip
-    """A split of the project's images as an ImageArray, decoded as a network at `size` sees them.
-
-    With `only`, of the classes with these numbers; with `among`, the images with these hashes.
-    """
-    hashes, classes, names = listed_in_project(project, split, only, among)
-    rows = {row["sha256"]: row for row in project.db["image"].rows}
-    files = [catalogue.file_of(project, rows[sha256]) for sha256 in hashes]
-    with closing(open_many(files, Preprocessing(size, size))) as opening:
-        pixels = (
-            None if isinstance(found, UnusableImage) or found.sha256 != sha256 else found.pixels
-            for sha256, (_, found) in zip(hashes, opening, strict=True)
-        )
+    project: Project, split: Split, part: str, store: Path, size: int
+) -> Generator[Event, None, ImageArray]:
+    """Images of the project as an ImageArray, decoded as a network at `size` sees them."""
+    hashes, classes = listed_in_project(split, part)
+    known = catalogue.class_names(project)
+    names = tuple(known[number] for number in sorted(split.train))
+    with closing(catalogue.decoded(project, hashes, Preprocessing(size, size))) as images:
+        pixels = (image.seen if image else None for _, image in images)
         return (yield from kept(store, size, hashes, pixels, classes, names))
 
 

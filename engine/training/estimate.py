@@ -14,14 +14,13 @@ import torch
 from PIL import Image
 
 from engine.events import Event, Progress
+from engine.models.backbone import Backbone
 from engine.registry import PluginView
-from engine.session import Session
-from engine.system import device as devices
 from engine.training.augment import Views
 from engine.training.dataset import ImageArray
 from engine.training.loop import Training
 from engine.training.run import TuningRun
-from engine.training.schedules import Timetable
+from engine.training.schedules import Schedule, Timetable
 from engine.training.setup import LARGER, levels_of
 from engine.training.tuner import BatchSource, Loss, Tuning, stack_of
 from engine.training.tuners import TUNERS
@@ -50,10 +49,10 @@ def as_jpeg(pixels: torch.Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def trial_of(session: Session, tuning: Tuning, timing: Any) -> Generator[Event, None, TuningRun]:
-    """A run on made-up pictures, to be timed."""
-    yield Progress(0, None, "Timing a few steps")
-    backbone, device = session.backbone(), devices.choose(session.device)
+def trial_of(
+    backbone: Backbone, device: torch.device, tuning: Tuning, timing: Schedule
+) -> TuningRun:
+    """A run on made-up images, to be timed."""
     side = round(backbone.preprocessing.size * LARGER)
     pixels = np.random.default_rng(0).integers(0, 256, (tuning.batch, side, side, 3), np.uint8)
     corpus = ImageArray(pixels, np.arange(tuning.batch) % 2, ("a", "b"))

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Container, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
 
-from engine.events import Event
-from engine.learning import material as learning_material
-from engine.session import Session
-from engine.storage import catalogue
+from engine.learning.material import LearningData
+from engine.storage.catalogue import Split
 
 PULL = 1e-2
 """How strongly the first head's weights are held small."""
 
 
-def first_head(session: Session, without: frozenset[int]) -> Generator[Event, None, nn.Linear]:
+def first_head(data: LearningData, numbers: Sequence[int], without: Container[int]) -> nn.Linear:
     """A linear head that already tells the classes apart, from the features that there are.
+
+    `numbers` are the classes in the order of its outputs, those whose images are lost included.
 
     It does not distort the features under it in the first steps as a random one would (Kumar et
     al. 2022, "Fine-tuning can distort pretrained features"). The classes at the places `without`
     begin from nothing: the head is then the one before they came.
     """
-    extractor = session.extractor()
-    lost = yield from learning_material.ensure(session, 1, extractor)
-    everything = catalogue.to_learn(session.require(), "train")
-    numbers = sorted(everything)  # as a corpus counts them, classes that are lost by now included
-    known = {
-        n: hashes
-        for n, hashes in sorted(learning_material.without(everything, lost).items())
-        if numbers.index(n) not in without
-    }
-    material = learning_material.LearningData(
-        learning_material.features_by(session, extractor, 1), known, {}
-    )
-    seen, truth = material.sample()
+    known = {n: h for n, h in sorted(data.train.items()) if numbers.index(n) not in without}
+    seen, truth = replace(data, split=Split(known, {})).sample()
     places = [numbers.index(number) for number in known]
     found = regression(seen[:, 0], torch.searchsorted(torch.tensor(sorted(known)), truth))
     head = nn.Linear(found.in_features, len(numbers))

@@ -291,11 +291,9 @@ class TuningRun:
             return
         self.training.save(self.folder / CHECKPOINT, account=vars(self.account))
 
-    def resume(self) -> bool:
-        """Goes on from a checkpoint where there is one. Raises UnusableWeights if it is broken."""
+    def resume(self) -> None:
+        """Goes on from the checkpoint. Raises UnusableWeights where it is broken."""
         path = self.folder / CHECKPOINT
-        if not path.exists():
-            return False
         try:
             for written in (path, self.folder / BEST):  # a project may come from anywhere
                 if written.exists():
@@ -305,7 +303,6 @@ class TuningRun:
             raise UnusableWeights(
                 "The checkpoint of this run is damaged. Remove the run and start a new one."
             ) from error
-        return True
 
     def best(self) -> nn.ModuleDict:
         """The stages as they were when they scored best. Raises UnusableWeights."""

@@ -15,9 +15,12 @@ from torch import nn
 
 from engine.events import Event, Notice, Progress
 from engine.learning import comparison, material
+from engine.learning.material import Known
 from engine.models import batch_norm
 from engine.session import Session
 from engine.storage import catalogue, runs
+from engine.storage.catalogue import Split
+from engine.storage.project import Project
 from engine.storage.runs import Run
 from engine.system import device as devices
 from engine.system.files import replace_file
@@ -54,29 +57,35 @@ def plain_settings(plugin: Any) -> dict[str, Any]:
 
 
 def course_of(session: Session, run: Run) -> Generator[Event, None, TuningRun]:
-    """The run's pictures, network and optimiser, at its first step."""
+    """The run's images, network and optimiser, at its last checkpoint or else its first step.
+
+    Raises UnusableWeights where the checkpoint is broken.
+    """
     tuning, timing = made(run.tuner, run.schedule, run.settings)
-    project, backbone = session.require(), session.backbone()
-    device, size = devices.choose(session.device), backbone.preprocessing.size
-    place = runs.folder(project, run.id)
+    project, extractor = session.require(), session.extractor()
+    backbone, device = extractor.backbone, devices.choose(session.device)
+    size, place = backbone.preprocessing.size, runs.folder(project, run.id)
     place.mkdir(parents=True, exist_ok=True)
     side = size if tuning.augment == "none" else round(size * LARGER)
-    corpus = yield from pictures(session, "train", side)
-    check_batch(len(corpus), tuning.batch)
-    held_out = yield from pictures(session, "validation", size)
-    new = places_of_new(session)
-    yield from material.ensure(session, 1)
-    part = chosen_part(session, tuning, corpus, new)
+    split = catalogue.to_learn(project)
+    every = yield from images_of(project, split, "train", side)
+    check_batch(len(every), tuning.batch)
+    held_out = yield from images_of(project, split, "validation", size)
+    numbers, added = sorted(split.train), comparison.new_classes(project)
+    new = frozenset(at for at, number in enumerate(numbers) if number in added)
+    data = yield from material.learning_data(project, extractor, 1)
+    corpus = chosen_part(project, data.features, tuning, every, new)
     torch.manual_seed(tuning.seed)
-    head = yield from first_head(session, frozenset() if part is corpus else new)
-    corpus = part
+    head, begun = nn.Linear(backbone.width, len(numbers)), (place / runs.CHECKPOINT).exists()
+    if not begun:  # what a checkpoint holds is not computed anew
+        head = first_head(data, numbers, frozenset() if corpus is every else new)
     stack = stack_of(tuning.dressed(backbone), head, device)
     names, total = list(stack.parts), tuning.steps(len(corpus))
     table = Timetable(timing, names, tuning.lr, total)
     views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
     lessons = BatchSource(tuning, views, table, device)
     shown, kept = Views(held_out, backbone.preprocessing, "none"), None
-    if tuning.trues_norms:
+    if tuning.trues_norms and not begun:
         yield Progress(0, None, "Measuring the network's statistics")
         batch_norm.recalibrate_keeping_output(stack, shuffled(views, device))
     if tuning.views and any(levels := levels_of(tuning, table)):
@@ -84,18 +93,19 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, TuningRun]:
         lessons.prefix, kept = yield from prefixes(stages, lessons, shown, levels, place)
     training = Training(stack, tuning.optimised(stack), table)
     loss = tuning.loss(stack, new)
-    return TuningRun(training, lessons, tuning, shown, kept, new, loss, place)
+    course = TuningRun(training, lessons, tuning, shown, kept, new, loss, place)
+    if begun:
+        course.resume()
+    return course
 
 
 def chosen_part(
-    session: Session, tuning: Tuning, corpus: ImageArray, new: frozenset[int]
+    project: Project, features: Known, tuning: Tuning, corpus: ImageArray, new: frozenset[int]
 ) -> ImageArray:
-    """The pictures that a tuner wants to learn from."""
-    extractor = session.extractor()
-    features = material.features_by(session, extractor, 1)
+    """The images that a tuner wants to learn from."""
     if features.missing(corpus.files):
         return corpus
-    found = session.require().db.query("SELECT sha256, bytes FROM image")
+    found = project.db.query("SELECT sha256, bytes FROM image")
     sizes = {row["sha256"]: row["bytes"] for row in found}
     rows = tuning.chosen(
         features.get(corpus.files)[:, 0], corpus.classes,
@@ -153,24 +163,10 @@ def first_plan(
     return count, fitting
 
 
-def pictures(session: Session, split: str, side: int) -> Generator[Event, None, ImageArray]:
-    """A split's pictures, decoded once for all runs at this size."""
-    project = session.require()
+def images_of(
+    project: Project, split: Split, part: str, side: int
+) -> Generator[Event, None, ImageArray]:
+    """The images of a part of the split, decoded once for all runs at this size."""
     mark = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:12]
-    store = cache_folder() / "decoded" / f"{project.path.stem}-{mark}-{side}-{split}"
-    return (yield from of_project(project, split, store, side))
-
-
-def places_of_new(session: Session) -> frozenset[int]:
-    """The places, in a corpus, of the classes that the last step brought."""
-    numbers = sorted(catalogue.to_learn(session.require(), "train"))
-    added = comparison.new_classes(session)
-    return frozenset(at for at, number in enumerate(numbers) if number in added)
-
-
-@torch.no_grad()
-def scale_of(logits: torch.Tensor, truth: torch.Tensor) -> float:
-    """The factor with which logits (images, classes) have the least cross-entropy."""
-    scales = torch.logspace(-3, 1, 41)
-    losses = [float(nn.functional.cross_entropy(scale * logits, truth)) for scale in scales]
-    return float(scales[int(np.argmin(losses))])
+    store = cache_folder() / "decoded" / f"{project.path.stem}-{mark}-{side}-{part}"
+    return (yield from of_project(project, split, part, store, side))

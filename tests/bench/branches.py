@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,14 @@ import numpy as np
 import torch
 
 from engine.images.decode import open_many
-from engine.learners import Task
+from engine.learners import LEARNERS
 from engine.learners.heads import logits_of
 from engine.learners.metrics import accuracy_interval
-from engine.learning.material import LearningData
+from engine.learning.material import learning_data
 from engine.models.backbone import Backbone, Stage
 from engine.models.branches import branches_of, plain
-from engine.models.extractor import Extractor
 from engine.session import Session
 from engine.storage import catalogue, steps
-from engine.system.paths import cache_folder
 from engine.training.branching import heads
 from engine.training.branching.grow import ground_of
 from engine.training.branching.options import CALIBRATED, MEMORY, BranchOptions
@@ -66,27 +64,24 @@ class Bench:
         self.seen += names
         self.pixels = np.concatenate(found)
 
-    def train(self) -> dict[int, list[str]]:
-        return catalogue.to_learn(self.session.require(), "train")
+    def train(self) -> Mapping[int, Sequence[str]]:
+        return catalogue.to_learn(self.session.require()).train
 
     def exact(self, backbone: Backbone) -> tuple[float, float]:
         """Accuracy on test images of one closed-form head on a network's features; seconds."""
-        extractor = Extractor(backbone, cache=cache_folder())
-        finished(heads.study.ensure(self.session, 1, extractor))
-        features = heads.study.features_by(self.session, extractor, 1)
-        material = LearningData(features, self.train(), {})
-        learner = self.session.learner(*heads.exact_choice(self.session))
-        given = {n: material.of(hashes) for n, hashes in material.train.items()}
-        seconds, _ = timed(lambda: list(learner.learn(Task(given, *material.sample()))))
+        extractor, project = self.session.extractor_of(backbone), self.session.require()
+        material = finished(learning_data(project, extractor, 1))
+        learner, task = LEARNERS.make(*heads.exact_choice(project)), material.task()
+        seconds, _ = timed(lambda: list(learner.learn(task)))
         logits = logits_of(learner.head(), torch.from_numpy(extractor(self.pixels)))
         return self.accuracy(logits, learner.classes), seconds
 
     def apart(self) -> float:
         """The same with a head for each branch that never saw the others' classes (the paper's)."""
-        backbone = self.session.backbone()
-        settings = {**heads.split_settings(self.session, backbone), "wide": False}
-        learner = self.session.learner(heads.PER_BRANCH, settings)
-        material = finished(heads.material_of(self.session, backbone, 1))
+        project, extractor = self.session.require(), self.session.extractor()
+        settings = {**heads.split_settings(project, extractor.backbone), "wide": False}
+        learner = LEARNERS.make(heads.PER_BRANCH, settings)
+        material = finished(learning_data(project, extractor, 1))
         finished(heads.taught(learner, material, material.train))
         found = torch.from_numpy(self.session.extractor()(self.pixels))
         return self.accuracy(logits_of(learner.head(), found), learner.classes)
@@ -95,7 +90,7 @@ class Bench:
         """What the model in use says of images, and the classes of the columns."""
         found = torch.from_numpy(self.session.extractor()(pixels))
         row = steps.current(self.session.require())
-        learner = self.session.learner(row["learner"], row["settings"])
+        learner = LEARNERS.make(row["learner"], row["settings"])
         learner.restore(steps.learnt(self.session.require(), row).memory)
         return logits_of(learner.head(), found), list(learner.classes)
 
@@ -174,8 +169,9 @@ def trained_anew(
     if options.cut == "auto":
         return {}
     wish = BranchOptions(options.cut, 0, CALIBRATED, "always", settings)
-    with heads.workplace(bench.session) as place:
-        ground = finished(ground_of(bench.session, sorted(bench.train()), wish, place))
+    project, extractor = bench.session.require(), bench.session.extractor()
+    with heads.workplace(project) as place:
+        ground = finished(ground_of(project, extractor, sorted(bench.train()), wish, place))
         course = ground.course(options.cut)
         finished(course.follow())
         upper, original = raised(course, options.cut, ground.original), ground.original

@@ -17,9 +17,9 @@ from torch import nn
 
 from engine.export.formats import ExportData
 from engine.export.formats.onnx_file import OnnxFile
-from engine.export.material import some_pictures
+from engine.export.material import some_images
 from engine.export.write import export_model
-from engine.learning.answering import look_with
+from engine.learning.answering import look
 from engine.learning.subnet import settled
 from engine.models.backbone import Model
 from engine.models.backbones import subnet_backbone
@@ -63,7 +63,7 @@ def export(session: Session, network: MobileNet, architecture: Architecture, pat
     head = Head(backbone.width).eval()
     model = Model(backbone, head, tuple("abcdefghij"), 1.0)
     extractor = Extractor(backbone, device="cpu")
-    seen = finished(look_with(model, extractor, list(finished(some_pictures(session)))))
+    seen = finished(look(model, extractor, list(some_images(session.require()))))
     material = ExportData(seen.paths, seen.answers.probabilities)
     finished(export_model(OnnxFile(), model, path, material))
 
@@ -84,7 +84,7 @@ def main() -> None:
             ("largest", largest(224)),
         ):
             begun = time.perf_counter()
-            network = finished(settled(session, session.supernet()[0], architecture))
+            network = finished(settled(session.require(), session.supernet()[0], architecture))
             settling = time.perf_counter() - begun
             writing, _ = timed(
                 partial(export, session, network, architecture, folder / f"{kind}.onnx")

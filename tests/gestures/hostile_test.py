@@ -207,7 +207,6 @@ def test_what_a_name_holds_is_no_order_to_the_terminal(home, learnt, tmp_path):
 
 def test_a_table_of_latencies_with_halves_of_characters_is_kept(home, tmp_path):
     from engine.search.latency.files import save_table
-
     from tests.helpers.tables import invented
 
     file = tmp_path / "t.json"

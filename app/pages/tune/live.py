@@ -49,7 +49,6 @@ class LiveRun(QObject):
         """Knows nothing yet but what was asked for; of a run that ends, what it knew before."""
         same = job == "finish_run" and settings.get("run", 0) == self.run
         self.job, self.run = job, settings.get("run", 0)
-        self.adopt = settings.get("adopt", "better")
         self.epochs = float(settings.get("settings", {}).get("epochs", 0))
         self.doing, self.stopping = WAITS, ""
         self.left: float | None = None
@@ -95,15 +94,14 @@ class LiveRun(QObject):
 
     def pause(self) -> None:
         """Stops it at its next safe point; a checkpoint is kept."""
-        self.stop("pause")
+        self.stopping = "pause"
+        self.bridge.cancel(self.ticket)
+        self.changed.emit()
 
     def finish(self) -> None:
-        """Stops it, then compares its best weights with the network in use."""
-        self.stop("finish")
-
-    def stop(self, how: str) -> None:
-        self.stopping = how
-        self.bridge.cancel(self.ticket)
+        """Ends it early: its best weights are compared with the network in use."""
+        self.stopping = "finish"
+        self.bridge.finish(self.ticket)
         self.changed.emit()
 
     # What the engine says.
@@ -125,6 +123,7 @@ class LiveRun(QObject):
             self.doing, self.left = f"{event.doing}{count}", event.seconds_left
             # Of its steps a run tells how many there are; of what comes after them it does not.
             self.compares |= self.plan is not None and event.total is None
+            self.stopping = "" if self.compares else self.stopping
             self.changed.emit()
 
     def on_plan(self, ticket: int, event: LayerPlan) -> None:
@@ -147,15 +146,11 @@ class LiveRun(QObject):
         self.changed.emit()
 
     def on_ended(self, ticket: int, event: Ended) -> None:
-        """Where it was stopped early, what it has is compared next."""
         if not ticket or ticket != self.ticket:
             return
         run, self.ticket = int(event.result.get("run", self.run)), 0
-        early = self.stopping == "finish" and event.how == "cancelled"
         self.stopping = ""
-        if early:
-            self.bridge.submit("finish_run", run=run, adopt=self.adopt)
-        elif event.how == "cancelled" and self.job in TRAINS and self.plan is not None:
+        if event.how == "cancelled" and self.job in TRAINS and self.plan is not None:
             self.tell(PAUSED)
         self.changed.emit()
         self.ended.emit(run)

@@ -12,18 +12,16 @@ from engine.learning import scoring
 from engine.models.backbone import Backbone
 from engine.models.growth import growth_of
 from engine.registry import settings_of
-from engine.session import Session
 from engine.storage import catalogue, runs, steps
 from engine.storage.project import Project
 from engine.storage.snapshot import step_view
 
 
-def about_step(session: Session) -> About:
+def about_step(project: Project, backbone: Backbone) -> About:
     """Of the model of the step in use, which was learnt already."""
-    project = session.require()
     row = steps.current(project) or {}
     scores = scoring.in_full(project, row)
-    told = about_network(project, session.backbone())
+    told = about_network(project, backbone)
     return replace(
         told,
         **learner_facts(row["learner"], row["settings"]),

@@ -14,18 +14,17 @@ import torch
 
 from engine.errors import Refused
 from engine.events import Event
-from engine.learners import Learner, Task
+from engine.learners import LEARNERS, Learner
 from engine.learners.joining import Scale, written_scales, written_split
 from engine.learning import material
-from engine.learning.material import LearningData
+from engine.learning.material import LearningData, features_by, learning_data
 from engine.models.backbone import Backbone
 from engine.models.branches import Branch, branches_of, classes_of, plain, widths_of
 from engine.models.extractor import Extractor
-from engine.session import Session
 from engine.storage import catalogue, runs, steps
+from engine.storage.catalogue import Split
+from engine.storage.project import Project
 from engine.storage.steps import StepMemory
-from engine.system import device as devices
-from engine.system.paths import cache_folder
 from engine.training.branching.training import BranchData, branch_data
 from engine.training.dataset import of_project
 from engine.training.setup import LARGER
@@ -35,9 +34,9 @@ PER_BRANCH = "per_branch"
 
 
 @contextmanager
-def workplace(session: Session) -> Iterator[Path]:
+def workplace(project: Project) -> Iterator[Path]:
     """A folder for what is needed while a branch grows; it is gone afterwards, and before."""
-    folder = session.require().path / "runs" / runs.BRANCH
+    folder = project.path / "runs" / runs.BRANCH
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -46,65 +45,63 @@ def workplace(session: Session) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def unlearnt(session: Session) -> list[int]:
-    """The classes that have images to learn from and that the step in use does not know."""
-    project = session.require()
+def known_classes(project: Project) -> set[int]:
+    """The classes that the step in use knows."""
     row = steps.current(project)
-    known = {c["id"] for c in row["classes"]} if row else set()
-    return sorted(set(catalogue.to_learn(project, "train")) - known)
+    return {c["id"] for c in row["classes"]} if row else set()
 
 
-def check_enough(session: Session, numbers: Sequence[int]) -> None:
+def unlearnt(project: Project) -> list[int]:
+    """The classes that have images to learn from and that the step in use does not know."""
+    return sorted(set(catalogue.to_learn(project).train) - known_classes(project))
+
+
+def check_enough(split: Split, numbers: Sequence[int]) -> None:
     """Raises Refused where classes are too few, or have too little, to grow a branch for."""
     if len(numbers) < 2:
         raise Refused(
             "A branch learns to tell its classes apart, so it takes two new ones at least. Add "
             "folders of new classes, or learn this one without a branch."
         )
-    held_out = catalogue.to_learn(session.require(), "validation")
-    if not any(held_out.get(number) for number in numbers):
+    if not any(split.validation.get(number) for number in numbers):
         raise Refused(
             "The new classes have no validation images, so nobody could say how well a branch "
             "does. Add more images of each."
         )
 
 
-def earlier(session: Session, numbers: Sequence[int], memory: float) -> set[str]:
-    """Training images of classes that are known already, to be seen beside those of `numbers`.
+def earlier(
+    train: Mapping[int, Sequence[str]], known: set[int], numbers: Sequence[int], memory: float
+) -> set[str]:
+    """Training images of classes that are `known` already, to be seen beside those of `numbers`.
 
     `memory` for each new image, as many of each class, chosen by their hashes: at random, and the
     same in whatever order they came. None where that is less than one of each class.
     """
-    train, row = catalogue.to_learn(session.require(), "train"), steps.current(session.require())
-    known = {c["id"] for c in row["classes"]} if row else set()
     old = sorted(known & set(train) - set(numbers))
     each = int(memory * sum(len(train[n]) for n in numbers) / max(1, len(old)))
     return {sha256 for n in old for sha256 in sorted(train[n])[:each]}
 
 
 def ground_for(
-    session: Session, numbers: Sequence[int], tuning: Tuning, folder: Path,
+    project: Project, extractor: Extractor, numbers: Sequence[int], tuning: Tuning, folder: Path,
     beside: Collection[str] = (), branches: Sequence[Branch] = (),
 ) -> Generator[Event, None, BranchData]:  # fmt: skip
     """What a branch for some classes is grown on, with images of other classes `beside` theirs.
 
     Held-out images are of the new classes only. `branches` are those that one could begin as.
     """
-    project, original = session.require(), plain(session.backbone())
-    size, train = original.preprocessing.size, catalogue.to_learn(session.require(), "train")
-    held_out = catalogue.to_learn(project, "validation")
-    there = {n for n, hashes in train.items() if n in numbers or not set(hashes).isdisjoint(beside)}
-    among = {h for n in numbers for h in train.get(n, ())} | set(beside)
-    asked = {h for n in numbers for h in held_out.get(n, ())}
-    larger = round(size * LARGER)
-    corpus = yield from of_project(project, "train", folder / "larger", larger, there, among)
-    shown = yield from of_project(project, "validation", folder / "held out", size, there, asked)
-    device = devices.choose(session.device)
-    return branch_data(original, tuning, corpus, shown, device, folder / "kept", branches)
-
-
-def extractor_of(session: Session, backbone: Backbone) -> Extractor:
-    return Extractor(backbone, device=session.device, cache=cache_folder())
+    original, everything = plain(extractor.backbone), catalogue.to_learn(project)
+    size, train = original.preprocessing.size, {}
+    for number, hashes in everything.train.items():
+        if few := [h for h in hashes if number in numbers or h in beside]:
+            train[number] = few
+    held_out = {n: everything.validation[n] for n in numbers if n in everything.validation}
+    split, larger = Split(train, held_out), round(size * LARGER)
+    corpus = yield from of_project(project, split, "train", folder / "larger", larger)
+    shown = yield from of_project(project, split, "validation", folder / "held out", size)
+    kept = folder / "kept"
+    return branch_data(original, tuning, corpus, shown, extractor.device, kept, branches)
 
 
 # Heads.
@@ -120,54 +117,55 @@ class Head:
     known: StepMemory
 
 
-def exact_choice(session: Session) -> tuple[str, dict[str, Any]]:
+def exact_choice(project: Project) -> tuple[str, dict[str, Any]]:
     """The learner that makes one head on all features: the project's, or the one inside it."""
-    name, settings = material.choice(session, "", None)
+    name, settings = material.choice(project)
     if name != PER_BRANCH:
         return name, settings
-    inner: Any = session.learner(name, settings)  # what has an inner learner says which
+    inner: Any = LEARNERS.make(name, settings)  # what has an inner learner says which
     options = dict(pair.partition("=")[::2] for pair in inner.options.split(",") if pair)
     return inner.inner, options
 
 
-def exact_head(session: Session, backbone: Backbone) -> Generator[Event, None, Head]:
+def exact_head(project: Project, extractor: Extractor) -> Generator[Event, None, Head]:
     """One head on all features of a network, of all classes."""
-    name, settings = exact_choice(session)
-    learner = session.learner(name, settings)
-    material = yield from material_of(session, backbone, learner.views)
+    name, settings = exact_choice(project)
+    learner = LEARNERS.make(name, settings)
+    material = yield from learning_data(project, extractor, learner.views)
     yield from taught(learner, material, material.train)
     return Head(name, settings, learner, StepMemory(learner.memory(), {}, material.train))
 
 
 def joined_head(
-    session: Session, backbone: Backbone, known: StepMemory | None = None
+    project: Project, extractor: Extractor, known: StepMemory | None = None
 ) -> Generator[Event, None, Head]:
     """A head for each branch; with what is `known` of all but the last, they stay as they are.
 
     The last one's scale is fitted on the project's validation images, of which nothing else is
     learnt; without anything known, all are.
     """
-    settings, count = split_settings(session, backbone), len(branches_of(backbone)) + 1
-    learner: Any = session.learner(
+    backbone = extractor.backbone
+    settings, count = split_settings(project, backbone), len(branches_of(backbone)) + 1
+    learner: Any = LEARNERS.make(
         PER_BRANCH, {**settings, "scales": written_scales([Scale()] * count)}
     )
-    material = yield from material_of(session, backbone, learner.views)
+    material = yield from learning_data(project, extractor, learner.views)
     if known is None:
         images, scales = dict(material.train), [Scale()]
         yield from taught(learner, material, images)
         memory = learner.memory()
     else:
         images = {**material.train, **known.images}
-        inner = session.learner(*exact_choice(session))
+        inner = LEARNERS.make(*exact_choice(project))
         yield from taught(inner, material, images)
         last = {f"{count - 1}/{name}": array for name, array in inner.memory().items()}
         scales = [Scale(*pair) for pair in known.memory["scales"].tolist()]
         memory = {**known.memory, **last}
-    pairs = [(h, n) for n in sorted(images) for h in material.held_out.get(n, ())]
-    asked, truth = material.of([h for h, _ in pairs]), torch.tensor([n for _, n in pairs])
+    hashes, classes = material.held_out(sorted(images))
+    asked, truth = material.of(hashes), torch.from_numpy(classes)
     for branch in range(len(scales), count + 1):
         given = written_scales([*scales, *[Scale()] * (count - len(scales))])
-        learner = session.learner(PER_BRANCH, {**settings, "scales": given})
+        learner = LEARNERS.make(PER_BRANCH, {**settings, "scales": given})
         learner.restore(memory)
         if branch < count:
             scales.append(learner.scale_of(branch, asked, truth))
@@ -175,35 +173,19 @@ def joined_head(
     return Head(PER_BRANCH, {**settings, "scales": written_scales(scales)}, learner, known)
 
 
-def material_of(
-    session: Session, backbone: Backbone, views: int
-) -> Generator[Event, None, LearningData]:
-    """The project's images as a network sees them."""
-    extractor = extractor_of(session, backbone)
-    lost = yield from material.ensure(session, views, extractor)
-    project = session.require()
-    return LearningData(
-        material.features_by(session, extractor, views),
-        material.without(catalogue.to_learn(project, "train"), lost),
-        material.without(catalogue.to_learn(project, "validation"), lost),
-    )
-
-
 def taught(
     learner: Learner, material: LearningData, images: Mapping[int, Sequence[str]]
 ) -> Generator[Event, None, None]:
     """Lets a learner learn some images, and choose its settings from a sample of them."""
-    sample = replace(material, train=images).sample()
-    new = {number: material.of(list(hashes)) for number, hashes in images.items()}
-    yield from learner.learn(Task(new, *sample))
+    yield from learner.learn(replace(material, split=Split(images, {})).task())
 
 
-def split_settings(session: Session, backbone: Backbone) -> dict[str, Any]:
+def split_settings(project: Project, backbone: Backbone) -> dict[str, Any]:
     """The settings of a learner with a head for each of a backbone's branches, without scales."""
-    inner, options = exact_choice(session)
+    inner, options = exact_choice(project)
     named = classes_of(backbone)
     taken = {number for numbers in named for number in numbers}
-    rest = [n for n in sorted(catalogue.to_learn(session.require(), "train")) if n not in taken]
+    rest = [n for n in sorted(catalogue.to_learn(project).train) if n not in taken]
     return {
         "inner": inner,
         "options": ",".join(f"{name}={value}" for name, value in options.items()),
@@ -213,25 +195,24 @@ def split_settings(session: Session, backbone: Backbone) -> dict[str, Any]:
     }
 
 
-def carried(session: Session) -> StepMemory | None:
+def carried(project: Project, extractor: Extractor) -> StepMemory | None:
     """What the step in use knows, as heads of branches; None where that can't be said.
 
     Branches that were there before give the same features in a network that has grown, so what was
     learnt from them stays as it is, to the last bit.
     """
-    project, backbone = session.require(), session.backbone()
-    row = steps.current(project)
+    backbone, row = extractor.backbone, steps.current(project)
     kept = steps.learnt(project, row) if row else None
     if row is None or kept is None:
         return None
-    learner = session.learner(row["learner"], row["settings"])
-    there = {image["sha256"] for image in project.db["image"].rows}
+    views = LEARNERS.make(row["learner"], row["settings"]).views
+    there = {sha256 for (sha256,) in project.db.execute("SELECT sha256 FROM image")}
     gone = any(h not in there for hashes in kept.images.values() for h in hashes)
-    if gone or row["features_key"] != session.features(learner.views).key:
+    if gone or row["features_key"] != features_by(project, extractor, views).key:
         return None
     if row["learner"] == PER_BRANCH:
-        return kept if same_heads(row["settings"], split_settings(session, backbone)) else None
-    if branches_of(backbone) or (row["learner"], row["settings"]) != exact_choice(session):
+        return kept if same_heads(row["settings"], split_settings(project, backbone)) else None
+    if branches_of(backbone) or (row["learner"], row["settings"]) != exact_choice(project):
         return None
     memory = {f"0/{name}": array for name, array in kept.memory.items()}
     return replace(kept, memory={**memory, "scales": np.array([[1.0, 0.0]])})

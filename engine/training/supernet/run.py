@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +21,11 @@ from engine.models.backbone import digest_of
 from engine.models.batch_norm import recalibrate
 from engine.models.supernet.architecture import largest
 from engine.models.supernet.files import write_weights
+from engine.storage import catalogue
+from engine.storage.catalogue import Split
+from engine.storage.project import Project
 from engine.system.progress import Eta
-from engine.training.dataset import ImageArray, decoded, listed, listed_in_project, of_project
+from engine.training.dataset import ImageArray, listed, listed_in_project, of_folder, of_project
 from engine.training.loop import Training, train
 from engine.training.supernet.distillation import accuracy, shown_at
 from engine.training.supernet.shrinking import (
@@ -34,10 +37,6 @@ from engine.training.supernet.shrinking import (
 )
 from engine.training.supernet.start import Base
 from engine.training.supernet.trainable import SupernetData, SupernetLoss, TrainableSupernet, parts
-
-if TYPE_CHECKING:
-    from engine.session import Session
-
 
 CALIBRATION = 320
 """Training pictures on which batch norms are measured before a subnet is scored."""
@@ -69,36 +68,39 @@ def check_files(out: str, base: str, teacher: str) -> None:
 
 
 def pictures(
-    session: Session, data: str, folder: Path, tuner: Shrinking
+    project: Project | None, data: str, folder: Path, tuner: Shrinking
 ) -> Generator[Event, None, tuple[ImageArray, ImageArray]]:
-    """The pictures to learn from and the held-out ones, each an ImageArray."""
+    """The images to learn from and the held-out ones, each an ImageArray."""
     side, found = tuner.stored or max(tuner.resolutions()), []
-    counted(session, data)
-    for split, short in (("train", "train"), ("validation", "val")):
-        if data:
-            corpus = yield from decoded(Path(data) / short, folder / short, side)
+    counted(project, data)
+    split = catalogue.to_learn(project) if project else Split({}, {})
+    for part, short in (("train", "train"), ("validation", "val")):
+        if data or project is None:
+            corpus = yield from of_folder(Path(data) / short, folder / short, side)
         else:
-            corpus = yield from of_project(session.require(), split, folder / short, side)
+            corpus = yield from of_project(project, split, part, folder / short, side)
         found.append(corpus)
     learnt_from, held_out = found
     return learnt_from, held_out
 
 
-def counted(session: Session, data: str) -> tuple[list[int], tuple[str, ...]]:
-    """How many pictures there are in train and validation, and the classes' names."""
-    if not data and session.project is None:
+def counted(project: Project | None, data: str) -> tuple[list[int], tuple[str, ...]]:
+    """How many images there are in train and validation, and the classes' names."""
+    if not data and project is None:
         raise Refused(
             "There are no images to train on. Open a project, or name a folder that holds "
             "train and val, each with one folder a class."
         )
-    found: Sequence[tuple[Sequence[object], list[int], tuple[str, ...]]]
-    if data:
+    if data or project is None:
         found = [listed(Path(data) / short) for short in ("train", "val")]
+        counts, names = [len(classes) for _, classes, _ in found], found[0][2]
     else:
-        found = [listed_in_project(session.require(), part) for part in ("train", "validation")]
-    if len(found[0][2]) < 2:
+        split, known = catalogue.to_learn(project), catalogue.class_names(project)
+        counts = [len(listed_in_project(split, part)[0]) for part in ("train", "validation")]
+        names = tuple(known[number] for number in sorted(split.train))
+    if len(names) < 2:
         raise Refused("A network is trained to tell classes apart. Give two classes at least.")
-    return [len(classes) for _, classes, _ in found], found[0][2]
+    return counts, names
 
 
 def calibration(

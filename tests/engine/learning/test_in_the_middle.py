@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Ended, Notice, Saved
+from engine.events import CANCEL, Ended, Notice, Saved
 from engine.jobs import JOBS, load_jobs, run
 from engine.session import Session
 from tests.helpers import image_files
@@ -66,7 +66,7 @@ def test_the_same_job_asked_twice_changes_nothing_more(session, tmp_path):
 
 def test_a_job_stopped_before_its_start_leaves_no_trace(session, tmp_path):
     pictures = image_files.class_folders(tmp_path / "pictures", {"a": 8})
-    *_, ended = run(session, "learn_folder", {"paths": [str(pictures)]}, lambda: True)
+    *_, ended = run(session, "learn_folder", {"paths": [str(pictures)]}, lambda: CANCEL)
     assert ended.how == "cancelled"
     assert session.view().images == 0
     assert session.view().undo == ()

@@ -6,9 +6,9 @@ import numpy as np
 
 from engine.events import Ended, Saved, Scored, Step
 from engine.jobs import run
+from engine.learning import importing
 from engine.session import Session
 from engine.storage import steps
-from engine.system import progress
 from tests.helpers import image_files
 
 
@@ -19,7 +19,7 @@ def memory(session: Session) -> dict[str, np.ndarray]:
 
 
 def test_accuracy_is_told_while_pictures_still_come_in(session, tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_GLIMPSES", 0.0)
+    monkeypatch.setattr(importing, "SECONDS_BETWEEN_GLIMPSES", 0.0)
     pictures = image_files.class_folders(tmp_path / "pictures", {"a": 80, "b": 80, "c": 80})
     events = list(run(session, "learn_folder", {"paths": [str(pictures)]}))
     live = [e for e in events if isinstance(e, Step) and "accuracy" in e.figures]

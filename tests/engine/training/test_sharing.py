@@ -14,6 +14,7 @@ import torch
 
 from engine.events import Changed, Ended, Event, LayerState, Progress, Saved, Scored, Step
 from engine.jobs import run
+from engine.learners import LEARNERS
 from engine.learners.heads import logits_of
 from engine.models.branches import branches_of, classes_of, plain
 from engine.session import Session
@@ -132,9 +133,10 @@ def test_what_lies_below_the_cut_is_computed_once_and_stands_still(
     session: Session, photos: Path, tmp_path: Path
 ):
     done(session, "add_images", paths=folders(photos, "cd"))
-    numbers = heads.unlearnt(session)
+    project = session.require()
+    numbers = heads.unlearnt(project)
     wish = BranchOptions("stage2", 0, "exact", "always", {**QUICK, "epochs": 6})
-    ground, _ = result(ground_of(session, numbers, wish, tmp_path))
+    ground, _ = result(ground_of(project, session.extractor(), numbers, wish, tmp_path))
     original = ground.original
     before = [p.clone() for p in original.below().state_dict().values()]
     course = ground.course("stage2")
@@ -215,7 +217,7 @@ def test_earlier_images_are_seen_beside_the_new_ones(
 ):
     """As many as were asked for, and at most all: two classes are known, and two are new."""
     there = grow(session, photos, "cd", memory=memory, epochs=0.1)
-    train = catalogue.to_learn(session.require(), "train")
+    train = catalogue.to_learn(session.require()).train
     new = sum(len(train[n]) for n in classes_of(session.backbone())[-1])
     known = sum(map(len, train.values())) - new
     asked = known if more == 1 else more * new
@@ -244,7 +246,7 @@ def old_logits(session: Session, images: np.ndarray) -> tuple[tuple[int, ...], t
     """What the heads in use say of pictures, through the network in use."""
     project = session.require()
     row = steps.current(project)
-    learner = session.learner(row["learner"], row["settings"])
+    learner = LEARNERS.make(row["learner"], row["settings"])
     learner.restore(steps.learnt(project, row).memory)
     features = torch.from_numpy(session.extractor()(images))
     return learner.classes, logits_of(learner.head(), features)
