@@ -154,7 +154,7 @@ def drawing(name: str, tint: str, thin: bool = False) -> QByteArray:
     return QByteArray(text.replace(DRAWN, tint).encode())
 
 
-def picture(name: str, tint: str, pixels: int) -> QPixmap:
+def image(name: str, tint: str, pixels: int) -> QPixmap:
     """One of our drawings as a square pixmap of so many device pixels."""
     pixmap = QPixmap(pixels, pixels)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -181,7 +181,7 @@ def tinted(name: str, token: str, pixels: int, t: Tokens) -> QIcon:
         (QIcon.Mode.Disabled, QIcon.State.Off, t.line),
     ):
         for size in (pixels, 2 * pixels):
-            made.addPixmap(picture(name, tint, size), mode, state)
+            made.addPixmap(image(name, tint, size), mode, state)
     return made
 
 
@@ -195,5 +195,5 @@ def put_icon(button: QAbstractButton, name: str, token: str = "muted", pixels: i
 def application_icon() -> QIcon:
     made = QIcon()
     for pixels in (16, 32, 64, 256):
-        made.addPixmap(picture("espalier", DRAWN, pixels))
+        made.addPixmap(image("espalier", DRAWN, pixels))
     return made

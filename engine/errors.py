@@ -20,7 +20,7 @@ class Refused(EspalierError):
 
 
 class UnusableImage(EspalierError):
-    """One file is no picture that can be learnt from; the rest goes on."""
+    """One file is no image that can be learnt from; the rest goes on."""
 
 
 class UnusableWeights(EspalierError):

@@ -1,4 +1,4 @@
-"""The commands that answer: what pictures show, as a list, as a table, or sorted into folders."""
+"""The commands that answer: what images show, as a list, as a table, or sorted into folders."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def stopped_by_control_c() -> Iterator[Callable[[], str]]:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """The classes of pictures, as a list, or with --csv as a table of any length."""
+    """The classes of images, as a list, or with --csv as a table of any length."""
     if options.csv is not None:
         return predict_to_csv(options)
     from engine.export.readers import is_exported
@@ -115,7 +115,7 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def predicted(result: Mapping[str, Any]) -> str:
-    """A line for each picture with its three likeliest classes."""
+    """A line for each image with its three likeliest classes."""
     lines = []
     for path, answer in result["pictures"].items():
         if "reason" in answer:

@@ -121,7 +121,7 @@ def learn(options: argparse.Namespace) -> int:
 def learnt_table(result: Mapping[str, Any]) -> str:
     """Each class with its pictures and accuracy, then the whole."""
     counts = result["classes"]
-    rows = [("class", "pictures", "accuracy")]
+    rows = [("class", "images", "accuracy")]
     rows += [(n, str(counts.get(n, 0)), per_cent(a)) for n, a in result["per_class"].items()]
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result["seconds"].items())
     lines = [

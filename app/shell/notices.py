@@ -59,9 +59,9 @@ class NoticeCard(QFrame):
         """The drawing before the sentence, in the theme's colour."""
         warns = self.level == "warning"
         tint = theme.tokens().warning if warns else theme.tokens().accent
-        picture = theme.picture("warning" if warns else "info", tint, 40)
-        picture.setDevicePixelRatio(2)
-        self.mark.setPixmap(picture)
+        image = theme.image("warning" if warns else "info", tint, 40)
+        image.setDevicePixelRatio(2)
+        self.mark.setPixmap(image)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -53,7 +53,7 @@ class Rail(QWidget):
         laid_out(self).setContentsMargins(4, 16, 4, 12)
 
     def page_button(self, name: str, number: int) -> QToolButton:
-        """A picture with a word below; it stays pressed while its page is shown."""
+        """An image with a word below; it stays pressed while its page is shown."""
         made = tool(
             ICONS[name],
             name,

@@ -54,9 +54,9 @@ class WelcomePage(QWidget):
 
     def sign(self) -> QLabel:
         made = QLabel()
-        picture = theme.picture("espalier", theme.DRAWN, 144)
-        picture.setDevicePixelRatio(2)
-        made.setPixmap(picture)
+        image = theme.image("espalier", theme.DRAWN, 144)
+        image.setDevicePixelRatio(2)
+        made.setPixmap(image)
         made.setFixedSize(QSize(88, 72))
         made.setAlignment(Qt.AlignmentFlag.AlignTop)
         return made

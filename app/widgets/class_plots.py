@@ -110,11 +110,11 @@ class BarPlot(Plot):
 
 
 class MatrixPlot(Plot):
-    """The confusion matrix: rows are true classes, columns predicted. A cell opens its pictures."""
+    """The confusion matrix: rows are true classes, columns predicted. A cell opens its images."""
 
     picked = Signal(str, str)
     opens = True
-    """Whether somebody shows the pictures of a cell that is picked."""
+    """Whether somebody shows the images of a cell that is picked."""
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)

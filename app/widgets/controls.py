@@ -90,7 +90,7 @@ def tool(
     key: str = "",
     pixels: int = 20,
 ) -> QToolButton:
-    """A button with a picture only; its name is for screen readers and the tooltip."""
+    """A button with an image only; its name is for screen readers and the tooltip."""
     made = QToolButton()
     theme.put_icon(made, icon, pixels=pixels)
     named(made, name, help, key)

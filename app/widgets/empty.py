@@ -35,6 +35,6 @@ class EmptyState(QWidget):
         )
 
     def showEvent(self, event: object) -> None:
-        picture = theme.picture(self.icon, theme.tokens().muted, 128)
-        picture.setDevicePixelRatio(2)
-        self.sign.setPixmap(picture)
+        image = theme.image(self.icon, theme.tokens().muted, 128)
+        image.setDevicePixelRatio(2)
+        self.sign.setPixmap(image)

@@ -1,4 +1,4 @@
-"""A gallery whose cost does not depend on how many pictures it holds: its layout is arithmetic."""
+"""A gallery whose cost does not depend on how many images it holds: its layout is arithmetic."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CAPTION = 2 * GRID + 4
 
 
 class Tile(QStyledItemDelegate):
-    """Paints one picture with its caption, its split and what is to know about it."""
+    """Paints one image with its caption, its split and what is to know about it."""
 
     def __init__(self, thumbs: Thumbnails, parent: QWidget, side: int) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class Tile(QStyledItemDelegate):
 
     def begin(self) -> None:
         """A paint begins: it may scale thumbnails for PATIENCE. What comes after is painted rough,
-        and well in the next turn, so that a page full of new pictures holds nothing up."""
+        and well in the next turn, so that a page full of new images holds nothing up."""
         self.until, self.late = time.perf_counter() + PATIENCE, False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -95,7 +95,7 @@ class Tile(QStyledItemDelegate):
         painter.drawRoundedRect(cell, 6, 6)
 
     def paint_picture(self, painter: QPainter, spot: QRect, image: QImage) -> QRect:
-        """The picture in the middle of its spot; returns where it lies."""
+        """The image in the middle of its spot; returns where it lies."""
         size = image.size().scaled(spot.size(), Qt.AspectRatioMode.KeepAspectRatio)
         place = QRect(QPoint(0, 0), size)
         place.moveCenter(spot.center())
@@ -103,7 +103,7 @@ class Tile(QStyledItemDelegate):
         return place
 
     def fitted(self, image: QImage, size: QSize) -> QImage:
-        """The picture in the size in which it is painted; scaling anew each time would be slow."""
+        """The image in the size in which it is painted; scaling anew each time would be slow."""
         key = (image.cacheKey(), size.width())
         if key not in self.scaled:
             if time.perf_counter() > self.until:
@@ -124,7 +124,7 @@ class Tile(QStyledItemDelegate):
         elif row.get("split"):
             self.paint_badge(painter, place, row["split"], theme.colour("muted"))
         if row.get("note"):
-            mark = theme.picture("warning", theme.tokens().warning, 32)
+            mark = theme.image("warning", theme.tokens().warning, 32)
             painter.drawPixmap(QRect(place.right() - 20, place.top() + 4, 16, 16), mark)
         if self.captions:
             painter.setPen(theme.colour("text"))
@@ -137,7 +137,7 @@ class Tile(QStyledItemDelegate):
             painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
 
     def paint_badge(self, painter: QPainter, place: QRect, text: str, ink: QColor) -> None:
-        """A small text on a light ground in the corner of the picture."""
+        """A small text on a light ground in the corner of the image."""
         painter.save()
         font = painter.font()
         font.setPointSizeF(7.5)
@@ -153,7 +153,7 @@ class Tile(QStyledItemDelegate):
 
 
 class Gallery(QAbstractItemView):
-    """Pictures in a grid. `chosen` tells the rows that are selected, `opened` a row to look at."""
+    """Images in a grid. `chosen` tells the rows that are selected, `opened` a row to look at."""
 
     chosen = Signal()
     opened = Signal(int)
@@ -192,7 +192,7 @@ class Gallery(QAbstractItemView):
         return max(1, self.viewport().width() // self.cell.width())
 
     def place(self, number: int) -> QRect:
-        """Where a picture lies in the whole gallery. The columns share the width evenly."""
+        """Where an image lies in the whole gallery. The columns share the width evenly."""
         columns, cell = self.columns, self.cell
         width = self.viewport().width() / columns
         line, column = divmod(number, columns)
@@ -211,7 +211,7 @@ class Gallery(QAbstractItemView):
         return self.rows.index(number) if inside else QModelIndex()
 
     def in_view(self) -> range:
-        """The numbers of the pictures that can be seen."""
+        """The numbers of the images that can be seen."""
         height, columns, top = self.cell.height(), self.columns, self.verticalOffset()
         first = top // height * columns
         last = ((top + self.viewport().height()) // height + 1) * columns
@@ -281,7 +281,7 @@ class Gallery(QAbstractItemView):
         )
 
     def setSelection(self, area: QRect, flags: QItemSelectionModel.SelectionFlag) -> None:
-        """Selects what the area touches: a run of pictures in each line."""
+        """Selects what the area touches: a run of images in each line."""
         area = area.normalized().translated(0, self.verticalOffset())
         total, columns, height = self.rows.rowCount(), self.columns, self.cell.height()
         first = int(max(area.left(), 0) * columns / max(1, self.viewport().width()))

@@ -36,7 +36,7 @@ LEGEND = 24
 
 
 class Plot(QWidget):
-    """A titled picture of figures. Subclasses paint the inside and give the table and readings."""
+    """A titled image of figures. Subclasses paint the inside and give the table and readings."""
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Plot(QWidget):
         """Paints axes and figures into the area below the title and the legend."""
 
     def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        """Paints the crosshair and what it reads; never part of a saved picture."""
+        """Paints the crosshair and what it reads; never part of a saved image."""
 
     def table(self) -> Sequence[Sequence[object]]:
         """The figures as rows of text and numbers, the first row their names."""

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
-from app.widgets.pictures import read_picture
+from app.widgets.images import read_image
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ ROOM = 64 * 2**20
 Place = tuple[str, int, int]
 """A thumbnail's pack file, the offset of its JPEG bytes in it, and their number.
 
-With no bytes to read the path is that of a picture, which is read and made small.
+With no bytes to read the path is that of an image, which is read and made small.
 """
 
 SIDE = 160
@@ -29,7 +29,7 @@ def read_jpeg(place: Place) -> QImage:
     """The thumbnail at a place; a null image where it can't be read."""
     path, offset, length = place
     if not length:
-        return read_picture(path, SIDE).convertToFormat(QImage.Format.Format_RGB32)
+        return read_image(path, SIDE).convertToFormat(QImage.Format.Format_RGB32)
     try:
         with open(path, "rb") as file:
             file.seek(offset)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QWidget
 
 from app.widgets.controls import Elided, button, column, laid_out, row
-from app.widgets.pictures import Picture
+from app.widgets.images import Picture
 from app.widgets.rows import ImageRows, words
 
 
@@ -20,7 +20,7 @@ class Viewer(QDialog):
         self.rows, self.number = rows, number
         self.setWindowTitle("Image")
         self.resize(900, 640)
-        self.picture = Picture("This file can't be read. It may have been moved or deleted.")
+        self.image = Picture("This file can't be read. It may have been moved or deleted.")
         self.caption = Elided("", "muted")
         back = button(
             "Previous", "Shows the image before this one", lambda: self.go(-1), key="Left"
@@ -29,7 +29,7 @@ class Viewer(QDialog):
         close = button("Close", "Goes back to the gallery", self.close, key="Esc")
         foot = row(self.caption, back, on, close)
         foot.setStretch(0, 1)
-        self.setLayout(column(self.picture, foot, edge=16))
+        self.setLayout(column(self.image, foot, edge=16))
         laid_out(self).setStretch(0, 1)
         rows.dataChanged.connect(self.show_row)
         self.show_row()
@@ -40,8 +40,8 @@ class Viewer(QDialog):
 
     def show_row(self, *_: object) -> None:
         row_here = self.rows.row(self.number)
-        if row_here is not None and row_here["file"] != self.picture.path:
-            self.picture.show_file(row_here["file"])
+        if row_here is not None and row_here["file"] != self.image.path:
+            self.image.show_file(row_here["file"])
             self.caption.set_full(words(row_here))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -51,5 +51,5 @@ class Viewer(QDialog):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.picture.closed()
+        self.image.closed()
         super().closeEvent(event)

@@ -20,7 +20,7 @@ import psutil
 
 from engine.errors import EspalierError, Refused, UnusableImage
 from engine.events import Progress
-from engine.export.readers import open_exported, whole_picture
+from engine.export.readers import open_exported, whole_image
 from engine.export.readers.trial import remember
 from engine.system.guarded import Limits, Send, Sentences, guarded
 
@@ -30,7 +30,7 @@ WARM = 3
 
 @dataclass(frozen=True)
 class Checked:
-    """What the other process found. `used` are the places of the pictures that it could open."""
+    """What the other process found. `used` are the places of the images that it could open."""
 
     used: list[int]
     probabilities: np.ndarray
@@ -50,16 +50,16 @@ STOPPED = (
 
 
 def check_elsewhere(
-    path: Path, pictures: Sequence[Path], threads: int
+    path: Path, images: Sequence[Path], threads: int
 ) -> Generator[Progress, None, Checked]:
-    """Asks an exported file about pictures in a new process, and returns what it found.
+    """Asks an exported file about images in a new process, and returns what it found.
 
     Raises Refused where the process died. Closing the generator ends the process.
     """
     said = Sentences(Refused, STOPPED, STOPPED, STOPPED)
-    yield Progress(0, len(pictures), "Checking the exported file")
+    yield Progress(0, len(images), "Checking the exported file")
     # Without limits: the file is our own, and large networks on many images take their time.
-    asked = guarded(answers, path, list(pictures), threads, limits=Limits(), said=said)
+    asked = guarded(answers, path, list(images), threads, limits=Limits(), said=said)
     with closing(asked):
         while True:
             try:
@@ -67,12 +67,12 @@ def check_elsewhere(
             except StopIteration as end:
                 remember(path)
                 return end.value
-            yield Progress(done, len(pictures), "Checking the exported file")
+            yield Progress(done, len(images), "Checking the exported file")
 
 
-def answers(send: Send, path: Path, pictures: list[Path], threads: int) -> Checked:
-    """Runs in the new process: the file's answers to all pictures that can be opened, each timed
-    once warm. Sends how many pictures are done."""
+def answers(send: Send, path: Path, images: list[Path], threads: int) -> Checked:
+    """Runs in the new process: the file's answers to all images that can be opened, each timed
+    once warm. Sends how many images are done."""
     before = resident()
     try:
         exported = open_exported(path, threads)
@@ -83,9 +83,9 @@ def answers(send: Send, path: Path, pictures: list[Path], threads: int) -> Check
     far: list[float] = []
     took: list[float] = []
     most = 0
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         try:
-            pixels = whole_picture(picture)
+            pixels = whole_image(image)
         except UnusableImage:
             continue  # it was deleted or changed since; the receipt says how many were compared
         for _ in range(1 if used else 1 + WARM):

@@ -22,7 +22,7 @@ from engine.models.extractor import Extractor
 from engine.storage import catalogue
 from engine.storage.project import Project
 
-PICTURES_TO_COMPARE = 256
+IMAGES_TO_COMPARE = 256
 
 
 def exporter_of(format: str, settings: Mapping[str, Any] | None = None) -> Exporter:
@@ -39,11 +39,11 @@ def written(
     about: About,
 ) -> Generator[Event, None, dict[str, Any]]:
     """Exports a model, compared with what it and its extractor say of the project's images."""
-    pictures = some_images(project)
-    seen = yield from look(model, extractor, list(pictures))
+    images = some_images(project)
+    seen = yield from look(model, extractor, list(images))
     places = {name: place for place, name in enumerate(model.class_names)}
-    truth = np.array([places.get(pictures[path].name, -1) for path in seen.paths])
-    held_out = sum(pictures[path].held_out for path in seen.paths)
+    truth = np.array([places.get(images[path].name, -1) for path in seen.paths])
+    held_out = sum(images[path].held_out for path in seen.paths)
     material = ExportData(
         seen.paths, seen.answers.probabilities, truth, some_training(project), held_out, about
     )
@@ -52,7 +52,7 @@ def written(
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a picture: its class, and whether no model was learnt from it."""
+    """What is known of an image: its class, and whether no model was learnt from it."""
 
     name: str
     held_out: bool
@@ -68,10 +68,10 @@ def some_images(project: Project) -> dict[Path, Known]:
     }
     opened = open_many(iter(classes), None)
     try:
-        for path, picture in opened:
-            if not isinstance(picture, UnusableImage):
+        for path, image in opened:
+            if not isinstance(image, UnusableImage):
                 found[path] = classes[path]
-            if len(found) == PICTURES_TO_COMPARE:
+            if len(found) == IMAGES_TO_COMPARE:
                 break
     finally:
         opened.close()
@@ -94,7 +94,7 @@ def rows_of(project: Project, split: str) -> list[dict[str, Any]]:
         project.db.query(
             "SELECT sha256, path, copied, split, class.name AS class FROM image "
             "JOIN class ON class.id = class_id WHERE split = ? "
-            # A picture in two classes is neither learnt nor scored, for nobody knows its class.
+            # An image in two classes is neither learnt nor scored, for nobody knows its class.
             f"AND sha256 NOT IN ({catalogue.CONFLICTING}) ORDER BY sha256, image.id",
             [split],
         )

@@ -36,7 +36,7 @@ def export_model(
             half = hidden / NEW / path.name
             half.parent.mkdir()
             facts = yield from exporter.write(model, half, material)
-            found = yield from check_elsewhere(half, material.pictures, devices.threads())
+            found = yield from check_elsewhere(half, material.images, devices.threads())
             refuse_unseen(found.used)
             receipt = receipt_of(exporter, model, half, found, material) | facts
             exporter.judge(receipt)

@@ -1,4 +1,4 @@
-"""Checked images: a file becomes a picture that was read whole and once, or a reason why not."""
+"""Checked images: a file becomes an image that was read whole and once, or a reason why not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from PIL import Image
 
 from engine.errors import UnusableImage
 from engine.images.effort import check_effort
-from engine.images.formats import FORMATS, HEAD, disguise, why_no_picture
+from engine.images.formats import FORMATS, HEAD, disguise, why_no_image
 from engine.images.preprocess import preprocess
 from engine.images.rgb import small_rgb
 from engine.images.thumbnail import as_jpeg, perceptual_hash, thumbnail
@@ -39,7 +39,7 @@ LEAST_SIDE = 8
 MOST_ASPECT = 20
 TOO_LARGE = f"This image has more than {PIXEL_CAP // 1_000_000} megapixels. Save it smaller."
 BIG = 32_000_000
-"""Pictures of more pixels than this are decoded one at a time, whatever the number of threads."""
+"""Images of more pixels than this are decoded one at a time, whatever the number of threads."""
 
 # Pillow raises above twice its own limit, before it takes the memory, and warns above it once.
 Image.MAX_IMAGE_PIXELS = PIXEL_CAP // 2
@@ -58,12 +58,12 @@ TURNS = {
 }  # fmt: skip
 
 WHOLE = 1 << 30
-"""More pixels than any picture has: it is decoded at its full size."""
+"""More pixels than any image has: it is decoded at its full size."""
 
-one_big_picture = threading.Lock()
+one_big_image = threading.Lock()
 
 Jpeg = bytes
-"""By another name: a picture has a field `bytes`."""
+"""By another name: an image has a field `bytes`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,16 +85,16 @@ class CheckedImage:
 
     @property
     def seen(self) -> np.ndarray:
-        """The pixels of a picture that was opened for a network."""
+        """The pixels of an image that was opened for a network."""
         assert self.pixels is not None
         return self.pixels
 
 
-def open_picture(path: Path, preprocessing: Preprocessing | None, thumb: int = 160) -> CheckedImage:
+def open_image(path: Path, preprocessing: Preprocessing | None, thumb: int = 160) -> CheckedImage:
     """Reads, hashes and decodes one file, once.
 
     The thumbnail's longer side has at most `thumb` pixels. Raises UnusableImage with the reason in
-    plain words for whatever is not a whole picture within the limits above.
+    plain words for whatever is not a whole image within the limits above.
     """
     return open_bytes(read(path), preprocessing, thumb, path)
 
@@ -102,14 +102,14 @@ def open_picture(path: Path, preprocessing: Preprocessing | None, thumb: int = 1
 def open_bytes(
     data: bytes, preprocessing: Preprocessing | None, thumb: int = 160, path: Path = Path()
 ) -> CheckedImage:
-    """The same for bytes that are in memory, such as a pasted picture."""
+    """The same for bytes that are in memory, such as a pasted image."""
     silence_pillow()
     image = identify(data, path)
     full = checked_size(image.size)
     # Decoding at a fraction is for thumbnails alone. Its rounding moves what a network answers by
-    # up to 0.03 (MobileNetV2, measured), and an exported file is given whole pictures.
+    # up to 0.03 (MobileNetV2, measured), and an exported file is given whole images.
     need = WHOLE if preprocessing else 2 * thumb
-    with one_big_picture if full[0] * full[1] > BIG else nullcontext():
+    with one_big_image if full[0] * full[1] > BIG else nullcontext():
         small, turned = decode(image, need)
     if turned >= 5 and image.format != "TIFF":  # Pillow gives the size of turned TIFFs itself
         full = full[::-1]
@@ -137,7 +137,7 @@ def read(path: Path) -> bytes:
             if size > BYTE_CAP:
                 raise UnusableImage("This file is larger than 2 GB. Save it smaller.")
             head = file.read(HEAD)
-            if reason := why_no_picture(head, path):
+            if reason := why_no_image(head, path):
                 raise UnusableImage(reason)
             return head + file.readall()
     except FileNotFoundError as error:
@@ -154,8 +154,8 @@ def without_waiting(path: str, flags: int) -> int:
 
 
 def identify(data: bytes, path: Path) -> Image.Image:
-    """The picture with its header read, not yet decoded."""
-    if reason := why_no_picture(data[:HEAD], path):
+    """The image with its header read, not yet decoded."""
+    if reason := why_no_image(data[:HEAD], path):
         raise UnusableImage(reason)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -170,7 +170,7 @@ def identify(data: bytes, path: Path) -> Image.Image:
 
 
 def checked_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size, where pictures of it are taken."""
+    """The size, where images of it are taken."""
     width, height = size
     if width * height > PIXEL_CAP:
         raise UnusableImage(TOO_LARGE)
@@ -187,7 +187,7 @@ def checked_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def decode(image: Image.Image, need: int) -> tuple[Image.Image, int]:
-    """The whole picture decoded, RGB and turned, its shorter side at least `need` or as it was.
+    """The whole image decoded, RGB and turned, its shorter side at least `need` or as it was.
 
     JPEGs are decoded at 1/2, 1/4 or 1/8 where that is enough. Also gives the EXIF orientation
     that was undone, or 0. Frees what `image` held.
@@ -210,7 +210,7 @@ def decode(image: Image.Image, need: int) -> tuple[Image.Image, int]:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 2 to 8; 0 where the picture stands upright or its EXIF is broken."""
+    """The EXIF orientation, 2 to 8; 0 where the image stands upright or its EXIF is broken."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except BROKEN:
@@ -219,7 +219,7 @@ def orientation(image: Image.Image) -> int:
 
 
 def notes(image: Image.Image, turned: int) -> Iterator[str]:
-    """What a person should know of how the picture was read."""
+    """What a person should know of how the image was read."""
     frames = frame_count(image)
     if frames > 1:
         yield f"first of {frames} {'pages' if image.format == 'TIFF' else 'frames'}"
@@ -230,7 +230,7 @@ def notes(image: Image.Image, turned: int) -> Iterator[str]:
 def frame_count(image: Image.Image) -> int:
     """How many frames the file has. Damage after the first one does not matter here.
 
-    The second picture that phones put behind a JPEG (a depth or brightness map) is no frame.
+    The second image that phones put behind a JPEG (a depth or brightness map) is no frame.
     """
     if image.format in ("JPEG", "MPO"):
         return 1
@@ -244,7 +244,7 @@ PILLOW = r"PIL\."
 
 
 def silence_pillow() -> None:
-    """Ignores Pillow's warnings (on odd EXIF, palettes, TIFF tags): the picture is kept or refused.
+    """Ignores Pillow's warnings (on odd EXIF, palettes, TIFF tags): the image is kept or refused.
 
     The filter is put first and stays: taking it out again, as warnings.catch_warnings does, would
     be seen by the other threads.
@@ -260,10 +260,10 @@ Opened = tuple[Path, CheckedImage | UnusableImage]
 def open_many(
     paths: Iterable[Path], preprocessing: Preprocessing | None, threads: int = 2, thumb: int = 160
 ) -> Generator[Opened, None, None]:
-    """Opens pictures in threads, ahead of the consumer, and gives them in the order of `paths`.
+    """Opens images in threads, ahead of the consumer, and gives them in the order of `paths`.
 
-    At most 16 pictures a thread are held. Closing the generator stops the threads, after the
-    picture that each one is at, and waits for them.
+    At most 16 images a thread are held. Closing the generator stops the threads, after the
+    image that each one is at, and waits for them.
     """
     stopped = threading.Event()
 
@@ -293,6 +293,6 @@ def opened_or_reason(
     path: Path, preprocessing: Preprocessing | None, thumb: int
 ) -> CheckedImage | UnusableImage:
     try:
-        return open_picture(path, preprocessing, thumb)
+        return open_image(path, preprocessing, thumb)
     except UnusableImage as reason:
         return reason

@@ -31,7 +31,7 @@ JITTER = 0.02
 
 
 class Canvas:
-    """A square picture of `side` pixels, and beside it the mask of what was drawn on it."""
+    """A square image of `side` pixels, and beside it the mask of what was drawn on it."""
 
     def __init__(self, side: int, ground: tuple[float, float, float]) -> None:
         self.side = side
@@ -67,32 +67,32 @@ def paint(
     canvas: Canvas,
     parts: Sequence[Part],
     palette: Palette,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
     place: np.ndarray | None = None,
 ) -> None:
     """Draws the parts one over the other. `place` (2, 3) maps their square to the canvas's."""
     place = np.eye(2, 3) if place is None else place
     for part in parts:
-        if chance.random() >= part.get("chance", 1):
+        if rng.random() >= part.get("chance", 1):
             continue
         if "parts" not in part:
-            shape(canvas, part, palette, chance, place)
+            shape(canvas, part, palette, rng, place)
             continue
-        for where in places(part, chance):
+        for where in places(part, rng):
             some = part["parts"]
-            some = [some[chance.integers(len(some))]] if part.get("one") else some
-            paint(canvas, some, palette, chance, combine(place, where))
+            some = [some[rng.integers(len(some))]] if part.get("one") else some
+            paint(canvas, some, palette, rng, combine(place, where))
 
 
 def shape(
-    canvas: Canvas, part: Part, palette: Palette, chance: np.random.Generator, place: np.ndarray
+    canvas: Canvas, part: Part, palette: Palette, rng: np.random.Generator, place: np.ndarray
 ) -> None:
     """Draws one part that is no group."""
     name, _, factor = part["fill"].partition("*")
     red, green, blue = (value * float(factor or 1) for value in palette[name])
     colour = red, green, blue
     points = outline(part)
-    points = points + chance.normal(0, part.get("jitter", JITTER), points.shape)
+    points = points + rng.normal(0, part.get("jitter", JITTER), points.shape)
     if "blob" in part:
         points = smooth(points, closed=True)
     elif "line" in part:
@@ -133,11 +133,11 @@ def smooth(points: np.ndarray, closed: bool, pieces: int = 7) -> np.ndarray:
     return curve.reshape(-1, 2) / 2
 
 
-def places(part: Part, chance: np.random.Generator) -> Iterator[np.ndarray]:
+def places(part: Part, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Where a group is drawn: one affine map (2, 3) for each copy."""
     low, high = part.get("times", (1, 1))
-    times = int(chance.integers(low, high + 1))
-    start = chance.random() * 360 if part.get("round") else 0.0
+    times = int(rng.integers(low, high + 1))
+    start = rng.random() * 360 if part.get("round") else 0.0
     for number in range(times):
         x, y = part.get("at", (0, 0))
         turn = 0.0
@@ -147,9 +147,9 @@ def places(part: Part, chance: np.random.Generator) -> Iterator[np.ndarray]:
             x, y = x + number * part["step"][0], y + number * part["step"][1]
         elif "scatter" in part:
             left, top, right, bottom = part["scatter"]
-            x, y = chance.uniform(left, right), chance.uniform(top, bottom)
-        turn += between(part.get("turn", (0, 0)), chance)
-        grow, squash = (between(part.get(key, (1, 1)), chance) for key in ("grow", "squash"))
+            x, y = rng.uniform(left, right), rng.uniform(top, bottom)
+        turn += between(part.get("turn", (0, 0)), rng)
+        grow, squash = (between(part.get(key, (1, 1)), rng) for key in ("grow", "squash"))
         where = affine((x, y), turn, (grow * squash, grow))
         yield where
         if part.get("mirror"):
@@ -159,8 +159,8 @@ def places(part: Part, chance: np.random.Generator) -> Iterator[np.ndarray]:
 MIRROR = np.array([[-1.0, 0, 0], [0, 1, 0]])
 
 
-def between(pair: Sequence[float], chance: np.random.Generator) -> float:
-    return float(chance.uniform(pair[0], pair[1]))
+def between(pair: Sequence[float], rng: np.random.Generator) -> float:
+    return float(rng.uniform(pair[0], pair[1]))
 
 
 def affine(

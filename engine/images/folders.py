@@ -1,4 +1,4 @@
-"""What was dropped: folders and files become classes of pictures, or a reason why not."""
+"""What was dropped: folders and files become classes of images, or a reason why not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine.images.formats import ARCHIVE, ARCHIVES, NO_PICTURES, ending_of, junk, no_picture
+from engine.images.formats import ARCHIVE, ARCHIVES, NO_IMAGES, ending_of, junk, no_image
 from engine.images.splits import Split, splits_of
 
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
@@ -22,7 +22,7 @@ class FoundImages:
     """What `find_pictures` found, in an order that depends on the names alone.
 
     `classes`: class name -> (file, the split that its folders give, or None where they give none).
-    `held_out`: the pictures of test/ folders that must not be learnt: class name -> files.
+    `held_out`: the images of test/ folders that must not be learnt: class name -> files.
     `skipped`: what was left out, each path once, with its reasons. `hints`: sentences to read.
     """
 
@@ -32,10 +32,10 @@ class FoundImages:
     hints: list[str] = field(default_factory=list)
 
 
-def find_pictures(paths: Sequence[Path], into: str = "") -> FoundImages:
+def find_images(paths: Sequence[Path], into: str = "") -> FoundImages:
     """Looks through dropped folders and files without opening any file.
 
-    A folder of pictures is one class named after it; a folder of folders is one class each, and
+    A folder of images is one class named after it; a folder of folders is one class each, and
     what lies deeper belongs to the first level's name. With `into` everything is that class, and
     so are loose files, which have no class otherwise. Folders named train and validation (or val,
     valid), side by side at the top or inside a class, give the split; those named test are taken
@@ -48,14 +48,14 @@ def find_pictures(paths: Sequence[Path], into: str = "") -> FoundImages:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that is looked at, and what is known of the pictures in it from the way there."""
+    """A folder that is looked at, and what is known of the images in it from the way there."""
 
     folder: Path
     name: str | None
     """The class; None above the classes, where each folder is one."""
     split: Split | None = None
     loose: str = ""
-    """Above the classes: the class of the pictures right in this folder, if it is no more."""
+    """Above the classes: the class of the images right in this folder, if it is no more."""
     roots: tuple[Path, ...] = ()
     """The folders on the way that a person would miss if nothing was found in them."""
 
@@ -115,7 +115,7 @@ class Search:
             self.walk(Place(path, self.into, split, class_name(loose or str(path)), (path,)))
         elif not stat.S_ISREG(mode):
             self.skip(path, SPECIAL)
-        elif reason := no_picture(path.name):
+        elif reason := no_image(path.name):
             self.skip(path, reason)
         else:
             self.strays.append(path)
@@ -161,7 +161,7 @@ class Search:
             if junk(entry.name):
                 continue
             kind, ending = kind_of(entry), ending_of(entry.name)
-            if kind == "file" and ending in NO_PICTURES:
+            if kind == "file" and ending in NO_IMAGES:
                 others[ending] += 1
                 continue
             path = folder / entry.name
@@ -204,7 +204,7 @@ class Search:
         return replace(place, folder=folder, name=name, roots=(*place.roots, folder))
 
     def settle_loose(self) -> None:
-        """Pictures right in a dropped folder are a class, unless class folders lie beside them."""
+        """Images right in a dropped folder are a class, unless class folders lie beside them."""
         for place, files in self.loose:
             if not files:
                 continue
@@ -225,7 +225,7 @@ class Search:
                 self.keep([path], Place(path.parent, self.into))
 
     def keep(self, files: list[Path], place: Place) -> None:
-        """Takes files as pictures of the place's class, if there are any."""
+        """Takes files as images of the place's class, if there are any."""
         if not files or place.name is None:
             return
         self.mark(place.roots)
@@ -236,7 +236,7 @@ class Search:
             self.found.classes.setdefault(place.name, []).extend((p, place.split) for p in files)
 
     def mark(self, roots: Iterable[Path]) -> None:
-        """Notes that nobody will miss pictures in these folders."""
+        """Notes that nobody will miss images in these folders."""
         for root in roots:
             self.roots[root] = True
 
@@ -266,7 +266,7 @@ def wraps(folder: Path) -> bool:
     """Whether a folder only wraps others, as unpacked archives do: two at least, and no files."""
     try:
         with os.scandir(folder) as entries:
-            kinds = [kind_of(entry) for entry in entries if not no_picture(entry.name)]
+            kinds = [kind_of(entry) for entry in entries if not no_image(entry.name)]
     except OSError:
         return False
     return "file" not in kinds and len(kinds) > 1

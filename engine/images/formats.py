@@ -1,4 +1,4 @@
-"""What a file is, told from its name and its first bytes: maybe a picture, or why it is none."""
+"""What a file is, told from its name and its first bytes: maybe an image, or why it is none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUFFIXES = {
     ".jpg": "a JPEG", ".jpeg": "a JPEG", ".jpe": "a JPEG", ".png": "a PNG", ".gif": "a GIF",
     ".tif": "a TIFF", ".tiff": "a TIFF", ".webp": "a WebP", ".bmp": "a BMP", ".avif": "an AVIF",
 }  # fmt: skip
-"""Endings of pictures, and the words for a file that has the ending without being one."""
+"""Endings of images, and the words for a file that has the ending without being one."""
 
 RAW = frozenset(
     (".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw",
@@ -45,7 +45,7 @@ JUNK = frozenset(
 )  # fmt: skip
 """What systems leave behind, in lower case; with all hidden names, passed over in silence."""
 
-NO_PICTURES = frozenset(
+NO_IMAGES = frozenset(
     (".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml",
      ".ini", ".cfg", ".log", ".html", ".htm", ".css", ".js", ".py", ".ipynb", ".sh", ".bat", ".exe",
      ".dll", ".so", ".mat", ".npy", ".npz", ".h5", ".pkl", ".pt", ".pth", ".onnx", ".safetensors",
@@ -60,7 +60,7 @@ ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar
 ARCHIVE = "This is an archive. Unpack it and drop the folder."
 
 
-def why_no_picture(head: bytes, path: PurePath) -> str:
+def why_no_image(head: bytes, path: PurePath) -> str:
     """One sentence or two that say why a file can't be opened; empty where nothing speaks against.
 
     `head` are the file's first bytes (up to HEAD); the path gives the ending and nothing else.
@@ -76,7 +76,7 @@ def why_no_picture(head: bytes, path: PurePath) -> str:
 
 
 def described(head: bytes) -> tuple[str, str] | None:
-    """What the file is and what to do, where its first bytes are those of no picture known here."""
+    """What the file is and what to do, where its first bytes are those of no image known here."""
     for beginning, what, advice in BEGINNINGS:
         if head.startswith(beginning):
             return what, advice
@@ -101,19 +101,19 @@ def boxed(head: bytes) -> tuple[str, str] | None:
 def written(head: bytes) -> tuple[str, str] | None:
     """The same for text: SVG, a web page, or any other."""
     text = head.decode("utf-8", "ignore").lstrip("\ufeff \t\r\n").lower()
-    if "<svg" in text and text.startswith("<"):  # pictures may speak of one in their notes
+    if "<svg" in text and text.startswith("<"):  # images may speak of one in their notes
         return "an SVG drawing", AS_PICTURE
     if text.startswith(("<!doctype html", "<html")):
         return "a web page", "Download the image itself."
     if text.startswith(("p1", "p2", "p3")) or b"\0" in head or "\ufffd" in text:
-        return None  # P1 to P3 are pictures written as text
+        return None  # P1 to P3 are images written as text
     if len(text) * 2 > len(head) and all(c.isprintable() or c in "\t\r\n\f" for c in text):
         return "a text file", "It was left out."
     return None
 
 
 def disguise(path: PurePath) -> str:
-    """The words for a file whose ending promises a picture that it is not."""
+    """The words for a file whose ending promises an image that it is not."""
     promised = SUFFIXES.get(path.suffix.lower(), "")
     return f" with the name of {promised}" if promised else ""
 
@@ -128,9 +128,9 @@ def ending_of(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
-def no_picture(name: str) -> str:
+def no_image(name: str) -> str:
     """Why a file of this name is not opened; empty where it is."""
     ending = ending_of(name)
     if ending in ARCHIVES:
         return ARCHIVE
-    return "This is no image." if junk(name) or ending in NO_PICTURES else ""
+    return "This is no image." if junk(name) or ending in NO_IMAGES else ""

@@ -1,4 +1,4 @@
-"""Near duplicates: pictures whose perceptual hashes differ in a few of their 64 bits."""
+"""Near duplicates: images whose perceptual hashes differ in a few of their 64 bits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PAIRS = 1 << 22
 def groups(hashes: Sequence[str], near: int = NEAR) -> list[tuple[int, ...]]:
     """Groups of near duplicates, as positions in `hashes`, each ascending; by their first member.
 
-    Two pictures are in one group if at most `near` bits (up to 7) differ between them, or if a
+    Two images are in one group if at most `near` bits (up to 7) differ between them, or if a
     chain of such pairs joins them. Multi-index hashing (Norouzi et al., 2012): of four bands of 16
-    bits, one at least differs in `near // 4` bits or fewer, so only pictures that nearly agree
+    bits, one at least differs in `near // 4` bits or fewer, so only images that nearly agree
     in a band are compared. 100,000 hashes take about a second.
     """
     numbers = np.array([int(text, 16) for text in hashes], np.uint64)
@@ -94,7 +94,7 @@ def crossing_first(
 ) -> list[tuple[int, ...]]:
     """The groups with those first that lie on both sides of the split, else in the same order.
 
-    `splits` names the side of each picture. Such pictures are learnt and then scored on, which
+    `splits` names the side of each image. Such images are learnt and then scored on, which
     makes the scores look better than they are.
     """
     return sorted(found, key=lambda group: len({splits[number] for number in group}) < 2)

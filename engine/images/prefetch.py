@@ -1,4 +1,4 @@
-"""Pictures decoded in threads ahead of who uses them, in order, within a bound of memory."""
+"""Images decoded in threads ahead of who uses them, in order, within a bound of memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.images.decode import (
     checked_size,
     decode,
     identify,
-    one_big_picture,
+    one_big_image,
     read,
     silence_pillow,
 )
@@ -30,16 +30,16 @@ from engine.images.walk import WalkEntry
 Prepare = Callable[[Image.Image], np.ndarray]
 
 ROOM = 128 << 20
-"""Bytes of decoded pictures that wait at most; one that is larger waits alone."""
+"""Bytes of decoded images that wait at most; one that is larger waits alone."""
 AHEAD = 64
-"""Pictures that are decoded ahead, for each thread."""
+"""Images that are decoded ahead, for each thread."""
 TOGETHER = 4
-"""Pictures that a thread takes at a time: handing over one alone costs more than it decodes."""
+"""Images that a thread takes at a time: handing over one alone costs more than it decodes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A picture's pixels, uint8 (height, width, 3), or the reason why there are none."""
+    """An image's pixels, uint8 (height, width, 3), or the reason why there are none."""
 
     path: Path
     pixels: np.ndarray | None
@@ -81,8 +81,8 @@ def decoded_ahead(
 ) -> Generator[Decoded, None, None]:
     """Decodes what was met on a walk, turned upright and whole, in the order in which it was met.
 
-    `prepare` makes of a picture what the network sees; without it pixels keep the picture's size.
-    Closing the generator ends the threads, after the picture that each is at.
+    `prepare` makes of an image what the network sees; without it pixels keep the image's size.
+    Closing the generator ends the threads, after the image that each is at.
     """
     room, stopped = Room(ROOM), threading.Event()
 
@@ -111,7 +111,7 @@ def decoded_ahead(
 
 
 def one(turn: int, met: WalkEntry, prepare: Prepare | None, room: Room) -> Decoded:
-    """One picture; room is taken once its header says how much it needs."""
+    """One image; room is taken once its header says how much it needs."""
     taken, waits = 0, True
     try:
         if met.reason:
@@ -120,7 +120,7 @@ def one(turn: int, met: WalkEntry, prepare: Prepare | None, room: Room) -> Decod
         width, height = checked_size(image.size)
         taken, waits = 3 * width * height, False
         room.take(turn, taken)
-        with one_big_picture if width * height > BIG else nullcontext():
+        with one_big_image if width * height > BIG else nullcontext():
             upright = decode(image, WHOLE)[0]
         pixels = np.asarray(upright) if prepare is None else prepare(upright)
     except UnusableImage as reason:
@@ -131,6 +131,6 @@ def one(turn: int, met: WalkEntry, prepare: Prepare | None, room: Room) -> Decod
 
 
 def opened(path: Path) -> Image.Image:
-    """The picture with its header read. Raises UnusableImage."""
+    """The image with its header read. Raises UnusableImage."""
     silence_pillow()
     return identify(read(path), path)

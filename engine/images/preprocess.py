@@ -1,4 +1,4 @@
-"""The one definition of how a decoded picture becomes what a network sees.
+"""The one definition of how a decoded image becomes what a network sees.
 
 The shorter side is scaled to `resize`, then the middle is cut out. As in torchvision's own
 evaluation, filters widen with the scale (antialiased) and sizes are rounded down. The file that is
@@ -17,7 +17,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes what the network sees: shorter side to `resize`, centre crop, scale.
+    """How an image becomes what the network sees: shorter side to `resize`, centre crop, scale.
 
     There is one implementation for training and use (`preprocess`) and one inside exported
     files (export/graphs/); tests hold them together.
@@ -37,7 +37,7 @@ class Preprocessing:
     def whole(self) -> Preprocessing:
         """The same without the margin that ImageNet's evaluation cuts off around the crop.
 
-        A person's own picture counts up to the edges of its shorter side: clothing's test photos,
+        A person's own image counts up to the edges of its shorter side: clothing's test photos,
         MobileNetV2 at 224 and the default head, 0.892 instead of 0.858.
         """
         return replace(self, resize=self.size)
@@ -94,7 +94,7 @@ def preprocess(
 
 
 def target_size(full: tuple[int, int], resize: int) -> tuple[int, int]:
-    """The (width, height) of the whole picture once its shorter side is `resize`."""
+    """The (width, height) of the whole image once its shorter side is `resize`."""
     width, height = full
     return resize * width // min(full), resize * height // min(full)
 

@@ -1,4 +1,4 @@
-"""From a decoded picture of any kind to an eight-bit RGB one, small, without full-size copies."""
+"""From a decoded image of any kind to an eight-bit RGB one, small, without full-size copies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BAND = 1 << 21
 
 
 def small_rgb(image: Image.Image, factor: int) -> Image.Image:
-    """The loaded picture as RGB, each side divided by `factor` (a box average, rounded up).
+    """The loaded image as RGB, each side divided by `factor` (a box average, rounded up).
 
     Transparent parts become white, sixteen bits and floats are scaled to eight. What is not RGB
-    or grey already is converted band by band, so that the picture is never in memory twice.
+    or grey already is converted band by band, so that the image is never in memory twice.
     """
     if image.mode in ("RGB", "L") and "transparency" not in image.info:
         small = image.reduce(factor) if factor > 1 else image
@@ -30,16 +30,16 @@ def small_rgb(image: Image.Image, factor: int) -> Image.Image:
 
 
 def bands(image: Image.Image, step: int) -> Iterator[tuple[int, Image.Image]]:
-    """The picture's bands of rows from the top, each a multiple of `step` high but the last."""
+    """The image's bands of rows from the top, each a multiple of `step` high but the last."""
     rows = max(BAND // image.width // step, 1) * step
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def value_range(image: Image.Image) -> tuple[float, float]:
-    """The values that become black and white, for a picture of wide integers or floats.
+    """The values that become black and white, for an image of wide integers or floats.
 
-    Sixteen bits span their whole range. Other pictures say nothing of their range: values within
+    Sixteen bits span their whole range. Other images say nothing of their range: values within
     0 to 1 (floats), 0 to 255 or 0 to 65535 are taken as that, and any others are stretched.
     """
     if image.mode.startswith("I;16"):

@@ -20,7 +20,7 @@ SPLITS: dict[str, Split] = {
     "validation": "validation", "valid": "validation", "val": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
-"""Folder names (in any case) that say on which side their pictures are."""
+"""Folder names (in any case) that say on which side their images are."""
 
 
 def splits_of(folders: Sequence[Path]) -> dict[Path, Split]:

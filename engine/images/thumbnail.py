@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def thumbnail(image: Image.Image, longest: int) -> Image.Image:
-    """The picture with at most `longest` pixels on its longer side, and about as many.
+    """The image with at most `longest` pixels on its longer side, and about as many.
 
     Averaging whole blocks of pixels takes a fifth of the time of scaling, so it is done where it
     comes near enough to that size.
@@ -35,9 +35,9 @@ LOW = np.cos(np.pi / 64 * np.outer(np.arange(8), 2 * np.arange(32) + 1))
 
 
 def perceptual_hash(image: Image.Image) -> str:
-    """ImageHash's phash (6 times as fast as there): similar pictures differ in few of 64 bits.
+    """ImageHash's phash (6 times as fast as there): similar images differ in few of 64 bits.
 
-    The 8x8 lowest frequencies of the picture at 32x32, each a bit: above their median or not.
+    The 8x8 lowest frequencies of the image at 32x32, each a bit: above their median or not.
     """
     grey = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
     waves = LOW @ np.asarray(grey, np.float64) @ LOW.T

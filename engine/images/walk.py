@@ -1,4 +1,4 @@
-"""All pictures below some folders, one after the other, without holding them in memory.
+"""All images below some folders, one after the other, without holding them in memory.
 
 What was dropped to be learnt is found by images/folders.py, which gives classes; here folders mean
 nothing, and there may be millions of files.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.images.folders import SPECIAL, kind_of, why
-from engine.images.formats import ARCHIVE, ARCHIVES, NO_PICTURES, ending_of, junk, no_picture
+from engine.images.formats import ARCHIVE, ARCHIVES, NO_IMAGES, ending_of, junk, no_image
 
 PROJECT = "This is a project of Espalier and was not looked into."
 SEEN = "This link leads to a folder that is looked through already."
@@ -21,7 +21,7 @@ SEEN = "This link leads to a folder that is looked through already."
 
 @dataclass(frozen=True)
 class WalkEntry:
-    """One thing on the way: a file that may be a picture, or, with a reason, what can be none."""
+    """One thing on the way: a file that may be an image, or, with a reason, what can be none."""
 
     path: Path
     reason: str = ""
@@ -31,7 +31,7 @@ class Walk:
     """One look through files and folders, in the order of the names, each folder once.
 
     Links to folders are followed last. `without` are folders that are passed over in silence,
-    unless they are named in `paths`. Files that are no pictures by their endings are only counted,
+    unless they are named in `paths`. Files that are no images by their endings are only counted,
     in `others`; a file that is named in `paths` is always met.
     """
 
@@ -61,7 +61,7 @@ class Walk:
                 return WalkEntry(path, SPECIAL)
         except OSError as error:
             return WalkEntry(path, why(error))
-        return WalkEntry(path, no_picture(path.name))
+        return WalkEntry(path, no_image(path.name))
 
     def below(self, folder: Path, by_link: bool = False) -> Iterator[WalkEntry]:
         """All that lies in a folder, deep first, after the files right in it."""
@@ -103,7 +103,7 @@ class Walk:
             yield WalkEntry(path, kind)
         elif ending in ARCHIVES:
             yield WalkEntry(path, ARCHIVE)
-        elif ending in NO_PICTURES:
+        elif ending in NO_IMAGES:
             self.others += 1
         else:
             yield WalkEntry(path)

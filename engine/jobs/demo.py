@@ -1,4 +1,4 @@
-"""The main job on the sample pictures, from nothing to an exported model, without a window."""
+"""The main job on the sample images, from nothing to an exported model, without a window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs of the Images page: add pictures, sort them, and look at them."""
+"""Jobs of the Images page: add images, sort them, and look at them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.storage import catalogue
 def add_images(
     session: Session, *, paths: Sequence[str], into: str = "", copy: bool = False
 ) -> Answer:
-    """Checks pictures and stores them as classes, without learning them."""
+    """Checks images and stores them as classes, without learning them."""
     found = look_for(paths, into)
     with session.require().gesture(title_for(found)) as gesture:
         added = yield from bring_in(session, gesture, found, copy)
@@ -28,7 +28,7 @@ def add_images(
 
 @job("Move images")
 def move_images(session: Session, *, images: Sequence[int], to: str) -> Work:
-    """Moves pictures into the class `to`; what was learnt follows at the next learning."""
+    """Moves images into the class `to`; what was learnt follows at the next learning."""
     project = session.require()
     if not to.strip():
         raise Refused("A class needs a name. Type one.")
@@ -67,7 +67,7 @@ def rename_class(session: Session, *, name: str, to: str, merge: bool = False) -
 
 @job("Merge classes")
 def merge_classes(session: Session, *, name: str, into: str) -> Work:
-    """Moves all pictures of `name` into `into`, and learns both anew where they were learnt."""
+    """Moves all images of `name` into `into`, and learns both anew where they were learnt."""
     project = session.require()
     number = catalogue.class_named(project, name)["id"]
     catalogue.class_named(project, into)
@@ -93,7 +93,7 @@ def remove_class(session: Session, *, name: str) -> Work:
 
 @job("Settle a conflict")
 def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work:
-    """Keeps a picture that lies in several classes in the class `keep` alone ("" for none)."""
+    """Keeps an image that lies in several classes in the class `keep` alone ("" for none)."""
     project = session.require()
     rows = [c for c in catalogue.conflicts(project) if c["sha256"] == sha256]
     if not rows or (keep and keep not in rows[0]["classes"]):
@@ -109,7 +109,7 @@ def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work:
 def images(
     session: Session, *, class_name: str = "", split: str = "", offset: int = 0, limit: int = 200
 ) -> Work:
-    """A page of a class's pictures (all classes where empty), and how many there are."""
+    """A page of a class's images (all classes where empty), and how many there are."""
     yield Progress(0, None, "Reading")
     return catalogue.page_of_images(session.require(), class_name, split, offset, limit)
 
@@ -122,7 +122,7 @@ def conflicts(session: Session) -> Work:
 
 @job("Look for near duplicates", reads=True)
 def near_duplicates(session: Session, *, limit: int = 200) -> Work:
-    """Groups of pictures that look almost the same; those on both sides of the split first."""
+    """Groups of images that look almost the same; those on both sides of the split first."""
     yield Progress(0, None, "Comparing")
     project = session.require()
     rows = list(

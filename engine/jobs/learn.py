@@ -29,7 +29,7 @@ def learn_folder(
     learner: str = "",
     settings: Mapping[str, Any] | None = None,
 ) -> Work:
-    """The main gesture: checks pictures, stores them as classes, and learns them, in one pass."""
+    """The main gesture: checks images, stores them as classes, and learns them, in one pass."""
     found = look_for(paths, into)
     project = session.require()
     name, chosen = material.choice(project, learner, settings)
@@ -56,7 +56,7 @@ def learn_folder(
 def learn(
     session: Session, *, learner: str = "", settings: Mapping[str, Any] | None = None
 ) -> Answer:
-    """Learns whatever is not learnt yet, from pictures that the project has."""
+    """Learns whatever is not learnt yet, from images that the project has."""
     project = session.require()
     name, chosen = material.choice(project, learner, settings)
     with project.gesture("Learn", all_or_nothing=True) as gesture:
@@ -71,7 +71,7 @@ def learn(
 
 @job("Forget a class")
 def forget(session: Session, *, name: str) -> Work:
-    """Unlearns a class exactly, as if it had never been learnt; its pictures are kept."""
+    """Unlearns a class exactly, as if it had never been learnt; its images are kept."""
     project = session.require()
     number = catalogue.class_named(project, name)["id"]
     row = steps.current(project)
@@ -118,7 +118,7 @@ def scores(session: Session, *, step: int = 0) -> Work:
 
 @job("Look at answers", reads=True)
 def confusion_images(session: Session, *, true: str, predicted: str, limit: int = 200) -> Work:
-    """The validation pictures of class `true` that the model takes for `predicted`."""
+    """The validation images of class `true` that the model takes for `predicted`."""
     yield Progress(0, None, "Reading")
     project = session.require()
     wanted = (
@@ -134,14 +134,14 @@ def confusion_images(session: Session, *, true: str, predicted: str, limit: int 
 
 @job("Look at uncertain images", reads=True)
 def uncertain_images(session: Session, *, limit: int = 60, wrong: bool = False) -> Work:
-    """The validation pictures with the least certain answers first, or only the wrong ones."""
+    """The validation images with the least certain answers first, or only the wrong ones."""
     yield Progress(0, None, "Reading")
 
     def chosen(a: Mapping[str, np.ndarray]) -> np.ndarray:
         order = np.argsort(a["confidence"], kind="stable")
         if not wrong:
             return order
-        worst = order[::-1]  # The most certain mistakes teach most about the pictures.
+        worst = order[::-1]  # The most certain mistakes teach most about the images.
         return worst[(a["truth"] != a["answer"])[worst]]
 
     return answers(session.require(), chosen, limit)

@@ -1,4 +1,4 @@
-"""Answers for any number of pictures, written as a table while they are found.
+"""Answers for any number of images, written as a table while they are found.
 
 Nothing here imports PyTorch: exported files are asked without it.
 """
@@ -37,7 +37,7 @@ def predict_to_csv(
     to: str = "-",
     overwrite: bool = False,
 ) -> Work:
-    """One row for each picture in files and folders, by the project or an exported file.
+    """One row for each image in files and folders, by the project or an exported file.
 
     `to` is a file, or "-" for standard output. It is made once the first is known to be of use:
     the model can be opened, and there is something to look at.

@@ -1,4 +1,4 @@
-"""Trains the embedded backbone: labels of small pictures, and a teacher's features of them.
+"""Trains the embedded backbone: labels of small images, and a teacher's features of them.
 
 The network learns from class labels (smoothed), from a linear map of its features to the teacher's
 (Romero et al. 2015), and from the class scores that the teacher's own classifier gives to that map
@@ -31,7 +31,7 @@ def pretrain(
 ) -> Work:
     """Trains a backbone on `data` (train/ and val/, one folder a class) and writes it to `out`.
 
-    `teacher` is a safetensors file of torchvision's mobilenet_v2. `work` keeps decoded pictures,
+    `teacher` is a safetensors file of torchvision's mobilenet_v2. `work` keeps decoded images,
     the teacher's features and the checkpoint: the same call again goes on where it was, also with
     other `epochs`, to which the rest is planned anew. `settings` are the fields of Recipe. The
     weights are written after each epoch. Returns path, steps, and accuracy on val/.
@@ -41,7 +41,7 @@ def pretrain(
     corpus = yield from of_folder(Path(data) / "train", folder / "train", STORED)
     check(recipe, corpus, shown, Path(teacher))
     taught_by = yield from taught(
-        corpus.pictures, Path(teacher), recipe.teacher_size, folder / "train"
+        corpus.images, Path(teacher), recipe.teacher_size, folder / "train"
     )
     training, checkpoint = started(recipe, corpus, taught_by), folder / "checkpoint.pt"
     yield from resumed(training, recipe.fixed(), checkpoint)

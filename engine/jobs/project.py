@@ -131,18 +131,18 @@ def redo(session: Session) -> Work:
 
 @job("Draw the sample images")
 def make_sample(session: Session, *, path: str) -> Answer:
-    """Draws the sample pictures beside a new project at `path`, and adds them as classes."""
+    """Draws the sample images beside a new project at `path`, and adds them as classes."""
     from engine.images.sample import draw_sample
     from engine.jobs.images import add_images
 
     target = Path(path)
-    pictures = target.parent / f"{target.stem} images"
-    if pictures.exists() and not (pictures / "learn").is_dir():
-        raise Refused(f"“{pictures}” is in the way. Choose another place for the sample.")
-    yield from draw_sample(pictures)
+    images = target.parent / f"{target.stem} images"
+    if images.exists() and not (images / "learn").is_dir():
+        raise Refused(f"“{images}” is in the way. Choose another place for the sample.")
+    yield from draw_sample(images)
     yield from new_project(session, path=path)
-    added = yield from add_images(session, paths=[str(pictures / "learn")])
-    return {"path": str(session.require().path), "pictures": str(pictures), **added}
+    added = yield from add_images(session, paths=[str(images / "learn")])
+    return {"path": str(session.require().path), "pictures": str(images), **added}
 
 
 @job("List the backbones", reads=True)

@@ -1,4 +1,4 @@
-"""Pictures sorted into folders by class: copied, or moved where that was asked for.
+"""Images sorted into folders by class: copied, or moved where that was asked for.
 
 Nothing here imports PyTorch: exported files are asked without it.
 """
@@ -37,10 +37,10 @@ def sort_images(
     known_only: bool = False,
     least: float = 0.0,
 ) -> Work:
-    """Puts each picture into the folder of its class below `to`, by the project or a file.
+    """Puts each image into the folder of its class below `to`, by the project or a file.
 
     Left where they are: what can't be used; with `known_only` what is none of these; what is less
-    probable than `least`. A name that is taken gets a number. Every picture is listed in a CSV file
+    probable than `least`. A name that is taken gets a number. Every image is listed in a CSV file
     in `to`, written as it goes: read backwards, it undoes a move. Raises BadSetting and Refused.
     """
     if not 0 <= least <= 1:

@@ -55,7 +55,7 @@ def specialise(
 ) -> Work:
     """Searches the project's supernet for the most accurate subnet that keeps the limits.
 
-    `latency_ms` is for one picture on this computer; `macs` and `parameters` are in millions,
+    `latency_ms` is for one image on this computer; `macs` and `parameters` are in millions,
     `memory` in MiB of activations, `file_mb` in millions of bytes; 0 sets no limit. `budget` is how
     many subnets are measured; those measured before count for nothing. Returns the winner, timed
     for real, and the front. Raises Refused at once where no subnet can keep the limits.

@@ -1,4 +1,4 @@
-"""Training a supernet on pictures of one's own: the verb, its checks, its estimate and its file."""
+"""Training a supernet on images of one's own: the verb, its checks, its estimate and its file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.training.supernet.run import (
     check_files,
     counted,
     estimated,
-    pictures,
+    images,
     say_how_long,
     started,
     tuner_of,
@@ -56,7 +56,7 @@ def shrink(
     "embedded", the name of a once-for-all network, or a supernet's file. `data` holds
     train/ and val/, one folder a class; without it the open project's own images are taken, by
     their split. `teacher`, a safetensors file of torchvision's mobilenet_v2, teaches beside the
-    labels. `work` (beside `out` where it is empty) keeps decoded pictures and the checkpoint: the
+    labels. `work` (beside `out` where it is empty) keeps decoded images and the checkpoint: the
     same call again goes on where it was, also with other `epochs`, to which the rest is planned
     anew. `settings` are the fields of the tuner `method`. `out` is written after each scoring.
     Returns path, work, steps, size (the largest), and the accuracy of three subnets.
@@ -65,12 +65,12 @@ def shrink(
     check_files(out, base, teacher)
     device, begun = devices.choose(session.device), base_of(session, base)
     folder = Path(work) if work else Path(out).with_suffix(".work")
-    corpus, shown = yield from pictures(session.project, data, folder, tuner)
+    corpus, shown = yield from images(session.project, data, folder, tuner)
     check_corpora(corpus, shown, tuner.batch)
     lessons = SupernetData(corpus, None, calibration(corpus, tuner, device))
     if teacher:
         asked = (Path(teacher), tuner.teacher_size, folder / "train")
-        lessons = replace(lessons, teacher=(yield from taught(corpus.pictures, *asked)))
+        lessons = replace(lessons, teacher=(yield from taught(corpus.images, *asked)))
     training = started(tuner, begun, lessons, shown)
     keeper = CheckpointWriter(tuner, begun, lessons, shown, Path(out), folder / "shrink.pt")
     yield from resumed(training, keeper.fixed(), keeper.checkpoint)
@@ -95,7 +95,7 @@ def estimate_shrink(
 ) -> Work:
     """How long `shrink` with the same arguments takes: two real steps of each phase are timed.
 
-    Returns seconds, steps and pictures. Decoding the pictures, and what a teacher makes of them,
+    Returns seconds, steps and images. Decoding the images, and what a teacher makes of them,
     come on top at the first call. Nothing is written.
     """
     tuner = tuner_of(method, settings)
@@ -119,14 +119,14 @@ def estimate_shrink(
 def list_tuners(session: Session) -> Work:
     """Every tuner of supernets, from whose settings forms are made, and what suits the project.
 
-    `proposed` are settings for so many pictures, at the resolutions of the Specialise page. Raises
-    Refused where the project has no supernet, or no pictures.
+    `proposed` are settings for so many images, at the resolutions of the Specialise page. Raises
+    Refused where the project has no supernet, or no images.
     """
     yield Progress(0, None, "Reading")
-    pictures = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
+    images = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
     sizes = usual_resolutions(session.supernet()[1].size)
     offered = [
         replace(view, settings=tuple(s for s in view.settings if s.name not in NOT_OFFERED))
         for view in SUPERNET_TUNERS.describe()
     ]
-    return {"tuners": offered, "proposed": proposed(pictures, sizes), "pictures": pictures}
+    return {"tuners": offered, "proposed": proposed(images, sizes), "pictures": images}

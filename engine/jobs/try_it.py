@@ -1,4 +1,4 @@
-"""Jobs that answer: what pictures show, and how well a model does on a folder."""
+"""Jobs that answer: what images show, and how well a model does on a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.events import Event, Progress, Work
-from engine.images.folders import find_pictures
+from engine.images.folders import find_images
 from engine.jobs import job
 from engine.learning import scoring
 from engine.learning.answering import look, told
@@ -20,9 +20,9 @@ from engine.storage.project import Project
 
 @job("Say what images show", reads=True)
 def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -> Work:
-    """Each picture's classes with their probabilities, by the project or an exported file.
+    """Each image's classes with their probabilities, by the project or an exported file.
 
-    `known` is False where a picture is far from all classes: "none of these".
+    `known` is False where an image is far from all classes: "none of these".
     """
     if model:
         from engine.export.readers import predict_exported
@@ -36,7 +36,7 @@ def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -
 
 @job("Say what a pasted image shows", reads=True)
 def predict_pixels(session: Session, *, content: bytes) -> Work:
-    """The same for one picture that has no file: `content` is a PNG or JPEG."""
+    """The same for one image that has no file: `content` is a PNG or JPEG."""
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
         file = Path(folder) / "pasted.png"
         file.write_bytes(content)
@@ -53,7 +53,7 @@ def answered(session: Session, paths: Sequence[Path]) -> Generator[Event, None, 
 
 @job("Score", reads=True)
 def score(session: Session, *, test: str = "", predictions: bool = False) -> Work:
-    """Scores of the step in use on validation pictures, or on a folder of class folders."""
+    """Scores of the step in use on validation images, or on a folder of class folders."""
     project = session.require()
     row = steps.current(project)
     if row is None:
@@ -78,12 +78,12 @@ def stored_answers(project: Project, row: Any) -> dict[str, str]:
 
 
 def score_folder(session: Session, row: Any, folder: Path, predictions: bool) -> Work:
-    """Answers every picture of the folder, and compares with the names of its class folders."""
+    """Answers every image of the folder, and compares with the names of its class folders."""
     model = session.model()
     names = model.class_names
     if not folder.is_dir():
         raise Refused(f"There is no folder “{folder}”. Check its name.")
-    found = find_pictures([folder])
+    found = find_images([folder])
     known = [(path, name) for name, files in found.classes.items() if name in names
              for path, _ in files]  # fmt: skip
     if not known:

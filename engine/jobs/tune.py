@@ -128,15 +128,15 @@ PREVIEWS = 12
 def tuning_choices(session: Session) -> Work:
     """Every tuner and schedule with its settings, and what is proposed for the project.
 
-    `proposed` has, for each tuner, settings for so many pictures.
+    `proposed` has, for each tuner, settings for so many images.
     """
     yield Progress(0, None, "Reading")
-    pictures = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
+    images = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
     return {
         "tuners": tuners(),
         "schedules": SCHEDULES.describe(),
-        "pictures": pictures,
-        "proposed": {view.name: proposed(view, pictures) for view in tuners()},
+        "pictures": images,
+        "proposed": {view.name: proposed(view, images) for view in tuners()},
     }
 
 

@@ -59,7 +59,7 @@ class Learner(ABC):
 
     @property
     def views(self) -> int:
-        """How many augmented views of each picture the learner and its head look at."""
+        """How many augmented views of each image the learner and its head look at."""
         return 1
 
     @property

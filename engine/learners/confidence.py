@@ -1,4 +1,4 @@
-"""Confidences that mean what they say, and "none of these" for a picture far from all classes."""
+"""Confidences that mean what they say, and "none of these" for an image far from all classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KNOWN = 0.98
 class Calibration:
     """What turns a head's logits into probabilities and a distance; plain values.
 
-    A picture is "none of these" where its distance, 1 - cosine to the nearest class's direction,
+    An image is "none of these" where its distance, 1 - cosine to the nearest class's direction,
     is greater than `threshold`.
     """
 

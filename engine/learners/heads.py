@@ -14,7 +14,7 @@ def logits_of(head: nn.Module, features: Tensor, batch: int = 256) -> Tensor:
 
 
 class Linear(nn.Module):
-    """One weight row and one bias for each class; the views of a picture are averaged.
+    """One weight row and one bias for each class; the views of an image are averaged.
 
     With `unit`, features are scaled to length 1 first.
     """

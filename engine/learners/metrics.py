@@ -163,12 +163,12 @@ def backward_transfer(R: Matrix, born: Sequence[int] | None = None) -> float | N
     return mean([difference(column[-1], column[0]) for column in earlier(R, born)])
 
 
-def forward_transfer(R: Matrix, chance: float | Sequence[float]) -> float | None:
+def forward_transfer(R: Matrix, rng: float | Sequence[float]) -> float | None:
     """Mean over columns j from the second on of R[j-1][j] less chance.
 
     `chance` is one number, or what a network that learnt nothing scores on each column.
     """
-    by_column = [chance] * len(R) if isinstance(chance, int | float) else chance
+    by_column = [rng] * len(R) if isinstance(rng, int | float) else rng
     return mean([difference(R[j - 1][j], by_column[j]) for j in range(1, len(R))])
 
 

@@ -19,7 +19,7 @@ from engine.registry import setting
 @LEARNERS.register("ncm", "Nearest class mean")
 @dataclass
 class NearestClassMean(Learner):
-    """Each class is the mean of its images; a picture belongs to the class with the nearest mean.
+    """Each class is the mean of its images; an image belongs to the class with the nearest mean.
 
     Mensink et al., Distance-based image classification, 2013. With m_k the mean of class k, the
     class with the least |x - m_k|^2 is the one with the greatest 2 m_k.x - |m_k|^2: a linear head.

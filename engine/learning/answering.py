@@ -27,7 +27,7 @@ MOST_TO_COMPARE = 20_000
 
 @dataclass(frozen=True)
 class Seen:
-    """What the model saw in pictures: answers and features, and what could not be opened."""
+    """What the model saw in images: answers and features, and what could not be opened."""
 
     paths: list[Path]
     answers: Answers
@@ -48,12 +48,12 @@ def look(model: Model, extractor: Extractor, paths: Sequence[Path]) -> Generator
     reasons: dict[Path, str] = {}
     for batch in batches(paths):
         pixels = []
-        for path, picture in open_many(batch, model.backbone.preprocessing):
-            if isinstance(picture, UnusableImage):
-                reasons[path] = str(picture)
+        for path, image in open_many(batch, model.backbone.preprocessing):
+            if isinstance(image, UnusableImage):
+                reasons[path] = str(image)
             else:
                 good.append(path)
-                pixels.append(picture.seen)
+                pixels.append(image.seen)
         if pixels:
             features.append(extractor(np.stack(pixels), model.views))
         yield pace.at(len(good) + len(reasons))

@@ -11,7 +11,7 @@ from typing import Any
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
 from engine.images.decode import open_many
-from engine.images.folders import FoundImages, find_pictures, shown
+from engine.images.folders import FoundImages, find_images, shown
 from engine.learning import material
 from engine.session import Session
 from engine.storage import catalogue
@@ -27,7 +27,7 @@ SECONDS_BETWEEN_GLIMPSES = 8.0
 
 @dataclass
 class Added:
-    """What came of adding pictures, and the seconds that each part took."""
+    """What came of adding images, and the seconds that each part took."""
 
     classes: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
@@ -55,8 +55,8 @@ class Added:
 
 
 def look_for(paths: Sequence[str], into: str) -> FoundImages:
-    """The pictures below `paths`. Raises Refused where there is none."""
-    found = find_pictures([Path(p) for p in paths], into)
+    """The images below `paths`. Raises Refused where there is none."""
+    found = find_images([Path(p) for p in paths], into)
     if not any(found.classes.values()):
         path, reason = found.skipped[0] if found.skipped else (Path(paths[0]), "It is empty.")
         raise Refused(
@@ -79,7 +79,7 @@ def bring_in(
     views: int = 0,
     glimpse: Callable[[int, int], Iterable[Event]] | None = None,
 ) -> Generator[Event, None, Added]:
-    """Checks and stores the pictures found; with `views` > 0 also computes their features.
+    """Checks and stores the images found; with `views` > 0 also computes their features.
 
     One pass: each file is read once, while the network works on those before it. Now and then
     `glimpse(done, total)` tells how well it goes.
@@ -95,17 +95,17 @@ def bring_in(
     opened = open_many([path for _, path, _ in files], preprocessing)
     try:
         pairs = enumerate(zip(files, opened, strict=True), start=1)
-        for number, ((name, _, split), (path, picture)) in pairs:
-            if isinstance(picture, UnusableImage):
-                added.skipped.append((path, str(picture)))
+        for number, ((name, _, split), (path, image)) in pairs:
+            if isinstance(image, UnusableImage):
+                added.skipped.append((path, str(image)))
             else:
-                batch.append(NewImage(name, path, picture, split))
+                batch.append(NewImage(name, path, image, split))
             if batch and (len(batch) == BATCH or number == len(files)):
                 store(project, gesture, batch, copy, added)
                 added.lap("images")
                 yield Saved("pictures")
                 if extractor:
-                    images = [one.picture for one in batch]
+                    images = [one.image for one in batch]
                     material.compute(project, extractor, views, images)
                     added.lap("features")
                 batch = []

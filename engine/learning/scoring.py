@@ -1,4 +1,4 @@
-"""How well a step does: its scores on held-out pictures, and on folders that a person names."""
+"""How well a step does: its scores on held-out images, and on folders that a person names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def judge(
     material: LearningData,
     sample: tuple[Tensor, Tensor],
 ) -> tuple[dict[str, Any], dict[str, np.ndarray] | None, dict[str, np.ndarray]]:
-    """A step's row, its answers on held-out pictures, and its calibration, ready to be stored."""
+    """A step's row, its answers on held-out images, and its calibration, ready to be stored."""
     numbers = learner.classes
     hashes, truth = material.held_out(numbers)
     features = material.of(hashes) if hashes else sample[0][:0]
@@ -109,7 +109,7 @@ def continual(before: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> di
 
 
 def class_facts(project: Project, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    """What a step remembers of its classes: their names then, and which pictures they had."""
+    """What a step remembers of its classes: their names then, and which images they had."""
     names, prints = catalogue.class_names(project), catalogue.fingerprints(project)
     return [{"id": n, "name": names[n], "fingerprint": prints.get(n, "")} for n in numbers]
 
@@ -186,6 +186,6 @@ def table(classes: Sequence[str], truth: np.ndarray, best: np.ndarray) -> dict[s
 
 
 def test_table(classes: Sequence[str], truth: Sequence[str], answers: Answers) -> dict[str, Any]:
-    """The scores on pictures of a test folder, whose classes the model knows."""
+    """The scores on images of a test folder, whose classes the model knows."""
     at = {name: place for place, name in enumerate(classes)}
     return table(classes, np.array([at[name] for name in truth], dtype=np.int64), answers.best)

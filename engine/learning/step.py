@@ -1,6 +1,6 @@
 """Learning, from features that are there to a step that is stored: the second half of a gesture.
 
-What a step knows depends on the pictures it learnt and not on the way there: pictures that went
+What a step knows depends on the images it learnt and not on the way there: images that went
 away since the last step are unlearnt, those that came are learnt, and the learner's arithmetic
 makes that equal to learning all of them at once.
 """
@@ -36,7 +36,7 @@ def learn(
     title: str,
     known: StepMemory | None = None,
 ) -> Learning:
-    """Brings what is learnt in line with the project's pictures, and stores that as a step.
+    """Brings what is learnt in line with the project's images, and stores that as a step.
 
     It goes on from `known` where that is given, otherwise from the step in use. Returns the scores
     by name. Raises Refused where there is nothing to learn from.
@@ -125,7 +125,7 @@ def provisional_accuracy(
 
 
 def follow_up(session: Session, gesture: int, title: str) -> Learning:
-    """After pictures or classes went away: learns again, so that the model never names them.
+    """After images or classes went away: learns again, so that the model never names them.
 
     Without a step in use nothing needs to be done; without classes there is no model any more.
     """

@@ -58,9 +58,9 @@ def shuffled(pixels: np.ndarray) -> np.ndarray:
 def normalised(pixels: np.ndarray, resolution: int) -> Iterator[torch.Tensor]:
     """Batches float32 (n, 3, r, r) as networks see them, channels last."""
     normalise = Normalise(preprocessing_at(resolution))
-    # From 112 pixels on smaller batches: what a layer makes of 64 such pictures leaves the caches.
+    # From 112 pixels on smaller batches: what a layer makes of 64 such images leaves the caches.
     batch = min(BATCH, max(8, BATCH * 112**2 // resolution**2))
-    # Parts of like size: one picture alone has no variance.
+    # Parts of like size: one image alone has no variance.
     for part in np.array_split(pixels, -(-len(pixels) // batch)):
         yield normalise(torch.from_numpy(part)).contiguous(memory_format=torch.channels_last)
 

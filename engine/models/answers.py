@@ -13,14 +13,14 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Answers:
-    """A model's answers: probabilities (pictures, classes) and distances (pictures,)."""
+    """A model's answers: probabilities (images, classes) and distances (images,)."""
 
     probabilities: np.ndarray
     distances: np.ndarray
 
     @property
     def best(self) -> np.ndarray:
-        """The place of the winning class for each picture."""
+        """The place of the winning class for each image."""
         return self.probabilities.argmax(axis=1)
 
     @property
@@ -29,7 +29,7 @@ class Answers:
 
 
 def answer(head: nn.Module, features: Tensor) -> Answers:
-    """What a calibrated head says about features (pictures, views, width), in batches."""
+    """What a calibrated head says about features (images, views, width), in batches."""
     parts = []
     with torch.inference_mode():
         for batch in features.split(BATCH):

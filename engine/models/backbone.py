@@ -1,6 +1,6 @@
 """A network as an ordered list of stages, and the models made from one.
 
-Shapes: pictures are float32 (batch, 3, size, size), normalised; features are float32
+Shapes: images are float32 (batch, 3, size, size), normalised; features are float32
 (batch, width).
 """
 
@@ -83,7 +83,7 @@ class Model:
     """What is tried, compared and exported: a backbone, a head, and what its answers mean.
 
     The head takes features float32 (n, views, width) and gives probabilities (n, classes) and a
-    distance (n,); a picture whose distance is greater than `threshold` is "none of these".
+    distance (n,); an image whose distance is greater than `threshold` is "none of these".
     """
 
     backbone: Backbone

@@ -84,11 +84,11 @@ def settle(norm: Norm, mean: Tensor, variance: Tensor) -> None:
 @torch.no_grad()
 def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> int:
     """Sets each batch norm of a plain network to the statistics of `batches`; returns how many
-    pictures there were.
+    images there were.
 
     Batches are float32 (n, 3, r, r), n at least 2. Each norm works by its batch while it is
-    measured, and keeps the mean and the biased variance, averaged by the number of pictures.
-    Without a picture nothing changes. Leaves the network in eval mode.
+    measured, and keeps the mean and the biased variance, averaged by the number of images.
+    Without an image nothing changes. Leaves the network in eval mode.
     """
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     sums = [RunningSums(norm) for norm in norms]
@@ -110,7 +110,7 @@ def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> int:
 
 
 class RunningSums:
-    """Sums of the batches' means and biased variances, each times its number of pictures.
+    """Sums of the batches' means and biased variances, each times its number of images.
 
     The norm measures them itself: with a momentum of 1 its running statistics are the batch's.
     """
@@ -132,7 +132,7 @@ class RunningSums:
         self.variance += variance * (biased * len(inputs[0]))
 
     def restore(self, count: int) -> None:
-        """Gives the norm the averages over `count` pictures, or what it had where there is none."""
+        """Gives the norm the averages over `count` images, or what it had where there is none."""
         norm, (mean, variance) = self.norm, self.first
         kept_mean, kept_variance = running(norm)
         kept_mean.copy_(self.mean / count if count else mean)

@@ -1,4 +1,4 @@
-"""Pictures to activations: the frozen part of a backbone, run as fast as this computer can."""
+"""Images to activations: the frozen part of a backbone, run as fast as this computer can."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GRAPH = 1
 """Goes up when the exported graph changes, so that no older file is taken from the cache."""
 
 BATCH = 8
-"""Pictures in one run on the processor: more gain nothing and cost memory (measured)."""
+"""Images in one run on the processor: more gain nothing and cost memory (measured)."""
 
 DEVICE_BATCH = 64
 
@@ -118,7 +118,7 @@ class Extractor:
         return session
 
     def exported(self, path: Path, views: int) -> ort.InferenceSession:
-        """Writes the frozen part and checks it against PyTorch, on another number of pictures."""
+        """Writes the frozen part and checks it against PyTorch, on another number of images."""
         size = self.backbone.preprocessing.size
         generator = torch.Generator().manual_seed(0)
         sample = torch.randint(0, 256, (3, size, size, 3), dtype=torch.uint8, generator=generator)

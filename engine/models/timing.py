@@ -35,7 +35,7 @@ LOOK = 1.0
 
 @dataclass(frozen=True)
 class Setting:
-    """How a network is run: threads, pictures at once, ONNX Runtime's provider, and precision."""
+    """How a network is run: threads, images at once, ONNX Runtime's provider, and precision."""
 
     threads: int = 1
     batch: int = 1
@@ -152,20 +152,18 @@ def opened(model: bytes | Path, size: int, setting: Setting) -> Timed:
         session = open_session(model, setting.threads, setting.provider)
     except CantRun as error:
         raise Refused(f"ONNX Runtime can't run this network here ({first_line(error)}).") from error
-    chance = np.random.default_rng(0)
-    feed = {given.name: values(given, size, setting, chance) for given in session.get_inputs()}
+    rng = np.random.default_rng(0)
+    feed = {given.name: values(given, size, setting, rng) for given in session.get_inputs()}
     return Timed(session, feed)
 
 
-def values(
-    given: ort.NodeArg, size: int, setting: Setting, chance: np.random.Generator
-) -> np.ndarray:
+def values(given: ort.NodeArg, size: int, setting: Setting, rng: np.random.Generator) -> np.ndarray:
     shape = [side if isinstance(side, int) else size for side in given.shape]
     shape[:1] = [setting.batch] if not isinstance(given.shape[0], int) else shape[:1]
     if given.type == "tensor(uint8)":
-        return chance.integers(0, 256, shape, np.uint8)
+        return rng.integers(0, 256, shape, np.uint8)
     kind = np.float16 if given.type == "tensor(float16)" else np.float32
-    return chance.standard_normal(shape).astype(kind)
+    return rng.standard_normal(shape).astype(kind)
 
 
 def first_line(error: Exception) -> str:
@@ -204,7 +202,7 @@ def time_network(
     """A network file, run again and again: milliseconds for a whole batch.
 
     p50, p95 and mean are of all runs, as they came; low is when nothing else ran here, as tables
-    predict. `size` is the side of pictures where the file leaves it free. Raises Refused.
+    predict. `size` is the side of images where the file leaves it free. Raises Refused.
     """
     setting = setting or Setting()
     setting.check()

@@ -13,7 +13,7 @@ VIEWS = 12
 
 
 class Normalise(nn.Module):
-    """Pictures uint8 (batch, size, size, 3) to float32 (batch, 3, size, size), normalised."""
+    """Images uint8 (batch, size, size, 3) to float32 (batch, 3, size, size), normalised."""
 
     def __init__(self, p: Preprocessing) -> None:
         super().__init__()
@@ -28,9 +28,9 @@ class Normalise(nn.Module):
 
 
 def view(x: torch.Tensor, number: int) -> torch.Tensor:
-    """View `number` of normalised pictures (batch, 3, s, s), in the same shape.
+    """View `number` of normalised images (batch, 3, s, s), in the same shape.
 
-    0 is the picture, 2 its middle, 4, 6, 8 and 10 its corners (upper left, upper right, lower
+    0 is the image, 2 its middle, 4, 6, 8 and 10 its corners (upper left, upper right, lower
     left, lower right), each 7/8 of the sides and scaled back; the odd numbers mirror the even ones
     before them.
     """

@@ -1,4 +1,4 @@
-"""What pictures show, by a project or an exported file: a stream that holds a few at a time."""
+"""What images show, by a project or an exported file: a stream that holds a few at a time."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 WINDOW = 64
-"""Pictures that are answered together and then given in order; in it, sizes may be mixed."""
+"""Images that are answered together and then given in order; in it, sizes may be mixed."""
 WINDOW_BYTES = 64 << 20
 BATCH = 16
-"""Pictures of one size in one run: the rate of tiny networks still grows up to here (measured)."""
+"""Images of one size in one run: the rate of tiny networks still grows up to here (measured)."""
 BATCH_BYTES = 16 << 20
-"""Larger pictures are run fewer at a time, for networks and resizing need memory as well."""
+"""Larger images are run fewer at a time, for networks and resizing need memory as well."""
 
 Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -43,8 +43,8 @@ class Answerer:
     """Whoever is asked: a project's model, or an exported file.
 
     `run` takes uint8 (n, height, width, 3) and gives probabilities (n, classes) and distances
-    (n,). `prepare` makes its pixels of a whole picture; None: it takes any size. `threads` runs
-    may go on at once, and so many pictures are decoded at once as `decoders` says.
+    (n,). `prepare` makes its pixels of a whole image; None: it takes any size. `threads` runs
+    may go on at once, and so many images are decoded at once as `decoders` says.
     """
 
     run: Run
@@ -113,26 +113,26 @@ def answers(asked: Answerer, met: Iterable[WalkEntry]) -> Generator[list[Answere
 
 
 def windows(decoded: Iterator[Decoded]) -> Iterator[list[Decoded]]:
-    """Some pictures at a time, so many as memory allows."""
+    """Some images at a time, so many as memory allows."""
     window: list[Decoded] = []
     held = 0
-    for picture in decoded:
-        size = picture.pixels.nbytes if picture.pixels is not None else 0
+    for image in decoded:
+        size = image.pixels.nbytes if image.pixels is not None else 0
         if window and (len(window) == WINDOW or held + size > WINDOW_BYTES):
             yield window
             window, held = [], 0
-        window.append(picture)
+        window.append(image)
         held += size
     if window:
         yield window
 
 
 def answered(asked: Answerer, window: list[Decoded], pool: ThreadPoolExecutor) -> list[Answered]:
-    """The answers to one window: pictures of one size go together through the network."""
+    """The answers to one window: images of one size go together through the network."""
     sizes: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for place, picture in enumerate(window):
-        if picture.pixels is not None:
-            sizes[picture.pixels.shape].append(place)
+    for place, image in enumerate(window):
+        if image.pixels is not None:
+            sizes[image.pixels.shape].append(place)
     batches = [batch for places in sizes.values() for batch in parts(places, window)]
 
     def run(places: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -145,14 +145,14 @@ def answered(asked: Answerer, window: list[Decoded], pool: ThreadPoolExecutor) -
         for place, line, distance in zip(places, probabilities, distances, strict=True):
             found[place] = line, float(distance)
     return [
-        Answered(picture.path, *found[place]) if place in found
-        else Answered(picture.path, reason=picture.reason)
-        for place, picture in enumerate(window)
+        Answered(image.path, *found[place]) if place in found
+        else Answered(image.path, reason=image.reason)
+        for place, image in enumerate(window)
     ]  # fmt: skip
 
 
 def parts(places: list[int], window: list[Decoded]) -> Iterator[list[int]]:
-    """Pictures of one size in batches that the network's memory allows."""
+    """Images of one size in batches that the network's memory allows."""
     pixels = window[places[0]].pixels
     most = max(1, min(BATCH, BATCH_BYTES // max(1, pixels.nbytes if pixels is not None else 1)))
     for start in range(0, len(places), most):

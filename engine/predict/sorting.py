@@ -60,7 +60,7 @@ def begun(target: Path) -> CsvWriter:
 
 @dataclass
 class Sorting:
-    """One sorting: where pictures go, and what became of them."""
+    """One sorting: where images go, and what became of them."""
 
     asked: Answerer
     target: Path
@@ -79,9 +79,9 @@ class Sorting:
     """Images that lie in both places, and where they lie now."""
 
     def sort(self, one: Answered) -> None:
-        """Puts one picture into its folder, or notes why it is left where it is.
+        """Puts one image into its folder, or notes why it is left where it is.
 
-        Raises EspalierError where the disk is full; then the picture is where it was.
+        Raises EspalierError where the disk is full; then the image is where it was.
         """
         if reason := self.why_left(one):
             self.leave(one, reason)
@@ -98,7 +98,7 @@ class Sorting:
             self.leave(one, cant_put(error))
 
     def why_left(self, one: Answered) -> str:
-        """Why a picture is not sorted; empty where it is."""
+        """Why an image is not sorted; empty where it is."""
         if one.probabilities is None:
             return one.reason
         if self.known_only and not known(self.asked, one):
@@ -135,7 +135,7 @@ class Sorting:
         """Copies, and notes it. Of what is to be moved the originals are removed some at a time,
         since each time is waited for the disk; those of copies at once, as a kill doubles them.
 
-        Killed at any point, a picture is in one place at least.
+        Killed at any point, an image is in one place at least.
         """
         placed = self.placer.put(one.path, folder)
         try:
@@ -199,7 +199,7 @@ class Sorting:
 
 
 def cant_put(error: OSError) -> str:
-    """Why one picture could not be copied or moved."""
+    """Why one image could not be copied or moved."""
     if isinstance(error, FileNotFoundError):
         return "There is no file here now."
     if isinstance(error, PermissionError):

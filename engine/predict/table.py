@@ -36,7 +36,7 @@ def counted(walk: Walk) -> Generator[Event, None, int]:
 
 
 def known(asked: Answerer, one: Answered) -> bool:
-    """Whether the picture is like what was learnt; what can't be used is not unknown either."""
+    """Whether the image is like what was learnt; what can't be used is not unknown either."""
     return one.probabilities is None or one.distance <= asked.threshold
 
 

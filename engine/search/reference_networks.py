@@ -95,7 +95,7 @@ def accuracy(bench: SubnetEvaluator, backbone: Backbone) -> Measured:
 
 
 def timing(backbone: Backbone, setting: models_timing.Setting) -> dict[str, float]:
-    """Milliseconds for one picture, by the graph that runs here and that the export holds.
+    """Milliseconds for one image, by the graph that runs here and that the export holds.
 
     Raises Refused where ONNX Runtime can't run the network.
     """

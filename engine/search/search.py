@@ -263,7 +263,7 @@ def fair_timing(hunt: SearchSetup, architecture: Architecture) -> dict[str, floa
 
 
 def timing(hunt: SearchSetup, architecture: Architecture) -> dict[str, float]:
-    """Milliseconds for one picture through a subnet as it would be exported, p50 and p95."""
+    """Milliseconds for one image through a subnet as it would be exported, p50 and p95."""
     network = hunt.bench.supernet.subnet(architecture)
     model = network_onnx(network, architecture.resolution)
     return models_timing.time_network(

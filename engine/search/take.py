@@ -22,7 +22,7 @@ from engine.storage import catalogue
 from engine.storage.project import Project
 
 PART = 1024
-"""Pictures whose pixels are in memory at once."""
+"""Images whose pixels are in memory at once."""
 
 
 def model_with(

@@ -20,17 +20,17 @@ from engine.storage.gestures import now
 from engine.storage.project import Project
 from engine.storage.schema import inserted
 
-# One row for each picture that lies in more than one class: it is left out of learning.
+# One row for each image that lies in more than one class: it is left out of learning.
 CONFLICTING = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT class_id) > 1"
 
 
 @dataclass(frozen=True)
 class NewImage:
-    """A checked picture on its way into a class; `split` is None where the hash decides."""
+    """A checked image on its way into a class; `split` is None where the hash decides."""
 
     class_name: str
     path: Path
-    picture: CheckedImage
+    image: CheckedImage
     split: str | None = None
 
 
@@ -56,27 +56,27 @@ def class_names(project: Project) -> dict[int, str]:
 
 
 def add(project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool) -> list[NewImage]:
-    """Stores checked pictures in one transaction; returns those that were not there yet.
+    """Stores checked images in one transaction; returns those that were not there yet.
 
-    The thumbnails go into one pack. The same picture in the same class is kept once; one that was
-    given a split before keeps it, so that no picture is ever on both sides.
+    The thumbnails go into one pack. The same image in the same class is kept once; one that was
+    given a split before keeps it, so that no image is ever on both sides.
     """
     fresh = new_to_their_class(project, arrivals)
     if not fresh:
         return []
-    pack = project.blobs.put(b"".join(arrival.picture.thumb for arrival in fresh))
-    copied = {a.picture.sha256 for a in fresh if copy and copied_in(project, a)}
+    pack = project.blobs.put(b"".join(arrival.image.thumb for arrival in fresh))
+    copied = {a.image.sha256 for a in fresh if copy and copied_in(project, a)}
     splits = splits_for(project, fresh)
     with project.transaction(gesture) as db:
         numbers = {
             name: class_id_for(project, name) for name in dict.fromkeys(a.class_name for a in fresh)
         }
         for number in numbers.values():
-            # A class that was forgotten and is given new pictures is wanted again.
+            # A class that was forgotten and is given new images is wanted again.
             db.execute("UPDATE class SET set_aside = 0 WHERE id = ? AND set_aside", [number])
         at, rows = 0, []
         for arrival in fresh:
-            sha256, length = arrival.picture.sha256, len(arrival.picture.thumb)
+            sha256, length = arrival.image.sha256, len(arrival.image.thumb)
             rows.append(
                 {
                     **plain_facts(arrival),
@@ -95,30 +95,30 @@ def add(project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool
 
 
 def plain_facts(arrival: NewImage) -> dict[str, Any]:
-    picture = arrival.picture
+    image = arrival.image
     return {
-        "sha256": picture.sha256,
+        "sha256": image.sha256,
         "path": stored(arrival.path),
-        "width": picture.width,
-        "height": picture.height,
-        "bytes": picture.bytes,
-        "phash": picture.phash,
-        "note": picture.note,
+        "width": image.width,
+        "height": image.height,
+        "bytes": image.bytes,
+        "phash": image.phash,
+        "note": image.note,
     }
 
 
 def copied_in(project: Project, arrival: NewImage) -> bool:
-    """Copies a picture's file into the project; False where it has changed since it was checked."""
-    return project.blobs.put(arrival.path.read_bytes()) == arrival.picture.sha256
+    """Copies an image's file into the project; False where it has changed since it was checked."""
+    return project.blobs.put(arrival.path.read_bytes()) == arrival.image.sha256
 
 
 def new_to_their_class(project: Project, arrivals: Sequence[NewImage]) -> list[NewImage]:
-    """The arrivals less those whose class has the same picture already, each once."""
+    """The arrivals less those whose class has the same image already, each once."""
     rows = among(project, arrivals, "class.name, sha256")
     there = {(row["name"], row["sha256"]) for row in rows}
     fresh = []
     for arrival in arrivals:
-        key = (arrival.class_name, arrival.picture.sha256)
+        key = (arrival.class_name, arrival.image.sha256)
         if key not in there:
             there.add(key)
             fresh.append(arrival)
@@ -126,17 +126,17 @@ def new_to_their_class(project: Project, arrivals: Sequence[NewImage]) -> list[N
 
 
 def splits_for(project: Project, arrivals: Sequence[NewImage]) -> dict[str, str]:
-    """Each picture's split: the one it has, else its folder's, else what its hash decides."""
+    """Each image's split: the one it has, else its folder's, else what its hash decides."""
     splits = {row["sha256"]: row["split"] for row in among(project, arrivals, "sha256, split")}
     for arrival in arrivals:
-        sha256 = arrival.picture.sha256
+        sha256 = arrival.image.sha256
         splits.setdefault(sha256, arrival.split or split_of(sha256))
     return splits
 
 
 def among(project: Project, arrivals: Sequence[NewImage], wanted: str) -> list[dict[str, Any]]:
-    """What the project knows of the arrivals' pictures, in any class."""
-    hashes = [arrival.picture.sha256 for arrival in arrivals]
+    """What the project knows of the arrivals' images, in any class."""
+    hashes = [arrival.image.sha256 for arrival in arrivals]
     return list(
         project.db.query(
             f"SELECT {wanted} FROM image JOIN class ON class.id = class_id "
@@ -149,8 +149,8 @@ def among(project: Project, arrivals: Sequence[NewImage], wanted: str) -> list[d
 def learn_from_one_at_least(
     db: Database, classes: Iterable[int], arrivals: Sequence[NewImage]
 ) -> None:
-    """Gives a class whose pictures all fell to validation one to learn from: the smallest hash."""
-    hashes = [arrival.picture.sha256 for arrival in arrivals]
+    """Gives a class whose images all fell to validation one to learn from: the smallest hash."""
+    hashes = [arrival.image.sha256 for arrival in arrivals]
     marks = ",".join("?" * len(hashes))
     for number in classes:
         db.execute(
@@ -327,7 +327,7 @@ def images_by_id(project: Project, ids: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def conflicts(project: Project) -> list[dict[str, Any]]:
-    """Pictures that lie in more than one class, each with the classes it lies in."""
+    """Images that lie in more than one class, each with the classes it lies in."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in project.db.query(
         f"SELECT {COLUMNS} FROM image JOIN class ON class.id = class_id "

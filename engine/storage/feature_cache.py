@@ -1,4 +1,4 @@
-"""Activations of the project's pictures, kept as blobs, by (network, cut, preprocessing, hash)."""
+"""Activations of the project's images, kept as blobs, by (network, cut, preprocessing, hash)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from engine.storage.project import Project
 
 
 class Features:
-    """The cache of one network's activations in one project: float32 (views, width) a picture."""
+    """The cache of one network's activations in one project: float32 (views, width) an image."""
 
     def __init__(self, project: Project, key: str) -> None:
         self.project = project
         self.key = key
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
-        """Which of the pictures have no activations yet, in the given order, each once."""
+        """Which of the images have no activations yet, in the given order, each once."""
         there = {
             row["sha256"]
             for row in self.project.db.query("SELECT sha256 FROM feature WHERE key = ?", [self.key])
@@ -28,7 +28,7 @@ class Features:
         return [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in there]
 
     def put(self, hashes: Sequence[str], activations: np.ndarray) -> None:
-        """Stores activations (pictures, views, width), one pack for them all, then the rows."""
+        """Stores activations (images, views, width), one pack for them all, then the rows."""
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(activations, dtype=np.float32))
         pack = self.project.blobs.put(buffer.getvalue())
@@ -42,7 +42,7 @@ class Features:
             )
 
     def get(self, hashes: Sequence[str]) -> np.ndarray:
-        """Activations (pictures, views, width) in the given order. All must be there."""
+        """Activations (images, views, width) in the given order. All must be there."""
         places: dict[str, list[tuple[int, int]]] = defaultdict(list)
         rows = self._rows(hashes)
         for at, sha256 in enumerate(hashes):
@@ -77,7 +77,7 @@ class Features:
         return len(damaged)
 
     def _rows(self, hashes: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Pack and place of each picture; asked for all at once where there are many."""
+        """Pack and place of each image; asked for all at once where there are many."""
         if len(hashes) > 500:
             rows = self.project.db.execute(
                 "SELECT sha256, pack, place FROM feature WHERE key = ?", [self.key]

@@ -1,7 +1,7 @@
 """What frozen stages give, computed once: the prefix of a network in tuning.
 
 FreezeOut (Brock et al. 2017) saves the backward pass of a frozen stage. Where the stages from the
-stem up stand still to the end, their forward pass can be saved as well: each picture is shown in a
+stem up stand still to the end, their forward pass can be saved as well: each image is shown in a
 fixed number of views, what the prefix makes of each is computed by ONNX Runtime when it is first
 asked for, kept in a memory-mapped file as float16, and read from there from then on.
 """
@@ -33,7 +33,7 @@ SHARE_OF_MEMORY = 0.5
 """Of what is free now, what kept activations may take: read from memory they are quick."""
 LARGEST = float(np.finfo(np.float16).max)
 RUN = 16
-"""Pictures in one run of ONNX Runtime."""
+"""Images in one run of ONNX Runtime."""
 
 
 def room(folder: Path) -> int:
@@ -85,11 +85,11 @@ def opened(path: Path, kind: type, shape: tuple[int, ...]) -> np.memmap:
 
 @dataclass
 class ActivationCache:
-    """The outputs of a network's frozen stages for `count` views of each picture.
+    """The outputs of a network's frozen stages for `count` views of each image.
 
     `stages` are the modules from the stem up. `levels` are the prefixes (numbers of stages) whose
     outputs may be kept; another one is computed each time. What is kept is named by the weights and
-    the pictures that it came from: it serves a run that goes on, and none that changed.
+    the images that it came from: it serves a run that goes on, and none that changed.
     """
 
     stages: Sequence[nn.Module]
@@ -106,7 +106,7 @@ class ActivationCache:
     """What was computed so far, in floating point operations."""
 
     def __call__(self, rows: np.ndarray, numbers: np.ndarray, level: int) -> torch.Tensor:
-        """What the first `level` stages give for view `numbers[i]` of picture `rows[i]`."""
+        """What the first `level` stages give for view `numbers[i]` of image `rows[i]`."""
         entries = rows * self.count + numbers
         if level not in self.levels:
             self.computed += len(rows)
@@ -169,7 +169,7 @@ class ActivationCache:
         return self.shelves[level]
 
     def open(self, level: int) -> None:
-        """Opens the shelf of a level; removes those that other weights or pictures made."""
+        """Opens the shelf of a level; removes those that other weights or images made."""
         path = self.path(level)
         for other in self.folder.glob(f"prefix-{level}-*"):
             if other.stem != path.stem:
@@ -200,7 +200,7 @@ def as_batch(values: np.ndarray) -> torch.Tensor:
 
 
 def shape_after(stages: Sequence[nn.Module], size: int) -> tuple[int, ...]:
-    """The shape of what stages give for one picture of a size."""
+    """The shape of what stages give for one image of a size."""
     x = torch.zeros(1, 3, size, size)
     with torch.inference_mode():
         for stage in stages:
@@ -211,7 +211,7 @@ def shape_after(stages: Sequence[nn.Module], size: int) -> tuple[int, ...]:
 
 
 def plan_of(
-    stages: Sequence[nn.Module], size: int, levels: Sequence[int], pictures: int, count: int,
+    stages: Sequence[nn.Module], size: int, levels: Sequence[int], images: int, count: int,
     most: int,
 ) -> tuple[int, frozenset[int]]:  # fmt: skip
     """How many views to keep, and which prefixes, in at most so many bytes.
@@ -220,7 +220,7 @@ def plan_of(
     time. A prefix that is too large even with one view is not kept; where none is, there are as
     many views as were asked for.
     """
-    each = {n: 2 * int(np.prod(shape_after(stages[:n], size))) * pictures for n in levels}
+    each = {n: 2 * int(np.prod(shape_after(stages[:n], size))) * images for n in levels}
     fitting = {n: most // (2 * bytes_) for n, bytes_ in each.items() if bytes_}
     possible = [n for n in fitting.values() if n >= 1]
     views = max(1, min(count, max(possible, default=count)))

@@ -1,6 +1,6 @@
-"""What a network in tuning sees of a picture: views of it, changed at random.
+"""What a network in tuning sees of an image: views of it, changed at random.
 
-A view is named by a number: the same seed, picture and number give the same pixels, so that a
+A view is named by a number: the same seed, image and number give the same pixels, so that a
 training that was stopped goes on as it would have, and what a frozen stage makes of a view can be
 kept.
 """
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 STRENGTHS = ("none", "light", "medium", "strong")
 PLAIN = -1
-"""The number of the view that is the picture as it is, as the network sees it in use."""
+"""The number of the view that is the image as it is, as the network sees it in use."""
 
 
 def transforms(strength: str, size: int) -> v2.Transform:
-    """From a picture uint8 (3, side, side) to a view (3, size, size); `strength` is one of those
+    """From an image uint8 (3, side, side) to a view (3, size, size); `strength` is one of those
     above."""
     from torchvision.transforms import v2
 
@@ -49,7 +49,7 @@ Rows = Sequence[int] | np.ndarray
 
 @dataclass(frozen=True)
 class Views:
-    """The views of a corpus's pictures as a network with `preprocessing` sees them."""
+    """The views of a corpus's images as a network with `preprocessing` sees them."""
 
     corpus: ImageArray
     preprocessing: Preprocessing
@@ -75,26 +75,26 @@ class Views:
         return f"{files}|{self.preprocessing.key}|{self.strength}|{self.seed}"
 
     def __call__(self, rows: Rows, numbers: Rows) -> torch.Tensor:
-        """View `numbers[i]` of picture `rows[i]`: float32 (n, 3, size, size), channels last."""
+        """View `numbers[i]` of image `rows[i]`: float32 (n, 3, size, size), channels last."""
         pixels = torch.stack([self.pixels(r, n) for r, n in zip(rows, numbers, strict=True)])
-        pictures = self.normalise(pixels.permute(0, 2, 3, 1))
-        return pictures.contiguous(memory_format=torch.channels_last)
+        images = self.normalise(pixels.permute(0, 2, 3, 1))
+        return images.contiguous(memory_format=torch.channels_last)
 
     def pixels(self, row: int, number: int) -> torch.Tensor:
         """One view as uint8 (3, size, size)."""
-        picture = torch.from_numpy(np.array(self.corpus.pictures[row])).permute(2, 0, 1)
+        image = torch.from_numpy(np.array(self.corpus.images[row])).permute(2, 0, 1)
         if self.transform is None or number == PLAIN:
-            return self.whole(picture)
+            return self.whole(image)
         mixed = np.random.SeedSequence((self.seed, int(row), int(number)))
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which seeds graphics cards too and takes a hundred times longer
             torch.default_generator.manual_seed(int(mixed.generate_state(1, np.uint32)[0]))
-            return self.transform(picture)
+            return self.transform(image)
 
-    def whole(self, picture: torch.Tensor) -> torch.Tensor:
-        """A picture at the network's size."""
-        if picture.shape[-1] == self.size:
-            return picture
+    def whole(self, image: torch.Tensor) -> torch.Tensor:
+        """An image at the network's size."""
+        if image.shape[-1] == self.size:
+            return image
         from torchvision.transforms import v2
 
-        return v2.functional.resize(picture, [self.size, self.size], antialias=True)
+        return v2.functional.resize(image, [self.size, self.size], antialias=True)

@@ -15,7 +15,7 @@ from engine.errors import Refused
 class Batch:
     """What one step is shown: `given` is pixels, or what the first `start` stages made of them.
 
-    `other` and `kept`: each picture is blended with another one of the batch, of itself so much.
+    `other` and `kept`: each image is blended with another one of the batch, of itself so much.
     """
 
     given: torch.Tensor
@@ -39,9 +39,9 @@ def rows_of(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
     return np.sort(order[: count // batch * batch].reshape(-1, batch))
 
 
-def check_batch(pictures: int, batch: int) -> None:
-    if pictures < batch:
+def check_batch(images: int, batch: int) -> None:
+    if images < batch:
         raise Refused(
-            f"There are {pictures} images to learn from, fewer than one batch of {batch}. "
+            f"There are {images} images to learn from, fewer than one batch of {batch}. "
             "Add images, or set a smaller batch."
         )

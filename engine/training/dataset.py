@@ -1,7 +1,7 @@
-"""Pictures of one size in folders of classes, decoded once into one memory-mapped array.
+"""Images of one size in folders of classes, decoded once into one memory-mapped array.
 
-Pretraining reads each picture tens of times: decoding it each time would cost more than the
-network. `pictures.npy` holds uint8 (pictures, size, size, 3), `classes.npy` a number for each.
+Pretraining reads each image tens of times: decoding it each time would cost more than the
+network. `images.npy` holds uint8 (images, size, size, 3), `classes.npy` a number for each.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 @dataclass(frozen=True)
 class ImageArray:
-    """Decoded pictures and the number of each one's class; `names` are the classes in order."""
+    """Decoded images and the number of each one's class; `names` are the classes in order."""
 
-    pictures: np.ndarray | Selection
+    images: np.ndarray | Selection
     classes: np.ndarray
     names: tuple[str, ...]
     files: tuple[str, ...] = ()
-    """Each picture's hash, or its path where it is in no project."""
+    """Each image's hash, or its path where it is in no project."""
 
     def __len__(self) -> int:
         return len(self.classes)
 
 
 def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
-    """The pictures under a folder of class folders, sorted by name, and each one's class."""
+    """The images under a folder of class folders, sorted by name, and each one's class."""
     if not folder.is_dir():
         raise Refused(f"There is no folder {folder}. Give a folder that holds one folder a class.")
     names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir()))
@@ -103,7 +103,7 @@ def kept(
 
     What is there is taken as valid when `files` and the size are the same; `pixels` are then not
     asked for. It is written under another name and moved into place at the end, so a stopped job
-    leaves no half of it. Pictures that are None are left out.
+    leaves no half of it. Images that are None are left out.
     """
     note, there = store / "files.json", store / "pictures.npy"
     facts = {"size": size, "files": list(files)}
@@ -127,36 +127,36 @@ def kept(
 
 @dataclass(frozen=True)
 class Selection:
-    """Some pictures of an array, without a copy of them."""
+    """Some images of an array, without a copy of them."""
 
-    pictures: np.ndarray | Selection
+    images: np.ndarray | Selection
     rows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, number: int | slice | np.ndarray) -> np.ndarray:
-        return self.pictures[self.rows[number]]
+        return self.images[self.rows[number]]
 
 
 def part_of(corpus: ImageArray, rows: np.ndarray) -> ImageArray:
     """Some rows of a corpus."""
     files = tuple(corpus.files[row] for row in rows)
-    return ImageArray(Selection(corpus.pictures, rows), corpus.classes[rows], corpus.names, files)
+    return ImageArray(Selection(corpus.images, rows), corpus.classes[rows], corpus.names, files)
 
 
 def written(
     path: Path, size: int, count: int, pixels: Iterator[np.ndarray | None]
 ) -> Generator[Event, None, list[int]]:
-    """Writes pictures into one array and returns the numbers of those that are None."""
+    """Writes images into one array and returns the numbers of those that are None."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half, pace, lost = path.with_suffix(".half"), Eta(count, "Decoding images"), []
     array = open_memmap(half, "w+", np.uint8, (count, size, size, 3))
-    for number, picture in enumerate(pixels):
-        if picture is None:
+    for number, image in enumerate(pixels):
+        if image is None:
             lost.append(number)
         else:
-            array[number - len(lost)] = picture
+            array[number - len(lost)] = image
         if number % 500 == 0:
             yield pace.at(number)
     array.flush()
@@ -169,13 +169,13 @@ def written(
 
 
 def opened(path: Path, size: int) -> np.ndarray | None:
-    """A picture as uint8 (size, size, 3): its middle square, scaled if it is of another size.
+    """An image as uint8 (size, size, 3): its middle square, scaled if it is of another size.
 
-    None where the file is no picture, or only a part of one.
+    None where the file is no image, or only a part of one.
     """
     try:
-        with Image.open(path) as picture:
-            square = picture.convert("RGB")
+        with Image.open(path) as image:
+            square = image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     if square.size != (size, size):

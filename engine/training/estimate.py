@@ -34,10 +34,10 @@ def tuners() -> tuple[PluginView, ...]:
     return TUNERS.describe()
 
 
-def proposed(tuner: PluginView, pictures: int) -> dict[str, Any]:
-    """Settings that depend on how many pictures there are: small projects take small batches."""
+def proposed(tuner: PluginView, images: int) -> dict[str, Any]:
+    """Settings that depend on how many images there are: small projects take small batches."""
     usual = {view.name: view.default for view in tuner.settings}
-    most = 2 ** max(1, int(math.log2(max(2, pictures / STEPS_OF_A_RUN))))
+    most = 2 ** max(1, int(math.log2(max(2, images / STEPS_OF_A_RUN))))
     batch = min(usual["batch"], most)
     return {"batch": batch, "lr": float(f"{usual['lr'] * batch / usual['batch']:.2g}")}
 

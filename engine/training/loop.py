@@ -53,7 +53,7 @@ class Stack(nn.Module):
         return self
 
     def forward(self, x: torch.Tensor, start: int = 0) -> torch.Tensor:
-        """From pictures to the last stage's output, or from what the stage before `start` gave."""
+        """From images to the last stage's output, or from what the stage before `start` gave."""
         for name, part in list(self.parts.items())[start:]:
             if name in self.frozen:
                 with torch.no_grad():
@@ -187,7 +187,7 @@ def train(
 ) -> Iterator[Step]:
     """One pass over `batches`; a Step after each. `loss` gives the sum and its parts by name.
 
-    A batch may be learnt in several `parts` (the same pictures by several subnets), one after the
+    A batch may be learnt in several `parts` (the same images by several subnets), one after the
     other: gradients and figures are averaged. Raises Diverged before a loss that is no number
     changes any weight.
     """

@@ -1,4 +1,4 @@
-"""A run of tuning from its pictures to its last epoch: what trains, what is said, what is kept."""
+"""A run of tuning from its images to its last epoch: what trains, what is said, what is kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TRIAL = 3
 
 @dataclass
 class TuningRun:
-    """One run. `shown` are the held-out pictures, `new` the places of classes that are new."""
+    """One run. `shown` are the held-out images, `new` the places of classes that are new."""
 
     training: Training
     lessons: BatchSource
@@ -150,7 +150,7 @@ class TuningRun:
             yield batch
 
     def flops_of(self, batch: Batch, frozen: frozenset[str]) -> float:
-        """Floating point operations of a step, forward and backward, counted on two pictures.
+        """Floating point operations of a step, forward and backward, counted on two images.
 
         Nothing is drawn of the run's random numbers: a run that goes on counts once more.
         """
@@ -184,7 +184,7 @@ class TuningRun:
     # Scores.
 
     def score(self) -> Step:
-        """The epoch's figures on held-out pictures, with what was learnt and saved; keeps the
+        """The epoch's figures on held-out images, with what was learnt and saved; keeps the
         best weights."""
         account, done = self.account, self.training.position
         each = self.tuning.per_epoch(len(self.lessons))
@@ -206,7 +206,7 @@ class TuningRun:
 
     @torch.no_grad()
     def held_out(self, start: int = 0) -> dict[str, float]:
-        """Loss and accuracy on the held-out pictures, old and new classes apart.
+        """Loss and accuracy on the held-out images, old and new classes apart.
 
         What the first `start` stages give is taken from what is kept.
         """

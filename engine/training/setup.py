@@ -39,7 +39,7 @@ from engine.training.tuners import TUNERS
 STATISTICS, BATCH = 256, 32
 """Images on which batch norms are measured before a run begins, and how many at a time."""
 LARGER = 8 / 7
-"""Pictures are kept so much larger than the network's input, so that parts of them are sharp."""
+"""Images are kept so much larger than the network's input, so that parts of them are sharp."""
 
 
 def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning, Schedule]:
@@ -129,10 +129,10 @@ def levels_of(tuning: Tuning, table: Timetable) -> list[int]:
 def prefixes(
     stages: list[nn.Module], lessons: BatchSource, shown: Views, levels: list[int], place: Path
 ) -> Generator[Event, None, tuple[ActivationCache, ActivationCache]]:
-    """Where the outputs of frozen stages are kept, for pictures to learn from and held-out ones."""
+    """Where the outputs of frozen stages are kept, for images to learn from and held-out ones."""
     views, asked = lessons.views, lessons.tuning.views
-    pictures = len(views.corpus) + len(shown.corpus)
-    count, fitting = first_plan(stages, views.size, levels, pictures, asked, place)
+    images = len(views.corpus) + len(shown.corpus)
+    count, fitting = first_plan(stages, views.size, levels, images, asked, place)
     if count == asked and fitting == set(levels):
         yield Notice(f"What frozen stages give is kept for {count} views of each image.")
     else:
@@ -149,15 +149,15 @@ def prefixes(
 
 
 def first_plan(
-    stages: list[nn.Module], size: int, levels: list[int], pictures: int, asked: int, place: Path
+    stages: list[nn.Module], size: int, levels: list[int], images: int, asked: int, place: Path
 ) -> tuple[int, frozenset[int]]:
     """As `plan_of` in the room there is; a run that goes on stays with the plan it began with,
     whatever room there is by then, so that it sees the same views."""
-    note, asked_for = place / "kept.json", [levels, pictures, asked]
+    note, asked_for = place / "kept.json", [levels, images, asked]
     found = json.loads(note.read_text()) if note.exists() else {}
     if found.get("for") == asked_for:
         return found["views"], frozenset(found["levels"])
-    count, fitting = plan_of(stages, size, levels, pictures, asked, room(place))
+    count, fitting = plan_of(stages, size, levels, images, asked, room(place))
     plan = {"for": asked_for, "views": count, "levels": sorted(fitting)}
     replace_file(note, json.dumps(plan).encode())
     return count, fitting

@@ -92,11 +92,11 @@ class Tuning(Tuner, ABC):
     trues_norms: ClassVar[bool] = True
     """Whether batch norms are given the statistics of the images at hand first (norms.py)."""
 
-    def steps(self, pictures: int) -> int:
-        return max(1, round(self.epochs * self.per_epoch(pictures)))
+    def steps(self, images: int) -> int:
+        return max(1, round(self.epochs * self.per_epoch(images)))
 
-    def per_epoch(self, pictures: int) -> int:
-        return max(1, pictures // self.batch)
+    def per_epoch(self, images: int) -> int:
+        return max(1, images // self.batch)
 
     def growth(self, before: Growth) -> Growth:
         """What the tuned network will have grown; `before` is what it has already."""
@@ -147,7 +147,7 @@ def stack_of(stages: Sequence[Stage], head: nn.Linear, device: torch.device) -> 
 
 @dataclass
 class BatchSource:
-    """The pictures of a run, and where the outputs of its frozen stages are kept.
+    """The images of a run, and where the outputs of its frozen stages are kept.
 
     Batches depend on the seed and the position alone (and on what is frozen there).
     """
@@ -195,8 +195,8 @@ class BatchSource:
     def mixed(self, batch: Batch, position: int) -> Batch:
         """Mixup (Zhang et al. 2018); where stages are not run, of what they give (manifold mixup,
         Verma et al. 2019)."""
-        chance = np.random.default_rng((self.tuning.seed, 1, position))
-        kept = float(chance.beta(self.tuning.mixup, self.tuning.mixup))
-        other = torch.from_numpy(chance.permutation(len(batch.rows))).to(self.device)
+        rng = np.random.default_rng((self.tuning.seed, 1, position))
+        kept = float(rng.beta(self.tuning.mixup, self.tuning.mixup))
+        other = torch.from_numpy(rng.permutation(len(batch.rows))).to(self.device)
         given = kept * batch.given + (1 - kept) * batch.given[other]
         return replace(batch, given=given, other=other, kept=kept)

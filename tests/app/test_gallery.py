@@ -14,7 +14,7 @@ from app.widgets.controls import tip
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, words
 from app.widgets.thumbs import Thumbnails
-from tests.helpers.image_files import picture
+from tests.helpers.image_files import image
 from tests.helpers.window import Person
 
 MANY = 100_000
@@ -123,7 +123,7 @@ def test_all_can_be_selected_at_once(gallery: Gallery) -> None:
 
 
 def test_a_thumbnail_is_read_from_its_place_in_a_pack(tmp_path: Path, qtbot: object) -> None:
-    content = picture(tmp_path / "one.jpg", size=(80, 60)).read_bytes()
+    content = image(tmp_path / "one.jpg", size=(80, 60)).read_bytes()
     pack = tmp_path / "pack"
     pack.write_bytes(b"something before" + content + b"something after")
     thumbs = Thumbnails()

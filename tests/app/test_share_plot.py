@@ -13,9 +13,9 @@ from engine.training.branching.sharing_curve import recommended as of_engine
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_mark_is_at_the_cut_that_the_engine_takes(seed: int) -> None:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     points = [
-        Point(f"stage{n}", n / 8, round(n / 8, 1), chance.randrange(80, 100) / 100, (0.0, 1.0), 0.0)
+        Point(f"stage{n}", n / 8, round(n / 8, 1), rng.randrange(80, 100) / 100, (0.0, 1.0), 0.0)
         for n in range(1, 9)
     ]
     for threshold in (0.0, 0.5, 1.0, 3.0, 10.0, 100.0):

@@ -55,7 +55,7 @@ def test_the_style_sheet_names_only_what_is_there(tokens: theme.Tokens) -> None:
 
 def test_every_icon_is_drawn_in_the_colour_asked_for(qapp: QApplication) -> None:
     for file in (theme.RESOURCES / "icons").glob("*.svg"):
-        image = theme.picture(file.stem, "#ff0000", 48).toImage()
+        image = theme.image(file.stem, "#ff0000", 48).toImage()
         colours = {image.pixelColor(x, y).rgb() for x in range(48) for y in range(48)
                    if image.pixelColor(x, y).alpha() == 255}  # fmt: skip
         assert colours, f"{file.name} draws nothing"

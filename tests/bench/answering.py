@@ -1,4 +1,4 @@
-"""A process that answers about pictures with one file, or with eager PyTorch, and is timed.
+"""A process that answers about images with one file, or with eager PyTorch, and is timed.
 
     python -m tests.bench.answering MODEL THREADS < lines
 
@@ -18,20 +18,20 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.export.readers import open_exported, whole_picture
+from engine.export.readers import open_exported, whole_image
 
 Answer = Callable[[np.ndarray], np.ndarray]
 WARM = 3
 
 
 def main() -> None:
-    """Reads the pictures and says the place of each one's best class; then times as many runs as
+    """Reads the images and says the place of each one's best class; then times as many runs as
     it is asked for, until it is asked for none; says the peak memory in MB last."""
     model, threads = Path(sys.argv[1]), int(sys.argv[2])
-    pictures = [Path(picture) for picture in json.loads(input())]
+    images = [Path(image) for image in json.loads(input())]
     answer = eager(model, threads) if model.is_dir() else by_file(model, threads)
-    say([int(answer(whole_picture(picture)).argmax()) for picture in pictures])
-    few = [whole_picture(picture) for picture in pictures[:16]]
+    say([int(answer(whole_image(image)).argmax()) for image in images])
+    few = [whole_image(image) for image in images[:16]]
     for pixels in few[:WARM]:
         answer(pixels)
     at = 0

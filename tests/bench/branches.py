@@ -58,7 +58,7 @@ class Bench:
         found = [] if self.pixels is None else [self.pixels]
         for name in names:
             files = sorted((self.photos / "test" / name).iterdir())
-            more = [picture.pixels for _, picture in open_many(files, preprocessing)]
+            more = [image.pixels for _, image in open_many(files, preprocessing)]
             found.append(np.stack(more))
             self.truth += [numbers[name]] * len(more)
         self.seen += names

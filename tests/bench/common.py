@@ -48,7 +48,7 @@ def new(folder: Path, name: str, backbone: str = "", weights: str = "", size: in
 
 
 def predictions(session: Session, test: Path) -> dict[str, dict[str, float]]:
-    """Each picture of a folder of class folders, with its probabilities by class."""
+    """Each image of a folder of class folders, with its probabilities by class."""
     paths = sorted(str(p) for p in test.glob("*/*"))
     found = do(session, "predict_images", paths=paths)["pictures"]
     return {path: answer["classes"] for path, answer in found.items()}

@@ -5,7 +5,7 @@
 PHOTOS holds train/ and test/. A project learns train/ and is exported in every format that can be
 written here; test/ is answered by each file, and by the project's network in eager PyTorch, each in
 a process of its own, on all cores that there are (`taskset` says which). All processes are timed in
-turn, a few images each, whole pictures one at a time, resizing included, decoding not: a slow
+turn, a few images each, whole images one at a time, resizing included, decoding not: a slow
 minute falls on all alike.
 """
 
@@ -64,9 +64,9 @@ def main() -> None:
         names = session.model().class_names
         files = exported(session, folder)
         session.close()
-        pictures = sorted((parts / "test").glob("*/*"))
-        truth = [names.index(picture.parent.name) for picture in pictures]
-        found = measured(files, pictures)
+        images = sorted((parts / "test").glob("*/*"))
+        truth = [names.index(image.parent.name) for image in images]
+        found = measured(files, images)
     print(f"{processor_name()}, {available_cores()} cores, {instructions()}")
     report(found, np.array(truth))
 
@@ -103,13 +103,13 @@ class Process:
         self.process.communicate()
 
 
-def measured(files: Mapping[str, Path], pictures: list[Path]) -> dict[str, Measured]:
+def measured(files: Mapping[str, Path], images: list[Path]) -> dict[str, Measured]:
     found = {name: Measured(size_of(path)) for name, path in files.items()}
     with ExitStack() as stack:
         asked = {}
         for name, path in files.items():  # one after the other, on as few cores
             asked[name] = stack.enter_context(Process(path, available_cores()))
-            found[name].answers = asked[name].ask([str(picture) for picture in pictures])
+            found[name].answers = asked[name].ask([str(image) for image in images])
         for _ in range(ROUNDS):
             for name, process in asked.items():
                 found[name].took += process.ask(BURST)

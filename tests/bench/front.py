@@ -3,7 +3,7 @@
     python -m tests.bench.front [PHOTOS] [--weights SUPERNET] [--peer FILE] [--to FRONT.png]
 
 PHOTOS is a folder of class folders. All networks are scored with the same images and learner, and
-timed by ONNX Runtime on this computer, one picture at a time. For each peer the table names the
+timed by ONNX Runtime on this computer, one image at a time. For each peer the table names the
 most accurate subnet that is no slower.
 """
 

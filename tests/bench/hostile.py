@@ -128,14 +128,14 @@ class Doors:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.home = folder, folder / "home"
-        self.photo = image_files.picture(folder / "photo.jpg")
+        self.photo = image_files.image(folder / "photo.jpg")
         self.white = folder / "white.png"
         image_files.drawn().point(lambda _: 255).save(self.white)
         self.project = folder / "learnt.espalier"
-        pictures = image_files.class_folders(folder / "pictures", {"moth": 12, "beetle": 12})
+        images = image_files.class_folders(folder / "pictures", {"moth": 12, "beetle": 12})
         weights = image_files.weights(folder / "w.safetensors")
         begin = ("new", self.project, "--weights", weights, "--size", 32)
-        for words in (begin, ("learn", self.project, pictures)):
+        for words in (begin, ("learn", self.project, images)):
             assert command(self.home, *words).code == 0
         saved(folder / "good.onnx", model)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.export.readers import open_exported, whole_picture
+from engine.export.readers import open_exported, whole_image
 from engine.jobs import run
 from engine.models.timing import processor_name
 from engine.session import Session
@@ -50,13 +50,13 @@ def main() -> None:
         session.close()
         paths = sorted((parts / "test").glob("*/*"))
         truth = np.array([names.index(path.parent.name) for path in paths])
-        pictures = [whole_picture(path)[None] for path in paths]
+        images = [whole_image(path)[None] for path in paths]
         print(f"{processor_name()}; {instructions()}; {len(paths)} images")
         print("| file | accuracy | own numbers | most, mean, other answers | "
               f"{WITHOUT_VNNI}: most, mean, other answers | p50 ms |")  # fmt: skip
         print("|---|---|---|---|---|---|")
         for kind, file in files.items():
-            report(kind, file, pictures, truth, options.emulated)
+            report(kind, file, images, truth, options.emulated)
 
 
 def exported(session: Session, folder: Path) -> dict[str, Path]:
@@ -73,16 +73,16 @@ def exported(session: Session, folder: Path) -> dict[str, Path]:
 
 
 def report(
-    kind: str, file: Path, pictures: list[np.ndarray], truth: np.ndarray, emulated: int
+    kind: str, file: Path, images: list[np.ndarray], truth: np.ndarray, emulated: int
 ) -> None:
-    own, here = answers_of(file, pictures, optimised=False), answers_of(file, pictures)
+    own, here = answers_of(file, images, optimised=False), answers_of(file, images)
     other = "–"
     if QEMU and emulated:
-        few = answers_of(file, pictures[:emulated], WITHOUT_VNNI)
+        few = answers_of(file, images[:emulated], WITHOUT_VNNI)
         other = f"{moved(own[:emulated], few)} of {len(few)}"
     right = [100 * float((found.argmax(1) == truth).mean()) for found in (here, own)]
     print(f"| {kind} | {right[0]:.1f} % | {right[1]:.1f} % | {moved(own, here)} of {len(own)} | "
-          f"{other} | {median(file, pictures[:16]):.2f} |", flush=True)  # fmt: skip
+          f"{other} | {median(file, images[:16]):.2f} |", flush=True)  # fmt: skip
 
 
 def moved(own: np.ndarray, found: np.ndarray) -> str:
@@ -91,13 +91,13 @@ def moved(own: np.ndarray, found: np.ndarray) -> str:
     return f"{most.max():.3f}, {most.mean():.4f}, {(own.argmax(1) != found.argmax(1)).sum()}"
 
 
-def median(file: Path, pictures: list[np.ndarray], rounds: int = 20) -> float:
+def median(file: Path, images: list[np.ndarray], rounds: int = 20) -> float:
     """Milliseconds for an image, one thread."""
     exported, took = open_exported(file, 1), []
     for _ in range(rounds):
-        for picture in pictures:
+        for image in images:
             clock = time.perf_counter()
-            exported.answer(picture[0])
+            exported.answer(image[0])
             took.append(1e3 * (time.perf_counter() - clock))
     return float(np.median(took))
 

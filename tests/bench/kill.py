@@ -92,10 +92,10 @@ def drill(place: Path, options: argparse.Namespace) -> list[Row]:
     known = in_child(verbs, place, options.photos, options.weights, options.size)
     wanted = [name for name in options.only.split(",") if name]
     chosen = [verb for verb in known if not wanted or verb.name in wanted]
-    share, chance = options.kills / sum(verb.kills for verb in chosen), random.Random(options.seed)
+    share, rng = options.kills / sum(verb.kills for verb in chosen), random.Random(options.seed)
     rows = []
     for verb in chosen:
-        row = storm(verb, place / "storm", max(1, round(verb.kills * share)), chance)
+        row = storm(verb, place / "storm", max(1, round(verb.kills * share)), rng)
         rows.append(row)
         print("  ".join(row.cells()), flush=True)
         if verb.renames:
@@ -104,7 +104,7 @@ def drill(place: Path, options: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def storm(verb: Verb, place: Path, kills: int, chance: random.Random) -> Row:
+def storm(verb: Verb, place: Path, kills: int, rng: random.Random) -> Row:
     """Kills one verb so many times, each time on a fresh copy of its base."""
     row, calm = Row(verb.name), undisturbed(verb, place)
     longest = calm.seconds  # the first time caches may be filled
@@ -113,7 +113,7 @@ def storm(verb: Verb, place: Path, kills: int, chance: random.Random) -> Row:
         for _ in range(CHAIN if verb.go_on else 1):
             row.met["tries"] += 1
             clock = time.monotonic()
-            ended, _ = killed_after(chance.uniform(0, longest), asked, there)
+            ended, _ = killed_after(rng.uniform(0, longest), asked, there)
             row.met["ended first" if ended else "killed"] += 1
             if ended:
                 longest = min(longest, time.monotonic() - clock)

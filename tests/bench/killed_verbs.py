@@ -129,7 +129,7 @@ def export_state(there: Path, file: str) -> State:
 
 
 def sort_state(there: Path) -> State:
-    """All pictures, wherever they lie now, by their bytes; none may be lost or doubled."""
+    """All images, wherever they lie now, by their bytes; none may be lost or doubled."""
     from hashlib import sha256
 
     return {
@@ -154,7 +154,7 @@ def answers_of(there: Path) -> dict[tuple[int, str], float]:
 
 
 def some_moved(state: State, old: State, new: State) -> bool:
-    """Each picture is in one place or, where the kill fell between, in both."""
+    """Each image is in one place or, where the kill fell between, in both."""
     return set(state["from"]) | set(state["to"]) == set(old["from"])
 
 
@@ -169,7 +169,7 @@ def some_stored(state: State, old: State, new: State) -> bool:
 
 def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Verb]:
     """All verbs; what they begin with is made in `place` when it is asked for."""
-    bases = Bases(place, photos or pictures(place / "photos"), weights, size)
+    bases = Bases(place, photos or images(place / "photos"), weights, size)
     each = [str(folder) for folder in sorted(bases.photos.iterdir()) if folder.is_dir()]
     first, second, more, state = Path(each[0]).name, Path(each[1]).name, each[3:5], project_state
     quick = {**SMALL, "adopt": "always"}
@@ -210,7 +210,7 @@ def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Ver
     ]  # fmt: skip
 
 
-def pictures(folder: Path) -> Path:
+def images(folder: Path) -> Path:
     """Five classes of drawn images, so many that learning three of them takes two batches."""
     from tests.helpers.image_files import class_folders
 
@@ -253,7 +253,7 @@ class Bases:
                     renames=True)  # fmt: skip
 
     def sort(self, file: str, base: Base) -> Verb:
-        """Pictures of all classes in one folder, moved into folders by an exported file."""
+        """Images of all classes in one folder, moved into folders by an exported file."""
         exported = self.after(base, "exported", ("export", {"path": "{there}/" + file}))
         folder = partial(with_pictures, exported, self)
         return Verb("sort --move", folder, partial(sorted_by, file=file), 10, sort_state,

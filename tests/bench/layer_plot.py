@@ -83,7 +83,7 @@ class Bench:
         self.plot.repaint()
 
     def afresh(self) -> None:
-        """As after a change of size or theme: nothing of the picture is kept."""
+        """As after a change of size or theme: nothing of the image is kept."""
         self.plot.kept = None
         self.plot.repaint()
 
@@ -99,7 +99,7 @@ class Bench:
         self.plot.repaint()
 
     def peer(self) -> None:
-        """The same cells, each as a rectangle, into a picture of the same size."""
+        """The same cells, each as a rectangle, into an image of the same size."""
         from PySide6.QtCore import QRectF
         from PySide6.QtGui import QImage, QPainter
 

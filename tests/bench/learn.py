@@ -4,7 +4,7 @@
 
 PHOTOS is a folder of class folders; FILE holds a backbone's weights. Prints three tables:
 1. from cold: images, features and learning, against the peer with the same head, in one run;
-2. adding a tenth more pictures to a project that has all the others, against a tenth alone;
+2. adding a tenth more images to a project that has all the others, against a tenth alone;
 3. learning again from the cache.
 """
 

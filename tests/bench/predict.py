@@ -1,10 +1,10 @@
-"""`espalier predict MODEL FOLDER --csv` over 100,000 small pictures: rate, peak memory, the limit.
+"""`espalier predict MODEL FOLDER --csv` over 100,000 small images: rate, peak memory, the limit.
 
     python -m tests.bench.predict [PHOTOS] [--weights FILE] [--size 64] [--count 100000] [--project]
 
 PHOTOS is a folder of class folders. At most 400 of them, scaled down to 128 x 96 pixels (every
 other one upright, 96 x 128), are given COUNT names by hard links. In the same run, on the same
-cores: what ONNX Runtime answers on such pictures that are decoded already, at the best of four
+cores: what ONNX Runtime answers on such images that are decoded already, at the best of four
 sizes of a batch, and what decoding alone gives. The command runs in a process of its own.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from engine.export.readers import open_exported, whole_picture
+from engine.export.readers import open_exported, whole_image
 from engine.images.prefetch import decoded_ahead
 from engine.images.walk import Walk
 from engine.system.cpu import available_cores
@@ -107,11 +107,11 @@ def make_many(small: list[Path], folder: Path, count: int) -> None:
 
 
 def ready_rate(model: Path, small: list[Path], size: int) -> float:
-    """Pictures a second through the exported file, given in batches that are in memory."""
+    """Images a second through the exported file, given in batches that are in memory."""
     exported = open_exported(model, available_cores())
     sizes: dict[tuple[int, ...], list[np.ndarray]] = {}
     for path in small:
-        sizes.setdefault((pixels := whole_picture(path)).shape, []).append(pixels)
+        sizes.setdefault((pixels := whole_image(path)).shape, []).append(pixels)
     batches = [np.stack(some[i : i + size]) for some in sizes.values()
                for i in range(0, len(some) - size + 1, size)]  # fmt: skip
     exported.answers(batches[0])
@@ -133,7 +133,7 @@ def rate_of(done: Iterator[int]) -> float:
 
 
 def predicted(model: Path, many: Path, table: Path, count: int) -> tuple[float, float]:
-    """Pictures a second over the command's whole life, and its peak memory in MB."""
+    """Images a second over the command's whole life, and its peak memory in MB."""
     asked = [sys.executable, "-m", "app", "predict", str(model), str(many), "--csv", str(table)]
     begun = time.perf_counter()
     started = subprocess.Popen(asked, stdout=subprocess.DEVNULL)
@@ -150,7 +150,7 @@ def predicted(model: Path, many: Path, table: Path, count: int) -> tuple[float, 
 
 
 def report(rate: float, memory: float, ready: float, decoding: float) -> None:
-    """Which was the limit: what takes a picture longer, decoding or the network."""
+    """Which was the limit: what takes an image longer, decoding or the network."""
     limit = "decoding" if decoding < ready else "the network"
     print(f"peak memory of its process              {memory:9.0f} MB")
     print(f"share of ONNX Runtime's own rate        {rate / ready:9.0%}   the limit was {limit}")

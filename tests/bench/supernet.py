@@ -1,9 +1,9 @@
-"""How good the subnets of a supernet are on held-out pictures, without any training.
+"""How good the subnets of a supernet are on held-out images, without any training.
 
     python -m tests.bench.supernet DATA [--weights SUPERNET] [--size 64] [--subnets 30]
 
 DATA holds train/ and val/, each a folder of class folders of the classes that the supernet knows.
-Each subnet's batch norms are measured on 2,000 pictures of train/, and its own classifier is
+Each subnet's batch norms are measured on 2,000 images of train/, and its own classifier is
 scored on val/. Prints a table for the model card: the smallest, the largest, and random ones.
 """
 
@@ -20,7 +20,7 @@ from engine.models.supernet.embedded import embedded_supernet
 from engine.models.supernet.files import read_weights
 from engine.models.supernet.space import Space
 from engine.search.latency.costs import costs_of_genes
-from engine.training.dataset import decoded
+from engine.training.dataset import of_folder
 from engine.training.supernet.distillation import accuracy, shown_at
 from tests.bench.common import finished
 
@@ -42,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         work = Path(options.work or name)
         train, held_out = (
-            finished(decoded(options.data / part, work / part, options.size))
+            finished(of_folder(options.data / part, work / part, options.size))
             for part in ("train", "val")
         )
         rows = np.random.default_rng(0).permutation(len(train))[:CALIBRATE]

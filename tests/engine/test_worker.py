@@ -30,7 +30,7 @@ def engine(shared_engine: Engine) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     for hue, name in enumerate(("moth", "beetle", "snail")):
         image_files.class_folder(folder, name, 30, hue / 3)
@@ -61,9 +61,9 @@ def new_project(engine: Engine, tmp_path: Path) -> None:
     assert end(engine, ticket).how == "done"
 
 
-def test_jobs_that_change_wait_for_each_other_and_reads_do_not(engine, tmp_path, pictures):
+def test_jobs_that_change_wait_for_each_other_and_reads_do_not(engine, tmp_path, images):
     new_project(engine, tmp_path)
-    learning = engine.submit("learn_folder", paths=[str(pictures)])
+    learning = engine.submit("learn_folder", paths=[str(images)])
     waiting = engine.submit("undo")
     reading = engine.submit("images", reads=True, limit=5)
     order = []
@@ -82,46 +82,46 @@ def test_a_refusal_comes_back_as_one_sentence(engine):
     assert end(engine, engine.submit("undo", wrong=1)).how == "refused"
 
 
-def test_a_waiting_job_can_be_cancelled_before_it_began(engine, tmp_path, pictures):
+def test_a_waiting_job_can_be_cancelled_before_it_began(engine, tmp_path, images):
     new_project(engine, tmp_path)
-    learning = engine.submit("learn_folder", paths=[str(pictures)])
+    learning = engine.submit("learn_folder", paths=[str(images)])
     waiting = engine.submit("undo")
     engine.cancel(waiting)
     assert end(engine, waiting).how == "cancelled"
     assert end(engine, learning).how == "done"
 
 
-def test_cancelled_on_the_way_the_project_is_as_last_saved(engine, tmp_path, pictures):
+def test_cancelled_on_the_way_the_project_is_as_last_saved(engine, tmp_path, images):
     new_project(engine, tmp_path)
-    ticket = engine.submit("learn_folder", paths=[str(pictures)])
+    ticket = engine.submit("learn_folder", paths=[str(images)])
     until(engine, ticket, lambda e: isinstance(e, Progress))
     engine.cancel(ticket)
     assert end(engine, ticket).how == "cancelled"
-    again = end(engine, engine.submit("learn_folder", paths=[str(pictures)]))
+    again = end(engine, engine.submit("learn_folder", paths=[str(images)]))
     assert again.how == "done"
     assert set(again.result["per_class"]) == {"moth", "beetle", "snail"}
 
 
 @pytest.mark.logs_warnings
-def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path, pictures):
+def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path, images):
     engine = Engine(patience=8.0)
     new_project(engine, tmp_path)
     for how in (signal.SIGKILL, signal.SIGSTOP):
-        ticket = engine.submit("learn_folder", paths=[str(pictures)])
+        ticket = engine.submit("learn_folder", paths=[str(images)])
         until(engine, ticket, lambda e: isinstance(e, Progress))
         os.kill(engine.process_id, how)
         assert end(engine, ticket).how == "lost"
         # The project is opened again by itself, so the same job can simply be done again.
-        again = end(engine, engine.submit("learn_folder", paths=[str(pictures)]))
+        again = end(engine, engine.submit("learn_folder", paths=[str(images)]))
         assert again.how == "done"
     engine.close()
 
 
-def test_closing_in_the_middle_leaves_no_process(tmp_path, pictures):
+def test_closing_in_the_middle_leaves_no_process(tmp_path, images):
     engine = Engine()
     new_project(engine, tmp_path)
     number = engine.process_id
-    ticket = engine.submit("learn_folder", paths=[str(pictures)])
+    ticket = engine.submit("learn_folder", paths=[str(images)])
     until(engine, ticket, lambda e: isinstance(e, Progress))
     engine.close()
     assert not psutil.pid_exists(number)
@@ -182,12 +182,12 @@ if __name__ == "__main__":
 """
 
 
-def test_what_jobs_give_back_brings_no_heavy_library_along(tmp_path, pictures):
+def test_what_jobs_give_back_brings_no_heavy_library_along(tmp_path, images):
     network = {"weights": str(image_files.weights(tmp_path / "net.safetensors")), "size": 32}
     jobs = [
         ("new_project", {"path": str(tmp_path / "p.espalier"), **network}),
-        ("learn_folder", {"paths": [str(pictures)]}),
-        ("predict_images", {"paths": [str(pictures / "moth" / "000.jpg")]}),
+        ("learn_folder", {"paths": [str(images)]}),
+        ("predict_images", {"paths": [str(images / "moth" / "000.jpg")]}),
         ("export", {"path": str(tmp_path / "model.onnx")}),
         ("scores", {}),
     ]

@@ -1,7 +1,7 @@
-"""The same picture gives the same class through every door that answers.
+"""The same image gives the same class through every door that answers.
 
 The doors: the window, the command line, the table that it writes, each exported file, and the
-sample script beside it. The pictures: odd sizes, turned by EXIF, grey, and transparent.
+sample script beside it. The images: odd sizes, turned by EXIF, grey, and transparent.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ RANKS = (("class", "probability"), ("second class", "second probability"))
 
 
 def make_pictures(root: Path) -> list[Path]:
-    """Pictures of every kind that doors could read differently."""
+    """Images of every kind that doors could read differently."""
     root.mkdir()
-    made = [image_files.picture(root / f"{w}x{h}.png", w, (w, h), "PNG")
+    made = [image_files.image(root / f"{w}x{h}.png", w, (w, h), "PNG")
             for w, h in ((33, 97), (301, 64), (64, 64), (9, 140), (640, 427))]  # fmt: skip
     made += [image_files.turned_by_exif(root / f"turned {n}.jpg", n) for n in (1, 3, 6, 7)]
     made += [image_files.in_mode(root / f"{mode}.png", mode) for mode in ("P", "LA", "RGBA")]
@@ -63,7 +63,7 @@ def project(home: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pictures(home: Path) -> list[Path]:
+def images(home: Path) -> list[Path]:
     return make_pictures(home / "kinds")
 
 
@@ -71,10 +71,10 @@ Answers = Mapping[str, Mapping[str, float]]
 
 
 @pytest.fixture(scope="module")
-def expected(home: Path, project: Path, pictures: list[Path]) -> Answers:
-    """What `espalier predict PROJECT` says: each picture's probabilities by class."""
-    found = answered(home, "predict", project, *pictures)
-    assert len(found) == len(pictures)
+def expected(home: Path, project: Path, images: list[Path]) -> Answers:
+    """What `espalier predict PROJECT` says: each image's probabilities by class."""
+    found = answered(home, "predict", project, *images)
+    assert len(found) == len(images)
     assert len({max(classes, key=classes.get) for classes in found.values()}) == 2
     return found
 
@@ -88,22 +88,22 @@ def agree(expected: Answers, path: str, classes: Mapping[str, float], near: floa
         assert max(classes, key=classes.get) == max(ours, key=ours.get), path
 
 
-def table(home: Path, model: Path, pictures: list[Path], to: Path) -> list[dict[str, str]]:
+def table(home: Path, model: Path, images: list[Path], to: Path) -> list[dict[str, str]]:
     """The rows of `espalier predict MODEL ... --csv FILE`."""
-    answered(home, "predict", model, *pictures, "--csv", to)
+    answered(home, "predict", model, *images, "--csv", to)
     with to.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def test_the_table_says_what_the_list_says(home, project, pictures, expected, tmp_path):
-    for row in table(home, project, pictures, tmp_path / "t.csv"):
+def test_the_table_says_what_the_list_says(home, project, images, expected, tmp_path):
+    for row in table(home, project, images, tmp_path / "t.csv"):
         two = {row[rank]: float(row[of]) for rank, of in RANKS}
         agree(expected, row["path"], two)
 
 
 @pytest.mark.parametrize("name", list(EXPORTERS))
 def test_an_exported_file_and_its_script_say_what_the_project_says(
-    home, project, pictures, expected, tmp_path, name
+    home, project, images, expected, tmp_path, name
 ):
     exporter = EXPORTERS[name]
     if reason := exporter.missing():
@@ -111,11 +111,11 @@ def test_an_exported_file_and_its_script_say_what_the_project_says(
     path = tmp_path / f"model{exporter.suffix}"
     answered(home, "export", project, "--to", path, "--format", name)
     assert is_exported(path)
-    by_file = predict_exported(path, pictures)
-    for picture, answer in by_file.items():
-        agree(expected, picture, answer["classes"], NEAR.get(name, USUAL))
-    rows = table(home, path, pictures, tmp_path / "t.csv")
-    assert [row["path"] for row in rows] == [str(picture) for picture in pictures]
+    by_file = predict_exported(path, images)
+    for image, answer in by_file.items():
+        agree(expected, image, answer["classes"], NEAR.get(name, USUAL))
+    rows = table(home, path, images, tmp_path / "t.csv")
+    assert [row["path"] for row in rows] == [str(image) for image in images]
     for row in rows:
         answer = by_file[row["path"]]
         assert row["class"] == max(answer["classes"], key=answer["classes"].get), row
@@ -139,12 +139,12 @@ def by_script(script: Path, by_file: Mapping[str, Any]) -> None:
 
 
 def test_the_window_says_what_the_command_line_says(
-    person: Person, project: Path, pictures: list[Path], expected: Answers
+    person: Person, project: Path, images: list[Path], expected: Answers
 ) -> None:
     submit = person.window.bridge.submit
     assert person.waits_for(lambda: submit("open_project", path=str(project))).how == "done"
     page = person.page("Try")
-    drop(page, urls(pictures))
-    person.sees(lambda: page.question is None and len(page.found) == len(pictures))
+    drop(page, urls(images))
+    person.sees(lambda: page.question is None and len(page.found) == len(images))
     for path, answer in page.found.items():
         agree(expected, path, answer["classes"])

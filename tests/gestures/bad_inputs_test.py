@@ -23,10 +23,10 @@ from tests.helpers.commands import answered, in_a_process, refused
 @pytest.fixture(scope="module")
 def learnt(home: Path, home_weights: Path) -> Path:
     """A project that has learnt two classes; each test works on a copy."""
-    pictures = image_files.class_folders(home / "pictures", {"moth": 20, "beetle": 20})
+    images = image_files.class_folders(home / "pictures", {"moth": 20, "beetle": 20})
     path = home / "learnt.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 32)
-    answered(home, "learn", path, pictures)
+    answered(home, "learn", path, images)
     return path
 
 
@@ -42,7 +42,7 @@ def classes(home: Path, project: Path) -> dict[str, int]:
 
 def test_files_that_are_no_pictures_are_listed_and_the_rest_is_learnt(home, project, tmp_path):
     folder = image_files.class_folder(tmp_path, "snail", 12)
-    bad = image_files.every(image_files.NO_PICTURES, folder)
+    bad = image_files.every(image_files.NO_IMAGES, folder)
     done = answered(home, "learn", project, folder)
     assert done["classes"] == {"snail": 12}
     assert {Path(s["path"]).name for s in done["skipped"]} >= {b.name for b in bad}
@@ -146,11 +146,11 @@ def test_a_thousand_to_one(home, project, tmp_path):
 
 
 def test_pictures_that_went_away_are_left_out_and_said(home, home_weights, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "p", {"a": 12, "b": 12})
+    images = image_files.class_folders(tmp_path / "p", {"a": 12, "b": 12})
     path = tmp_path / "gone.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 32)
-    answered(home, "learn", path, pictures)
-    gone = sorted((pictures / "a").iterdir())[:3]
+    answered(home, "learn", path, images)
+    gone = sorted((images / "a").iterdir())[:3]
     for file in gone[:2]:
         file.unlink()
     gone[2].write_bytes(b"changed")
@@ -229,11 +229,11 @@ def test_a_file_that_is_no_model_is_refused(home, tmp_path, kind):
     file = tmp_path / "model.onnx"
     content = {"text": b"hello", "empty": b"", "junk": bytes(range(256)) * 50}[kind]
     file.write_bytes(content)
-    assert file.name in refused(home, "predict", file, image_files.picture(tmp_path / "a.jpg"))
+    assert file.name in refused(home, "predict", file, image_files.image(tmp_path / "a.jpg"))
 
 
 def test_a_read_only_project_answers_and_is_not_changed(home, project, tmp_path):
-    some = image_files.picture(tmp_path / "a.jpg")
+    some = image_files.image(tmp_path / "a.jpg")
     expected = answered(home, "predict", project, some)
     theirs = tmp_path / "someone else's home"
     theirs.mkdir(mode=0o777)

@@ -21,9 +21,9 @@ from engine.errors import UnusableWeights
 from engine.export.formats import ExportData
 from engine.export.formats.web import WebPage
 from engine.export.graphs.model_onnx import Whole
-from engine.export.readers import open_exported, predict_exported, whole_picture
+from engine.export.readers import open_exported, predict_exported, whole_image
 from engine.export.write import export_model
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.models.backbone import Model
 from engine.models.backbones import untrained
 from tests.engine.export.test_export import NAMES, LinearHead
@@ -43,11 +43,11 @@ FRAME = """(() => {
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """PNGs, which every program decodes alike: plain, grey, transparent, turned."""
     folder = tmp_path_factory.mktemp("pictures")
-    image_files.picture(folder / "plain.png", 1, (300, 201), "PNG")
-    image_files.picture(folder / "tall.png", 3, (90, 171), "PNG")
+    image_files.image(folder / "plain.png", 1, (300, 201), "PNG")
+    image_files.image(folder / "tall.png", 3, (90, 171), "PNG")
     image_files.drawn(4).convert("L").save(folder / "grey.png")
     image_files.in_mode(folder / "clear.png", "RGBA")
     image_files.turned_by_exif(folder / "turned.png", 6, "PNG")
@@ -55,22 +55,20 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def exported(
-    pictures: list[Path], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Answers]:
+def exported(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answers]:
     """The zip, and the project's answers. Some are "none of these"."""
     torch.manual_seed(0)
     backbone = untrained("squeezenet1_1", 64)
     model = Model(backbone, LinearHead(backbone.width), NAMES, 0.0)
-    pixels = [open_picture(path, backbone.preprocessing).pixels for path in pictures]
+    pixels = [open_image(path, backbone.preprocessing).pixels for path in images]
     with torch.inference_mode():
         found, distances = Whole(model).eval()(torch.from_numpy(np.stack(pixels)))
     apart, _ = distances.sort()
     gap = int(apart.diff().argmax())  # no image lies on the threshold, where rounding would decide
     model = replace(model, threshold=float(apart[gap : gap + 2].mean()))
     path = tmp_path_factory.mktemp("export") / "page.zip"
-    result(export_model(WebPage(), model, path, ExportData(pictures, found.numpy())))
-    return path, dict(zip(pictures, found.numpy(), strict=True))
+    result(export_model(WebPage(), model, path, ExportData(images, found.numpy())))
+    return path, dict(zip(images, found.numpy(), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +96,9 @@ def address(unpacked: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser(pictures: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("browser")
-    film = Image.open(pictures[2]).convert("RGB").resize((320, 240))  # none is of an odd size
+    film = Image.open(images[2]).convert("RGB").resize((320, 240))  # none is of an odd size
     film.save(folder / "camera.jpg", quality=95)
     camera = (folder / "camera.jpg").rename(folder / "camera.mjpeg")
     browser = Browser(folder / "profile", camera)
@@ -136,24 +134,24 @@ def text(page: Browser, id: str) -> str:
     return page.value(f"document.getElementById('{id}').innerText")
 
 
-def agrees(page: Browser, exported: tuple[Path, Answers], picture: Path) -> None:
+def agrees(page: Browser, exported: tuple[Path, Answers], image: Path) -> None:
     """The page says what the project says, in numbers and in words."""
-    told = predict_exported(exported[0], [picture])[str(picture)]
+    told = predict_exported(exported[0], [image])[str(image)]
     shares = json.loads(page.value("document.body.dataset.shares"))
-    np.testing.assert_allclose(shares, exported[1][picture], atol=0.02)
-    best = NAMES[int(exported[1][picture].argmax())] if told["known"] else "None of these"
+    np.testing.assert_allclose(shares, exported[1][image], atol=0.02)
+    best = NAMES[int(exported[1][image].argmax())] if told["known"] else "None of these"
     assert page.value("document.getElementById('verdict').textContent") == best
     assert f"{max(shares):.1%}".rstrip("%") in text(page, "bars")
 
 
 @needs_chromium
 def test_a_chosen_picture_gets_the_project_s_answer(
-    page: Browser, exported: tuple[Path, Answers], pictures: list[Path]
+    page: Browser, exported: tuple[Path, Answers], images: list[Path]
 ) -> None:
     verdicts = set()
-    for picture in pictures:
-        choose(page, picture)
-        agrees(page, exported, picture)
+    for image in images:
+        choose(page, image)
+        agrees(page, exported, image)
         verdicts.add(text(page, "verdict"))
     assert "None of these" in verdicts
     assert len(verdicts) >= 2
@@ -164,28 +162,28 @@ def test_a_chosen_picture_gets_the_project_s_answer(
 
 @needs_chromium
 def test_a_dropped_picture_and_what_is_none(
-    page: Browser, exported: tuple[Path, Answers], pictures: list[Path], tmp_path: Path
+    page: Browser, exported: tuple[Path, Answers], images: list[Path], tmp_path: Path
 ) -> None:
-    drop(page, *pictures[:2])
-    agrees(page, exported, pictures[0])
-    assert text(page, "name") == f"{pictures[0].name} (the first of 2)"
-    drop(page, image_files.truncated_png(tmp_path / "half.png"), pictures[0])
+    drop(page, *images[:2])
+    agrees(page, exported, images[0])
+    assert text(page, "name") == f"{images[0].name} (the first of 2)"
+    drop(page, image_files.truncated_png(tmp_path / "half.png"), images[0])
     drop(page, image_files.text_file(tmp_path / "text.png"))
     assert text(page, "verdict") == "This can't be read as a picture"
     assert text(page, "reason").endswith("try again.")
     assert text(page, "bars") == ""
-    drop(page, pictures[1])
-    agrees(page, exported, pictures[1])
+    drop(page, images[1])
+    agrees(page, exported, images[1])
 
 
 @needs_chromium
 def test_the_page_needs_no_server(
-    browser: Browser, unpacked: Path, exported: tuple[Path, Answers], pictures: list[Path]
+    browser: Browser, unpacked: Path, exported: tuple[Path, Answers], images: list[Path]
 ) -> None:
     browser.go((unpacked / "index.html").as_uri())
     browser.until("document.body?.dataset.state === 'ready'")
-    choose(browser, pictures[0])
-    agrees(browser, exported, pictures[0])
+    choose(browser, images[0])
+    agrees(browser, exported, images[0])
 
 
 @needs_chromium
@@ -194,14 +192,14 @@ def test_the_camera_answers_until_it_is_stopped(
 ) -> None:
     page.value("document.getElementById('camera').click()")
     page.until("document.getElementById('video').videoWidth > 2")
-    for _ in range(2):  # the first answer may be about a frame from before there was a picture
+    for _ in range(2):  # the first answer may be about a frame from before there was an image
         page.value("delete document.body.dataset.shares")
         page.until("document.body.dataset.shares")
     shares = json.loads(page.value("document.body.dataset.shares"))
     frame = tmp_path / "frame.png"
     frame.write_bytes(base64.b64decode(page.value(FRAME).partition(",")[2]))
     # The film repeats one image, compressed anew: the page sees what the file sees of that frame.
-    expected, _ = open_exported(exported[0]).answer(whole_picture(frame))
+    expected, _ = open_exported(exported[0]).answer(whole_image(frame))
     np.testing.assert_allclose(shares, expected, atol=0.02)
     assert text(page, "camera") == "Stop the camera"
     page.value("document.getElementById('camera').click()")

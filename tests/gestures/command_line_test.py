@@ -15,17 +15,17 @@ from tests.helpers.commands import answered, espalier, in_a_process, refused
 
 
 @pytest.fixture(scope="module")
-def pictures(home: Path) -> Path:
+def images(home: Path) -> Path:
     return image_files.class_folders(
         home / "pictures", {"moth": 30, "beetle": 30, "snail's “new”": 30}
     )
 
 
 @pytest.fixture(scope="module")
-def project(home: Path, home_weights: Path, pictures: Path) -> Path:
+def project(home: Path, home_weights: Path, images: Path) -> Path:
     path = home / "p.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 64)
-    learnt = answered(home, "learn", path, pictures)
+    learnt = answered(home, "learn", path, images)
     assert learnt["classes"] == {"moth": 30, "beetle": 30, "snail's “new”": 30}
     assert learnt["skipped"] == []
     assert learnt["accuracy"] > 0.6
@@ -53,8 +53,8 @@ def test_scores_agree_with_the_predictions(home, project):
     assert sum(map(sum, scored["confusion"])) == len(right)
 
 
-def test_a_test_folder_is_scored_by_its_folders_names(home, project, pictures):
-    scored = answered(home, "score", project, "--test", pictures, "--predictions")
+def test_a_test_folder_is_scored_by_its_folders_names(home, project, images):
+    scored = answered(home, "score", project, "--test", images, "--predictions")
     right = [Path(p).parent.name == name for p, name in scored["predictions"].items()]
     assert len(right) == 90
     assert scored["accuracy"] == pytest.approx(sum(right) / 90)
@@ -65,11 +65,11 @@ def test_a_test_folder_is_scored_by_its_folders_names(home, project, pictures):
     assert "The classes are: " in said
 
 
-def test_the_project_and_its_export_predict_the_same(home, project, pictures, tmp_path):
+def test_the_project_and_its_export_predict_the_same(home, project, images, tmp_path):
     receipt = answered(home, "export", project, "--to", tmp_path / "moths.onnx")
     assert receipt["top_class_agreement"] == 1.0
     assert receipt["largest_difference"] <= 0.02
-    some = sorted((pictures / "moth").iterdir())[:3]
+    some = sorted((images / "moth").iterdir())[:3]
     ours = answered(home, "predict", project, *some)
     theirs = answered(home, "predict", tmp_path / "moths.onnx", *some)
     assert set(ours) == set(theirs) == {str(path) for path in some}
@@ -78,13 +78,13 @@ def test_the_project_and_its_export_predict_the_same(home, project, pictures, tm
             assert theirs[path][name] == pytest.approx(probability, abs=0.02)
 
 
-def test_forgotten_is_as_if_never_learnt(home, project, home_weights, pictures, tmp_path):
+def test_forgotten_is_as_if_never_learnt(home, project, home_weights, images, tmp_path):
     path, other = tmp_path / "forgets.espalier", tmp_path / "never.espalier"
     shutil.copytree(project, path)
     answered(home, "forget", path, "beetle")
     answered(home, "new", other, "--weights", home_weights, "--size", 64)
-    answered(home, "learn", other, pictures / "moth", pictures / "snail's “new”")
-    test = ("--test", pictures, "--predictions")
+    answered(home, "learn", other, images / "moth", images / "snail's “new”")
+    test = ("--test", images, "--predictions")
     forgot, never = answered(home, "score", path, *test), answered(home, "score", other, *test)
     assert forgot["predictions"] == never["predictions"]
     assert forgot["unknown_classes"] == ["beetle"]
@@ -93,19 +93,19 @@ def test_forgotten_is_as_if_never_learnt(home, project, home_weights, pictures, 
 
 
 def test_learning_in_steps_in_another_order_answers_the_same(
-    home, project, home_weights, pictures, tmp_path
+    home, project, home_weights, images, tmp_path
 ):
     path = tmp_path / "steps.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 64)
     for name in ("snail's “new”", "moth", "beetle"):
-        answered(home, "learn", path, pictures / name)
-    some = [p for name in ("moth", "beetle") for p in sorted((pictures / name).iterdir())[:4]]
+        answered(home, "learn", path, images / name)
+    some = [p for name in ("moth", "beetle") for p in sorted((images / name).iterdir())[:4]]
     once, stepwise = (
         answered(home, "predict", project, *some),
         answered(home, "predict", path, *some),
     )
-    for picture in once:
-        assert stepwise[picture] == pytest.approx(once[picture], abs=1e-4)
+    for image in once:
+        assert stepwise[image] == pytest.approx(once[image], abs=1e-4)
     steps = answered(home, "steps", path)["steps"]
     assert [len(step["classes"]) for step in steps] == [1, 2, 3]
     assert steps[-1]["average_incremental_accuracy"] is not None

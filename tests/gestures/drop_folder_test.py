@@ -7,10 +7,10 @@ from pathlib import Path
 from tests.helpers.window import Person, drop, urls
 
 
-def test_a_dropped_folder_becomes_classes_that_are_learnt(owner: Person, pictures: Path) -> None:
+def test_a_dropped_folder_becomes_classes_that_are_learnt(owner: Person, images: Path) -> None:
     page = owner.page("Images")
 
-    ended = owner.waits_for(lambda: drop(page, urls([pictures])))
+    ended = owner.waits_for(lambda: drop(page, urls([images])))
 
     assert ended.how == "done", ended.text
     assert owner.classes() == {"apple": 12, "banana": 12, "cherry": 12}
@@ -22,9 +22,9 @@ def test_a_dropped_folder_becomes_classes_that_are_learnt(owner: Person, picture
     assert learn.scores.stats["accuracy"].value.text().endswith("%")
 
 
-def test_undo_takes_the_drop_back_and_redo_brings_it_again(owner: Person, pictures: Path) -> None:
+def test_undo_takes_the_drop_back_and_redo_brings_it_again(owner: Person, images: Path) -> None:
     page = owner.page("Images")
-    owner.waits_for(lambda: drop(page, urls([pictures])))
+    owner.waits_for(lambda: drop(page, urls([images])))
     assert owner.window.history.undoText().startswith("Learn")
 
     owner.waits_for(lambda: owner.presses("Ctrl+Z"))
@@ -36,12 +36,12 @@ def test_undo_takes_the_drop_back_and_redo_brings_it_again(owner: Person, pictur
     assert all(view.learnt for view in owner.project.classes)
 
 
-def test_a_drop_on_a_class_adds_to_it(owner: Person, pictures: Path) -> None:
+def test_a_drop_on_a_class_adds_to_it(owner: Person, images: Path) -> None:
     page = owner.page("Images")
-    owner.waits_for(lambda: drop(page, urls([pictures / "apple", pictures / "banana"])))
+    owner.waits_for(lambda: drop(page, urls([images / "apple", images / "banana"])))
     place = page.classes.visualRect(page.classes.rows.index(1)).center()
 
-    owner.waits_for(lambda: drop(page.classes.viewport(), urls([pictures / "cherry"]), place))
+    owner.waits_for(lambda: drop(page.classes.viewport(), urls([images / "cherry"]), place))
 
     assert owner.classes() == {"apple": 24, "banana": 12}
 
@@ -59,12 +59,12 @@ def test_an_empty_folder_is_refused_in_one_sentence(owner: Person, tmp_path: Pat
 
 
 def test_a_folder_dropped_into_the_empty_window_makes_a_project(
-    person: Person, pictures: Path
+    person: Person, images: Path
 ) -> None:
     window = person.window
     assert window.stack.currentWidget() is window.welcome
 
-    drop(window.welcome, urls([pictures]))
+    drop(window.welcome, urls([images]))
 
     person.sees(lambda: len(person.endings) == 2)
     assert [ended.how for ended in person.endings] == ["done", "done"]

@@ -30,10 +30,10 @@ from tests.hostile.weights import WEIGHTS
 
 @pytest.fixture(scope="module")
 def learnt(home: Path, home_weights: Path) -> Path:
-    pictures = image_files.class_folders(home / "hostile", {"moth": 8, "beetle": 8})
+    images = image_files.class_folders(home / "hostile", {"moth": 8, "beetle": 8})
     path = home / "hostile.espalier"
     answered(home, "new", path, "--weights", home_weights, "--size", 32)
-    answered(home, "learn", path, pictures)
+    answered(home, "learn", path, images)
     return path
 
 
@@ -114,8 +114,8 @@ def test_weights_are_refused_in_a_sentence(home, tmp_path, quick, name, why):
 )  # fmt: skip
 def test_exported_files_are_refused_in_a_sentence(home, tmp_path, quick, name, why):
     ONNX[name](tmp_path / name)
-    picture = image_files.picture(tmp_path / "a.jpg")
-    said = refused(home, "predict", tmp_path / name, picture)
+    image = image_files.image(tmp_path / "a.jpg")
+    said = refused(home, "predict", tmp_path / name, image)
     one_sentence(said)
     assert name in said
     assert re.search(why, said)
@@ -133,22 +133,22 @@ def test_a_file_that_counts_by_what_it_sees_is_ended(home, tmp_path, quick):
 
 def test_a_file_is_tried_once(home, tmp_path, monkeypatch):
     saved(tmp_path / "m.onnx", model)
-    picture = image_files.picture(tmp_path / "a.jpg")
+    image = image_files.image(tmp_path / "a.jpg")
     tries = []
     kept = trial.call
     monkeypatch.setattr(trial, "call", lambda *a, **k: (tries.append(a), kept(*a, **k)))
     for _ in range(2):
-        answered(home, "predict", tmp_path / "m.onnx", picture)
+        answered(home, "predict", tmp_path / "m.onnx", image)
     assert len(tries) == 1
     saved(tmp_path / "m.onnx", lambda: model(threshold="0.25"))
-    answered(home, "predict", tmp_path / "m.onnx", picture)
+    answered(home, "predict", tmp_path / "m.onnx", image)
     assert len(tries) == 2
 
 
 def test_an_export_of_ones_own_is_not_tried_again(home, learnt, tmp_path, monkeypatch):
     answered(home, "export", learnt, "--to", tmp_path / "m.onnx")
     monkeypatch.setattr(trial, "call", None)
-    answered(home, "predict", tmp_path / "m.onnx", image_files.picture(tmp_path / "a.jpg"))
+    answered(home, "predict", tmp_path / "m.onnx", image_files.image(tmp_path / "a.jpg"))
 
 
 # Projects.

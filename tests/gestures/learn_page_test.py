@@ -38,7 +38,7 @@ def test_classes_learnt_later_split_old_from_new(learnt: Person, tmp_path: Path)
 
 def test_a_cell_of_the_confusion_matrix_opens_the_images_behind_it(learnt: Person) -> None:
     page = learnt.page("Learn")
-    matrix, pictures = page.scores.matrix, page.scores.pictures
+    matrix, images = page.scores.matrix, page.scores.images
     learnt.sees(lambda: matrix.has_figures())
     counts = [(r, c, n) for r, row in enumerate(matrix.counts) for c, n in enumerate(row) if n]
     row, column, count = counts[0]
@@ -48,9 +48,9 @@ def test_a_cell_of_the_confusion_matrix_opens_the_images_behind_it(learnt: Perso
 
     QTest.mouseClick(matrix, Qt.MouseButton.LeftButton, pos=spot)
 
-    learnt.sees(lambda: matrix.names[row] in pictures.title.text())
-    learnt.sees(lambda: pictures.rows.rowCount() == count)
-    assert {pictures.rows.row(i)["class"] for i in range(count)} == {matrix.names[row]}
+    learnt.sees(lambda: matrix.names[row] in images.title.text())
+    learnt.sees(lambda: images.rows.rowCount() == count)
+    assert {images.rows.row(i)["class"] for i in range(count)} == {matrix.names[row]}
 
 
 def test_arrow_keys_and_return_open_a_cell_too(learnt: Person) -> None:
@@ -66,8 +66,8 @@ def test_arrow_keys_and_return_open_a_cell_too(learnt: Person) -> None:
 
     QTest.keyClick(matrix, Qt.Key.Key_Return)
 
-    learnt.sees(lambda: page.scores.pictures.rows.rowCount() == matrix.counts[target][target])
-    assert "recognised" in page.scores.pictures.title.text()
+    learnt.sees(lambda: page.scores.images.rows.rowCount() == matrix.counts[target][target])
+    assert "recognised" in page.scores.images.title.text()
 
 
 def test_forgetting_a_class_is_exact_and_says_so(learnt: Person) -> None:

@@ -92,7 +92,7 @@ def test_an_export_its_answers_and_its_script_ask_nobody(
     if reason := EXPORTERS[name].missing():
         pytest.skip(reason)
     file = tmp_path / f"watched{EXPORTERS[name].suffix}"
-    one = image_files.picture(tmp_path / "one.jpg")
+    one = image_files.image(tmp_path / "one.jpg")
     run(*espalier(("export", project, "--to", file, "--format", name), ("predict", file, one)))
     assert str(one) in run(file.with_suffix(".py"), one).said
 

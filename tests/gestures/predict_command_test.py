@@ -40,24 +40,24 @@ def project(home: Path, home_weights: Path) -> Path:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Pictures of two sizes in folders within folders, and all that must end well."""
+    """Images of two sizes in folders within folders, and all that must end well."""
     root = tmp_path / "images"
     for place in range(5):
         image_files.class_folder(root / "deep", f"{place}", 3, place / 5)
     image_files.every(image_files.ODD_PICTURES, root / "odd")
-    image_files.every(image_files.NO_PICTURES, root / "bad")
+    image_files.every(image_files.NO_IMAGES, root / "bad")
     for name in ('quote"s, comma', "new\nline", "trailing ", "CON"):
-        image_files.picture(root / "names" / f"{name}.jpg", len(name))
+        image_files.image(root / "names" / f"{name}.jpg", len(name))
     image_files.link(root / "round", root)
     image_files.pipe(root / "pipe.jpg")
     (root / "notes.txt").write_text("not looked at")
     (root / "p.espalier" / "blobs").mkdir(parents=True)
-    image_files.picture(root / "p.espalier" / "blobs" / "ab")
+    image_files.image(root / "p.espalier" / "blobs" / "ab")
     return root
 
 
 GOOD = 15 + len(image_files.ODD_PICTURES) + 4
-BAD = len(image_files.NO_PICTURES) + 3
+BAD = len(image_files.NO_IMAGES) + 3
 """With the pipe, the link round in a circle and the project."""
 
 
@@ -96,8 +96,8 @@ def test_a_table_is_a_file_that_is_not_replaced_unasked(home, project, images, t
     words = ("predict", home / "p.onnx", images / "deep", images / "bad", "--csv", table)
     told = answered(home, *words, "--overwrite")
     assert told["images"] == 15
-    assert told["unusable"] == len(image_files.NO_PICTURES)
-    assert len(rows_of(table.read_text("utf-8"))) == 15 + len(image_files.NO_PICTURES)
+    assert told["unusable"] == len(image_files.NO_IMAGES)
+    assert len(rows_of(table.read_text("utf-8"))) == 15 + len(image_files.NO_IMAGES)
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other.csv"
     assert "no image" in refused(home, *words[:2], tmp_path / "empty", "--csv", other)
@@ -109,8 +109,8 @@ def test_a_table_is_a_file_that_is_not_replaced_unasked(home, project, images, t
 def test_a_name_that_is_no_text_is_a_row_in_a_file_that_is(home, project, tmp_path):
     if sys.platform in ("win32", "darwin"):
         pytest.skip("file names are always text here")
-    picture = image_files.picture(tmp_path / "in" / "plain.jpg")
-    picture.rename(os.fsdecode(os.fsencode(tmp_path) + b"/in/caf\xe9.jpg"))
+    image = image_files.image(tmp_path / "in" / "plain.jpg")
+    image.rename(os.fsdecode(os.fsencode(tmp_path) + b"/in/caf\xe9.jpg"))
     told = answered(home, "predict", home / "p.onnx", tmp_path / "in", "--csv", tmp_path / "t.csv")
     assert told["images"] == 1
     assert rows_of((tmp_path / "t.csv").read_text("utf-8"))[0]["path"].endswith("caf\\udce9.jpg")
@@ -291,7 +291,7 @@ def test_a_full_disk_keeps_the_rest_where_it_is(home, project, images, tmp_path)
 def test_killed_while_moving_each_image_is_somewhere(home, project, tmp_path):
     many, to = tmp_path / "many", tmp_path / "sorted"
     for number in range(150):
-        image_files.picture(many / f"{number}.jpg", number, (32, 32))
+        image_files.image(many / f"{number}.jpg", number, (32, 32))
     whole = {path.read_bytes() for path in many.iterdir()}
     moving = in_a_process(home, "sort", home / "p.onnx", many, "--to", to, "--move")
     while not list(to.glob("*/*.jpg")):

@@ -11,11 +11,11 @@ from tests.helpers.window import Person, drop, urls
 
 
 def test_what_was_left_out_is_listed_and_saved_as_csv(
-    owner: Person, pictures: Path, tmp_path: Path
+    owner: Person, images: Path, tmp_path: Path
 ) -> None:
-    text_file(pictures / "apple" / "notes.jpg")
+    text_file(images / "apple" / "notes.jpg")
     page = owner.page("Images")
-    owner.waits_for(lambda: drop(page, urls([pictures])))
+    owner.waits_for(lambda: drop(page, urls([images])))
     page.review_button.click()
     skipped = page.review.panels[2]
     page.review.go(2)
@@ -31,10 +31,10 @@ def test_what_was_left_out_is_listed_and_saved_as_csv(
     assert row[1]
 
 
-def test_a_conflict_is_settled_in_favour_of_one_class(owner: Person, pictures: Path) -> None:
-    shutil.copy(pictures / "apple" / "000.jpg", pictures / "banana" / "copy.jpg")
+def test_a_conflict_is_settled_in_favour_of_one_class(owner: Person, images: Path) -> None:
+    shutil.copy(images / "apple" / "000.jpg", images / "banana" / "copy.jpg")
     page = owner.page("Images")
-    owner.waits_for(lambda: drop(page, urls([pictures])))
+    owner.waits_for(lambda: drop(page, urls([images])))
     assert owner.project.conflicts == 1
     page.review_button.click()
     panel = page.review.panels[0]
@@ -51,10 +51,10 @@ def test_a_conflict_is_settled_in_favour_of_one_class(owner: Person, pictures: P
     owner.sees(lambda: panel.rows.rowCount() == 0)
 
 
-def test_near_duplicates_are_shown_in_groups(owner: Person, pictures: Path) -> None:
-    shutil.copy(pictures / "apple" / "000.jpg", pictures / "banana" / "copy.jpg")
+def test_near_duplicates_are_shown_in_groups(owner: Person, images: Path) -> None:
+    shutil.copy(images / "apple" / "000.jpg", images / "banana" / "copy.jpg")
     page = owner.page("Images")
-    owner.waits_for(lambda: drop(page, urls([pictures])))
+    owner.waits_for(lambda: drop(page, urls([images])))
     page.review_button.click()
     page.review.go(1)
     panel = page.review.panels[1]

@@ -40,9 +40,9 @@ def test_esc_cancels_and_the_project_is_whole(owner: Person, many: Path) -> None
     assert owner.classes() == {"red": 200, "green": 200, "blue": 200}
 
 
-def test_a_waiting_job_can_be_taken_back(owner: Person, many: Path, pictures: Path) -> None:
+def test_a_waiting_job_can_be_taken_back(owner: Person, many: Path, images: Path) -> None:
     seen_running(owner, many)
-    drop(owner.page("Images"), urls([pictures]))
+    drop(owner.page("Images"), urls([images]))
     bar = owner.window.job_bar
     assert bar.waiting.text() == "1 waiting"
     bar.show_waiting()

@@ -63,10 +63,10 @@ def test_the_time_is_known_first_and_what_can_not_be_trained_is_refused(
     ]
     set_to(dialog, epochs=1, batch=4)
     embedded.sees(lambda: dialog.train_button.isEnabled())
-    pictures = sum(c.train for c in embedded.project.classes)
-    steps = pictures // 4
+    images = sum(c.train for c in embedded.project.classes)
+    steps = images // 4
     words = dialog.time.text()
-    assert f" for {steps} steps on {pictures} images" in words
+    assert f" for {steps} steps on {images} images" in words
     assert words.startswith("About")
 
     set_to(dialog, batch=64)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from PySide6.QtGui import QGuiApplication, QImage
 
-from tests.helpers.image_files import picture, text_file
+from tests.helpers.image_files import image, text_file
 from tests.helpers.window import Person, drop, urls
 
 
 def test_a_dropped_image_is_answered_with_confidences_and_neighbours(
-    learnt: Person, pictures: Path
+    learnt: Person, images: Path
 ) -> None:
     page = learnt.page("Try")
 
-    drop(page, urls([pictures / "apple" / "000.jpg"]))
+    drop(page, urls([images / "apple" / "000.jpg"]))
 
     learnt.sees(lambda: page.bars.bars)
     assert {name for name, _ in page.bars.bars} == {"apple", "banana", "cherry"}
@@ -28,7 +28,7 @@ def test_a_dropped_image_is_answered_with_confidences_and_neighbours(
 
 def test_a_pasted_image_is_answered(learnt: Person, tmp_path: Path) -> None:
     page = learnt.page("Try")
-    QGuiApplication.clipboard().setImage(QImage(str(picture(tmp_path / "one.png", kind="PNG"))))
+    QGuiApplication.clipboard().setImage(QImage(str(image(tmp_path / "one.png", kind="PNG"))))
 
     learnt.presses("Ctrl+V")
 
@@ -57,14 +57,14 @@ def test_a_file_that_is_no_image_says_why(learnt: Person, tmp_path: Path) -> Non
     assert not page.bars.bars
 
 
-def test_several_images_make_a_list_of_answers(learnt: Person, pictures: Path) -> None:
+def test_several_images_make_a_list_of_answers(learnt: Person, images: Path) -> None:
     page = learnt.page("Try")
 
-    drop(page, urls(sorted((pictures / "banana").glob("*.jpg"))[:3]))
+    drop(page, urls(sorted((images / "banana").glob("*.jpg"))[:3]))
 
     learnt.sees(lambda: page.tried.rowCount() == 3)
     page.list.setCurrentIndex(page.tried.index(2))
-    assert page.picture.path == str(pictures / "banana" / "002.jpg")
+    assert page.image.path == str(images / "banana" / "002.jpg")
 
 
 def test_an_export_gives_a_receipt_that_can_be_copied(learnt: Person, tmp_path: Path) -> None:
@@ -96,11 +96,9 @@ def test_a_file_that_is_there_is_not_replaced_unasked(learnt: Person, tmp_path: 
     assert page.export_button.isEnabled()
 
 
-def test_many_images_show_how_far_they_are_and_can_be_stopped(
-    learnt: Person, pictures: Path
-) -> None:
+def test_many_images_show_how_far_they_are_and_can_be_stopped(learnt: Person, images: Path) -> None:
     page = learnt.page("Try")
-    files = sorted(pictures.rglob("*.jpg"))
+    files = sorted(images.rglob("*.jpg"))
     told: list[str] = []
     told_before = page.reason.setText
     page.reason.setText = lambda text: (told.append(text), told_before(text))

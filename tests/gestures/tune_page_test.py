@@ -93,8 +93,8 @@ def test_the_time_comes_first_and_what_can_not_be_tuned_is_refused(tuner: Person
     assert "runs yet" in page.count.text()
     types(tuner, epochs=2, batch=4)
     tuner.sees(lambda: page.form.start_button.isEnabled())
-    pictures = sum(c.train for c in tuner.project.classes)
-    assert f" for {2 * (pictures // 4)} steps on {pictures} images" in page.form.time.text()
+    images = sum(c.train for c in tuner.project.classes)
+    assert f" for {2 * (images // 4)} steps on {images} images" in page.form.time.text()
     assert page.form.time.text().startswith("About")
 
     types(tuner, batch=64)
@@ -259,10 +259,10 @@ def test_runs_are_repeated_with_one_change_compared_and_removed(tuner: Person) -
 
 @pytest.mark.logs_warnings
 def test_a_run_whose_engine_was_killed_goes_on(
-    own_window: Window, qtbot: object, weights: Path, tmp_path: Path, pictures: Path
+    own_window: Window, qtbot: object, weights: Path, tmp_path: Path, images: Path
 ) -> None:
     person = with_project(Person(own_window, qtbot), weights, tmp_path)
-    ended = person.waits_for(lambda: drop(person.page("Images"), urls([pictures])))
+    ended = person.waits_for(lambda: drop(person.page("Images"), urls([images])))
     assert ended.how == "done", ended.text
     page = on_page(person).window.pages["Tune"]
     starts(person, epochs=500)

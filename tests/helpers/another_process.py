@@ -8,9 +8,9 @@ from engine.export.check import Checked, answers
 
 
 def nobody(word: object) -> None:
-    """Takes the place of who listens to how many pictures are done."""
+    """Takes the place of who listens to how many images are done."""
 
 
 def look(asked: list[tuple[Path, list[Path]]]) -> list[Checked]:
-    """What each file answers to its pictures, by the function that checks every export."""
-    return [answers(nobody, path, pictures, 1) for path, pictures in asked]
+    """What each file answers to its images, by the function that checks every export."""
+    return [answers(nobody, path, images, 1) for path, images in asked]

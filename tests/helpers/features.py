@@ -36,7 +36,7 @@ def maker(case: str) -> Make:
     return lambda: LEARNERS.make(name, settings)
 
 
-def pictures(seed: int, images: int = 30, views: int = 1, classes: int = CLASSES) -> Features:
+def drawn_features(seed: int, images: int = 30, views: int = 1, classes: int = CLASSES) -> Features:
     """Features of overlapping classes, (images, views, width), stretched along some directions.
 
     The classes are the same for every seed, the images are not: one seed to learn, one to test.

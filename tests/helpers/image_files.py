@@ -1,4 +1,4 @@
-"""Makes pictures and folders for the tests: good ones, and each bad one that must end well.
+"""Makes images and folders for the tests: good ones, and each bad one that must end well.
 
 Every maker writes one file (or folder) at `path` and returns the path.
 """
@@ -20,30 +20,30 @@ from PIL import Image, ImageDraw, ImageFilter
 
 
 def drawn(seed: int = 0, size: tuple[int, int] = (96, 72), hue: float | None = None) -> Image.Image:
-    """A picture of soft blobs on a gradient, RGB; another seed or hue gives another picture."""
-    chance = np.random.default_rng(seed)
-    hue = float(chance.random()) if hue is None else hue
+    """An image of soft blobs on a gradient, RGB; another seed or hue gives another image."""
+    rng = np.random.default_rng(seed)
+    hue = float(rng.random()) if hue is None else hue
     across, down = np.meshgrid(np.linspace(0, 1, size[0]), np.linspace(0, 1, size[1]))
-    slope = across * chance.random() + down * chance.random()
+    slope = across * rng.random() + down * rng.random()
     ground = np.array(colorsys.hsv_to_rgb(hue, 0.4, 0.9)) * (1 - 0.5 * slope[..., None])
     image = Image.fromarray((ground * 255).astype(np.uint8))
     draw = ImageDraw.Draw(image)
     for _ in range(6):
-        x, y, r = chance.random() * size[0], chance.random() * size[1], min(size) * chance.random()
-        colour = colorsys.hsv_to_rgb((hue + chance.normal(0, 0.05)) % 1, 0.8, chance.random())
+        x, y, r = rng.random() * size[0], rng.random() * size[1], min(size) * rng.random()
+        colour = colorsys.hsv_to_rgb((hue + rng.normal(0, 0.05)) % 1, 0.8, rng.random())
         box = (x - r / 2, y - r / 3, x + r / 2, y + r / 3)
         draw.ellipse(box, fill=tuple(round(255 * part) for part in colour))
     return image.filter(ImageFilter.GaussianBlur(1))
 
 
-def picture(
+def image(
     path: Path,
     seed: int = 0,
     size: tuple[int, int] = (96, 72),
     kind: str = "JPEG",
     hue: float | None = None,
 ) -> Path:
-    """A good picture in the format `kind` (a Pillow name), whatever the path's ending says."""
+    """A good image in the format `kind` (a Pillow name), whatever the path's ending says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn(seed, size, hue).save(path, kind)
     return path
@@ -52,13 +52,13 @@ def picture(
 def class_folder(
     root: Path, name: str, count: int = 8, hue: float | None = None, seed: int = 0
 ) -> Path:
-    """A folder `root/name` of `count` different pictures whose colours lie about `hue`."""
+    """A folder `root/name` of `count` different images whose colours lie about `hue`."""
     hue = sum(name.encode("utf-8", "replace")) % 97 / 97 if hue is None else hue
     folder = root / name
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         key = zlib.crc32(f"{name!r}/{seed}/{number}".encode())
-        picture(folder / f"{number:03}.jpg", key, hue=hue)
+        image(folder / f"{number:03}.jpg", key, hue=hue)
     return folder
 
 
@@ -70,7 +70,7 @@ def class_folders(root: Path, counts: dict[str, int], seed: int = 0) -> Path:
     return root
 
 
-# Files that are no picture, or a broken one.
+# Files that are no image, or a broken one.
 
 
 def empty_file(path: Path) -> Path:
@@ -84,7 +84,7 @@ def text_file(path: Path) -> Path:
 
 
 def heic_file(path: Path) -> Path:
-    """The beginning of a picture as telephones save it."""
+    """The beginning of an image as telephones save it."""
     brands = b"ftypheic\0\0\0\0mif1heic"
     path.write_bytes(struct.pack(">I", 4 + len(brands)) + brands + bytes(range(256)) * 8)
     return path
@@ -111,7 +111,7 @@ def random_bytes(path: Path) -> Path:
 
 
 def truncated(path: Path, kind: str, share: float = 0.6) -> Path:
-    """A picture of the format `kind` that ends after `share` of its bytes."""
+    """An image of the format `kind` that ends after `share` of its bytes."""
     file = io.BytesIO()
     drawn(3, (200, 160)).save(file, kind)
     path.write_bytes(file.getvalue()[: int(file.tell() * share)])
@@ -147,7 +147,7 @@ def bomb(path: Path) -> Path:
 
 
 def megapixels_108(path: Path) -> Path:
-    """What a telephone's best camera gives: large, but a picture."""
+    """What a telephone's best camera gives: large, but an image."""
     return blank_png(path, 12000, 9000)
 
 
@@ -161,7 +161,7 @@ def thin(path: Path) -> Path:
     return path
 
 
-# Pictures of unusual kinds, which must be read right.
+# Images of unusual kinds, which must be read right.
 
 
 def grey_ramp(size: tuple[int, int] = (96, 72)) -> np.ndarray:
@@ -203,7 +203,7 @@ def in_mode(path: Path, mode: str, kind: str = "PNG") -> Path:
 
 
 def turned_by_exif(path: Path, orientation: int, kind: str = "JPEG") -> Path:
-    """A picture, upright once turned, with red at the top, green at the left, blue elsewhere."""
+    """An image, upright once turned, with red at the top, green at the left, blue elsewhere."""
     upright = Image.new("RGB", (120, 80), "blue")
     ImageDraw.Draw(upright).rectangle((0, 0, 20, 80), fill="green")
     ImageDraw.Draw(upright).rectangle((0, 0, 120, 20), fill="red")
@@ -241,7 +241,7 @@ def broken_colours(path: Path, seed: int = 0) -> Path:
     return path
 
 
-NO_PICTURES: dict[str, Callable[[Path], Path]] = {
+NO_IMAGES: dict[str, Callable[[Path], Path]] = {
     "empty.jpg": empty_file,
     "text.jpg": text_file,
     "heic.jpg": heic_file,

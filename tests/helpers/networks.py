@@ -1,4 +1,4 @@
-"""A network of four small stages and pictures for it, for tests of single parts of tuning."""
+"""A network of four small stages and images for it, for tests of single parts of tuning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def convolution(given: int, made: int, side: int) -> nn.Sequential:
 
 
 def backbone(seed: int = 0, pointwise: bool = True) -> Backbone:
-    """In eval mode, its norms with the statistics of some pictures."""
+    """In eval mode, its norms with the statistics of some images."""
     torch.manual_seed(seed)
     stages = [
         Stage("stem", nn.Sequential(convolution(3, 6, 3), nn.MaxPool2d(2))),
@@ -49,18 +49,18 @@ def backbone(seed: int = 0, pointwise: bool = True) -> Backbone:
 
 
 def corpus(each: Sequence[int] = (8, 8, 8, 8), seed: int = 0, side: int = SIZE) -> ImageArray:
-    """So many pictures of each class: noise about a colour of its own."""
-    chance = np.random.default_rng(seed)
+    """So many images of each class: noise about a colour of its own."""
+    rng = np.random.default_rng(seed)
     classes = np.repeat(np.arange(len(each)), each)
     colours = np.random.default_rng(9).integers(60, 200, (len(each), 1, 1, 3))
-    pixels = colours[classes] + chance.normal(0, 30, (len(classes), side, side, 3))
+    pixels = colours[classes] + rng.normal(0, 30, (len(classes), side, side, 3))
     files = tuple(f"{seed}-{n:03}" for n in range(len(classes)))
     names = tuple("abcdefgh"[: len(each)])
     return ImageArray(pixels.clip(0, 255).astype(np.uint8), classes, names, files)
 
 
-def views(pictures: ImageArray, strength: str = "light", seed: int = 0) -> Views:
-    return Views(pictures, Preprocessing(SIZE, SIZE), strength, seed)
+def views(images: ImageArray, strength: str = "light", seed: int = 0) -> Views:
+    return Views(images, Preprocessing(SIZE, SIZE), strength, seed)
 
 
 def head(classes: int = CLASSES, seed: int = 0) -> nn.Linear:

@@ -56,7 +56,7 @@ def place() -> Path:
 
 
 @functools.cache
-def pictures() -> Path:
+def images() -> Path:
     """Two classes for the first step and one for the second; 12 to learn from, 6 held out."""
     root = place() / "pictures"
     for split, count, seed in (("train", 12, 0), ("validation", 6, 1)):
@@ -67,14 +67,14 @@ def pictures() -> Path:
 
 @functools.cache
 def weights(name: str) -> Path:
-    """Random weights; norms have the statistics of the test's pictures, as if trained on them."""
+    """Random weights; norms have the statistics of the test's images, as if trained on them."""
     torch.manual_seed(0)
     network = get_model(name, weights=None)
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = None
     with torch.no_grad():
-        network.train()(batch_of(sorted(pictures().rglob("*.jpg"))))
+        network.train()(batch_of(sorted(images().rglob("*.jpg"))))
     for norm in norms:
         norm.num_batches_tracked.zero_()
     path = place() / f"{name}.safetensors"
@@ -83,7 +83,7 @@ def weights(name: str) -> Path:
 
 
 def batch_of(files: list[Path]) -> torch.Tensor:
-    """Pictures as float32 (n, 3, SIZE, SIZE)."""
+    """Images as float32 (n, 3, SIZE, SIZE)."""
     pixels = np.stack([np.asarray(Image.open(file).resize((SIZE, SIZE))) for file in files])
     return (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255 - 0.45) / 0.22
 
@@ -98,7 +98,7 @@ def learnt_with(name: str) -> Path:
     path, session = place() / f"{name}.espalier", Session()
     done(session, "new_project", path=str(path), weights=str(weights(name)), size=SIZE)
     for step in ("first", "second"):
-        done(session, "learn_folder", paths=[str(pictures() / step)], learner="ncm")
+        done(session, "learn_folder", paths=[str(images() / step)], learner="ncm")
     session.close()
     return path
 
@@ -146,7 +146,7 @@ def tuned(session: Session, **asked: Any) -> dict[str, Any]:
 
 
 def answers(session: Session) -> dict[str, str]:
-    """The class that the project sees in each held-out picture."""
+    """The class that the project sees in each held-out image."""
     return done(session, "score", predictions=True)["predictions"]
 
 

@@ -87,7 +87,7 @@ def person(window: Window, qtbot: object) -> Person:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     """A folder of three class folders whose colours differ."""
     return class_folders(tmp_path / "fruit", {"apple": 12, "banana": 12, "cherry": 12})
 
@@ -99,9 +99,9 @@ def owner(person: Person, weights: Path, tmp_path: Path) -> Person:
 
 
 @pytest.fixture
-def learnt(owner: Person, pictures: Path) -> Person:
+def learnt(owner: Person, images: Path) -> Person:
     """A person whose project has learnt three classes."""
-    ended = owner.waits_for(lambda: drop(owner.page("Images"), urls([pictures])))
+    ended = owner.waits_for(lambda: drop(owner.page("Images"), urls([images])))
     assert ended.how == "done", ended.text
     return owner
 

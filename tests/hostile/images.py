@@ -106,9 +106,9 @@ def packed(kind: str, seed: int = 3, **how: object) -> bytes:
 
 def flipped(path: Path, kind: str, seed: int, **how: object) -> None:
     """Some bytes of a good file changed."""
-    content, chance = bytearray(packed(kind, **how)), random.Random(seed)
+    content, rng = bytearray(packed(kind, **how)), random.Random(seed)
     for _ in range(1 + seed):
-        content[chance.randrange(12, len(content))] = chance.randrange(256)
+        content[rng.randrange(12, len(content))] = rng.randrange(256)
     path.write_bytes(content)
 
 
@@ -232,4 +232,4 @@ BROKEN: Kinds = {
     ),
 }
 
-IMAGES: Kinds = {**image_files.NO_PICTURES, **LARGE, **LONG, **BROKEN}
+IMAGES: Kinds = {**image_files.NO_IMAGES, **LARGE, **LONG, **BROKEN}

@@ -226,10 +226,10 @@ def largest_blob(path: Path) -> Path:
 
 def scrambled(path: Path, seed: int, count: int) -> None:
     """Bytes of the tables' file changed."""
-    file, chance = path / "project.db", random.Random(seed)
+    file, rng = path / "project.db", random.Random(seed)
     content = bytearray(file.read_bytes())
     for _ in range(count):
-        content[chance.randrange(100, len(content))] = chance.randrange(256)
+        content[rng.randrange(100, len(content))] = rng.randrange(256)
     file.write_bytes(content)
 
 

@@ -176,9 +176,9 @@ def plain(path: Path, change: Callable[[State], State]) -> None:
 def flipped(path: Path, seed: int, write: Callable[[Path], None]) -> None:
     """Some bytes of a good file changed, most of them where its header lies."""
     write(path)
-    content, chance = bytearray(path.read_bytes()), random.Random(seed)
+    content, rng = bytearray(path.read_bytes()), random.Random(seed)
     for _ in range(1 + seed):
-        content[chance.randrange(min(len(content), 4000))] = chance.randrange(256)
+        content[rng.randrange(min(len(content), 4000))] = rng.randrange(256)
     path.write_bytes(content)
 
 

@@ -118,7 +118,7 @@ class ClassTile(QStyledItemDelegate):
         painter.setBrush(theme.colour("accent") if view.learnt else Qt.BrushStyle.NoBrush)
         painter.drawEllipse(QPoint(cell.left() + 16, cell.top() + 15), 4, 4)
         if view.hint:
-            mark = theme.picture("warning", theme.tokens().warning, 32)
+            mark = theme.image("warning", theme.tokens().warning, 32)
             painter.drawPixmap(QRect(cell.right() - 24, cell.top() + 26, 16, 16), mark)
         count = f"{view.images:,}"
         middle = Qt.AlignmentFlag.AlignVCenter

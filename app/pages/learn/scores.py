@@ -133,10 +133,10 @@ class Scores(QWidget):
         self.lines = LinePlot("Accuracy over steps", nothing, "step", "%")
         self.bars = BarPlot("Accuracy of each class, lowest first", nothing)
         self.matrix = MatrixPlot("Confusion matrix", nothing)
-        self.pictures = Pictures(bridge, thumbs)
+        self.images = Pictures(bridge, thumbs)
         self.lay_out()
-        self.matrix.picked.connect(self.pictures.ask_cell)
-        self.bars.picked.connect(lambda name: self.pictures.ask_cell(name, name))
+        self.matrix.picked.connect(self.images.ask_cell)
+        self.bars.picked.connect(lambda name: self.images.ask_cell(name, name))
 
     def lay_out(self) -> None:
         """Figures above; below them plots, and the images behind them."""
@@ -148,7 +148,7 @@ class Scores(QWidget):
             plot.setToolTip("")
         stats = card(row(*self.stats.values()), edge=12)
         left = column(card(self.lines, edge=12), card(bars, edge=12), gap=16)
-        right = column(card(self.matrix, edge=12), card(self.pictures, edge=12), gap=16)
+        right = column(card(self.matrix, edge=12), card(self.images, edge=12), gap=16)
         both = row(left, right, gap=16)
         for line, first, second in ((left, 2, 3), (right, 3, 2), (both, 1, 1)):
             line.setStretch(0, first)
@@ -171,12 +171,12 @@ class Scores(QWidget):
     def read_scores(self, some: bool) -> None:
         if some:
             self.bridge.ask("scores", self.take)
-            self.pictures.ask_again()
+            self.images.ask_again()
         else:
             self.bars.show_bars([])
             self.matrix.show_matrix([], [])
-            self.pictures.rows.give([])
-            self.pictures.title.clear()
+            self.images.rows.give([])
+            self.images.title.clear()
 
     def take(self, ended: Ended) -> None:
         """Shows bars and matrix of the scores that were read."""

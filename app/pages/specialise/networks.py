@@ -27,7 +27,7 @@ def decimals(milliseconds: float) -> int:
 class Point:
     """A network: a subnet with its architecture as key, or a landmark, which has none.
 
-    Milliseconds for one picture; accuracy as a share, None where it is not known.
+    Milliseconds for one image; accuracy as a share, None where it is not known.
     """
 
     key: str

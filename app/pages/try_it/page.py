@@ -17,7 +17,7 @@ from app.widgets.controls import Elided, button, card, column, label, laid_out, 
 from app.widgets.drops import Drops, paths_of
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
-from app.widgets.pictures import Picture
+from app.widgets.images import Picture
 from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
@@ -47,7 +47,7 @@ class TryPage(QWidget):
         self.question: int | None = None
         self.found: dict[str, Mapping[str, Any]] = {}
         self.paths: list[str] = []
-        self.picture = Picture("Drop an image here, paste one, or pick one.")
+        self.image = Picture("Drop an image here, paste one, or pick one.")
         self.name = Elided("", "muted")
         self.verdict = label("", "title", wrap=True)
         self.reason = label("", "muted", wrap=True)
@@ -69,7 +69,7 @@ class TryPage(QWidget):
 
     def lay_out(self) -> None:
         """The image on the left, the answer on the right."""
-        named(self.picture, "Image", "The image that is asked about")
+        named(self.image, "Image", "The image that is asked about")
         named(self.bars, "Confidences", "The likeliest classes with their calibrated confidences")
         named(self.nearest, "Nearest training images", "Those that look most alike to the model")
         reach(self.nearest, "Alt+N")
@@ -89,8 +89,8 @@ class TryPage(QWidget):
         )  # fmt: skip
         self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
         self.stop_button.setVisible(False)
-        self.picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        left = card(self.picture, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
+        self.image.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        left = card(self.image, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
         laid_out(left).setStretch(0, 1)
         heading = label("Nearest training images", "heading")
         right = card(self.verdict, self.reason, 16, self.bars, 0, heading, self.nearest)
@@ -122,7 +122,7 @@ class TryPage(QWidget):
 
     def clear(self) -> None:
         self.found, self.paths = {}, []
-        self.picture.show_image(QImage())
+        self.image.show_image(QImage())
         self.name.set_full("")
         self.tried.give([])
         self.list.hide()
@@ -157,7 +157,7 @@ class TryPage(QWidget):
     def show_chosen(self) -> None:
         index = self.list.currentIndex()
         if index.isValid() and (path := index.data(ROW)["file"]) in self.found:
-            self.picture.show_file(path)
+            self.image.show_file(path)
             self.name.set_full(short(path))
             self.show_answer(self.found[path])
 
@@ -184,14 +184,14 @@ class TryPage(QWidget):
 
     def try_image(self, image: QImage) -> None:
         self.clear()
-        self.picture.show_image(image)
+        self.image.show_image(image)
         self.name.set_full("pasted image")
         self.wait_for("predict_pixels", content=png_of(image))
 
     def try_paths(self, paths: list[str]) -> None:
         self.clear()
         self.paths = paths[:MOST]
-        self.picture.show_file(self.paths[0])
+        self.image.show_file(self.paths[0])
         self.name.set_full(short(self.paths[0]))
         self.wait_for("predict_images", paths=self.paths)
 

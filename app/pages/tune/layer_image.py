@@ -1,4 +1,4 @@
-"""The picture inside the layer plot: a row for each stage, a column of pixels for some steps.
+"""The image inside the layer plot: a row for each stage, a column of pixels for some steps.
 
 It is made once for a size and a theme, and extended as steps are done. Pixels are copied from a
 table of colours, a row at a time: a rectangle for each cell would take ten times as long.
@@ -155,7 +155,7 @@ def inks(tokens: theme.Tokens, scale: Scale) -> Inks:
 
 
 class LayerImage:
-    """The picture of `layers` in device pixels; `draw` brings it up to date between two steps."""
+    """The image of `layers` in device pixels; `draw` brings it up to date between two steps."""
 
     def __init__(self, layers: Layers, width: int, height: int, pixels: float) -> None:
         self.layers, self.pixels = layers, pixels

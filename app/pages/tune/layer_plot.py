@@ -158,7 +158,7 @@ class LayerPlot(Plot):
 
     def paint_inside(self, painter: QPainter, area: QRectF) -> None:
         frame = self.frame()
-        painter.drawImage(frame, self.picture(painter, frame))
+        painter.drawImage(frame, self.image(painter, frame))
         self.paint_rows(painter, frame)
         most = min(max(int(frame.width() / 80), 2), self.layers.total)
         self.axes.paint_below(painter, frame, "step", most)
@@ -168,7 +168,7 @@ class LayerPlot(Plot):
             line = QRectF(round(x), frame.top() - 3, 1, frame.height() + 6)
             painter.fillRect(line, theme.colour("text"))
 
-    def picture(self, painter: QPainter, frame: QRectF) -> QImage:
+    def image(self, painter: QPainter, frame: QRectF) -> QImage:
         """The cells: on the screen those that are kept, and what is new; afresh for a file."""
         scale = pixels_of(painter)
         size = round(frame.width() * scale), round(frame.height() * scale)

@@ -58,16 +58,16 @@ class PreviewDialog(QDialog):
         pixels = QPixmap()
         pixels.loadFromData(jpeg)
         ratio = self.devicePixelRatioF()
-        picture = QLabel()
+        image = QLabel()
         shown = pixels.scaled(round(SIDE * ratio), round(SIDE * ratio),
                               Qt.AspectRatioMode.KeepAspectRatio,
                               Qt.TransformationMode.SmoothTransformation)  # fmt: skip
         shown.setDevicePixelRatio(ratio)
-        picture.setPixmap(shown)
-        picture.setFixedSize(SIDE, SIDE)
-        picture.setAccessibleName(f"Changed image of {name}")
+        image.setPixmap(shown)
+        image.setFixedSize(SIDE, SIDE)
+        image.setAccessibleName(f"Changed image of {name}")
         words = Elided(name, "caption")
         made = QWidget()
         made.setFixedWidth(SIDE)
-        made.setLayout(column(picture, words, gap=4))
+        made.setLayout(column(image, words, gap=4))
         return made

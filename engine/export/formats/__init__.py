@@ -36,16 +36,16 @@ MOST = 0.02
 class ExportData:
     """What a model is exported with: images to compare and to calibrate on, and their answers."""
 
-    pictures: Sequence[Path]
+    images: Sequence[Path]
     """Images to compare on, held-out ones first."""
     expected: np.ndarray
-    """The project's probabilities (pictures, classes)."""
+    """The project's probabilities (images, classes)."""
     truth: np.ndarray | None = None
-    """Each picture's class as a place among the model's classes, or -1; None: not known."""
+    """Each image's class as a place among the model's classes, or -1; None: not known."""
     training: Sequence[Path] = field(default=())
     """Images that were learnt from, mixed, for formats that must be calibrated."""
     held_out: int = 0
-    """How many of the pictures, from the first on, no model was learnt from."""
+    """How many of the images, from the first on, no model was learnt from."""
     about: About = field(default_factory=About)
     """What the model card tells of the project."""
 

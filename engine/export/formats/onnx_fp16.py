@@ -51,7 +51,7 @@ class OnnxFp16(Exporter):
         """Writes the file and yields how far it is. Raises Refused where ONNX can't say it."""
         below, above = halves(model, path)
         graph = prepared(below)
-        p, paths = model.backbone.preprocessing, material.training or material.pictures
+        p, paths = model.backbone.preprocessing, material.training or material.images
         _, pixels = opened_pixels(paths, p, LOOK)
         before = before_layers(graph)
         names = floats(graph, before)

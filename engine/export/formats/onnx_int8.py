@@ -100,7 +100,7 @@ class OnnxInt8(Exporter):
         p = model.backbone.preprocessing
         _, pixels = opened_pixels(material.training, p, self.images + TRIED_ON)
         if not len(pixels):
-            _, pixels = opened_pixels(material.pictures, p, TRIED_ON)
+            _, pixels = opened_pixels(material.images, p, TRIED_ON)
         first = min(self.images, max(len(pixels) - TRIED_ON, -(-len(pixels) // 2)))
         ranges = yield from self.ranges(model, body, pixels[:first])
         trials = Trials(body, above, pixels[first:] if first < len(pixels) else pixels,
@@ -129,7 +129,7 @@ class OnnxInt8(Exporter):
         self, trials: Trials, choice: Choice, p: Preprocessing, material: ExportData
     ) -> Generator[Progress, None, None]:
         """Raises Refused where the choice loses too many points, once it is known what would do."""
-        used, pixels = opened_pixels(material.pictures, p, len(material.pictures))
+        used, pixels = opened_pixels(material.images, p, len(material.images))
         if not used:
             return  # the check in another process will find none either, and say so
         truth = None if material.truth is None else material.truth[used]

@@ -72,11 +72,11 @@ class Trials:
 def opened_pixels(
     paths: Sequence[Path], p: Preprocessing, count: int
 ) -> tuple[list[int], np.ndarray]:
-    """The first `count` pictures that can be opened: their places, and uint8 (n, size, size, 3)."""
+    """The first `count` images that can be opened: their places, and uint8 (n, size, size, 3)."""
     opened = open_many(iter(paths), p)
     try:
-        good = ((place, picture.seen) for place, (_, picture) in enumerate(opened)
-                if not isinstance(picture, UnusableImage))  # fmt: skip
+        good = ((place, image.seen) for place, (_, image) in enumerate(opened)
+                if not isinstance(image, UnusableImage))  # fmt: skip
         found = list(islice(good, count))
     finally:
         opened.close()

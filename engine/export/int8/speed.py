@@ -35,7 +35,7 @@ class Version:
 def swiftest(trials: Trials, choice: Choice) -> Generator[Progress, None, Choice]:
     """The choice with the lower layers computing in 32 bits, as many as make it fastest.
 
-    Large pictures and large kernels are where 32 bits are quick, and a change between them costs
+    Large images and large kernels are where 32 bits are quick, and a change between them costs
     time, so there is one change, between two stages. Only what is no less sure than the choice as
     it came is taken.
     """

@@ -145,27 +145,27 @@ def foreign(path: Path) -> UnusableWeights:
     )
 
 
-def whole_picture(path: Path) -> np.ndarray:
-    """A picture as a person sees it, uint8 (height, width, 3). Raises UnusableImage."""
+def whole_image(path: Path) -> np.ndarray:
+    """An image as a person sees it, uint8 (height, width, 3). Raises UnusableImage."""
     silence_pillow()
     image = identify(read(path), path)
     checked_size(image.size)
     return np.asarray(decode(image, WHOLE)[0])
 
 
-def predict_exported(path: Path, pictures: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """What an exported file says of pictures, by path.
+def predict_exported(path: Path, images: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """What an exported file says of images, by path.
 
     Each is {"classes": {name: probability}, "known", "distance", "threshold"}, or {"reason"} where
-    the picture can't be used. Raises UnusableWeights where the file can't.
+    the image can't be used. Raises UnusableWeights where the file can't.
     """
     exported = open_exported(path)
-    return {str(picture): told(exported, picture) for picture in pictures}
+    return {str(image): told(exported, image) for image in images}
 
 
-def told(exported: Exported, picture: Path) -> dict[str, Any]:
+def told(exported: Exported, image: Path) -> dict[str, Any]:
     try:
-        probabilities, distance = exported.answer(whole_picture(picture))
+        probabilities, distance = exported.answer(whole_image(image))
     except UnusableImage as reason:
         return {"reason": str(reason)}
     return {

@@ -37,9 +37,9 @@ class Card:
     shape: Shape
     told: Mapping[str, Any]
 
-    def prepared(self, pictures: np.ndarray) -> np.ndarray:
-        """Whole pictures uint8 (n, height, width, 3) as uint8 (n, size, size, 3)."""
-        seen = [preprocess(Image.fromarray(picture), self.shape) for picture in pictures]
+    def prepared(self, images: np.ndarray) -> np.ndarray:
+        """Whole images uint8 (n, height, width, 3) as uint8 (n, size, size, 3)."""
+        seen = [preprocess(Image.fromarray(image), self.shape) for image in images]
         return np.stack(seen)
 
 

@@ -1,4 +1,4 @@
-"""What lies beside an exported file for people: the receipt's page and picture, and a model card.
+"""What lies beside an exported file for people: the receipt's page and image, and a model card.
 
 Everything is made from a receipt's plain values and from `About`, without Qt.
 """

@@ -243,10 +243,10 @@ def listed(names: Iterable[str]) -> str:
 
 
 def preprocessing(p: Preprocessing, views: int, inside: bool) -> list[str]:
-    """From a picture's file to what the network takes, to the pixel."""
+    """From an image's file to what the network takes, to the pixel."""
     where = (
         "It is inside the file, which takes whole images of any size; only the first step is left "
-        "to who opens the picture. The file does the others:"
+        "to whoever opens the image. The file does the others:"
         if inside
         else f"Steps 1 to {TO_PIXELS} must be done before the file is asked, as the sample script "
         f"does; it takes the pixels as uint8 (n, {p.size}, {p.size}, 3), red, green and blue, and "
@@ -267,7 +267,7 @@ def usage(r: Receipt, script: str) -> list[str]:
     return [
         "## How to use it",
         "",
-        f"The script `{name}` beside the file asks it about pictures, without Espalier; or, with "
+        f"The script `{name}` beside the file asks it about images, without Espalier; or, with "
         f"Espalier, {espalier}.",
         "",
         f"{fence}python",

@@ -23,7 +23,7 @@ from engine.system import device as devices
 from engine.system.words import many
 
 ENOUGH = 256
-"""Pictures that a receipt is made from, where a project has so many."""
+"""Images that a receipt is made from, where a project has so many."""
 
 
 def receipt_of(

@@ -52,8 +52,8 @@ def text(value: object) -> str:
     return escape(readable(value))
 
 
-def page(receipt: Receipt, picture: bytes) -> str:
-    """The whole page; `picture` is the PNG of the confusion matrix, empty where there is none."""
+def page(receipt: Receipt, image: bytes) -> str:
+    """The whole page; `image` is the PNG of the confusion matrix, empty where there is none."""
     name, rows = text(receipt["file"]), summary(receipt)
     at = next(place for place, (word, _) in enumerate(rows) if word == FIRST_OF_WHAT_IT_IS)
     parts = [
@@ -64,7 +64,7 @@ def page(receipt: Receipt, picture: bytes) -> str:
         "<h2>What was checked</h2>",
         lines(rows[:at]),
         per_class(receipt),
-        figure(receipt, picture),
+        figure(receipt, image),
         "<h2>What it is</h2>",
         lines(rows[at:]),
     ]
@@ -106,7 +106,7 @@ def lines(rows: list[list[str]]) -> str:
 
 
 def per_class(r: Receipt) -> str:
-    """Each class with its number in the picture, and its accuracy before and after."""
+    """Each class with its number in the image, and its accuracy before and after."""
     if not r.get("per_class"):
         return ""
     head = "".join(
@@ -124,11 +124,11 @@ def per_class(r: Receipt) -> str:
     )
 
 
-def figure(r: Receipt, picture: bytes) -> str:
-    """The confusion matrix as a part of the page; nothing where there is no picture of it."""
-    if not picture:
+def figure(r: Receipt, image: bytes) -> str:
+    """The confusion matrix as a part of the page; nothing where there is no image of it."""
+    if not image:
         return ""
-    data = base64.b64encode(picture).decode("ascii")
+    data = base64.b64encode(image).decode("ascii")
     words = (
         f"Rows are true classes, columns the file's answers; the numbers are those of the table. "
         f"{judged_on(r)[:1].upper()}{judged_on(r)[1:]}."

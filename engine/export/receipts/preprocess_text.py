@@ -13,16 +13,16 @@ TO_PIXELS = 3
 
 
 def pixel_steps(p: Preprocessing, views: int = 1) -> list[str]:
-    """From an opened picture to float32 (1, 3, size, size), or (views, 3, size, size)."""
+    """From an opened image to float32 (1, 3, size, size), or (views, 3, size, size)."""
     numbers = [", ".join(f"{x:g}" for x in values) for values in (p.mean, p.std)]
     steps = [
-        "Open the picture, turn it upright by its EXIF orientation, and make it 8-bit RGB: values "
+        "Open the image, turn it upright by its EXIF orientation, and make it 8-bit RGB: values "
         "of 16 bits divided by 257 and rounded; floats and wider integers brought from 0 to 1 "
         "(floats), 0 to 255 or 0 to 65535, the first that all lie within, or else from their own "
         "range, to 0 to 255; transparent parts laid on white; grey the same in all three colours.",
         f"Scale it so that the shorter side is {p.resize}: the new sides are {p.resize} × width / "
         f"shorter and {p.resize} × height / shorter, rounded down. The filter is Pillow's "
-        f"{p.interpolation}, which widens as the picture shrinks (antialiased); the result is "
+        f"{p.interpolation}, which widens as the image shrinks (antialiased); the result is "
         "rounded to 8 bits.",
         f"Cut out {p.size} × {p.size} pixels, from left = (new width − {p.size}) / 2 and top = "
         f"(new height − {p.size}) / 2, rounded, halves to the even number.",
@@ -32,7 +32,7 @@ def pixel_steps(p: Preprocessing, views: int = 1) -> list[str]:
     ]
     if views > 1:
         steps.append(
-            f"Make {views} views in this order, of these twelve: the picture, its middle, its "
+            f"Make {views} views in this order, of these twelve: the image, its middle, its "
             f"upper left, upper right, lower left and lower right corner, each followed by its "
             f"mirror image. Middle and corners are {p.size * 7 // 8} pixels wide and high, scaled "
             f"back to {p.size} bilinearly, without antialiasing."

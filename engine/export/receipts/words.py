@@ -11,7 +11,7 @@ from engine.system.words import many, share, size
 Receipt = Mapping[str, Any]
 
 JOINERS = "\u200c\u200d"
-"""Invisible, but part of how some scripts and pictures are written."""
+"""Invisible, but part of how some scripts and images are written."""
 
 
 def readable(text: object) -> str:

@@ -14,7 +14,7 @@ from engine.models.backbones.torchvision_common import Torchvision, chain, model
 
 
 class Patches(nn.Module):
-    """Pictures to tokens: one for each patch of 16 pixels, the class token first."""
+    """Images to tokens: one for each patch of 16 pixels, the class token first."""
 
     def __init__(self, net: Any) -> None:
         super().__init__()

@@ -176,10 +176,10 @@ def network_onnx(
     parts = [part for _, part in network.stages()]
     x = graph.layers([*parts[:-1], network.feature_mix_layer], graph.normalise(GIVEN, p))
     graph.ending(x)
-    return graph.model(pictures(p.size), ["n", 1, network.width]).SerializeToString()
+    return graph.model(images(p.size), ["n", 1, network.width]).SerializeToString()
 
 
-def pictures(size: int) -> Shape:
+def images(size: int) -> Shape:
     return TensorProto.UINT8, ["n", size, size, 3]
 
 
@@ -218,14 +218,14 @@ def written(part: NetworkPart, precision: str, given: str) -> Graph:
 def part_onnx(part: NetworkPart, precision: str = "float32") -> bytes:
     """One part as a file, to be timed: float (n, channels, side, side) to the same of its output.
 
-    The stem takes pictures as the whole network does, a classifier (n, channels).
+    The stem takes images as the whole network does, a classifier (n, channels).
     """
     graph = written(part, precision, GIVEN)
     square = part.kind != LOGITS
     given: Shape = graph.type, ["n", part.before, *[part.side] * (2 * square)]
     wanted: list[int | str] = ["n", part.after, *[part.out] * (2 * square)]
     if part.kind == STEM:
-        given = pictures(part.side)
+        given = images(part.side)
     return graph.model(given, wanted).SerializeToString()
 
 
@@ -246,7 +246,7 @@ def bytes_around(multiplier: float, resolution: int) -> tuple[int, int]:
     """What a network's file holds besides its parts: in the graph, and outside of it."""
     graph = Graph()
     graph.ending("x000")
-    model = graph.model(pictures(resolution), ["n", 1, widths_of(multiplier)[-1]])
+    model = graph.model(images(resolution), ["n", 1, widths_of(multiplier)[-1]])
     inside = model.graph.ByteSize()
     return inside, model.ByteSize() - inside - varint(inside)
 

@@ -122,7 +122,7 @@ def read_subnet(content: bytes) -> Backbone:
 def backbone_of(
     name: str, network: MobileNet, size: int, licence: str, facts: Mapping[str, object]
 ) -> Backbone:
-    """A plain network of the family as a backbone; pictures are used up to their shorter side."""
+    """A plain network of the family as a backbone; images are used up to their shorter side."""
     stages = [Stage(part, module.eval()) for part, module in network.stages()]
     return Backbone(
         name=name,

@@ -95,7 +95,7 @@ def wrapped_depthwise(width: int, kernel: int, stride: int) -> nn.Module:
 
 
 class SqueezeExcite(nn.Module):
-    """Channels weighted by what the whole picture holds; the middle is a quarter as wide."""
+    """Channels weighted by what the whole image holds; the middle is a quarter as wide."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Residual(nn.Module):
 
 
 class MobileNet(nn.Module):
-    """The network: pictures (batch, 3, r, r) to logits (batch, classes)."""
+    """The network: images (batch, 3, r, r) to logits (batch, classes)."""
 
     def __init__(
         self,
@@ -222,7 +222,7 @@ class MobileNet(nn.Module):
         return parts
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pictures (batch, 3, r, r) to features (batch, width)."""
+        """Images (batch, 3, r, r) to features (batch, width)."""
         for _, part in self.stages():
             pixels = part(pixels)
         return pixels

@@ -63,27 +63,27 @@ class Space:
 
     # Rows of genes.
 
-    def random(self, count: int, chance: np.random.Generator) -> np.ndarray:
+    def random(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Rows (count, 46), each gene drawn evenly."""
-        return (chance.random((count, WIDTH)) * self.choices()).astype(np.uint8)
+        return (rng.random((count, WIDTH)) * self.choices()).astype(np.uint8)
 
     def mutated(
-        self, genes: np.ndarray, chance: np.random.Generator, share: float = 0.1
+        self, genes: np.ndarray, rng: np.random.Generator, share: float = 0.1
     ) -> np.ndarray:
         """The rows with each block, each depth and the resolution drawn anew by chance `share`.
 
         A block's kernel and expansion change together, as in the original search.
         """
-        drawn = chance.random((len(genes), STAGES + PLACES + 1)) < share
+        drawn = rng.random((len(genes), STAGES + PLACES + 1)) < share
         blocks = drawn[:, STAGES:-1]
         changed = np.concatenate([drawn[:, :STAGES], blocks, blocks, drawn[:, -1:]], 1)
-        return np.where(changed, self.random(len(genes), chance), genes)
+        return np.where(changed, self.random(len(genes), rng), genes)
 
     def crossed(
-        self, mothers: np.ndarray, fathers: np.ndarray, chance: np.random.Generator
+        self, mothers: np.ndarray, fathers: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """Rows with each gene from one of the two parents, by an even chance."""
-        return np.where(chance.random(mothers.shape) < 0.5, mothers, fathers)
+        return np.where(rng.random(mothers.shape) < 0.5, mothers, fathers)
 
     def active(self, genes: np.ndarray) -> np.ndarray:
         """Which of the 20 places hold a block: bool (rows, 20)."""

@@ -109,7 +109,7 @@ class Supernet(MobileNet):
         self.use(largest(224))
 
     def use(self, architecture: Architecture) -> None:
-        """Runs this subnet from now on. The resolution is that of the pictures that come."""
+        """Runs this subnet from now on. The resolution is that of the images that come."""
         self.depths = architecture.depths
         for number, blocks in enumerate(self.groups()):
             for at, block in enumerate(blocks):

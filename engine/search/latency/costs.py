@@ -1,6 +1,6 @@
 """What a subnet costs beside time: operations, parameters, memory and file size, exactly.
 
-All are of the network from pictures to features; a classifier comes with a project and is small.
+All are of the network from images to features; a classifier comes with a project and is small.
 Each adds up from the network's parts (elastic/parts.py), so tens of thousands of subnets are a few
 look-ups in arrays.
 """
@@ -33,7 +33,7 @@ NUMBER = 4
 
 
 def part_macs(part: NetworkPart) -> int:
-    """Multiplications with addition in a part's convolutions, for one picture."""
+    """Multiplications with addition in a part's convolutions, for one image."""
     area, area_out = part.side**2, part.out**2
     if part.kind == STEM:
         return area_out * 9 * part.before * part.after
@@ -88,7 +88,7 @@ COSTS: dict[str, Callable[[NetworkPart], int]] = {
 
 
 def macs_of(architecture: Architecture, multiplier: float) -> int:
-    """Multiplications with addition for one picture."""
+    """Multiplications with addition for one image."""
     return sum(map(part_macs, parts_of(architecture, multiplier)))
 
 
@@ -100,7 +100,7 @@ def parameters_of_subnet(architecture: Architecture, multiplier: float, classes:
 
 
 def peak_memory(architecture: Architecture, multiplier: float) -> int:
-    """Bytes of activations that are alive together at most, for one picture."""
+    """Bytes of activations that are alive together at most, for one image."""
     return max(map(part_memory, parts_of(architecture, multiplier)))
 
 

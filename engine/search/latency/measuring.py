@@ -102,10 +102,10 @@ def measured_together(
 
 def samples(resolution: int, count: int, seed: int) -> list[Architecture]:
     """The smallest, the largest, and different random subnets."""
-    space, chance = Space((resolution,)), np.random.default_rng(seed)
+    space, rng = Space((resolution,)), np.random.default_rng(seed)
     found = {smallest(resolution): None, largest(resolution): None}
     while len(found) < count:
-        found[space.decode(space.random(1, chance))[0]] = None
+        found[space.decode(space.random(1, rng))[0]] = None
     return list(found)
 
 

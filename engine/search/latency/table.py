@@ -51,7 +51,7 @@ class LatencyTable:
     """Milliseconds of blocks by their keys, for a supernet's width on a device with a setting.
 
     `call_ms` is what asking for an empty graph costs; entries are without it, since in a network
-    only the whole is asked for. Latencies are of a batch, from pictures to features, low
+    only the whole is asked for. Latencies are of a batch, from images to features, low
     percentiles: what they are when nothing else runs on the device.
     """
 

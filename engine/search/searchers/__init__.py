@@ -1,6 +1,6 @@
 """Searchers: which subnets to measure next. One file each; this one is what they share.
 
-A searcher knows nothing of networks or pictures: it yields rows of genes (see elastic/space.py) to
+A searcher knows nothing of networks or images: it yields rows of genes (see elastic/space.py) to
 be measured, is sent their accuracies, and goes on until its budget is spent.
 """
 
@@ -36,7 +36,7 @@ class Problem:
     costs: Costs
     limits: Mapping[str, float]
     budget: int
-    chance: np.random.Generator
+    rng: np.random.Generator
     prior: Guess | None = None
     tries: int = field(default=7, repr=False)
 
@@ -57,11 +57,11 @@ class Problem:
         if not len(rows):
             return genes
         kept, bad = genes.copy(), genes[rows]
-        lower = (self.chance.random(bad.shape) * (bad + 1)).astype(np.uint8)
-        order = self.chance.random((len(bad), 2 * WIDTH))
+        lower = (self.rng.random(bad.shape) * (bad + 1)).astype(np.uint8)
+        order = self.rng.random((len(bad), 2 * WIDTH))
         order[:, WIDTH:] += 1  # first all get lower, then all get least
         # Half of them stay as sharp as they are and get thinner; the others may see less.
-        sharp = np.flatnonzero(self.chance.random(len(bad)) < 0.5)
+        sharp = np.flatnonzero(self.rng.random(len(bad)) < 0.5)
         order[np.ix_(sharp, np.array([RESOLUTION, WIDTH + RESOLUTION]))] += 2
         rank = order.argsort(1).argsort(1)
 
@@ -94,11 +94,11 @@ class Problem:
                 self.costs,
                 {k: least[k] + share * (most - least[k]) for k, most in self.limits.items()},
                 1,
-                self.chance,
+                self.rng,
             )
             for share in np.sqrt(np.linspace(0.01, 1, count))
         ]
-        rows = [one.repaired(self.space.random(1, self.chance)) for one in tight]
+        rows = [one.repaired(self.space.random(1, self.rng)) for one in tight]
         return np.concatenate(rows) if rows else np.empty((0, WIDTH), np.uint8)
 
 

@@ -30,7 +30,7 @@ class Evolution(Searcher):
         guess = problem.prior
         left = problem.budget
         if guess is None:
-            rows = problem.repaired(problem.space.random(4 * left, problem.chance))
+            rows = problem.repaired(problem.space.random(4 * left, problem.rng))
             genes = distinct(problem.space, rows, seen, max(2, left // 2))
             accuracies = yield genes
             left -= len(genes)
@@ -42,18 +42,18 @@ class Evolution(Searcher):
     def evolve(self, problem: Problem, guess: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """The last generation, best guesses first. What breaks a limit is repaired at once, where
         the original draws again until one keeps it, which never ends where none does."""
-        space, chance, count = problem.space, problem.chance, self.population
-        genes = problem.repaired(space.random(count, chance))
+        space, rng, count = problem.space, problem.rng, self.population
+        genes = problem.repaired(space.random(count, rng))
         keep, mutants = max(2, round(self.parents * count)), round(self.mutants * count)
         best, value = genes, guess(genes)
         for _ in range(self.generations):
             order = value.argsort(kind="stable")[::-1][:keep]
             genes, value = best[order], value[order]
-            mothers = genes[chance.integers(keep, size=count)]
-            fathers = genes[chance.integers(keep, size=count - mutants)]
+            mothers = genes[rng.integers(keep, size=count)]
+            fathers = genes[rng.integers(keep, size=count - mutants)]
             children = np.concatenate([
-                space.mutated(mothers[:mutants], chance, self.mutation),
-                space.crossed(mothers[mutants:], fathers, chance),
+                space.mutated(mothers[:mutants], rng, self.mutation),
+                space.crossed(mothers[mutants:], fathers, rng),
             ])  # fmt: skip
             children = problem.repaired(children)
             best = np.concatenate([genes, children])

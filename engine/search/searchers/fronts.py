@@ -60,12 +60,12 @@ def evolved(
     generations: int = GENERATIONS,
 ) -> np.ndarray:
     """The guessed front under the limits, as rows of genes by rising cost in milliseconds."""
-    space, chance = problem.space, problem.chance
+    space, rng = problem.space, problem.rng
     fresh = max(0, POPULATION - len(start))
-    genes = problem.repaired(np.concatenate([start, space.random(fresh, chance)]))
+    genes = problem.repaired(np.concatenate([start, space.random(fresh, rng)]))
     for _ in range(generations):
-        mothers, fathers = genes[chance.integers(len(genes), size=(2, POPULATION))]
-        children = space.mutated(space.crossed(mothers, fathers, chance), chance)
+        mothers, fathers = genes[rng.integers(len(genes), size=(2, POPULATION))]
+        children = space.mutated(space.crossed(mothers, fathers, rng), rng)
         genes = unique(space, np.concatenate([genes, problem.repaired(children)]))
         accuracy, cost = guess(genes), problem.costs(genes)["ms"]
         genes = genes[best_of(genes, accuracy, cost, POPULATION)]

@@ -75,12 +75,12 @@ class Linas(Searcher):
         them is best: it is surest beside those that were found to be good. Half of the children
         have one parent, the others two; of both some stay near and some go further.
         """
-        chance = problem.chance
-        mothers, fathers = best[chance.integers(len(best), size=(2, CHILDREN))]
+        rng = problem.rng
+        mothers, fathers = best[rng.integers(len(best), size=(2, CHILDREN))]
         fathers[: CHILDREN // 2] = mothers[: CHILDREN // 2]
-        crossed = np.array_split(problem.space.crossed(mothers, fathers, chance), 2 * len(CHANGED))
+        crossed = np.array_split(problem.space.crossed(mothers, fathers, rng), 2 * len(CHANGED))
         children = np.concatenate([
-            problem.space.mutated(part, chance, share)
+            problem.space.mutated(part, rng, share)
             for part, share in zip(crossed, 2 * CHANGED, strict=True)
         ])  # fmt: skip
         kept = problem.repaired(children)
@@ -95,8 +95,8 @@ class Linas(Searcher):
         self, problem: Problem, new: np.ndarray, seen: set[bytes], wanted: int
     ) -> np.ndarray:
         """Where the front holds too few new networks, their neighbours and then random ones."""
-        for rows in (problem.space.mutated(np.repeat(new, 8, 0), problem.chance, 0.05),
-                     problem.space.random(4 * wanted, problem.chance)):  # fmt: skip
+        for rows in (problem.space.mutated(np.repeat(new, 8, 0), problem.rng, 0.05),
+                     problem.space.random(4 * wanted, problem.rng)):  # fmt: skip
             if len(new) < wanted and len(rows):
                 more = distinct(problem.space, problem.repaired(rows), seen, wanted - len(new))
                 new = np.concatenate([new, more])

@@ -16,5 +16,5 @@ class RandomSearch(Searcher):
     seed: int = setting(0, "The same seed gives the same search.", least=0)
 
     def search(self, problem: Problem) -> Search:
-        rows = problem.repaired(problem.space.random(4 * problem.budget, problem.chance))
+        rows = problem.repaired(problem.space.random(4 * problem.budget, problem.rng))
         yield distinct(problem.space, rows, set(), problem.budget)

@@ -47,7 +47,7 @@ def macs_of(module: nn.Module, x: Tensor) -> int:
 
 @dataclass(frozen=True)
 class StageCost:
-    """A stage, or several: multiply-adds for one picture, and parameters."""
+    """A stage, or several: multiply-adds for one image, and parameters."""
 
     macs: int
     parameters: int
@@ -64,7 +64,7 @@ NOTHING = StageCost(0, 0)
 
 
 def parts_of(backbone: Backbone) -> list[StageCost]:
-    """What each stage costs for one picture, from the stem up."""
+    """What each stage costs for one image, from the stem up."""
     size, found = backbone.preprocessing.size, []
     x = torch.zeros(1, 3, size, size)
     for stage in backbone.stages:
@@ -82,29 +82,29 @@ def total(parts: Iterable[StageCost]) -> StageCost:
 class TrainingCost:
     """A way to come to a network that knows all classes.
 
-    `below` is frozen and run once for each of `views` views of a picture; `above` is trained on
-    `pictures`, each seen `epochs` times, `batch` at a time. `after` is the whole network then.
+    `below` is frozen and run once for each of `views` views of an image; `above` is trained on
+    `images`, each seen `epochs` times, `batch` at a time. `after` is the whole network then.
     """
 
     name: str
     below: StageCost
     above: StageCost
     after: StageCost
-    pictures: int
+    images: int
     epochs: float
     views: int
     batch: int
     seconds: float | None = None
 
     def row(self) -> dict[str, float | int | str | None]:
-        """The way's costs: to learn (`learn_...`), to keep (bytes), for one picture in use."""
-        seen, steps = self.pictures * self.epochs, self.pictures * self.epochs / self.batch
-        once = self.pictures * min(self.views, self.epochs)
+        """The way's costs: to learn (`learn_...`), to keep (bytes), for one image in use."""
+        seen, steps = self.images * self.epochs, self.images * self.epochs / self.batch
+        once = self.images * min(self.views, self.epochs)
         macs = once * self.below.macs + seen * (1 + BACKWARD) * self.above.macs
         read = once / self.batch * self.below.bytes + steps * TRIPS * self.above.bytes
         return {
             "way": self.name,
-            "pictures": self.pictures,
+            "pictures": self.images,
             "trained_parameters": self.above.parameters,
             "learn_macs": int(macs),
             "learn_read_bytes": int(read),

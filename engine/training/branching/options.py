@@ -49,9 +49,9 @@ class BranchOptions:
             raise BadSetting("A branch sees 0 to 100 earlier images beside each new one.")
         self.tuning(1000)
 
-    def tuning(self, pictures: int) -> Tuning:
+    def tuning(self, images: int) -> Tuning:
         """The way of training for so many images."""
-        return recipe(self.settings, pictures)
+        return recipe(self.settings, images)
 
 
 def check_threshold(points: float) -> None:
@@ -59,9 +59,9 @@ def check_threshold(points: float) -> None:
         raise BadSetting(f"A threshold is 0 to 100 points, not {points}.")
 
 
-def recipe(settings: Mapping[str, Any], pictures: int) -> Tuning:
+def recipe(settings: Mapping[str, Any], images: int) -> Tuning:
     """Fine-tuning with what suits branches, where `settings` say nothing else."""
-    batch = max(4, min(32, pictures // STEPS_OF_AN_EPOCH))
+    batch = max(4, min(32, images // STEPS_OF_AN_EPOCH))
     return made("fine_tune", "none", {**RECIPE, "batch": batch, **settings})[0]
 
 

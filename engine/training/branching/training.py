@@ -141,9 +141,9 @@ def branch_data(
     stages = [stage.module for stage in original.stages]
     folder.mkdir(parents=True, exist_ok=True)
     levels = list(range(1, len(stages)))
-    pictures = 2 * len(corpus) + len(held_out)
+    images = 2 * len(corpus) + len(held_out)
     size = original.preprocessing.size
-    count, kept = plan_of(stages, size, levels, pictures, max(1, tuning.views), room(folder))
+    count, kept = plan_of(stages, size, levels, images, max(1, tuning.views), room(folder))
     prefixes = []
     for name, views, many in zip(("learnt", "plain", "shown"), seen, (count, 1, 1), strict=True):
         (folder / name).mkdir(exist_ok=True)

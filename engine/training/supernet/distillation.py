@@ -72,16 +72,16 @@ def augmented(pixels: torch.Tensor, size: int, source: torch.Generator) -> torch
 
 
 def shown_at(corpus: ImageArray, rows: np.ndarray | slice, size: int) -> torch.Tensor:
-    """Pictures of a corpus as they are, at a size: float32 (rows, 3, size, size)."""
-    pixels = resized(normalised(corpus.pictures[rows]), size)
+    """Images of a corpus as they are, at a size: float32 (rows, 3, size, size)."""
+    pixels = resized(normalised(corpus.images[rows]), size)
     return pixels.contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
 def accuracy(network: nn.Module, corpus: ImageArray, size: int, step: int = 1) -> float:
-    """The share of a corpus's pictures whose class the network's own classifier finds.
+    """The share of a corpus's images whose class the network's own classifier finds.
 
-    With a `step`, only each so many-th picture is looked at.
+    With a `step`, only each so many-th image is looked at.
     """
     network.eval()
     device, right = next(network.parameters()).device, 0
@@ -94,7 +94,7 @@ def accuracy(network: nn.Module, corpus: ImageArray, size: int, step: int = 1) -
 
 
 def check_corpora(corpus: ImageArray, shown: ImageArray, batch: int) -> None:
-    """Refuses pictures that no training could begin with."""
+    """Refuses images that no training could begin with."""
     if corpus.names != shown.names:
         raise Refused("The folders train and val hold different classes. Give both the same ones.")
     check_batch(len(corpus), batch)

@@ -32,7 +32,7 @@ from engine.training.supernet.distillation import (
 from engine.training.supernet.teacher import Teacher, normalised
 
 STORED = 64
-"""Side in pixels at which pictures are kept: that of Tiny-ImageNet."""
+"""Side in pixels at which images are kept: that of Tiny-ImageNet."""
 DECAY = 1e-4
 SAVE_EVERY = 250
 SHOW_EVERY = 25
@@ -40,7 +40,7 @@ SHOW_EVERY = 25
 
 @dataclass(frozen=True)
 class Phase:
-    """What is trained from a share of the epochs on: picture size, kernel, blocks in a stage."""
+    """What is trained from a share of the epochs on: image size, kernel, blocks in a stage."""
 
     begins: float
     size: float
@@ -90,7 +90,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures float32 (batch, 3, size, size), class numbers, and the teacher's features."""
+    """Images float32 (batch, 3, size, size), class numbers, and the teacher's features."""
 
     phase: Phase
     pixels: torch.Tensor
@@ -135,7 +135,7 @@ class Student(nn.Module):
 
 
 class PretrainingLoss:
-    """The loss: labels, and what the teacher makes of the pictures."""
+    """The loss: labels, and what the teacher makes of the images."""
 
     def __init__(self, teacher: Teacher) -> None:
         self.guidance = DistillationLoss(teacher)
@@ -156,7 +156,7 @@ def batches(corpus: ImageArray, teacher: Teacher, recipe: Recipe, position: int)
     chosen = rows_of(len(corpus), recipe.batch, recipe.seed, epoch)
     for at, rows in enumerate(chosen[first:], first):
         source, phase = seeded(recipe.seed, epoch, at), recipe.phase(epoch * each + at, each)
-        pixels = augmented(normalised(corpus.pictures[rows]), recipe.side(phase), source)
+        pixels = augmented(normalised(corpus.images[rows]), recipe.side(phase), source)
         yield Batch(
             phase,
             pixels.contiguous(memory_format=torch.channels_last),
@@ -183,7 +183,7 @@ def check(recipe: Recipe, corpus: ImageArray, shown: ImageArray, teacher: Path) 
 
 
 def written(training: Training, recipe: Recipe, shown: ImageArray, out: Path) -> dict[str, Any]:
-    """Scores the network on held-out pictures and writes its weights with the score."""
+    """Scores the network on held-out images and writes its weights with the score."""
     student = training.network
     assert isinstance(student, Student)
     network = student.finished()

@@ -39,10 +39,10 @@ from engine.training.supernet.start import Base
 from engine.training.supernet.trainable import SupernetData, SupernetLoss, TrainableSupernet, parts
 
 CALIBRATION = 320
-"""Training pictures on which batch norms are measured before a subnet is scored."""
+"""Training images on which batch norms are measured before a subnet is scored."""
 TIMING = "Timing a few steps"
 GLANCE = 1000
-"""Held-out pictures on which subnets are scored on the way; at the end it is all."""
+"""Held-out images on which subnets are scored on the way; at the end it is all."""
 
 
 def tuner_of(method: str, settings: Mapping[str, Any]) -> Shrinking:
@@ -67,7 +67,7 @@ def check_files(out: str, base: str, teacher: str) -> None:
         raise Refused(f"{out} can't be written ({error.strerror}). Give another file.") from error
 
 
-def pictures(
+def images(
     project: Project | None, data: str, folder: Path, tuner: Shrinking
 ) -> Generator[Event, None, tuple[ImageArray, ImageArray]]:
     """The images to learn from and the held-out ones, each an ImageArray."""
@@ -106,7 +106,7 @@ def counted(project: Project | None, data: str) -> tuple[list[int], tuple[str, .
 def calibration(
     corpus: ImageArray, tuner: Shrinking, device: torch.device
 ) -> tuple[torch.Tensor, ...]:
-    """A few hundred pictures, evenly taken from all, in batches at the largest resolution."""
+    """A few hundred images, evenly taken from all, in batches at the largest resolution."""
     count = min(CALIBRATION, len(corpus))
     rows = np.unique(np.linspace(0, len(corpus) - 1, count).round().astype(int))
     size = max(tuner.resolutions())
@@ -119,14 +119,14 @@ def started(
 ) -> Training:
     """A training at its first step. The base's classifier is kept where it knows the classes.
 
-    Without held-out pictures it is kept where it has as many.
+    Without held-out images it is kept where it has as many.
     """
     torch.manual_seed(tuner.seed)
     network, classes = copy.deepcopy(base.supernet), len(lessons.corpus.names)
     known = network.last_layer.out_features == classes
     if known and shown is not None:
         pupil = TrainableSupernet(network.to(lessons.device))
-        top = pupil.calibrated(largest(224), lessons.pictures)
+        top = pupil.calibrated(largest(224), lessons.images)
         known = accuracy(top, shown, max(tuner.resolutions()), apart(shown)) > 1.5 / classes
     if not known:
         linear = nn.Linear(network.width, classes)
@@ -137,12 +137,12 @@ def started(
     width = lessons.teacher.weight.shape[1] if lessons.teacher else 0
     master = any(phase.copies for phase in plan.phases)
     pupil = TrainableSupernet(network, width, master).to(lessons.device)
-    pupil.scale(lessons.pictures)
+    pupil.scale(lessons.images)
     return tuner.training(pupil, plan)
 
 
 def apart(shown: ImageArray) -> int:
-    """Each so many-th held-out picture is looked at on the way."""
+    """Each so many-th held-out image is looked at on the way."""
     return max(1, len(shown) // GLANCE)
 
 
@@ -151,7 +151,7 @@ def score(
 ) -> dict[str, float]:
     """The accuracy of the landmarks, each with batch norms of its own."""
     return {
-        name: accuracy(pupil.calibrated(made(size), lessons.pictures), shown, size, step)
+        name: accuracy(pupil.calibrated(made(size), lessons.images), shown, size, step)
         for name, made in LANDMARKS.items()
     }
 
@@ -191,14 +191,14 @@ class CheckpointWriter:
             if step.done % tuner.score_every == 0 and step.done < total:
                 yield from self.scored(training, GLANCE)
 
-    def scored(self, training: Training, pictures: int) -> Generator[Event, None, dict[str, float]]:
-        """Scores on about so many held-out pictures, and writes the supernet with the scores."""
+    def scored(self, training: Training, images: int) -> Generator[Event, None, dict[str, float]]:
+        """Scores on about so many held-out images, and writes the supernet with the scores."""
         pupil, size = of_supernet(training)[0], max(self.tuner.resolutions())
-        step = max(1, len(self.shown) // pictures)
+        step = max(1, len(self.shown) // images)
         figures = score(pupil, self.lessons, self.shown, size, step)
         network = pupil.finished()
         network.use(largest(size))
-        recalibrate(network, self.lessons.pictures)
+        recalibrate(network, self.lessons.images)
         facts = {
             "use_size": self.base.facts.get("use_size", size),
             "method": self.tuner.name,
@@ -236,7 +236,7 @@ def estimated(
             yield Progress(number, len(borders), TIMING)
             total += left * seconds_of_step(tuner, pupil, lessons, plan, number, min(left, 2))
     few, size, clock = min(100, len(shown)), max(tuner.resolutions()), time.perf_counter()
-    middle = pupil.calibrated(LANDMARKS["middle"](size), lessons.pictures)
+    middle = pupil.calibrated(LANDMARKS["middle"](size), lessons.images)
     accuracy(middle, shown, size, max(1, len(shown) // few))
     each = len(LANDMARKS) * (time.perf_counter() - clock) / (CALIBRATION + few)
     scores = (plan.total - position - 1) // tuner.score_every

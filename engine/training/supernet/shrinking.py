@@ -124,23 +124,23 @@ class Shrinking(Tuner):
     def resolutions(self) -> tuple[int, ...]:
         return tuple(sorted({int(word) for word in self.sizes.replace(",", " ").split()}))
 
-    def steps(self, pictures: int) -> int:
-        return max(1, round(self.epochs * (pictures // self.batch)))
+    def steps(self, images: int) -> int:
+        return max(1, round(self.epochs * (images // self.batch)))
 
     @abstractmethod
     def phases(self, new_classes: bool) -> tuple[Phase, ...]:
         """`new_classes` says that the classifier knows nothing yet."""
 
     @abstractmethod
-    def drawn(self, space: Space, count: int, chance: np.random.Generator) -> list[Architecture]:
+    def drawn(self, space: Space, count: int, rng: np.random.Generator) -> list[Architecture]:
         """The subnets of one step."""
 
-    def plan(self, pictures: int, new_classes: bool, shrunk: bool) -> Plan:
+    def plan(self, images: int, new_classes: bool, shrunk: bool) -> Plan:
         """`shrunk` says that all subnets were trained before: their channels must not move."""
         phases = self.phases(new_classes)
         if shrunk:
             phases = tuple(replace(phase, sorts=None) for phase in phases)
-        return Plan(phases, self.lr, self.steps(pictures))
+        return Plan(phases, self.lr, self.steps(images))
 
     def training(self, pupil: TrainableSupernet, plan: Plan) -> Training:
         pupil.to(memory_format=torch.channels_last)
@@ -152,7 +152,7 @@ class Shrinking(Tuner):
         guidance = DistillationLoss(lessons.teacher, lessons.device) if lessons.teacher else None
         while training.position < plan.total:
             number = plan.number(training.position)
-            if pupil.enter(plan.phases, number, lessons.pictures):
+            if pupil.enter(plan.phases, number, lessons.images):
                 training.optimiser.state.clear()  # channels have moved
             supply = (
                 self.drawn_batch(lessons, plan.phases[number], position)
@@ -167,9 +167,9 @@ class Shrinking(Tuner):
         epoch, at = divmod(position, len(lessons.corpus) // self.batch)
         rows = rows_of(len(lessons.corpus), self.batch, self.seed, epoch)[at]
         source, device = seeded(self.seed, position, 1), lessons.device
-        chance = np.random.default_rng([self.seed, position])
-        size = size or int(chance.choice(self.resolutions()))
-        pixels = augmented(normalised(lessons.corpus.pictures[rows]), size, source)
+        rng = np.random.default_rng([self.seed, position])
+        size = size or int(rng.choice(self.resolutions()))
+        pixels = augmented(normalised(lessons.corpus.images[rows]), size, source)
         taught = None
         if lessons.teacher is not None:
             taught = torch.from_numpy(lessons.teacher.features[rows]).float().to(device)
@@ -178,7 +178,7 @@ class Shrinking(Tuner):
             pixels.to(device, memory_format=torch.channels_last),
             torch.from_numpy(lessons.corpus.classes[rows]).to(device),
             taught,
-            tuple(self.drawn(phase.space(size), phase.subnets, chance)),
+            tuple(self.drawn(phase.space(size), phase.subnets, rng)),
         )
 
 
@@ -190,8 +190,8 @@ class Sandwich(Shrinking):
     def phases(self, new_classes: bool) -> tuple[Phase, ...]:
         return (Phase("sandwich", 1, subnets=4, sorts=()),)
 
-    def drawn(self, space: Space, count: int, chance: np.random.Generator) -> list[Architecture]:
-        some = space.decode(space.random(count - 2, chance))
+    def drawn(self, space: Space, count: int, rng: np.random.Generator) -> list[Architecture]:
+        some = space.decode(space.random(count - 2, rng))
         return [space.largest(), space.smallest(), *some]
 
 
@@ -204,5 +204,5 @@ class Progressive(Shrinking):
         """The paper's five; before them the largest alone, where it knows nothing yet."""
         return (LARGEST, *CLASSIC) if new_classes else CLASSIC
 
-    def drawn(self, space: Space, count: int, chance: np.random.Generator) -> list[Architecture]:
-        return space.decode(space.random(count, chance))
+    def drawn(self, space: Space, count: int, rng: np.random.Generator) -> list[Architecture]:
+        return space.decode(space.random(count, rng))

@@ -37,11 +37,11 @@ class Base:
     shrunk: bool
 
 
-def proposed(pictures: int, sizes: tuple[int, ...]) -> dict[str, Any]:
+def proposed(images: int, sizes: tuple[int, ...]) -> dict[str, Any]:
     """Settings for a project: a small one takes small batches, at a rate that goes with them."""
     usual = {view.name: view.default for view in settings_of(Shrinking)}
-    batch = min(usual["batch"], 2 ** max(1, int(math.log2(max(1, pictures / 4)))))
-    steps = usual["epochs"] * (pictures // batch)
+    batch = min(usual["batch"], 2 ** max(1, int(math.log2(max(1, images / 4)))))
+    steps = usual["epochs"] * (images // batch)
     return {
         "batch": batch,
         "sizes": ",".join(map(str, sizes)),

@@ -1,4 +1,4 @@
-"""The teacher of the embedded backbone: its features for each picture, computed once.
+"""The teacher of the embedded backbone: its features for each image, computed once.
 
 Hinton et al. 2015 (soft targets) and Romero et al. 2015 (features). The teacher's class scores are
 a linear function of its features, so the features are all that is stored.
@@ -31,22 +31,22 @@ STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Teacher:
-    """What a student is taught from: `features` float16 (pictures, width), and the classifier."""
+    """What a student is taught from: `features` float16 (images, width), and the classifier."""
 
     features: np.ndarray
     weight: torch.Tensor
     bias: torch.Tensor
 
 
-def normalised(pictures: np.ndarray) -> torch.Tensor:
+def normalised(images: np.ndarray) -> torch.Tensor:
     """uint8 (batch, height, width, 3) to float32 (batch, 3, height, width), channels last."""
-    pixels = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float()
+    pixels = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float()
     mean, std = (torch.tensor(x).view(1, 3, 1, 1) * 255 for x in (MEAN, STD))
     return (pixels - mean) / std
 
 
 def resized(pixels: torch.Tensor, size: int) -> torch.Tensor:
-    """Pictures (batch, 3, height, width) at another size."""
+    """Images (batch, 3, height, width) at another size."""
     if pixels.shape[-1] == size:
         return pixels
     return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
@@ -80,15 +80,15 @@ def teacher_session(network: Any, size: int, path: Path) -> onnxruntime.Inferenc
 
 
 def taught(
-    pictures: np.ndarray | Selection, weights: Path, size: int, store: Path
+    images: np.ndarray | Selection, weights: Path, size: int, store: Path
 ) -> Generator[Progress, None, Teacher]:
-    """Computes the teacher's features of all pictures and returns a Teacher; cached in `store`.
+    """Computes the teacher's features of all images and returns a Teacher; cached in `store`.
 
     `size` is the side in pixels at which the teacher looks. A stopped job goes on where it was.
     """
     network = teacher_network(weights)
     note, cache = store / f"teacher-{size}.json", store / f"teacher-{size}.npy"
-    count, width, batch = len(pictures), network.last_channel, 128
+    count, width, batch = len(images), network.last_channel, 128
     if not (cache.exists() and note.exists()):
         open_memmap(cache, "w+", np.float16, (count, width)).flush()
         note.write_text(json.dumps(0))
@@ -100,7 +100,7 @@ def taught(
             done,
         )
         for at in range(done, count, batch):
-            pixels = resized(normalised(pictures[at : at + batch]), size).contiguous().numpy()
+            pixels = resized(normalised(images[at : at + batch]), size).contiguous().numpy()
             features[at : at + batch] = session.run(None, {"pixels": pixels})[0]
             done = min(at + batch, count)
             if done == count or (at // batch) % 16 == 0:

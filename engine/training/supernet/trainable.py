@@ -55,7 +55,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures (batch, 3, r, r), class numbers, the teacher's features if there are any."""
+    """Images (batch, 3, r, r), class numbers, the teacher's features if there are any."""
 
     phase: Phase
     pixels: torch.Tensor
@@ -116,10 +116,10 @@ class TrainableSupernet(nn.Module):
         return logits.float(), mapped
 
     @torch.no_grad()
-    def scale(self, pictures: Sequence[torch.Tensor]) -> None:
+    def scale(self, images: Sequence[torch.Tensor]) -> None:
         """Measures the features of the largest network; its answers stay the same."""
-        network = self.calibrated(largest(pictures[0].shape[-1]), pictures)
-        found = torch.cat([network.features(batch) for batch in pictures])
+        network = self.calibrated(largest(images[0].shape[-1]), images)
+        found = torch.cat([network.features(batch) for batch in images])
         self.mean.copy_(found.mean(0))
         self.deviation.copy_(found.std(0).clamp_min(1e-3))
         linear = self.network.last_layer
@@ -138,20 +138,20 @@ class TrainableSupernet(nn.Module):
         linear.weight.div_(self.deviation.to(linear.weight.device))
         linear.bias.sub_(linear.weight @ self.mean.to(linear.weight.device))
 
-    def calibrated(self, subnet: Architecture, pictures: Sequence[torch.Tensor]) -> MobileNet:
-        """A subnet as a plain network of its own, its batch norms measured on `pictures`."""
+    def calibrated(self, subnet: Architecture, images: Sequence[torch.Tensor]) -> MobileNet:
+        """A subnet as a plain network of its own, its batch norms measured on `images`."""
         network = self.network.subnet(subnet)
         self.fold(network)
-        network.to(pictures[0].device).to(memory_format=torch.channels_last)
-        recalibrate(network, pictures)
+        network.to(images[0].device).to(memory_format=torch.channels_last)
+        recalibrate(network, images)
         return network
 
-    def enter(self, phases: Sequence[Phase], number: int, pictures: Sequence[torch.Tensor]) -> bool:
+    def enter(self, phases: Sequence[Phase], number: int, images: Sequence[torch.Tensor]) -> bool:
         """Does what is to be done once before phase `number`; says whether there was anything."""
         before = int(self.entered)
         for phase in phases[before + 1 : number + 1]:
             if phase.copies and self.master is not None:
-                taught = self.calibrated(largest(pictures[0].shape[-1]), pictures)
+                taught = self.calibrated(largest(images[0].shape[-1]), images)
                 self.master.load_state_dict(taught.state_dict())
             if phase.sorts is not None:
                 sort_channels(self.network, phase.sorts)
@@ -195,15 +195,15 @@ class SupernetLoss:
 
 @dataclass(frozen=True)
 class SupernetData:
-    """What a supernet is trained on: pictures, a teacher's features of them, a few for norms.
+    """What a supernet is trained on: images, a teacher's features of them, a few for norms.
 
-    `pictures` are batches (n, 3, r, r) of the corpus at the largest resolution.
+    `images` are batches (n, 3, r, r) of the corpus at the largest resolution.
     """
 
     corpus: ImageArray
     teacher: Teacher | None
-    pictures: tuple[torch.Tensor, ...]
+    images: tuple[torch.Tensor, ...]
 
     @property
     def device(self) -> torch.device:
-        return self.pictures[0].device
+        return self.images[0].device

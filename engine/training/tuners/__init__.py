@@ -17,5 +17,5 @@ class Tuner(ABC):
     title: ClassVar[str]
 
     @abstractmethod
-    def steps(self, pictures: int) -> int:
-        """How many gradient steps it takes over so many pictures."""
+    def steps(self, images: int) -> int:
+        """How many gradient steps it takes over so many images."""

@@ -109,7 +109,7 @@ class Rehearsal(Tuning):
 
 @torch.no_grad()
 def features_of(stack: Stack, lessons: BatchSource) -> torch.Tensor:
-    """What the stages under the head make of all pictures as they are: (pictures, width)."""
+    """What the stages under the head make of all images as they are: (images, width)."""
     learning, found, rows = stack.training, [], np.arange(len(lessons))
     stack.eval()
     for part in np.array_split(rows, -(-len(rows) // BATCH)):

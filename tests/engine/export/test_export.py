@@ -26,12 +26,12 @@ from engine.export.formats.onnx_file import OnnxFile
 from engine.export.readers import open_exported, predict_exported
 from engine.export.readers.onnx_file import check_onnx_model
 from engine.export.write import export_model
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.models.backbone import Backbone, Model
 from engine.models.backbones import untrained
 from engine.models.extractor import Extractor
 from tests.helpers.generators import result
-from tests.helpers.image_files import drawn, picture
+from tests.helpers.image_files import drawn, image
 
 NAMES = ('he said "yes"', "two\nlines", "émoji 😀", "odd \udcff folder")
 COUNT = 66
@@ -42,9 +42,9 @@ SHARP = 50
 
 
 def export_onnx(
-    model: Model, path: Path, pictures: list[Path], expected: np.ndarray, overwrite: bool = False
+    model: Model, path: Path, images: list[Path], expected: np.ndarray, overwrite: bool = False
 ) -> Generator[Progress, None, Receipt]:
-    return export_model(OnnxFile(), model, path, ExportData(pictures, expected), overwrite)
+    return export_model(OnnxFile(), model, path, ExportData(images, expected), overwrite)
 
 
 class LinearHead(nn.Module):
@@ -78,11 +78,11 @@ def backbone() -> Backbone:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """JPEGs of many sizes, some of them many times as large as the network's input."""
     folder = tmp_path_factory.mktemp("pictures")
     sizes = [(96, 72), (300, 200), (231, 333), (900, 700)]
-    return [picture(folder / f"{n}.jpg", n, sizes[n % 4]) for n in range(COUNT)]
+    return [image(folder / f"{n}.jpg", n, sizes[n % 4]) for n in range(COUNT)]
 
 
 Answers = Callable[[Model, list[Path]], np.ndarray]
@@ -95,7 +95,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
     def answers(model: Model, paths: list[Path]) -> np.ndarray:
         p = model.backbone.preprocessing
-        pixels = np.stack([open_picture(path, p).pixels for path in paths])
+        pixels = np.stack([open_image(path, p).pixels for path in paths])
         features = Extractor(model.backbone, device="cpu", cache=folder)(pixels, model.views)
         with torch.inference_mode():
             return model.head(torch.from_numpy(features))[0].numpy()
@@ -104,18 +104,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 
 @pytest.fixture(scope="module")
-def model(backbone: Backbone, pictures: list[Path], project: Answers) -> Model:
+def model(backbone: Backbone, images: list[Path], project: Answers) -> Model:
     model = Model(backbone, LinearHead(backbone.width), NAMES, 0.0, digests={"memory": "ab" * 32})
-    certain = project(model, pictures).max(1)
+    certain = project(model, images).max(1)
     return replace(model, threshold=float(1 - np.median(certain)))  # half are "none of these"
 
 
 @pytest.fixture(scope="module")
 def exported(
-    model: Model, pictures: list[Path], project: Answers, tmp_path_factory: pytest.TempPathFactory
+    model: Model, images: list[Path], project: Answers, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict]:
     path = tmp_path_factory.mktemp("export") / "model 'a\".onnx"
-    receipt, events = result(export_onnx(model, path, pictures, project(model, pictures)))
+    receipt, events = result(export_onnx(model, path, images, project(model, images)))
     assert events[-1].done == events[-1].total == COUNT
     return path, receipt
 
@@ -163,7 +163,7 @@ def test_pictures_of_any_size_in_any_number(exported: tuple[Path, dict]) -> None
 def test_predicting_with_the_file_answers_as_the_project(
     exported: tuple[Path, dict], model: Model, project: Answers, tmp_path: Path
 ) -> None:
-    large = picture(tmp_path / "large.jpg", 5, (2400, 1601))
+    large = image(tmp_path / "large.jpg", 5, (2400, 1601))
     bad = tmp_path / "bad.jpg"
     bad.write_text("no image")
     found = predict_exported(exported[0], [large, bad])
@@ -176,10 +176,10 @@ def test_predicting_with_the_file_answers_as_the_project(
 
 
 def test_the_script_beside_it_answers_the_same_without_pytorch(
-    exported: tuple[Path, dict], pictures: list[Path], tmp_path: Path
+    exported: tuple[Path, dict], images: list[Path], tmp_path: Path
 ) -> None:
     path, _ = exported
-    turned = Image.open(pictures[1])
+    turned = Image.open(images[1])
     exif = Image.Exif()
     exif[0x0112] = 6
     turned.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
@@ -191,7 +191,7 @@ def test_the_script_beside_it_answers_the_same_without_pytorch(
     Image.fromarray(deep).save(tmp_path / "deep.png")
     drawn(4).convert("L").save(tmp_path / "flat.png")
     names = ("turned", "upright", "clear", "white", "deep", "flat")
-    files = [*pictures[:8], *(tmp_path / f"{name}.png" for name in names)]
+    files = [*images[:8], *(tmp_path / f"{name}.png" for name in names)]
     script = path.with_suffix(".py")
     without = "import sys; sys.modules['torch'] = sys.modules['engine'] = None; import runpy; "
     run = f"sys.argv = sys.argv[1:]; runpy.run_path({str(script)!r})"
@@ -223,34 +223,34 @@ def test_the_script_is_short(exported: tuple[Path, dict]) -> None:
 
 
 def test_a_head_of_many_views(
-    backbone: Backbone, pictures: list[Path], project: Answers, tmp_path: Path
+    backbone: Backbone, images: list[Path], project: Answers, tmp_path: Path
 ) -> None:
     model = Model(backbone, ViewsHead(backbone.width), NAMES, 0.5, views=4)
-    expected = project(model, pictures[:5])
-    receipt, _ = result(export_onnx(model, tmp_path / "m.onnx", pictures[:5], expected))
+    expected = project(model, images[:5])
+    receipt, _ = result(export_onnx(model, tmp_path / "m.onnx", images[:5], expected))
     assert receipt["largest_difference"] <= 0.02
     assert "5 images only" in receipt["compared_note"]
     one_view = replace(model, views=1)  # the views matter, so the check can fail
-    assert np.abs(project(one_view, pictures[:5]) - expected).max() > 1e-3
+    assert np.abs(project(one_view, images[:5]) - expected).max() > 1e-3
 
 
 def test_a_file_that_does_not_agree_is_not_kept(
-    model: Model, pictures: list[Path], project: Answers, tmp_path: Path
+    model: Model, images: list[Path], project: Answers, tmp_path: Path
 ) -> None:
-    expected = project(model, pictures[:6])
+    expected = project(model, images[:6])
     expected[3, 0] += 0.03
     with pytest.raises(Refused, match=r"does not agree.*0\.03"):
-        result(export_onnx(model, tmp_path / "m.onnx", pictures[:6], expected))
+        result(export_onnx(model, tmp_path / "m.onnx", images[:6], expected))
     expected[3, 0] = np.nan
     with pytest.raises(Refused, match="does not agree"):
-        result(export_onnx(model, tmp_path / "m.onnx", pictures[:6], expected))
+        result(export_onnx(model, tmp_path / "m.onnx", images[:6], expected))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_file_is_replaced_only_when_asked(
-    model: Model, pictures: list[Path], project: Answers, tmp_path: Path
+    model: Model, images: list[Path], project: Answers, tmp_path: Path
 ) -> None:
-    path, few = tmp_path / "m.onnx", pictures[:2]
+    path, few = tmp_path / "m.onnx", images[:2]
     path.write_text("mine")
     with pytest.raises(Refused, match="there already"):
         result(export_onnx(model, path, few, project(model, few)))
@@ -287,9 +287,9 @@ def children() -> set[str]:
 
 
 def test_a_cancelled_export_leaves_nothing(
-    model: Model, pictures: list[Path], project: Answers, tmp_path: Path
+    model: Model, images: list[Path], project: Answers, tmp_path: Path
 ) -> None:
-    work = export_onnx(model, tmp_path / "m.onnx", pictures, project(model, pictures))
+    work = export_onnx(model, tmp_path / "m.onnx", images, project(model, images))
     while next(work).done < 1:
         assert len(list(tmp_path.iterdir())) <= 1
     assert "espalier-check" in children()

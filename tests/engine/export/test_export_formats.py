@@ -26,7 +26,7 @@ from engine.export.formats import EXPORTERS, ExportData
 from engine.export.graphs.model_onnx import Whole
 from engine.export.receipts.measured import receipt_of
 from engine.export.write import check_target
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.learners import LEARNERS
 from engine.learners.confidence import calibrate, calibrated
 from engine.learners.joining import written_split
@@ -40,12 +40,12 @@ from tests.helpers import networks
 from tests.helpers.another_process import look
 from tests.helpers.features import taught
 from tests.helpers.generators import result
-from tests.helpers.image_files import picture
+from tests.helpers.image_files import image
 from tests.helpers.supernets import supernet
 
 NAMES = ("red", "odd \udcff", "two\nlines")
 EACH = 8
-"""Pictures of a class to compare on; as many others are learnt from."""
+"""Images of a class to compare on; as many others are learnt from."""
 SIZES = ((40, 31), (33, 97), (16, 16), (150, 61))
 KINDS = ("slda", "tilda", "tuned", "branched", "subnet")
 BY_PYTORCH = {"pt2", "safetensors"}
@@ -79,11 +79,11 @@ def backbone(kind: str) -> Backbone:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], np.ndarray]:
-    """Pictures of three colours and many sizes, and their classes; half are to learn from."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], np.ndarray]:
+    """Images of three colours and many sizes, and their classes; half are to learn from."""
     folder = tmp_path_factory.mktemp("pictures")
     truth = np.arange(2 * len(NAMES) * EACH) % len(NAMES)
-    paths = [picture(folder / f"{n}.png", n, SIZES[n % 4], "PNG", hue=place / len(NAMES))
+    paths = [image(folder / f"{n}.png", n, SIZES[n % 4], "PNG", hue=place / len(NAMES))
              for n, place in enumerate(truth)]  # fmt: skip
     return paths, truth
 
@@ -92,15 +92,15 @@ Ready = tuple[Model, ExportData]
 
 
 @pytest.fixture(scope="module")
-def models(pictures) -> Mapping[str, Ready]:
-    """A model of each kind that learnt half of the pictures, and the project's own answers."""
-    paths, truth = pictures
+def models(images) -> Mapping[str, Ready]:
+    """A model of each kind that learnt half of the images, and the project's own answers."""
+    paths, truth = images
     half = len(paths) // 2
     found = {}
     for kind in KINDS:
         network = backbone(kind)
         p = network.preprocessing
-        pixels = torch.from_numpy(np.stack([open_picture(path, p).pixels for path in paths]))
+        pixels = torch.from_numpy(np.stack([open_image(path, p).pixels for path in paths]))
         learner = learner_for(kind, network)
         with torch.inference_mode():
             features = Frozen(p, network.below(), learner.views).eval()(pixels)
@@ -140,7 +140,7 @@ def receipts(models, tmp_path_factory) -> Iterator[Any]:
         def of(name: str) -> dict[str, tuple[Any, Checked, dict[str, Any], Path]]:
             made = {kind: written(name, kind, *models[kind], folder) for kind in KINDS}
             process = with_pytorch if name in BY_PYTORCH else plain
-            asked = [(path, models[kind][1].pictures) for kind, (_, _, path) in made.items()]
+            asked = [(path, models[kind][1].images) for kind, (_, _, path) in made.items()]
             seen = process.submit(look, asked).result()
             found = {}
             for kind, checked in zip(KINDS, seen, strict=True):

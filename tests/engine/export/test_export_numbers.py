@@ -23,13 +23,13 @@ from engine.export.int8.choice import opened_pixels, points_lost
 from engine.export.int8.layers import BETWEEN, Body
 from engine.export.int8.qdq import ACTIVATIONS, WEIGHTED
 from engine.export.int8.ranges import Histogram, histograms
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.models.backbone import Model
 from engine.models.onnx_export import write_onnx
 from engine.models.trunk import Frozen
 from tests.helpers import networks
 from tests.helpers.generators import result
-from tests.helpers.image_files import picture
+from tests.helpers.image_files import image
 from tests.helpers.processors import QEMU, WITHOUT_VNNI, answers_of
 
 COUNT = 24
@@ -53,12 +53,12 @@ class Head(torch.nn.Module):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("pictures")
-    return [picture(folder / f"{n}.png", n, (24, 20), "PNG") for n in range(2 * COUNT)]
+    return [image(folder / f"{n}.png", n, (24, 20), "PNG") for n in range(2 * COUNT)]
 
 
-def prepared(pictures: list[Path], scale: float = 1.0) -> tuple[Model, ExportData]:
+def prepared(images: list[Path], scale: float = 1.0) -> tuple[Model, ExportData]:
     """A model one of whose channels gives numbers `scale` times as large, and its own answers.
 
     What reads the channel divides by the same, so that the answers stay what they were.
@@ -70,17 +70,17 @@ def prepared(pictures: list[Path], scale: float = 1.0) -> tuple[Model, ExportDat
         norm.bias[0] *= scale
         after.weight[:, 0] /= scale
     p = network.preprocessing
-    pixels = np.stack([open_picture(path, p).pixels for path in pictures[:COUNT]])
+    pixels = np.stack([open_image(path, p).pixels for path in images[:COUNT]])
     with torch.inference_mode():
         features = Frozen(p, network.below()).eval()(torch.from_numpy(pixels))
         model = Model(network, Head(features[:, 0]).eval(), ("a", "b", "c", "d"), 0.9)
         expected = model.head(features)[0].numpy()
-    return model, ExportData(pictures[:COUNT], expected, expected.argmax(1), pictures[COUNT:])
+    return model, ExportData(images[:COUNT], expected, expected.argmax(1), images[COUNT:])
 
 
-def test_too_much_loss_is_refused_with_the_settings_that_would_do(pictures, tmp_path) -> None:
+def test_too_much_loss_is_refused_with_the_settings_that_would_do(images, tmp_path) -> None:
     """One channel takes all of the range, so that 8 bits hold next to nothing of the others."""
-    model, material = prepared(pictures, scale=300.0)
+    model, material = prepared(images, scale=300.0)
     path = tmp_path / "m.onnx"
 
     def export(**settings: float) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def test_too_much_loss_is_refused_with_the_settings_that_would_do(pictures, tmp_
     assert export(layers=int(layers))["layers_in_32_bits"]
 
 
-def test_layers_that_stay_in_32_bits_are_named_and_are_so_in_the_file(pictures, tmp_path) -> None:
-    model, material = prepared(pictures)
+def test_layers_that_stay_in_32_bits_are_named_and_are_so_in_the_file(images, tmp_path) -> None:
+    model, material = prepared(images)
     found = {}
     for layers in (0, 3):
         path = tmp_path / f"{layers}.onnx"
@@ -119,11 +119,9 @@ def test_layers_that_stay_in_32_bits_are_named_and_are_so_in_the_file(pictures, 
     assert {name.split(",")[0] for name in found[3]} <= {"stem", "middle", "upper"}
 
 
-def test_layers_that_are_faster_in_32_bits_have_weights_of_8_in_the_file(
-    pictures, tmp_path
-) -> None:
+def test_layers_that_are_faster_in_32_bits_have_weights_of_8_in_the_file(images, tmp_path) -> None:
     """Which ones depends on the computer; what is said of them holds in any case."""
-    model, material = prepared(pictures)
+    model, material = prepared(images)
     path = tmp_path / "m.onnx"
     facts, _ = result(EXPORTERS.make("onnx-int8", {"points": 100}).write(model, path, material))
     graph = onnx.load(path).graph
@@ -176,7 +174,7 @@ def small_body(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 
 class Gate(torch.nn.Module):
-    """Channels weighted by what the whole picture holds, and the picture once more."""
+    """Channels weighted by what the whole image holds, and the image once more."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -250,10 +248,10 @@ def test_weights_of_8_bits_alone_cost_no_time_and_next_to_no_sureness(
 
 @pytest.mark.parametrize("cpu", CPUS)
 def test_a_layer_in_32_bits_between_layers_of_8_is_not_brought_to_8_by_the_runtime(
-    pictures, tmp_path, cpu: str
+    images, tmp_path, cpu: str
 ) -> None:
     """ONNX Runtime would, where 8 bits come and go, with one scale for all of its channels."""
-    model, _ = prepared(pictures)
+    model, _ = prepared(images)
     with torch.no_grad():  # weights of 30 times the others', which is no matter in 32 bits
         stem, middle = model.backbone.stages[0].module[0][1], model.backbone.stages[1].module[0]
         stem.weight[0] /= 30
@@ -261,7 +259,7 @@ def test_a_layer_in_32_bits_between_layers_of_8_is_not_brought_to_8_by_the_runti
         middle.weight[:, 0] *= 30
     body = Body(halves(model, tmp_path / "m.onnx")[0])
     p = model.backbone.preprocessing
-    _, pixels = opened_pixels(pictures, p, 8)
+    _, pixels = opened_pixels(images, p, 8)
     *_, (_, counts) = histograms(body.graph, body.tensors, pixels, 1, 1)
     ranges = {name: found.range_by("percentile") for name, found in counts.items()}
     path = tmp_path / "8.onnx"
@@ -289,10 +287,10 @@ def largest_pairs(path: Path) -> list[int]:
 
 @pytest.mark.parametrize(("settings", "most"), [({}, 128), ({"vnni_only": True}, 254)])
 def test_no_two_products_of_a_channel_overflow_16_bits_unless_asked_for(
-    pictures, tmp_path, settings, most, monkeypatch
+    images, tmp_path, settings, most, monkeypatch
 ) -> None:
     monkeypatch.setattr("engine.export.formats.onnx_int8.adds_in_16_bits", lambda: False)
-    model, material = prepared(pictures)
+    model, material = prepared(images)
     path = tmp_path / "m.onnx"
     asked = {"points": 100, "fastest": False, "layers": 0, **settings}
     facts, _ = result(EXPORTERS.make("onnx-int8", asked).write(model, path, material))
@@ -304,10 +302,10 @@ def test_no_two_products_of_a_channel_overflow_16_bits_unless_asked_for(
 
 
 def test_files_for_vnni_only_are_not_made_where_they_cant_be_checked(
-    pictures, tmp_path, monkeypatch
+    images, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr("engine.export.formats.onnx_int8.adds_in_16_bits", lambda: True)
-    model, material = prepared(pictures)
+    model, material = prepared(images)
     exporter = EXPORTERS.make("onnx-int8", {"vnni_only": True})
     with pytest.raises(Refused, match="no VNNI, so a file for VNNI only can't be checked here"):
         result(exporter.write(model, tmp_path / "m.onnx", material))
@@ -355,8 +353,8 @@ def test_a_loss_is_counted_in_points_of_accuracy_or_in_changed_answers() -> None
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e5])
-def test_numbers_too_large_for_16_bits_stay_in_32(pictures, tmp_path, scale) -> None:
-    model, material = prepared(pictures, scale=scale)
+def test_numbers_too_large_for_16_bits_stay_in_32(images, tmp_path, scale) -> None:
+    model, material = prepared(images, scale=scale)
     path = tmp_path / "m.onnx"
     facts, _ = result(EXPORTERS.make("onnx-fp16").write(model, path, material))
     large = facts["operations_kept_in_32_bits_for_large_numbers"]
@@ -369,8 +367,8 @@ def test_numbers_too_large_for_16_bits_stay_in_32(pictures, tmp_path, scale) -> 
 
 @pytest.mark.parametrize("method", ["percentile", "entropy"])
 def test_ranges_leave_out_what_is_rare_and_hold_what_is_not(method: str) -> None:
-    chance = np.random.default_rng(0)
-    usual, rare = chance.normal(0, 1, 100_000), np.array([400.0])
+    rng = np.random.default_rng(0)
+    usual, rare = rng.normal(0, 1, 100_000), np.array([400.0])
     counts = Histogram()
     for part in np.array_split(usual, 7):
         counts.add(part.astype(np.float32))

@@ -19,13 +19,13 @@ from engine.export.formats.openvino_ir import OpenvinoFiles
 from engine.export.graphs.preprocess_matrix import matrix_graph
 from engine.export.readers import open_exported, predict_exported
 from engine.export.write import export_model
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.images.preprocess import Preprocessing, preprocess
 from engine.models.backbone import Model
 from engine.models.backbones import untrained
 from tests.engine.export.test_export import NAMES, ViewsHead
 from tests.helpers.generators import result
-from tests.helpers.image_files import drawn, picture
+from tests.helpers.image_files import drawn, image
 
 needs_openvino = pytest.mark.skipif(
     bool(OpenvinoFiles.missing()), reason=OpenvinoFiles.missing() or "never"
@@ -60,47 +60,47 @@ def test_a_missing_library_is_said_with_what_to_install(
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("pictures")
     sizes = [(96, 72), (300, 200), (231, 333), (64, 64)]
-    return [picture(folder / f"{n}.png", n, sizes[n % 4], "PNG") for n in range(8)]
+    return [image(folder / f"{n}.png", n, sizes[n % 4], "PNG") for n in range(8)]
 
 
 @pytest.fixture(scope="module")
 def exported(
-    pictures: list[Path], tmp_path_factory: pytest.TempPathFactory
+    images: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Receipt, np.ndarray]:
     """A model of four views, its receipt, and the project's answers."""
     torch.manual_seed(0)
     backbone = untrained("squeezenet1_1", 64)
     model = Model(backbone, ViewsHead(backbone.width), NAMES, 0.4, views=4)
-    pixels = np.stack([open_picture(path, backbone.preprocessing).pixels for path in pictures])
+    pixels = np.stack([open_image(path, backbone.preprocessing).pixels for path in images])
     from engine.export.graphs.model_onnx import Whole
 
     with torch.inference_mode():
         expected = Whole(model).eval()(torch.from_numpy(pixels))[0].numpy()
     path = tmp_path_factory.mktemp("export") / "model 'a\".xml"
-    material = ExportData(pictures, expected)
+    material = ExportData(images, expected)
     receipt, _ = result(export_model(OpenvinoFiles(), model, path, material))
     return path, receipt, expected
 
 
 @needs_openvino
 def test_it_answers_as_the_project_without_pytorch(
-    exported: tuple[Path, Receipt, np.ndarray], pictures: list[Path]
+    exported: tuple[Path, Receipt, np.ndarray], images: list[Path]
 ) -> None:
     path, receipt, expected = exported
     assert receipt["largest_difference"] < 0.02
     assert receipt["compared_in"].endswith("without PyTorch")
     assert receipt["versions"]["openvino"]
     assert set(receipt["sha256"]) == {path.name, path.with_suffix(".bin").name}
-    told = predict_exported(path, pictures)
-    for picture_, probabilities in zip(pictures, expected, strict=True):
+    told = predict_exported(path, images)
+    for picture_, probabilities in zip(images, expected, strict=True):
         answer = told[str(picture_)]
         assert tuple(answer["classes"]) == NAMES
         np.testing.assert_allclose(list(answer["classes"].values()), probabilities, atol=0.02)
         assert answer["known"] == (answer["distance"] <= 0.4)
-    several = np.stack([np.asarray(Image.open(pictures[n])) for n in (0, 4)])
+    several = np.stack([np.asarray(Image.open(images[n])) for n in (0, 4)])
     probabilities, distances = open_exported(path).answers(several)
     np.testing.assert_allclose(probabilities, expected[[0, 4]], atol=0.02)
     assert distances.shape == (2,)
@@ -108,11 +108,11 @@ def test_it_answers_as_the_project_without_pytorch(
 
 @needs_openvino
 def test_the_script_answers_the_same(
-    exported: tuple[Path, Receipt, np.ndarray], pictures: list[Path]
+    exported: tuple[Path, Receipt, np.ndarray], images: list[Path]
 ) -> None:
     path, _, expected = exported
     done = subprocess.run(
-        [sys.executable, path.with_suffix(".py"), *pictures[:2]],
+        [sys.executable, path.with_suffix(".py"), *images[:2]],
         capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     lines = done.stdout.replace("two\nlines", "two lines").splitlines()

@@ -19,7 +19,7 @@ NAMES = ["red", "green", "blue"]
 
 
 def file(path: Path, names: object = NAMES, threshold: str = "0.5", **changes: object) -> Path:
-    """An ONNX file of three classes: how red, green and blue a picture is.
+    """An ONNX file of three classes: how red, green and blue an image is.
 
     `offset` is added to the probabilities, `shape` is what they are brought to.
     """

@@ -1,4 +1,4 @@
-"""The papers beside an export: page, picture and card, from one small export with hostile names."""
+"""The papers beside an export: page, image and card, from one small export with hostile names."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_the_page_shows_hostile_names_and_runs_nothing(export) -> None:
     assert all(word.isprintable() for word in map(readable, receipt["classes"]))
     assert [c["name"] for c in receipt["per_class"]] == list(receipt["classes"])
     assert sum(count for *_, count in receipt["confusion"]) == receipt["accuracy_images"] == 30
-    with Image.open(path.with_suffix(".confusion.png")) as picture:
-        assert picture.width == picture.height > 200
+    with Image.open(path.with_suffix(".confusion.png")) as image:
+        assert image.width == image.height > 200
 
 
 def test_the_card_tells_the_projects_own_facts(export) -> None:
@@ -118,7 +118,7 @@ def test_a_picture_in_two_classes_judges_nothing(tmp_path: Path) -> None:
     done(session, "new_project", path=str(tmp_path / "p.espalier"), weights=str(weights), size=32)
     for place, name in enumerate("ab"):
         folder = image_files.class_folder(tmp_path, name, 10, place / 2)
-        image_files.picture(folder / "both.png", 99, (64, 64), "PNG", hue=0.8)
+        image_files.image(folder / "both.png", 99, (64, 64), "PNG", hue=0.8)
         done(session, "learn_folder", paths=[str(folder)])
     receipt = done(session, "export", path=str(tmp_path / "m.onnx"))
     session.close()
@@ -148,9 +148,9 @@ def test_the_licence_is_undone_and_survives_being_opened_again(export) -> None:
 @pytest.mark.parametrize("count", [2, 100, 300])
 def test_the_picture_holds_any_number_of_classes_in_any_script(count: int) -> None:
     names = ["ქართული", "odd \udcff", *(f"species {n}" for n in range(count - 2))]
-    picture = confusion_picture(names, [(n, n, 9) for n in range(count)])
-    assert 200 < picture.width == picture.height < 3200
-    colours = {colour for _, colour in picture.getcolors(1 << 24)}
+    image = confusion_picture(names, [(n, n, 9) for n in range(count)])
+    assert 200 < image.width == image.height < 3200
+    colours = {colour for _, colour in image.getcolors(1 << 24)}
     assert (42, 117, 83) in colours
 
 

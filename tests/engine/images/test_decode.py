@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import UnusableImage
-from engine.images.decode import CheckedImage, open_bytes, open_many, open_picture
+from engine.images.decode import CheckedImage, open_bytes, open_image, open_many
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import split_of
 from tests.helpers import image_files
@@ -29,8 +29,8 @@ def thumb_of(found: CheckedImage) -> np.ndarray:
 
 
 def test_a_good_picture_says_what_it_is(tmp_path: Path) -> None:
-    path = image_files.picture(tmp_path / "a.jpg", 1, (400, 300))
-    found = open_picture(path, LARGE)
+    path = image_files.image(tmp_path / "a.jpg", 1, (400, 300))
+    found = open_image(path, LARGE)
     data = path.read_bytes()
     assert found.sha256 == hashlib.sha256(data).hexdigest()
     assert (found.width, found.height, found.bytes, found.note) == (400, 300, len(data), "")
@@ -41,35 +41,35 @@ def test_a_good_picture_says_what_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [100, 159, 160, 161, 200, 298, 321, 999])
 def test_thumbnails_are_about_as_large_as_asked_for(tmp_path: Path, side: int) -> None:
-    path = image_files.picture(tmp_path / "a.jpg", 1, (side, side // 2))
-    width, height = Image.open(io.BytesIO(open_picture(path, None).thumb)).size
+    path = image_files.image(tmp_path / "a.jpg", 1, (side, side // 2))
+    width, height = Image.open(io.BytesIO(open_image(path, None).thumb)).size
     assert min(side, 128) <= width <= 160
     assert width / height == pytest.approx(2, rel=0.04)
 
 
 def test_pixels_are_made_only_where_asked_for(tmp_path: Path) -> None:
-    assert open_picture(image_files.picture(tmp_path / "a.jpg"), None).pixels is None
+    assert open_image(image_files.image(tmp_path / "a.jpg"), None).pixels is None
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM"])
 def test_formats(tmp_path: Path, kind: str) -> None:
-    found = open_picture(image_files.picture(tmp_path / "a", 2, kind=kind), LARGE)
+    found = open_image(image_files.image(tmp_path / "a", 2, kind=kind), LARGE)
     assert (found.width, found.height) == (96, 72)
     assert np.abs(thumb_of(found) - np.asarray(image_files.drawn(2), np.float32)).mean() < 12
 
 
 def test_the_hash_is_imagehash_of_the_thumbnail_sized_picture(tmp_path: Path) -> None:
     for seed in range(20):
-        path = image_files.picture(tmp_path / "a.png", seed, (160, 120), "PNG")
-        assert open_picture(path, None).phash == str(imagehash.phash(Image.open(path)))
+        path = image_files.image(tmp_path / "a.png", seed, (160, 120), "PNG")
+        assert open_image(path, None).phash == str(imagehash.phash(Image.open(path)))
 
 
 def test_a_small_change_moves_few_bits_of_the_hash(tmp_path: Path) -> None:
     image = image_files.drawn(4, (300, 200))
     image.save(tmp_path / "a.png")
     image.resize((220, 147)).save(tmp_path / "b.jpg", quality=60)
-    one, other = (int(open_picture(tmp_path / n, None).phash, 16) for n in ("a.png", "b.jpg"))
-    stranger = int(open_picture(image_files.picture(tmp_path / "c.jpg", 5), None).phash, 16)
+    one, other = (int(open_image(tmp_path / n, None).phash, 16) for n in ("a.png", "b.jpg"))
+    stranger = int(open_image(image_files.image(tmp_path / "c.jpg", 5), None).phash, 16)
     assert (one ^ other).bit_count() <= 6 < (one ^ stranger).bit_count()
 
 
@@ -89,17 +89,17 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("name", image_files.NO_PICTURES)
+@pytest.mark.parametrize("name", image_files.NO_IMAGES)
 def test_what_is_no_picture_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
-    path = image_files.NO_PICTURES[name](tmp_path / name)
+    path = image_files.NO_IMAGES[name](tmp_path / name)
     with pytest.raises(UnusableImage, match=REASONS[name]) as refusal:
-        open_picture(path, LARGE)
+        open_image(path, LARGE)
     assert str(refusal.value).endswith(".")
 
 
 def test_an_honest_name_is_not_called_a_disguise(tmp_path: Path) -> None:
     with pytest.raises(UnusableImage, match=r"^This is an HEIC image\. Save"):
-        open_picture(image_files.heic_file(tmp_path / "photo.heic"), None)
+        open_image(image_files.heic_file(tmp_path / "photo.heic"), None)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM"])
@@ -107,23 +107,23 @@ def test_an_honest_name_is_not_called_a_disguise(tmp_path: Path) -> None:
 def test_a_part_of_a_picture_is_refused(tmp_path: Path, kind: str, share: float) -> None:
     path = image_files.truncated(tmp_path / "part", kind, share)
     with pytest.raises(UnusableImage):
-        open_picture(path, None)
+        open_image(path, None)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM"])
 def test_damage_anywhere_ends_in_a_picture_or_a_reason(tmp_path: Path, kind: str) -> None:
-    whole = image_files.picture(tmp_path / "whole", 6, (60, 50), kind).read_bytes()
-    chance = np.random.default_rng(7)
+    whole = image_files.image(tmp_path / "whole", 6, (60, 50), kind).read_bytes()
+    rng = np.random.default_rng(7)
     for _ in range(150):
         damaged = bytearray(whole)
-        for place in chance.integers(0, len(whole), 4):
-            damaged[place] = chance.integers(256)
+        for place in rng.integers(0, len(whole), 4):
+            damaged[place] = rng.integers(256)
         with suppress(UnusableImage):  # any other error is a defect
             assert open_bytes(bytes(damaged), LARGE).thumb
 
 
 def test_a_picture_of_108_megapixels_is_taken(tmp_path: Path) -> None:
-    found = open_picture(image_files.megapixels_108(tmp_path / "large.png"), LARGE)
+    found = open_image(image_files.megapixels_108(tmp_path / "large.png"), LARGE)
     assert (found.width, found.height) == (12000, 9000)
     assert thumb_of(found).shape == (120, 160, 3)
 
@@ -138,14 +138,14 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path, what: str) -> None:
     elif what == "device":
         path = Path(os.devnull)
     with pytest.raises(UnusableImage, match=r"not a file|no file here"):
-        open_picture(path, None)
+        open_image(path, None)
 
 
 def test_no_permission(tmp_path: Path) -> None:
-    path = image_files.picture(tmp_path / "mine.jpg")
+    path = image_files.image(tmp_path / "mine.jpg")
     with image_files.no_permission(path), pytest.raises(UnusableImage, match="no permission"):
-        open_picture(path, None)
-    assert open_picture(path, None).width == 96
+        open_image(path, None)
+    assert open_image(path, None).width == 96
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_no_permission(tmp_path: Path) -> None:
     ],
 )
 def test_a_grey_ramp_stays_a_grey_ramp(tmp_path: Path, make, worst: float) -> None:
-    shown = thumb_of(open_picture(make(tmp_path / "ramp"), None))
+    shown = thumb_of(open_image(make(tmp_path / "ramp"), None))
     assert np.abs(shown - 255 * image_files.grey_ramp()[..., None]).max() <= worst
 
 
@@ -166,18 +166,18 @@ def test_a_float_picture_without_numbers_is_still_read(tmp_path: Path) -> None:
     ramp = image_files.grey_ramp().astype(np.float32).copy()
     ramp[:, :10], ramp[:, 90:] = np.nan, np.inf
     Image.fromarray(ramp).save(tmp_path / "a.tif")
-    shown = thumb_of(open_picture(tmp_path / "a.tif", None))
+    shown = thumb_of(open_image(tmp_path / "a.tif", None))
     assert shown[:, 30:60].std() > 10
 
 
 def test_cmyk_looks_like_the_rgb_it_came_from(tmp_path: Path) -> None:
-    shown = thumb_of(open_picture(image_files.cmyk_jpeg(tmp_path / "a.jpg", 8), None))
+    shown = thumb_of(open_image(image_files.cmyk_jpeg(tmp_path / "a.jpg", 8), None))
     assert np.abs(shown - np.asarray(image_files.drawn(8), np.float32)).mean() < 6
 
 
 @pytest.mark.parametrize("mode", ["P", "LA", "RGBA"])
 def test_what_is_transparent_becomes_white(tmp_path: Path, mode: str) -> None:
-    shown = thumb_of(open_picture(image_files.in_mode(tmp_path / "a.png", mode), None))
+    shown = thumb_of(open_image(image_files.in_mode(tmp_path / "a.png", mode), None))
     assert shown[:8, :8].min() > 240
     assert shown[44:52, 44:52, 1:].max() < 110
 
@@ -185,7 +185,7 @@ def test_what_is_transparent_becomes_white(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_turns_the_picture(tmp_path: Path, kind: str, orientation: int) -> None:
-    found = open_picture(image_files.turned_by_exif(tmp_path / "a", orientation, kind), LARGE)
+    found = open_image(image_files.turned_by_exif(tmp_path / "a", orientation, kind), LARGE)
     shown = thumb_of(found)
     assert (found.width, found.height) == (120, 80)
     assert shown[10, 60].argmax() == 0
@@ -199,7 +199,7 @@ def test_exif_turns_the_picture(tmp_path: Path, kind: str, orientation: int) -> 
     [("GIF", "first of 3 frames"), ("TIFF", "first of 3 pages"), ("WEBP", "first of 3 frames")],
 )
 def test_of_several_frames_the_first_is_taken(tmp_path: Path, kind: str, note: str) -> None:
-    found = open_picture(image_files.moving(tmp_path / "a", kind), None)
+    found = open_image(image_files.moving(tmp_path / "a", kind), None)
     assert found.note == note
     red, green, blue = thumb_of(found).mean((0, 1))
     assert red > 240
@@ -208,14 +208,14 @@ def test_of_several_frames_the_first_is_taken(tmp_path: Path, kind: str, note: s
 
 @pytest.mark.parametrize("make", [image_files.broken_exif, image_files.broken_colours])
 def test_broken_extras_are_ignored(tmp_path: Path, make) -> None:
-    shown = thumb_of(open_picture(make(tmp_path / "a.jpg", 9), None))
+    shown = thumb_of(open_image(make(tmp_path / "a.jpg", 9), None))
     assert np.abs(shown - np.asarray(image_files.drawn(9), np.float32)).mean() < 6
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_large_picture_gives_nearly_the_pixels_of_a_full_decode(tmp_path: Path, kind: str):
-    path = image_files.picture(tmp_path / "a", 10, (1500, 1100), kind)
-    fast = open_picture(path, LARGE).pixels
+    path = image_files.image(tmp_path / "a", 10, (1500, 1100), kind)
+    fast = open_image(path, LARGE).pixels
     size = (round(64 * 1500 / 1100), 64)
     full = Image.open(path).convert("RGB").resize(size, Image.Resampling.BILINEAR)
     left = (size[0] - 64) // 2
@@ -224,20 +224,20 @@ def test_a_large_picture_gives_nearly_the_pixels_of_a_full_decode(tmp_path: Path
 
 
 def test_many_come_in_order_with_their_reasons(tmp_path: Path) -> None:
-    paths = [image_files.picture(tmp_path / f"{n}.png", n, kind="PNG") for n in range(40)]
+    paths = [image_files.image(tmp_path / f"{n}.png", n, kind="PNG") for n in range(40)]
     image_files.text_file(paths[7])
     paths[11].unlink()
     found = list(open_many(paths, LARGE, threads=3))
     assert [path for path, _ in found] == paths
     assert [n for n, (_, x) in enumerate(found) if isinstance(x, UnusableImage)] == [7, 11]
-    alone = open_picture(paths[20], LARGE)
+    alone = open_image(paths[20], LARGE)
     together = found[20][1]
     assert together.sha256 == alone.sha256
     assert (together.pixels == alone.pixels).all()
 
 
 def test_closing_early_leaves_no_thread(tmp_path: Path) -> None:
-    path = image_files.picture(tmp_path / "a.jpg")
+    path = image_files.image(tmp_path / "a.jpg")
     before = set(threading.enumerate())
     asked = []
     many = open_many((asked.append(n) or path for n in range(10_000)), LARGE, threads=2)

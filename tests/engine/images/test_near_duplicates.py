@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.images.near_duplicates import crossing_first, groups
 from tests.helpers import image_files
 
@@ -27,12 +27,12 @@ def slow_groups(numbers: list[int], near: int) -> list[tuple[int, ...]]:
 
 def crowd(seed: int, count: int, away: int) -> list[int]:
     """Hashes about a few centres, up to `away` bits off them, some equal."""
-    chance = np.random.default_rng(seed)
-    centres = [int.from_bytes(chance.bytes(8), "big") for _ in range(count // 4)]
+    rng = np.random.default_rng(seed)
+    centres = [int.from_bytes(rng.bytes(8), "big") for _ in range(count // 4)]
     numbers = []
     for _ in range(count):
-        number = centres[chance.integers(len(centres))]
-        for bit in chance.integers(0, 64, chance.integers(away + 1)):
+        number = centres[rng.integers(len(centres))]
+        for bit in rng.integers(0, 64, rng.integers(away + 1)):
             number ^= 1 << int(bit)
         numbers.append(number)
     return numbers
@@ -60,13 +60,13 @@ def test_no_pictures_and_one_picture_have_no_groups() -> None:
 
 
 def test_copies_of_a_picture_are_found_among_others(tmp_path: Path) -> None:
-    paths = [image_files.picture(tmp_path / f"{n}.png", n, (300, 220), "PNG") for n in range(30)]
+    paths = [image_files.image(tmp_path / f"{n}.png", n, (300, 220), "PNG") for n in range(30)]
     image = Image.open(paths[12])
     image.save(tmp_path / "again.jpg", quality=50)
     image.resize((150, 110)).save(tmp_path / "small.jpg")
     image.point(lambda value: min(value * 1.1, 255)).save(tmp_path / "bright.png")
     paths += [tmp_path / name for name in ("again.jpg", "small.jpg", "bright.png")]
-    assert groups([open_picture(path, None).phash for path in paths]) == [(12, 30, 31, 32)]
+    assert groups([open_image(path, None).phash for path in paths]) == [(12, 30, 31, 32)]
 
 
 def test_groups_across_the_split_come_first() -> None:

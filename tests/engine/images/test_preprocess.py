@@ -23,7 +23,7 @@ SIZES = [(200, 150), (151, 203), (90, 90), (37, 61), (500, 31), (7, 1), (224, 29
 
 
 def textured(size: tuple[int, int]) -> Image.Image:
-    """A drawn picture with fine noise on it, so that a shift by half a pixel shows."""
+    """A drawn image with fine noise on it, so that a shift by half a pixel shows."""
     noise = np.random.default_rng(1).normal(0, 12, (size[1], size[0], 3))
     clear = np.asarray(drawn(3, size), float)
     return Image.fromarray((clear + noise).clip(0, 255).astype(np.uint8))

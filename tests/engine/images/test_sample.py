@@ -1,4 +1,4 @@
-"""The sample pictures: the project draws them itself, always the same, and they are a fair test."""
+"""The sample images: the project draws them itself, always the same, and they are a fair test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from engine.events import Progress
 from engine.images.decode import CheckedImage, open_many
 from engine.images.drawing import Canvas, affine, combine, paint, smooth
-from engine.images.folders import find_pictures
+from engine.images.folders import find_images
 from engine.images.near_duplicates import groups
 from engine.images.sample import draw_sample
 
@@ -25,7 +25,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Progress
 
 @pytest.fixture(scope="module")
 def opened(drawn: tuple[Path, list[Progress]]) -> dict[str, list[CheckedImage]]:
-    classes = find_pictures([drawn[0] / "learn"]).classes
+    classes = find_images([drawn[0] / "learn"]).classes
     found = {name: [path for path, _ in files] for name, files in classes.items()}
     return {name: [p for _, p in open_many(paths, None)] for name, paths in found.items()}
 
@@ -41,19 +41,19 @@ def test_there_are_enough_classes_and_pictures_for_a_split(
     opened: dict[str, list[CheckedImage]],
 ) -> None:
     assert len(opened) >= 8
-    assert all(40 <= len(pictures) <= 60 for pictures in opened.values())
+    assert all(40 <= len(images) <= 60 for images in opened.values())
 
 
 def test_every_class_has_pictures_to_try(drawn: tuple[Path, list[Progress]], opened) -> None:
-    found = find_pictures([drawn[0] / "try"])
+    found = find_images([drawn[0] / "try"])
     assert set(found.classes) == set(opened)
     assert list((drawn[0] / "strangers").glob("*.jpg"))
 
 
 def test_the_pictures_are_all_different(opened: dict[str, list[CheckedImage]]) -> None:
-    pictures = [picture for some in opened.values() for picture in some]
-    assert len({picture.sha256 for picture in pictures}) == len(pictures)
-    assert len(groups([picture.phash for picture in pictures])) < len(pictures) / 100
+    images = [image for some in opened.values() for image in some]
+    assert len({image.sha256 for image in images}) == len(images)
+    assert len(groups([image.phash for image in images])) < len(images) / 100
 
 
 def test_the_mean_colour_alone_does_not_tell_the_classes(drawn, opened) -> None:

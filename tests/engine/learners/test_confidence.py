@@ -1,4 +1,4 @@
-"""Confidences that mean what they say, and pictures that are none of the classes."""
+"""Confidences that mean what they say, and images that are none of the classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.learners.confidence import (
     expected_calibration_error,
     temperature,
 )
-from tests.helpers.features import WIDTH, Features, part, pictures, taught
+from tests.helpers.features import WIDTH, Features, drawn_features, part, taught
 
 LEARNT = [1, 2, 4]
 
@@ -30,10 +30,10 @@ def labelled(features: Features) -> tuple[torch.Tensor, torch.Tensor]:
 
 def fitted(name: str, held: int = 30) -> tuple[Learner, Calibration, torch.nn.Module]:
     """A learner of three classes, its calibration, and both as one module."""
-    x = part(pictures(1, images=100), LEARNT)
+    x = part(drawn_features(1, images=100), LEARNT)
     settings = {"size": 100} if name == "ridge" else {}
     learner = taught(LEARNERS.make(name, settings), x)
-    test = labelled(part(pictures(2, images=held), LEARNT))
+    test = labelled(part(drawn_features(2, images=held), LEARNT))
     calibration = calibrate(learner.head(), *labelled(x), *test)
     return learner, calibration, calibrated(learner.head(), calibration)
 
@@ -88,7 +88,7 @@ def test_expected_calibration_error_by_hand() -> None:
 def test_confidence_is_what_it_says(name: str, held: int) -> None:
     """Also where so few images are held out that training images stand in."""
     learner, _, model = fitted(name, held)
-    features, classes = labelled(part(pictures(3, images=200), LEARNT))
+    features, classes = labelled(part(drawn_features(3, images=200), LEARNT))
     with torch.inference_mode():
         probabilities, distance = model(features)
         logits = learner.head()(features)
@@ -103,8 +103,8 @@ def test_confidence_is_what_it_says(name: str, held: int) -> None:
 def test_pictures_of_no_class_are_far() -> None:
     """About 98 % of new images of the classes are known; classes never learnt lie farther."""
     _, calibration, model = fitted("slda")
-    known, _ = labelled(part(pictures(3, images=300), LEARNT))
-    other, _ = labelled(part(pictures(3, images=300), [0, 3, 5]))
+    known, _ = labelled(part(drawn_features(3, images=300), LEARNT))
+    other, _ = labelled(part(drawn_features(3, images=300), [0, 3, 5]))
     near, far = model(known)[1], model(other)[1]
     assert 0.95 < (near <= calibration.threshold).double().mean() < 1
     assert (far > calibration.threshold).double().mean() > 0.15
@@ -114,11 +114,11 @@ def test_pictures_of_no_class_are_far() -> None:
 
 
 def test_threshold_comes_without_held_out_images() -> None:
-    x = part(pictures(1, images=100), LEARNT)
+    x = part(drawn_features(1, images=100), LEARNT)
     head = taught(LEARNERS.make("ncm"), x).head()
     nothing = torch.zeros(0, 1, WIDTH), torch.zeros(0, dtype=torch.long)
     calibration = calibrate(head, *labelled(x), *nothing)
-    known, _ = labelled(part(pictures(3, images=300), LEARNT))
+    known, _ = labelled(part(drawn_features(3, images=300), LEARNT))
     near = calibrated(head, calibration)(known)[1]
     assert 0.95 < (near <= calibration.threshold).double().mean() < 1
 
@@ -128,17 +128,17 @@ def test_threshold_leaves_each_image_out() -> None:
     nothing = torch.zeros(0, 1, WIDTH), torch.zeros(0, dtype=torch.long)
     known = []
     for seed in (1, 4, 5):
-        x = part(pictures(seed, images=5), LEARNT)
+        x = part(drawn_features(seed, images=5), LEARNT)
         head = taught(LEARNERS.make("ncm"), x).head()
         calibration = calibrate(head, *labelled(x), *nothing)
-        near = calibrated(head, calibration)(labelled(part(pictures(9, 300), LEARNT))[0])[1]
+        near = calibrated(head, calibration)(labelled(part(drawn_features(9, 300), LEARNT))[0])[1]
         known.append((near <= calibration.threshold).double().mean().item())
     assert np.mean(known) > 0.85
 
 
 def test_one_image_in_each_class_and_none_held_out() -> None:
     """Nothing says how far is far, so everything is known."""
-    x = part(pictures(1, images=1), LEARNT)
+    x = part(drawn_features(1, images=1), LEARNT)
     head = taught(LEARNERS.make("slda"), x).head()
     nothing = torch.zeros(0, 1, WIDTH), torch.zeros(0, dtype=torch.long)
     calibration = calibrate(head, *labelled(x), *nothing)
@@ -149,16 +149,16 @@ def test_one_image_in_each_class_and_none_held_out() -> None:
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_single_class_is_certain(name: str) -> None:
-    x = part(pictures(1), [2])
+    x = part(drawn_features(1), [2])
     head = taught(LEARNERS.make(name), x).head()
-    calibration = calibrate(head, *labelled(x), *labelled(part(pictures(2), [2])))
-    probabilities, _ = calibrated(head, calibration)(pictures(3)[0])
+    calibration = calibrate(head, *labelled(x), *labelled(part(drawn_features(2), [2])))
+    probabilities, _ = calibrated(head, calibration)(drawn_features(3)[0])
     assert torch.equal(probabilities, torch.ones(30, 1))
 
 
 def test_order_of_images_does_not_matter() -> None:
-    x, test = labelled(part(pictures(1), LEARNT)), labelled(part(pictures(2), LEARNT))
-    head = taught(LEARNERS.make("slda"), part(pictures(1), LEARNT)).head()
+    x, test = labelled(part(drawn_features(1), LEARNT)), labelled(part(drawn_features(2), LEARNT))
+    head = taught(LEARNERS.make("slda"), part(drawn_features(1), LEARNT)).head()
     turned = (v.flip(0) for v in (*x, *test))
     one, two = calibrate(head, *x, *test), calibrate(head, *turned)
     assert one.temperature == pytest.approx(two.temperature, rel=1e-9)
@@ -170,14 +170,14 @@ def test_saved_and_restored(tmp_path) -> None:
     learner, calibration, model = fitted("slda")
     np.savez(tmp_path / "calibration.npz", **calibration.save())
     restored = Calibration.restore(np.load(tmp_path / "calibration.npz"))
-    features = pictures(3)[1]
+    features = drawn_features(3)[1]
     for a, b in zip(model(features), calibrated(learner.head(), restored)(features), strict=True):
         assert torch.equal(a, b)
 
 
 def test_exports_to_onnx_with_a_free_batch(tmp_path) -> None:
     _, _, model = fitted("slda")
-    path, features = str(tmp_path / "model.onnx"), pictures(3)[1]
+    path, features = str(tmp_path / "model.onnx"), drawn_features(3)[1]
     free = ({0: torch.export.Dim("batch")},)
     torch.onnx.export(model, (features[:3],), path, dynamo=True, dynamic_shapes=free, verbose=False)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -11,10 +11,10 @@ from tests.helpers.features import (
     SETTINGS,
     WIDTH,
     accuracy,
+    drawn_features,
     logits,
     maker,
     part,
-    pictures,
     same_memory,
     task,
     taught,
@@ -25,7 +25,7 @@ ALL = pytest.mark.parametrize("case", SETTINGS)
 
 @ALL
 def test_one_class_always_wins(case: str) -> None:
-    x = pictures(1, views=maker(case)().views)
+    x = drawn_features(1, views=maker(case)().views)
     got = logits(taught(maker(case)(), part(x, [3])), x)
     assert got.shape[1] == 1
     assert torch.isfinite(got).all()
@@ -33,7 +33,7 @@ def test_one_class_always_wins(case: str) -> None:
 
 @ALL
 def test_classes_with_one_image_each(case: str) -> None:
-    x = pictures(1, images=1, views=maker(case)().views)
+    x = drawn_features(1, images=1, views=maker(case)().views)
     learner = taught(maker(case)(), x)
     assert accuracy(learner, x) == 1
     learner.forget(0, x[0])
@@ -43,7 +43,8 @@ def test_classes_with_one_image_each(case: str) -> None:
 @ALL
 def test_imbalance_of_a_thousand_to_one(case: str) -> None:
     views = maker(case)().views
-    x = {**pictures(1, images=1, views=views), 0: pictures(3, images=1000, views=views)[0]}
+    many = drawn_features(3, images=1000, views=views)[0]
+    x = {**drawn_features(1, images=1, views=views), 0: many}
     got = logits(taught(maker(case)(), x), part(x, [0]))
     assert torch.isfinite(got).all()
     assert (got.argmax(dim=1) == 0).double().mean() > 0.6
@@ -60,7 +61,7 @@ def test_constant_features(case: str, value: float) -> None:
 @pytest.mark.parametrize("case", [case for case in SETTINGS if case != "per-branch-split"])
 def test_features_without_variance(case: str) -> None:
     """Features that never vary, or vary between classes alone, spoil nothing."""
-    x = pictures(1, views=maker(case)().views)
+    x = drawn_features(1, views=maker(case)().views)
     for c, v in x.items():
         v[..., 0], v[..., 1] = 4.0, float(c)
     assert accuracy(taught(maker(case)(), x), x) > 0.6
@@ -68,7 +69,7 @@ def test_features_without_variance(case: str) -> None:
 
 @pytest.mark.parametrize("case", ["ncm", "slda", "ridge", "tilda-3"])
 def test_a_thousand_classes(case: str) -> None:
-    x = pictures(1, images=3, views=maker(case)().views, classes=1000)
+    x = drawn_features(1, images=3, views=maker(case)().views, classes=1000)
     got = logits(taught(maker(case)(), part(x, range(600)), part(x, range(600, 1000))), x)
     assert got.shape == (3000, 1000)
     assert torch.isfinite(got).all()
@@ -76,7 +77,7 @@ def test_a_thousand_classes(case: str) -> None:
 
 @ALL
 def test_features_that_are_no_numbers_are_refused_and_nothing_is_lost(case: str) -> None:
-    x = pictures(1, views=maker(case)().views)
+    x = drawn_features(1, views=maker(case)().views)
     learner = taught(maker(case)(), part(x, range(3)))
     before = learner.memory()
     x[4][2, 0, 5] = float("nan")
@@ -87,7 +88,7 @@ def test_features_that_are_no_numbers_are_refused_and_nothing_is_lost(case: str)
 
 @ALL
 def test_forgetting_with_the_wrong_images_is_stopped(case: str) -> None:
-    x = pictures(1, views=maker(case)().views)
+    x = drawn_features(1, views=maker(case)().views)
     learner = taught(maker(case)(), x)
     with pytest.raises(ValueError, match="learnt from 30, not 29"):
         learner.forget(2, x[2][:-1])

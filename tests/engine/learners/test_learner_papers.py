@@ -19,10 +19,10 @@ from tests.helpers.features import (
     WIDTH,
     Features,
     accuracy,
+    drawn_features,
     flat,
     logits,
     part,
-    pictures,
     same,
     task,
     taught,
@@ -43,7 +43,7 @@ def test_ncm_equals_nearest_centroid() -> None:
 
 
 def test_ncm_cosine_equals_nearest_centroid_on_unit_features() -> None:
-    x, test = pictures(1), pictures(2)
+    x, test = drawn_features(1), drawn_features(2)
     images, classes = flat(x)
     unit = images / np.linalg.norm(images, axis=1, keepdims=True)
     t, _ = flat(test)
@@ -67,7 +67,7 @@ def test_slda_scores_are_those_of_the_exact_pooled_covariance() -> None:
 
 @pytest.mark.parametrize("chunks", [1, 7, 30])
 def test_slda_equals_discriminant_analysis_however_the_images_arrive(chunks: int) -> None:
-    x, test = pictures(1), pictures(2)
+    x, test = drawn_features(1), drawn_features(2)
     stream = [{c: v[i::chunks] for c, v in x.items()} for i in range(chunks)]
     got = logits(taught(slda.StreamingLDA(shrinkage=1e-6), *stream), test).argmax(dim=1)
     expected = LinearDiscriminantAnalysis(solver="lsqr").fit(*flat(x)).predict(flat(test)[0])
@@ -76,7 +76,7 @@ def test_slda_equals_discriminant_analysis_however_the_images_arrive(chunks: int
 
 def test_slda_leaves_one_out_as_if_it_had_never_been_learnt() -> None:
     """Sherman-Morrison against learning again without the image, for every image."""
-    x, s = pictures(1, images=4), 0.3
+    x, s = drawn_features(1, images=4), 0.3
     known = ClassSums()
     scatter = sum(r.T @ r for r in slda.deviations(x, known))
     ridge_term = s / (1 - s) * scatter.trace() / WIDTH
@@ -96,10 +96,10 @@ def test_slda_leaves_one_out_as_if_it_had_never_been_learnt() -> None:
 
 def test_slda_chooses_a_shrinkage_that_helps() -> None:
     """With 4 images a class: better than hardly any, better than a round one, near the best."""
-    test = pictures(2, images=100)
+    test = drawn_features(2, images=100)
 
     def mean_accuracy(shrinkage: float) -> float:
-        drawn = [pictures(seed, images=4) for seed in (1, 3, 5)]
+        drawn = [drawn_features(seed, images=4) for seed in (1, 3, 5)]
         learners = [taught(slda.StreamingLDA(shrinkage=shrinkage), x) for x in drawn]
         return float(np.mean([accuracy(learner, test) for learner in learners]))
 
@@ -119,7 +119,7 @@ def test_ridge_weights_are_those_of_one_regression_on_everything() -> None:
 
 
 def test_ridge_head_equals_scikit_learn_on_the_same_random_features() -> None:
-    x, test = pictures(1), pictures(2)
+    x, test = drawn_features(1), drawn_features(2)
     stream = [{c: v[i::3] for c, v in x.items()} for i in range(3)]
     learner = taught(ridge.RandomRidge(size=40, penalty=0.1, seed=3), *stream)
     images, classes = flat(x)
@@ -132,7 +132,7 @@ def test_ridge_head_equals_scikit_learn_on_the_same_random_features() -> None:
 
 
 def test_ridge_leaves_one_out_as_if_it_had_never_been_learnt() -> None:
-    images, y = (torch.tensor(v) for v in flat(pictures(1, images=4)))
+    images, y = (torch.tensor(v) for v in flat(drawn_features(1, images=4)))
     h, one_hot = images.relu(), torch.eye(CLASSES).double()[y]
     known = ClassSums()
     for c in range(CLASSES):
@@ -148,7 +148,7 @@ def test_ridge_leaves_one_out_as_if_it_had_never_been_learnt() -> None:
 
 
 def test_ridge_with_another_seed_is_another_head() -> None:
-    x = pictures(1)
+    x = drawn_features(1)
     one, two = (taught(ridge.RandomRidge(size=30, seed=seed), x) for seed in (0, 1))
     assert not torch.allclose(logits(one, x), logits(two, x), atol=1e-3)
 
@@ -162,7 +162,7 @@ def test_tilda_with_one_anchor_in_one_subspace_equals_nearest_centroid() -> None
 
 
 def test_tilda_adds_up_the_votes_of_all_views() -> None:
-    x, test = (pictures(seed, views=3) for seed in (1, 2))
+    x, test = (drawn_features(seed, views=3) for seed in (1, 2))
     head = taught(tilda.Tilda(subspaces=4, anchors=3, views=3), x).head()
     features = torch.cat(list(test.values()))
     votes = head(features).floor()
@@ -215,7 +215,7 @@ def test_a_variable_class_forgotten_leaves_constant_ones_exact(images: int, scal
     ("name", "chosen"), [("slda", "shrinkage"), ("ridge", "penalty")], ids=["slda", "ridge"]
 )
 def test_refit_chooses_anew_for_the_classes_that_are_left(name: str, chosen: str) -> None:
-    x = pictures(1)
+    x = drawn_features(1)
     rest = part(x, [0, 1, 2, 4, 5])
     x[3] = 20 * torch.randn(200, 1, WIDTH, generator=torch.Generator().manual_seed(5))
     learner, never = taught(LEARNERS.make(name), x), taught(LEARNERS.make(name), rest)

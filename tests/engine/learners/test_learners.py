@@ -18,10 +18,10 @@ from tests.helpers.features import (
     WIDTH,
     Make,
     accuracy,
+    drawn_features,
     logits,
     maker,
     part,
-    pictures,
     same,
     same_memory,
     task,
@@ -35,14 +35,14 @@ ORDER_FREE = [name for name in SETTINGS if name not in ("tilda-3", "tilda-fewest
 
 
 def one_logit_per_class(make: Make) -> None:
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     learner = taught(make(), part(x, [4, 1]), part(x, [2]))
     assert learner.classes == (1, 2, 4)
     assert logits(learner, x).shape == (CLASSES * 30, 3)
 
 
 def remembers_the_old(make: Make) -> None:
-    x, test = (pictures(seed, views=make().views) for seed in (1, 2))
+    x, test = (drawn_features(seed, views=make().views) for seed in (1, 2))
     learner = taught(make(), part(x, range(3)), part(x, range(3, 6)))
     old, together = part(test, range(3)), taught(make(), x)
     assert 0.5 < accuracy(together, old) < 1  # they overlap: a check that can fail
@@ -50,27 +50,27 @@ def remembers_the_old(make: Make) -> None:
 
 
 def learns_the_new(make: Make) -> None:
-    x, test = (pictures(seed, views=make().views) for seed in (1, 2))
+    x, test = (drawn_features(seed, views=make().views) for seed in (1, 2))
     learner = taught(make(), part(x, range(3)), part(x, range(3, 6)))
     assert accuracy(learner, part(test, range(3, 6))) > 0.5
 
 
 def gains_images(make: Make) -> None:
     """A class that is known already gets better by more images of it."""
-    x, test = (pictures(seed, 200, make().views) for seed in (1, 2))
+    x, test = (drawn_features(seed, 200, make().views) for seed in (1, 2))
     few = {c: v[:2] for c, v in x.items()}
     more = {c: v[2:] for c, v in x.items()}
     assert accuracy(taught(make(), few, more), test) > accuracy(taught(make(), few), test)
 
 
 def same_seed_same_head(make: Make) -> None:
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     assert torch.equal(logits(taught(make(), x), x), logits(taught(make(), x), x))
 
 
 def cancel_changes_nothing(make: Make) -> None:
     """Stopped after any of its steps, a learner is as it was, and can learn the same again."""
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     learner = taught(make(), part(x, range(3)))
     before, new = learner.memory(), task(part(x, range(3, 6)), x)
     steps = sum(1 for _ in taught(make(), part(x, range(3))).learn(new))
@@ -85,7 +85,7 @@ def cancel_changes_nothing(make: Make) -> None:
 
 
 def inputs_unchanged(make: Make) -> None:
-    x, again = (pictures(1, views=make().views) for _ in range(2))
+    x, again = (drawn_features(1, views=make().views) for _ in range(2))
     learner = taught(make(), part(x, range(3)), x)
     before = learner.memory()
     logits(learner, x)
@@ -94,7 +94,7 @@ def inputs_unchanged(make: Make) -> None:
 
 
 def memory_survives_a_save(make: Make) -> None:
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     learner, other = taught(make(), part(x, range(3))), make()
     other.restore({name: array.copy() for name, array in learner.memory().items()})
     assert torch.equal(logits(learner, x), logits(other, x))
@@ -104,7 +104,7 @@ def memory_survives_a_save(make: Make) -> None:
 
 
 def any_order_of_classes(make: Make) -> None:
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     learner = taught(make(), x)
     same(logits(taught(make(), *({c: x[c]} for c in (3, 0, 5, 1, 4, 2))), x), logits(learner, x))
     backwards = dict(reversed(x.items()))
@@ -113,7 +113,7 @@ def any_order_of_classes(make: Make) -> None:
 
 def any_batches(make: Make) -> None:
     """The same images in the same order, in batches that cut through classes."""
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     cut = [{c: v[a:b] for c, v in x.items()} for a, b in ((0, 1), (1, 8), (8, 8), (8, 30))]
     if make().views > 1:  # the views of later images come after those of earlier ones
         cut = [x]
@@ -121,14 +121,14 @@ def any_batches(make: Make) -> None:
 
 
 def any_order_of_images(make: Make) -> None:
-    x = pictures(1)
+    x = drawn_features(1)
     turned = {c: v.flip(0) for c, v in x.items()}
     same(logits(taught(make(), turned), x), logits(taught(make(), x), x))
 
 
 def forgets_exactly(make: Make) -> None:
     """Learning and forgetting a class equals never having learnt it; in any order."""
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     x[3] = 5 * x[3]
     learner = taught(make(), part(x, [0, 3]), part(x, [1, 2]))
     learner.forget(3, x[3])
@@ -141,7 +141,7 @@ def forgets_exactly(make: Make) -> None:
 
 def forgets_all(make: Make) -> None:
     """With every class forgotten it is as new, and learns again."""
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     learner = taught(make(), x)
     for c in x:
         learner.forget(c, x[c])
@@ -153,7 +153,7 @@ def forgets_all(make: Make) -> None:
 
 def exports_and_agrees(make: Make, path: str) -> None:
     """To ONNX with a free batch; the file gives the same logits for another batch size."""
-    x = pictures(1, views=make().views)
+    x = drawn_features(1, views=make().views)
     head, features = taught(make(), x).head().eval(), torch.cat(list(x.values()))
     free = ({0: torch.export.Dim("batch")},)
     torch.onnx.export(head, (features[:3],), path, dynamo=True, dynamic_shapes=free, verbose=False)

@@ -17,7 +17,7 @@ from engine.learners.joining import (
     written_scales,
     written_split,
 )
-from tests.helpers.features import CLASSES, WIDTH, accuracy, part, pictures, taught
+from tests.helpers.features import CLASSES, WIDTH, accuracy, drawn_features, part, taught
 
 
 def learner(split: str, **settings: object) -> Learner:
@@ -26,7 +26,7 @@ def learner(split: str, **settings: object) -> Learner:
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_later_branch_changes_no_earlier_logit(wide: bool):
-    x = pictures(1)
+    x = drawn_features(1)
     alone = taught(learner("6:0,1|3:2,3", wide=wide), cut_to(part(x, range(4)), 9))
     beside = learner("6:0,1|3:2,3|3:4,5", wide=wide)
     beside.restore(alone.memory())
@@ -42,7 +42,7 @@ def cut_to(features: dict[int, torch.Tensor], width: int) -> dict[int, torch.Ten
 
 def test_scaling_mends_a_branch_that_shouts():
     """The weak point of branches: a later one whose logits are on another scale always wins."""
-    x, test = pictures(1, 100), pictures(2, 100)
+    x, test = drawn_features(1, 100), drawn_features(2, 100)
     for features in (x, test):
         for found in features.values():
             found[:, :, 6:] *= 30
@@ -55,7 +55,7 @@ def test_scaling_mends_a_branch_that_shouts():
 
 def test_heads_that_know_the_earlier_classes_tell_new_from_old():
     """With `wide` the joined heads do nearly what one head of all classes does."""
-    x, test = pictures(1, 100), pictures(2, 100)
+    x, test = drawn_features(1, 100), drawn_features(2, 100)
     apart, wide = (taught(learner("6:0,1,2|6:3,4,5", wide=wide), x) for wide in (False, True))
     together = taught(LEARNERS.make("slda"), x)
     assert accuracy(wide, test) > accuracy(apart, test) + 0.1
@@ -68,8 +68,8 @@ def test_heads_that_know_the_earlier_classes_tell_new_from_old():
 
 def test_the_best_scale_is_found():
     """Answers that come from known logits: the scale and shift that were taken away come back."""
-    chance = torch.Generator().manual_seed(0)
-    old, new = (3 * torch.randn(4000, 3, generator=chance, dtype=torch.float64) for _ in "ab")
+    rng = torch.Generator().manual_seed(0)
+    old, new = (3 * torch.randn(4000, 3, generator=rng, dtype=torch.float64) for _ in "ab")
     truth = torch.distributions.Categorical(logits=torch.cat([old, new], 1))
     torch.manual_seed(0)
     places = truth.sample()
@@ -88,7 +88,7 @@ def test_the_best_scale_is_found():
 
 
 def test_scales_are_settled_by_held_out_images():
-    x, test = pictures(1, 60), pictures(2, 60)
+    x, test = drawn_features(1, 60), drawn_features(2, 60)
     made = taught(learner("6:0,1,2|6:3,4,5", scales="1,0"), x)
     held = torch.cat(list(test.values()))
     truth = torch.tensor([n for n, found in test.items() for _ in found])
@@ -123,11 +123,11 @@ def test_texts_of_splits_and_scales():
 
 def test_features_of_another_network_are_refused():
     with pytest.raises(Refused, match=f"gives {WIDTH} features, and the branches' heads look at 9"):
-        taught(learner("6:0|3:1"), pictures(1))
+        taught(learner("6:0|3:1"), drawn_features(1))
 
 
 def test_options_reach_the_inner_learner():
-    x = pictures(1)
+    x = drawn_features(1)
     options = {"inner": "slda", "options": "shrinkage=1.0"}
     fixed = taught(LEARNERS.make("per_branch", options), x)
     same = taught(LEARNERS.make("slda", {"shrinkage": 1.0}), x)

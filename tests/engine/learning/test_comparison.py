@@ -24,9 +24,9 @@ def judged(right: np.ndarray, new: np.ndarray | None = None) -> Evaluation:
 
 
 def test_the_interval_is_that_of_the_mean_of_paired_differences() -> None:
-    chance = np.random.default_rng(3)
-    first = chance.random(900) < 0.7
-    second = np.where(chance.random(900) < 0.3, chance.random(900) < 0.8, first)
+    rng = np.random.default_rng(3)
+    first = rng.random(900) < 0.7
+    second = np.where(rng.random(900) < 0.3, rng.random(900) < 0.8, first)
     mean, low, high = comparison.compared(judged(first), judged(second))["difference"]["all"]
     gain = second.astype(float) - first
     half = 1.96 * gain.std() / math.sqrt(900)
@@ -51,15 +51,15 @@ def test_old_and_new_classes_are_compared_apart_and_lost_images_left_out() -> No
 
 def test_images_that_went_away_meanwhile_are_left_out(tmp_path: Path) -> None:
     """One held-out image, and all of one class: what was decoded before is still learnt from."""
-    pictures = Path(shutil.copytree(projects.pictures(), tmp_path / "pictures"))
+    images = Path(shutil.copytree(projects.images(), tmp_path / "pictures"))
     session, weights = Session(), str(projects.weights(projects.QUICK))
     done(session, "new_project", path=str(tmp_path / "p.espalier"), weights=weights, size=32)
     for step in ("first", "second"):
-        done(session, "learn_folder", paths=[str(pictures / step)], learner="ncm")
+        done(session, "learn_folder", paths=[str(images / step)], learner="ncm")
     tuned(session)
-    next((pictures / "first" / "validation" / "teal").iterdir()).unlink()
-    shutil.rmtree(pictures / "first" / "train" / "red")
-    shutil.rmtree(pictures / "first" / "validation" / "red")
+    next((images / "first" / "validation" / "teal").iterdir()).unlink()
+    shutil.rmtree(images / "first" / "train" / "red")
+    shutil.rmtree(images / "first" / "validation" / "red")
     other = image_files.weights(tmp_path / "other.safetensors", projects.QUICK, seed=5)
     done(session, "use_backbone", weights=str(other), size=32)
     last = tuned(session)

@@ -13,9 +13,9 @@ from engine.session import Session
 from tests.helpers import image_files
 
 
-def learn_until_saved(session: Session, pictures: Path):
-    """Learning, stopped right after the first batch of pictures was stored."""
-    events = run(session, "learn_folder", {"paths": [str(pictures)]})
+def learn_until_saved(session: Session, images: Path):
+    """Learning, stopped right after the first batch of images was stored."""
+    events = run(session, "learn_folder", {"paths": [str(images)]})
     for event in events:
         if isinstance(event, Saved):
             break
@@ -23,9 +23,9 @@ def learn_until_saved(session: Session, pictures: Path):
 
 
 def test_a_drive_that_goes_away_leaves_out_what_was_not_read(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "drive", {"a": 90, "b": 90, "c": 90})
-    events = learn_until_saved(session, pictures)
-    pictures.rename(tmp_path / "unplugged")
+    images = image_files.class_folders(tmp_path / "drive", {"a": 90, "b": 90, "c": 90})
+    events = learn_until_saved(session, images)
+    images.rename(tmp_path / "unplugged")
     rest = list(events)
     assert isinstance(rest[-1], Ended)
     assert rest[-1].how == "done", rest[-1].text
@@ -35,9 +35,9 @@ def test_a_drive_that_goes_away_leaves_out_what_was_not_read(session, tmp_path):
 
 
 def test_a_file_that_changes_in_the_middle_is_stored_as_it_was_read(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 90, "b": 90})
-    events = learn_until_saved(session, pictures)
-    last = sorted((pictures / "b").iterdir())[-1]
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 90, "b": 90})
+    events = learn_until_saved(session, images)
+    last = sorted((images / "b").iterdir())[-1]
     last.write_bytes(b"no image any more")
     *_, ended = events
     assert ended.how == "done"
@@ -46,8 +46,8 @@ def test_a_file_that_changes_in_the_middle_is_stored_as_it_was_read(session, tmp
 
 def test_a_class_removed_after_learning_began_is_unlearnt_exactly(session, tmp_path):
     """Jobs that change wait for each other, so the removal comes right after the learning."""
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20, "c": 20})
-    list(run(session, "learn_folder", {"paths": [str(pictures)]}))
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20, "c": 20})
+    list(run(session, "learn_folder", {"paths": [str(images)]}))
     *_, ended = run(session, "remove_class", {"name": "b"})
     assert ended.how == "done", ended.text
     assert session.model().class_names == ("a", "c")
@@ -56,17 +56,17 @@ def test_a_class_removed_after_learning_began_is_unlearnt_exactly(session, tmp_p
 
 
 def test_the_same_job_asked_twice_changes_nothing_more(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
-    *_, first = run(session, "learn_folder", {"paths": [str(pictures)]})
-    *_, second = run(session, "learn_folder", {"paths": [str(pictures)]})
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    *_, first = run(session, "learn_folder", {"paths": [str(images)]})
+    *_, second = run(session, "learn_folder", {"paths": [str(images)]})
     assert second.result["already_there"] == 40
     assert second.result["per_class"] == first.result["per_class"]
     assert session.view().images == 40
 
 
 def test_a_job_stopped_before_its_start_leaves_no_trace(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 8})
-    *_, ended = run(session, "learn_folder", {"paths": [str(pictures)]}, lambda: CANCEL)
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 8})
+    *_, ended = run(session, "learn_folder", {"paths": [str(images)]}, lambda: CANCEL)
     assert ended.how == "cancelled"
     assert session.view().images == 0
     assert session.view().undo == ()
@@ -88,8 +88,8 @@ def test_too_little_memory_ends_in_a_sentence(session, monkeypatch):
 
 
 def test_a_missing_write_ahead_log_and_missing_blobs_are_survived(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
-    *_, first = run(session, "learn_folder", {"paths": [str(pictures)]})
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    *_, first = run(session, "learn_folder", {"paths": [str(images)]})
     path = session.require().path
     session.close()
     for file in path.glob("project.db-*"):
@@ -110,8 +110,8 @@ def test_a_missing_write_ahead_log_and_missing_blobs_are_survived(session, tmp_p
 
 @pytest.mark.parametrize("place", ["999999", "-1", "'x'"])
 def test_activations_that_are_not_where_they_should_be_are_computed_again(session, tmp_path, place):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
-    *_, first = run(session, "learn_folder", {"paths": [str(pictures)]})
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    *_, first = run(session, "learn_folder", {"paths": [str(images)]})
     with session.require().transaction() as db:
         db.execute(f"UPDATE feature SET place = {place} WHERE place = 3")
         db.execute("UPDATE image SET phash = 'zz' WHERE id = 5")

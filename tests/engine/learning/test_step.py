@@ -20,8 +20,8 @@ def memory(session: Session) -> dict[str, np.ndarray]:
 
 def test_accuracy_is_told_while_pictures_still_come_in(session, tmp_path, monkeypatch):
     monkeypatch.setattr(importing, "SECONDS_BETWEEN_GLIMPSES", 0.0)
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 80, "b": 80, "c": 80})
-    events = list(run(session, "learn_folder", {"paths": [str(pictures)]}))
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 80, "b": 80, "c": 80})
+    events = list(run(session, "learn_folder", {"paths": [str(images)]}))
     live = [e for e in events if isinstance(e, Step) and "accuracy" in e.figures]
     assert [e.done for e in live] == [128, 192]
     assert all(0.5 < e.figures["accuracy"] <= 1.0 for e in live)
@@ -30,8 +30,8 @@ def test_accuracy_is_told_while_pictures_still_come_in(session, tmp_path, monkey
 
 
 def test_a_step_is_said_to_be_saved_before_it_is_scored(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
-    events = list(run(session, "learn_folder", {"paths": [str(pictures)]}))
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    events = list(run(session, "learn_folder", {"paths": [str(images)]}))
     kinds = [type(e) for e in events]
     assert kinds.index(Scored) > kinds.index(Saved)
     scored = next(e for e in events if isinstance(e, Scored)).step
@@ -40,9 +40,9 @@ def test_a_step_is_said_to_be_saved_before_it_is_scored(session, tmp_path):
 
 
 def test_returning_to_a_step_answers_as_it_did_then(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20, "c": 20})
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20, "c": 20})
     for name in "abc":
-        *_, ended = run(session, "learn_folder", {"paths": [str(pictures / name)]})
+        *_, ended = run(session, "learn_folder", {"paths": [str(images / name)]})
     last = ended.result["step"]
     *_, ended = run(session, "return_to_step", {"step": last - 1})
     assert ended.how == "done"
@@ -52,8 +52,8 @@ def test_returning_to_a_step_answers_as_it_did_then(session, tmp_path):
 
 
 def test_moved_pictures_are_unlearnt_where_they_were(session, tmp_path):
-    pictures = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
-    list(run(session, "learn_folder", {"paths": [str(pictures)]}))
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    list(run(session, "learn_folder", {"paths": [str(images)]}))
     rows = session.require().db["image"].rows_where("path LIKE '%/a/%'", limit=5)
     moved = [row["id"] for row in rows]
     list(run(session, "move_images", {"images": moved, "to": "b"}))

@@ -1,7 +1,7 @@
 """Figures of the original once-for-all code on formula-made weights (width 1.0, 1,000 classes).
 
-Each case: kernels, expansions, depths, resolution, parameters, and for two pictures the first eight
-logits, the logits' L2 norm and the winning class. How weights and pictures are made, and what is
+Each case: kernels, expansions, depths, resolution, parameters, and for two images the first eight
+logits, the logits' L2 norm and the winning class. How weights and images are made, and what is
 done with them, is in test_elastic.py.
 """
 

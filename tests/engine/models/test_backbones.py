@@ -60,10 +60,10 @@ def test_stages_are_torchvisions_network_without_its_classifier(name: str) -> No
     backbone = architecture.assemble(state, size)
     if name == "vit_b_16":
         net.encoder.pos_embedding = nn.Parameter(backbone.stages[0].module.positions)
-    pictures = torch.rand(2, 3, size, size)
+    images = torch.rand(2, 3, size, size)
     with torch.inference_mode():
-        found = backbone.below()(pictures)
-        expected = without_classifier(net, name)(pictures)
+        found = backbone.below()(images)
+        expected = without_classifier(net, name)(images)
     assert found.shape == (2, backbone.width)
     assert expected.std() > 1e-6
     torch.testing.assert_close(found, expected)
@@ -100,11 +100,11 @@ def test_the_list_has_facts_from_the_weights_metadata() -> None:
 @pytest.mark.parametrize("name", ["squeezenet1_1", "shufflenet_v2_x1_0"])
 def test_a_network_can_be_cut_at_every_stage(name: str) -> None:
     backbone = untrained(name, 64)
-    pictures = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
-        whole = backbone.below()(pictures)
+        whole = backbone.below()(images)
         for cut in backbone.cuts:
-            parts = backbone.above(cut)(backbone.below(cut)(pictures))
+            parts = backbone.above(cut)(backbone.below(cut)(images))
             torch.testing.assert_close(parts, whole)
     assert backbone.cuts[0] == "stem"
     assert backbone.cuts[-1] == "features"

@@ -50,7 +50,7 @@ def formula(key: str, shape: torch.Size) -> torch.Tensor:
     return torch.tensor(a.astype(np.float32))
 
 
-def pictures(seed: int, count: int, size: int) -> torch.Tensor:
+def images(seed: int, count: int, size: int) -> torch.Tensor:
     made = np.random.RandomState(seed).standard_normal((count, 3, size, size))
     return torch.tensor(made.astype(np.float32))
 
@@ -83,9 +83,9 @@ def mismatches(supernet: Supernet, case: dict) -> list[str]:
     """In which figures a subnet differs from the original code's."""
     architecture, size = architecture_of(case), case["resolution"]
     network = supernet.subnet(architecture)
-    recalibrate(network, [pictures(500 + size, 32, size)])
+    recalibrate(network, [images(500 + size, 32, size)])
     with torch.no_grad():
-        logits = network(pictures(1000 + size, 2, size))
+        logits = network(images(1000 + size, 2, size))
     same = {
         "parameters": parameters_of([network]) == case["parameters"],
         "logits": np.allclose(logits[:, :8], case["logits"], atol=2e-3),
@@ -114,7 +114,7 @@ def test_subnets_of_sorted_channels_give_the_official_logits(sorted_net: Superne
 def test_without_recalibration_a_subnet_gives_other_answers(plain: Supernet):
     case = elastic_reference.PLAIN["min"]
     with torch.no_grad():
-        logits = plain.subnet(architecture_of(case))(pictures(1128, 2, 128))
+        logits = plain.subnet(architecture_of(case))(images(1128, 2, 128))
     assert not np.allclose(logits[:, :8], case["logits"], atol=0.02)
 
 
@@ -282,8 +282,8 @@ def space() -> Space:
 
 
 def test_genes_stand_for_architectures(space: Space):
-    chance = np.random.default_rng(0)
-    found = space.decode(space.random(200, chance))
+    rng = np.random.default_rng(0)
+    found = space.decode(space.random(200, rng))
     assert space.decode(space.encode(found)) == found
     assert {a.resolution for a in found} == {48, 64, 96}
     assert {d for a in found for d in a.depths} == {2, 3, 4}
@@ -292,11 +292,11 @@ def test_genes_stand_for_architectures(space: Space):
 
 
 def test_mutants_differ_little_and_children_have_only_their_parents_genes(space: Space):
-    chance = np.random.default_rng(0)
-    one, two = space.random(500, chance), space.random(500, chance)
-    differ = (space.mutated(one, chance, 0.1) != one).mean()
+    rng = np.random.default_rng(0)
+    one, two = space.random(500, rng), space.random(500, rng)
+    differ = (space.mutated(one, rng, 0.1) != one).mean()
     assert 0.05 < differ < 0.075  # a tenth are drawn anew, and two thirds of those change
-    child = space.crossed(one, two, chance)
+    child = space.crossed(one, two, rng)
     assert ((child == one) | (child == two)).all()
     assert 0.4 < (child == one)[one != two].mean() < 0.6
 
@@ -358,7 +358,7 @@ def test_the_embedded_backbone_gives_finite_features_of_its_width():
     features = backbone.below()(torch.cat([noise, torch.ones_like(noise), noise.cumsum(2) / 8]))
     assert features.shape == (3, backbone.width) == (3, 640)
     assert features.isfinite().all()
-    assert torch.pdist(features).min() > 1  # it tells such different pictures apart
+    assert torch.pdist(features).min() > 1  # it tells such different images apart
     assert backbone.cuts == (
         *("stem", "stage1", "stage2", "stage3", "stage4", "stage5"),
         *("expand", "features"),

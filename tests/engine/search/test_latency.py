@@ -56,7 +56,7 @@ def some(count: int, seed: int = 3) -> list[Architecture]:
 
 def trained_like(architecture: Architecture, width: float = 0.25) -> MobileNet:
     """A network whose batch norms and biases are not those of the beginning, and whose features
-    tell pictures apart."""
+    tell images apart."""
     torch.manual_seed(0)
     network = MobileNet(5, width, architecture).eval()
     for layer in network.modules():
@@ -66,16 +66,16 @@ def trained_like(architecture: Architecture, width: float = 0.25) -> MobileNet:
         elif isinstance(layer, nn.Conv2d) and layer.bias is not None:
             nn.init.normal_(layer.bias, 0, 0.3)
     p = Preprocessing(architecture.resolution, architecture.resolution)
-    recalibrate(network, [frozen(network, p).normalise(pictures(16, p.size))])
+    recalibrate(network, [frozen(network, p).normalise(images(16, p.size))])
     return network
 
 
-def pictures(count: int, size: int) -> torch.Tensor:
+def images(count: int, size: int) -> torch.Tensor:
     """uint8 (count, size, size, 3), coarse and fine, dark and bright."""
-    chance = torch.Generator().manual_seed(1)
-    coarse = torch.rand(count, 3, 6, 6, generator=chance) * torch.rand(count, 3, 1, 1)
+    rng = torch.Generator().manual_seed(1)
+    coarse = torch.rand(count, 3, 6, 6, generator=rng) * torch.rand(count, 3, 1, 1)
     large = nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
-    fine = 0.2 * torch.rand(count, 3, size, size, generator=chance)
+    fine = 0.2 * torch.rand(count, 3, size, size, generator=rng)
     return (255 * (0.8 * large + fine)).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
@@ -91,7 +91,7 @@ def frozen(network: MobileNet, p: Preprocessing) -> Frozen:
 def test_a_network_written_directly_gives_what_pytorch_gives(architecture: Architecture):
     network, size = trained_like(architecture), architecture.resolution
     p = Preprocessing(size, size, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
-    pixels = pictures(3, size)
+    pixels = images(3, size)
     expected = frozen(network, p)(pixels).numpy()
     found = open_session(network_onnx(network, p)).run(None, {"pixels": pixels.numpy()})[0]
     assert found.shape == (3, 1, network.width)
@@ -209,8 +209,8 @@ def test_a_fit_finds_the_line_in_spite_of_one_disturbed_network():
 
 
 def test_the_error_of_a_fit_is_that_of_networks_left_out():
-    raw, chance = np.linspace(1, 4, 8), np.random.default_rng(0)
-    real = raw * (1 + 0.1 * chance.standard_normal(8))
+    raw, rng = np.linspace(1, 4, 8), np.random.default_rng(0)
+    real = raw * (1 + 0.1 * rng.standard_normal(8))
     found = fit(raw, real)
     inside = np.abs((found.scale * raw + found.offset) / real - 1).mean()
     assert found.error_share > 1.05 * inside

@@ -142,9 +142,9 @@ def test_the_guessed_front_rises_and_keeps_the_limit():
 
 def test_ridge_is_scikit_learns_and_finds_the_strength_by_leaving_one_out():
     linear = pytest.importorskip("sklearn.linear_model")
-    chance = np.random.default_rng(0)
-    x = chance.normal(size=(60, 20))
-    y = x @ chance.normal(size=20) + chance.normal(size=60)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 20))
+    y = x @ rng.normal(size=20) + rng.normal(size=60)
     ours = Ridge(x, y)
     theirs = linear.RidgeCV(alphas=np.logspace(-3, 3, 25)).fit(x, y)
     assert np.allclose(ours(x), theirs.predict(x), atol=1e-6)
@@ -154,9 +154,9 @@ def test_the_process_is_scikit_learns():
     """The same guesses and deviations, with the strengths that it chose itself."""
     processes = pytest.importorskip("sklearn.gaussian_process")
     kernels = processes.kernels
-    chance = np.random.default_rng(0)
-    codes = SPACE.encoded(SPACE.random(50, chance))[:, :-1].astype(np.float64)
-    answers = np.tanh(codes @ chance.normal(size=codes.shape[1])) + 0.1 * chance.normal(size=50)
+    rng = np.random.default_rng(0)
+    codes = SPACE.encoded(SPACE.random(50, rng))[:, :-1].astype(np.float64)
+    answers = np.tanh(codes @ rng.normal(size=codes.shape[1])) + 0.1 * rng.normal(size=50)
     nothing = np.zeros((50, 1))
     ours = Process(codes[:40], nothing[:40], answers[:40])
     _, blocks, alike = ours.strengths
@@ -174,9 +174,9 @@ def test_the_process_is_scikit_learns():
 
 
 def test_the_process_is_sure_beside_what_it_knows():
-    chance = np.random.default_rng(0)
-    rows = SPACE.random(40, chance)
-    near, far = SPACE.mutated(rows, chance, 0.02), SPACE.random(200, chance)
+    rng = np.random.default_rng(0)
+    rows = SPACE.random(40, rng)
+    near, far = SPACE.mutated(rows, rng, 0.02), SPACE.random(200, rng)
 
     def described(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         codes = SPACE.encoded(genes)

@@ -32,9 +32,9 @@ def supernet(multiplier: float = 0.25) -> Supernet:
     """With statistics as after training, where subnets have shared them."""
     torch.manual_seed(0)
     made = Supernet(5, multiplier).train()
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(3):
-        made.use(uniform(SIZE, *(int(chance.choice(c)) for c in ((3, 5, 7), (3, 4, 6), (2, 3, 4)))))
+        made.use(uniform(SIZE, *(int(rng.choice(c)) for c in ((3, 5, 7), (3, 4, 6), (2, 3, 4)))))
         with torch.no_grad():
             made(torch.randn(8, 3, SIZE, SIZE))
     made.use(largest(SIZE))
@@ -114,7 +114,7 @@ def test_official_files_are_checked_by_the_digest_that_git_gives_them(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image_files.class_folders(
         tmp_path_factory.mktemp("pictures"), {"a": 40, "b": 40, "c": 40}
     )
@@ -149,10 +149,10 @@ def features(session: Session) -> np.ndarray:
 
 
 def test_the_first_learning_takes_a_recalibrated_subnet_and_undo_gives_the_supernet_back(
-    session, pictures
+    session, images
 ):
     mixed = features(session)
-    result, _ = done(session, "learn_folder", paths=[str(pictures)])
+    result, _ = done(session, "learn_folder", paths=[str(images)])
     assert result["accuracy"] > 0.4
     facts = session.require().facts
     assert (facts["backbone"], facts["size"]) == ("subnet", SIZE)
@@ -164,9 +164,9 @@ def test_the_first_learning_takes_a_recalibrated_subnet_and_undo_gives_the_super
 
 
 def test_a_subnet_is_used_learnt_and_taken_back_and_the_supernet_survives(
-    session, pictures, tmp_path
+    session, images, tmp_path
 ):
-    done(session, "learn_folder", paths=[str(pictures)])
+    done(session, "learn_folder", paths=[str(images)])
     before = done(session, "scores")[0]
     wanted = uniform(48, 5, 4, 3)
     result, _ = done(session, "use_subnet", architecture=str(wanted))
@@ -183,11 +183,11 @@ def test_a_subnet_is_used_learnt_and_taken_back_and_the_supernet_survives(
     assert session.backbone().facts["architecture"] == str(largest(SIZE))
 
 
-def test_a_subnet_is_exported_and_the_project_stays_as_it_is(pictures, tmp_path):
+def test_a_subnet_is_exported_and_the_project_stays_as_it_is(images, tmp_path):
     session = Session()
     path = str(tmp_path / "e.espalier")
     done(session, "new_project", path=path, backbone="embedded", size=48)
-    done(session, "learn_folder", paths=[str(pictures)])
+    done(session, "learn_folder", paths=[str(images)])
     before = session.view()
     path = tmp_path / "small.onnx"
     receipt, _ = done(session, "export_subnet", architecture=str(smallest(48)), path=str(path))
@@ -209,8 +209,8 @@ def quick_tables(monkeypatch):
 
 
 @pytest.mark.usefixtures("quick_tables")
-def test_a_search_ends_with_a_winner_that_was_timed(session, pictures):
-    done(session, "learn_folder", paths=[str(pictures)])
+def test_a_search_ends_with_a_winner_that_was_timed(session, images):
+    done(session, "learn_folder", paths=[str(images)])
     result, events = done(session, "specialise", latency_ms=1000, budget=5, resolutions=[SIZE])
     told = [event for event in events if isinstance(event, Candidate)]
     assert len(told) == result["measured_candidates"] == 5
@@ -233,8 +233,8 @@ def test_a_search_ends_with_a_winner_that_was_timed(session, pictures):
 
 
 @pytest.mark.usefixtures("quick_tables")
-def test_a_search_that_was_stopped_finds_the_same_candidates(session, pictures):
-    done(session, "learn_folder", paths=[str(pictures)])
+def test_a_search_that_was_stopped_finds_the_same_candidates(session, images):
+    done(session, "learn_folder", paths=[str(images)])
     settings = {"latency_ms": 1000, "budget": 6, "resolutions": [SIZE]}
     running, first = run(session, "specialise", settings), []
     for event in running:
@@ -251,34 +251,34 @@ def test_a_search_that_was_stopped_finds_the_same_candidates(session, pictures):
     assert [(e.architecture, e.accuracy) for e in events if isinstance(e, Candidate)] == again
 
 
-def measured_with(folder: Path, network: Supernet, pictures: Path) -> list[tuple[str, float]]:
+def measured_with(folder: Path, network: Supernet, images: Path) -> list[tuple[str, float]]:
     """What a small search finds with a supernet of one's own: subnets and their accuracies."""
     folder.mkdir()
     weights, session = folder / "mine.safetensors", Session()
     write_weights(network, weights, {"use_size": SIZE})
     path = str(folder / "p.espalier")
     done(session, "new_project", path=path, weights=str(weights), size=SIZE)
-    done(session, "add_images", paths=[str(pictures)])
+    done(session, "add_images", paths=[str(images)])
     _, events = done(session, "specialise", latency_ms=1000, budget=4, resolutions=[SIZE])
     session.close()
     return [(e.architecture, e.accuracy) for e in events if isinstance(e, Candidate)]
 
 
 @pytest.mark.usefixtures("quick_tables")
-def test_accuracies_do_not_depend_on_the_statistics_that_a_supernet_brings(pictures, tmp_path):
+def test_accuracies_do_not_depend_on_the_statistics_that_a_supernet_brings(images, tmp_path):
     spoilt = supernet()
     for layer in spoilt.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.running_mean.add_(3)
             layer.running_var.mul_(50)
-    found = measured_with(tmp_path / "as trained", supernet(), pictures)
-    assert measured_with(tmp_path / "spoilt", spoilt, pictures) == found
+    found = measured_with(tmp_path / "as trained", supernet(), images)
+    assert measured_with(tmp_path / "spoilt", spoilt, images) == found
     assert len(found) == 4
 
 
 @pytest.mark.usefixtures("quick_tables")
-def test_a_search_says_where_latencies_are_no_longer_as_they_were_measured(session, pictures):
-    done(session, "add_images", paths=[str(pictures)])
+def test_a_search_says_where_latencies_are_no_longer_as_they_were_measured(session, images):
+    done(session, "add_images", paths=[str(images)])
     done(session, "specialise", budget=2, resolutions=[SIZE])
     table = files.find_table(0.25, (SIZE,))
     files.store(replace(table, entries={key: 5 * ms for key, ms in table.entries.items()}))
@@ -288,8 +288,8 @@ def test_a_search_says_where_latencies_are_no_longer_as_they_were_measured(sessi
 
 
 @pytest.mark.usefixtures("quick_tables")
-def test_the_winner_is_of_the_resolutions_that_were_asked_for(session, pictures):
-    done(session, "learn_folder", paths=[str(pictures)])
+def test_the_winner_is_of_the_resolutions_that_were_asked_for(session, images):
+    done(session, "learn_folder", paths=[str(images)])
     done(session, "specialise", budget=3, resolutions=[48])
     result, _ = done(session, "specialise", budget=3, resolutions=[SIZE])
     front = [Architecture.parse(row["architecture"]) for row in result["front"]]
@@ -297,10 +297,8 @@ def test_the_winner_is_of_the_resolutions_that_were_asked_for(session, pictures)
 
 
 @pytest.mark.usefixtures("quick_tables")
-def test_a_target_that_nothing_meets_is_refused_with_the_smallest_networks_latency(
-    session, pictures
-):
-    done(session, "learn_folder", paths=[str(pictures)])
+def test_a_target_that_nothing_meets_is_refused_with_the_smallest_networks_latency(session, images):
+    done(session, "learn_folder", paths=[str(images)])
     text = refused(session, "specialise", latency_ms=0.001, resolutions=[SIZE])
     assert "the smallest one takes" in text
     assert " ms here" in text
@@ -310,9 +308,9 @@ def test_a_target_that_nothing_meets_is_refused_with_the_smallest_networks_laten
 
 @pytest.mark.usefixtures("quick_tables")
 def test_where_the_winner_misses_the_target_the_next_is_taken_and_said(
-    session, pictures, monkeypatch
+    session, images, monkeypatch
 ):
-    done(session, "learn_folder", paths=[str(pictures)])
+    done(session, "learn_folder", paths=[str(images)])
     answers = iter([9000.0, 1.0, 1.0])
     monkeypatch.setattr(
         "engine.models.timing.time_network",
@@ -334,7 +332,7 @@ def test_where_the_winner_misses_the_target_the_next_is_taken_and_said(
         ({"settings": {"rounds": "x"}}, "Rounds"),
     ],
 )
-def test_what_can_not_be_searched_is_refused(session, pictures, settings, sentence):
+def test_what_can_not_be_searched_is_refused(session, images, settings, sentence):
     assert sentence in refused(session, "specialise", **settings)
 
 
@@ -345,7 +343,7 @@ def test_too_few_images_to_measure_with_are_said(session, tmp_path):
     assert "too little to measure" in done(session, "candidates")[0]["why"]
 
 
-def test_a_subnet_that_is_none_is_refused(session, pictures):
-    done(session, "add_images", paths=[str(pictures)])
+def test_a_subnet_that_is_none_is_refused(session, images):
+    done(session, "add_images", paths=[str(images)])
     assert "no architecture" in refused(session, "use_subnet", architecture="32: 9")
     assert "was not measured" in refused(session, "candidate", architecture=str(smallest(SIZE)))

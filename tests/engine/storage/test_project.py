@@ -69,17 +69,17 @@ def test_a_taken_name_is_refused(project):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_undo_and_redo_give_back_each_state_exactly(project, seed):
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     states = [everything(project)]
     for n in range(12):
         known = rows(project, "class")
-        verb = chance.choice(["class", "image", "rename", "remove"]) if known else "class"
+        verb = rng.choice(["class", "image", "rename", "remove"]) if known else "class"
         if verb == "class":
             add_class(project, f"class '{n}\"\n")
         elif verb == "image":
-            add_image(project, chance.choice(known)["id"], f"{n:064x}")
+            add_image(project, rng.choice(known)["id"], f"{n:064x}")
         else:
-            number = chance.choice(known)["id"]
+            number = rng.choice(known)["id"]
             with project.gesture(verb) as gesture, project.transaction(gesture) as db:
                 if verb == "rename":
                     db["class"].update(number, {"name": f"renamed {n}"})

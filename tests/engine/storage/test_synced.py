@@ -91,19 +91,19 @@ def test_an_export_and_what_it_moves(told, tmp_path):
         for path in there.iterdir():
             assert after(told, ("replace", path), ("sync", there)), path
         source, target = tmp_path / "source", tmp_path / "target"
-        pictures = [image_files.picture(source / f"{n}.jpg", n) for n in range(3)]
+        images = [image_files.image(source / f"{n}.jpg", n) for n in range(3)]
         told.clear()
         moved(session, there / "m.onnx", source, target)
     folders = {path.parent for path in target.rglob("*.jpg")}
     (table,) = target.glob("*.csv")
-    first = min(told.index(("unlink", path)) for path in pictures)
+    first = min(told.index(("unlink", path)) for path in images)
     before = told[:first]
     assert {("sync", folder) for folder in folders} <= set(before)
     assert ("sync", table) in before
-    assert after(told, ("unlink", pictures[-1]), ("sync", source))
+    assert after(told, ("unlink", images[-1]), ("sync", source))
 
 
 def moved(session: Session, model: Path, source: Path, target: Path) -> None:
-    """Sorts the pictures of a folder into one other, whatever they show."""
+    """Sorts the images of a folder into one other, whatever they show."""
     projects.done(session, "sort_images", paths=[str(source)], to=str(target), model=str(model),
               move=True)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a step is shown, and its loss: views of pictures, balance, mixup and label smoothing."""
+"""What a step is shown, and its loss: views of images, balance, mixup and label smoothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.images.preprocess import Preprocessing
 from engine.models.trunk import Normalise
 from engine.storage import runs
@@ -28,7 +28,7 @@ ROWS = np.arange(6)
 
 
 def larger(strength: str, seed: int = 0) -> Views:
-    """Views of pictures that are kept a little larger than the network's input."""
+    """Views of images that are kept a little larger than the network's input."""
     return networks.views(networks.corpus(side=20), strength, seed)
 
 
@@ -82,11 +82,11 @@ def test_making_views_draws_nothing_from_the_random_numbers_of_others(strength: 
 
 def test_unchanged_pictures_are_seen_as_in_use() -> None:
     preprocessing = Preprocessing(networks.SIZE, networks.SIZE)
-    pictures = networks.corpus()
-    expected = Normalise(preprocessing)(torch.from_numpy(pictures.pictures[:6]))
-    assert torch.equal(networks.views(pictures, "none")(ROWS, ROWS), expected)
+    images = networks.corpus()
+    expected = Normalise(preprocessing)(torch.from_numpy(images.images[:6]))
+    assert torch.equal(networks.views(images, "none")(ROWS, ROWS), expected)
     for strength in CHANGING:
-        assert torch.equal(networks.views(pictures, strength)(ROWS, np.full(6, PLAIN)), expected)
+        assert torch.equal(networks.views(images, strength)(ROWS, np.full(6, PLAIN)), expected)
 
 
 def test_a_run_without_changes_trains_on_what_the_network_sees_in_use(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_run_without_changes_trains_on_what_the_network_sees_in_use(tmp_path: 
     shown = course.lessons.views(ROWS, ROWS)
     paths = {row["sha256"]: row["path"] for row in project.db["image"].rows}
     preprocessing = session.backbone().preprocessing
-    pixels = [open_picture(Path(paths[h]), preprocessing).pixels
+    pixels = [open_image(Path(paths[h]), preprocessing).pixels
               for h in course.lessons.views.corpus.files[:6]]  # fmt: skip
     assert torch.equal(shown, Normalise(preprocessing)(torch.from_numpy(np.stack(pixels))))
     done(session, "remove_run", run=begun.id)
@@ -117,12 +117,12 @@ def test_an_epoch_shows_each_picture_once_in_another_order_each_time() -> None:
 
 
 def test_balance_shows_small_classes_as_often_as_large_ones() -> None:
-    pictures = networks.corpus((300, 30, 3))
+    images = networks.corpus((300, 30, 3))
     shown = {}
     for balance in (False, True):
-        lessons = networks.lessons(tuning(batch=32, balance=balance), networks.views(pictures))
+        lessons = networks.lessons(tuning(batch=32, balance=balance), networks.views(images))
         rows = np.concatenate([lessons.rows(epoch).ravel() for epoch in range(10)])
-        shown[balance] = np.bincount(pictures.classes[rows], minlength=3) / len(rows)
+        shown[balance] = np.bincount(images.classes[rows], minlength=3) / len(rows)
     assert shown[False] == pytest.approx([300 / 333, 30 / 333, 3 / 333], abs=0.01)
     # 3,200 draws: a standard deviation of 0.8 %.
     assert shown[True] == pytest.approx([1 / 3] * 3, abs=0.03)
@@ -149,7 +149,7 @@ def test_mixup_blends_each_picture_with_another_one_of_the_batch() -> None:
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("kept", [1.0, 0.7])
 def test_the_loss_is_the_cross_entropy_with_soft_answers(smoothing: float, kept: float) -> None:
-    """Of each picture: its own class by the share that is kept of it, the other's by the rest; and
+    """Of each image: its own class by the share that is kept of it, the other's by the rest; and
     a share of doubt spread over all classes."""
     source = torch.Generator().manual_seed(2)
     logits = torch.randn(5, 3, generator=source, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Pretraining from end to end on a few made-up pictures and a teacher with random weights."""
+"""Pretraining from end to end on a few made-up images and a teacher with random weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TINY = {"epochs": 2, "batch": 8, "size": 32, "width": 0.1, "teacher_size": 32}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of 12 + 4 noisy pictures, a teacher, and its features already computed."""
+    """Two classes of 12 + 4 noisy images, a teacher, and its features already computed."""
     place = tmp_path_factory.mktemp("pretrain")
     random = np.random.default_rng(0)
     for part, count in (("train", 12), ("val", 4)):
@@ -42,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def work(place: Path, tmp_path: Path) -> Path:
-    """A work folder with the caches of pictures and teacher, and no checkpoint."""
+    """A work folder with the caches of images and teacher, and no checkpoint."""
     shutil.copytree(place / "first", tmp_path / "work")
     (tmp_path / "work" / "checkpoint.pt").unlink()
     return tmp_path / "work"

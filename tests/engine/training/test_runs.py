@@ -174,7 +174,7 @@ def test_more_epochs_freeze_later_and_learn_from_what_is_true_then(session: Sess
     assert newest(session)["settings"]["epochs"] == 4
     found = done(session, "run_details", run=number)
     assert found["steps_curve"]["step"] == list(range(1, 13))
-    # What the network scores from the pictures on, it scored from what was kept.
+    # What the network scores from the images on, it scored from what was kept.
     last = done(session, "resume_run", adopt="never")
     found = done(session, "run_details", run=number)["epochs_curve"]
     assert [e["epoch"] for e in found] == [1, 2, 3, 4]

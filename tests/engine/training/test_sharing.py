@@ -243,7 +243,7 @@ def grown_width(session: Session) -> int:
 
 
 def old_logits(session: Session, images: np.ndarray) -> tuple[tuple[int, ...], torch.Tensor]:
-    """What the heads in use say of pictures, through the network in use."""
+    """What the heads in use say of images, through the network in use."""
     project = session.require()
     row = steps.current(project)
     learner = LEARNERS.make(row["learner"], row["settings"])

@@ -1,4 +1,4 @@
-"""Training a supernet, from end to end on a few made-up pictures and a very small network."""
+"""Training a supernet, from end to end on a few made-up images and a very small network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from engine.events import Ended, Event, Notice, Saved, Step
-from engine.images.decode import open_picture
+from engine.images.decode import open_image
 from engine.images.preprocess import Preprocessing
 from engine.jobs import run
 from engine.models.backbone import digest_of
@@ -30,7 +30,7 @@ METHODS = ("sandwich", "progressive")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of two classes, 12 and 4 of each, a supernet to begin from, and one run of each."""
+    """Images of two classes, 12 and 4 of each, a supernet to begin from, and one run of each."""
     place = tmp_path_factory.mktemp("shrink")
     image_files.class_folders(place / "data" / "train", {"red": 12, "teal": 12})
     image_files.class_folders(place / "data" / "val", {"red": 4, "teal": 4}, seed=1)
@@ -181,7 +181,7 @@ def test_a_project_s_own_images_are_taken_by_their_split(place: Path, tmp_path: 
     files = json.loads((tmp_path / "work" / "train" / "files.json").read_text())["files"]
     assert sorted(files) == sorted(h for h, row in rows.items() if row["split"] == "train")
     stored = np.load(tmp_path / "work" / "train" / "pictures.npy")
-    opened = open_picture(Path(rows[files[3]]["path"]), Preprocessing(32, 32))
+    opened = open_image(Path(rows[files[3]]["path"]), Preprocessing(32, 32))
     assert np.array_equal(stored[3], opened.pixels)
 
 

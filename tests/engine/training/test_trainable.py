@@ -33,8 +33,8 @@ def lessons(count: int = 16) -> SupernetData:
     made = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8)
     classes = np.arange(count) % 2
     source = torch.Generator().manual_seed(0)
-    pictures = tuple(torch.randn(8, 3, 32, 32, generator=source) for _ in range(2))
-    return SupernetData(ImageArray(made, classes, ("a", "b")), None, pictures)
+    images = tuple(torch.randn(8, 3, 32, 32, generator=source) for _ in range(2))
+    return SupernetData(ImageArray(made, classes, ("a", "b")), None, images)
 
 
 def test_the_sandwich_holds_the_largest_the_smallest_and_two_others_at_one_resolution():
@@ -89,26 +89,26 @@ def test_each_phase_has_a_rate_that_rises_and_falls():
 
 
 def test_scaled_features_change_no_answer_and_are_folded_away():
-    network, pictures = supernet(), lessons().pictures
+    network, images = supernet(), lessons().images
     with torch.no_grad():
         network.classifier.linear.weight.normal_(0, 1)
     network.use(largest(32))
-    recalibrate(network, pictures)
+    recalibrate(network, images)
     pupil, pixels = TrainableSupernet(network), torch.randn(4, 3, 32, 32)
     before = network(pixels)
-    pupil.scale(pictures)
+    pupil.scale(images)
     batch = Batch(None, pixels, torch.zeros(4), None, (largest(32),))
     answers, _ = pupil.eval()(SubnetShare(batch, 0))
     assert torch.allclose(answers, before, atol=1e-4)
     assert torch.allclose(pupil.finished()(pixels), before, atol=1e-4)
-    found = torch.cat([network.features(batch) for batch in pictures])
+    found = torch.cat([network.features(batch) for batch in images])
     assert torch.allclose(
         ((found - pupil.mean) / pupil.deviation).std(0), torch.ones(128), atol=0.1
     )
 
 
 def test_channels_are_sorted_once_where_expansions_become_elastic():
-    tuner, pictures = SUPERNET_TUNERS.make("progressive"), lessons().pictures
+    tuner, images = SUPERNET_TUNERS.make("progressive"), lessons().images
     phases, pupil = tuner.phases(new_classes=False), TrainableSupernet(supernet(), master=True)
     layer = pupil.network.blocks[2].conv.point_linear.conv.conv
 
@@ -116,25 +116,25 @@ def test_channels_are_sorted_once_where_expansions_become_elastic():
         norms = layer.weight.abs().sum((0, 2, 3))
         return bool((norms[1:] <= norms[:-1] + 1e-6).all())
 
-    assert pupil.enter(phases, 2, pictures)
+    assert pupil.enter(phases, 2, images)
     assert not falling()
-    assert pupil.enter(phases, 3, pictures)
+    assert pupil.enter(phases, 3, images)
     assert falling()
     with torch.no_grad():
         layer.weight.copy_(layer.weight.flip(1))
-    assert not pupil.enter(phases, 3, pictures)
+    assert not pupil.enter(phases, 3, images)
     assert not falling()
 
 
 def test_the_teacher_is_the_largest_as_it_was_when_the_others_began():
     tuner, drawn = SUPERNET_TUNERS.make("progressive"), lessons()
     pupil = TrainableSupernet(supernet(), master=True)
-    pupil.enter(tuner.phases(new_classes=False), 0, drawn.pictures)
-    expected = pupil.calibrated(largest(32), drawn.pictures)(drawn.pictures[0])
+    pupil.enter(tuner.phases(new_classes=False), 0, drawn.images)
+    expected = pupil.calibrated(largest(32), drawn.images)(drawn.images[0])
     with torch.no_grad():
         for weights in pupil.network.parameters():
             weights.mul_(1.5)
-    answers = pupil.train().master(drawn.pictures[0])
+    answers = pupil.train().master(drawn.images[0])
     assert torch.allclose(answers, expected, atol=1e-3)
     assert not any(weights.requires_grad for weights in pupil.master.parameters())
 
@@ -190,10 +190,10 @@ def test_gradients_are_averaged_over_the_parts_of_a_step():
         value = (answers - part[:, :2]).square().mean()
         return value, {"loss": value.item()}
 
-    pictures = torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
+    images = torch.randn(8, 3, generator=torch.Generator().manual_seed(1))
     whole, halves = linear(0.1), linear(0.1)
-    (one,) = train(whole, [pictures], whole.network, loss)
-    (other,) = train(halves, [pictures], halves.network, loss, lambda batch: batch.split(4))
+    (one,) = train(whole, [images], whole.network, loss)
+    (other,) = train(halves, [images], halves.network, loss, lambda batch: batch.split(4))
     assert other.figures["loss"] == pytest.approx(one.figures["loss"])
     assert torch.allclose(whole.network.weight, halves.network.weight, atol=1e-6)
     assert not torch.equal(whole.network.weight, linear(0.1).network.weight)

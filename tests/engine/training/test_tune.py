@@ -199,10 +199,10 @@ def test_tuned_twice_it_still_stands_on_the_first_network(session: Session) -> N
 
 def test_a_supernet_s_subnet_is_tuned_and_the_supernet_is_still_there(tmp_path: Path) -> None:
     write_weights(supernet(5), tmp_path / "base.safetensors", {"use_size": 32})
-    session, pictures = Session(), str(projects.pictures() / "first")
+    session, images = Session(), str(projects.images() / "first")
     path, weights = str(tmp_path / "p.espalier"), str(tmp_path / "base.safetensors")
     done(session, "new_project", path=path, weights=weights, size=32)
-    done(session, "learn_folder", paths=[pictures], learner="ncm")
+    done(session, "learn_folder", paths=[images], learner="ncm")
     done(session, "use_subnet", architecture=str(smallest(32)))
     before = session.supernet()[1]
     tuned(session, adopt="always", settings={**FEW_STEPS, "batch": 20})

@@ -101,11 +101,11 @@ def test_without_a_project_without_images_or_with_one_class_tuning_is_refused(
 
 
 def test_images_that_are_all_gone_end_in_a_sentence(tmp_path: Path) -> None:
-    pictures = Path(shutil.copytree(projects.pictures() / "first", tmp_path / "pictures"))
+    images = Path(shutil.copytree(projects.images() / "first", tmp_path / "pictures"))
     session, weights = Session(), str(projects.weights(projects.QUICK))
     done(session, "new_project", path=str(tmp_path / "p.espalier"), weights=weights, size=32)
-    done(session, "learn_folder", paths=[str(pictures)], learner="ncm")
-    shutil.rmtree(pictures)
+    done(session, "learn_folder", paths=[str(images)], learner="ncm")
+    shutil.rmtree(images)
     assert ended(session, "tune", settings=FEW_STEPS).how == "refused"
     assert "where they were" in refused(session, "preview_augmented")
     assert done(session, "list_runs")["runs"] == []
@@ -155,7 +155,7 @@ def test_a_project_of_the_version_before_is_brought_up_to_date_and_tuned(tmp_pat
     session, weights = Session(), str(projects.weights(projects.QUICK))
     path = tmp_path / "old.espalier"
     done(session, "new_project", path=str(path), weights=weights, size=32)
-    done(session, "learn_folder", paths=[str(projects.pictures() / "first")], learner="ncm")
+    done(session, "learn_folder", paths=[str(projects.images() / "first")], learner="ncm")
     before = answers(session)
     session.close()
     to_version_2(path / "project.db")

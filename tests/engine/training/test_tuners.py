@@ -307,14 +307,12 @@ def test_the_teacher_answers_from_the_pictures_as_before_the_step() -> None:
     assert any(plain.served(table, p) for p in range(table.total))
 
 
-def stack_of_two(tuning: Tuning, pictures: ImageArray) -> Stack:
+def stack_of_two(tuning: Tuning, images: ImageArray) -> Stack:
     """A network whose head tells the classes 0 and 1 apart and knows nothing of 2 and 3 yet."""
     stack = networks.dressed(tuning, networks.backbone())
-    old = np.flatnonzero(pictures.classes < 2)
-    features = networks.features(
-        networks.backbone(), networks.views(pictures, "none")(old, old * 0)
-    )
-    known = regression(features.clone(), torch.from_numpy(pictures.classes[old]))
+    old = np.flatnonzero(images.classes < 2)
+    features = networks.features(networks.backbone(), networks.views(images, "none")(old, old * 0))
+    known = regression(features.clone(), torch.from_numpy(images.classes[old]))
     head = stack.parts[HEAD]
     with torch.no_grad():
         for new, learnt in ((head.weight, known.weight), (head.bias, known.bias)):
@@ -323,12 +321,12 @@ def stack_of_two(tuning: Tuning, pictures: ImageArray) -> Stack:
     return stack
 
 
-def accuracies(stack: Stack, pictures: ImageArray) -> tuple[float, float]:
+def accuracies(stack: Stack, images: ImageArray) -> tuple[float, float]:
     """Shares that are answered rightly, of the classes 0 and 1, and of 2 and 3."""
-    rows = np.arange(len(pictures))
+    rows = np.arange(len(images))
     with torch.inference_mode():
-        said = stack.eval()(networks.views(pictures, "none")(rows, rows * 0)).argmax(1).numpy()
-    right, old = said == pictures.classes, pictures.classes < 2
+        said = stack.eval()(networks.views(images, "none")(rows, rows * 0)).argmax(1).numpy()
+    right, old = said == images.classes, images.classes < 2
     return float(right[old].mean()), float(right[~old].mean())
 
 
@@ -356,10 +354,10 @@ def test_the_new_rows_of_the_head_learn_first_alone() -> None:
 def test_alignment_after_a_short_slow_training_does_not_ruin_the_old_classes() -> None:
     """Rows that had begun from nothing were made so long that they drowned the old ones."""
     tuning = made("rehearsal", lr=1e-4, memory=8)
-    pictures, asked = networks.corpus((4, 4, 12, 12)), networks.corpus((9, 9, 9, 9), seed=1)
-    stack = stack_of_two(tuning, pictures)
+    images, asked = networks.corpus((4, 4, 12, 12)), networks.corpus((9, 9, 9, 9), seed=1)
+    stack = stack_of_two(tuning, images)
     assert accuracies(stack, asked)[0] == 1.0
-    shown = networks.lessons(tuning, networks.views(pictures, "none"))
+    shown = networks.lessons(tuning, networks.views(images, "none"))
     tuning.begin(stack, shown, {2, 3})
     list(networks.trained(tuning, stack, shown, (2, 3)))
     before = accuracies(stack, asked)

@@ -1,4 +1,4 @@
-"""One picture from a file, read in another thread and painted as large as it fits."""
+"""One image from a file, read in another thread and painted as large as it fits."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app import theme
 LARGEST = 2048
 
 
-def read_picture(path: str, side: int = LARGEST) -> QImage:
-    """The picture of a file, turned by its EXIF note and no larger than `side` pixels."""
+def read_image(path: str, side: int = LARGEST) -> QImage:
+    """The image of a file, turned by its EXIF note and no larger than `side` pixels."""
     reader = QImageReader(path)
     # By what is inside the file: its name may say something else.
     reader.setDecideFormatFromContent(True)
@@ -26,18 +26,18 @@ def read_picture(path: str, side: int = LARGEST) -> QImage:
 
 
 class Opening(QRunnable):
-    """Reads one picture in another thread."""
+    """Reads one image in another thread."""
 
     def __init__(self, path: str, done: Any) -> None:
         super().__init__()
         self.path, self.done = path, done
 
     def run(self) -> None:
-        self.done.emit(self.path, read_picture(self.path))
+        self.done.emit(self.path, read_image(self.path))
 
 
 class Picture(QWidget):
-    """Paints the picture of a file as large as it fits, once it has been read."""
+    """Paints the image of a file as large as it fits, once it has been read."""
 
     read = Signal(str, object)
 
@@ -64,7 +64,7 @@ class Picture(QWidget):
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The picture, or a frame with the sentence that invites one."""
+        """The image, or a frame with the sentence that invites one."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if self.image.isNull():
