@@ -36,4 +36,4 @@ class BadSetting(EspalierError):
 
 
 class Diverged(EspalierError):
-    """Training came to a loss that is no number; the last checkpoint before it is kept."""
+    """The loss became NaN or infinite; the last checkpoint before that is kept."""

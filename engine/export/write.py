@@ -74,7 +74,7 @@ def check_place(exporter: Exporter, path: Path, overwrite: bool) -> None:
     for file in (path, *map(path.with_suffix, exporter.companions)):
         if file.exists() and not overwrite:
             raise Refused(
-                f"{file.name} is there already. Choose another name, or let it be replaced."
+                f"{file.name} already exists. Choose another name, or let it be replaced."
             )
     if other := foreign_paper(path):
         raise Refused(

@@ -133,7 +133,7 @@ def export_latency(
     chosen = files.one_table(table) if table else own_table()
     to = Path(path)
     if to.exists() and not overwrite:
-        raise Refused(f"There is a file {path} already. Give another name, or allow to replace it.")
+        raise Refused(f"{path} already exists. Give another name, or allow it to be replaced.")
     yield Progress(0, None, "Writing")
     if to.suffix.lower() not in YAML:
         found = chosen.only(resolution) if resolution else chosen

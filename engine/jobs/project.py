@@ -122,7 +122,7 @@ def undo(session: Session) -> Work:
     return {"title": title}
 
 
-@job("Do again")
+@job("Redo")
 def redo(session: Session) -> Work:
     title = session.require().take_back(redo=True, look=session.view)
     yield session.changed("redo")

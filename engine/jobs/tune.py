@@ -50,8 +50,8 @@ def tune(
     """Tunes the project's network on its images, and compares it with the one in use.
 
     `settings` are those of the tuner and of the schedule. With `adopt` "better" the result is used
-    where it answers more held-out images rightly, as one gesture that can be undone. Cancelled, it
-    can be gone on with. Returns run, before, after, difference, adopted, seconds,
+    where it answers more held-out images rightly, as one gesture that can be undone. A cancelled
+    run can be resumed. Returns run, before, after, difference, adopted, seconds,
     seconds_per_epoch, layers and saved.
     """
     chosen = {**(settings or {}), **({"epochs": epochs} if epochs else {})}
@@ -70,7 +70,7 @@ def tune(
         raise
 
 
-@job("Going on with tuning")
+@job("Resume tuning")
 def resume_run(session: Session, *, run: int = 0, epochs: float = 0, adopt: str = "better") -> Work:
     """Goes on with a run that was paused or killed, or extends one to more `epochs`."""
     check_adopt(adopt)

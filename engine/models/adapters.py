@@ -81,7 +81,7 @@ def with_adapters(backbone: Backbone, hidden: int) -> Backbone:
 
 
 class LowRank(nn.Module):
-    """A 1x1 convolution that stands still, and a thin way beside it: W + (scale / rank) B A."""
+    """A frozen 1x1 convolution with a low-rank path beside it: W + (scale / rank) B A."""
 
     def __init__(self, base: nn.Conv2d, rank: int, scale: float) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ def is_pointwise(module: nn.Module) -> TypeGuard[nn.Conv2d]:
 
 
 def put_low_rank(module: nn.Module, rank: int, scale: float) -> int:
-    """Puts a thin way beside each 1x1 convolution inside `module`; returns how many there are."""
+    """Puts a low-rank path beside each 1x1 convolution in `module`; returns how many those are."""
     count = 0
     for name, child in list(module.named_children()):
         if is_pointwise(child):
@@ -120,7 +120,7 @@ def put_low_rank(module: nn.Module, rank: int, scale: float) -> int:
 
 
 def take_low_rank(module: nn.Module) -> None:
-    """Adds each thin way into its convolution, so that the network has its old shape again."""
+    """Merges each low-rank path into its convolution: the network has its old shape again."""
     for name, child in list(module.named_children()):
         if isinstance(child, LowRank):
             setattr(module, name, child.merged())

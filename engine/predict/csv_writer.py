@@ -92,7 +92,7 @@ def refuse_taken(path: str, overwrite: bool) -> None:
 
 
 def taken(path: Path) -> str:
-    return f"“{path.name}” is there already. Choose another name, or let it be overwritten."
+    return f"“{path.name}” already exists. Choose another name, or let it be overwritten."
 
 
 def write_whole(file: int, data: bytes, own: bool = True) -> None:

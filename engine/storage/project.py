@@ -91,7 +91,7 @@ class Project(Gestures):
         if path.suffix != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
         if path.exists() and any(path.iterdir() if path.is_dir() else [path]):
-            raise Refused(f"“{path.name}” is there already. Choose another name, or open it.")
+            raise Refused(f"“{path.name}” already exists. Choose another name, or open it.")
         place = path.resolve()
         try:
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,7 @@ def train_run(session: Session, run: Run, adopt: str) -> Generator[Event, None, 
         check_scored(course)
     except Diverged as error:
         raise Diverged(
-            "The numbers grew beyond all bounds, so tuning stopped. Start again with a lower "
+            "Tuning diverged: the loss became infinite, so it stopped. Start again with a lower "
             "learning rate, or stop this run early where the list of runs still has it."
         ) from error
     finally:

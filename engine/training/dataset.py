@@ -46,7 +46,7 @@ class ImageArray:
 def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
     """The images under a folder of class folders, sorted by name, and each one's class."""
     if not folder.is_dir():
-        raise Refused(f"There is no folder {folder}. Give a folder that holds one folder a class.")
+        raise Refused(f"There is no folder {folder}. Give a folder with one folder for each class.")
     names = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir()))
     paths, classes = [], []
     for number, name in enumerate(names):
@@ -55,7 +55,9 @@ def listed(folder: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
                 paths.append(path)
                 classes.append(number)
     if not paths:
-        raise Refused(f"There are no images in {folder}. Give a folder that holds one a class.")
+        raise Refused(
+            f"There are no images in {folder}. Give a folder with one folder for each class."
+        )
     return paths, classes, names
 
 

@@ -188,7 +188,7 @@ def train(
     """One pass over `batches`; a Step after each. `loss` gives the sum and its parts by name.
 
     A batch may be learnt in several `parts` (the same images by several subnets), one after the
-    other: gradients and figures are averaged. Raises Diverged before a loss that is no number
+    other: gradients and figures are averaged. Raises Diverged before a loss that is NaN or infinite
     changes any weight.
     """
     optimiser, schedule = training.optimiser, training.schedule
@@ -229,6 +229,6 @@ def check(values: Iterable[torch.Tensor]) -> None:
     """Raises Diverged where a loss or a weight is no number."""
     if not all(value.isfinite().all() for value in values):
         raise Diverged(
-            "The numbers grew beyond all bounds, so training stopped. The last good checkpoint is "
-            "kept: go on from it with a lower learning rate."
+            "Training diverged: the loss became infinite, so it stopped. The last good checkpoint "
+            "is kept: go on from it with a lower learning rate."
         )

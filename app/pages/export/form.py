@@ -76,7 +76,7 @@ class ExportForm(QFrame):
         named(self.format, "Format", "The kind of file", "Alt+F")
         named(self.target, "File", "Where the model is written", "Alt+I")
         named(self.licence, "Licence of the images", LICENCE, "Alt+L")
-        named(self.overwrite, "Replace", "Replaces a file that is there already", "Alt+R")
+        named(self.overwrite, "Replace", "Replaces a file that already exists", "Alt+R")
         self.licence.setPlaceholderText("not stated")
         self.browse = button(
             "Browse …", "Chooses the file", self.choose_file, key="Ctrl+Shift+B", icon="folder"

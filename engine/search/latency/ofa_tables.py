@@ -64,7 +64,8 @@ def means_of(name: str, text: str) -> dict[str, float]:
         for value in inside:
             if value is None:
                 raise Refused(
-                    f"Line {at} of {name} is none of a latency table: “{line.strip()[:60]}”."
+                    f"Line {at} of {name} does not belong to a latency table: "
+                    f"“{line.strip()[:60]}”."
                 )
             if value[1] == "mean":
                 means[current] = milliseconds(name, at, value[2])

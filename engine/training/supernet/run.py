@@ -89,7 +89,7 @@ def counted(project: Project | None, data: str) -> tuple[list[int], tuple[str, .
     if not data and project is None:
         raise Refused(
             "There are no images to train on. Open a project, or name a folder that holds "
-            "train and val, each with one folder a class."
+            "train and val, each with one folder for each class."
         )
     if data or project is None:
         found = [listed(Path(data) / short) for short in ("train", "val")]

@@ -161,6 +161,6 @@ def test_a_file_of_weights_that_is_there_is_not_written_over(
 ) -> None:
     (tmp_path / "m.bin").write_text("mine")
     model = Model(None, None, NAMES, 0.5)
-    with pytest.raises(Refused, match=r"m\.bin is there already"):
+    with pytest.raises(Refused, match=r"m\.bin already exists"):
         result(export_model(OpenvinoFiles(), model, tmp_path / "m.xml", ExportData([], None)))
     assert (tmp_path / "m.bin").read_text() == "mine"

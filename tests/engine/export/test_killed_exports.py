@@ -74,7 +74,7 @@ def test_an_export_that_was_cut_off_is_found_whole_by_the_next_one(project, tmp_
             projects.done(session, "export", path=str(there / "m.onnx"))
         for copy in (copies[0], copies[2], copies[-1]):
             again = {"path": str(copy / "m.onnx")}
-            assert "m.onnx is there already" in projects.refused(session, "export", **again)
+            assert "m.onnx already exists" in projects.refused(session, "export", **again)
             assert files_in(copy) == files_in(there)
             projects.done(session, "export", overwrite=True, **again)
             assert hidden_in(copy) == []
