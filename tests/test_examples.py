@@ -14,8 +14,11 @@ import pytest
 from tests.helpers.image_files import class_folders
 from tests.test_architecture import FILES, ROOT, module
 
-WITH_EXAMPLES = [module(path) for path in FILES if "\n>>> " in path.read_text("utf-8")
-                 or "\n    >>> " in path.read_text("utf-8")]  # fmt: skip
+WITH_EXAMPLES = [
+    module(path)
+    for path in FILES
+    if "\n>>> " in path.read_text("utf-8") or "\n    >>> " in path.read_text("utf-8")
+]
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
@@ -26,8 +29,13 @@ def test_examples_in_docstrings_give_what_they_say(name: str) -> None:
 
 
 def test_what_should_have_an_example_has_one() -> None:
-    wanted = {"engine.registry", "engine.learners", "engine.learners.metrics",
-              "engine.images.splits", "engine.images.preprocess"}  # fmt: skip
+    wanted = {
+        "engine.registry",
+        "engine.learners",
+        "engine.learners.metrics",
+        "engine.images.splits",
+        "engine.images.preprocess",
+    }
     assert wanted <= set(WITH_EXAMPLES)
 
 
@@ -39,6 +47,9 @@ def test_the_readme_s_lines_for_a_notebook_run(tmp_path: Path) -> None:
     (tmp_path / "new" / "beetle.jpg").write_bytes(first.read_bytes())
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(ROOT)!r}]\n" + "\n".join(code)],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == ["beetles"]

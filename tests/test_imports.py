@@ -88,8 +88,12 @@ def test_a_module_in_a_circle_can_be_the_first(circles) -> None:
     few = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ONE_BY_ONE, *sorted(circles)],
-        cwd=ROOT, env=os.environ | few, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | few,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.split() == [word for name in sorted(circles) for word in (name, "0")]

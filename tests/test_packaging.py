@@ -38,9 +38,14 @@ def recipe(name: str) -> object:
 def test_every_plugin_and_job_is_bundled() -> None:
     named = set(recipe("bundle").hidden_imports())
     for package in (
-        "learners", "training.tuners", "training.schedules", "search.searchers",
-        "models.backbones", "export.formats", "jobs",
-    ):  # fmt: skip
+        "learners",
+        "training.tuners",
+        "training.schedules",
+        "search.searchers",
+        "models.backbones",
+        "export.formats",
+        "jobs",
+    ):
         folder = ROOT / "engine" / package.replace(".", "/")
         found = [module.name for module in pkgutil.iter_modules([str(folder)])]
         assert found
@@ -71,8 +76,11 @@ def test_plugins_are_found_where_modules_are_in_no_folder(
             file.write(path, path.relative_to(ROOT))
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, str(archive)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     where, *names = done.stdout.split()
     assert where.startswith(str(archive))
     here = {m.name for m in pkgutil.iter_modules([str(ROOT / "engine" / "jobs")])}
@@ -124,13 +132,17 @@ def test_a_package_and_an_archive_are_made_of_a_bundle(tmp_path: Path) -> None:
     debian.stage(bundle, icons, "1.2.3", tmp_path / "d")
     placed = {str(p.relative_to(tmp_path / "d")) for p in (tmp_path / "d").rglob("*")}
     assert {
-        "DEBIAN/control", "usr/lib/espalier/espalier", "usr/bin/espalier",
-        "usr/share/applications/espalier.desktop", "usr/share/mime/packages/espalier.xml",
+        "DEBIAN/control",
+        "usr/lib/espalier/espalier",
+        "usr/bin/espalier",
+        "usr/share/applications/espalier.desktop",
+        "usr/share/mime/packages/espalier.xml",
         "usr/share/icons/hicolor/48x48/apps/espalier.png",
         "usr/share/icons/hicolor/scalable/apps/espalier.svg",
         "usr/share/metainfo/org.espalier.Espalier.metainfo.xml",
-        "usr/share/doc/espalier/copyright", "usr/share/doc/espalier/changelog.gz",
-    } <= placed  # fmt: skip
+        "usr/share/doc/espalier/copyright",
+        "usr/share/doc/espalier/changelog.gz",
+    } <= placed
     assert (tmp_path / "d/usr/bin/espalier").resolve().read_text() == "a program"
 
 
@@ -160,15 +172,25 @@ def test_the_desktop_is_told_what_opens_what() -> None:
 
 def test_what_is_left_out_is_named_with_a_reason() -> None:
     bundle = recipe("bundle")
-    for name in ("nvidia/cu13/lib/libcublas.so.13", "torch/lib/libtorch_cuda_linalg.so",
-                 "PySide6/Qt/lib/libQt6Qml.so.6", "PySide6/Qt/plugins/tls/libx.so"):  # fmt: skip
+    for name in (
+        "nvidia/cu13/lib/libcublas.so.13",
+        "torch/lib/libtorch_cuda_linalg.so",
+        "PySide6/Qt/lib/libQt6Qml.so.6",
+        "PySide6/Qt/plugins/tls/libx.so",
+    ):
         assert bundle.left_out(name), name
-    for name in ("nvidia/cu13/lib/libcudart.so.13", "torch/distributed/config.py",
-                 "torch/lib/libtorch_cpu.so",
-                 "PySide6/Qt/plugins/platforms/libqxcb.so", "resources/sample.json"):  # fmt: skip
+    for name in (
+        "nvidia/cu13/lib/libcudart.so.13",
+        "torch/distributed/config.py",
+        "torch/lib/libtorch_cpu.so",
+        "PySide6/Qt/plugins/platforms/libqxcb.so",
+        "resources/sample.json",
+    ):
         assert not bundle.left_out(name), name
-    rows = [("libcublas.so.13", "nvidia/cu13/lib/libcublas.so.13", "SYMLINK"),
-            ("a.so", "/somewhere/a.so", "BINARY")]  # fmt: skip
+    rows = [
+        ("libcublas.so.13", "nvidia/cu13/lib/libcublas.so.13", "SYMLINK"),
+        ("a.so", "/somewhere/a.so", "BINARY"),
+    ]
     assert recipe("parts").kept(rows) == rows[1:], "no link is left to what is gone"
 
 
@@ -211,10 +233,21 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     version.write_text("CARD_1 { global: *; };")
     compile = ["cc", "-shared", "-fPIC", "-Wl,-z,lazy"]
     try:
-        subprocess.run([*compile, f"-Wl,--version-script={version}", "-Wl,-soname,libcard.so",
-                        "-o", folder / "libcard.so", folder / "card.c"], check=True)  # fmt: skip
-        subprocess.run([*compile, "-o", folder / "libwith.so", folder / "with.c",
-                        f"-L{folder}", "-lcard"], check=True)  # fmt: skip
+        subprocess.run(
+            [
+                *compile,
+                f"-Wl,--version-script={version}",
+                "-Wl,-soname,libcard.so",
+                "-o",
+                folder / "libcard.so",
+                folder / "card.c",
+            ],
+            check=True,
+        )
+        subprocess.run(
+            [*compile, "-o", folder / "libwith.so", folder / "with.c", f"-L{folder}", "-lcard"],
+            check=True,
+        )
     except FileNotFoundError:
         pytest.skip("there is no C compiler here")
     return folder

@@ -48,9 +48,17 @@ def branch(options: argparse.Namespace) -> int:
     if options.merge:
         ended = do(options, "merge_branches", allowed=options.threshold, **how)
         return finish(options, ended, merged_table)
-    ended = do(options, "grow_branch", paths=options.folder, cut=options.cut, join=options.join,
-               threshold=options.threshold, adopt=options.adopt, memory=options.memory,
-               **how)  # fmt: skip
+    ended = do(
+        options,
+        "grow_branch",
+        paths=options.folder,
+        cut=options.cut,
+        join=options.join,
+        threshold=options.threshold,
+        adopt=options.adopt,
+        memory=options.memory,
+        **how,
+    )
     return finish(options, ended, grown_table)
 
 
@@ -61,8 +69,11 @@ def grown_table(result: Mapping[str, Any]) -> str:
         parts.append(scores_table(result))
     if "costs" in result:
         parts += [costs_table(result["costs"]["rows"]), result["costs"]["energy"]]
-    how = f"as branch {result['branch']}, above {result['cut']}" if result["adopted"] else (
-        "without a branch")  # fmt: skip
+    how = (
+        f"as branch {result['branch']}, above {result['cut']}"
+        if result["adopted"]
+        else ("without a branch")
+    )
     last = f"learnt {how}; accuracy on held-out images: {per_cent(result['accuracy'])}"
     return "\n\n".join([*parts, last])
 
@@ -71,9 +82,16 @@ def curve_table(points: Sequence[Mapping[str, Any]], recommended: str) -> str:
     rows = [("shared up to", "parameters", "operations", "accuracy", "95 % interval", "")]
     for p in points:
         low, high = p["interval"]
-        rows.append((p["cut"], per_cent(p["share_parameters"]), per_cent(p["share_macs"]),
-                     per_cent(p["accuracy"]), f"{per_cent(low)} to {per_cent(high)}",
-                     "recommended" if p["cut"] == recommended else ""))  # fmt: skip
+        rows.append(
+            (
+                p["cut"],
+                per_cent(p["share_parameters"]),
+                per_cent(p["share_macs"]),
+                per_cent(p["accuracy"]),
+                f"{per_cent(low)} to {per_cent(high)}",
+                "recommended" if p["cut"] == recommended else "",
+            )
+        )
     return columns(rows)
 
 
@@ -84,23 +102,50 @@ def scores_table(result: Mapping[str, Any], before: str = "without", after: str 
         found = result["difference"][part]
         if found is not None:
             mean, low, high = (100 * value for value in found)
-            rows.append((f"{part} classes", per_cent(result["before"][name]),
-                         per_cent(result["after"][name]), f"{mean:+.1f}",
-                         f"{low:+.1f} to {high:+.1f}"))  # fmt: skip
+            rows.append(
+                (
+                    f"{part} classes",
+                    per_cent(result["before"][name]),
+                    per_cent(result["after"][name]),
+                    f"{mean:+.1f}",
+                    f"{low:+.1f} to {high:+.1f}",
+                )
+            )
     return columns(rows)
 
 
 def costs_table(ways: Sequence[Mapping[str, Any]]) -> str:
     """What the branch costs beside other ways: to learn, and for one image in use."""
-    rows = [("", "images", "trained", "operations", "energy", "seconds", "network",
-             "per image", "read", "energy")]  # fmt: skip
+    rows = [
+        (
+            "",
+            "images",
+            "trained",
+            "operations",
+            "energy",
+            "seconds",
+            "network",
+            "per image",
+            "read",
+            "energy",
+        )
+    ]
     for way in ways:
         seconds = "–" if way["learn_seconds"] is None else f"{way['learn_seconds']:.0f}"
-        rows.append((way["way"], str(way["pictures"]), f"{way['trained_parameters'] / 1e6:.2f} M",
-                     f"{way['learn_macs'] / 1e12:.2f} T", f"{way['learn_joules']:.3g} J", seconds,
-                     f"{way['stored_bytes'] / 1e6:.1f} MB", f"{way['macs'] / 1e6:.1f} M",
-                     f"{way['read_bytes'] / 1e6:.1f} MB",
-                     f"{1e3 * way['joules']:.3g} mJ"))  # fmt: skip
+        rows.append(
+            (
+                way["way"],
+                str(way["pictures"]),
+                f"{way['trained_parameters'] / 1e6:.2f} M",
+                f"{way['learn_macs'] / 1e12:.2f} T",
+                f"{way['learn_joules']:.3g} J",
+                seconds,
+                f"{way['stored_bytes'] / 1e6:.1f} MB",
+                f"{way['macs'] / 1e6:.1f} M",
+                f"{way['read_bytes'] / 1e6:.1f} MB",
+                f"{1e3 * way['joules']:.3g} mJ",
+            )
+        )
     return columns(rows)
 
 

@@ -51,8 +51,13 @@ def add_measure(add: Callable[..., Any]) -> None:
 def measure(options: argparse.Namespace) -> int:
     names = ("width", "threads", "batch", "provider", "precision", "seconds")
     chosen = {name: getattr(options, name) for name in names}
-    ended = do(options, "measure_latency", project=options.project,
-               resolutions=options.resolution, **chosen)  # fmt: skip
+    ended = do(
+        options,
+        "measure_latency",
+        project=options.project,
+        resolutions=options.resolution,
+        **chosen,
+    )
     return finish(options, ended, measured)
 
 
@@ -87,20 +92,28 @@ def listed(tables: list[Mapping[str, Any]]) -> str:
         state = "this computer" if table["own"] else "another device"
         if not table["fits"]:
             state += f", off by {table['ratio']:.2f} times"
-        rows.append((table["name"], table["device"], table["setting"], sizes(table),
-                     error(table), state))  # fmt: skip
+        rows.append(
+            (table["name"], table["device"], table["setting"], sizes(table), error(table), state)
+        )
     return columns(rows)
 
 
 def bring(options: argparse.Namespace) -> int:
-    ended = do(options, "import_latency", paths=options.file, name=options.name,
-               threads=options.threads)  # fmt: skip
+    ended = do(
+        options, "import_latency", paths=options.file, name=options.name, threads=options.threads
+    )
     return finish(options, ended, lambda r: listed(r["tables"]))
 
 
 def send(options: argparse.Namespace) -> int:
-    ended = do(options, "export_latency", path=options.to, table=options.table,
-               resolution=options.resolution, overwrite=options.overwrite)  # fmt: skip
+    ended = do(
+        options,
+        "export_latency",
+        path=options.to,
+        table=options.table,
+        resolution=options.resolution,
+        overwrite=options.overwrite,
+    )
     return finish(options, ended, lambda r: f"Wrote {sizes(r)} pixels to {r['path']}.")
 
 

@@ -60,8 +60,9 @@ def ask(options: argparse.Namespace, file: str, job: str, screen: Screen, **sett
     with stopped_by_control_c() as stopped:
         if not is_exported(options.model):
             importlib.import_module("engine.jobs.project")
-            return do(options, job, project=options.model, screen=screen, stopped=stopped,
-                      **settings)  # fmt: skip
+            return do(
+                options, job, project=options.model, screen=screen, stopped=stopped, **settings
+            )
         start_log("command", options.verbose)
         return follow(run(None, job, {**settings, "model": options.model}, stopped), screen)
 
@@ -131,13 +132,22 @@ def predict_to_csv(options: argparse.Namespace) -> int:
     """Rows as they are found; what came of it goes where the rows don't."""
     to_output = options.csv == STANDARD_OUTPUT
     if to_output and options.json:
-        print("Name a file for the table, or leave --json out: both go to standard output.",
-              file=sys.stderr)  # fmt: skip
+        print(
+            "Name a file for the table, or leave --json out: both go to standard output.",
+            file=sys.stderr,
+        )
         return EXIT["refused"]
     # On one terminal, progress would be written into the rows.
     screen = Screen(options.json or (to_output and sys.stdout.isatty()))
-    ended = ask(options, "predict", "predict_to_csv", screen, paths=options.image, to=options.csv,
-                overwrite=options.overwrite)  # fmt: skip
+    ended = ask(
+        options,
+        "predict",
+        "predict_to_csv",
+        screen,
+        paths=options.image,
+        to=options.csv,
+        overwrite=options.overwrite,
+    )
     if ended.how == "cancelled":
         kept = "" if to_output else f" in {options.csv}"
         ended = Ended("cancelled", f"Stopped{so_far(screen)}. Their rows are whole{kept}.")
@@ -174,12 +184,24 @@ def so_far(screen: Screen) -> str:
 def sort(options: argparse.Namespace) -> int:
     """Copies or moves images into folders of their classes."""
     screen = Screen(options.json)
-    ended = ask(options, "sort", "sort_images", screen, paths=options.image, to=options.to,
-                move=options.move, known_only=options.known_only, least=options.least)  # fmt: skip
+    ended = ask(
+        options,
+        "sort",
+        "sort_images",
+        screen,
+        paths=options.image,
+        to=options.to,
+        move=options.move,
+        known_only=options.known_only,
+        least=options.least,
+    )
     if ended.how == "cancelled":
         what = "moved" if options.move else "copied"
-        stays = f"What was {what} stays in {options.to}" if os.path.isdir(options.to) else (
-            f"Nothing was {what}")  # fmt: skip
+        stays = (
+            f"What was {what} stays in {options.to}"
+            if os.path.isdir(options.to)
+            else (f"Nothing was {what}")
+        )
         text = f"Stopped{so_far(screen)}. {stays}."
         ended = Ended("cancelled", text)
     return finish(options, ended, sorted_table)

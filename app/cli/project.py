@@ -12,10 +12,25 @@ from app.cli.terminal import columns, do, finish, with_suffix
 from engine.system.words import per_cent
 
 NAMES = (
-    "new", "learn", "score", "forget", "classes", "backbones", "steps", "export", "demo",
-    "picture", "pretrain", "shrink", "download", *predict.NAMES, *specialise.NAMES,
-    *latency.NAMES, *tune.NAMES, *branch.NAMES,
-)  # fmt: skip
+    "new",
+    "learn",
+    "score",
+    "forget",
+    "classes",
+    "backbones",
+    "steps",
+    "export",
+    "demo",
+    "picture",
+    "pretrain",
+    "shrink",
+    "download",
+    *predict.NAMES,
+    *specialise.NAMES,
+    *latency.NAMES,
+    *tune.NAMES,
+    *branch.NAMES,
+)
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -103,16 +118,29 @@ def chosen(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def new(options: argparse.Namespace) -> int:
-    ended = do(options, "new_project", path=options.project, backbone=options.backbone,
-               weights=options.weights, size=options.size)  # fmt: skip
+    ended = do(
+        options,
+        "new_project",
+        path=options.project,
+        backbone=options.backbone,
+        weights=options.weights,
+        size=options.size,
+    )
     return finish(options, ended, lambda r: f"Made {r['path']}.")
 
 
 def learn(options: argparse.Namespace) -> int:
     same = {"learner": options.learner, "settings": chosen(options) or None}
     if options.folder:
-        ended = do(options, "learn_folder", project=options.project, paths=options.folder,
-                   into=options.into, copy=options.copy, **same)  # fmt: skip
+        ended = do(
+            options,
+            "learn_folder",
+            project=options.project,
+            paths=options.folder,
+            into=options.into,
+            copy=options.copy,
+            **same,
+        )
     else:
         ended = do(options, "learn", project=options.project, **same)
     return finish(options, ended, learnt_table)
@@ -136,8 +164,13 @@ def learnt_table(result: Mapping[str, Any]) -> str:
 
 
 def score(options: argparse.Namespace) -> int:
-    ended = do(options, "score", project=options.project, test=options.test,
-               predictions=options.predictions)  # fmt: skip
+    ended = do(
+        options,
+        "score",
+        project=options.project,
+        test=options.test,
+        predictions=options.predictions,
+    )
     return finish(options, ended, score_table)
 
 
@@ -162,8 +195,15 @@ def classes(options: argparse.Namespace) -> int:
     def table(result: Mapping[str, Any]) -> str:
         rows = [("class", "to learn from", "held out", "learnt", "")]
         for c in result["classes"]:
-            rows.append((c["name"], str(c["train"]), str(c["validation"]),
-                         "yes" if c["learnt"] else "no", c["hint"]))  # fmt: skip
+            rows.append(
+                (
+                    c["name"],
+                    str(c["train"]),
+                    str(c["validation"]),
+                    "yes" if c["learnt"] else "no",
+                    c["hint"],
+                )
+            )
         return columns(rows)
 
     return finish(options, ended, table)
@@ -175,9 +215,17 @@ def steps(options: argparse.Namespace) -> int:
     def table(result: Mapping[str, Any]) -> str:
         rows = [("step", "when", "what", "learner", "classes", "accuracy", "")]
         for s in result["steps"]:
-            rows.append((str(s["number"]), s["when"], s["title"], s["learner"],
-                         str(len(s["classes"])), per_cent(s["accuracy"]),
-                         "in use" if s["current"] else ""))  # fmt: skip
+            rows.append(
+                (
+                    str(s["number"]),
+                    s["when"],
+                    s["title"],
+                    s["learner"],
+                    str(len(s["classes"])),
+                    per_cent(s["accuracy"]),
+                    "in use" if s["current"] else "",
+                )
+            )
         return columns(rows)
 
     return finish(options, ended, table)
@@ -205,9 +253,16 @@ def download(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    ended = do(options, "export", project=options.project, path=options.to,
-               format=options.format, settings=chosen(options),
-               overwrite=options.overwrite, data_licence=options.data_licence)  # fmt: skip
+    ended = do(
+        options,
+        "export",
+        project=options.project,
+        path=options.to,
+        format=options.format,
+        settings=chosen(options),
+        overwrite=options.overwrite,
+        data_licence=options.data_licence,
+    )
     return finish(options, ended, receipt_table)
 
 

@@ -60,17 +60,19 @@ def specialise(options: argparse.Namespace) -> int:
 def winner_table(result: Mapping[str, Any]) -> str:
     """The front, then the winner with what it costs."""
     ms = result["measured_ms"]
-    return "\n".join([
-        front_table(result["front"]),
-        "",
-        f"winner: {result['architecture']}",
-        f"accuracy on held-out images: {per_cent(result['accuracy'])}",
-        *timing_lines(ms),
-        f"predicted {result['predicted_ms']:.3g} ±{result['error_ms']:.1g} ms",
-        f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
-        "parameters",
-        f"{result['measured_candidates']} subnets measured in {result['seconds']:.1f} s",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            front_table(result["front"]),
+            "",
+            f"winner: {result['architecture']}",
+            f"accuracy on held-out images: {per_cent(result['accuracy'])}",
+            *timing_lines(ms),
+            f"predicted {result['predicted_ms']:.3g} ±{result['error_ms']:.1g} ms",
+            f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
+            "parameters",
+            f"{result['measured_candidates']} subnets measured in {result['seconds']:.1f} s",
+        ]
+    )
 
 
 def timing_lines(ms: Mapping[str, float] | None) -> list[str]:

@@ -24,10 +24,16 @@ def add_to(command: Any) -> None:
 
 def add_tune(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--tuner", default="fine_tune",
-        help="fine_tune, adapters, lora, batch_norm, rehearsal or scratch")  # fmt: skip
-    add("--schedule", default="none",
-        help="none, head_only, last_stages, freezeout, gradual or slanted")  # fmt: skip
+    add(
+        "--tuner",
+        default="fine_tune",
+        help="fine_tune, adapters, lora, batch_norm, rehearsal or scratch",
+    )
+    add(
+        "--schedule",
+        default="none",
+        help="none, head_only, last_stages, freezeout, gradual or slanted",
+    )
     help = "a setting of the tuner or of the schedule"
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
     add("--epochs", type=float, default=0, metavar="N", help="how often each image is seen")
@@ -81,17 +87,27 @@ def comparison(result: Mapping[str, Any]) -> str:
         found = result["difference"][part]
         if found is not None:
             mean, low, high = (100 * value for value in found)
-            rows.append((f"{part} classes", per_cent(result["before"][name]),
-                         per_cent(result["after"][name]), f"{mean:+.1f}",
-                         f"{low:+.1f} to {high:+.1f}"))  # fmt: skip
+            rows.append(
+                (
+                    f"{part} classes",
+                    per_cent(result["before"][name]),
+                    per_cent(result["after"][name]),
+                    f"{mean:+.1f}",
+                    f"{low:+.1f} to {high:+.1f}",
+                )
+            )
     saved = result["saved"]
-    return "\n".join([
-        columns(rows),
-        "",
-        f"run {result['run']}: {result['seconds']:.0f} s of training; freezing saved "
-        f"{saved['seconds']:.0f} s and {saved['flops'] / 1e12:.2f} TFLOP",
-        "The tuned network is in use now." if result["adopted"] else "The network in use stays.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            columns(rows),
+            "",
+            f"run {result['run']}: {result['seconds']:.0f} s of training; freezing saved "
+            f"{saved['seconds']:.0f} s and {saved['flops'] / 1e12:.2f} TFLOP",
+            "The tuned network is in use now."
+            if result["adopted"]
+            else "The network in use stays.",
+        ]
+    )
 
 
 def runs(options: argparse.Namespace) -> int:
@@ -106,16 +122,32 @@ def runs_table(result: Mapping[str, Any]) -> str:
     rows = [("run", "when", "what", "epochs", "seconds", "before", "after", "state")]
     for r in result["runs"]:
         before, after = (r[part] or {} for part in ("before", "after"))
-        rows.append((str(r["id"]), r["made"], r["title"], f"{r['epochs_done']:g}",
-                     f"{r['seconds']:.0f}", per_cent(before.get("accuracy")),
-                     per_cent(after.get("accuracy")), r["state"]))  # fmt: skip
+        rows.append(
+            (
+                str(r["id"]),
+                r["made"],
+                r["title"],
+                f"{r['epochs_done']:g}",
+                f"{r['seconds']:.0f}",
+                per_cent(before.get("accuracy")),
+                per_cent(after.get("accuracy")),
+                r["state"],
+            )
+        )
     return columns(rows)
 
 
 def epochs_table(result: Mapping[str, Any]) -> str:
     rows = [("epoch", "seconds", "loss", "accuracy", "held-out loss", "held-out accuracy")]
     for e in result["epochs_curve"]:
-        rows.append((f"{e['epoch']:g}", f"{e['seconds']:.1f}", f"{e['train_loss']:.3f}",
-                     per_cent(e["train_accuracy"]), f"{e['validation_loss']:.3f}",
-                     per_cent(e["validation_accuracy"])))  # fmt: skip
+        rows.append(
+            (
+                f"{e['epoch']:g}",
+                f"{e['seconds']:.1f}",
+                f"{e['train_loss']:.3f}",
+                per_cent(e["train_accuracy"]),
+                f"{e['validation_loss']:.3f}",
+                per_cent(e["validation_accuracy"]),
+            )
+        )
     return columns(rows)

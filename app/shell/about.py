@@ -53,8 +53,9 @@ class AboutDialog(QDialog):
         both = row(self.table, self.licence, gap=16)
         both.setStretch(0, 5)
         both.setStretch(1, 6)
-        whole = column(*lines, 8, label("Parts and their licences", "heading"), both, row(0, close),
-                       edge=24)  # fmt: skip
+        whole = column(
+            *lines, 8, label("Parts and their licences", "heading"), both, row(0, close), edge=24
+        )
         self.setLayout(whole)
 
     def show_part(self, now: QModelIndex, before: Any = None) -> None:

@@ -102,20 +102,18 @@ class BackboneDialog(QDialog):
     def foot(self) -> QHBoxLayout:
         """Input size, weights from a file, and the two answers."""
         self.use_button = button(
-            "Use", "Takes this backbone; learn again afterwards", self.use, key="Return",
+            "Use",
+            "Takes this backbone; learn again afterwards",
+            self.use,
+            key="Return",
             kind="primary",
-        )  # fmt: skip
+        )
         self.file_button = button(
             "From a file …", "Takes weights from a file of yours", self.choose_file, key="Ctrl+O"
         )
         cancel = button("Cancel", "Changes nothing", self.reject, key="Esc")
         return row(
-            buddy("Input &size", self.side),
-            self.side,
-            0,
-            self.file_button,
-            cancel,
-            self.use_button,
+            buddy("Input &size", self.side), self.side, 0, self.file_button, cancel, self.use_button
         )
 
     def take(self, ended: Ended) -> None:

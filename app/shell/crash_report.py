@@ -31,13 +31,20 @@ class ReportDialog(QDialog):
         self.text = plain("\n\n".join(texts), "Report", "What was kept of the crash")
         copy = button("&Copy", "Puts the report on the clipboard", self.copy, key="Alt+C")
         delete = button("&Delete", "Deletes the report and goes back", self.delete, key="Alt+D")
-        close = button("Close", "Goes back; the report stays on this computer", self.close,
-                       key="Esc")  # fmt: skip
+        close = button(
+            "Close", "Goes back; the report stays on this computer", self.close, key="Esc"
+        )
         place = label(f"It lies in {reports[-1].parent}", "caption", wrap=True)
         self.setLayout(
-            column(label("Report", "big"), label(WHAT, "muted", wrap=True), self.text, place,
-                   row(0, copy, delete, close), edge=24)
-        )  # fmt: skip
+            column(
+                label("Report", "big"),
+                label(WHAT, "muted", wrap=True),
+                self.text,
+                place,
+                row(0, copy, delete, close),
+                edge=24,
+            )
+        )
         self.text.setFocus()
 
     def read(self, path: Path) -> str:

@@ -115,9 +115,11 @@ class Header(QWidget):
         theme.use(mode)
 
     def make_menu(
-        self, entries: list[tuple[str, str, Callable[[], object]]], recent: Callable[[], list[str]],
+        self,
+        entries: list[tuple[str, str, Callable[[], object]]],
+        recent: Callable[[], list[str]],
         open_path: Callable[[str], object],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The menu: entries of (words, key, what it does), with recent projects and the theme
         before the last two, which are help."""
         menu = QMenu(self)

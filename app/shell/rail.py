@@ -41,8 +41,13 @@ class Rail(QWidget):
         self.buttons = {
             name: self.page_button(name, number) for number, name in enumerate(names, 1)
         }
-        colours = tool("theme", "Light or dark", "Changes between light and dark",
-                       self.theme_asked.emit, key="Ctrl+T")  # fmt: skip
+        colours = tool(
+            "theme",
+            "Light or dark",
+            "Changes between light and dark",
+            self.theme_asked.emit,
+            key="Ctrl+T",
+        )
         keys = tool("keyboard", "Keys", "Shows all keys", self.help_asked.emit)
         keys.setProperty("key", "F1")
         keys.setToolTip("Shows all keys (F1)")

@@ -76,12 +76,7 @@ class WelcomePage(QWidget):
             icon="plus",
             kind="primary",
         )
-        old = button(
-            "Open",
-            "Opens a project from its folder",
-            self.open_asked.emit,
-            icon="folder",
-        )
+        old = button("Open", "Opens a project from its folder", self.open_asked.emit, icon="folder")
         for made, key in ((new, "Ctrl+N"), (old, "Ctrl+O"), (sample, "Ctrl+Shift+O")):
             # The menu of the window owns these keys; the buttons only tell them.
             named(made, made.text(), made.accessibleDescription(), key)

@@ -307,8 +307,14 @@ class Window(QMainWindow):
         """All keys, read from the controls."""
         from app.shell.shortcuts import GENERAL, ShortcutsDialog, keys_of
 
-        groups = {"Everywhere": [*GENERAL, *keys_of(self.header), *keys_of(self.rail),
-                                 *keys_of(self.job_bar)]}  # fmt: skip
+        groups = {
+            "Everywhere": [
+                *GENERAL,
+                *keys_of(self.header),
+                *keys_of(self.rail),
+                *keys_of(self.job_bar),
+            ]
+        }
         groups |= {name: keys_of(page) for name, page in self.pages.items()}
         ShortcutsDialog(self, groups).open()
 

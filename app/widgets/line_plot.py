@@ -155,22 +155,32 @@ class LinePlot(Plot):
         pen.setCosmetic(True)
         pen.setWidthF(pen.widthF() * scale)
         return self.chart.plot(
-            *zip(*series.points, strict=True), pen=pen, antialias=True, useCache=False,
-            symbol="o" if series.marked else None, symbolSize=6, symbolPen=None,
+            *zip(*series.points, strict=True),
+            pen=pen,
+            antialias=True,
+            useCache=False,
+            symbol="o" if series.marked else None,
+            symbolSize=6,
+            symbolPen=None,
             symbolBrush=theme.colour(series.token),
-        )  # fmt: skip
+        )
 
     def draw_reading(self, x: float, font: QFont) -> None:
         """The crosshair at a step, and each series' value there."""
         import pyqtgraph
 
         lines = self.words(x)
-        look = {"color": theme.colour("text"), "fill": theme.colour("surface"),
-                "border": theme.colour("line")}  # fmt: skip
+        look = {
+            "color": theme.colour("text"),
+            "fill": theme.colour("surface"),
+            "border": theme.colour("line"),
+        }
         cross = pyqtgraph.InfiniteLine(
-            x, pen=QPen(theme.colour("muted"), 0, Qt.PenStyle.DotLine),
-            label="\n".join(lines), labelOpts=look,
-        )  # fmt: skip
+            x,
+            pen=QPen(theme.colour("muted"), 0, Qt.PenStyle.DotLine),
+            label="\n".join(lines),
+            labelOpts=look,
+        )
         cross.label.setFont(font)
         cross.setZValue(1)
         self.chart.addItem(cross)
@@ -183,8 +193,12 @@ class LinePlot(Plot):
 
     def words(self, x: float) -> list[str]:
         """What the crosshair reads at a step, line by line."""
-        found = [f"{s.name}: {y:.1f} {self.y_title}" for s in self.series
-                 for at, y in s.points if at == x]  # fmt: skip
+        found = [
+            f"{s.name}: {y:.1f} {self.y_title}"
+            for s in self.series
+            for at, y in s.points
+            if at == x
+        ]
         return [f"{self.x_title} {x:g}", *found]
 
     def steps(self) -> list[float]:

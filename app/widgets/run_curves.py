@@ -104,8 +104,9 @@ class Curves:
             return ()
         long = max(1, len(across) // PIECES)
         scale = 1.0 if over == "seconds" else 1 / self.each
-        pairs = zip(means(across, long, scale), means(self.steps[plot], long, SCALES[plot]),
-                    strict=True)  # fmt: skip
+        pairs = zip(
+            means(across, long, scale), means(self.steps[plot], long, SCALES[plot]), strict=True
+        )
         return tuple(pairs)
 
 

@@ -99,9 +99,14 @@ def answers(send: Send, path: Path, images: list[Path], threads: int) -> Checked
         most = max(most, resident())
         send(place + 1)
     return Checked(
-        used, np.array(found), np.array(far), took, most - before, versions(),
+        used,
+        np.array(found),
+        np.array(far),
+        took,
+        most - before,
+        versions(),
         "torch" in sys.modules,
-    )  # fmt: skip
+    )
 
 
 def resident() -> int:
@@ -111,8 +116,14 @@ def resident() -> int:
 
 def versions() -> dict[str, str]:
     """Versions of what answered; libraries that were not imported had no part in it."""
-    names = {"onnxruntime": "onnxruntime", "numpy": "numpy", "PIL": "pillow", "torch": "torch",
-             "openvino": "openvino", "ai_edge_litert": "ai-edge-litert"}  # fmt: skip
+    names = {
+        "onnxruntime": "onnxruntime",
+        "numpy": "numpy",
+        "PIL": "pillow",
+        "torch": "torch",
+        "openvino": "openvino",
+        "ai_edge_litert": "ai-edge-litert",
+    }
     found = {"python": platform.python_version()}
     for module, package in names.items():
         if module in sys.modules:

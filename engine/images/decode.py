@@ -46,16 +46,30 @@ Image.MAX_IMAGE_PIXELS = PIXEL_CAP // 2
 
 # What Pillow's decoders raise on broken files; they let the errors of their own code through.
 BROKEN = (
-    OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError,
-    AssertionError, EOFError, RuntimeError, struct.error, zlib.error,
-)  # fmt: skip
+    OSError,
+    SyntaxError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 ORIENTATION = 0x0112
 TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 WHOLE = 1 << 30
 """More pixels than any image has: it is decoded at its full size."""

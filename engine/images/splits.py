@@ -16,10 +16,14 @@ from typing import Literal
 Split = Literal["train", "validation", "test"]
 
 SPLITS: dict[str, Split] = {
-    "train": "train", "training": "train",
-    "validation": "validation", "valid": "validation", "val": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
 """Folder names (in any case) that say on which side their images are."""
 
 

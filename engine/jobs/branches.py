@@ -184,10 +184,14 @@ def list_branches(session: Session) -> Answer:
     backbone, names = session.backbone(), catalogue.class_names(session.require())
     told = zip(branches_of(backbone), classes_of(backbone), strict=True)
     rows = [
-        {"branch": at, "cut": branch.cut, "features": branch.width,
-         "classes": [names[n] for n in numbers if n in names]}
+        {
+            "branch": at,
+            "cut": branch.cut,
+            "features": branch.width,
+            "classes": [names[n] for n in numbers if n in names],
+        }
         for at, (branch, numbers) in enumerate(told, 1)
-    ]  # fmt: skip
+    ]
     return {"branches": rows, "cuts": list(curves.cuts_of(plain(backbone)))}
 
 
@@ -200,31 +204,45 @@ class BranchForm:
     """A copy of the upper stages learns the new classes; all that is there stays as it is."""
 
     cut: str = setting(
-        AUTO, "The stage above which the branch begins. Auto takes the one that the sharing curve "
+        AUTO,
+        "The stage above which the branch begins. Auto takes the one that the sharing curve "
         "recommends.",
-    )  # fmt: skip
+    )
     threshold: float = setting(
-        1.0, "How many points of accuracy may be lost for sharing more of the network.",
-        least=0, most=100, label="Threshold, points",
-    )  # fmt: skip
+        1.0,
+        "How many points of accuracy may be lost for sharing more of the network.",
+        least=0,
+        most=100,
+        label="Threshold, points",
+    )
     join: str = setting(
-        EXACT, "Exact: one head for all classes, learnt again on all features. Calibrated: the "
+        EXACT,
+        "Exact: one head for all classes, learnt again on all features. Calibrated: the "
         "heads before stay as they are to the last bit, and the new one is scaled to them.",
-        choices=JOINS, label="Heads",
-    )  # fmt: skip
+        choices=JOINS,
+        label="Heads",
+    )
     features: int = setting(
-        FEATURES, "How many features the branch adds, those that vary most; 0 adds all.",
-        least=0, most=10_000,
-    )  # fmt: skip
+        FEATURES,
+        "How many features the branch adds, those that vary most; 0 adds all.",
+        least=0,
+        most=10_000,
+    )
     memory: float = setting(
-        MEMORY, "How many images of earlier classes it sees beside each new one. More of them tell "
+        MEMORY,
+        "How many images of earlier classes it sees beside each new one. More of them tell "
         "new from old better and take longer; 0 shows none.",
-        least=0, most=100, label="Earlier images",
-    )  # fmt: skip
+        least=0,
+        most=100,
+        label="Earlier images",
+    )
     adopt: str = setting(
-        "better", "When the branch is used: where it answers more held-out images rightly, always, "
-        "or never. Undo goes back.", choices=ADOPT, label="Use the branch",
-    )  # fmt: skip
+        "better",
+        "When the branch is used: where it answers more held-out images rightly, always, "
+        "or never. Undo goes back.",
+        choices=ADOPT,
+        label="Use the branch",
+    )
 
 
 @job("Read what a branch could be", reads=True)

@@ -24,8 +24,16 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 
-TITLES = ("path", "class", "probability", "second class", "second probability", "known", "distance",
-          "reason")  # fmt: skip
+TITLES = (
+    "path",
+    "class",
+    "probability",
+    "second class",
+    "second probability",
+    "known",
+    "distance",
+    "reason",
+)
 
 
 @job("Write what images show into a table", reads=True)
@@ -64,5 +72,10 @@ def predict_to_csv(
             unusable += sum(one.probabilities is None for one in some)
             unknown += sum(not known(asked, one) for one in some)
             yield pace.at(done)
-    return {"images": done - unusable, "none_of_these": unknown, "unusable": unusable,
-            "others": walk.others, "to": to}  # fmt: skip
+    return {
+        "images": done - unusable,
+        "none_of_these": unknown,
+        "unusable": unusable,
+        "others": walk.others,
+        "to": to,
+    }

@@ -21,13 +21,7 @@ from engine.training.supernet.teacher import taught
 
 @job("Training the embedded backbone")
 def pretrain(
-    session: object,
-    *,
-    data: str,
-    teacher: str,
-    out: str,
-    work: str,
-    **settings: Any,
+    session: object, *, data: str, teacher: str, out: str, work: str, **settings: Any
 ) -> Work:
     """Trains a backbone on `data` (train/ and val/, one folder a class) and writes it to `out`.
 

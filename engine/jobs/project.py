@@ -149,8 +149,12 @@ def make_sample(session: Session, *, path: str) -> Answer:
 def list_backbones(session: Session) -> Work:
     """Every network with its size, accuracy, licence, and whether its weights are here."""
     yield Progress(0, None, "Reading")
-    return {"backbones": [{"name": v.name, "title": v.title, "help": v.help, **v.facts}
-                          for v in describe_backbones()]}  # fmt: skip
+    return {
+        "backbones": [
+            {"name": v.name, "title": v.title, "help": v.help, **v.facts}
+            for v in describe_backbones()
+        ]
+    }
 
 
 @job("Download weights")

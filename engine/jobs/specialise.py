@@ -88,17 +88,26 @@ def candidates(session: Session) -> Work:
     """What was measured of the project's supernet, and what it is compared with."""
     yield Progress(0, None, "Reading")
     nothing: dict[str, Any] = {
-        "supernet": None, "rows": [], "landmarks": [], "range_ms": None, "error_ms": None,
-        "table": None, "in_use": in_use(session),
-    }  # fmt: skip
+        "supernet": None,
+        "rows": [],
+        "landmarks": [],
+        "range_ms": None,
+        "error_ms": None,
+        "table": None,
+        "in_use": in_use(session),
+    }
     try:
         supernet, origin = session.supernet()
         bench = SubnetEvaluator(session.require(), supernet, origin)
     except Refused as reason:
         return {**nothing, "why": str(reason)}
     sizes = usual_resolutions(origin.size)
-    found = {**nothing, "supernet": {"title": origin.backbone, "width": supernet.multiplier},
-             "why": "", "resolutions": list(sizes)}  # fmt: skip
+    found = {
+        **nothing,
+        "supernet": {"title": origin.backbone, "width": supernet.multiplier},
+        "why": "",
+        "resolutions": list(sizes),
+    }
     measured = subnet_results.stored(session.require(), bench.key)
     used = {Architecture.parse(t).resolution for t in measured}
     table = files.find_table(supernet.multiplier, used)

@@ -84,8 +84,9 @@ def score_folder(session: Session, row: Any, folder: Path, predictions: bool) ->
     if not folder.is_dir():
         raise Refused(f"There is no folder “{folder}”. Check its name.")
     found = find_images([folder])
-    known = [(path, name) for name, files in found.classes.items() if name in names
-             for path, _ in files]  # fmt: skip
+    known = [
+        (path, name) for name, files in found.classes.items() if name in names for path, _ in files
+    ]
     if not known:
         raise Refused(
             f"No folder in “{folder}” has the name of a class that was learnt. "

@@ -189,8 +189,9 @@ def estimate_tune(
     A few real steps are timed, and the FLOPs of the others counted: a step with frozen stages
     takes its share. Decoding the images comes on top at the first run.
     """
-    tuning, timing = made(tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs
-                                                                     else {})})  # fmt: skip
+    tuning, timing = made(
+        tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs else {})}
+    )
     yield Progress(0, None, "Timing a few steps")
     split = catalogue.to_learn(session.require())
     counts = [len(listed_in_project(split, part)[0]) for part in ("train", "validation")]
@@ -200,11 +201,7 @@ def estimate_tune(
     share = yield from shares(course, tuning.steps(counts[0]))
     steps, full = tuning.steps(counts[0]), course.account.full_seconds
     scoring = math.ceil(tuning.epochs) * counts[1] / tuning.batch * full / 3
-    return {
-        "seconds": full * steps * share + scoring,
-        "steps": steps,
-        "pictures": counts[0],
-    }
+    return {"seconds": full * steps * share + scoring, "steps": steps, "pictures": counts[0]}
 
 
 @job("List the runs", reads=True)

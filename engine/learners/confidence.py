@@ -69,11 +69,7 @@ def calibrated(head: nn.Module, calibration: Calibration) -> nn.Module:
 
 
 def calibrate(
-    head: nn.Module,
-    sample: Tensor,
-    sample_classes: Tensor,
-    held: Tensor,
-    held_classes: Tensor,
+    head: nn.Module, sample: Tensor, sample_classes: Tensor, held: Tensor, held_classes: Tensor
 ) -> Calibration:
     """Fits the temperature and the threshold of a head.
 

@@ -70,10 +70,7 @@ class Scores:
 
 
 def score(
-    predicted: Sequence[int],
-    true: Sequence[int],
-    classes: Sequence[str],
-    new: Collection[str] = (),
+    predicted: Sequence[int], true: Sequence[int], classes: Sequence[str], new: Collection[str] = ()
 ) -> Scores:
     """Scores of held-out images.
 

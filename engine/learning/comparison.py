@@ -37,9 +37,12 @@ class Measured:
 
 
 def scored(
-    learner: Learner, known: torch.Tensor, numbers: np.ndarray, asked: torch.Tensor,
+    learner: Learner,
+    known: torch.Tensor,
+    numbers: np.ndarray,
+    asked: torch.Tensor,
     truth: np.ndarray,
-) -> Measured:  # fmt: skip
+) -> Measured:
     """Learns from features (n, views, width) with class numbers (n,); scores held-out ones."""
     classes = torch.from_numpy(numbers)
     new = {int(n): known[classes == n] for n in classes.unique()}

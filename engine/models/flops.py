@@ -20,10 +20,19 @@ def counter() -> FlopCounterMode:
 
 
 def of_backward(
-    grad: list[int], x: list[int], weight: list[int], bias: Any, stride: Any, padding: Any,
-    dilation: Any, transposed: bool, output_padding: Any, groups: int, wanted: list[bool],
+    grad: list[int],
+    x: list[int],
+    weight: list[int],
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+    wanted: list[bool],
     out_shape: Any = None,
-) -> int:  # fmt: skip
+) -> int:
     """Of a convolution's gradients: as many for its input as forward, and for its weights.
 
     PyTorch's own count takes the second `groups` times, as if each channel met each other one: a

@@ -30,11 +30,7 @@ CantExport = (
 
 
 def write_onnx(
-    module: nn.Module,
-    sample: torch.Tensor,
-    path: Path,
-    names: Names,
-    free: Sequence[int] = (0,),
+    module: nn.Module, sample: torch.Tensor, path: Path, names: Names, free: Sequence[int] = (0,)
 ) -> None:
     """Writes a module in eval mode as one ONNX file, with the free axes of its input dynamic.
 

@@ -13,9 +13,17 @@ from safetensors import SafetensorError
 from engine.errors import BadSetting, UnusableWeights
 
 BROKEN = (
-    SafetensorError, RuntimeError, LookupError, ValueError, OverflowError, OSError, BadSetting,
-    TypeError, AttributeError, UnusableWeights,
-)  # fmt: skip
+    SafetensorError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    OverflowError,
+    OSError,
+    BadSetting,
+    TypeError,
+    AttributeError,
+    UnusableWeights,
+)
 """What comes of a file that was cut short, or that is of something else."""
 
 

@@ -171,10 +171,7 @@ def first_line(error: Exception) -> str:
 
 
 def interleaved(
-    graphs: Sequence[Timed],
-    seconds: float,
-    doing: str,
-    enough: Callable[[], bool] = lambda: False,
+    graphs: Sequence[Timed], seconds: float, doing: str, enough: Callable[[], bool] = lambda: False
 ) -> Iterator[Progress]:
     """Runs all graphs in turn for so many seconds and at least a few rounds, or until `enough`.
 

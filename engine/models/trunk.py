@@ -37,13 +37,7 @@ def view(x: torch.Tensor, number: int) -> torch.Tensor:
     size = x.shape[-1]
     cut = size * 7 // 8
     rest = size - cut
-    starts = {
-        1: (rest // 2, rest // 2),
-        2: (0, 0),
-        3: (0, rest),
-        4: (rest, 0),
-        5: (rest, rest),
-    }
+    starts = {1: (rest // 2, rest // 2), 2: (0, 0), 3: (0, rest), 4: (rest, 0), 5: (rest, rest)}
     if number // 2:
         top, left = starts[number // 2]
         x = x[..., top : top + cut, left : left + cut]

@@ -145,10 +145,11 @@ def answered(asked: Answerer, window: list[Decoded], pool: ThreadPoolExecutor) -
         for place, line, distance in zip(places, probabilities, distances, strict=True):
             found[place] = line, float(distance)
     return [
-        Answered(image.path, *found[place]) if place in found
+        Answered(image.path, *found[place])
+        if place in found
         else Answered(image.path, reason=image.reason)
         for place, image in enumerate(window)
-    ]  # fmt: skip
+    ]
 
 
 def parts(places: list[int], window: list[Decoded]) -> Iterator[list[int]]:

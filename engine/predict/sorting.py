@@ -45,8 +45,11 @@ def begun(target: Path) -> CsvWriter:
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = "a file of this name is there" if target.exists() else (
-            error.strerror or str(error)).lower()  # fmt: skip
+        reason = (
+            "a file of this name is there"
+            if target.exists()
+            else (error.strerror or str(error)).lower()
+        )
         raise Refused(
             f"The folder “{target}” can't be made ({reason}), so nothing was sorted. Choose "
             "another one."
@@ -177,8 +180,14 @@ class Sorting:
             return (str(one.path), to, "", "", "", reason)
         best = int(one.probabilities.argmax())
         verdict = KNOWN if known(self.asked, one) else UNKNOWN
-        return (str(one.path), to, name_cell(self.asked.class_names[best]),
-                f"{one.probabilities[best]:.4f}", verdict, reason)  # fmt: skip
+        return (
+            str(one.path),
+            to,
+            name_cell(self.asked.class_names[best]),
+            f"{one.probabilities[best]:.4f}",
+            verdict,
+            reason,
+        )
 
     def full(self) -> str:
         done, what = self.put.total(), "moved" if self.placer.move else "copied"

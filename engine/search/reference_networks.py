@@ -34,11 +34,15 @@ def stored(project: Project, key: str, device: str) -> list[dict[str, Any]]:
     """What was measured: name, size in pixels, latency in ms on this device, and accuracy."""
     found = subnet_results.stored(project, PREFIX + key)
     rows = [
-        {"name": facts["name"], "size": facts["size"], "accuracy": facts["accuracy"],
-         "latency_ms": facts["timed"][device]["p50"]}
+        {
+            "name": facts["name"],
+            "size": facts["size"],
+            "accuracy": facts["accuracy"],
+            "latency_ms": facts["timed"][device]["p50"],
+        }
         for facts in found.values()
         if device in facts["timed"]
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: row["latency_ms"])
 
 

@@ -46,15 +46,29 @@ class Run:
         return self.state in UNFINISHED
 
 
-def begun(project: Project, title: str, tuner: str, schedule: str,
-          settings: Mapping[str, Any], backbone: str) -> Run:  # fmt: skip
+def begun(
+    project: Project,
+    title: str,
+    tuner: str,
+    schedule: str,
+    settings: Mapping[str, Any],
+    backbone: str,
+) -> Run:
     """A new run, stored."""
     with project.transaction() as db:
-        number = inserted(db, "run", {
-            "made": now(), "title": title, "tuner": tuner, "schedule": schedule,
-            "settings": json.dumps(settings, sort_keys=True), "state": "running",
-            "backbone": backbone,
-        })  # fmt: skip
+        number = inserted(
+            db,
+            "run",
+            {
+                "made": now(),
+                "title": title,
+                "tuner": tuner,
+                "schedule": schedule,
+                "settings": json.dumps(settings, sort_keys=True),
+                "state": "running",
+                "backbone": backbone,
+            },
+        )
     folder(project, number).mkdir(parents=True, exist_ok=True)
     return find(project, number)
 

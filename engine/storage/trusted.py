@@ -28,9 +28,13 @@ BYTES_TOO = ("path",)
 """Columns of texts that may hold bytes: names of files that are no text."""
 
 HASHES = {
-    "image": ("sha256", "pack"), "feature": ("sha256", "pack"), "step": ("memory", "predictions"),
-    "project": ("weights",), "kept": ("blob",), "run": ("weights",),
-}  # fmt: skip
+    "image": ("sha256", "pack"),
+    "feature": ("sha256", "pack"),
+    "step": ("memory", "predictions"),
+    "project": ("weights",),
+    "kept": ("blob",),
+    "run": ("weights",),
+}
 """Columns that name blobs, or are empty; what else stood there could be a way to other files."""
 
 TABLE, VALUE = "|".join(JOURNALLED), r"(?:NULL|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|X'[0-9A-F]*'|{text})"

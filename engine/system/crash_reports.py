@@ -28,9 +28,7 @@ LINES = 60
 EVENTS: deque[str] = deque(maxlen=40)
 """What happened last in this process, in words that name no image."""
 
-PACKAGES = (
-    "torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", "PySide6_Essentials",
-)  # fmt: skip
+PACKAGES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow", "PySide6_Essentials")
 
 
 class Fault:

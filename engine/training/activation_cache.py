@@ -181,8 +181,11 @@ class ActivationCache:
 
     def path(self, level: int) -> Path:
         """Where the outputs of the first `level` stages lie, as they stand now."""
-        state = {f"{n}|{name}": tensor for n, stage in enumerate(self.stages[:level])
-                 for name, tensor in stage.state_dict().items()}  # fmt: skip
+        state = {
+            f"{n}|{name}": tensor
+            for n, stage in enumerate(self.stages[:level])
+            for name, tensor in stage.state_dict().items()
+        }
         shown = f"{digest_of(state)}|{self.views.key}|{self.count}"
         return self.folder / f"prefix-{level}-{hashlib.sha256(shown.encode()).hexdigest()[:16]}"
 
@@ -211,9 +214,13 @@ def shape_after(stages: Sequence[nn.Module], size: int) -> tuple[int, ...]:
 
 
 def plan_of(
-    stages: Sequence[nn.Module], size: int, levels: Sequence[int], images: int, count: int,
+    stages: Sequence[nn.Module],
+    size: int,
+    levels: Sequence[int],
+    images: int,
+    count: int,
     most: int,
-) -> tuple[int, frozenset[int]]:  # fmt: skip
+) -> tuple[int, frozenset[int]]:
     """How many views to keep, and which prefixes, in at most so many bytes.
 
     `levels` are the prefixes that will be frozen one after the other; two at most are there at a

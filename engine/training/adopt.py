@@ -150,8 +150,11 @@ def finish_run_with(
     tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
     before = yield from comparison.judge(project, extractor)
     after = yield from comparison.judge(project, session.extractor_of(tuned))
-    result = {**comparison.compared(before, after), "first_head": course.account.begun,
-              "trained_head": trained}  # fmt: skip
+    result = {
+        **comparison.compared(before, after),
+        "first_head": course.account.begun,
+        "trained_head": trained,
+    }
     weights = project.blobs.put(content)
     keep_origin(project, origin)
     # Not done before it is adopted: cut off in between, it is gone on with, and adopted then.
@@ -234,5 +237,6 @@ def origin_for(project: Project, backbone: Backbone) -> Origin:
     facts = project.facts
     if facts["backbone"] == TUNED:
         return origin_of(backbone.facts)
-    return Origin(facts["backbone"], facts["weights"], facts["size"], backbone.digest,
-                  backbone.licence)  # fmt: skip
+    return Origin(
+        facts["backbone"], facts["weights"], facts["size"], backbone.digest, backbone.licence
+    )

@@ -19,8 +19,16 @@ from engine.events import Step
 from engine.models.backbone import Stage
 from engine.system.files import replace_file
 
-BROKEN = (RuntimeError, KeyError, ValueError, TypeError, IndexError, EOFError, OSError,
-          pickle.UnpicklingError)  # fmt: skip
+BROKEN = (
+    RuntimeError,
+    KeyError,
+    ValueError,
+    TypeError,
+    IndexError,
+    EOFError,
+    OSError,
+    pickle.UnpicklingError,
+)
 """What torch raises for a file that is no checkpoint, or one of another network."""
 
 

@@ -163,8 +163,9 @@ class TuningRun:
 
     def measure_full_step(self) -> None:
         """Times steps of a copy in which nothing is frozen, and counts their FLOPs."""
-        plain = BatchSource(self.tuning, self.lessons.views, self.lessons.timetable,
-                        self.lessons.device)  # fmt: skip
+        plain = BatchSource(
+            self.tuning, self.lessons.views, self.lessons.timetable, self.lessons.device
+        )
         trial = copy.deepcopy(self.stack)
         trial.freeze(())
         trial.train()
@@ -216,8 +217,9 @@ class TuningRun:
         for at in range(0, len(corpus), 64):
             rows = np.arange(at, min(at + 64, len(corpus)))
             plain = np.zeros(len(rows), np.int64)
-            given = self.kept(rows, plain, start) if start and self.kept else (
-                self.shown(rows, plain))  # fmt: skip
+            given = (
+                self.kept(rows, plain, start) if start and self.kept else (self.shown(rows, plain))
+            )
             first = start if self.kept else 0
             logits = self.stack(given.to(self.lessons.device), first).cpu().float()
             truth = torch.from_numpy(corpus.classes[rows])
@@ -267,17 +269,20 @@ class TuningRun:
         return {
             "rates": rows_of([[table.at(p, n) for p in steps] for n in names]),
             "frozen": rows_of([[table.stands(i, p) for p in steps] for i, _ in enumerate(names)]),
-            "cached": rows_of([[i < self.lessons.start(p) for p in steps]
-                               for i, _ in enumerate(names)]),
+            "cached": rows_of(
+                [[i < self.lessons.start(p) for p in steps] for i, _ in enumerate(names)]
+            ),
             "reasons": rows_of([[self.reason(i, p) for p in steps] for i, _ in enumerate(names)]),
-        }  # fmt: skip
+        }
 
     def state(self, position: int) -> LayerState:
-        found = {name: tuple(row[0] for row in rows)
-                 for name, rows in self.layers([position]).items()}  # fmt: skip
+        found = {
+            name: tuple(row[0] for row in rows) for name, rows in self.layers([position]).items()
+        }
         updates = self.drift.of(self.stack)
-        return LayerState(position + 1, self.total, tuple(self.stack.parts), **found,
-                          updates=updates)  # fmt: skip
+        return LayerState(
+            position + 1, self.total, tuple(self.stack.parts), **found, updates=updates
+        )
 
     def reason(self, number: int, position: int) -> str:
         said = self.lessons.timetable.reason(number, position)

@@ -108,9 +108,11 @@ def chosen_part(
     found = project.db.query("SELECT sha256, bytes FROM image")
     sizes = {row["sha256"]: row["bytes"] for row in found}
     rows = tuning.chosen(
-        features.get(corpus.files)[:, 0], corpus.classes,
-        np.array([sizes[h] for h in corpus.files]), new,
-    )  # fmt: skip
+        features.get(corpus.files)[:, 0],
+        corpus.classes,
+        np.array([sizes[h] for h in corpus.files]),
+        new,
+    )
     return corpus if rows is None else part_of(corpus, rows)
 
 

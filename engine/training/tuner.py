@@ -63,13 +63,17 @@ class Tuning(Tuner, ABC):
         0.003, "The highest learning rate.", least=0, most=100, label="Learning rate"
     )
     optimiser: str = setting(
-        "sgd", "sgd: momentum 0.9 (Nesterov); adamw: a rate for each weight.",
+        "sgd",
+        "sgd: momentum 0.9 (Nesterov); adamw: a rate for each weight.",
         choices=tuple(OPTIMISERS),
-    )  # fmt: skip
+    )
     decay: float = setting(
-        1e-4, "Pulls weights towards 0, so that they fit the images less closely.", least=0, most=1,
+        1e-4,
+        "Pulls weights towards 0, so that they fit the images less closely.",
+        least=0,
+        most=1,
         label="Weight decay",
-    )  # fmt: skip
+    )
     smoothing: float = setting(
         0.1, "Label smoothing: the share of doubt in each answer that is taught.", least=0, most=0.9
     )
@@ -78,9 +82,10 @@ class Tuning(Tuner, ABC):
     )
     balance: bool = setting(False, "Shows images of small classes more often.")
     augment: str = setting(
-        "light", "How much each image is changed at random: cropped, mirrored, coloured.",
+        "light",
+        "How much each image is changed at random: cropped, mirrored, coloured.",
         choices=augment.STRENGTHS,
-    )  # fmt: skip
+    )
     patience: int = setting(
         0, "Stops after so many epochs without a better accuracy; 0 never.", least=0, most=1000
     )

@@ -48,8 +48,13 @@ def test_text_is_not_taken(qtbot: object) -> None:
     Drops(widget, "Drop here")
     mime = QMimeData()
     mime.setText("hello")
-    event = QDragEnterEvent(QPoint(1, 1), Qt.DropAction.CopyAction, mime,
-                            Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)  # fmt: skip
+    event = QDragEnterEvent(
+        QPoint(1, 1),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
     event.ignore()
     QApplication.sendEvent(widget, event)
     assert not event.isAccepted()

@@ -251,8 +251,15 @@ def test_what_happens_at_the_crosshair_is_told(plot: LayerPlot) -> None:
 def run(steps: list[int], total: int) -> dict[str, object]:
     """A run as it is told of when it is over: the fields of a LayerPlan, as lists."""
     rates, still, cached, reasons = ([list(row) for row in part] for part in fields(steps))
-    return {"total": total, "stages": list(STAGES), "steps": steps, "rates": rates,
-            "frozen": still, "cached": cached, "reasons": reasons}  # fmt: skip
+    return {
+        "total": total,
+        "stages": list(STAGES),
+        "steps": steps,
+        "rates": rates,
+        "frozen": still,
+        "cached": cached,
+        "reasons": reasons,
+    }
 
 
 def test_a_finished_run_is_all_past(qtbot: object, tmp_path: Path) -> None:
@@ -308,8 +315,17 @@ def test_the_figures_are_saved_as_csv(qtbot: object, tmp_path: Path) -> None:
 def test_a_very_long_run_keeps_as_many_columns_as_a_screen_shows(tmp_path: Path) -> None:
     plot, total = LayerPlot(), 40_000
     for done in range(2, total + 1, 2):
-        plot.state(LayerState(done, total, ("stem", "head"), (done / 1e6, 0.1), (False,) * 2,
-                              (False,) * 2, ("Learns.",) * 2))  # fmt: skip
+        plot.state(
+            LayerState(
+                done,
+                total,
+                ("stem", "head"),
+                (done / 1e6, 0.1),
+                (False,) * 2,
+                (False,) * 2,
+                ("Learns.",) * 2,
+            )
+        )
     rows = table(plot, tmp_path / "t.csv")
     assert 5000 < len(rows) <= 10_001
     plot.read(0, total - 1)
@@ -319,8 +335,18 @@ def test_a_very_long_run_keeps_as_many_columns_as_a_screen_shows(tmp_path: Path)
 def test_a_saved_plot_has_its_words_cells_and_no_crosshair(plot: LayerPlot, tmp_path: Path) -> None:
     plot.read(HEAD, 30)
     said = words(plot, tmp_path / "p.svg")
-    for word in (*STAGES, plot.title, "step", "stage", "learning rate per step", "frozen",
-                 "frozen, from the cache", "planned", "0.08", "100"):  # fmt: skip
+    for word in (
+        *STAGES,
+        plot.title,
+        "step",
+        "stage",
+        "learning rate per step",
+        "frozen",
+        "frozen, from the cache",
+        "planned",
+        "0.08",
+        "100",
+    ):
         assert word in said
     images = []
     for step in (30, 45):

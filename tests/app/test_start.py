@@ -130,7 +130,10 @@ def test_the_command_opens_the_window_on_a_project(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(theme.RESOURCES.parent)}
     found = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "nothing.espalier")],
-        capture_output=True, text=True, timeout=100, env=environment,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=environment,
+    )
     assert found.stdout.split() == ["refused", "1"], found.stderr
     assert found.returncode == 0

@@ -153,8 +153,11 @@ def test_the_mouse_reads_a_network_or_the_values(plot: ScatterPlot, tmp_path: Pa
     QTest.mouseMove(plot, spot(plot, 1.4, 72))
     assert plain != read != plot.grab().toImage()
     assert plot.near(QPointF(spot(plot, 2.1, 80))).words == [
-        "subnet b", "80.0 % accuracy", "2.10 ms measured", "2.00 ms ± 0.10 predicted"
-    ]  # fmt: skip
+        "subnet b",
+        "80.0 % accuracy",
+        "2.10 ms measured",
+        "2.00 ms ± 0.10 predicted",
+    ]
     plot.save(str(tmp_path / "p.png"))
     assert (QImage(str(tmp_path / "p.png")).width(), plot.width()) == (1280, 640)
 
@@ -163,8 +166,16 @@ def test_a_saved_plot_has_axes_units_legend_and_landmarks(
     plot: ScatterPlot, tmp_path: Path
 ) -> None:
     said = words(plot, tmp_path / "p.svg")
-    for text in ("latency: time for one image (ms)", "accuracy (%)", "front", "measured",
-                 "predicted", "in use", "MobileNetV2", "2 ms"):  # fmt: skip
+    for text in (
+        "latency: time for one image (ms)",
+        "accuracy (%)",
+        "front",
+        "measured",
+        "predicted",
+        "in use",
+        "MobileNetV2",
+        "2 ms",
+    ):
         assert text in said
     rows = table(plot, tmp_path / "p.csv")
     assert [row[0] for row in rows] == ["network", "a", "b", "c", "MobileNetV2", "d"]

@@ -13,8 +13,10 @@ from app import theme
 
 def luminance(colour: str) -> float:
     """Relative luminance, as WCAG 2 defines it."""
-    parts = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
-             for part in QColor(colour).getRgbF()[:3]]  # fmt: skip
+    parts = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+        for part in QColor(colour).getRgbF()[:3]
+    ]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
@@ -56,8 +58,12 @@ def test_the_style_sheet_names_only_what_is_there(tokens: theme.Tokens) -> None:
 def test_every_icon_is_drawn_in_the_colour_asked_for(qapp: QApplication) -> None:
     for file in (theme.RESOURCES / "icons").glob("*.svg"):
         image = theme.image(file.stem, "#ff0000", 48).toImage()
-        colours = {image.pixelColor(x, y).rgb() for x in range(48) for y in range(48)
-                   if image.pixelColor(x, y).alpha() == 255}  # fmt: skip
+        colours = {
+            image.pixelColor(x, y).rgb()
+            for x in range(48)
+            for y in range(48)
+            if image.pixelColor(x, y).alpha() == 255
+        }
         assert colours, f"{file.name} draws nothing"
         if file.stem not in ("espalier", "check"):
             assert colours == {QColor("#ff0000").rgb()}, file.name

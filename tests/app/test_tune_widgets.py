@@ -39,9 +39,15 @@ def step(number: int, loss: float = 1.0) -> dict[str, float]:
 
 def epoch(number: int, done: int, accuracy: float = 0.5, **more: float) -> dict[str, float]:
     return {
-        "epoch": float(number), "step": done, "seconds": done / 10, "train_loss": 1.0,
-        "train_accuracy": 0.6, "validation_loss": 2.0, "validation_accuracy": accuracy, **more,
-    }  # fmt: skip
+        "epoch": float(number),
+        "step": done,
+        "seconds": done / 10,
+        "train_loss": 1.0,
+        "train_accuracy": 0.6,
+        "validation_loss": 2.0,
+        "validation_accuracy": accuracy,
+        **more,
+    }
 
 
 def curves(epochs: int, each: int = 4) -> Curves:
@@ -56,11 +62,24 @@ def curves(epochs: int, each: int = 4) -> Curves:
 
 def run(number: int, **more: Any) -> dict[str, Any]:
     return {
-        "id": number, "title": "", "made": "2026-01-01", "tuner": "fine_tune", "schedule": "none",
-        "settings": {"lr": 0.01, "epochs": 3.0}, "state": "done", "epochs_done": 3.0, "epochs": 3.0,
-        "seconds": 12.0, "saved": {"seconds": 1.0, "flops": 2e9}, "best_accuracy": 0.8,
-        "before": None, "after": None, "difference": None, "images": None, **more,
-    }  # fmt: skip
+        "id": number,
+        "title": "",
+        "made": "2026-01-01",
+        "tuner": "fine_tune",
+        "schedule": "none",
+        "settings": {"lr": 0.01, "epochs": 3.0},
+        "state": "done",
+        "epochs_done": 3.0,
+        "epochs": 3.0,
+        "seconds": 12.0,
+        "saved": {"seconds": 1.0, "flops": 2e9},
+        "best_accuracy": 0.8,
+        "before": None,
+        "after": None,
+        "difference": None,
+        "images": None,
+        **more,
+    }
 
 
 def judged(new: list[float] | None) -> dict[str, Any]:
@@ -218,8 +237,11 @@ def test_the_bars_are_read_by_keys_and_saved(qtbot: object, tmp_path: Path) -> N
     QTest.keyClick(bars, Qt.Key.Key_Down)
     assert bars.rows()[bars.at] == ("low", 0.0123)
     assert bars.grab().toImage() != plain
-    assert table(bars, tmp_path / "b.csv")[1:] == [["stem", "0.0"], ["low", "0.0123"],
-                                                  ["head", "0.02"]]  # fmt: skip
+    assert table(bars, tmp_path / "b.csv")[1:] == [
+        ["stem", "0.0"],
+        ["low", "0.0123"],
+        ["head", "0.02"],
+    ]
     bars.show_updates(STAGES, ())
     assert not bars.has_figures()
 
@@ -298,8 +320,11 @@ def test_the_table_keeps_what_is_chosen_when_the_runs_are_read_anew(qtbot: Any) 
     assert made.selected() == [1, 2]
     assert len(heard) == count, "nobody chose anything"
     assert [made.runs.index(n, 3).data() for n in range(4)] == [
-        "running", "done", "stopped", "done"
-    ]  # fmt: skip
+        "running",
+        "done",
+        "stopped",
+        "done",
+    ]
     made.runs.tell(4, epochs_done=1.5)
     assert made.runs.index(0, 4).data() == "1.5/3"
     assert "Run 4" in made.runs.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)

@@ -109,8 +109,20 @@ def main() -> None:
         parts = [names[i * each : (i + 1) * each] for i in range(options.steps)]
         session = new(Path(folder), "branches", options.backbone, options.weights, options.size)
         bench = Bench(session, options.photos)
-        header = ("classes", "as it is", "exact", "joined", "apart", "anew", "anew+", "branch s",
-                  "anew s", "head s", "old logits", "cut")  # fmt: skip
+        header = (
+            "classes",
+            "as it is",
+            "exact",
+            "joined",
+            "apart",
+            "anew",
+            "anew+",
+            "branch s",
+            "anew s",
+            "head s",
+            "old logits",
+            "cut",
+        )
         print("".join(f"{word:>11}" for word in header), flush=True)
         for number, part in enumerate(filter(None, parts)):
             step(bench, options, number, part, Path(folder))
@@ -142,9 +154,17 @@ def step(
     before = bench.logits(bench.pixels) if number else None
     old, grown = bench.pixels, {}
     if number or options.first:
-        grown = do(session, "grow_branch", paths=paths, cut=options.cut, join=CALIBRATED,
-                   threshold=options.threshold, adopt="always", settings=settings,
-                   memory=options.memory)  # fmt: skip
+        grown = do(
+            session,
+            "grow_branch",
+            paths=paths,
+            cut=options.cut,
+            join=CALIBRATED,
+            threshold=options.threshold,
+            adopt="always",
+            settings=settings,
+            memory=options.memory,
+        )
         if grown["curve"]:
             tell_curve(grown)
             options.cut = grown["cut"] if grown["branch"] else lowest_below(grown)
@@ -213,15 +233,24 @@ def tell(
         now = logits[: len(old)][:, [classes.index(n) for n in numbers]]
         moved = f"{float((now - was).abs().max()):g}"
     learnt = grown["costs"]["rows"][0]["learn_seconds"] if grown else None
-    cells = [str(len(bench.seen)), *(f"{100 * a:.1f}" for a in (as_it_is, exact, joined, apart)),
-             *(f"{100 * anew[k]:.1f}" if anew else "–" for k in ("alone", "both")),
-             f"{learnt:.0f}" if learnt else "–", f"{anew['seconds']:.0f}" if anew else "–",
-             f"{head_seconds:.1f}", moved, grown.get("cut", "–")]  # fmt: skip
+    cells = [
+        str(len(bench.seen)),
+        *(f"{100 * a:.1f}" for a in (as_it_is, exact, joined, apart)),
+        *(f"{100 * anew[k]:.1f}" if anew else "–" for k in ("alone", "both")),
+        f"{learnt:.0f}" if learnt else "–",
+        f"{anew['seconds']:.0f}" if anew else "–",
+        f"{head_seconds:.1f}",
+        moved,
+        grown.get("cut", "–"),
+    ]
     print("".join(f"{cell:>11}" for cell in cells), flush=True)
     low, high = accuracy_interval(round(exact * len(bench.truth)), len(bench.truth))
     branches = len(branches_of(backbone))
-    print(f"{'':11}95 %: exact {100 * low:.1f}–{100 * high:.1f}; {len(bench.truth)} test images, "
-          f"{branches} branches, {backbone.width} features", flush=True)  # fmt: skip
+    print(
+        f"{'':11}95 %: exact {100 * low:.1f}–{100 * high:.1f}; {len(bench.truth)} test images, "
+        f"{branches} branches, {backbone.width} features",
+        flush=True,
+    )
     if grown:
         tell_costs(grown, anew)
 
@@ -231,9 +260,12 @@ def tell_curve(grown: dict[str, Any]) -> None:
     for point in grown["curve"]:
         low, high = (100 * x for x in point["interval"])
         mark = "  <- chosen" if point["cut"] == grown["recommended"] else ""
-        print(f"  {point['cut']:12}{100 * point['share_parameters']:15.1f} %"
-              f"{100 * point['share_macs']:11.1f} %{100 * point['accuracy']:9.1f}"
-              f"  {low:4.1f}–{high:4.1f}{point['seconds']:11.1f}{mark}", flush=True)  # fmt: skip
+        print(
+            f"  {point['cut']:12}{100 * point['share_parameters']:15.1f} %"
+            f"{100 * point['share_macs']:11.1f} %{100 * point['accuracy']:9.1f}"
+            f"  {low:4.1f}–{high:4.1f}{point['seconds']:11.1f}{mark}",
+            flush=True,
+        )
 
 
 def tell_costs(grown: dict[str, Any], anew: dict[str, float]) -> None:
@@ -243,11 +275,14 @@ def tell_costs(grown: dict[str, Any], anew: dict[str, float]) -> None:
         if row["way"] == "upper stages anew" and anew:
             seconds = anew["seconds"]
         took = f"{seconds:.0f} s" if seconds else "–"
-        print(f"  {row['way']:24}{row['pictures']:6} images,{row['trained_parameters'] / 1e6:5.2f} "
-              f"M trained,{row['learn_macs'] / 1e12:7.2f} T MACs,{row['learn_joules']:7.1f} J,"
-              f"{took:>7}; in use {row['stored_bytes'] / 1e6:5.1f} MB, "
-              f"{row['macs'] / 1e6:6.1f} M MACs, {row['read_bytes'] / 1e6:5.1f} MB read, "
-              f"{1e3 * row['joules']:5.2f} mJ", flush=True)  # fmt: skip
+        print(
+            f"  {row['way']:24}{row['pictures']:6} images,{row['trained_parameters'] / 1e6:5.2f} "
+            f"M trained,{row['learn_macs'] / 1e12:7.2f} T MACs,{row['learn_joules']:7.1f} J,"
+            f"{took:>7}; in use {row['stored_bytes'] / 1e6:5.1f} MB, "
+            f"{row['macs'] / 1e6:6.1f} M MACs, {row['read_bytes'] / 1e6:5.1f} MB read, "
+            f"{1e3 * row['joules']:5.2f} mJ",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

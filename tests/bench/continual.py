@@ -27,8 +27,11 @@ def main() -> None:
         options.photos = parts_of(options, Path(folder))
         names = sorted(p.name for p in (options.photos / "train").iterdir())
         parts = [names[i : i + options.step] for i in range(0, len(names), options.step)]
-        print("learner  " + "".join(f"{(i + 1) * options.step:>7}" for i in range(len(parts))),
-              "   mean  seconds", sep="")  # fmt: skip
+        print(
+            "learner  " + "".join(f"{(i + 1) * options.step:>7}" for i in range(len(parts))),
+            "   mean  seconds",
+            sep="",
+        )
         for learner in LEARNERS:
             run(options, learner, parts, Path(folder))
 

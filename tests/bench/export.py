@@ -145,14 +145,18 @@ def report(found: Mapping[str, Measured], truth: np.ndarray) -> None:
     for name, m in found.items():
         size = f"{m.size:.1f}" if m.size else "–"
         took = ", ".join(f"{ms:.1f}" for ms in np.percentile(m.took, [5, 50, 95]))
-        print(f"| {name} | {size} | {right[name]:.1f} % | {took} | {slow / m.low:.1f} | "
-              f"{m.memory:.0f} |")  # fmt: skip
+        print(
+            f"| {name} | {size} | {right[name]:.1f} % | {took} | {slow / m.low:.1f} | "
+            f"{m.memory:.0f} |"
+        )
     onnx, small = found["onnx"], found.get("onnx-int8")
     print(f"ONNX is {slow / onnx.low:.2f} times as fast as eager PyTorch (bar: 2.5)")
     if small:
-        print(f"8 bits: {small.size / onnx.size:.1%} of the size (bar: 30 %), "
-              f"{onnx.low / small.low:.2f} times as fast as ONNX with 32 bits (bar: 1), "
-              f"{right['onnx'] - right['onnx-int8']:.1f} points lost (bar: 1)")  # fmt: skip
+        print(
+            f"8 bits: {small.size / onnx.size:.1%} of the size (bar: 30 %), "
+            f"{onnx.low / small.low:.2f} times as fast as ONNX with 32 bits (bar: 1), "
+            f"{right['onnx'] - right['onnx-int8']:.1f} points lost (bar: 1)"
+        )
 
 
 if __name__ == "__main__":

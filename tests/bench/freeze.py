@@ -59,14 +59,25 @@ def table(session: Any, options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
         for name, (schedule, settings) in RECIPES.items():
             asked = {**given, **settings, "seed": seed}
-            run = do(session, "tune", schedule=schedule, settings=asked, epochs=options.epochs,
-                     adopt="never")  # fmt: skip
+            run = do(
+                session,
+                "tune",
+                schedule=schedule,
+                settings=asked,
+                epochs=options.epochs,
+                adopt="never",
+            )
             found[name].append(run)
-            print(f"  seed {seed}, {name}: {run['seconds']:.0f} s, "
-                  f"{100 * run['after']['accuracy']:.1f} %", flush=True)  # fmt: skip
+            print(
+                f"  seed {seed}, {name}: {run['seconds']:.0f} s, "
+                f"{100 * run['after']['accuracy']:.1f} %",
+                flush=True,
+            )
     plain = found["unfrozen"]
-    print(f"{'':34}{'seconds':>8} {'share':>7} {'FLOPs':>7} {'accuracy':>9}   95 % interval  "
-          "from unfrozen (seeds)")  # fmt: skip
+    print(
+        f"{'':34}{'seconds':>8} {'share':>7} {'FLOPs':>7} {'accuracy':>9}   95 % interval  "
+        "from unfrozen (seeds)"
+    )
     for name, runs in found.items():
         print(f"{name:34}{line_of(runs, plain)}")
 
@@ -91,9 +102,11 @@ def line_of(runs: list[dict[str, Any]], plain: list[dict[str, Any]]) -> str:
     mean, gains = accuracies(runs).mean(), accuracies(runs) - accuracies(plain)
     images = runs[0]["images"]
     low, high = accuracy_interval(round(images * mean / 100), images) or (0.0, 0.0)
-    return (f"{seconds:8.1f} {seconds / usual:7.0%} {share:7.0%} {mean:8.1f} %"
-            f"   {100 * low:.1f}–{100 * high:.1f}      "
-            f"{gains.mean():+.1f} ({gains.min():+.1f} to {gains.max():+.1f})")  # fmt: skip
+    return (
+        f"{seconds:8.1f} {seconds / usual:7.0%} {share:7.0%} {mean:8.1f} %"
+        f"   {100 * low:.1f}–{100 * high:.1f}      "
+        f"{gains.mean():+.1f} ({gains.min():+.1f} to {gains.max():+.1f})"
+    )
 
 
 if __name__ == "__main__":

@@ -45,8 +45,14 @@ def peers(session: Any, weights: Path, sizes: list[int]) -> Rows:
         backbone = load_backbone("", weights, size)
         found = reference_networks.accuracy(bench, backbone).accuracy
         timed = reference_networks.timing(backbone, Setting())
-        rows.append({"name": BACKBONES.make(backbone.name).title, "size": size, "accuracy": found,
-                     "latency_ms": timed["p50"]})  # fmt: skip
+        rows.append(
+            {
+                "name": BACKBONES.make(backbone.name).title,
+                "size": size,
+                "accuracy": found,
+                "latency_ms": timed["p50"],
+            }
+        )
     return rows
 
 
@@ -54,14 +60,18 @@ def report(rows: Rows, others: Rows) -> None:
     front = sorted((r for r in rows if r["front"]), key=lambda r: r["measured_ms"])
     print("  measured  predicted  accuracy  subnet")
     for r in front:
-        print(f"{r['measured_ms']:7.2f} ms {r['predicted_ms']:7.2f} ms {100 * r['accuracy']:7.1f} %"
-              f"  {r['architecture']}")  # fmt: skip
+        print(
+            f"{r['measured_ms']:7.2f} ms {r['predicted_ms']:7.2f} ms {100 * r['accuracy']:7.1f} %"
+            f"  {r['architecture']}"
+        )
     for peer in others:
         quick = [r for r in front if r["measured_ms"] <= peer["latency_ms"]]
         best = max((r["accuracy"] for r in quick), default=None)
         beside = "none as quick" if best is None else f"{100 * best:.1f} %"
-        print(f"{peer['name']} at {peer['size']} pixels: {peer['latency_ms']:.2f} ms, "
-              f"{100 * peer['accuracy']:.1f} %; subnet: {beside}")  # fmt: skip
+        print(
+            f"{peer['name']} at {peer['size']} pixels: {peer['latency_ms']:.2f} ms, "
+            f"{100 * peer['accuracy']:.1f} %; subnet: {beside}"
+        )
 
 
 def draw(title: str, rows: Rows, others: Rows, path: str) -> None:

@@ -159,8 +159,12 @@ class Doors:
         ended = [command(self.home, "classes", path)]
         if ended[0].code == 0:  # otherwise it is not opened, whatever is asked
             ended.append(run(self.home, ["-c", UNDO, str(path)]))
-            verbs = (["predict", path, self.photo], ["forget", path, "moth"], ["learn", path],
-                     ["export", path, "--to", path.with_name("m.onnx")])  # fmt: skip
+            verbs = (
+                ["predict", path, self.photo],
+                ["forget", path, "moth"],
+                ["learn", path],
+                ["export", path, "--to", path.with_name("m.onnx")],
+            )
             ended += [command(self.home, *words) for words in verbs]
         return ended
 

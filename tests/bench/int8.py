@@ -52,8 +52,10 @@ def main() -> None:
         truth = np.array([names.index(path.parent.name) for path in paths])
         images = [whole_image(path)[None] for path in paths]
         print(f"{processor_name()}; {instructions()}; {len(paths)} images")
-        print("| file | accuracy | own numbers | most, mean, other answers | "
-              f"{WITHOUT_VNNI}: most, mean, other answers | p50 ms |")  # fmt: skip
+        print(
+            "| file | accuracy | own numbers | most, mean, other answers | "
+            f"{WITHOUT_VNNI}: most, mean, other answers | p50 ms |"
+        )
         print("|---|---|---|---|---|---|")
         for kind, file in files.items():
             report(kind, file, images, truth, options.emulated)
@@ -81,8 +83,11 @@ def report(
         few = answers_of(file, images[:emulated], WITHOUT_VNNI)
         other = f"{moved(own[:emulated], few)} of {len(few)}"
     right = [100 * float((found.argmax(1) == truth).mean()) for found in (here, own)]
-    print(f"| {kind} | {right[0]:.1f} % | {right[1]:.1f} % | {moved(own, here)} of {len(own)} | "
-          f"{other} | {median(file, images[:16]):.2f} |", flush=True)  # fmt: skip
+    print(
+        f"| {kind} | {right[0]:.1f} % | {right[1]:.1f} % | {moved(own, here)} of {len(own)} | "
+        f"{other} | {median(file, images[:16]):.2f} |",
+        flush=True,
+    )
 
 
 def moved(own: np.ndarray, found: np.ndarray) -> str:

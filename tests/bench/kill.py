@@ -30,8 +30,18 @@ from tests.helpers.killing import copied
 
 APART = 0.002
 """How far apart probabilities may be to count as the same answer."""
-COLUMNS = ("verb", "tries", "ended first", "old", "new", "batch", "between", "unusable",
-           "left over", "finished the same")  # fmt: skip
+COLUMNS = (
+    "verb",
+    "tries",
+    "ended first",
+    "old",
+    "new",
+    "batch",
+    "between",
+    "unusable",
+    "left over",
+    "finished the same",
+)
 CHAIN = 3
 """Kills in a row on one project, of verbs that can be gone on with."""
 EACH = 3

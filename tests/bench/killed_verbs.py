@@ -89,15 +89,23 @@ def project_state(there: Path) -> State:
         blobs += [facts["weights"]] if facts["weights"] else []
         assert all(blob in project.blobs for blob in blobs)
         return {
-            "images": sorted((names[row["class_id"]], row["sha256"], row["split"], row["copied"])
-                             for row in project.db["image"].rows),
+            "images": sorted(
+                (names[row["class_id"]], row["sha256"], row["split"], row["copied"])
+                for row in project.db["image"].rows
+            ),
             "classes": sorted((row["name"], row["set_aside"]) for row in project.db["class"].rows),
             "network": (facts["backbone"], facts["weights"], facts["size"]),
-            "model": (facts["learner"], facts["settings"], step.get("title"), step.get("memory"),
-                      step.get("classes"), step.get("backbone")),
+            "model": (
+                facts["learner"],
+                facts["settings"],
+                step.get("title"),
+                step.get("memory"),
+                step.get("classes"),
+                step.get("backbone"),
+            ),
             "undo": [g["title"] for g in project.gestures(undone=False)],
             "redo": [g["title"] for g in project.gestures(undone=True)],
-        }  # fmt: skip
+        }
 
 
 def some_subnet(there: Path) -> State:
@@ -183,10 +191,22 @@ def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Ver
     searched = bases.after(learnt, "searched", ("specialise", {**search, "use": False}))
     return [
         Verb("learn", empty, job("learn_folder", paths=each[:3]), 14, state, batch=some_stored),
-        Verb("learn --copy", empty, job("learn_folder", paths=each[:3], copy=True), 8, state,
-             batch=some_stored),
-        Verb("add to a class", learnt, job("learn_folder", paths=more[:1], into=first), 10, state,
-             batch=some_stored),
+        Verb(
+            "learn --copy",
+            empty,
+            job("learn_folder", paths=each[:3], copy=True),
+            8,
+            state,
+            batch=some_stored,
+        ),
+        Verb(
+            "add to a class",
+            learnt,
+            job("learn_folder", paths=more[:1], into=first),
+            10,
+            state,
+            batch=some_stored,
+        ),
         Verb("forget", undone, job("forget", name=first), 18, state),
         Verb("remove class", undone, job("remove_class", name=first), 18, state),
         Verb("merge", learnt, job("merge_classes", name=first, into=second), 10, state),
@@ -195,19 +215,26 @@ def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Ver
         Verb("redo", undone, job("redo"), 8, state),
         Verb("backbone", learnt, job("use_backbone", name="embedded", size=bases.small), 4, state),
         Verb("new", partial(make_at, bases, "nothing"), bases.make, 14, new_state, sweeps=True),
-        Verb("tune and adopt", learnt, job("tune", **quick), 14, state,
-             go_on=partial(tuned, quick=quick)),
+        Verb(
+            "tune and adopt",
+            learnt,
+            job("tune", **quick),
+            14,
+            state,
+            go_on=partial(tuned, quick=quick),
+        ),
         Verb("adopt", run, job("adopt_run", run=1), 10, state),
         Verb("specialise --use", searched, job("specialise", **search), 10, some_subnet),
-        Verb("use a subnet", learnt, job("use_subnet", architecture=subnet(bases.small)), 10,
-             state),
+        Verb(
+            "use a subnet", learnt, job("use_subnet", architecture=subnet(bases.small)), 10, state
+        ),
         Verb("branch", learnt, job("grow_branch", paths=more, **BRANCH), 12, state),
         Verb("remove a branch", branched, job("remove_branch", branch=1), 6, state),
         bases.export("onnx", "m.onnx", learnt, first, 6),
         bases.export("openvino", "m.xml", learnt, first, 8),
         bases.export("safetensors", "m.safetensors", learnt, first, 8),
         bases.sort("m.onnx", learnt),
-    ]  # fmt: skip
+    ]
 
 
 def images(folder: Path) -> Path:
@@ -237,8 +264,14 @@ class Bases:
     def make(self, there: Path) -> None:
         backbone = "" if self.weights else "embedded"
         with closing(Session()) as session:
-            do(session, "new_project", path=str(there / P), backbone=backbone,
-               weights=self.weights, size=self.size)  # fmt: skip
+            do(
+                session,
+                "new_project",
+                path=str(there / P),
+                backbone=backbone,
+                weights=self.weights,
+                size=self.size,
+            )
 
     def after(self, base: Base, name: str, *jobs: tuple[str, dict[str, Any]]) -> Base:
         """A base after some more jobs."""
@@ -249,15 +282,17 @@ class Bases:
         settings = {"path": "{there}/" + file, "format": format, "overwrite": True}
         folder = self.after(base, format, ("export", settings), ("forget", {"name": name}))
         state = partial(export_state, file=file)
-        return Verb(f"export {format}", folder, job("export", **settings), kills, state,
-                    renames=True)  # fmt: skip
+        return Verb(
+            f"export {format}", folder, job("export", **settings), kills, state, renames=True
+        )
 
     def sort(self, file: str, base: Base) -> Verb:
         """Images of all classes in one folder, moved into folders by an exported file."""
         exported = self.after(base, "exported", ("export", {"path": "{there}/" + file}))
         folder = partial(with_pictures, exported, self)
-        return Verb("sort --move", folder, partial(sorted_by, file=file), 10, sort_state,
-                    batch=some_moved)  # fmt: skip
+        return Verb(
+            "sort --move", folder, partial(sorted_by, file=file), 10, sort_state, batch=some_moved
+        )
 
 
 def make_at(bases: Bases, name: str) -> Path:
@@ -301,11 +336,20 @@ def tuned(there: Path, quick: dict[str, Any]) -> None:
         do(session, "open_project", path=str(there / P))
         runs = do(session, "list_runs")["runs"]
         unfinished = [run for run in runs if run["state"] in ("running", "paused")]
-        do(session, *(["resume_run"] if unfinished else ["tune"]),
-           **({"adopt": "always"} if unfinished else quick))  # fmt: skip
+        do(
+            session,
+            *(["resume_run"] if unfinished else ["tune"]),
+            **({"adopt": "always"} if unfinished else quick),
+        )
 
 
 def sorted_by(there: Path, file: str) -> None:
     with closing(Session()) as session:
-        do(session, "sort_images", paths=[str(there / "from")], to=str(there / "to"),
-           model=str(there / file), move=True)  # fmt: skip
+        do(
+            session,
+            "sort_images",
+            paths=[str(there / "from")],
+            to=str(there / "to"),
+            model=str(there / file),
+            move=True,
+        )

@@ -62,18 +62,23 @@ def check(table: LatencyTable, networks: list[Architecture]) -> None:
     ended(interleaved(wholes, 20.0 * len(table.resolutions), "Timing"))
     calls = np.array([5 + sum(a.depths) for a in networks]) * table.call_ms
     blocks = np.array([table.raw(a) for a in networks])
-    print(f"\n{len(networks)} networks at {table.resolutions} pixels, the table's own estimate of "
-          f"its error {100 * table.error_share:.1f} %")  # fmt: skip
+    print(
+        f"\n{len(networks)} networks at {table.resolutions} pixels, the table's own estimate of "
+        f"its error {100 * table.error_share:.1f} %"
+    )
     real = np.array([timed.low() for timed in wholes])
-    print(f"latencies {real.min():.2f} to {real.max():.2f} ms, medians "
-          f"{usual(wholes):.2f} times that")  # fmt: skip
+    print(
+        f"latencies {real.min():.2f} to {real.max():.2f} ms, medians {usual(wholes):.2f} times that"
+    )
     for name, guessed in (
         ("sum of blocks as timed", blocks + calls),
         ("without their calls", blocks),
         ("fitted", table.predict(networks)),
     ):
-        print(f"{name:24} off by {off(guessed, real)} when nothing else runs, "
-              f"{off(guessed, medians(wholes))} of the medians")  # fmt: skip
+        print(
+            f"{name:24} off by {off(guessed, real)} when nothing else runs, "
+            f"{off(guessed, medians(wholes))} of the medians"
+        )
 
 
 def medians(wholes: list[Timed]) -> np.ndarray:

@@ -68,8 +68,9 @@ class Bench:
 
         self.app = make_application()
         theme.use("light")
-        table = Timetable(FreezeOut(), [*(f"stage {n}" for n in range(STAGES - 1)), "head"], 0.1,
-                          STEPS)  # fmt: skip
+        table = Timetable(
+            FreezeOut(), [*(f"stage {n}" for n in range(STAGES - 1)), "head"], 0.1, STEPS
+        )
         plan, self.states = run_of(table)
         self.plot = LayerPlot()
         self.plot.resize(WIDTH, HEIGHT)

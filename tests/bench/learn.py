@@ -116,8 +116,12 @@ def peer_learns(options: argparse.Namespace) -> Any:
     weights = Path(options.weights) if options.weights else None
     backbone = load_backbone("" if weights else "embedded", weights, options.size)
     p, net = backbone.preprocessing, backbone.below().eval()
-    steps = [transforms.Resize(p.resize), transforms.CenterCrop(p.size), transforms.ToTensor(),
-             transforms.Normalize(p.mean, p.std)]  # fmt: skip
+    steps = [
+        transforms.Resize(p.resize),
+        transforms.CenterCrop(p.size),
+        transforms.ToTensor(),
+        transforms.Normalize(p.mean, p.std),
+    ]
     data = ImageFolder(str(options.photos), transforms.Compose(steps))
     features, classes = [], []
     with torch.inference_mode():

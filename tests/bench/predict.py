@@ -48,8 +48,10 @@ def main() -> None:
         espalier("export", project, "--to", model)
         small, many = make_small(photos, folder / "small"), folder / "many"
         make_many(small, many, options.count)
-        print(f"{options.count:,} names of {len(small)} pictures (hard links), {available_cores()} "
-              "cores")  # fmt: skip
+        print(
+            f"{options.count:,} names of {len(small)} pictures (hard links), {available_cores()} "
+            "cores"
+        )
         ready = {batch: ready_rate(model, small, batch) for batch in BATCHES}
         decoding = decode_rate(many)
         for batch, rate in ready.items():
@@ -112,8 +114,11 @@ def ready_rate(model: Path, small: list[Path], size: int) -> float:
     sizes: dict[tuple[int, ...], list[np.ndarray]] = {}
     for path in small:
         sizes.setdefault((pixels := whole_image(path)).shape, []).append(pixels)
-    batches = [np.stack(some[i : i + size]) for some in sizes.values()
-               for i in range(0, len(some) - size + 1, size)]  # fmt: skip
+    batches = [
+        np.stack(some[i : i + size])
+        for some in sizes.values()
+        for i in range(0, len(some) - size + 1, size)
+    ]
     exported.answers(batches[0])
     return rate_of(len(exported.answers(batch)[1]) for batch in cycle(batches))
 
@@ -144,8 +149,10 @@ def predicted(model: Path, many: Path, table: Path, count: int) -> tuple[float, 
         rows = sum(1 for row in csv.DictReader(file) if row["class"])
     if started.returncode or rows != count:
         raise SystemExit(f"the command ended with {started.returncode} after {rows} rows")
-    print(f"espalier predict --csv                  {count / seconds:9.0f} pictures/s, "
-          f"{seconds:.0f} s")  # fmt: skip
+    print(
+        f"espalier predict --csv                  {count / seconds:9.0f} pictures/s, "
+        f"{seconds:.0f} s"
+    )
     return count / seconds, used.ru_maxrss / 1024
 
 

@@ -57,8 +57,13 @@ def steps_of(photos: Path, to: Path, step: int) -> list[Path]:
     return folders
 
 
-def line_of(options: argparse.Namespace, folder: Path, steps: list[Path], name: str,
-            settings: dict[str, Any]) -> str:  # fmt: skip
+def line_of(
+    options: argparse.Namespace,
+    folder: Path,
+    steps: list[Path],
+    name: str,
+    settings: dict[str, Any],
+) -> str:
     """Average incremental accuracy and mean forgetting of old classes in a step, in percent."""
     session = new(folder, name.replace(",", ""), weights=options.weights, size=options.size)
     do(session, "learn_folder", paths=[str(steps[0])])
@@ -68,8 +73,14 @@ def line_of(options: argparse.Namespace, folder: Path, steps: list[Path], name: 
     asked = {"memory": options.memory, "lr": options.lr, **settings}
     for step in steps[1:]:
         do(session, "learn_folder", paths=[str(step)])
-        run = do(session, "tune", tuner="rehearsal", settings=asked, epochs=options.epochs,
-                 adopt="always")  # fmt: skip
+        run = do(
+            session,
+            "tune",
+            tuner="rehearsal",
+            settings=asked,
+            epochs=options.epochs,
+            adopt="always",
+        )
         heads.append(run["trained_head"]["validation_accuracy"])
         exact.append(run["after"]["accuracy"])
         lost[0].append(run["first_head"]["old_accuracy"] - run["trained_head"]["old_accuracy"])

@@ -78,16 +78,21 @@ def searches(folder: Path, photos: Path, weights: str, resolutions: list[int], r
     measure = Measuring(open_hunt.bench)
     space, table = open_hunt.space, open_hunt.costs.table
     low, high = (float(v) for v in table.predict([space.smallest(), space.largest()]))
-    print(f"{'target':>8} {'60 guessed':>12} {'p50':>7} {f'{random} random':>12} {'p50':>7}"
-          f" {'not measuring':>14}")  # fmt: skip
+    print(
+        f"{'target':>8} {'60 guessed':>12} {'p50':>7} {f'{random} random':>12} {'p50':>7}"
+        f" {'not measuring':>14}"
+    )
     for share in TARGETS:
         target = low + share * (high - low)
         hunt = search_search.SearchSetup(open_hunt.bench, space, Costs(table), {"ms": target})
         ours = best_of(hunt, measure, "linas", 60)
         theirs = best_of(hunt, measure, "random", random)
-        print(f"{target:5.2f} ms {100 * ours['accuracy']:10.1f} % {ours['p50']:7.2f}"
-              f" {100 * theirs['accuracy']:10.1f} % {theirs['p50']:7.2f}"
-              f" {ours['thinking']:12.2f} s", flush=True)  # fmt: skip
+        print(
+            f"{target:5.2f} ms {100 * ours['accuracy']:10.1f} % {ours['p50']:7.2f}"
+            f" {100 * theirs['accuracy']:10.1f} % {theirs['p50']:7.2f}"
+            f" {ours['thinking']:12.2f} s",
+            flush=True,
+        )
     print(f"{len(measure.known)} subnets measured in {measure.seconds:.0f} s")
 
 

@@ -48,8 +48,12 @@ def first_paint(folder: Path) -> list[tuple[str, str]]:
     seconds = []
     for _ in range(5):
         begun = time.time()
-        with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True,
-                              env=os.environ | {"PYTHONPATH": os.getcwd()}) as process:  # fmt: skip
+        with subprocess.Popen(
+            [sys.executable, script],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.getcwd()},
+        ) as process:
             seconds.append(float(process.stdout.readline()) - begun)
     return [
         ("first paint (s), median and worst of 5", f"{share(seconds, 0.5):.2f}  {max(seconds):.2f}")

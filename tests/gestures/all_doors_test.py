@@ -34,8 +34,10 @@ RANKS = (("class", "probability"), ("second class", "second probability"))
 def make_pictures(root: Path) -> list[Path]:
     """Images of every kind that doors could read differently."""
     root.mkdir()
-    made = [image_files.image(root / f"{w}x{h}.png", w, (w, h), "PNG")
-            for w, h in ((33, 97), (301, 64), (64, 64), (9, 140), (640, 427))]  # fmt: skip
+    made = [
+        image_files.image(root / f"{w}x{h}.png", w, (w, h), "PNG")
+        for w, h in ((33, 97), (301, 64), (64, 64), (9, 140), (640, 427))
+    ]
     made += [image_files.turned_by_exif(root / f"turned {n}.jpg", n) for n in (1, 3, 6, 7)]
     made += [image_files.in_mode(root / f"{mode}.png", mode) for mode in ("P", "LA", "RGBA")]
     made += [
@@ -126,8 +128,13 @@ def test_an_exported_file_and_its_script_say_what_the_project_says(
 
 def by_script(script: Path, by_file: Mapping[str, Any]) -> None:
     """The sample script, run as anybody would, says what the file says."""
-    done = subprocess.run([sys.executable, script, *by_file], capture_output=True, text=True,
-                          check=True, encoding="utf-8")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, script, *by_file],
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
+    )
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert [line[0] for line in lines] == list(by_file)
     for path, probability, verdict in lines:

@@ -209,9 +209,16 @@ def bad_weights(path: Path, kind: str) -> Path:
 
 
 KINDS = (
-    "code", "module", "not a number", "huge header", "cut short", "of no known network", "empty",
-    "web page", "pointer",
-)  # fmt: skip
+    "code",
+    "module",
+    "not a number",
+    "huge header",
+    "cut short",
+    "of no known network",
+    "empty",
+    "web page",
+    "pointer",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

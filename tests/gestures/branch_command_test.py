@@ -27,17 +27,30 @@ def project(home: Path, home_weights: Path, photos: Path) -> Path:
 
 
 def test_a_branch_is_grown_listed_and_removed(home: Path, project: Path, photos: Path):
-    grown = answered(home, "branch", project, photos / "c", photos / "d", "--cut", "stage2",
-                     "--adopt", "always", *QUICK)  # fmt: skip
+    grown = answered(
+        home,
+        "branch",
+        project,
+        photos / "c",
+        photos / "d",
+        "--cut",
+        "stage2",
+        "--adopt",
+        "always",
+        *QUICK,
+    )
     assert grown["adopted"]
     assert grown["cut"] == "stage2"
     assert set(grown["per_class"]) == set("abcd")
-    assert set(grown["before"]) == set(grown["after"]) == {
-        "accuracy", "old_accuracy", "new_accuracy"
-    }  # fmt: skip
+    assert (
+        set(grown["before"]) == set(grown["after"]) == {"accuracy", "old_accuracy", "new_accuracy"}
+    )
     assert [row["way"] for row in grown["costs"]["rows"]] == [
-        "branch", "upper stages anew", "all anew", "a network for each step"
-    ]  # fmt: skip
+        "branch",
+        "upper stages anew",
+        "all anew",
+        "a network for each step",
+    ]
     listed = espalier(home, "branch", project, "--list").stdout
     assert "c, d" in listed
     assert "cuts: stem, stage1, stage2" in listed
@@ -52,8 +65,18 @@ def test_a_branch_is_grown_listed_and_removed(home: Path, project: Path, photos:
 
 
 def test_the_curve_chooses_the_cut(home: Path, project: Path, photos: Path):
-    done = espalier(home, "branch", project, photos / "e", photos / "f", "--threshold", 0,
-                    "--adopt", "always", *QUICK)  # fmt: skip
+    done = espalier(
+        home,
+        "branch",
+        project,
+        photos / "e",
+        photos / "f",
+        "--threshold",
+        0,
+        "--adopt",
+        "always",
+        *QUICK,
+    )
     assert done.returncode == 0, done.stderr
     table = done.stdout.split("\n\n")[0]
     assert "shared up to" in table

@@ -117,8 +117,9 @@ def choose(page: Browser, *files: Path) -> None:
     """As the browser's own dialog gives files to the page."""
     box = page.ask("Runtime.evaluate", expression="document.getElementById('file')")
     page.value("delete document.body.dataset.state")
-    page.ask("DOM.setFileInputFiles", files=list(map(str, files)),
-             objectId=box["result"]["objectId"])  # fmt: skip
+    page.ask(
+        "DOM.setFileInputFiles", files=list(map(str, files)), objectId=box["result"]["objectId"]
+    )
     page.until("document.body.dataset.state === 'ready'")
 
 
@@ -212,8 +213,10 @@ def test_the_page_is_used_by_keys(page: Browser) -> None:
     page.ask("Page.setInterceptFileChooserDialog", enabled=True)
     page.key("Tab")
     assert page.value("document.activeElement.id") == "pick"
-    page.value("window.opened = new Promise(done => document.getElementById('file')"
-               ".addEventListener('click', () => done(true))); 0")  # fmt: skip
+    page.value(
+        "window.opened = new Promise(done => document.getElementById('file')"
+        ".addEventListener('click', () => done(true))); 0"
+    )
     page.key("Enter", "\r")
     assert page.value("opened")
     page.key("Tab")
@@ -235,10 +238,12 @@ def test_zips_that_are_damaged_or_from_elsewhere(
     whole, path = exported[0].read_bytes(), tmp_path / "copied.zip"
     assert "can't be opened" in refusal(path)
     for content, said in (
-        (b"", "empty"), (b"<html>404</html>", "web page"), (b"hello" * 50, "no zip"),
+        (b"", "empty"),
+        (b"<html>404</html>", "web page"),
+        (b"hello" * 50, "no zip"),
         (whole[: len(whole) // 2], "cut short"),
         (whole[:4_200_000].ljust(len(whole) - 2000, b"\0") + whole[-2000:], "damaged"),
-    ):  # fmt: skip
+    ):
         path.write_bytes(content)
         assert said in refusal(path)
 

@@ -43,9 +43,12 @@ def window_that(then: str, folder: Path) -> int:
     script = folder / "window.py"
     script.write_text(WINDOW.format(then=then))
     done = subprocess.run(
-        [sys.executable, str(script)], env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     return done.returncode
 
 
@@ -70,8 +73,14 @@ def test_a_report_is_offered_once_shown_and_closed_by_keyboard(
     assert person.messages() == [CRASHED]
     dialog = shown(person)
     text = dialog.text.toPlainText()
-    for words in ("a defect in the window", __version__, "torch ", "job 7 asked for: learn",
-                  "ValueError: of old", "The end of window.log"):  # fmt: skip
+    for words in (
+        "a defect in the window",
+        __version__,
+        "torch ",
+        "job 7 asked for: learn",
+        "ValueError: of old",
+        "The end of window.log",
+    ):
         assert words in text
     assert str(Path.home()) not in text, "the report says ~ for the person's folder"
 

@@ -46,9 +46,20 @@ def one_sentence(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["60 scans.jpg", "20000 small scans.jpg", "notes.png", "colours.png", "circle.jpg",
-             "wide.jpg", "giant.gif", "tags.tif", "samples.tif", "svg.png"]
-)  # fmt: skip
+    "name",
+    [
+        "60 scans.jpg",
+        "20000 small scans.jpg",
+        "notes.png",
+        "colours.png",
+        "circle.jpg",
+        "wide.jpg",
+        "giant.gif",
+        "tags.tif",
+        "samples.tif",
+        "svg.png",
+    ],
+)
 def test_images_are_opened_or_named_with_their_reason(home, learnt, tmp_path, name):
     IMAGES[name](tmp_path / name)
     done = espalier(home, "predict", learnt, tmp_path / name)
@@ -83,15 +94,22 @@ def quick(monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("nested tuples.pth", "broke off|far longer"), ("doubled tuples (old).pth", "far longer"),
-     ("bytes.pth", "memory"), ("counter of many.pth", "more numbers than it has bytes"),
-     ("counter of some.pth", "num_batches_tracked does not belong"),
-     ("pickled.safetensors", "cut short or damaged"), ("flipped 5.pth", "damaged"),
-     ("runs code.pth", "would run code"),
-     ("blanks.safetensors", "has a header of"), ("many.safetensors", "more than any network"),
-     ("overlap.safetensors", "does not describe"), ("deep.safetensors", "does not describe"),
-     ("counter.safetensors", "num_batches_tracked does not belong")],
-)  # fmt: skip
+    [
+        ("nested tuples.pth", "broke off|far longer"),
+        ("doubled tuples (old).pth", "far longer"),
+        ("bytes.pth", "memory"),
+        ("counter of many.pth", "more numbers than it has bytes"),
+        ("counter of some.pth", "num_batches_tracked does not belong"),
+        ("pickled.safetensors", "cut short or damaged"),
+        ("flipped 5.pth", "damaged"),
+        ("runs code.pth", "would run code"),
+        ("blanks.safetensors", "has a header of"),
+        ("many.safetensors", "more than any network"),
+        ("overlap.safetensors", "does not describe"),
+        ("deep.safetensors", "does not describe"),
+        ("counter.safetensors", "num_batches_tracked does not belong"),
+    ],
+)
 def test_weights_are_refused_in_a_sentence(home, tmp_path, quick, name, why):
     WEIGHTS[name](tmp_path / name)
     said = refused(home, "new", tmp_path / "p.espalier", "--weights", tmp_path / name)
@@ -106,12 +124,18 @@ def test_weights_are_refused_in_a_sentence(home, tmp_path, quick, name, why):
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("doubling 20.onnx", "far longer"), ("loop.onnx", "far longer|can't be run"),
-     ("six gigabytes.onnx", "far more memory|can't be run"), ("calls itself.onnx", "can't be run"),
-     ("deep names.onnx", "can't be run"), ("device.onnx", "outside"),
-     ("broken word.onnx", "not known here"),
-     ("loop.zip", "far longer|can't be run"), ("noise.pt2", "no program")],
-)  # fmt: skip
+    [
+        ("doubling 20.onnx", "far longer"),
+        ("loop.onnx", "far longer|can't be run"),
+        ("six gigabytes.onnx", "far more memory|can't be run"),
+        ("calls itself.onnx", "can't be run"),
+        ("deep names.onnx", "can't be run"),
+        ("device.onnx", "outside"),
+        ("broken word.onnx", "not known here"),
+        ("loop.zip", "far longer|can't be run"),
+        ("noise.pt2", "no program"),
+    ],
+)
 def test_exported_files_are_refused_in_a_sentence(home, tmp_path, quick, name, why):
     ONNX[name](tmp_path / name)
     image = image_files.image(tmp_path / "a.jpg")

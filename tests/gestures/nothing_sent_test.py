@@ -35,8 +35,10 @@ else:
         print("nobody answers")
 """
 IN_THE_WINDOW = "tests/gestures/try_and_export_test.py"
-DAY = ("test_a_dropped_image_is_answered_with_confidences_and_neighbours",
-       "test_an_export_gives_a_receipt_that_can_be_copied")  # fmt: skip
+DAY = (
+    "test_a_dropped_image_is_answered_with_confidences_and_neighbours",
+    "test_an_export_gives_a_receipt_that_can_be_copied",
+)
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., Watched]
 
@@ -68,8 +70,13 @@ def project(run: Run, home: Path) -> Path:
     weights = image_files.weights(home / "few operations.safetensors", "squeezenet1_1")
     images = image_files.class_folders(home / "images", {"moth": 12, "snail": 12})
     one = next((images / "moth").iterdir())
-    run(*espalier(("new", path, "--weights", weights, "--size", 48), ("learn", path, images),
-                  ("predict", path, one)))  # fmt: skip
+    run(
+        *espalier(
+            ("new", path, "--weights", weights, "--size", 48),
+            ("learn", path, images),
+            ("predict", path, one),
+        )
+    )
     return path
 
 
@@ -100,8 +107,19 @@ def test_an_export_its_answers_and_its_script_ask_nobody(
 def test_a_day_in_the_window_asks_nobody(tmp_path: Path) -> None:
     """Its start, a folder that is dropped and learnt, an answer and an export."""
     tests = [f"{IN_THE_WINDOW}::{name}" for name in DAY]
-    words = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider",
-             "--rootdir", ROOT, *tests]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        ROOT,
+        *tests,
+    ]
     done = watched(words, tmp_path / "trace", tmp_path, {"TMPDIR": str(tmp_path)})
     assert done.code == 0, done.said
     assert "2 passed" in done.said

@@ -140,8 +140,9 @@ def test_control_c_leaves_whole_rows(home, project, tmp_path):
         "import sys; from app.cli import main; code = main();"
         "assert not {'torch', 'PySide6'} & set(sys.modules); sys.exit(code)"
     )
-    light = in_a_process(home, "predict", home / "p.onnx", tmp_path / "many" / "000.jpg", "--csv",
-                         code=code)  # fmt: skip
+    light = in_a_process(
+        home, "predict", home / "p.onnx", tmp_path / "many" / "000.jpg", "--csv", code=code
+    )
     assert "".join(light.communicate()).count("000.jpg") == 1
     assert light.returncode == 0
 
@@ -186,8 +187,9 @@ def test_moving_asks_for_it_and_can_be_undone_with_the_list(home, project, image
 
 def test_a_target_inside_of_what_is_sorted_is_not_sorted_again(home, project, images):
     for count in (15, 15):
-        told = answered(home, "sort", home / "p.onnx", images / "deep", "--to",
-                        images / "deep" / "out")  # fmt: skip
+        told = answered(
+            home, "sort", home / "p.onnx", images / "deep", "--to", images / "deep" / "out"
+        )
         assert sum(told["folders"].values()) == count
 
 
@@ -234,8 +236,11 @@ def test_where_the_answers_can_not_be_written_it_says_so(home, project, images, 
         done = subprocess.run(
             [sys.executable, "-m", "app", "predict", home / "p.onnx", images / "deep", *more],
             env={**os.environ, "ESPALIER_HOME": str(home)},
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 2
     assert "no space left" in done.stderr
     assert "Traceback" not in done.stderr
@@ -278,8 +283,9 @@ def test_a_full_disk_keeps_the_rest_where_it_is(home, project, images, tmp_path)
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000));"
         "from app.cli import main; sys.exit(main())"
     )
-    limited = in_a_process(home, "sort", home / "p.onnx", images / "deep", "--to", tmp_path / "out",
-                           code=code)  # fmt: skip
+    limited = in_a_process(
+        home, "sort", home / "p.onnx", images / "deep", "--to", tmp_path / "out", code=code
+    )
     said = limited.communicate()[1]
     assert limited.returncode == 2, said
     assert "15 images were copied and stay there" in said

@@ -67,8 +67,16 @@ def test_the_tables_are_for_people(home: Path, project: Path) -> None:
     said = espalier(home, "tune", project, *QUICK, "--epochs", 1, "--adopt", "never")
     assert said.returncode == 0, said.stderr
     lines = said.stdout.splitlines()
-    assert lines[0].split() == ["images", "of", "before", "after", "difference", "95", "%",
-                                "interval"]  # fmt: skip
+    assert lines[0].split() == [
+        "images",
+        "of",
+        "before",
+        "after",
+        "difference",
+        "95",
+        "%",
+        "interval",
+    ]
     assert [line.split()[0] for line in lines[1:4]] == ["all", "old", "new"]
     assert lines[-1] == "The network in use stays."
     table = espalier(home, "runs", project).stdout

@@ -16,13 +16,20 @@ CHROMIUM = next(
 """The browser's program, or empty where none is installed."""
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--remote-debugging-pipe", "--use-fake-device-for-media-stream",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+    "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     # No name but this machine's is found, so that a page that asks for another fails.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)  # fmt: skip
+)
 
 PIPED = """import fcntl, os, sys
 read, write = (fcntl.fcntl(int(n), fcntl.F_DUPFD_CLOEXEC, 10) for n in sys.argv[1:3])
@@ -41,11 +48,22 @@ class Browser:
         to_read, self.to = os.pipe()
         self.answers, to_write = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PIPED, str(to_read), str(to_write), CHROMIUM, *FLAGS,
-             f"--user-data-dir={folder}", f"--use-file-for-fake-video-capture={camera}",
-             "about:blank"],
-            pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                PIPED,
+                str(to_read),
+                str(to_write),
+                CHROMIUM,
+                *FLAGS,
+                f"--user-data-dir={folder}",
+                f"--use-file-for-fake-video-capture={camera}",
+                "about:blank",
+            ],
+            pass_fds=(to_read, to_write),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(to_read)
         os.close(to_write)
         self.rest, self.count, self.session = b"", 0, ""
@@ -101,8 +119,14 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             said = {"text": text} if text and kind == "keyDown" else {}
             code = {"Tab": 9, "Enter": 13}[name]
-            self.ask("Input.dispatchKeyEvent", type=kind, key=name, code=name,
-                     windowsVirtualKeyCode=code, **said)  # fmt: skip
+            self.ask(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=name,
+                code=name,
+                windowsVirtualKeyCode=code,
+                **said,
+            )
 
     def close(self) -> None:
         self.session = ""

@@ -60,5 +60,7 @@ def in_a_process(
     return subprocess.Popen(
         [sys.executable, *program, *map(str, words)],
         env={**os.environ, "ESPALIER_HOME": str(home), **environment},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

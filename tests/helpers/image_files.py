@@ -129,8 +129,10 @@ def truncated_png(path: Path) -> Path:
 def blank_png(path: Path, width: int, height: int) -> Path:
     """A black PNG of one bit a pixel, packed so well that a huge one is a small file."""
     packer, rows = zlib.compressobj(1), bytes(1 + -(-width // 8)) * 100
-    packed = [packer.compress(rows[: len(rows) // 100 * min(100, height - top)])
-              for top in range(0, height, 100)]  # fmt: skip
+    packed = [
+        packer.compress(rows[: len(rows) // 100 * min(100, height - top)])
+        for top in range(0, height, 100)
+    ]
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", b"".join(packed) + packer.flush()), (b"IEND", b""))
     with path.open("wb") as file:
@@ -208,11 +210,14 @@ def turned_by_exif(path: Path, orientation: int, kind: str = "JPEG") -> Path:
     ImageDraw.Draw(upright).rectangle((0, 0, 20, 80), fill="green")
     ImageDraw.Draw(upright).rectangle((0, 0, 120, 20), fill="red")
     undo = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
-    }  # fmt: skip
+    }
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
@@ -321,9 +326,20 @@ def no_permission(path: Path) -> Iterator[Path]:
 
 
 BAD_NAMES = (
-    "emoji 🦋", "ქართული", "עברית", "new\nline", "quote'\"s", "trailing ", "CON", "a" * 200,
-    "semi;colon", "-dash", "percent%20", "$HOME", "tab\tbed",
-)  # fmt: skip
+    "emoji 🦋",
+    "ქართული",
+    "עברית",
+    "new\nline",
+    "quote'\"s",
+    "trailing ",
+    "CON",
+    "a" * 200,
+    "semi;colon",
+    "-dash",
+    "percent%20",
+    "$HOME",
+    "tab\tbed",
+)
 """Folder names that must make classes like any other."""
 
 

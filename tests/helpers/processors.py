@@ -51,6 +51,8 @@ def answers_of(
         environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1"}
         subprocess.run(
             [*before, sys.executable, "-c", ASK, *words],
-            check=True, capture_output=True, env=environment,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            env=environment,
+        )
         return np.load(made)

@@ -134,8 +134,10 @@ def curve(session: Session, number: int) -> dict[str, Any]:
         }
         for epoch in found["epochs_curve"]
     ]
-    steps = {k: [float(f"{v:.6g}") for v in found["steps_curve"][k]]
-             for k in ("step", "loss", "accuracy")}  # fmt: skip
+    steps = {
+        k: [float(f"{v:.6g}") for v in found["steps_curve"][k]]
+        for k in ("step", "loss", "accuracy")
+    }
     return {"epochs": epochs, "steps": steps}
 
 

@@ -38,8 +38,11 @@ def can_not_watch() -> str:
     """Why nothing can be watched here; empty where it can."""
     if not shutil.which("strace"):
         return "strace is not installed, by which one sees what is sent"
-    tried = subprocess.run(["strace", "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "true"],
-                           capture_output=True, check=False)  # fmt: skip
+    tried = subprocess.run(
+        ["strace", "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "true"],
+        capture_output=True,
+        check=False,
+    )
     return "strace may not look at processes here" if tried.returncode else ""
 
 
@@ -47,14 +50,25 @@ def watched(
     words: Sequence[object], trace: Path, home: Path, environment: Mapping[str, str] | None = None
 ) -> Watched:
     """Runs a program with an own home to its end. The calls are noted in `trace`."""
-    given = {k: v for k, v in os.environ.items()
-             if k not in SWITCHES and not k.startswith("XDG_")}  # fmt: skip
+    given = {k: v for k, v in os.environ.items() if k not in SWITCHES and not k.startswith("XDG_")}
     done = subprocess.run(
-        ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=%network", "-o", trace,
-         *map(str, words)],
+        [
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-qq",
+            "-e",
+            "trace=%network",
+            "-o",
+            trace,
+            *map(str, words),
+        ],
         env={**given, "HOME": str(home), **(environment or {})},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
     lines = trace.read_text(encoding="utf-8", errors="replace").splitlines()
     return Watched(done.returncode, done.stdout, tuple(filter(is_asking, lines)))
 

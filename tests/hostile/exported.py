@@ -20,8 +20,13 @@ NAMES = ["red", "green", "blue"]
 node = helper.make_node
 
 
-def model(nodes: Sequence[NodeProto] = (), last: str = "means", names: object = NAMES,
-          threshold: str = "0.5", **parts: object) -> ModelProto:  # fmt: skip
+def model(
+    nodes: Sequence[NodeProto] = (),
+    last: str = "means",
+    names: object = NAMES,
+    threshold: str = "0.5",
+    **parts: object,
+) -> ModelProto:
     """An export's file of three classes. `nodes` lie between "means", the mean of each colour, and
     the answers, which are made of `last`."""
     shape = numpy_helper.from_array(np.array([-1, 3]), "shape")
@@ -33,13 +38,16 @@ def model(nodes: Sequence[NodeProto] = (), last: str = "means", names: object = 
         node("ReduceMean", ["means"], ["distance"], axes=[1], keepdims=0),
     ]
     given = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
-    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None),
-               helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["n"])]  # fmt: skip
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None),
+        helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["n"]),
+    ]
     held = [shape, *parts.get("held", [])]
     graph = helper.make_graph(around, "colours", [given], outputs, held)
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid("own", 1)]
-    made = helper.make_model(graph, opset_imports=opsets, ir_version=9,
-                             functions=parts.get("functions", []))  # fmt: skip
+    made = helper.make_model(
+        graph, opset_imports=opsets, ir_version=9, functions=parts.get("functions", [])
+    )
     told = names if isinstance(names, str) else json.dumps(names)
     helper.set_model_props(made, {"class_names": told, "threshold": threshold})
     return made
@@ -59,8 +67,9 @@ def constant(name: str, values: object, kind: type = np.int64) -> TensorProto:
 def doubling(depth: int) -> ModelProto:
     """Functions each of which calls the one below twice."""
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid("own", 1)]
-    functions = [helper.make_function("own", "f0", ["x"], ["y"],
-                                      [node("Abs", ["x"], ["y"])], opsets)]  # fmt: skip
+    functions = [
+        helper.make_function("own", "f0", ["x"], ["y"], [node("Abs", ["x"], ["y"])], opsets)
+    ]
     for level in range(1, depth + 1):
         below = f"f{level - 1}"
         body = [node(below, ["x"], ["a"], domain="own"), node(below, ["a"], ["y"], domain="own")]
@@ -82,17 +91,22 @@ def body(grows: bool) -> GraphProto:
     act = node("Concat", ["x", "x"], ["z"], axis=0) if grows else node("Sin", ["x"], ["z"])
     nodes = [node("Identity", ["go"], ["on"]), act]
     return helper.make_graph(
-        nodes, "body",
-        [whole("i", TensorProto.INT64, []), whole("go", TensorProto.BOOL, []),
-         whole("x", TensorProto.FLOAT, None)],
+        nodes,
+        "body",
+        [
+            whole("i", TensorProto.INT64, []),
+            whole("go", TensorProto.BOOL, []),
+            whole("x", TensorProto.FLOAT, None),
+        ],
         [whole("on", TensorProto.BOOL, []), whole("z", TensorProto.FLOAT, None)],
-    )  # fmt: skip
+    )
 
 
 def loop(times: int, grows: bool = False) -> ModelProto:
     held = [constant("times", times), constant("yes", True, np.bool_)]
-    return model([node("Loop", ["times", "yes", "means"], ["out"], body=body(grows))], "out",
-                 held=held)  # fmt: skip
+    return model(
+        [node("Loop", ["times", "yes", "means"], ["out"], body=body(grows))], "out", held=held
+    )
 
 
 def loop_by_sight() -> ModelProto:
@@ -114,11 +128,16 @@ def nested_loops(depth: int) -> ModelProto:
         held = [constant(f"times{level}", 60_000), constant(f"yes{level}", True, np.bool_)]
         act = node("Loop", [f"times{level}", f"yes{level}", "x"], ["z"], body=inner)
         inner = helper.make_graph(
-            [node("Identity", ["go"], ["on"]), act], f"body{level}",
-            [whole("i", TensorProto.INT64, []), whole("go", TensorProto.BOOL, []),
-             whole("x", TensorProto.FLOAT, None)],
-            [whole("on", TensorProto.BOOL, []), whole("z", TensorProto.FLOAT, None)], held,
-        )  # fmt: skip
+            [node("Identity", ["go"], ["on"]), act],
+            f"body{level}",
+            [
+                whole("i", TensorProto.INT64, []),
+                whole("go", TensorProto.BOOL, []),
+                whole("x", TensorProto.FLOAT, None),
+            ],
+            [whole("on", TensorProto.BOOL, []), whole("z", TensorProto.FLOAT, None)],
+            held,
+        )
     held = [constant("times", 60_000), constant("yes", True, np.bool_)]
     return model([node("Loop", ["times", "yes", "means"], ["out"], body=inner)], "out", held=held)
 
@@ -149,8 +168,11 @@ def nested_choices(depth: int) -> ModelProto:
     for level in range(depth):
         act = node("If", ["yes"], ["o"], then_branch=inner, else_branch=flat)
         inner = helper.make_graph([act], f"g{level}", [], [whole])
-    return model([node("If", ["yes"], ["out"], then_branch=inner, else_branch=inner)], "out",
-                 held=[constant("yes", True, np.bool_)])  # fmt: skip
+    return model(
+        [node("If", ["yes"], ["out"], then_branch=inner, else_branch=inner)],
+        "out",
+        held=[constant("yes", True, np.bool_)],
+    )
 
 
 # Memory.
@@ -186,8 +208,9 @@ def claimed(*shape: int, data: bytes = b"1234") -> ModelProto:
 
 
 def outside(location: str, **more: str) -> ModelProto:
-    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1],
-                         data_location=TensorProto.EXTERNAL)  # fmt: skip
+    weight = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL
+    )
     for key, value in {"location": location, **more}.items():
         weight.external_data.add(key=key, value=value)
     return model([node("Add", ["means", "w"], ["out"])], "out", held=[weight])
@@ -253,21 +276,30 @@ LARGE = {
     "terabytes.onnx": partial(filled, 10**6, 10**6),
     "overflow.onnx": partial(filled, 1 << 32, 1 << 32),
     "negative.onnx": partial(filled, -5, 4),
-    "range.onnx": partial(by_operation, "Range", ["a", "b", "c"],
-                          [constant("a", 0), constant("b", 1 << 40), constant("c", 1)]),
+    "range.onnx": partial(
+        by_operation,
+        "Range",
+        ["a", "b", "c"],
+        [constant("a", 0), constant("b", 1 << 40), constant("c", 1)],
+    ),
     "tile.onnx": partial(by_operation, "Tile", ["means", "t"], [constant("t", [1 << 15, 1 << 15])]),
-    "expand.onnx": partial(by_operation, "Expand", ["means", "t"],
-                           [constant("t", [1 << 16, 1 << 15, 1, 3])]),
+    "expand.onnx": partial(
+        by_operation, "Expand", ["means", "t"], [constant("t", [1 << 16, 1 << 15, 1, 3])]
+    ),
     "noise.onnx": lambda: by_operation("RandomNormal", [], [], shape=[1 << 15, 1 << 16]),
-    "one hot.onnx": partial(by_operation, "OneHot", ["i", "d", "v"],
-                            [constant("i", [0] * 99), constant("d", 1 << 31),
-                             constant("v", [0, 1], np.float32)]),
-    "pad.onnx": partial(by_operation, "Pad", ["means", "p"],
-                        [constant("p", [1 << 15, 1 << 15, 0, 0])]),
+    "one hot.onnx": partial(
+        by_operation,
+        "OneHot",
+        ["i", "d", "v"],
+        [constant("i", [0] * 99), constant("d", 1 << 31), constant("v", [0, 1], np.float32)],
+    ),
+    "pad.onnx": partial(
+        by_operation, "Pad", ["means", "p"], [constant("p", [1 << 15, 1 << 15, 0, 0])]
+    ),
     "claimed.onnx": partial(claimed, 1 << 20, 1 << 20),
     "negative weight.onnx": partial(claimed, -1, 3),
     "too many bytes.onnx": partial(claimed, 1, data=bytes(1 << 20)),
-}  # fmt: skip
+}
 ELSEWHERE = {
     "above.onnx": partial(outside, "../secret.bin"),
     "system.onnx": partial(outside, "/etc/passwd"),

@@ -53,8 +53,14 @@ def frames(path: Path, kind: str, side: int, count: int) -> None:
     first.save(path, kind, save_all=True, append_images=rest, duration=20)
 
 
-def png(path: Path, size: tuple[int, int], chunks: list[tuple[bytes, bytes]], depth: int = 8,
-        colour: int = 2, row: bytes = b"") -> None:  # fmt: skip
+def png(
+    path: Path,
+    size: tuple[int, int],
+    chunks: list[tuple[bytes, bytes]],
+    depth: int = 8,
+    colour: int = 2,
+    row: bytes = b"",
+) -> None:
     """A PNG with chunks of one's own before its pixels."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
@@ -79,8 +85,17 @@ def text_bomb(path: Path, name: bytes) -> None:
 
 def tiff(path: Path, tags: dict[int, tuple[int, int, int]], data: bytes = bytes(4096)) -> None:
     """A TIFF with entries of one's own: tag -> (type, count, value)."""
-    usual = {256: (4, 1, 64), 257: (4, 1, 64), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1),
-             273: (4, 1, 8), 277: (3, 1, 1), 278: (4, 1, 64), 279: (4, 1, 4096)}  # fmt: skip
+    usual = {
+        256: (4, 1, 64),
+        257: (4, 1, 64),
+        258: (3, 1, 8),
+        259: (3, 1, 1),
+        262: (3, 1, 1),
+        273: (4, 1, 8),
+        277: (3, 1, 1),
+        278: (4, 1, 64),
+        279: (4, 1, 4096),
+    }
     entries = sorted({**usual, **tags}.items())
     directory = struct.pack("<H", len(entries)) + b"".join(
         struct.pack("<HHII", tag, *entry) for tag, entry in entries
@@ -177,7 +192,7 @@ LARGE: Kinds = {
     "large.avif": partial(plain, kind="AVIF", side=8000, speed=10),
     "too large.png": partial(plain, kind="PNG", mode="1", side=40_000),
     "too large.tif": partial(plain, kind="TIFF", mode="1", side=40_000, compression="group4"),
-}  # fmt: skip
+}
 
 LONG: Kinds = {
     "60 scans.jpg": partial(many_scans, side=9000, scans=60),
@@ -197,8 +212,15 @@ LONG: Kinds = {
     "circle.jpg": long_exif,
 }
 
-ENDINGS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF", ".tif": "TIFF",
-           ".bmp": "BMP", ".avif": "AVIF"}  # fmt: skip
+ENDINGS = {
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".tif": "TIFF",
+    ".bmp": "BMP",
+    ".avif": "AVIF",
+}
 
 BROKEN: Kinds = {
     **{

@@ -64,8 +64,9 @@ def journal(*statements: str, unfinished: bool = False) -> Change:
         db.execute(f"INSERT INTO gesture ({columns}) VALUES ('x', 'now', 0, {int(unfinished)})")
         number = db.execute("SELECT MAX(id) FROM gesture").fetchone()[0]
         for statement in statements:
-            db.execute("INSERT INTO journal (gesture_id, statement) VALUES (?, ?)",
-                       [number, statement])  # fmt: skip
+            db.execute(
+                "INSERT INTO journal (gesture_id, statement) VALUES (?, ?)", [number, statement]
+            )
 
     return change
 
@@ -74,8 +75,9 @@ def in_schema(name: str, old: str, new: str) -> Change:
     """The text of a table's definition changed behind SQLite's back."""
 
     def change(db: sqlite3.Connection) -> None:
-        db.execute("UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ?",
-                   [old, new, name])  # fmt: skip
+        db.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ?", [old, new, name]
+        )
 
     return change
 
@@ -132,8 +134,8 @@ SCHEMA: dict[str, Change] = {
     "older than it is": sql("PRAGMA user_version = 1"),
     "version below zero": sql("PRAGMA user_version = -5"),
     "another program": sql("PRAGMA application_id = 7"),
-    "pragma in a name": sql("CREATE TABLE \"x; PRAGMA user_version=3\" (y)"),
-}  # fmt: skip
+    "pragma in a name": sql('CREATE TABLE "x; PRAGMA user_version=3" (y)'),
+}
 
 NO_TEXT = "CAST(x'ff6d6f7468fe' AS TEXT)"
 CELLS: dict[str, Change] = {
@@ -187,7 +189,7 @@ CELLS: dict[str, Change] = {
     "recording left on": sql("UPDATE recording SET gesture_id = 1"),
     "recording many": sql("DELETE FROM recording"),
     "no facts": sql("DELETE FROM project"),
-}  # fmt: skip
+}
 
 JOURNAL: dict[str, Change] = {
     "undo by counting": journal(f"UPDATE class SET made = ({NUMBERS}) SELECT max(x) FROM n)"),
@@ -202,22 +204,31 @@ JOURNAL: dict[str, Change] = {
     "undo to null": journal("UPDATE class SET name=NULL WHERE id=1"),
     "undo to odd facts": journal("UPDATE project SET settings='{' WHERE id=1"),
     "undo to bytes": journal("UPDATE project SET name=X'FFFE' WHERE id=1"),
-    "undo to no text": lambda db: (journal("x")(db), db.execute(
-        f"UPDATE journal SET statement = 'UPDATE class SET name=''' || {NO_TEXT} || ''' WHERE id=1'"
-    )),
+    "undo to no text": lambda db: (
+        journal("x")(db),
+        db.execute(
+            f"UPDATE journal SET statement = 'UPDATE class SET name=''' || {NO_TEXT} "
+            "|| ''' WHERE id=1'"
+        ),
+    ),
     "undo to the facts": journal("DELETE FROM project WHERE id=1"),
     "undo with a quote": journal("UPDATE class SET name='a' WHERE id=1; DROP TABLE image"),
-    "undo by bytes": lambda db: (journal("x")(db), db.execute(
-        "UPDATE journal SET statement = x'ff00ff'")),
-    "undo of a number": lambda db: (journal("x")(db), db.execute(
-        "UPDATE journal SET statement = 7")),
+    "undo by bytes": lambda db: (
+        journal("x")(db),
+        db.execute("UPDATE journal SET statement = x'ff00ff'"),
+    ),
+    "undo of a number": lambda db: (
+        journal("x")(db),
+        db.execute("UPDATE journal SET statement = 7"),
+    ),
     "unfinished counting": journal(
-        f"UPDATE class SET made = ({NUMBERS}) SELECT max(x) FROM n)", unfinished=True),
+        f"UPDATE class SET made = ({NUMBERS}) SELECT max(x) FROM n)", unfinished=True
+    ),
     "unfinished deleting": journal("DELETE FROM image", unfinished=True),
     "unfinished nothing": journal("DELETE FROM class WHERE id=1", unfinished=True),
     "attach": journal("ATTACH 'x.db' AS y"),
     "many undone": journal(*["DELETE FROM settled WHERE id=1"] * 20_000),
-}  # fmt: skip
+}
 
 
 def largest_blob(path: Path) -> Path:
@@ -241,20 +252,27 @@ def blobs_of(path: Path, content: bytes) -> None:
 
 
 FILES: dict[str, Maker] = {
-    **{f"scrambled {seed}": partial(scrambled, seed=seed, count=20 * (1 + seed))
-       for seed in range(6)},
+    **{
+        f"scrambled {seed}": partial(scrambled, seed=seed, count=20 * (1 + seed))
+        for seed in range(6)
+    },
     "cut": lambda path: os.truncate(path / "project.db", 9000),
     "noise": lambda path: (path / "project.db").write_bytes(os.urandom(50_000)),
     "noise with a head": lambda path: (path / "project.db").write_bytes(
-        b"SQLite format 3\0" + os.urandom(50_000)),
+        b"SQLite format 3\0" + os.urandom(50_000)
+    ),
     "empty": lambda path: (path / "project.db").write_bytes(b""),
     "log of noise": lambda path: (path / "project.db-wal").write_bytes(os.urandom(50_000)),
     "blobs of noise": partial(blobs_of, content=os.urandom(5000)),
     "blobs empty": partial(blobs_of, content=b""),
     "no blobs": lambda path: shutil.rmtree(path / "blobs"),
-    "blob a link": lambda path: (largest_blob(path).unlink(),
-                                 largest_blob(path).with_name("x" * 64).symlink_to("/etc/passwd")),
+    "blob a link": lambda path: (
+        largest_blob(path).unlink(),
+        largest_blob(path).with_name("x" * 64).symlink_to("/etc/passwd"),
+    ),
     "blob a pipe": lambda path: os.mkfifo(path / "blobs" / "pipe"),
     "lock a folder": lambda path: (
-        (path / ".lock").unlink(missing_ok=True), (path / ".lock").mkdir()),
-}  # fmt: skip
+        (path / ".lock").unlink(missing_ok=True),
+        (path / ".lock").mkdir(),
+    ),
+}

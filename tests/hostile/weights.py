@@ -70,8 +70,14 @@ def raw(path: Path, pickled: bytes) -> None:
     path.write_bytes(pickled)
 
 
-def tensor(key: bytes, shape: Iterable[int], stride: Iterable[int], offset: int = 0,
-           size: int = 4, kind: bytes = b"FloatStorage") -> bytes:  # fmt: skip
+def tensor(
+    key: bytes,
+    shape: Iterable[int],
+    stride: Iterable[int],
+    offset: int = 0,
+    size: int = 4,
+    kind: bytes = b"FloatStorage",
+) -> bytes:
     """The opcodes of a tensor as torch.save writes them."""
 
     def whole(number: int) -> bytes:
@@ -81,10 +87,24 @@ def tensor(key: bytes, shape: Iterable[int], stride: Iterable[int], offset: int 
     def row(numbers: Iterable[int]) -> bytes:
         return b"(" + b"".join(map(whole, numbers)) + b"t"
 
-    storage = (b"(X\x07\0\0\0storagectorch\n" + kind + b"\nX" + struct.pack("<I", len(key)) + key
-               + b"X\x03\0\0\0cpu" + whole(size) + b"tQ")  # fmt: skip
-    return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + whole(offset) + row(shape)
-            + row(stride) + b"\x89ccollections\nOrderedDict\n)RtR")  # fmt: skip
+    storage = (
+        b"(X\x07\0\0\0storagectorch\n"
+        + kind
+        + b"\nX"
+        + struct.pack("<I", len(key))
+        + key
+        + b"X\x03\0\0\0cpu"
+        + whole(size)
+        + b"tQ"
+    )
+    return (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + whole(offset)
+        + row(shape)
+        + row(stride)
+        + b"\x89ccollections\nOrderedDict\n)RtR"
+    )
 
 
 def held(value: bytes, name: bytes = b"w") -> bytes:
@@ -233,25 +253,41 @@ PICKLES: dict[str, bytes] = {
     "protocol": b"\x80\x09}.",
     "unknown codes": PROTOCOL + bytes(range(0xA0, 0xFF)) + b".",
     "binary name": held(b"K\1", b"\xff\xfe"),
-}  # fmt: skip
+}
 
 TORCH: Kinds = {
-    **{f"{name}.pth": partial(zipped, pickled=code, **{"0": bytes(16)})
-       for name, code in PICKLES.items()},
-    **{f"{name} (old).pth": partial(raw, pickled=PICKLES[name])
-       for name in ("nested tuples", "doubled tuples", "doubled lists", "runs code", "no end",
-                    "integer in digits", "unknown codes", "memo")},
+    **{
+        f"{name}.pth": partial(zipped, pickled=code, **{"0": bytes(16)})
+        for name, code in PICKLES.items()
+    },
+    **{
+        f"{name} (old).pth": partial(raw, pickled=PICKLES[name])
+        for name in (
+            "nested tuples",
+            "doubled tuples",
+            "doubled lists",
+            "runs code",
+            "no end",
+            "integer in digits",
+            "unknown codes",
+            "memo",
+        )
+    },
     "counter of many.pth": partial(saved, change=counter(1 << 30)),
     "counter of some.pth": partial(saved, change=counter(16, 16)),
-    "giant.pth": partial(saved, change=put("conv1.0.weight",
-                                           torch.zeros(1).expand(1 << 16, 1 << 16))),
-    "shared.pth": partial(saved, change=lambda state: {
-        f"w{n}": state["fc.weight"] for n in range(5000)}),
-    "many.pth": partial(saved, change=lambda state: {
-        f"w{n}": torch.zeros(1) for n in range(21_000)}),
+    "giant.pth": partial(
+        saved, change=put("conv1.0.weight", torch.zeros(1).expand(1 << 16, 1 << 16))
+    ),
+    "shared.pth": partial(
+        saved, change=lambda state: {f"w{n}": state["fc.weight"] for n in range(5000)}
+    ),
+    "many.pth": partial(
+        saved, change=lambda state: {f"w{n}": torch.zeros(1) for n in range(21_000)}
+    ),
     "not numbers.pth": partial(saved, change=put("fc.bias", torch.full((1000,), torch.nan))),
-    "one not a number.pth": partial(saved, change=put(
-        "conv1.1.weight", torch.full((24,), torch.inf))),
+    "one not a number.pth": partial(
+        saved, change=put("conv1.1.weight", torch.full((24,), torch.inf))
+    ),
     "whole.pth": partial(saved, change=lambda state: torch.nn.Linear(2, 2)),
     "truth.pth": partial(saved, change=put("conv1.1.weight", torch.ones(24, dtype=torch.bool))),
     "old counter.pth": partial(saved, change=counter(1 << 30), old=True),
@@ -260,14 +296,21 @@ TORCH: Kinds = {
     "lying sizes.pth": lying_sizes,
     "script.pth": script,
     "pickled.safetensors": partial(raw, pickled=pickle.dumps({"w": 1}, 2)),
-    **{f"flipped {n}.pth": partial(flipped, seed=n, write=partial(saved, change=same))
-       for n in (1, 5, 20)},
-    **{f"flipped {n} (old).pth": partial(flipped, seed=n,
-                                         write=partial(saved, change=same, old=True))
-       for n in (1, 5, 20)},
-    **{f"cut at {s:g}.pth": partial(cut, share=s, write=partial(saved, change=same))
-       for s in (0.01, 0.5, 0.99)},
-}  # fmt: skip
+    **{
+        f"flipped {n}.pth": partial(flipped, seed=n, write=partial(saved, change=same))
+        for n in (1, 5, 20)
+    },
+    **{
+        f"flipped {n} (old).pth": partial(
+            flipped, seed=n, write=partial(saved, change=same, old=True)
+        )
+        for n in (1, 5, 20)
+    },
+    **{
+        f"cut at {s:g}.pth": partial(cut, share=s, write=partial(saved, change=same))
+        for s in (0.01, 0.5, 0.99)
+    },
+}
 
 SAFE: Kinds = {
     "length.safetensors": partial(headed, header={}, length=1 << 62),
@@ -280,39 +323,55 @@ SAFE: Kinds = {
     "many.safetensors": partial(headed, header={f"w{n}": entry([], 0, 0) for n in range(300_000)}),
     "empty.safetensors": partial(headed, header={"w": entry([0], 0, 0)}),
     "overlap.safetensors": partial(
-        headed, header={f"w{n}": entry([1000], 0, 4000) for n in range(2000)}, data=bytes(4000)),
+        headed, header={f"w{n}": entry([1000], 0, 4000) for n in range(2000)}, data=bytes(4000)
+    ),
     "gap.safetensors": partial(headed, header={"w": entry([1], 40, 44)}, data=bytes(44)),
     "backwards.safetensors": partial(headed, header={"w": entry([1], 4, 0)}, data=bytes(4)),
     "negative.safetensors": partial(headed, header={"w": entry([-1], 0, 4)}, data=bytes(4)),
-    "overflow.safetensors": partial(
-        headed, header={"w": entry([1 << 62, 4], 0, 4)}, data=bytes(4)),
+    "overflow.safetensors": partial(headed, header={"w": entry([1 << 62, 4], 0, 4)}, data=bytes(4)),
     "more numbers.safetensors": partial(
-        headed, header={"w": entry([1 << 40], 0, 1 << 42)}, data=bytes(4)),
+        headed, header={"w": entry([1 << 40], 0, 1 << 42)}, data=bytes(4)
+    ),
     "broken number.safetensors": partial(
-        headed, header=b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,1e400]}}'),
+        headed, header=b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,1e400]}}'
+    ),
     "digits.safetensors": partial(
-        headed, header=b'{"w":{"dtype":"F32","shape":[%b],"data_offsets":[0,4]}}' % (b"9" * 9000)),
+        headed, header=b'{"w":{"dtype":"F32","shape":[%b],"data_offsets":[0,4]}}' % (b"9" * 9000)
+    ),
     "unknown kind.safetensors": partial(
-        headed, header={"w": entry([1], 0, 4, "Q7")}, data=bytes(4)),
+        headed, header={"w": entry([1], 0, 4, "Q7")}, data=bytes(4)
+    ),
     "twice.safetensors": partial(
-        headed, header=b'{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},'
-        b'"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', data=b"1"),
+        headed,
+        header=b'{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},'
+        b'"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+        data=b"1",
+    ),
     "notes.safetensors": partial(headed, header={"__metadata__": {"a": ["b"]}}),
-    "counter.safetensors": partial(plain, change=lambda state: {
-        **state, "conv1.1.num_batches_tracked": torch.zeros(1 << 20)}),
-    "truth.safetensors": partial(plain, change=put("conv1.1.weight",
-                                                   torch.ones(24, dtype=torch.bool))),
-    "not numbers.safetensors": partial(plain, change=put("conv1.1.weight",
-                                                         torch.full((24,), torch.nan))),
-    "eight bits.safetensors": partial(plain, change=lambda state: {
-        name: value.to(torch.float8_e4m3fn) for name, value in state.items()}),
+    "counter.safetensors": partial(
+        plain, change=lambda state: {**state, "conv1.1.num_batches_tracked": torch.zeros(1 << 20)}
+    ),
+    "truth.safetensors": partial(
+        plain, change=put("conv1.1.weight", torch.ones(24, dtype=torch.bool))
+    ),
+    "not numbers.safetensors": partial(
+        plain, change=put("conv1.1.weight", torch.full((24,), torch.nan))
+    ),
+    "eight bits.safetensors": partial(
+        plain,
+        change=lambda state: {name: value.to(torch.float8_e4m3fn) for name, value in state.items()},
+    ),
     "link.safetensors": image_files.lfs_pointer,
     "page.safetensors": image_files.web_page,
     "zip in it.safetensors": lambda path: path.write_bytes(b"PK\3\4" + bytes(5000)),
-    **{f"flipped {n}.safetensors": partial(flipped, seed=n, write=partial(plain, change=same))
-       for n in (1, 5, 20)},
-    **{f"cut at {s:g}.safetensors": partial(cut, share=s, write=partial(plain, change=same))
-       for s in (0.01, 0.99)},
-}  # fmt: skip
+    **{
+        f"flipped {n}.safetensors": partial(flipped, seed=n, write=partial(plain, change=same))
+        for n in (1, 5, 20)
+    },
+    **{
+        f"cut at {s:g}.safetensors": partial(cut, share=s, write=partial(plain, change=same))
+        for s in (0.01, 0.99)
+    },
+}
 
 WEIGHTS: Kinds = {**TORCH, **SAFE}

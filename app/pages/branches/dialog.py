@@ -96,32 +96,70 @@ class BranchDialog(QDialog):
 
     def make_buttons(self) -> None:
         """What can be done; Return in a field does none of it."""
-        self.fold = button("More settings", "What else can be set", self.toggle,
-                           key="Ctrl+Shift+L", icon="chevron", kind="link")  # fmt: skip
+        self.fold = button(
+            "More settings",
+            "What else can be set",
+            self.toggle,
+            key="Ctrl+Shift+L",
+            icon="chevron",
+            kind="link",
+        )
         self.fold.setCheckable(True)
-        self.undo_button = button("Undo", "Takes back the last change of the project", self.undo,
-                                  key="Ctrl+Z", icon="undo", kind="quiet")  # fmt: skip
+        self.undo_button = button(
+            "Undo",
+            "Takes back the last change of the project",
+            self.undo,
+            key="Ctrl+Z",
+            icon="undo",
+            kind="quiet",
+        )
         self.close_button = button("Close", "Closes this window", self.reject, key="Esc")
-        self.stop_button = button("Stop", "Stops what runs; the project stays as it was",
-                                  self.work.stop, key="Ctrl+Backspace")  # fmt: skip
+        self.stop_button = button(
+            "Stop",
+            "Stops what runs; the project stays as it was",
+            self.work.stop,
+            key="Ctrl+Backspace",
+        )
         self.measure_button = button(
-            "Measure sharing", "Tries a branch above each cut, quickly; nothing is kept",
-            self.measure, key="Ctrl+M",
-        )  # fmt: skip
-        self.grow_button = button("Grow", "Grows a branch for the new classes; undo goes back",
-                                  self.grow, key="Ctrl+Return", kind="primary")  # fmt: skip
+            "Measure sharing",
+            "Tries a branch above each cut, quickly; nothing is kept",
+            self.measure,
+            key="Ctrl+M",
+        )
+        self.grow_button = button(
+            "Grow",
+            "Grows a branch for the new classes; undo goes back",
+            self.grow,
+            key="Ctrl+Return",
+            kind="primary",
+        )
         self.remove_button = button(
-            "Remove", "Takes the chosen branch out and learns without it; undo goes back",
-            self.remove, key="Ctrl+Delete", icon="remove", kind="quiet",
-        )  # fmt: skip
+            "Remove",
+            "Takes the chosen branch out and learns without it; undo goes back",
+            self.remove,
+            key="Ctrl+Delete",
+            icon="remove",
+            kind="quiet",
+        )
         self.merge_button = button(
-            "Merge all", "Teaches one network of the first size what all branches know; used where "
-            "it loses no more points than the threshold", self.merge, key="Ctrl+Shift+M",
-            icon="merge", kind="quiet",
-        )  # fmt: skip
-        for made in (self.fold, self.undo_button, self.close_button, self.stop_button,
-                     self.measure_button, self.grow_button, self.remove_button,
-                     self.merge_button):  # fmt: skip
+            "Merge all",
+            "Teaches one network of the first size what all branches know; used where "
+            "it loses no more points than the threshold",
+            self.merge,
+            key="Ctrl+Shift+M",
+            icon="merge",
+            kind="quiet",
+        )
+        for made in (
+            self.fold,
+            self.undo_button,
+            self.close_button,
+            self.stop_button,
+            self.measure_button,
+            self.grow_button,
+            self.remove_button,
+            self.merge_button,
+        ):
             made.setAutoDefault(False)
 
     def lay_out(self) -> None:
@@ -167,7 +205,7 @@ class BranchDialog(QDialog):
             card(self.result, edge=12),
             card(self.table, tools, edge=12),
         ):
-            self.views.addWidget(made)  # fmt: skip
+            self.views.addWidget(made)
         self.tabs = [self.tab(at, *words) for at, words in enumerate(VIEWS)]
         self.group = QButtonGroup(self)
         for tab in self.tabs:
@@ -188,8 +226,14 @@ class BranchDialog(QDialog):
         return made
 
     def foot(self) -> QHBoxLayout:
-        made = row(column(self.news, self.bar), self.undo_button, self.close_button,
-                   self.stop_button, self.measure_button, self.grow_button)  # fmt: skip
+        made = row(
+            column(self.news, self.bar),
+            self.undo_button,
+            self.close_button,
+            self.stop_button,
+            self.measure_button,
+            self.grow_button,
+        )
         made.setStretch(0, 1)
         return made
 
@@ -347,8 +391,12 @@ class BranchDialog(QDialog):
 
     def measure(self) -> None:
         self.look_at(SHARING)
-        self.work.measure(self.key, threshold=self.values["threshold"],
-                          memory=self.values["memory"], settings=self.training)  # fmt: skip
+        self.work.measure(
+            self.key,
+            threshold=self.values["threshold"],
+            memory=self.values["memory"],
+            settings=self.training,
+        )
 
     def grow(self) -> None:
         """Grows with what is set. A curve that was measured for the same is not measured again."""
@@ -364,8 +412,9 @@ class BranchDialog(QDialog):
 
     def merge(self) -> None:
         self.look_at(LIVE)
-        self.work.merge(self.values["epochs"], allowed=self.values["threshold"],
-                        settings=self.training)  # fmt: skip
+        self.work.merge(
+            self.values["epochs"], allowed=self.values["threshold"], settings=self.training
+        )
 
     def undo(self) -> None:
         self.bridge.submit("undo")

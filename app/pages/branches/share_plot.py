@@ -84,14 +84,26 @@ class SharePlot(Plot):
         ]
 
     def table(self) -> Sequence[Sequence[object]]:
-        titles = ["cut", "operations shared (%)", "parameters shared (%)", "accuracy (%)",
-                  "interval from (%)", "interval to (%)", "seconds", "recommended"]  # fmt: skip
+        titles = [
+            "cut",
+            "operations shared (%)",
+            "parameters shared (%)",
+            "accuracy (%)",
+            "interval from (%)",
+            "interval to (%)",
+            "seconds",
+            "recommended",
+        ]
         rows = [
-            [p["cut"], *(100 * p[name] for name in ("share_macs", "share_parameters", "accuracy")),
-             *(100 * end for end in p["interval"]), p["seconds"],
-             "yes" if p["cut"] == self.recommended else ""]
+            [
+                p["cut"],
+                *(100 * p[name] for name in ("share_macs", "share_parameters", "accuracy")),
+                *(100 * end for end in p["interval"]),
+                p["seconds"],
+                "yes" if p["cut"] == self.recommended else "",
+            ]
             for p in self.points
-        ]  # fmt: skip
+        ]
         return [titles, *rows]
 
     # Where it lies.
@@ -141,8 +153,9 @@ class SharePlot(Plot):
         for spot in spots:
             painter.drawEllipse(spot, DOT, DOT)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        marked = next(s for s, p in zip(spots, self.points, strict=True)
-                      if p["cut"] == self.recommended)  # fmt: skip
+        marked = next(
+            s for s, p in zip(spots, self.points, strict=True) if p["cut"] == self.recommended
+        )
         painter.setPen(QPen(theme.colour("warning"), 2))
         painter.drawEllipse(marked, RING, RING)
 

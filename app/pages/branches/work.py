@@ -139,8 +139,9 @@ class BranchWork(QObject):
         elif event.how == "done":
             self.result = {**event.result, "job": self.job}
             self.curve = tuple(event.result.get("curve") or self.curve)
-        self.text = (self.note or told(self.job, event.result)) if event.how == "done" else (
-            event.text)  # fmt: skip
+        self.text = (
+            (self.note or told(self.job, event.result)) if event.how == "done" else (event.text)
+        )
         if event.how != "done" and self.job == MEASURE:
             self.measured = None
         self.ended.emit(self.job)

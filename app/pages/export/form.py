@@ -82,9 +82,13 @@ class ExportForm(QFrame):
             "Browse …", "Chooses the file", self.choose_file, key="Ctrl+Shift+B", icon="folder"
         )
         self.export_button = button(
-            "Export", "Writes and checks the model", self.ask, key="Ctrl+E", icon="export",
+            "Export",
+            "Writes and checks the model",
+            self.ask,
+            key="Ctrl+E",
+            icon="export",
             kind="primary",
-        )  # fmt: skip
+        )
         self.format.currentIndexChanged.connect(self.show_format)
         self.licence.editingFinished.connect(self.keep_licence)
 
@@ -93,12 +97,7 @@ class ExportForm(QFrame):
         inside = QWidget()
         inside.setLayout(
             column(
-                label(CHECKED, "muted", wrap=True),
-                4,
-                self.rows(),
-                self.settings,
-                self.missing,
-                0,
+                label(CHECKED, "muted", wrap=True), 4, self.rows(), self.settings, self.missing, 0
             )
         )
         laid_out(inside).setContentsMargins(0, 0, 0, 0)
@@ -177,8 +176,15 @@ class ExportForm(QFrame):
 
     def put_in_order(self) -> None:
         """Tab goes from above to below, also through controls that were made anew."""
-        chain = [self.format, self.target, self.browse, self.licence, self.overwrite,
-                 *self.settings.controls.values(), self.export_button]  # fmt: skip
+        chain = [
+            self.format,
+            self.target,
+            self.browse,
+            self.licence,
+            self.overwrite,
+            *self.settings.controls.values(),
+            self.export_button,
+        ]
         for before, after in pairwise(chain):
             QWidget.setTabOrder(before, after)
 
@@ -201,8 +207,12 @@ class ExportForm(QFrame):
         if other or before is None or before.data_licence != project.data_licence:
             self.licence.setText(project.data_licence)
         self.licence.setEnabled(not project.read_only)
-        named(self.licence, "Licence of the images", READ_ONLY if project.read_only else LICENCE,
-              "Alt+L")  # fmt: skip
+        named(
+            self.licence,
+            "Licence of the images",
+            READ_ONLY if project.read_only else LICENCE,
+            "Alt+L",
+        )
 
     # Gestures.
 

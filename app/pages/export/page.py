@@ -54,13 +54,18 @@ class ExportPage(QWidget):
     def make_buttons(self) -> None:
         """What can be done with an export."""
         self.page_button = button(
-            "Open the page to print", "Opens the receipt in the browser, to print it or keep it",
-            self.open_page, key="Ctrl+P",
-        )  # fmt: skip
+            "Open the page to print",
+            "Opens the receipt in the browser, to print it or keep it",
+            self.open_page,
+            key="Ctrl+P",
+        )
         self.open_button = button(
-            "Open the folder", "Shows the file in its folder", self.open_folder, key="Ctrl+Shift+E",
+            "Open the folder",
+            "Shows the file in its folder",
+            self.open_folder,
+            key="Ctrl+Shift+E",
             icon="folder",
-        )  # fmt: skip
+        )
         self.copy_button = button(
             "Copy the receipt", "Copies the receipt as text", self.copy, key="Ctrl+Shift+C"
         )

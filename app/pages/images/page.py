@@ -44,11 +44,7 @@ from engine.events import Ended, ProjectView
 from engine.system.words import plural
 
 PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"
-SPLITS = (
-    ("Both sides", ""),
-    ("Train images", "train"),
-    ("Validation images", "validation"),
-)
+SPLITS = (("Both sides", ""), ("Train images", "train"), ("Validation images", "validation"))
 
 
 class ImagesPage(QWidget):

@@ -82,17 +82,26 @@ class ChosenSubnet(QFrame):
     def make_buttons(self) -> None:
         """What can be done with the chosen subnet."""
         self.pin_button = button(
-            "Pin", "Keeps this subnet beside the next one that you choose, to compare the two",
-            self.pin, key="Ctrl+K",
-        )  # fmt: skip
+            "Pin",
+            "Keeps this subnet beside the next one that you choose, to compare the two",
+            self.pin,
+            key="Ctrl+K",
+        )
         self.export_button = button(
-            "Export …", "Writes this subnet as one file; the project stays as it is", self.export,
-            key="Ctrl+E", icon="export",
-        )  # fmt: skip
+            "Export …",
+            "Writes this subnet as one file; the project stays as it is",
+            self.export,
+            key="Ctrl+E",
+            icon="export",
+        )
         self.use_button = button(
-            "Use this", "Makes this subnet the project's backbone and learns all classes again; "
-            "undo takes it back", self.use, key="Ctrl+U", kind="primary",
-        )  # fmt: skip
+            "Use this",
+            "Makes this subnet the project's backbone and learns all classes again; "
+            "undo takes it back",
+            self.use,
+            key="Ctrl+U",
+            kind="primary",
+        )
 
     def lay_out(self) -> None:
         """Title and buttons above; below them drawing, figures and classes in a line."""

@@ -75,9 +75,13 @@ class SearchForm(QWidget):
             for name, text, key, unit, help in LIMITS
         }
         self.fold = button(
-            "More limits", "Limits for multiplications, parameters, memory and file size",
-            self.toggle, key="Ctrl+Shift+L", icon="chevron", kind="link",
-        )  # fmt: skip
+            "More limits",
+            "Limits for multiplications, parameters, memory and file size",
+            self.toggle,
+            key="Ctrl+Shift+L",
+            icon="chevron",
+            kind="link",
+        )
         self.target.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
         self.lay_out()
         self.target.valueChanged.connect(self.target_set)

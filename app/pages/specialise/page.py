@@ -114,21 +114,34 @@ class SpecialisePage(QWidget):
             "Search", SEARCH, self.search, key="Ctrl+F", icon="specialise", kind="primary"
         )
         self.measure_button = button(
-            "Measure this computer", "Times the blocks of all subnets here, once; searches "
-            "predict latencies from that", self.measure, key="Ctrl+M", icon="device",
-        )  # fmt: skip
+            "Measure this computer",
+            "Times the blocks of all subnets here, once; searches predict latencies from that",
+            self.measure,
+            key="Ctrl+M",
+            icon="device",
+        )
         self.compare_button = button(
-            "Compare with MobileNet", "Times and scores the network in use, and MobileNetV2 and "
-            "V3 where their weights are here, on your classes", self.compare, key="Ctrl+Shift+M",
-        )  # fmt: skip
+            "Compare with MobileNet",
+            "Times and scores the network in use, and MobileNetV2 and "
+            "V3 where their weights are here, on your classes",
+            self.compare,
+            key="Ctrl+Shift+M",
+        )
         self.train_button = button(
-            TRAIN, "Trains all subnets of the supernet on your images, so that each is better at "
-            "your classes; you see first how long it takes", self.train, key="Ctrl+Shift+T",
-        )  # fmt: skip
+            TRAIN,
+            "Trains all subnets of the supernet on your images, so that each is better at "
+            "your classes; you see first how long it takes",
+            self.train,
+            key="Ctrl+Shift+T",
+        )
         self.backbone_button = button(
-            "Choose a backbone …", "Chooses a backbone that holds subnets", choose_backbone,
-            key="Ctrl+Shift+B", icon="backbone", kind="primary",
-        )  # fmt: skip
+            "Choose a backbone …",
+            "Chooses a backbone that holds subnets",
+            choose_backbone,
+            key="Ctrl+Shift+B",
+            icon="backbone",
+            kind="primary",
+        )
 
     def lay_out(self) -> None:
         """What is searched on the left; the plot and below it the chosen subnet on the right."""
@@ -140,8 +153,12 @@ class SpecialisePage(QWidget):
         )
         self.no_subnets = EmptyState("specialise", NO_SUPERNET, "", self.backbone_button)
         plot = card(self.plot, edge=12)
-        named(self.plot, self.plot.title, "Arrow keys choose a network; Shift with an arrow key "
-              "moves the target; Ctrl+S saves the plot")  # fmt: skip
+        named(
+            self.plot,
+            self.plot.title,
+            "Arrow keys choose a network; Shift with an arrow key "
+            "moves the target; Ctrl+S saves the plot",
+        )
         reach(self.plot, "Alt+A")
         self.plot.setToolTip("")
         right = column(plot, self.subnet, gap=16)

@@ -243,8 +243,10 @@ class ScatterPlot(Plot):
         """From the fastest to the slowest that the prediction allows."""
         if point.predicted is None or not point.error:
             return
-        ends = [self.axes.spot(self.frame(), point.predicted + e, point.y)
-                for e in (-point.error, point.error)]  # fmt: skip
+        ends = [
+            self.axes.spot(self.frame(), point.predicted + e, point.y)
+            for e in (-point.error, point.error)
+        ]
         painter.setPen(QPen(theme.colour("accent" if loud else "muted", 170 if loud else 60), 1))
         painter.drawLine(*ends)
         for end in ends if loud else ():

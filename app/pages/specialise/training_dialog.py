@@ -105,26 +105,38 @@ class TrainDialog(QDialog):
         )
         self.close_button = button("Cancel", "Closes this window", self.reject, key="Esc")
         self.stop_button = button(
-            "Stop", "Stops the training; the same settings go on from its last checkpoint",
-            self.run.stop, key="Ctrl+Backspace",
-        )  # fmt: skip
+            "Stop",
+            "Stops the training; the same settings go on from its last checkpoint",
+            self.run.stop,
+            key="Ctrl+Backspace",
+        )
         self.use_button = button(
-            "Use it", "Takes the trained supernet into this project and learns its classes again; "
-            "undo goes back", self.use, key="Ctrl+U",
-        )  # fmt: skip
+            "Use it",
+            "Takes the trained supernet into this project and learns its classes again; "
+            "undo goes back",
+            self.use,
+            key="Ctrl+U",
+        )
         self.train_button = button(
             "Train", "Starts the training", self.train, key="Ctrl+Return", kind="primary"
         )
-        for made in (self.base_button, self.out_button, self.close_button, self.stop_button,
-                     self.use_button, self.train_button):  # fmt: skip
+        for made in (
+            self.base_button,
+            self.out_button,
+            self.close_button,
+            self.stop_button,
+            self.use_button,
+            self.train_button,
+        ):
             made.setAutoDefault(False)  # Return in a field must not start hours of work
 
     def lay_out(self) -> None:
         """What it does above; settings on the left; files and the plot on the right."""
         named(self.method, "Method", "How subnets learn together", "Alt+M")
         self.left = QWidget()
-        left = column(buddy("&Method", self.method), self.method, self.help,
-                      FormArea(self.form, 480), 0)  # fmt: skip
+        left = column(
+            buddy("&Method", self.method), self.method, self.help, FormArea(self.form, 480), 0
+        )
         self.left.setLayout(left)
         self.left.setFixedWidth(288)
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
@@ -149,10 +161,12 @@ class TrainDialog(QDialog):
         grid = QGridLayout(self.files)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(GRID)
-        for line, (text, control, browse) in enumerate((
-            ("Begins &from", self.base, self.base_button),
-            ("&Written to", self.out, self.out_button),
-        )):  # fmt: skip
+        for line, (text, control, browse) in enumerate(
+            (
+                ("Begins &from", self.base, self.base_button),
+                ("&Written to", self.out, self.out_button),
+            )
+        ):
             grid.addWidget(buddy(text, control), line, 0)
             grid.addWidget(control, line, 1)
             grid.addWidget(browse, line, 2)

@@ -84,9 +84,12 @@ class TryPage(QWidget):
             "Paste", "Tries the image on the clipboard", self.paste, key="Ctrl+V", icon="paste"
         )
         sort = button(
-            "Sort a folder …", "Copies images into one folder for each class", self.sort,
-            key="Ctrl+Shift+S", icon="move",
-        )  # fmt: skip
+            "Sort a folder …",
+            "Copies images into one folder for each class",
+            self.sort,
+            key="Ctrl+Shift+S",
+            icon="move",
+        )
         self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
         self.stop_button.setVisible(False)
         self.image.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

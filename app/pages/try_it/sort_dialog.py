@@ -42,27 +42,55 @@ class SortDialog(QDialog):
         """Each with a name, a tooltip and a key."""
         named(self.source, "Images", "The folder of images that are sorted", "Alt+I")
         named(self.target, "Into", "The folder in which the classes get folders", "Alt+T")
-        named(self.move_them, "Move", "Takes the images away from where they are. Those that a "
-              "project learnt from where they lay will be missing there", "Alt+M")  # fmt: skip
-        named(self.known_only, "Known only", "Images like none of the classes stay where they are",
-              "Alt+L")  # fmt: skip
-        named(self.least, "Least confidence", "Images whose class is less sure stay where they are",
-              "Alt+P")  # fmt: skip
+        named(
+            self.move_them,
+            "Move",
+            "Takes the images away from where they are. Those that a "
+            "project learnt from where they lay will be missing there",
+            "Alt+M",
+        )
+        named(
+            self.known_only,
+            "Known only",
+            "Images like none of the classes stay where they are",
+            "Alt+L",
+        )
+        named(
+            self.least,
+            "Least confidence",
+            "Images whose class is less sure stay where they are",
+            "Alt+P",
+        )
         for field in (self.source, self.target):
             field.setAcceptDrops(False)  # so that a folder can be dropped anywhere
         self.least.setRange(0, 100)
         self.least.setDecimals(0)
         self.least.setSuffix(" %")
         self.least.setSpecialValueText("any")
-        self.sort_button = button("Sort", "Begins; it can be cancelled at any time", self.sort,
-                                  key="Return", kind="primary")  # fmt: skip
+        self.sort_button = button(
+            "Sort",
+            "Begins; it can be cancelled at any time",
+            self.sort,
+            key="Return",
+            kind="primary",
+        )
 
     def lay_out(self) -> None:
         """What to sort, where to, and how; then the two buttons."""
-        choose = button("Browse …", "Chooses the folder of images", self.choose_source,
-                        key="Ctrl+O", icon="folder")  # fmt: skip
-        place = button("Browse …", "Chooses the target folder", self.choose_target,
-                       key="Ctrl+Shift+O", icon="folder")  # fmt: skip
+        choose = button(
+            "Browse …",
+            "Chooses the folder of images",
+            self.choose_source,
+            key="Ctrl+O",
+            icon="folder",
+        )
+        place = button(
+            "Browse …",
+            "Chooses the target folder",
+            self.choose_target,
+            key="Ctrl+Shift+O",
+            icon="folder",
+        )
         for made in (choose, place):
             made.setAutoDefault(False)
         named(choose, "Browse for images", "Chooses the folder of images", "Ctrl+O")
@@ -111,10 +139,15 @@ class SortDialog(QDialog):
         if not source or not target:
             self.news.setText("Name the folder of images and the folder to sort them into.")
             return
-        self.start({
-            "paths": [source], "to": target, "move": self.move_them.isChecked(),
-            "known_only": self.known_only.isChecked(), "least": self.least.value() / 100,
-        })  # fmt: skip
+        self.start(
+            {
+                "paths": [source],
+                "to": target,
+                "move": self.move_them.isChecked(),
+                "known_only": self.known_only.isChecked(),
+                "least": self.least.value() / 100,
+            }
+        )
         self.accept()
 
 

@@ -21,11 +21,7 @@ from engine.system.words import duration, plural
 FIRST = ("epochs", "lr", "batch")
 """The settings that matter most; the others are folded away at first."""
 USUAL = {"tuner": "fine_tune", "schedule": "none"}
-ADOPT = (
-    ("When it is better", "better"),
-    ("Always", "always"),
-    ("Never", "never"),
-)
+ADOPT = (("When it is better", "better"), ("Always", "always"), ("Never", "never"))
 TAKEN = "tsurp"
 """Letters that the page uses with Alt for other things than settings."""
 ASKING = "Estimating the time …"
@@ -67,27 +63,44 @@ class TuneForm(QFrame):
         """The combo boxes and the buttons."""
         named(self.choices["tuner"], "Tuner", "What of the network may change", "Alt+T")
         named(self.choices["schedule"], "Schedule", "Which stages learn when", "Alt+S")
-        named(self.adopt, "Use the result",
-              "Whether the tuned network is used at the end; undo goes back", "Alt+U")  # fmt: skip
+        named(
+            self.adopt,
+            "Use the result",
+            "Whether the tuned network is used at the end; undo goes back",
+            "Alt+U",
+        )
         for words, name in ADOPT:
             self.adopt.addItem(words, name)
         self.fold = button(
-            "More settings", "Settings of the schedule, and what else can be set", self.toggle,
-            key="Ctrl+Shift+L", icon="chevron", kind="link",
-        )  # fmt: skip
+            "More settings",
+            "Settings of the schedule, and what else can be set",
+            self.toggle,
+            key="Ctrl+Shift+L",
+            icon="chevron",
+            kind="link",
+        )
         self.fold.setCheckable(True)
         self.preview_button = button(
-            "Preview images …", "Shows twelve images as training will see them",
-            lambda: self.preview_asked.emit(self.previewed), key="Ctrl+P",
-        )  # fmt: skip
+            "Preview images …",
+            "Shows twelve images as training will see them",
+            lambda: self.preview_asked.emit(self.previewed),
+            key="Ctrl+P",
+        )
         self.branches_button = button(
-            "Branches …", "Grows branches of the network for new classes, removes and merges them",
-            self.branches_asked.emit, key="Ctrl+Shift+B", kind="quiet",
-        )  # fmt: skip
+            "Branches …",
+            "Grows branches of the network for new classes, removes and merges them",
+            self.branches_asked.emit,
+            key="Ctrl+Shift+B",
+            kind="quiet",
+        )
         self.start_button = button(
-            "Start", "Starts a run with these settings", self.start, key="Ctrl+Return",
-            icon="tune", kind="primary",
-        )  # fmt: skip
+            "Start",
+            "Starts a run with these settings",
+            self.start,
+            key="Ctrl+Return",
+            icon="tune",
+            kind="primary",
+        )
 
     def lay_out(self) -> None:
         """The settings scroll where there is no room; time and buttons stay below them."""
@@ -105,8 +118,7 @@ class TuneForm(QFrame):
         use.setStretch(1, 1)
         tools = row(self.preview_button, self.branches_button)
         tools.setStretch(0, 1)
-        whole = column(self.settings_part, tools, use, self.time, self.start_button,
-                       edge=16)  # fmt: skip
+        whole = column(self.settings_part, tools, use, self.time, self.start_button, edge=16)
         whole.setStretch(0, 1)
         self.setLayout(whole)
 
@@ -165,8 +177,13 @@ class TuneForm(QFrame):
 
     def put_in_order(self) -> None:
         """Tab goes from above to below, also through controls that were made anew."""
-        chain = [*self.choices.values(), *self.first.controls.values(), self.fold,
-                 *self.more.controls.values(), self.preview_button]  # fmt: skip
+        chain = [
+            *self.choices.values(),
+            *self.first.controls.values(),
+            self.fold,
+            *self.more.controls.values(),
+            self.preview_button,
+        ]
         for before, after in pairwise(chain):
             QWidget.setTabOrder(before, after)
 

@@ -90,8 +90,10 @@ class Track:
 
 def track_of(table: Mapping[str, Any]) -> Track:
     """A track from the fields of a LayerPlan, which have a row for each stage."""
-    parts = zip(*(zip(*table[n], strict=True) for n in ("rates", "frozen", "cached", "reasons")),
-                strict=True)  # fmt: skip
+    parts = zip(
+        *(zip(*table[n], strict=True) for n in ("rates", "frozen", "cached", "reasons")),
+        strict=True,
+    )
     made = Track()
     for step, part in zip(table["steps"], parts, strict=True):
         made.add(step, Column(*part))

@@ -31,9 +31,17 @@ from app.pages.tune.layer_columns import LEVELS, UNKNOWN, Layers, rate_of
 from app.widgets.axes import ticks
 
 RAMP = (
-    "#443983", "#3a528b", "#31688e", "#277f8e", "#1f968b", "#29af7f", "#55c667", "#94d840",
-    "#dce319", "#fde725",
-)  # fmt: skip
+    "#443983",
+    "#3a528b",
+    "#31688e",
+    "#277f8e",
+    "#1f968b",
+    "#29af7f",
+    "#55c667",
+    "#94d840",
+    "#dce319",
+    "#fde725",
+)
 """Viridis (Smith and van der Walt 2015) without its darkest part, which a dark theme would hide:
 evenly spaced to the eye, in order without colour, and no colour of it is grey."""
 SHADES = 256

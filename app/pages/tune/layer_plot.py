@@ -104,8 +104,10 @@ class LayerPlot(Plot):
         rows: list[list[object]] = [[*head, *(f"{name}: state" for name in stages)]]
         for step, column in self.layers:
             stands = zip(column.frozen, column.cached, strict=True)
-            words = [("cached" if cached else "frozen") if still else "learns"
-                     for still, cached in stands]  # fmt: skip
+            words = [
+                ("cached" if cached else "frozen") if still else "learns"
+                for still, cached in stands
+            ]
             part = "planned" if step >= self.layers.done else "done"
             rows.append([step, part, *column.rates, *words])
         return rows

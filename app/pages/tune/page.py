@@ -63,13 +63,21 @@ class TunePage(QWidget):
     def make_buttons(self) -> None:
         """What can be done with chosen runs."""
         self.repeat_button = button(
-            "Repeat with one change", "Fills the form with the settings of the chosen run",
-            self.repeat, key="Ctrl+R", icon="repeat", kind="quiet",
-        )  # fmt: skip
+            "Repeat with one change",
+            "Fills the form with the settings of the chosen run",
+            self.repeat,
+            key="Ctrl+R",
+            icon="repeat",
+            kind="quiet",
+        )
         self.remove_button = button(
-            "Remove …", "Removes the chosen runs with their curves; a network in use stays",
-            self.remove, key="Ctrl+Delete", icon="remove", kind="quiet",
-        )  # fmt: skip
+            "Remove …",
+            "Removes the chosen runs with their curves; a network in use stays",
+            self.remove,
+            key="Ctrl+Delete",
+            icon="remove",
+            kind="quiet",
+        )
 
     def lay_out(self) -> None:
         """The right side scrolls where the window is small."""
@@ -117,9 +125,11 @@ class TunePage(QWidget):
         self.table.chosen.connect(lambda _: self.show_chosen())
         self.card.pause_asked.connect(self.live.pause)
         self.card.finish_asked.connect(self.finish)
-        for asked, job in ((self.card.resume_asked, "resume_run"),
-                           (self.card.adopt_asked, "adopt_run"),
-                           (self.card.keep_asked, "discard_run")):  # fmt: skip
+        for asked, job in (
+            (self.card.resume_asked, "resume_run"),
+            (self.card.adopt_asked, "adopt_run"),
+            (self.card.keep_asked, "discard_run"),
+        ):
             asked.connect(lambda job=job: self.do(job))
 
     # Showing.
@@ -264,9 +274,11 @@ class TunePage(QWidget):
         """The row of the run tells how far it is at the end of each epoch."""
         if ticket == self.live.ticket and "epoch" in event.figures:
             self.table.runs.tell(
-                self.live.run, epochs_done=event.figures["epoch"],
-                seconds=event.figures["seconds"], best_accuracy=self.live.curves.best,
-            )  # fmt: skip
+                self.live.run,
+                epochs_done=event.figures["epoch"],
+                seconds=event.figures["seconds"],
+                best_accuracy=self.live.curves.best,
+            )
 
     def on_submitted(self, ticket: int, job: str) -> None:
         """While something of this page runs, nothing else of it can be begun."""

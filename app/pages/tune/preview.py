@@ -37,9 +37,17 @@ class PreviewDialog(QDialog):
         strength = str(settings["settings"].get("augment", "")).replace("_", " ")
         about = label(f"{ABOUT} It is “{strength}” now.", "muted", wrap=True)
         self.setLayout(
-            column(label("Images as training sees them", "big"), about, self.grid, self.news, 0,
-                   row(0, close), gap=16, edge=24)
-        )  # fmt: skip
+            column(
+                label("Images as training sees them", "big"),
+                about,
+                self.grid,
+                self.news,
+                0,
+                row(0, close),
+                gap=16,
+                edge=24,
+            )
+        )
         self.setMinimumSize(ACROSS * (SIDE + 8) + 40, 480)
         self.question = bridge.ask("preview_augmented", self.take, **settings)
         self.finished.connect(lambda _: bridge.drop(self.question))
@@ -59,9 +67,12 @@ class PreviewDialog(QDialog):
         pixels.loadFromData(jpeg)
         ratio = self.devicePixelRatioF()
         image = QLabel()
-        shown = pixels.scaled(round(SIDE * ratio), round(SIDE * ratio),
-                              Qt.AspectRatioMode.KeepAspectRatio,
-                              Qt.TransformationMode.SmoothTransformation)  # fmt: skip
+        shown = pixels.scaled(
+            round(SIDE * ratio),
+            round(SIDE * ratio),
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
         shown.setDevicePixelRatio(ratio)
         image.setPixmap(shown)
         image.setFixedSize(SIDE, SIDE)

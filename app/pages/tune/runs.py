@@ -76,11 +76,14 @@ class RunRows(TableRows):
     def text(self, given: Mapping[str, Any], column: int) -> str:
         """A cell: what it is called, how far it is, what came of it."""
         return (
-            str(given["id"]), short(given["tuner"]), short(given["schedule"]),
+            str(given["id"]),
+            short(given["tuner"]),
+            short(given["schedule"]),
             STATES[self.state(given)],
-            f"{given['epochs_done']:.3g}/{given['epochs']:g}", took(given["seconds"]),
+            f"{given['epochs_done']:.3g}/{given['epochs']:g}",
+            took(given["seconds"]),
             accuracies(given),
-        )[column]  # fmt: skip
+        )[column]
 
     def help(self, given: Mapping[str, Any], column: int) -> str:
         ways = " · ".join(self.title(given, kind) for kind in ("tuner", "schedule"))
@@ -161,11 +164,16 @@ class DifferingRows(TableRows):
     def compare(self, runs: Sequence[Mapping[str, Any]], rows: RunRows) -> None:
         """Shows what differs; a setting that a run does not have is told with a dash."""
         told = [
-            {"Tuner": rows.title(run, "tuner"), "Schedule": rows.title(run, "schedule"),
-             **{rows.labels.get(name, name): words(value)
-                for name, value in run["settings"].items()}}
+            {
+                "Tuner": rows.title(run, "tuner"),
+                "Schedule": rows.title(run, "schedule"),
+                **{
+                    rows.labels.get(name, name): words(value)
+                    for name, value in run["settings"].items()
+                },
+            }
             for run in runs
-        ]  # fmt: skip
+        ]
         names = list(dict.fromkeys(name for settings in told for name in settings))
         table = [(name, *(settings.get(name, "–") for settings in told)) for name in names]
         self.titles = ("Setting", *(f"Run {run['id']}" for run in runs))

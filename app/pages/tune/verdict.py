@@ -27,16 +27,9 @@ STATS = (
     ("flops", "FLOPs saved", "Floating point operations that frozen stages did not need. " + SAVED),
     ("best", "best so far", "The best accuracy on validation images at the end of an epoch."),
 )
-PARTS = (
-    ("all", "all", "accuracy"),
-    ("old", "old", "old_accuracy"),
-    ("new", "new", "new_accuracy"),
-)
+PARTS = (("all", "all", "accuracy"), ("old", "old", "old_accuracy"), ("new", "new", "new_accuracy"))
 UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
-USE = {
-    "adopted": "It is in use. Undo goes back.",
-    "discarded": "The network before was kept.",
-}
+USE = {"adopted": "It is in use. Undo goes back.", "discarded": "The network before was kept."}
 GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
 
 
@@ -90,8 +83,12 @@ class Comparison(QWidget):
             texts = ["", "", "", ""]
             if found is not None:
                 mean, low, high = found
-                texts = [per_cent(run["before"][name]), per_cent(run["after"][name]),
-                         points(mean), f"{points(low)} to {points(high)}"]  # fmt: skip
+                texts = [
+                    per_cent(run["before"][name]),
+                    per_cent(run["after"][name]),
+                    points(mean),
+                    f"{points(low)} to {points(high)}",
+                ]
             for place, text in enumerate(texts, 1):
                 self.cells[part, place].setText(text)
             for place in range(5):
@@ -131,30 +128,47 @@ class RunCard(QFrame):
     def make_buttons(self) -> None:
         """All that can be done with a run; those that fit its state are shown."""
         self.pause_button = button(
-            "Pause", "Stops the run at its next step; a checkpoint is kept",
-            self.pause_asked.emit, key="Ctrl+Shift+P",
-        )  # fmt: skip
+            "Pause",
+            "Stops the run at its next step; a checkpoint is kept",
+            self.pause_asked.emit,
+            key="Ctrl+Shift+P",
+        )
         self.resume_button = button(
-            "Resume", "Goes on with this run where it was", self.resume_asked.emit,
-            key="Ctrl+Shift+P", kind="primary",
-        )  # fmt: skip
+            "Resume",
+            "Goes on with this run where it was",
+            self.resume_asked.emit,
+            key="Ctrl+Shift+P",
+            kind="primary",
+        )
         self.finish_button = button(
-            "Stop early and keep the best", "Ends the run, and compares the weights of its best "
-            "epoch with the network in use", self.finish_asked.emit, key="Ctrl+Shift+E",
-        )  # fmt: skip
+            "Stop early and keep the best",
+            "Ends the run, and compares the weights of its best epoch with the network in use",
+            self.finish_asked.emit,
+            key="Ctrl+Shift+E",
+        )
         self.adopt_button = button(
-            "Adopt", "Uses this network and learns all classes again with it; undo goes back",
-            self.adopt_asked.emit, key="Ctrl+U", kind="primary",
-        )  # fmt: skip
+            "Adopt",
+            "Uses this network and learns all classes again with it; undo goes back",
+            self.adopt_asked.emit,
+            key="Ctrl+U",
+            kind="primary",
+        )
         self.keep_button = button(
-            "Keep the present one", "Goes on with the network in use; the run stays in the list",
-            self.keep_asked.emit, key="Ctrl+K",
-        )  # fmt: skip
+            "Keep the present one",
+            "Goes on with the network in use; the run stays in the list",
+            self.keep_asked.emit,
+            key="Ctrl+K",
+        )
 
     @property
     def tools(self) -> tuple[QPushButton, ...]:
-        return (self.pause_button, self.resume_button, self.finish_button, self.adopt_button,
-                self.keep_button)  # fmt: skip
+        return (
+            self.pause_button,
+            self.resume_button,
+            self.finish_button,
+            self.adopt_button,
+            self.keep_button,
+        )
 
     # Showing.
 

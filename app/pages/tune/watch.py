@@ -76,8 +76,12 @@ class Watch(QWidget):
         for made in self.choices:
             self.group.addButton(made)
         self.accuracy.put_in_corner(corner)
-        for plot, key in ((self.accuracy, "Alt+3"), (self.loss, "Alt+4"), (self.layers, "Alt+5"),
-                          (self.updates, "Alt+6")):  # fmt: skip
+        for plot, key in (
+            (self.accuracy, "Alt+3"),
+            (self.loss, "Alt+4"),
+            (self.layers, "Alt+5"),
+            (self.updates, "Alt+6"),
+        ):
             named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the plot")
             reach(plot, key)
             plot.setToolTip("")

@@ -78,8 +78,12 @@ class LitertFile(Exporter):
 
     def script(self, name: str) -> str:
         opened = OPENED.format(model=name, card=card_of(Path(name)).name)
-        return script("ai-edge-litert", opened + PIXELS, ASKED,
-                      runtime="from ai_edge_litert.interpreter import Interpreter")  # fmt: skip
+        return script(
+            "ai-edge-litert",
+            opened + PIXELS,
+            ASKED,
+            runtime="from ai_edge_litert.interpreter import Interpreter",
+        )
 
 
 def convert(module: torch.nn.Module, sample: torch.Tensor, path: Path) -> None:

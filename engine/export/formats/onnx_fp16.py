@@ -28,8 +28,7 @@ HELD = 65504.0
 """The largest number of 16 bits."""
 ROOM = 8
 """Other images may give numbers so many times as large."""
-SUMS = ("GlobalAveragePool", "ReduceMean", "ReduceSum", "ReduceL2", "Softmax",
-        "LayerNormalization")  # fmt: skip
+SUMS = ("GlobalAveragePool", "ReduceMean", "ReduceSum", "ReduceL2", "Softmax", "LayerNormalization")
 """What adds up many numbers stays in 32 bits: a sum can be too large though the mean is not."""
 
 
@@ -63,9 +62,12 @@ class OnnxFp16(Exporter):
         peaks = {name: max(-h.low, h.high) for name, h in seen.items()}
         large = too_large(graph, peaks)
         converted = convert_float_to_float16(
-            graph, keep_io_types=True, disable_shape_infer=True,
-            op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS], node_block_list=[*before, *large],
-        )  # fmt: skip
+            graph,
+            keep_io_types=True,
+            disable_shape_infer=True,
+            op_block_list=[*DEFAULT_OP_BLOCK_LIST, *SUMS],
+            node_block_list=[*before, *large],
+        )
         ordered = ONNXModel(converted)
         ordered.topological_sort()
         onnx.save(complete(model, joined(small(ordered.model), above)), path)
@@ -81,10 +83,18 @@ class OnnxFp16(Exporter):
 
 def floats(graph: onnx.ModelProto, without: list[str]) -> list[str]:
     """All tensors of 32 bits that nodes give, but for some nodes."""
-    real = {info.name for info in (*graph.graph.value_info, *graph.graph.output)
-            if info.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}  # fmt: skip
-    return [name for node in graph.graph.node if node.name not in without
-            for name in node.output if name in real]  # fmt: skip
+    real = {
+        info.name
+        for info in (*graph.graph.value_info, *graph.graph.output)
+        if info.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    }
+    return [
+        name
+        for node in graph.graph.node
+        if node.name not in without
+        for name in node.output
+        if name in real
+    ]
 
 
 def too_large(graph: onnx.ModelProto, peaks: dict[str, float]) -> list[str]:

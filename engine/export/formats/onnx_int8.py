@@ -56,28 +56,39 @@ class OnnxInt8(Exporter):
     suffix = ".onnx"
 
     points: float = setting(
-        1.0, "How many points of accuracy may be lost; with more, the file is not kept.",
-        least=0, most=100, label="Points that may be lost",
-    )  # fmt: skip
+        1.0,
+        "How many points of accuracy may be lost; with more, the file is not kept.",
+        least=0,
+        most=100,
+        label="Points that may be lost",
+    )
     layers: int = setting(
-        4, "How many layers may stay in 32 bits: those that lose most for their size.",
-        least=0, most=1000, label="Layers in 32 bits",
-    )  # fmt: skip
+        4,
+        "How many layers may stay in 32 bits: those that lose most for their size.",
+        least=0,
+        most=1000,
+        label="Layers in 32 bits",
+    )
     images: int = setting(
-        128, "How many of the images that were learnt from the ranges are chosen by.",
-        least=8, most=4096, label="Images to choose ranges by",
-    )  # fmt: skip
+        128,
+        "How many of the images that were learnt from the ranges are chosen by.",
+        least=8,
+        most=4096,
+        label="Images to choose ranges by",
+    )
     fastest: bool = setting(
-        True, "Whether layers compute in 32 bits where that is faster on this computer; their "
+        True,
+        "Whether layers compute in 32 bits where that is faster on this computer; their "
         "weights have 8 bits all the same. Turn it off if the file shall run elsewhere.",
         label="Fastest on this computer",
-    )  # fmt: skip
+    )
     vnni_only: bool = setting(
-        False, "Whether weights use all of their 8 bits: a little more exact, but right only on "
+        False,
+        "Whether weights use all of their 8 bits: a little more exact, but right only on "
         "processors that add products of 8 bits in 32 (VNNI, or Arm's dot product). Others would "
         "give other answers. Leave it off if the file shall run anywhere.",
         label="For processors with VNNI only",
-    )  # fmt: skip
+    )
     tried: list[tuple[int, float]] = field(default_factory=list, init=False, repr=False)
     """Layers that were kept in 32 bits and the points that were lost, of each version tried."""
 
@@ -103,8 +114,9 @@ class OnnxInt8(Exporter):
             _, pixels = opened_pixels(material.images, p, TRIED_ON)
         first = min(self.images, max(len(pixels) - TRIED_ON, -(-len(pixels) // 2)))
         ranges = yield from self.ranges(model, body, pixels[:first])
-        trials = Trials(body, above, pixels[first:] if first < len(pixels) else pixels,
-                        devices.threads())  # fmt: skip
+        trials = Trials(
+            body, above, pixels[first:] if first < len(pixels) else pixels, devices.threads()
+        )
         choice = yield from chosen(trials, ranges, self.layers)
         if self.fastest:
             choice = yield from swiftest(trials, choice)

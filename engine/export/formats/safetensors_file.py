@@ -75,8 +75,13 @@ class SafetensorsFile(Exporter):
         opened = OPENED.format(
             model=name, card=card_of(path).name, code=path.with_suffix(CODE).name
         )
-        return script("torch safetensors", opened + PIXELS, ASKED, "runpy",
-                      "import torch\nfrom safetensors.torch import load_file")  # fmt: skip
+        return script(
+            "torch safetensors",
+            opened + PIXELS,
+            ASKED,
+            "runpy",
+            "import torch\nfrom safetensors.torch import load_file",
+        )
 
 
 def places(model: Model) -> dict[str, str]:
@@ -91,7 +96,11 @@ def places(model: Model) -> dict[str, str]:
 def code(model: Model, lines: list[str], file: str) -> str:
     """The same network as Python to read and to import."""
     return NETWORK.format(
-        mark=MARK.decode(), file=ascii(file), backbone=ascii(model.backbone.name).strip("'"),
-        classes=len(model.class_names), views=model.views,
-        size=model.backbone.preprocessing.size, lines="\n    ".join(lines),
-    )  # fmt: skip
+        mark=MARK.decode(),
+        file=ascii(file),
+        backbone=ascii(model.backbone.name).strip("'"),
+        classes=len(model.class_names),
+        views=model.views,
+        size=model.backbone.preprocessing.size,
+        lines="\n    ".join(lines),
+    )

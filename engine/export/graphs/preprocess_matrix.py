@@ -38,8 +38,9 @@ def weights(do: Steps, p: Preprocessing, axis: int, sides: str, target: str, sta
     `sides`, `target` and `start` are float32 (2,): height and width, those after resizing, and
     the first pixel that is kept.
     """
-    side, wanted, first = (do("Slice", values, [axis], [axis + 1]) for values in
-                           (sides, target, start))  # fmt: skip
+    side, wanted, first = (
+        do("Slice", values, [axis], [axis + 1]) for values in (sides, target, start)
+    )
     kept = do("Add", do("Unsqueeze", first, [0]), np.arange(p.size)[:, None] + 0.5)
     centres = do("Div", do("Mul", kept, side), wanted)
     length = do("Squeeze", do("Cast", side, to=INTEGER), [0])

@@ -30,8 +30,11 @@ def lines_of(
     weights: dict[str, torch.Tensor] = {}
     lines: list[str] = []
     signature = program.graph_signature
-    held = {**signature.inputs_to_parameters, **signature.inputs_to_buffers,
-            **signature.inputs_to_lifted_tensor_constants}  # fmt: skip
+    held = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
     values = {**program.constants, **program.state_dict}
     for node in program.graph.nodes:
         if node.op == "placeholder" and node.name in held:
@@ -71,8 +74,11 @@ def call(node: Node, said: Mapping[Node, str]) -> str:
     args = [written(value, said) for value in node.args]
     if node.target is operator.getitem:
         return f"{args[0]}[{args[1]}]"
-    args += [f"{name}={written(value, said)}" for name, value in node.kwargs.items()
-             if name not in LEFT_OUT]  # fmt: skip
+    args += [
+        f"{name}={written(value, said)}"
+        for name, value in node.kwargs.items()
+        if name not in LEFT_OUT
+    ]
     if callable(node.target) and getattr(node.target, "__module__", "") == "_operator":
         return f"operator.{node.target.__name__}({', '.join(args)})"
     name = str(node.target)

@@ -52,8 +52,9 @@ def program(
     `free` names the axes of its input that may have any length. Raises Refused where PyTorch
     can't export it.
     """
-    shapes = {name: {axis: Dim(word, min=1) for axis, word in axes.items()}
-              for name, axes in free.items()}  # fmt: skip
+    shapes = {
+        name: {axis: Dim(word, min=1) for axis, word in axes.items()} for name, axes in free.items()
+    }
     fast = torch.backends.mha.get_fastpath_enabled()
     # Attention's fused kernel is for eager use; its plain layers are exported.
     torch.backends.mha.set_fastpath_enabled(False)

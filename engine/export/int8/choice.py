@@ -75,8 +75,11 @@ def opened_pixels(
     """The first `count` images that can be opened: their places, and uint8 (n, size, size, 3)."""
     opened = open_many(iter(paths), p)
     try:
-        good = ((place, image.seen) for place, (_, image) in enumerate(opened)
-                if not isinstance(image, UnusableImage))  # fmt: skip
+        good = (
+            (place, image.seen)
+            for place, (_, image) in enumerate(opened)
+            if not isinstance(image, UnusableImage)
+        )
         found = list(islice(good, count))
     finally:
         opened.close()
@@ -131,8 +134,9 @@ def by_loss(
             look([name])
         single += len(worst)
         yield Progress(min(single, most), most, "Looking where 8 bits lose most")
-    return tuple(name for group in sorted(found, key=found.__getitem__, reverse=True)
-                 for name in group)  # fmt: skip
+    return tuple(
+        name for group in sorted(found, key=found.__getitem__, reverse=True) for name in group
+    )
 
 
 def points_lost(

@@ -14,8 +14,16 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from engine.export.int8.qdq import ACTIVATIONS, PAIR, WEIGHTED, Quantised
 from engine.export.int8.ranges import Range
 
-BETWEEN = ("Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Mul", "Sigmoid",
-           "HardSigmoid")  # fmt: skip
+BETWEEN = (
+    "Add",
+    "Concat",
+    "MaxPool",
+    "AveragePool",
+    "GlobalAveragePool",
+    "Mul",
+    "Sigmoid",
+    "HardSigmoid",
+)
 """What runs in 8 bits too where it lies between layers, so that numbers need not change there."""
 FINE = ("LayerNormalization", "Erf", "Gelu")
 """Networks with these lose their answers if sums between layers have 8 bits (transformers)."""
@@ -63,8 +71,12 @@ class Body:
         infos = (*self.graph.graph.value_info, *self.graph.graph.output)
         real = {i.name for i in infos if i.type.tensor_type.elem_type == TensorProto.FLOAT}
         inside = {name for layer in self.layers.values() for name in layer}
-        touched = (name for node in self.graph.graph.node if node.name in inside
-                   for name in (*node.input, *node.output))  # fmt: skip
+        touched = (
+            name
+            for node in self.graph.graph.node
+            if node.name in inside
+            for name in (*node.input, *node.output)
+        )
         return [name for name in dict.fromkeys(touched) if name in real]
 
     def quantised(
@@ -119,8 +131,11 @@ def between(
         if any(reader.name in before for name in node.output for reader in readers.get(name, [])):
             before.add(node.name)
     kinds = (*BETWEEN, *ACTIVATIONS)
-    return [node.name for node in nodes if node.op_type in kinds
-            and node.name in after & before and node.name not in inside]  # fmt: skip
+    return [
+        node.name
+        for node in nodes
+        if node.op_type in kinds and node.name in after & before and node.name not in inside
+    ]
 
 
 def small(graph: onnx.ModelProto) -> onnx.ModelProto:

@@ -36,8 +36,10 @@ class Histogram:
     def add(self, values: np.ndarray) -> None:
         """More values. The range doubles where they lie beyond it, and two bins become one."""
         values = values.ravel()
-        self.low, self.high = (min(self.low, float(values.min())),
-                               max(self.high, float(values.max())))  # fmt: skip
+        self.low, self.high = (
+            min(self.low, float(values.min())),
+            max(self.high, float(values.max())),
+        )
         peak = max(-self.low, self.high, 1e-12)
         self.peak = self.peak or peak
         while self.peak < peak:
@@ -50,8 +52,10 @@ class Histogram:
     def range_by(self, method: str) -> Range:
         """The lowest and the highest value that 8 bits shall hold."""
         low, high = WAYS[method](self.counts) if self.counts.any() else (0.0, 0.0)
-        return (np.float32(max(self.low, low * self.peak)),
-                np.float32(min(self.high, high * self.peak)))  # fmt: skip
+        return (
+            np.float32(max(self.low, low * self.peak)),
+            np.float32(min(self.high, high * self.peak)),
+        )
 
 
 def by_percentile(counts: np.ndarray) -> tuple[float, float]:

@@ -21,16 +21,20 @@ def adds_in_16_bits() -> bool:
     The largest levels are multiplied in a layer of 8 bits; what it gives should be WIDTH products.
     """
     constants = {
-        "one": np.float32(1), "zero": np.uint8(0), "none": np.int8(0),
-        "sum": np.float32(512 * WIDTH), "weights": np.full((WIDTH, WIDTH, 1, 1), WEIGHT, np.int8),
-    }  # fmt: skip
+        "one": np.float32(1),
+        "zero": np.uint8(0),
+        "none": np.int8(0),
+        "sum": np.float32(512 * WIDTH),
+        "weights": np.full((WIDTH, WIDTH, 1, 1), WEIGHT, np.int8),
+    }
     given = ["x", "one", "zero", "weights", "one", "none", "sum", "zero"]
     graph = helper.make_graph(
-        [helper.make_node("QLinearConv", given, ["y"])], "one layer",
+        [helper.make_node("QLinearConv", given, ["y"])],
+        "one layer",
         [helper.make_tensor_value_info("x", TensorProto.UINT8, [1, WIDTH, 4, 4])],
         [helper.make_tensor_value_info("y", TensorProto.UINT8, None)],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     x = np.full((1, WIDTH, 4, 4), MOST, np.uint8)
     found = open_session(model.SerializeToString(), 1).run(None, {"x": x})[0]

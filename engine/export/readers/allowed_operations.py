@@ -19,8 +19,22 @@ split_with_sizes sqrt square squeeze stack sub sub_ sum sym_size t tanh to trans
 unflatten unsqueeze upsample_bilinear2d view where zeros zeros_like
 """
 OPERATIONS = frozenset(ATEN.split())
-NUMBERS = ("add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "getitem",
-           "eq", "ne", "lt", "le", "gt", "ge")  # fmt: skip
+NUMBERS = (
+    "add",
+    "sub",
+    "mul",
+    "floordiv",
+    "truediv",
+    "mod",
+    "neg",
+    "getitem",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+)
 """Python's own (module operator), on the lengths of axes."""
 SIZES = ("sym_max", "sym_min", "sym_int", "sym_float", "sym_not")
 """PyTorch's own on the same."""

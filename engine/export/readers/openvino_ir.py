@@ -76,5 +76,7 @@ def facts_of(model: Any, path: Path) -> dict[str, str]:
     outputs = [name for output in model.outputs for name in output.names]
     if not model.has_rt_info([PLACE]) or not set(OUTPUTS) <= set(outputs):
         raise foreign(path)
-    return {name: model.get_rt_info([PLACE, name]).astype(str) for name in
-            model.get_rt_info([PLACE]).astype(dict)}  # fmt: skip
+    return {
+        name: model.get_rt_info([PLACE, name]).astype(str)
+        for name in model.get_rt_info([PLACE]).astype(dict)
+    }

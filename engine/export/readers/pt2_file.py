@@ -47,9 +47,21 @@ MOST_POWERS, LARGE = 2, re.compile(r"\d{20}|(\*\*|Pow\([^,]*,)\s*\(*\d{2}")
 SIGNS = re.compile(r"[\w\s'(),=+*/.<>-]*")
 GUARD = re.compile(r"(L|pictures|args|size|and|or|not|\d+|[ \[\]'().,=!<>%*/+-])*")
 """A condition on the lengths of what is given, which PyTorch runs as Python."""
-Broken = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
-          ValueError, KeyError, LookupError, TypeError, AttributeError, AssertionError,
-          pickle.UnpicklingError)  # fmt: skip
+Broken = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    pickle.UnpicklingError,
+)
 
 
 def open_file(path: Path, threads: int = 1) -> Exported:

@@ -20,8 +20,16 @@ PAIRS = 8
 FEW = 10
 """Images to learn from below which a class is named as learnt from few."""
 LATE = ("average_incremental_accuracy", "forgetting", "backward_transfer")
-COUNTED = ("Compared", "Same top class", "Largest difference", "Accuracy", "Size",
-           "Time for an image", "Memory", "Measured on")  # fmt: skip
+COUNTED = (
+    "Compared",
+    "Same top class",
+    "Largest difference",
+    "Accuracy",
+    "Size",
+    "Time for an image",
+    "Memory",
+    "Measured on",
+)
 """Lines of the receipt that the card repeats."""
 
 
@@ -134,11 +142,18 @@ def steps(about: About) -> list[str]:
     return table(
         head,
         (
-            (s.number, s.when, s.title, len(s.classes), share(s.accuracy), share(s.old_accuracy),
-             share(s.new_accuracy))
+            (
+                s.number,
+                s.when,
+                s.title,
+                len(s.classes),
+                share(s.accuracy),
+                share(s.old_accuracy),
+                share(s.new_accuracy),
+            )
             for s in about.steps
         ),
-    )  # fmt: skip
+    )
 
 
 # How well it does.
@@ -183,11 +198,14 @@ def project_scores(scores: Mapping[str, Any]) -> list[str]:
             "",
         ]
     late = [(key, scores[key]) for key in LATE if scores.get(key) is not None]
-    lines += [f"- {key.replace('_', ' ').capitalize()} {share(v)}. {DEFINITIONS[key]}"
-              for key, v in late]  # fmt: skip
+    lines += [
+        f"- {key.replace('_', ' ').capitalize()} {share(v)}. {DEFINITIONS[key]}" for key, v in late
+    ]
     lines += [""] if late else []
-    rows = ((n, row["name"], row["images"], share(row["recall"]), share(row["precision"]))
-            for n, row in enumerate(scores["rows"], start=1))  # fmt: skip
+    rows = (
+        (n, row["name"], row["images"], share(row["recall"]), share(row["precision"]))
+        for n, row in enumerate(scores["rows"], start=1)
+    )
     lines += table(("", "class", "held-out images", "recall", "precision"), rows)
     lines += ["", f"Recall: {DEFINITIONS['recall']} Precision: {DEFINITIONS['precision']}", ""]
     return lines + confusions(scores)
@@ -196,8 +214,12 @@ def project_scores(scores: Mapping[str, Any]) -> list[str]:
 def confusions(scores: Mapping[str, Any]) -> list[str]:
     """The pairs of classes that are mixed up most."""
     names, matrix = scores["classes"], scores["confusion"]
-    pairs = [(count, i, j) for i, row in enumerate(matrix) for j, count in enumerate(row)
-             if i != j and count]  # fmt: skip
+    pairs = [
+        (count, i, j)
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
     if not pairs:
         return ["No held-out image is taken for another class.", ""]
     worst = sorted(pairs, key=lambda pair: (-pair[0], pair[1:]))[:PAIRS]

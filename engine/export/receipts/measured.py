@@ -109,13 +109,17 @@ def judged(model: Model, found: Checked, material: ExportData) -> Receipt:
         "accuracy_held_out_before": share((before == truth)[shown].sum(), shown.sum()),
         "accuracy_held_out_after": share((after == truth)[shown].sum(), shown.sum()),
         "per_class": [
-            {"name": name, "images": int(images[at]),
-             "before": share(right[at], images[at]), "after": share(counts[at, at], images[at])}
+            {
+                "name": name,
+                "images": int(images[at]),
+                "before": share(right[at], images[at]),
+                "after": share(counts[at, at], images[at]),
+            }
             for at, name in enumerate(names)
         ],
         "confusion": [[int(t), int(a), int(counts[t, a])] for t, a in np.argwhere(counts)],
         "beyond_threshold": float((found.distances[known] > model.threshold).mean()),
-    }  # fmt: skip
+    }
 
 
 def note(compared: int) -> str:

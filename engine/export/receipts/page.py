@@ -110,9 +110,9 @@ def per_class(r: Receipt) -> str:
     if not r.get("per_class"):
         return ""
     head = "".join(
-        f'<th scope="col">{word}</th>' for word in ("", "class", "images", "in the project",
-                                                    "in the file")
-    )  # fmt: skip
+        f'<th scope="col">{word}</th>'
+        for word in ("", "class", "images", "in the project", "in the file")
+    )
     rows = "".join(
         f"<tr><td>{number}</td><td><bdi>{text(c['name'])}</bdi></td><td>{c['images']:,}</td>"
         f"<td>{share(c['before'])}</td><td>{share(c['after'])}</td></tr>"

@@ -29,8 +29,14 @@ ENDINGS = {
 }
 """What each paper's name ends in."""
 IMPORTED = sys.stdlib_module_names | {
-    "PIL", "ai_edge_litert", "numpy", "onnxruntime", "openvino", "safetensors", "torch",
-}  # fmt: skip
+    "PIL",
+    "ai_edge_litert",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "safetensors",
+    "torch",
+}
 """What scripts import: one of such a name would be taken for it by itself."""
 
 

@@ -116,19 +116,32 @@ LINES: tuple[tuple[str, str, Callable[[Receipt], str]], ...] = (
     ("backbone", "Backbone", lambda r: readable(r["backbone"])),
     ("preprocessing", "Preprocessing", lambda r: r["preprocessing"]),
     ("licence", "Licence of the backbone", lambda r: readable(r["licence"] or NOT_STATED)),
-    ("data_licence", "Licence of the images",
-     lambda r: readable(r["data_licence"] or NOT_STATED)),
+    ("data_licence", "Licence of the images", lambda r: readable(r["data_licence"] or NOT_STATED)),
     ("sha256", "Digest of the file", lambda r: digests(r["sha256"])),
     ("digests", "Digest of what it was made from", lambda r: digests(r["digests"])),
     ("versions", "Made with", lambda r: value_in_words(r["versions"])),
-)  # fmt: skip
+)
 """Key, name and words of each line, in order; what a format adds stands after the memory."""
 
 SAID = {key for key, *_ in LINES} | {
-    "format", "title", "file", "made", "compared_note", "compared_in", "clear_disagreements",
-    "accuracy_before", "accuracy_after", "accuracy_held_out_images", "accuracy_held_out_before",
-    "accuracy_held_out_after", "per_class", "confusion", "papers", "summary", "verdict",
-}  # fmt: skip
+    "format",
+    "title",
+    "file",
+    "made",
+    "compared_note",
+    "compared_in",
+    "clear_disagreements",
+    "accuracy_before",
+    "accuracy_after",
+    "accuracy_held_out_images",
+    "accuracy_held_out_before",
+    "accuracy_held_out_after",
+    "per_class",
+    "confusion",
+    "papers",
+    "summary",
+    "verdict",
+}
 """What has a line, is part of one, or is shown in another way."""
 
 

@@ -141,9 +141,12 @@ def network_for(path: Path, state: State) -> OnceForAll:
 
     found = [
         state[name].shape[0] if name in state else 0
-        for name in ("first_conv.conv.weight", "final_expand_layer.conv.weight",
-                     "feature_mix_layer.conv.weight")
-    ]  # fmt: skip
+        for name in (
+            "first_conv.conv.weight",
+            "final_expand_layer.conv.weight",
+            "feature_mix_layer.conv.weight",
+        )
+    ]
     for hundredths in (100, 120, 50, *range(10, 201)):
         widths = widths_of(hundredths / 100)
         if [widths[0], *widths[-2:]] == found:

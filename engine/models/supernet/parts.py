@@ -72,8 +72,19 @@ class NetworkPart:
             return None
         middle, kernel, stride = (int(number or 0) for number in rest[:3])
         shortcut, squeeze, swish = (flag == "1" for flag in rest[3:])
-        return cls(kind, int(side), int(before), int(out or 1), int(after), middle, kernel,
-                   stride or 1, shortcut, squeeze, swish)  # fmt: skip
+        return cls(
+            kind,
+            int(side),
+            int(before),
+            int(out or 1),
+            int(after),
+            middle,
+            kernel,
+            stride or 1,
+            shortcut,
+            squeeze,
+            swish,
+        )
 
 
 def halved(side: int) -> int:

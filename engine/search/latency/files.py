@@ -48,10 +48,7 @@ def all_tables() -> dict[str, LatencyTable | str]:
 
 
 def find_table(
-    multiplier: float,
-    resolutions: Iterable[int],
-    setting: Setting | None = None,
-    name: str = "",
+    multiplier: float, resolutions: Iterable[int], setting: Setting | None = None, name: str = ""
 ) -> LatencyTable | None:
     """The table of this device, or the one called `name`, that holds these resolutions.
 

@@ -147,9 +147,7 @@ class LatencyTable:
         """With the resolutions of another table of the same device, which wins where both have
         one."""
         return replace(
-            newer,
-            entries={**self.entries, **newer.entries},
-            fits={**self.fits, **newer.fits},
+            newer, entries={**self.entries, **newer.entries}, fits={**self.fits, **newer.fits}
         )
 
     def only(self, resolution: int) -> LatencyTable:

@@ -51,10 +51,12 @@ class Evolution(Searcher):
             genes, value = best[order], value[order]
             mothers = genes[rng.integers(keep, size=count)]
             fathers = genes[rng.integers(keep, size=count - mutants)]
-            children = np.concatenate([
-                space.mutated(mothers[:mutants], rng, self.mutation),
-                space.crossed(mothers[mutants:], fathers, rng),
-            ])  # fmt: skip
+            children = np.concatenate(
+                [
+                    space.mutated(mothers[:mutants], rng, self.mutation),
+                    space.crossed(mothers[mutants:], fathers, rng),
+                ]
+            )
             children = problem.repaired(children)
             best = np.concatenate([genes, children])
             value = np.concatenate([value, guess(children)])

@@ -79,10 +79,12 @@ class Linas(Searcher):
         mothers, fathers = best[rng.integers(len(best), size=(2, CHILDREN))]
         fathers[: CHILDREN // 2] = mothers[: CHILDREN // 2]
         crossed = np.array_split(problem.space.crossed(mothers, fathers, rng), 2 * len(CHANGED))
-        children = np.concatenate([
-            problem.space.mutated(part, rng, share)
-            for part, share in zip(crossed, 2 * CHANGED, strict=True)
-        ])  # fmt: skip
+        children = np.concatenate(
+            [
+                problem.space.mutated(part, rng, share)
+                for part, share in zip(crossed, 2 * CHANGED, strict=True)
+            ]
+        )
         kept = problem.repaired(children)
         return kept[np.argsort(-guess(kept), kind="stable")]
 
@@ -95,8 +97,10 @@ class Linas(Searcher):
         self, problem: Problem, new: np.ndarray, seen: set[bytes], wanted: int
     ) -> np.ndarray:
         """Where the front holds too few new networks, their neighbours and then random ones."""
-        for rows in (problem.space.mutated(np.repeat(new, 8, 0), problem.rng, 0.05),
-                     problem.space.random(4 * wanted, problem.rng)):  # fmt: skip
+        for rows in (
+            problem.space.mutated(np.repeat(new, 8, 0), problem.rng, 0.05),
+            problem.space.random(4 * wanted, problem.rng),
+        ):
             if len(new) < wanted and len(rows):
                 more = distinct(problem.space, problem.repaired(rows), seen, wanted - len(new))
                 new = np.concatenate([new, more])

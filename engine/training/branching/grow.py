@@ -54,9 +54,13 @@ def numbers_of(project: Project, names: Collection[str] | None) -> list[int]:
 
 
 def ground_of(
-    project: Project, extractor: Extractor, numbers: Sequence[int], wish: BranchOptions,
-    folder: Path, branches: Sequence[Branch] = (),
-) -> Generator[Event, None, BranchData]:  # fmt: skip
+    project: Project,
+    extractor: Extractor,
+    numbers: Sequence[int],
+    wish: BranchOptions,
+    folder: Path,
+    branches: Sequence[Branch] = (),
+) -> Generator[Event, None, BranchData]:
     """The ground for some classes; `branches` are those that one could begin as."""
     train = catalogue.to_learn(project).train
     beside = heads.earlier(train, heads.known_classes(project), numbers, wish.memory)
@@ -128,9 +132,13 @@ def without_branch(
 
 
 def taken(
-    session: Session, gesture: int, title: str, branched: Backbone, before: comparison.Evaluation,
+    session: Session,
+    gesture: int,
+    title: str,
+    branched: Backbone,
+    before: comparison.Evaluation,
     wish: BranchOptions,
-) -> Generator[Event, None, dict[str, Any]]:  # fmt: skip
+) -> Generator[Event, None, dict[str, Any]]:
     """Compares a branched network with the one in use, and learns with it where that is wished."""
     project, in_use = session.require(), session.extractor()
     own = as_own(project, in_use.backbone, branched)

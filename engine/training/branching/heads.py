@@ -84,9 +84,14 @@ def earlier(
 
 
 def ground_for(
-    project: Project, extractor: Extractor, numbers: Sequence[int], tuning: Tuning, folder: Path,
-    beside: Collection[str] = (), branches: Sequence[Branch] = (),
-) -> Generator[Event, None, BranchData]:  # fmt: skip
+    project: Project,
+    extractor: Extractor,
+    numbers: Sequence[int],
+    tuning: Tuning,
+    folder: Path,
+    beside: Collection[str] = (),
+    branches: Sequence[Branch] = (),
+) -> Generator[Event, None, BranchData]:
     """What a branch for some classes is grown on, with images of other classes `beside` theirs.
 
     Held-out images are of the new classes only. `branches` are those that one could begin as.
@@ -224,8 +229,12 @@ def same_heads(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     The first branch's classes need not be named.
     """
     heads = [
-        (s.get("inner", "slda"), s.get("options", ""), s.get("wide", False),
-         s.get("split", "").split("|")[1:])
+        (
+            s.get("inner", "slda"),
+            s.get("options", ""),
+            s.get("wide", False),
+            s.get("split", "").split("|")[1:],
+        )
         for s in (first, second)
-    ]  # fmt: skip
+    ]
     return heads[0] == heads[1]

@@ -100,9 +100,13 @@ def curve(
 
 
 def point(
-    ground: BranchData, cut: str, learner: Learner, known: torch.Tensor, asked: torch.Tensor,
+    ground: BranchData,
+    cut: str,
+    learner: Learner,
+    known: torch.Tensor,
+    asked: torch.Tensor,
     seconds: float,
-) -> Point:  # fmt: skip
+) -> Point:
     """How well a learner does on features of images to learn from and of held-out ones."""
     classes, truth = ground.plain.corpus.classes, ground.shown.corpus.classes
     found = scored(learner, known, classes, asked, truth)

@@ -41,24 +41,33 @@ class Rehearsal(Tuning):
     """Learns the classes of the last step, and shows some images of the old ones beside them."""
 
     memory: int = setting(
-        400, "Images of old classes that are shown again, in all; 0 for none.", least=0,
-        most=10_000_000, label="Memory (images)",
-    )  # fmt: skip
+        400,
+        "Images of old classes that are shown again, in all; 0 for none.",
+        least=0,
+        most=10_000_000,
+        label="Memory (images)",
+    )
     memory_mb: float = setting(
-        0.0, "The same in megabytes of image files; above 0 it counts instead.", least=0, most=1e6,
+        0.0,
+        "The same in megabytes of image files; above 0 it counts instead.",
+        least=0,
+        most=1e6,
         label="Memory (MB)",
-    )  # fmt: skip
+    )
     distillation: float = setting(
-        1.0, "How strongly the network before this step teaches the old classes; 0 not at all.",
-        least=0, most=100,
-    )  # fmt: skip
+        1.0,
+        "How strongly the network before this step teaches the old classes; 0 not at all.",
+        least=0,
+        most=100,
+    )
     temperature: float = setting(
         2.0, "Above 1, unlikely answers of the teacher count more.", least=0.1, most=20
     )
     alignment: bool = setting(
-        True, "Scales the new classes' part of the head to the size of the old one's at the end.",
+        True,
+        "Scales the new classes' part of the head to the size of the old one's at the end.",
         label="Weight alignment",
-    )  # fmt: skip
+    )
 
     def chosen(
         self, features: np.ndarray, classes: np.ndarray, sizes: np.ndarray, new: Collection[int]

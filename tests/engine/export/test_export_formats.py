@@ -83,8 +83,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], np.nda
     """Images of three colours and many sizes, and their classes; half are to learn from."""
     folder = tmp_path_factory.mktemp("pictures")
     truth = np.arange(2 * len(NAMES) * EACH) % len(NAMES)
-    paths = [image(folder / f"{n}.png", n, SIZES[n % 4], "PNG", hue=place / len(NAMES))
-             for n, place in enumerate(truth)]  # fmt: skip
+    paths = [
+        image(folder / f"{n}.png", n, SIZES[n % 4], "PNG", hue=place / len(NAMES))
+        for n, place in enumerate(truth)
+    ]
     return paths, truth
 
 

@@ -151,12 +151,22 @@ def small_body(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     """A body with all that can have 8 bits, pixels, ranges, and a way to ask a version of it."""
     torch.manual_seed(5)
     network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, 2), torch.nn.Hardswish(), Gate(8), torch.nn.MaxPool2d(2),
-        torch.nn.Conv2d(8, 12, 1), torch.nn.ReLU6(), torch.nn.AvgPool2d(2),
-        torch.nn.Conv2d(12, 12, 1), torch.nn.Hardsigmoid(),
-        torch.nn.Conv2d(12, 6, 3, padding=1, groups=3), torch.nn.SiLU(), torch.nn.Flatten(),
-        torch.nn.Linear(24, 10), torch.nn.ReLU(), torch.nn.Linear(10, 5, bias=False),
-    )  # fmt: skip
+        torch.nn.Conv2d(3, 8, 3, 2),
+        torch.nn.Hardswish(),
+        Gate(8),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(8, 12, 1),
+        torch.nn.ReLU6(),
+        torch.nn.AvgPool2d(2),
+        torch.nn.Conv2d(12, 12, 1),
+        torch.nn.Hardsigmoid(),
+        torch.nn.Conv2d(12, 6, 3, padding=1, groups=3),
+        torch.nn.SiLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(24, 10),
+        torch.nn.ReLU(),
+        torch.nn.Linear(10, 5, bias=False),
+    )
     path = tmp_path_factory.mktemp("body") / "m.onnx"
     write_onnx(Real(network).eval(), torch.zeros(2, 24, 24, 3), path, ("pixels", ["features"]))
     body = Body(onnx.load(path))
@@ -203,8 +213,18 @@ def test_8_bits_are_those_of_onnx_runtimes_own_quantisation(small_body: Answers,
     graph = onnx.ModelProto()
     graph.CopyFrom(body.graph)
     known = TensorsData(CalibrationMethod.MinMax, dict(ranges))
-    peer = QDQQuantizer(graph, True, False, QuantType.QInt8, QuantType.QUInt8, known, inside, [],
-                        [*WEIGHTED, *ACTIVATIONS, *BETWEEN], {})  # fmt: skip
+    peer = QDQQuantizer(
+        graph,
+        True,
+        False,
+        QuantType.QInt8,
+        QuantType.QUInt8,
+        known,
+        inside,
+        [],
+        [*WEIGHTED, *ACTIVATIONS, *BETWEEN],
+        {},
+    )
     peer.quantize_model()
     peer.model.topological_sort()
     expected, real = ask(peer.model.model), ask(body.graph)
@@ -317,9 +337,12 @@ class Loud(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = torch.nn.Sequential(
-            torch.nn.Conv2d(3, 32, 3, 2), torch.nn.ReLU(), torch.nn.Conv2d(32, 32, 1),
-            torch.nn.ReLU(), torch.nn.Conv2d(32, 8, 1),
-        )  # fmt: skip
+            torch.nn.Conv2d(3, 32, 3, 2),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(32, 32, 1),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(32, 8, 1),
+        )
         for layer in self.layers[::2]:
             torch.nn.init.constant_(layer.weight, 0.01)
 
@@ -359,8 +382,9 @@ def test_numbers_too_large_for_16_bits_stay_in_32(images, tmp_path, scale) -> No
     facts, _ = result(EXPORTERS.make("onnx-fp16").write(model, path, material))
     large = facts["operations_kept_in_32_bits_for_large_numbers"]
     assert (large > 0) == (scale > 1)
-    halves = [t for t in onnx.load(path).graph.initializer
-              if t.data_type == onnx.TensorProto.FLOAT16]  # fmt: skip
+    halves = [
+        t for t in onnx.load(path).graph.initializer if t.data_type == onnx.TensorProto.FLOAT16
+    ]
     assert all(np.isfinite(onnx.numpy_helper.to_array(tensor)).all() for tensor in halves)
     assert halves
 

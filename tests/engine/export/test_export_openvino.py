@@ -113,8 +113,10 @@ def test_the_script_answers_the_same(
     path, _, expected = exported
     done = subprocess.run(
         [sys.executable, path.with_suffix(".py"), *images[:2]],
-        capture_output=True, encoding="utf-8", check=True,
-    )  # fmt: skip
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
     lines = done.stdout.replace("two\nlines", "two lines").splitlines()
     found = [float(line.split("\t")[1]) for line in lines]
     np.testing.assert_allclose(found, expected[:2].max(1), atol=0.02)

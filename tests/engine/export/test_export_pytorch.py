@@ -135,12 +135,22 @@ def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Pat
 
         return change
 
-    foreign = ("torch.ops.aten.from_file.default", "torch.hub.load", "torch.ops.aten.add.__class__",
-               "_operator.methodcaller", "math.floor", "torch.ops.higher_order.cond")  # fmt: skip
+    foreign = (
+        "torch.ops.aten.from_file.default",
+        "torch.hub.load",
+        "torch.ops.aten.add.__class__",
+        "_operator.methodcaller",
+        "math.floor",
+        "torch.ops.higher_order.cond",
+    )
     for change in (pickled, sampled, evaluated, guarded(sprung), *map(calling, foreign)):
         assert "could run any code" in refusal(repacked(path, to, change))
-    for name in ("data/constants/custom_obj_0", "data/constants/opaque_obj_0",
-                 "data/aotinductor/model/x.so", "data/weights/model.pt"):  # fmt: skip
+    for name in (
+        "data/constants/custom_obj_0",
+        "data/constants/opaque_obj_0",
+        "data/aotinductor/model/x.so",
+        "data/weights/model.pt",
+    ):
         repacked(path, to, lambda _, content: content, **{name: trap})
         assert "could run any code" in refusal(to)
     assert not sprung.exists()

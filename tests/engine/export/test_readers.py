@@ -34,8 +34,10 @@ def file(path: Path, names: object = NAMES, threshold: str = "0.5", **changes: o
     ]
     weights = [offset, onnx.numpy_helper.from_array(shape, "shape")]
     given = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
-    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None),
-               helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["n"])]  # fmt: skip
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None),
+        helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["n"]),
+    ]
     graph = helper.make_graph(nodes, "colours", [given], outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=9)
     helper.set_model_props(model, {"class_names": json.dumps(names), "threshold": threshold})

@@ -198,8 +198,11 @@ def test_a_plan_from_elsewhere_touches_nothing_that_it_does_not_know(tmp_path, b
     (tmp_path / "outside").write_bytes(b"mine")
     digest = digest_of(here / "letter.txt")
     guessed = "0" * 64
-    made_by_hand(here, Plan("letter.txt", {"letter.txt": ""}, {"letter.txt": guessed}, back),
-                 **{"letter.txt": b"theirs"})  # fmt: skip
+    made_by_hand(
+        here,
+        Plan("letter.txt", {"letter.txt": ""}, {"letter.txt": guessed}, back),
+        **{"letter.txt": b"theirs"},
+    )
     sweep(here)
     for name in ("../outside", "..", ""):
         made_by_hand(here, Plan(name, {name: digest}, {name: digest}, back))

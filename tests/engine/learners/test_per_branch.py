@@ -111,8 +111,13 @@ def test_texts_of_splits_and_scales():
             learner(text)
     with pytest.raises(BadSetting, match="at least one feature"):
         learner("0:1|12:2")
-    for text, why in (("1", "for 2 branches"), ("1,0|1,0", "2 scales"), ("0,1", "above 0"),
-                      ("a,b", "can't be read"), ("nan,0", "above 0")):  # fmt: skip
+    for text, why in (
+        ("1", "for 2 branches"),
+        ("1,0|1,0", "2 scales"),
+        ("0,1", "above 0"),
+        ("a,b", "can't be read"),
+        ("nan,0", "above 0"),
+    ):
         with pytest.raises(BadSetting, match=why):
             learner("6:1|6:2", scales=text if text != "1" else "-1,0")
     with pytest.raises(BadSetting, match="can't be per_branch"):

@@ -98,8 +98,11 @@ VERBS: dict[str, Verb] = {
     "forget": ("small", "forget", lambda s, p: {"name": "a"}),
     "remove a class": ("small", "remove_class", lambda s, p: {"name": "a"}),
     "merge": ("small", "merge_classes", lambda s, p: {"name": "a", "into": "b"}),
-    "merge by renaming": ("small", "rename_class",
-                          lambda s, p: {"name": "a", "to": "b", "merge": True}),
+    "merge by renaming": (
+        "small",
+        "rename_class",
+        lambda s, p: {"name": "a", "to": "b", "merge": True},
+    ),
     "rename": ("small", "rename_class", lambda s, p: {"name": "a", "to": "y"}),
     "move": ("small", "move_images", lambda s, p: {"images": some_images(s), "to": "b"}),
     "remove images": ("small", "remove_images", lambda s, p: {"images": some_images(s)}),
@@ -110,15 +113,24 @@ VERBS: dict[str, Verb] = {
     "undo": ("small", "undo", lambda s, p: {}),
     "redo": ("small", "redo", lambda s, p: {}),
     "adopt": ("tuned", "adopt_run", lambda s, p: {"run": 1}),
-    "tune": ("tuned", "tune", lambda s, p: {"epochs": 1, "settings": projects.FEW_STEPS,
-                                            "adopt": "always"}),
+    "tune": (
+        "tuned",
+        "tune",
+        lambda s, p: {"epochs": 1, "settings": projects.FEW_STEPS, "adopt": "always"},
+    ),
     "use a subnet": ("supernet", "use_subnet", lambda s, p: {"architecture": str(smallest(32))}),
-    "branch": ("small", "grow_branch", lambda s, p: {"paths": [str(p / "f"), str(p / "g")],
-                                                     **BRANCH}),
+    "branch": (
+        "small",
+        "grow_branch",
+        lambda s, p: {"paths": [str(p / "f"), str(p / "g")], **BRANCH},
+    ),
     "remove a branch": ("branched", "remove_branch", lambda s, p: {"branch": 1}),
-    "merge the branches": ("branched", "merge_branches", lambda s, p: {"epochs": 1,
-                                                                       "allowed": 100}),
-}  # fmt: skip
+    "merge the branches": (
+        "branched",
+        "merge_branches",
+        lambda s, p: {"epochs": 1, "allowed": 100},
+    ),
+}
 PARTS_OF_A_RUN = ("tune",)
 """Verbs that keep what they have reached, to be gone on with; the rest of the project is whole."""
 

@@ -22,9 +22,19 @@ from engine.storage.schema import MIGRATIONS
 from engine.system.crash_points import VARIABLE
 
 STEP_TEXTS = (
-    "title", "made", "learner", "settings", "backbone", "features_key", "classes", "new_classes",
-    "scores", "predictions", "seconds", "versions",
-)  # fmt: skip
+    "title",
+    "made",
+    "learner",
+    "settings",
+    "backbone",
+    "features_key",
+    "classes",
+    "new_classes",
+    "scores",
+    "predictions",
+    "seconds",
+    "versions",
+)
 FACTS = {"backbone": "b", "weights": "", "size": 64, "learner": "slda", "settings": "{}"}
 
 
@@ -49,9 +59,19 @@ def add_class(project: Project, name: str) -> int:
 
 
 def add_image(project: Project, class_id: int, sha256: str) -> None:
-    facts = {"class_id": class_id, "sha256": sha256, "path": "it's “here”\n.jpg", "width": 1,
-             "height": 1, "bytes": 1, "split": "train", "phash": "0", "pack": "", "thumb_at": 0,
-             "thumb_length": 0}  # fmt: skip
+    facts = {
+        "class_id": class_id,
+        "sha256": sha256,
+        "path": "it's “here”\n.jpg",
+        "width": 1,
+        "height": 1,
+        "bytes": 1,
+        "split": "train",
+        "phash": "0",
+        "pack": "",
+        "thumb_at": 0,
+        "thumb_length": 0,
+    }
     with project.gesture("Add an image") as gesture, project.transaction(gesture) as db:
         db["image"].insert(facts)
 
@@ -320,8 +340,10 @@ def test_a_power_cut_leaves_the_old_project_or_the_new_one(project, where):
     project.close()
     cut = subprocess.run(
         [sys.executable, "-c", CUT, str(project.path)],
-        env={**os.environ, VARIABLE: where}, capture_output=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, VARIABLE: where},
+        capture_output=True,
+        check=False,
+    )
     assert cut.returncode < 0, cut.stderr.decode()
     again = Project.open(project.path)
     names = [row["name"] for row in rows(again, "class")]
@@ -352,8 +374,7 @@ def test_a_link_among_the_blobs_costs_nobody_a_file(project, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
 @pytest.mark.parametrize(
-    "name",
-    ["blobs", "runs", "runs/1", "runs/1/best.half", "blobs/ab", "project.db-wal", ".lock"],
+    "name", ["blobs", "runs", "runs/1", "runs/1/best.half", "blobs/ab", "project.db-wal", ".lock"]
 )
 def test_a_project_with_links_is_not_opened(project, tmp_path, name):
     project.close()

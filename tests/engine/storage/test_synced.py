@@ -105,5 +105,6 @@ def test_an_export_and_what_it_moves(told, tmp_path):
 
 def moved(session: Session, model: Path, source: Path, target: Path) -> None:
     """Sorts the images of a folder into one other, whatever they show."""
-    projects.done(session, "sort_images", paths=[str(source)], to=str(target), model=str(model),
-              move=True)  # fmt: skip
+    projects.done(
+        session, "sort_images", paths=[str(source)], to=str(target), model=str(model), move=True
+    )

@@ -80,9 +80,15 @@ def test_what_is_sent_and_what_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("work", "sentence"),
-    [(hangs, "Too long."), (fills, "Too much."), (fills_bit_by_bit, "Too much."),
-     (crashes, "Broke off."), (aborts, "Too much."), (is_wrong, "Broke off.")],
-)  # fmt: skip
+    [
+        (hangs, "Too long."),
+        (fills, "Too much."),
+        (fills_bit_by_bit, "Too much."),
+        (crashes, "Broke off."),
+        (aborts, "Too much."),
+        (is_wrong, "Broke off."),
+    ],
+)
 def test_each_way_to_break_off_has_its_sentence(work, sentence: str) -> None:
     with pytest.raises(UnusableWeights) as error:
         call(work, limits=TIGHT, said=SAID)

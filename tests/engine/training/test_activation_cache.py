@@ -29,9 +29,12 @@ ROWS, NUMBERS = np.array([5, 0, 31, 7]), np.array([0, 1, 2, 0])
 
 
 def prefix(
-    folder: Path, source: Backbone | None = None, seen: Views | None = None,
-    levels: frozenset[int] = LEVELS, count: int = 3,
-) -> ActivationCache:  # fmt: skip
+    folder: Path,
+    source: Backbone | None = None,
+    seen: Views | None = None,
+    levels: frozenset[int] = LEVELS,
+    count: int = 3,
+) -> ActivationCache:
     stages = [stage.module for stage in (source or networks.backbone()).stages]
     return ActivationCache(stages, seen or networks.views(networks.corpus()), count, folder, levels)
 

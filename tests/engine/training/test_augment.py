@@ -98,8 +98,10 @@ def test_a_run_without_changes_trains_on_what_the_network_sees_in_use(tmp_path: 
     shown = course.lessons.views(ROWS, ROWS)
     paths = {row["sha256"]: row["path"] for row in project.db["image"].rows}
     preprocessing = session.backbone().preprocessing
-    pixels = [open_image(Path(paths[h]), preprocessing).pixels
-              for h in course.lessons.views.corpus.files[:6]]  # fmt: skip
+    pixels = [
+        open_image(Path(paths[h]), preprocessing).pixels
+        for h in course.lessons.views.corpus.files[:6]
+    ]
     assert torch.equal(shown, Normalise(preprocessing)(torch.from_numpy(np.stack(pixels))))
     done(session, "remove_run", run=begun.id)
     session.close()

@@ -150,9 +150,16 @@ def test_killed_it_goes_on_from_its_checkpoint_to_the_same_curve(
     session.close()
     words = [f"--set={name}={value}" for name, value in PREFIX.items()]
     killed = in_a_process(
-        Path(os.environ["ESPALIER_HOME"]), "tune", path, "--schedule", "freezeout", "--epochs", 2,
-        *words, code=KILL,
-    )  # fmt: skip
+        Path(os.environ["ESPALIER_HOME"]),
+        "tune",
+        path,
+        "--schedule",
+        "freezeout",
+        "--epochs",
+        2,
+        *words,
+        code=KILL,
+    )
     said = killed.communicate()[1]
     assert killed.returncode == -signal.SIGKILL, said
     done(session, "open_project", path=str(path))

@@ -171,9 +171,16 @@ def test_a_project_s_own_images_are_taken_by_their_split(place: Path, tmp_path: 
     for name, settings in (
         ("new_project", {**path, "size": 32}),
         ("learn_folder", {"paths": [folder]}),
-        ("shrink", {"base": str(place / "base.safetensors"), "work": str(tmp_path / "work"),
-                    "out": str(tmp_path / "out.safetensors"), **TINY}),
-    ):  # fmt: skip
+        (
+            "shrink",
+            {
+                "base": str(place / "base.safetensors"),
+                "work": str(tmp_path / "work"),
+                "out": str(tmp_path / "out.safetensors"),
+                **TINY,
+            },
+        ),
+    ):
         *_, last = run(session, name, settings)
         assert last.how == "done", last.text
     rows = {row["sha256"]: row for row in session.require().db["image"].rows}

@@ -108,8 +108,17 @@ def check_events(said: list[Event], stages: tuple[str, ...], steps: int) -> None
     assert [e.done for e in shown] == list(range(1, steps + 1))
     scored = [e.figures for e in said if isinstance(e, Step) and "epoch" in e.figures]
     assert [f["epoch"] for f in scored] == [1, 2]
-    wanted = {"seconds", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
-              "old_accuracy", "new_accuracy", "saved_seconds", "saved_flops"}  # fmt: skip
+    wanted = {
+        "seconds",
+        "train_loss",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "old_accuracy",
+        "new_accuracy",
+        "saved_seconds",
+        "saved_flops",
+    }
     assert all(wanted <= f.keys() for f in scored)
     assert [e.what for e in said if isinstance(e, Changed)][-2:] == ["backbone", "learnt"]
 
@@ -231,11 +240,13 @@ def test_freezing_the_stem_saves_what_its_gradients_cost(session: Session) -> No
     assert saved(session, "none") == 0
     assert saved(session, "last_stages", count=5) == 0
     assert saved(session, "last_stages", count=4) == pytest.approx((stem + after) * epoch)
-    result = tuned(session, schedule="last_stages", epochs=3,
-                   settings={**FEW_STEPS, "count": 4, "views": 1})  # fmt: skip
+    result = tuned(
+        session, schedule="last_stages", epochs=3, settings={**FEW_STEPS, "count": 4, "views": 1}
+    )
     gained = [e["saved_flops"] for e in epochs_of(session, result["run"])]
-    assert gained == pytest.approx([(stem * n + after * m) * epoch for n, m in
-                                    ((1, 1), (3, 2), (5, 3))])  # fmt: skip
+    assert gained == pytest.approx(
+        [(stem * n + after * m) * epoch for n, m in ((1, 1), (3, 2), (5, 3))]
+    )
 
 
 def epochs_of(session: Session, number: int) -> list[dict[str, float]]:

@@ -131,19 +131,22 @@ def test_what_a_tuner_fixes_stays_when_stages_freeze_and_thaw(schedule: str) -> 
     """Convolutions where only norms learn, and the whole network under adapters."""
     source = networks.backbone()
     _, after = tuned("batch_norm", source, schedule)
-    kinds = {key: dict(s.module.named_modules()) for key, s in
-             ((s.name, s) for s in source.stages)}  # fmt: skip
+    kinds = {key: dict(s.module.named_modules()) for key, s in ((s.name, s) for s in source.stages)}
     for key in moved(source, after):
         stage, name = key.split("|")
         assert isinstance(kinds[stage][name.rpartition(".")[0]], nn.BatchNorm2d)
     stack, _ = tuned("adapters", source, schedule)
-    under = {key.replace("0.module.", ""): tensor for key, tensor in
-             stack.parts.state_dict().items() if ".0.module." in key}  # fmt: skip
+    under = {
+        key.replace("0.module.", ""): tensor
+        for key, tensor in stack.parts.state_dict().items()
+        if ".0.module." in key
+    }
     old = {key.replace("|", "."): tensor for key, tensor in state(source).items()}
     assert under.keys() == old.keys()
     assert all(torch.equal(under[key], old[key]) for key in old)
-    assert not any(p.requires_grad for key, p in stack.parts.named_parameters()
-                   if ".0.module." in key)  # fmt: skip
+    assert not any(
+        p.requires_grad for key, p in stack.parts.named_parameters() if ".0.module." in key
+    )
 
 
 @pytest.mark.parametrize("name", ["fine_tune", "batch_norm", "lora", "scratch", "rehearsal"])
