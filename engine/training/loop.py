@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,19 +15,7 @@ from torch import nn
 from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
 from engine.models.backbone import Stage
-from engine.system.files import replace_file
-
-BROKEN = (
-    RuntimeError,
-    KeyError,
-    ValueError,
-    TypeError,
-    IndexError,
-    EOFError,
-    OSError,
-    pickle.UnpicklingError,
-)
-"""What torch raises for a file that is no checkpoint, or one of another network."""
+from engine.training.checkpoints import BROKEN, read_state, write_state
 
 
 class Stack(nn.Module):
@@ -165,21 +151,6 @@ class Training:
             ) from error
         self.position = position
         return notes
-
-
-def write_state(state: Mapping[str, Any], path: Path) -> None:
-    """Writes tensors and plain values, whole or not at all.
-
-    Raises OSError where the disk is full; torch.save by itself raises a RuntimeError then.
-    """
-    content = io.BytesIO()
-    torch.save(state, content)
-    replace_file(path, content.getbuffer())
-
-
-def read_state(path: Path) -> dict[str, Any]:
-    """What `write_state` wrote. Raises one of `BROKEN`."""
-    return torch.load(path, weights_only=True, map_location="cpu")
 
 
 def whole(batch: Any) -> Sequence[Any]:

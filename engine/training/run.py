@@ -16,14 +16,14 @@ from torch import nn
 from engine.errors import UnusableWeights
 from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
 from engine.models import flops as models_flops
-from engine.models.pickled import try_state
 from engine.storage.runs import CHECKPOINT
 from engine.system import device as devices
 from engine.system.progress import Eta
 from engine.training.activation_cache import ActivationCache
 from engine.training.augment import Views
 from engine.training.batches import Batch
-from engine.training.loop import BROKEN, Stack, Training, read_state, train, write_state
+from engine.training.checkpoints import BROKEN, read_state, write_state
+from engine.training.loop import Stack, Training, train
 from engine.training.run_metrics import RunMetrics, UpdateTracker, training_clock
 from engine.training.tuner import BatchSource, Tuning
 
@@ -300,9 +300,6 @@ class TuningRun:
         """Goes on from the checkpoint. Raises UnusableWeights where it is broken."""
         path = self.folder / CHECKPOINT
         try:
-            for written in (path, self.folder / BEST):  # a project may come from anywhere
-                if written.exists():
-                    try_state(written)
             self.account = RunMetrics(**self.training.load(path)["account"])
         except (UnusableWeights, TypeError, KeyError) as error:
             raise UnusableWeights(

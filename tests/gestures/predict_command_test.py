@@ -91,7 +91,7 @@ def test_each_picture_has_a_row_with_the_answer_that_predict_gives(home, project
 def test_a_table_is_a_file_that_is_not_replaced_unasked(home, project, images, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("precious")
-    assert "there already" in refused(home, "predict", home / "p.onnx", images, "--csv", table)
+    assert "already exists" in refused(home, "predict", home / "p.onnx", images, "--csv", table)
     assert table.read_text() == "precious"
     words = ("predict", home / "p.onnx", images / "deep", images / "bad", "--csv", table)
     told = answered(home, *words, "--overwrite")

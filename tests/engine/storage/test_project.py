@@ -83,7 +83,7 @@ def test_the_folder_gets_its_ending_and_its_version(project):
 
 
 def test_a_taken_name_is_refused(project):
-    with pytest.raises(Refused, match="there already"):
+    with pytest.raises(Refused, match="already exists"):
         Project.create(project.path, **FACTS)
 
 

@@ -13,7 +13,7 @@ from app.shell.preferences import Preferences
 from engine.search.latency.files import write_text
 from engine.session import Session
 from engine.storage.blobs import Blobs
-from engine.training.loop import write_state
+from engine.training.checkpoints import write_state
 from tests.helpers import image_files, projects
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -18,6 +18,7 @@ from engine.jobs import run
 from engine.models.backbone import digest_of
 from engine.session import Session
 from engine.storage import runs
+from engine.training.checkpoints import read_state, write_state
 from tests.helpers import image_files, projects
 from tests.helpers.commands import in_a_process
 from tests.helpers.projects import curve, done, refused, until
@@ -128,6 +129,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(
 
 KILL = """
 import os, signal, sys
+from engine.training.checkpoints import read_state, write_state
 from engine.training.run import TuningRun
 note = TuningRun.note
 def cut(self, step):
@@ -294,13 +296,13 @@ def test_damaged_files_of_a_run_are_refused_in_a_sentence(session: Session) -> N
                 assert newest(session)["state"] == "paused"
         file.write_bytes(whole)
     file = runs.folder(session.require(), number) / "checkpoint.pt"
-    state = torch.load(file, weights_only=True)
+    state = read_state(file)
     for odd in ({"position": -5}, {"position": "x"}, {"random": 3}, {"network": []}):
-        torch.save({**state, **odd}, file)
+        write_state({**state, **odd}, file)
         assert "Remove the run" in refused(session, "resume_run", run=number), odd
-    torch.save([1, 2], file)
+    write_state([1, 2], file)
     assert "Remove the run" in refused(session, "resume_run", run=number)
-    torch.save(state, file)
+    torch.save(state, file)  # as checkpoints were written before
     assert done(session, "finish_run", run=number, adopt="never")["run"] == number
 
 
