@@ -199,7 +199,6 @@ class ProjectView:
     path: str
     name: str
     backbone: str
-    backbone_note: str
     input_size: int
     device: str
     learner: str
@@ -212,7 +211,6 @@ class ProjectView:
     """Titles of the gestures that can be done again, next first."""
     conflicts: int
     skipped: int
-    bytes_on_disk: int
     hints: tuple[str, ...] = ()
     read_only: bool = False
     data_licence: str = ""

@@ -88,11 +88,6 @@ class Thumbnails(QObject):
             self.bytes -= self.kept.popitem(last=False)[1].sizeInBytes()
         self.arrived.emit()
 
-    def forget_waiting(self) -> None:
-        """Gives up on thumbnails that have not been begun: they were scrolled out of view."""
-        self.pool.clear()
-        self.reading.clear()
-
     def close(self) -> None:
         self.pool.clear()
         self.pool.waitForDone()

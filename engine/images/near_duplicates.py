@@ -87,14 +87,3 @@ def members(leader: np.ndarray) -> list[tuple[int, ...]]:
     cuts = np.flatnonzero(np.diff(leader[order])) + 1
     parts = (part for part in np.split(order, cuts) if len(part) > 1)
     return sorted(tuple(part.tolist()) for part in parts)
-
-
-def crossing_first(
-    found: Sequence[tuple[int, ...]], splits: Sequence[str]
-) -> list[tuple[int, ...]]:
-    """The groups with those first that lie on both sides of the split, else in the same order.
-
-    `splits` names the side of each image. Such images are learnt and then scored on, which
-    makes the scores look better than they are.
-    """
-    return sorted(found, key=lambda group: len({splits[number] for number in group}) < 2)

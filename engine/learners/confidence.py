@@ -134,12 +134,3 @@ def temperature(logits: Tensor, places: Tensor, doubt: float = 1.0) -> float:
         slope = (((b * z).softmax(dim=1) - target) * z).sum().item()
         low, high = (low, math.log(b)) if slope > 0 else (math.log(b), high)
     return math.exp(-(low + high) / 2)
-
-
-def expected_calibration_error(probabilities: Tensor, places: Tensor, bins: int = 15) -> float:
-    """The mean gap between confidence and accuracy, by confidence (Naeini et al., 2015)."""
-    sure, predicted = probabilities.to(torch.float64).max(dim=1)
-    right = (predicted == places).to(torch.float64)
-    box = (sure * bins).ceil().clamp(1, bins).long() - 1
-    gap = torch.zeros(bins, dtype=torch.float64).index_add_(0, box, right - sure)
-    return (gap.abs().sum() / max(len(places), 1)).item()

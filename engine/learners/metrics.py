@@ -35,10 +35,6 @@ DEFINITIONS = {
         "How much the accuracy on each earlier step's classes has changed since the step that "
         "learnt them, on average (Lopez-Paz and Ranzato, 2017); below 0 is loss."
     ),
-    "forward_transfer": (
-        "How much better than chance each step's classes were told apart just before they were "
-        "learnt, on average (Lopez-Paz and Ranzato, 2017)."
-    ),
 }
 """One plain sentence for each score: what a person reads beside the number."""
 
@@ -120,27 +116,8 @@ def accuracy_matrix(
     return [[cell(step, group) for group in groups] for step in steps], born
 
 
-def accuracies_seen(
-    R: Matrix, images: Sequence[int] | None = None, born: Sequence[int] | None = None
-) -> list[float | None]:
-    """After each step, the accuracy on all classes seen up to then.
-
-    `images` are the held-out images of each column's classes; without them every column weighs the
-    same, which is right only where all steps bring equally many.
-    """
-    born = born or range(len(R[0]) if R else 0)
-    images = images or [1] * len(born)
-    rows = []
-    for i, row in enumerate(R):
-        seen = [
-            (a, n) for a, n, b in zip(row, images, born, strict=True) if b <= i and a is not None
-        ]
-        rows.append(share(sum(a * n for a, n in seen), sum(n for _, n in seen)))
-    return rows
-
-
 def average_incremental_accuracy(accuracies: Sequence[float | None]) -> float | None:
-    """The mean of the accuracies on all classes seen, one for each step (see accuracies_seen)."""
+    """The mean of the accuracies on all classes seen, one for each step."""
     return mean(accuracies)
 
 
@@ -158,15 +135,6 @@ def forgetting(R: Matrix, born: Sequence[int] | None = None) -> float | None:
 def backward_transfer(R: Matrix, born: Sequence[int] | None = None) -> float | None:
     """Mean over earlier columns j of R[T][j] - R[j][j] (Lopez-Paz and Ranzato, 2017)."""
     return mean([difference(column[-1], column[0]) for column in earlier(R, born)])
-
-
-def forward_transfer(R: Matrix, rng: float | Sequence[float]) -> float | None:
-    """Mean over columns j from the second on of R[j-1][j] less chance.
-
-    `chance` is one number, or what a network that learnt nothing scores on each column.
-    """
-    by_column = [rng] * len(R) if isinstance(rng, int | float) else rng
-    return mean([difference(R[j - 1][j], by_column[j]) for j in range(1, len(R))])
 
 
 def earlier(R: Matrix, born: Sequence[int] | None) -> list[list[float | None]]:

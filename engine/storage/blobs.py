@@ -85,7 +85,3 @@ class Blobs:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
-
-    def size(self) -> int:
-        """The bytes that all blobs take."""
-        return sum(path.stat().st_size for path in self.files())

@@ -247,10 +247,6 @@ class Project(Gestures):
                 loose -= {name for name in loose if name in row["statement"]}
         self.blobs.sweep(set(self.blobs.names()) - loose)
 
-    def size(self) -> int:
-        """The bytes that the project takes on disk."""
-        return self.blobs.size() + (self.path / "project.db").stat().st_size
-
 
 def make_at(folder: Path, content: bytes, facts: Mapping[str, Any]) -> None:
     """Makes all that a new project holds in a folder that is not there yet, and closes it."""

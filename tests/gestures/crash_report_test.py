@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 WINDOW = """
 import sys
 from PySide6.QtCore import QTimer
-from app import window as w
+from app.shell import window as w
 class Window(w.Window):
     def offer_reports(self):
         super().offer_reports()

@@ -83,15 +83,6 @@ class Architecture:
             tuple(tuple(expands[b : b + d]) for b, d in zip(begins, depths, strict=True)),
         )
 
-    def lists(self) -> dict[str, list[int]]:
-        """The original project's lists ks, e and d, with 3 where there is no block."""
-        full = {"ks": (self.kernels, 3), "e": (self.expands, 3)}
-        found = {
-            name: [v for stage in stages for v in (*stage, *[least] * (BLOCKS - len(stage)))]
-            for name, (stages, least) in full.items()
-        }
-        return {**found, "d": list(self.depths)}
-
     def at(self, resolution: int) -> Architecture:
         return replace(self, resolution=resolution)
 

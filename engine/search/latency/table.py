@@ -119,12 +119,8 @@ class LatencyTable:
         pairs = zip(fits, map(self.raw, architectures), strict=True)
         return np.array([fit.scale * raw + fit.offset for fit, raw in pairs], np.float64)
 
-    def predict_genes(self, space: Space, genes: np.ndarray) -> np.ndarray:
-        """The same for rows of genes (n, 46) of a space, by look-up. Raises Refused."""
-        return self.predictor(space)(genes)
-
     def predictor(self, space: Space) -> Callable[[np.ndarray], np.ndarray]:
-        """`predict_genes` for one space, for who asks thousands of times. Raises Refused."""
+        """The same for rows of genes (n, 46) of a space, by look-up. Raises Refused."""
         self.check(space.resolutions)
         blocks, fixed = arrays_of(space, self.multiplier, self.entry, np.float64)
         fits = [self.fits[resolution] for resolution in space.resolutions]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.images.decode import open_image
-from engine.images.near_duplicates import crossing_first, groups
+from engine.images.near_duplicates import groups
 from tests.helpers import image_files
 
 
@@ -67,9 +67,3 @@ def test_copies_of_a_picture_are_found_among_others(tmp_path: Path) -> None:
     image.point(lambda value: min(value * 1.1, 255)).save(tmp_path / "bright.png")
     paths += [tmp_path / name for name in ("again.jpg", "small.jpg", "bright.png")]
     assert groups([open_image(path, None).phash for path in paths]) == [(12, 30, 31, 32)]
-
-
-def test_groups_across_the_split_come_first() -> None:
-    splits = ["train", "train", "validation", "train", "validation", "validation"]
-    found = [(0, 1), (2, 3), (4, 5)]
-    assert crossing_first(found, splits) == [(2, 3), (0, 1), (4, 5)]

@@ -8,13 +8,7 @@ import pytest
 import torch
 
 from engine.learners import LEARNERS, Learner
-from engine.learners.confidence import (
-    Calibration,
-    calibrate,
-    calibrated,
-    expected_calibration_error,
-    temperature,
-)
+from engine.learners.confidence import Calibration, calibrate, calibrated, temperature
 from tests.helpers.features import WIDTH, Features, drawn_features, part, taught
 
 LEARNT = [1, 2, 4]
@@ -44,6 +38,17 @@ def drawn(seed: int, heat: float, images: int = 4000) -> tuple[torch.Tensor, tor
     true = 2 * torch.randn(images, 5, generator=generator)
     classes = torch.multinomial(true.softmax(dim=1), 1, generator=generator)[:, 0]
     return true * heat, classes
+
+
+def expected_calibration_error(
+    probabilities: torch.Tensor, places: torch.Tensor, bins: int = 15
+) -> float:
+    """The mean gap between confidence and accuracy, by confidence (Naeini et al., 2015)."""
+    sure, predicted = probabilities.to(torch.float64).max(dim=1)
+    right = (predicted == places).to(torch.float64)
+    box = (sure * bins).ceil().clamp(1, bins).long() - 1
+    gap = torch.zeros(bins, dtype=torch.float64).index_add_(0, box, right - sure)
+    return (gap.abs().sum() / max(len(places), 1)).item()
 
 
 @pytest.mark.parametrize("heat", [0.02, 1.0, 50.0])

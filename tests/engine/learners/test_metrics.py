@@ -19,7 +19,6 @@ R = [
     [0.75, 0.6, 0.92, 0.3],
     [0.72, 0.89, 0.8, 0.88],
 ]
-CHANCE = [0.25, 0.2, 0.3, 0.22]
 SEEN = [0.9, 0.9, 0.7566666666666667, 0.8225]
 LOWER = [[a if j <= i else None for j, a in enumerate(row)] for i, row in enumerate(R)]
 
@@ -28,21 +27,7 @@ LOWER = [[a if j <= i else None for j, a in enumerate(row)] for i, row in enumer
 def test_continual_metrics_are_those_of_the_reference(matrix: metrics.Matrix) -> None:
     assert metrics.forgetting(matrix) == pytest.approx(0.10333333333333332)
     assert metrics.backward_transfer(matrix) == pytest.approx(-0.08666666666666667)
-    assert metrics.accuracies_seen(matrix) == pytest.approx(SEEN)
     assert metrics.average_incremental_accuracy(SEEN) == pytest.approx(0.8447916666666666)
-
-
-def test_forward_transfer_is_that_of_the_reference() -> None:
-    assert metrics.forward_transfer(R, CHANCE) == pytest.approx(-0.05666666666666667)
-    assert metrics.forward_transfer([[0.5, 0.3], [0.5, 0.5]], 0.25) == pytest.approx(0.05)
-    assert metrics.forward_transfer(LOWER, CHANCE) is None
-
-
-def test_accuracy_seen_weighs_images_not_steps() -> None:
-    """90 images at 1.0 and 10 at 0.0 are 0.9 over all images, and 0.5 over steps."""
-    matrix = [[1.0, None], [1.0, 0.0]]
-    assert metrics.accuracies_seen(matrix, [90, 10]) == pytest.approx([1.0, 0.9])
-    assert metrics.accuracies_seen(matrix) == pytest.approx([1.0, 0.5])
 
 
 def test_nothing_is_forgotten_after_one_step() -> None:
@@ -65,14 +50,12 @@ def test_matrix_of_steps() -> None:
     assert matrix == [[0.9, None], [0.95, None], [0.8, 0.5], [0.5, 1.0]]
     assert metrics.forgetting(matrix, born) == pytest.approx((0.95 - 0.5 + 0.5 - 1.0) / 2)
     assert metrics.backward_transfer(matrix, born) == pytest.approx((0.5 - 0.9 + 1.0 - 0.5) / 2)
-    assert metrics.accuracies_seen(matrix, [1, 1], born) == pytest.approx([0.9, 0.95, 0.65, 0.75])
 
 
 def test_steps_whose_classes_are_all_gone_count_no_more() -> None:
     matrix, born = metrics.accuracy_matrix([{"a": (1, 2)}, {"b": (2, 2)}])
     assert matrix == [[0.5, None], [None, 1.0]]
     assert metrics.forgetting(matrix, born) is None
-    assert metrics.accuracies_seen(matrix, born=born) == [0.5, 1.0]
 
 
 def test_scores_equal_scikit_learns() -> None:

@@ -259,8 +259,10 @@ def test_the_stages_in_order_are_the_network(small: Supernet):
 def test_an_architecture_prints_and_is_read_again():
     for architecture in some_architectures(20):
         assert Architecture.parse(str(architecture)) == architecture
-        lists = architecture.lists()
-        again = Architecture.of_lists(lists["ks"], lists["e"], lists["d"], architecture.resolution)
+        full = [(ks + (3,) * 4)[:4] for ks in architecture.kernels]
+        expands = [(es + (3,) * 4)[:4] for es in architecture.expands]
+        lists = [[v for stage in part for v in stage] for part in (full, expands)]
+        again = Architecture.of_lists(*lists, list(architecture.depths), architecture.resolution)
         assert again == architecture
         assert hash(again) == hash(architecture)
 

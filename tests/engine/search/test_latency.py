@@ -187,7 +187,7 @@ def test_a_prediction_is_the_fitted_sum_of_the_blocks():
 
 def test_predictions_of_many_are_those_of_each():
     genes, table = SPACE.random(300, np.random.default_rng(2)), invented()
-    assert np.allclose(table.predict_genes(SPACE, genes), table.predict(SPACE.decode(genes)))
+    assert np.allclose(table.predictor(SPACE)(genes), table.predict(SPACE.decode(genes)))
 
 
 def test_each_block_that_may_be_chosen_has_one_entry_of_its_own():
