@@ -8,40 +8,30 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.bridge import Bridge
+from app.pages.follow import WAITS, FollowedJob
 from app.widgets.run_curves import Curves
 from engine.events import Ended, LayerPlan, Notice, Progress, ProjectView, Started, Step
 from engine.system.words import duration, per_cent
 
 MEASURE, GROW, REMOVE, MERGE = "sharing_curve", "grow_branch", "remove_branch", "merge_branches"
-WAITS = "It begins when what runs now has ended."
 PREPARING = "Preparing"
 
 
-class BranchWork(QObject):
-    """The job on branches that was asked for last. It outlives the dialog that shows it.
+class BranchWork(FollowedJob):
+    """The job on branches that was asked for last.
 
-    `changed`: words and how far it is; `scored`: the live curves; `ended` carries the job's name.
+    `scored`: the live curves; `ended` carries the job's name.
     """
 
-    changed = Signal()
     scored = Signal()
     ended = Signal(str)
+    jobs = (MEASURE, GROW, REMOVE, MERGE)
 
     def __init__(self, bridge: Bridge, tell: Callable[..., object], parent: QObject) -> None:
-        super().__init__(parent)
-        self.bridge, self.tell = bridge, tell
+        super().__init__(bridge, tell, parent)
         self.clear()
-        for signal, follow in (
-            (bridge.changed, self.on_changed),
-            (bridge.submitted, self.on_submitted),
-            (bridge.started, self.on_started),
-            (bridge.progress, self.on_progress),
-            (bridge.layer_plan, self.on_plan),
-            (bridge.step, self.on_step),
-            (bridge.notice, self.on_notice),
-            (bridge.ended, self.on_ended),
-        ):
-            signal.connect(follow)
+        bridge.changed.connect(self.on_changed)
+        bridge.notice.connect(self.on_notice)
 
     def clear(self) -> None:
         """Knows of nothing, as at the beginning."""
@@ -54,11 +44,6 @@ class BranchWork(QObject):
         self.curve: tuple[Mapping[str, Any], ...] = ()
         self.measured: object = None
         self.result: Mapping[str, Any] = {}
-
-    @property
-    def running(self) -> bool:
-        """Whether it runs, or waits to."""
-        return bool(self.ticket)
 
     # Gestures.
 
@@ -79,9 +64,6 @@ class BranchWork(QObject):
         self.epochs = epochs
         self.bridge.submit(MERGE, **settings)
 
-    def stop(self) -> None:
-        self.bridge.cancel(self.ticket)
-
     # What the engine says.
 
     def on_changed(self, project: ProjectView | None) -> None:
@@ -89,38 +71,33 @@ class BranchWork(QObject):
         if (project.path if project else "") != self.path and not self.running:
             self.clear()
 
-    def on_submitted(self, ticket: int, job: str) -> None:
-        if job not in (MEASURE, GROW, REMOVE, MERGE):
-            return
-        self.ticket, self.job, self.begun, self.note = ticket, job, False, ""
+    def on_asked(self, job: str, settings: Mapping[str, Any]) -> None:
+        self.job, self.begun, self.note = job, False, ""
         self.done = self.total = 0
         if job == MEASURE:
             self.curve, self.measured = (), None
         elif job in (GROW, MERGE):
             self.curves, self.result = Curves(), {}
-        self.say(WAITS)
+        self.text = WAITS
         self.scored.emit()
 
-    def on_started(self, ticket: int, event: Started) -> None:
-        if ticket == self.ticket:
-            self.begun = True
-            self.say(PREPARING)
+    def on_started(self, event: Started) -> None:
+        self.begun = True
+        self.say(PREPARING)
 
-    def on_progress(self, ticket: int, event: Progress) -> None:
-        if ticket == self.ticket:
-            self.done, self.total = event.done, event.total or 0
-            left = event.seconds_left
-            self.say(event.doing + (f" · {duration(left)} left" if left is not None else ""))
+    def on_progress(self, event: Progress) -> None:
+        self.done, self.total = event.done, event.total or 0
+        left = event.seconds_left
+        self.say(event.doing + (f" · {duration(left)} left" if left is not None else ""))
 
-    def on_plan(self, ticket: int, event: LayerPlan) -> None:
+    def on_plan(self, event: LayerPlan) -> None:
         """A training begins: its steps are told as epochs, where their number is known."""
-        if ticket == self.ticket:
-            self.curves = Curves()
-            self.curves.know_epochs(event.total, self.epochs)
+        self.curves = Curves()
+        self.curves.know_epochs(event.total, self.epochs)
 
-    def on_step(self, ticket: int, event: Step) -> None:
+    def on_step(self, event: Step) -> None:
         """Learners make steps too; those of a training tell its seconds."""
-        if ticket == self.ticket and "seconds" in event.figures:
+        if "seconds" in event.figures:
             self.curves.add(event.done, event.figures)
             self.scored.emit()
 
@@ -129,11 +106,8 @@ class BranchWork(QObject):
         if self.begun:
             self.note = event.text
 
-    def on_ended(self, ticket: int, event: Ended) -> None:
-        """Keeps what came of it; the window itself tells of refusals and failures."""
-        if not ticket or ticket != self.ticket:
-            return
-        self.ticket, self.begun = 0, False
+    def on_end(self, event: Ended) -> None:
+        self.begun = False
         if event.how == "done" and self.job == MEASURE:
             self.curve = tuple(event.result["curve"])
         elif event.how == "done":

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, Signal
 
 from app.bridge import Bridge
+from app.pages.follow import WAITS, FollowedJob
 from app.widgets.line_plot import Series
 from engine.events import Ended, Progress, Started, Step
 from engine.system.words import duration, per_cent
@@ -18,25 +19,18 @@ LANDMARKS = {
     "smallest": ("muted", Qt.PenStyle.DotLine),
 }
 """The subnets that are scored on the way, and how their lines look."""
-WAITS = "It begins when what runs now has ended."
 CLOSABLE = "You can close this window; the training goes on."
 
 
-class TrainingRun(QObject):
-    """The training that was asked for last. It outlives the dialog that shows it."""
+class TrainingRun(FollowedJob):
+    """The training that was asked for last, with the accuracies on the way and what came of it."""
 
-    changed = Signal()
     scored = Signal()
+    jobs = ("shrink",)
 
     def __init__(self, bridge: Bridge, tell: Callable[..., object], parent: QObject) -> None:
-        super().__init__(parent)
-        self.bridge, self.tell = bridge, tell
+        super().__init__(bridge, tell, parent)
         self.clear()
-        bridge.submitted.connect(self.on_submitted)
-        bridge.started.connect(self.on_started)
-        bridge.progress.connect(self.on_progress)
-        bridge.step.connect(self.on_step)
-        bridge.ended.connect(self.on_ended)
 
     def clear(self) -> None:
         """Knows of no training, as at the beginning."""
@@ -45,11 +39,6 @@ class TrainingRun(QObject):
         self.points: dict[str, dict[int, float]] = {name: {} for name in LANDMARKS}
         self.result: Mapping[str, Any] = {}
         self.text = ""
-
-    @property
-    def running(self) -> bool:
-        """Whether it runs, or waits to."""
-        return bool(self.ticket)
 
     @property
     def series(self) -> list[Series]:
@@ -61,9 +50,6 @@ class TrainingRun(QObject):
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         self.bridge.submit("shrink", **settings)
-
-    def stop(self) -> None:
-        self.bridge.cancel(self.ticket)
 
     def use(self, result: Mapping[str, Any]) -> None:
         """Takes a result into the project, and learns its classes again."""
@@ -77,42 +63,32 @@ class TrainingRun(QObject):
 
     # What the engine says.
 
-    def on_submitted(self, ticket: int, job: str) -> None:
+    def on_asked(self, job: str, settings: Mapping[str, Any]) -> None:
         """A training that goes on with the same file keeps its lines."""
-        if job != "shrink":
-            return
-        settings, points = self.bridge.jobs[ticket][1], self.points
-        goes_on = settings.get("out") == self.settings.get("out")
+        points, goes_on = self.points, settings.get("out") == self.settings.get("out")
         self.clear()
-        self.ticket, self.settings, self.text = ticket, settings, WAITS
+        self.settings, self.text = settings, WAITS
         self.points = points if goes_on else self.points
         self.scored.emit()
-        self.changed.emit()
 
-    def on_started(self, ticket: int, event: Started) -> None:
-        if ticket == self.ticket:
-            self.say(f"Preparing. {CLOSABLE}")
+    def on_started(self, event: Started) -> None:
+        self.say(f"Preparing. {CLOSABLE}")
 
-    def on_progress(self, ticket: int, event: Progress) -> None:
-        if ticket == self.ticket:
-            count = f"{event.done:,} of {event.total:,}" if event.total else ""
-            left = event.seconds_left
-            parts = [f"{event.doing} {count}".strip()]
-            parts += [f"{duration(left)} left".capitalize()] if left is not None else []
-            self.say(f"{'. '.join(parts)}. {CLOSABLE}")
+    def on_progress(self, event: Progress) -> None:
+        count = f"{event.done:,} of {event.total:,}" if event.total else ""
+        left = event.seconds_left
+        parts = [f"{event.doing} {count}".strip()]
+        parts += [f"{duration(left)} left".capitalize()] if left is not None else []
+        self.say(f"{'. '.join(parts)}. {CLOSABLE}")
 
-    def on_step(self, ticket: int, event: Step) -> None:
-        if ticket == self.ticket and "largest" in event.figures:
+    def on_step(self, event: Step) -> None:
+        if "largest" in event.figures:
             for name, points in self.points.items():
                 points[event.done] = 100 * event.figures[name]
             self.scored.emit()
 
-    def on_ended(self, ticket: int, event: Ended) -> None:
-        """Keeps what came of it; the window itself tells of refusals and failures."""
-        if not ticket or ticket != self.ticket:
-            return
-        result = event.result if event.how == "done" else {}
-        self.ticket, self.result = 0, result
+    def on_end(self, event: Ended) -> None:
+        self.result = result = event.result if event.how == "done" else {}
         self.say(found(result) if result else event.text)
         if result:
             self.tell(self.text, action=("Use it", lambda: self.use(result)))

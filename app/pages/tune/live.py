@@ -8,44 +8,32 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.bridge import Bridge
+from app.pages.follow import WAITS, FollowedJob
 from app.widgets.run_curves import Curves
 from engine.events import Ended, LayerPlan, LayerState, Progress, Started, Step
 
 TRAINS = ("tune", "resume_run")
-FOLLOWED = (*TRAINS, "finish_run")
-WAITS = "It begins when what runs now has ended."
 PAUSED = "Tuning is paused. Its checkpoint is kept: go on with it under Tune."
 
 
-class LiveRun(QObject):
+class LiveRun(FollowedJob):
     """What is known of the run that goes on, or waits to; `run` is its number, 0 where unknown.
 
-    `changed`: words and states; `planned` and `stated`: what the layer plot shows; `ended`: it is
+    `planned` and `stated`: what the layer plot shows; `ended`: it is
     over, with the number of the run.
     """
 
-    changed = Signal()
     planned = Signal(object)
     stated = Signal(object)
     ended = Signal(int)
+    jobs = (*TRAINS, "finish_run")
 
     def __init__(self, bridge: Bridge, tell: Callable[..., object], parent: QObject) -> None:
-        super().__init__(parent)
-        self.bridge, self.tell = bridge, tell
-        self.ticket = self.run = 0
-        self.begin("", {})
-        for signal, follow in (
-            (bridge.submitted, self.on_submitted),
-            (bridge.started, self.on_started),
-            (bridge.progress, self.on_progress),
-            (bridge.step, self.on_step),
-            (bridge.layer_plan, self.on_plan),
-            (bridge.layer_state, self.on_state),
-            (bridge.ended, self.on_ended),
-        ):
-            signal.connect(follow)
+        super().__init__(bridge, tell, parent)
+        self.run = 0
+        self.on_asked("", {})
 
-    def begin(self, job: str, settings: Mapping[str, Any]) -> None:
+    def on_asked(self, job: str, settings: Mapping[str, Any]) -> None:
         """Knows nothing yet but what was asked for; of a run that ends, what it knew before."""
         same = job == "finish_run" and settings.get("run", 0) == self.run
         self.job, self.run = job, settings.get("run", 0)
@@ -61,11 +49,6 @@ class LiveRun(QObject):
         self.plan: LayerPlan | None = None
         self.state: LayerState | None = None
         self.updates: tuple[float, ...] = ()
-
-    @property
-    def running(self) -> bool:
-        """Whether it runs, or waits to."""
-        return bool(self.ticket)
 
     @property
     def training(self) -> bool:
@@ -106,50 +89,37 @@ class LiveRun(QObject):
 
     # What the engine says.
 
-    def on_submitted(self, ticket: int, job: str) -> None:
-        if job in FOLLOWED:
-            self.begin(job, self.bridge.jobs[ticket][1])
-            self.ticket = ticket
-            self.changed.emit()
+    def on_started(self, event: Started) -> None:
+        self.doing = "Preparing"
+        self.changed.emit()
 
-    def on_started(self, ticket: int, event: Started) -> None:
-        if ticket == self.ticket:
-            self.doing = "Preparing"
-            self.changed.emit()
+    def on_progress(self, event: Progress) -> None:
+        count = f" · {event.done:,} of {event.total:,}" if event.total and event.done else ""
+        self.doing, self.left = f"{event.doing}{count}", event.seconds_left
+        # Of its steps a run tells how many there are; of what comes after them it does not.
+        self.compares |= self.plan is not None and event.total is None
+        self.stopping = "" if self.compares else self.stopping
+        self.changed.emit()
 
-    def on_progress(self, ticket: int, event: Progress) -> None:
-        if ticket == self.ticket:
-            count = f" · {event.done:,} of {event.total:,}" if event.total and event.done else ""
-            self.doing, self.left = f"{event.doing}{count}", event.seconds_left
-            # Of its steps a run tells how many there are; of what comes after them it does not.
-            self.compares |= self.plan is not None and event.total is None
-            self.stopping = "" if self.compares else self.stopping
-            self.changed.emit()
+    def on_plan(self, event: LayerPlan) -> None:
+        self.plan = event
+        self.curves.know_epochs(event.total, self.epochs)
+        self.planned.emit(event)
 
-    def on_plan(self, ticket: int, event: LayerPlan) -> None:
-        if ticket == self.ticket:
-            self.plan = event
-            self.curves.know_epochs(event.total, self.epochs)
-            self.planned.emit(event)
+    def on_state(self, event: LayerState) -> None:
+        self.state, self.updates = event, event.updates or self.updates
+        self.stated.emit(event)
 
-    def on_state(self, ticket: int, event: LayerState) -> None:
-        if ticket == self.ticket:
-            self.state, self.updates = event, event.updates or self.updates
-            self.stated.emit(event)
-
-    def on_step(self, ticket: int, event: Step) -> None:
+    def on_step(self, event: Step) -> None:
         """Learners and heads make steps too; those of a run tell its seconds."""
-        if ticket != self.ticket or "seconds" not in event.figures:
+        if "seconds" not in event.figures:
             return
         self.curves.add(event.done, event.figures)
         self.saved = {name: event.figures[f"saved_{name}"] for name in ("seconds", "flops")}
         self.changed.emit()
 
-    def on_ended(self, ticket: int, event: Ended) -> None:
-        if not ticket or ticket != self.ticket:
-            return
-        run, self.ticket = int(event.result.get("run", self.run)), 0
-        self.stopping = ""
+    def on_end(self, event: Ended) -> None:
+        run, self.stopping = int(event.result.get("run", self.run)), ""
         if event.how == "cancelled" and self.job in TRAINS and self.plan is not None:
             self.tell(PAUSED)
         self.changed.emit()
