@@ -246,7 +246,8 @@ def to_learn(project: Project) -> Split:
     found: dict[str, dict[int, list[str]]] = {"train": {}, "validation": {}}
     for row in project.db.query(
         "SELECT split, class_id, sha256 FROM image JOIN class ON class.id = class_id "
-        f"WHERE NOT set_aside AND sha256 NOT IN ({CONFLICTING}) ORDER BY class_id, sha256"
+        "WHERE split IN ('train', 'validation') AND NOT set_aside "
+        f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class_id, sha256"
     ):
         found[row["split"]].setdefault(row["class_id"], []).append(row["sha256"])
     return Split(found["train"], found["validation"])

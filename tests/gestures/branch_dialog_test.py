@@ -25,7 +25,7 @@ def grower(person: Person, tmp_path: Path) -> Person:
     path, submit = str(tmp_path / "mine.espalier"), person.window.bridge.submit
     ended = person.waits_for(lambda: submit("new_project", path=path, size=32))
     assert ended.how == "done", ended.text
-    old = class_folders(tmp_path / "old", {"apple": 20, "banana": 20})
+    old = class_folders(tmp_path / "old", {"apple": 12, "banana": 12})
     ended = person.waits_for(lambda: drop(person.page("Images"), urls([old])))
     assert ended.how == "done", ended.text
     return person
@@ -35,7 +35,7 @@ def adds(person: Person, folder: Path, *names: str) -> None:
     """Drops folders of new classes, which are not learnt at once."""
     page = person.page("Images")
     page.at_once.setChecked(False)
-    new = class_folders(folder, dict.fromkeys(names, 20), seed=5)
+    new = class_folders(folder, dict.fromkeys(names, 12), seed=5)
     ended = person.waits_for(lambda: drop(page, urls([new])))
     assert ended.how == "done", ended.text
 

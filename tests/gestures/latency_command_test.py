@@ -41,7 +41,7 @@ def test_a_measured_table_is_shown(board: Path):
 def test_a_table_goes_to_another_computer(board: Path, tmp_path: Path, kind: str):
     file, other = tmp_path / f"board.{kind}", tmp_path / "home"
     answered(board, "latency", "export", "--to", file)
-    assert "There is a file" in refused(board, "latency", "export", "--to", file)
+    assert "already exists" in refused(board, "latency", "export", "--to", file)
     answered(board, "latency", "export", "--to", file, "--overwrite")
     assert names(other) == []
     (table,) = answered(other, "latency", "import", file, "--name", "Raspberry Pi 5")["tables"]

@@ -92,7 +92,7 @@ def test_new_learn_and_predict_ask_nobody(project: Path) -> None:
     assert project.is_dir()
 
 
-@pytest.mark.parametrize("name", ["onnx", "openvino", "litert"])
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
 def test_an_export_its_answers_and_its_script_ask_nobody(
     name: str, run: Run, project: Path, tmp_path: Path
 ) -> None:

@@ -343,7 +343,7 @@ BAD_NAMES = (
 """Folder names that must make classes like any other."""
 
 
-def weights(path: Path, name: str = "shufflenet_v2_x1_0", seed: int = 0) -> Path:
+def weights(path: Path, name: str = "squeezenet1_1", seed: int = 0) -> Path:
     """A weights file of a small network with random weights: quick, and enough to tell colours."""
     import torch
     from safetensors.torch import save_file

@@ -18,7 +18,7 @@ from engine.system.replacing import digest_of, hidden_in
 from tests.helpers import image_files, projects
 from tests.helpers.killing import COMMITS, copied, copies_of, state_of
 
-FORMATS = {"onnx": ".onnx", "safetensors": ".safetensors", "openvino": ".xml"}
+FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
 NEEDS = {"openvino": "openvino"}
 
 

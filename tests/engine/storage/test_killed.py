@@ -125,11 +125,6 @@ VERBS: dict[str, Verb] = {
         lambda s, p: {"paths": [str(p / "f"), str(p / "g")], **BRANCH},
     ),
     "remove a branch": ("branched", "remove_branch", lambda s, p: {"branch": 1}),
-    "merge the branches": (
-        "branched",
-        "merge_branches",
-        lambda s, p: {"epochs": 1, "allowed": 100},
-    ),
 }
 PARTS_OF_A_RUN = ("tune",)
 """Verbs that keep what they have reached, to be gone on with; the rest of the project is whole."""
@@ -162,7 +157,7 @@ def told(found: list[State], before: State, after: State) -> str:
     return f"of {len(found)} between: {wrong}"
 
 
-@pytest.mark.parametrize("name", ["forget", "remove a class", "tune", "branch"])
+@pytest.mark.parametrize("name", ["forget", "remove a class", "tune"])
 def test_done_again_after_a_kill_it_ends_as_if_undisturbed(name, request, tmp_path, photos):
     """Cut off at the last commit that leaves the old project."""
     kind, verb, settings_of = VERBS[name]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.events import Changed, Ended, Event, LayerState, Progress, Saved, Scored, Step
+from engine.events import CANCEL, Changed, Ended, Event, LayerState, Progress, Saved, Scored, Step
 from engine.jobs import run
 from engine.learners import LEARNERS
 from engine.learners.heads import logits_of
@@ -20,6 +20,7 @@ from engine.models.branches import branches_of, classes_of, plain
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.training.branching import heads
+from engine.training.branching import sharing_curve as curves
 from engine.training.branching.grow import ground_of
 from engine.training.branching.options import BranchOptions
 from engine.training.branching.sharing_curve import cuts_of
@@ -105,7 +106,10 @@ def kept(session: Session) -> tuple[Any, ...]:
     return project.facts, catalogue.class_names(project), steps.line(project)
 
 
-def test_the_curve_goes_from_little_sharing_to_all(session: Session, photos: Path):
+def test_the_curve_goes_from_little_sharing_to_all(
+    session: Session, photos: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(curves, "LEAST", 0.2)
     done(session, "add_images", paths=folders(photos, "cd"))
     before = kept(session)
     found, events = done(session, "sharing_curve", threshold=0, settings=QUICK)
@@ -119,8 +123,8 @@ def test_the_curve_goes_from_little_sharing_to_all(session: Session, photos: Pat
         shares = [row[name] for row in rows]
         assert shares == sorted(shares)
         assert shares[-1] == 1
-        assert 0 < shares[0] < 0.5
-    assert rows[0]["share_macs"] >= 0.1
+        assert 0 < shares[0] < 0.6
+    assert rows[0]["share_macs"] >= 0.2
     assert [row["seconds"] > 0 for row in rows] == [True, True, False]
     best = max(row["accuracy"] for row in rows)
     chosen = next(row for row in rows if row["cut"] == found["recommended"])
@@ -288,7 +292,7 @@ def test_a_step_of_the_network_before_is_not_returned_to(grown_session: Session)
 
 def test_a_branch_that_is_no_better_is_not_used(session: Session, photos: Path):
     before = session.backbone().digest
-    spoilt = {**QUICK, "lr": 5.0, "optimiser": "sgd"}
+    spoilt = {**QUICK, "lr": 0.0}
     grown = grow(session, photos, "cd", adopt="never", settings=spoilt, epochs=1)
     assert not grown["adopted"]
     assert grown["branch"] is None
@@ -301,7 +305,7 @@ def test_where_sharing_all_does_as_well_no_branch_is_grown(session: Session, pho
     before = session.backbone().digest
     grown = grow(session, photos, "cd", cut="auto", threshold=100)
     assert grown["recommended"] == grown["cut"] == "features"
-    assert len(grown["curve"]) == 3
+    assert len(grown["curve"]) == 4
     assert not grown["adopted"]
     assert session.backbone().digest == before
     assert set(grown["per_class"]) == set("abcd")
@@ -312,15 +316,15 @@ def test_cancelled_it_leaves_the_project_as_it_was(session: Session, photos: Pat
     """While images are added, while the branch is trained, and after it was put in its place."""
     before, seen = kept(session), list[Event]()
 
-    def stopped() -> bool:
-        return (
-            bool(seen)
-            and {
-                "pictures": isinstance(seen[-1], Saved) and seen[-1].what == "pictures",
-                "step": isinstance(seen[-1], Step) and "rate" in seen[-1].figures,
-                "backbone": isinstance(seen[-1], Changed) and seen[-1].what == "backbone",
-            }[last]
-        )
+    def stopped() -> str:
+        if not seen:
+            return ""
+        there = {
+            "pictures": isinstance(seen[-1], Saved) and seen[-1].what == "pictures",
+            "step": isinstance(seen[-1], Step) and "rate" in seen[-1].figures,
+            "backbone": isinstance(seen[-1], Changed) and seen[-1].what == "backbone",
+        }
+        return CANCEL if there[last] else ""
 
     asked = {"paths": folders(photos, "cd"), "cut": "stage2", "adopt": "always", "settings": QUICK}
     for event in run(session, "grow_branch", asked, stopped):
@@ -372,7 +376,7 @@ def test_merging_makes_one_network_of_the_original_size(grown_session: Session):
 
 def test_a_merged_network_that_loses_too_much_is_not_used(grown_session: Session):
     before = kept(grown_session)
-    spoilt = {**QUICK, "lr": 50.0, "optimiser": "sgd", "smoothing": 0.0}
+    spoilt = {**QUICK, "lr": 0.2, "smoothing": 0.0}
     merged, _ = done(grown_session, "merge_branches", allowed=0, settings=spoilt, epochs=1)
     assert merged["difference"]["all"][0] < 0
     assert not merged["adopted"]
