@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontInfo, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from app import theme
-from app.widgets.plots import LEGEND, TITLE, Plot
+from app.widgets.painted import LEGEND, TITLE, Plot
 from engine.system.words import per_cent
 
 LINE = 24

@@ -1,48 +1,80 @@
-"""What all plots share.
+"""The one base of all plots, which pyqtgraph draws.
 
-A plot is painted by one method onto the screen, a PNG or an SVG, so that what is saved is what is
-seen. Each has a title, units and a legend, reads values under a crosshair (mouse or arrow keys),
-and can be saved as PNG, SVG or CSV.
+Each plot has a title, units and a legend, reads values under a crosshair (mouse or arrow keys),
+and is saved as PNG, SVG or CSV. The library is imported after the window has opened; until then
+a plot is its title over an empty place of the same size.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from pathlib import Path
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib import import_module
+from threading import Thread
+from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import (
+    QColor,
     QFont,
-    QFontMetricsF,
-    QImage,
-    QImageWriter,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
     QShortcut,
+    QShowEvent,
 )
-from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QGraphicsRectItem, QMenu, QToolButton, QWidget
 
 from app import theme
 from app.widgets.controls import calling, tool
+from app.widgets.plot_files import write
+from app.widgets.plot_words import Reading, Word, Words
+from app.widgets.ticks import round_step
 
 TITLE = 28
 LEGEND = 24
+PAUSE = 33
+"""Milliseconds between two charts that are made: each takes about one frame."""
+Legend = list[tuple[str, Mapping[str, Any]]]
+"""Words, and how the line or mark beside each looks: arguments of pyqtgraph's PlotDataItem."""
+MOVES: dict[int, tuple[int, int]] = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+PICKS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
+
+
+@lru_cache(maxsize=1)
+def importing() -> Thread:
+    """Imports the library in a thread, once; there it makes no Qt object. It takes half a second."""
+    thread = Thread(target=import_module, args=("pyqtgraph",), name="espalier plots")
+    thread.start()
+    return thread
 
 
 class Plot(QWidget):
-    """A titled image of figures. Subclasses paint the inside and give the table and readings."""
+    """A titled chart. Subclasses draw the figures, and say what lies where and what it reads."""
+
+    x_title = y_title = ""
+    margins = (0, 0, 10, 0)
+    """Pixels beside the axes: left, top, right, bottom."""
+    made_at = 0.0
+    """When the last chart of all was made."""
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__()
         self.title, self.empty = title, empty
-        self.spot: QPointF | None = None
-        self.dirty: QRectF | None = None
+        self.chart: Any = None
+        self.at: Any = None
+        self.scale = 1.0
+        self.explained: Legend = []
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(title)
@@ -64,21 +96,228 @@ class Plot(QWidget):
     def has_figures(self) -> bool:
         return False
 
-    def legend(self) -> list[tuple[str, QPen]]:
+    def legend(self) -> Legend:
         return []
 
-    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
-        """Paints axes and figures into the area below the title and the legend."""
+    def set_up(self, chart: Any) -> None:
+        """Settles once what of the chart stays: which axes there are, and how wide."""
 
-    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        """Paints the crosshair and what it reads; never part of a saved image."""
+    def draw(self) -> None:
+        """Adds the figures to the empty chart, and says how far its axes go."""
+
+    def arrange(self) -> None:
+        """Settles what depends on the size in pixels: after drawing, and at another size."""
+
+    def find(self, at: QPointF) -> Any:
+        """What lies at a point of the widget, for `reading`; None where nothing does."""
+        return None
+
+    def step(self, right: int, down: int) -> Any:
+        """What an arrow key leads to from what is read now."""
+        return None
+
+    def reading(self) -> Reading | None:
+        """What is read at `self.at`, which is not None."""
+        return None
+
+    def pick(self) -> None:
+        """A click, Return or Space on what is read."""
 
     def table(self) -> Sequence[Sequence[object]]:
         """The figures as rows of text and numbers, the first row their names."""
         return []
 
-    def step_spot(self, right: int, down: int) -> None:
-        """Moves the crosshair by keys."""
+    # The chart.
+
+    def round_ticks(self, name: str, room: int) -> None:
+        """Round values along an axis, at least so many pixels apart, with nothing between them."""
+
+        def spacing(low: float, high: float, pixels: float) -> list[tuple[float, float]]:
+            return [(round_step(high - low, max(int(pixels / room), 2)), 0.0)]
+
+        self.chart.getAxis(name).tickSpacing = spacing
+
+    def load(self) -> None:
+        """Makes the chart when the library is there, and no other was made in this frame."""
+        just_now = 1000 * (time.monotonic() - Plot.made_at) < PAUSE
+        if self.chart is None and (importing().is_alive() or just_now):
+            QTimer.singleShot(PAUSE, self, self.load)
+        else:
+            self.make_chart()
+
+    def make_chart(self) -> None:
+        """The chart, once. The mouse passes through it: all plots hear it in the same way."""
+        if self.chart is not None:
+            return
+        pg: Any = import_module("pyqtgraph")
+        self.chart = chart = pg.PlotWidget(self, enableMenu=False)
+        chart.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        chart.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        chart.hideButtons()
+        for name in ("left", "bottom"):
+            chart.getAxis(name).enableAutoSIPrefix(False)
+            chart.getAxis(name).setStyle(tickTextOffset=6)
+        chart.getAxis("left").setGrid(255)
+        chart.getAxis("left").setStyle(tickAlpha=255, maxTickLevel=0)
+        chart.getAxis("left").setZValue(-1)
+        chart.getAxis("bottom").setStyle(tickLength=0, tickAlpha=0)
+        self.signs = pg.LegendItem(frame=False, verSpacing=-6)
+        self.signs.layout.setContentsMargins(2, 0, 0, 0)
+        self.signs.setParentItem(chart.plotItem)
+        self.cross, self.marked, self.overlay = pg.PlotCurveItem(), QGraphicsRectItem(), Words(self)
+        for item in (self.cross, self.marked):
+            item.setZValue(10)
+            chart.plotItem.vb.addItem(item, ignoreBounds=True)
+        self.box = Words(self)
+        for number, words in enumerate((self.overlay, self.box)):
+            words.setParentItem(chart.plotItem)
+            words.setZValue(20 + number)
+        self.set_up(chart)
+        self.place_chart()
+        self.redraw()
+        self.save_button.raise_()
+        chart.show()
+        Plot.made_at = time.monotonic()
+
+    def place_chart(self) -> None:
+        """Below the title; the edge stays free for the frame that shows the focus."""
+        if self.chart is not None:
+            self.chart.setGeometry(2, TITLE, self.width() - 4, self.height() - TITLE - 2)
+            # Before it is shown, Qt keeps the news of its size back.
+            self.chart.resizeEvent(None)
+
+    def redraw(self, scale: float = 0.0) -> None:
+        """All anew in the theme's colours; `scale`: pixels of a file for one."""
+        if self.chart is not None:
+            self.scale = scale or self.devicePixelRatioF()
+            self.chart.clear()
+            self.overlay.say([])
+            self.colour_axes()
+            self.explain(self.legend() if self.has_figures() else [])
+            self.chart.setVisible(self.has_figures())
+            if self.has_figures():
+                self.draw()
+            self.settle()
+        self.update()
+
+    def settle(self) -> None:
+        """What follows from the size in pixels."""
+        if self.has_figures():
+            self.chart.plotItem.layout.activate()
+            self.arrange()
+        self.show_reading()
+
+    def colour_axes(self) -> None:
+        muted = theme.colour("muted")
+        self.chart.setBackground(theme.colour("surface"))
+        for name, title in (("left", self.y_title), ("bottom", self.x_title), ("right", "")):
+            axis = self.chart.getAxis(name)
+            axis.setPen(None)
+            axis.setTickPen(self.pen("line"))
+            axis.setTextPen(muted)
+            axis.setTickFont(self.small_font())
+            if title:
+                axis.setLabel(title, **{"color": muted.name(), "font-size": "9pt"})
+
+    def explain(self, legend: Legend) -> None:
+        """The legend in a line above the axes; making it anew takes long, so only if it differs."""
+        if legend != self.explained:
+            self.explained = legend
+            pg: Any = import_module("pyqtgraph")
+            self.signs.clear()
+            self.signs.setColumnCount(max(len(legend), 1))
+            self.signs.setLabelTextColor(theme.colour("muted"))
+            for number, (text, look) in enumerate(legend):
+                self.signs.addItem(pg.PlotDataItem(**{"pen": None} | look), text)
+                self.signs.layout.setColumnSpacing(2 * number + 1, 14)
+        left, top, right, bottom = self.margins
+        top += LEGEND if legend else 4
+        self.chart.plotItem.layout.setContentsMargins(left, top, right, bottom)
+
+    def show_range(self, left: float, right: float, low: float, high: float) -> None:
+        """The values at the edges."""
+        self.chart.plotItem.vb.setRange(xRange=(left, right), yRange=(low, high), padding=0)
+
+    def shade(self, ends: tuple[float, float], along: str, colour: QColor) -> Any:
+        """A band between two values, below all else."""
+        pg: Any = import_module("pyqtgraph")
+        made = pg.LinearRegionItem(ends, along, colour, movable=False)
+        for line in made.lines:
+            line.setPen(None)
+        made.setZValue(-10)
+        self.chart.addItem(made)
+        return made
+
+    def errors(self, x: Sequence[float], y: Sequence[float], beam: float, **look: Any) -> None:
+        """Bars of error: `left`, `right`, `top`, `bottom` are how far they go, row by row."""
+        pg, asarray = import_module("pyqtgraph"), import_module("numpy").asarray
+        pen = look.pop("pen")
+        ends = {name: asarray(values) for name, values in look.items()}
+        self.chart.addItem(pg.ErrorBarItem(x=asarray(x), y=asarray(y), beam=beam, pen=pen, **ends))
+
+    def show_reading(self) -> None:
+        """Moves the crosshair to what is read, and says what that is."""
+        if self.chart is None:
+            return
+        found = self.reading() if self.at is not None and self.has_figures() else None
+        (left, right), (low, high) = self.chart.viewRange()
+        xs = [found.x, found.x] if found and "|" in found.cross else []
+        xs += [left, right] if found and "-" in found.cross else []
+        ys = [low, high] if found and "|" in found.cross else []
+        ys += [found.y, found.y] if found and "-" in found.cross else []
+        self.cross.setData(xs, ys, connect="pairs", pen=self.pen("muted", 1, Qt.PenStyle.DotLine))
+        self.marked.setRect(found.frame if found and found.frame else QRectF())
+        self.marked.setPen(self.pen("text", 2))
+        self.marked.setVisible(bool(found and found.frame))
+        self.box.say(
+            [Word(found.x, found.y, "\n".join(found.lines), "text", boxed=True)] if found else []
+        )
+
+    def said(self) -> list[str]:
+        """What the crosshair reads, line by line."""
+        found = self.reading() if self.at is not None and self.has_figures() else None
+        return list(found.lines) if found else []
+
+    # Where things lie.
+
+    def frame(self) -> QRectF:
+        """The place between the axes, in pixels of the widget."""
+        self.make_chart()
+        self.chart.plotItem.layout.activate()
+        inside = self.chart.plotItem.vb
+        return inside.mapRectToScene(inside.rect()).translated(self.chart.pos().toPointF())
+
+    def spot(self, x: float, y: float) -> QPointF:
+        """Where a value lies, in pixels of the widget."""
+        frame, ((left, right), (low, high)) = self.frame(), self.chart.viewRange()
+        across, up = (x - left) / (right - left), (y - low) / (high - low)
+        return QPointF(frame.left() + across * frame.width(), frame.bottom() - up * frame.height())
+
+    def value(self, at: QPointF) -> tuple[float, float]:
+        """The values at a point of the widget."""
+        frame, ((left, right), (low, high)) = self.frame(), self.chart.viewRange()
+        across = (at.x() - frame.left()) / frame.width()
+        up = (frame.bottom() - at.y()) / frame.height()
+        return left + across * (right - left), low + up * (high - low)
+
+    # How things look.
+
+    def pen(
+        self,
+        token: str,
+        width: float = 1.0,
+        dash: Qt.PenStyle = Qt.PenStyle.SolidLine,
+        alpha: int = 255,
+    ) -> QPen:
+        """A line of the theme, so many pixels wide however far the axes go."""
+        pen = QPen(theme.colour(token, alpha), width * self.scale, dash)
+        pen.setCosmetic(True)
+        return pen
+
+    def small_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(9)
+        return font
 
     # Saving.
 
@@ -90,127 +329,76 @@ class Plot(QWidget):
 
     def save(self, path: str) -> None:
         """Writes the plot as the path's ending says: .png (at twice the size), .svg or .csv."""
-        ending = Path(path).suffix.lower()
-        if ending == ".csv":
-            with open(path, "w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerows(self.table())
-        elif ending == ".svg":
-            self.save_svg(path)
-        else:
-            self.save_png(path)
-
-    def save_svg(self, path: str) -> None:
-        made = QSvgGenerator()
-        made.setFileName(path)
-        made.setSize(self.size())
-        made.setResolution(self.logicalDpiX())
-        made.setViewBox(self.rect())
-        made.setTitle(self.title)
-        self.paint_on(QPainter(made))
-
-    def save_png(self, path: str) -> None:
-        image = QImage(self.size() * 2, QImage.Format.Format_RGB32)
-        image.setDevicePixelRatio(2)
-        self.paint_on(QPainter(image))
-        QImageWriter(path, b"PNG").write(image)
-
-    def paint_on(self, painter: QPainter) -> None:
-        painter.setFont(self.font())
-        painter.fillRect(self.rect(), theme.colour("surface"))
-        self.paint_all(painter)
-        painter.end()
+        write(self, path)
 
     # Painting.
 
     def sizeHint(self) -> QSize:
         return QSize(420, 280)
 
-    def inside(self) -> QRectF:
-        top = TITLE + (LEGEND if self.legend() and self.has_figures() else 4)
-        return QRectF(0, top, self.width(), max(self.height() - top, 10))
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        self.dirty = QRectF(event.rect())
-        self.paint_all(painter)
-        self.dirty = None
-        if self.spot is not None and self.has_figures():
-            self.paint_reading(painter, self.inside())
+        self.paint_title(painter)
         if self.hasFocus():
             painter.setPen(QPen(theme.colour("accent"), 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
 
-    def paint_all(self, painter: QPainter) -> None:
-        """Title, legend and inside, or the sentence that says how to get figures."""
+    def paint_title(self, painter: QPainter) -> None:
+        """The title, and the sentence that says how to get figures while there are none."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         font = QFont(self.font())
         font.setPointSizeF(11)
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
         painter.setPen(theme.colour("text"))
-        painter.drawText(
-            QRectF(4, 0, self.width() - 44, TITLE), Qt.AlignmentFlag.AlignVCenter, self.title
-        )
-        font.setPointSizeF(9)
-        font.setWeight(QFont.Weight.Normal)
-        painter.setFont(font)
+        place, flags = QRectF(4, 0, self.width() - 44, TITLE), Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(place, flags, self.title)
         if not self.has_figures():
+            painter.setFont(self.small_font())
             painter.setPen(theme.colour("muted"))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.inside().adjusted(24, 0, -24, -TITLE), flags, self.empty)
-            return
-        self.paint_legend(painter)
-        self.paint_inside(painter, self.inside())
+            place = QRectF(self.rect()).adjusted(24, TITLE, -24, -TITLE)
+            painter.drawText(place, flags, self.empty)
 
-    def paint_legend(self, painter: QPainter) -> None:
-        left = 4.0
-        metrics = painter.fontMetrics()
-        for text, pen in self.legend():
-            painter.setPen(pen)
-            painter.drawLine(QPointF(left, TITLE + 9), QPointF(left + 20, TITLE + 9))
-            painter.setPen(theme.colour("muted"))
-            width = metrics.horizontalAdvance(text)
-            painter.drawText(QPointF(left + 26, TITLE + 9 + metrics.ascent() / 2 - 1), text)
-            left += width + 42
+    # What happens to it.
 
-    def paint_box(self, painter: QPainter, at: QPointF, lines: Sequence[str]) -> None:
-        """A small box of readings beside a point, kept inside the plot."""
-        metrics = QFontMetricsF(painter.font())
-        width = max(metrics.horizontalAdvance(line) for line in lines) + 16
-        height = metrics.height() * len(lines) + 12
-        left = at.x() + 12 if at.x() + 12 + width < self.width() else at.x() - 12 - width
-        top = min(max(at.y() - height / 2, 0), self.height() - height)
-        box = QRectF(max(left, 0), top, width, height)
-        painter.setPen(theme.colour("line"))
-        painter.setBrush(theme.colour("surface"))
-        painter.drawRoundedRect(box, 6, 6)
-        painter.setPen(theme.colour("text"))
-        painter.drawText(box.adjusted(8, 6, -8, -6), Qt.AlignmentFlag.AlignLeft, "\n".join(lines))
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.load()
 
-    # The crosshair.
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.redraw()
 
-    def resizeEvent(self, event: QEvent) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         self.save_button.adjustSize()
         self.save_button.move(self.width() - self.save_button.width(), 0)
+        self.place_chart()
+        if self.chart is not None:
+            self.settle()
+
+    def read(self, at: Any) -> None:
+        """Puts the crosshair there, or takes it away."""
+        if at != self.at:
+            self.at = at
+            self.show_reading()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.spot = event.position()
-        self.update()
+        if self.chart is not None and self.has_figures():
+            self.read(self.find(event.position()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self.at is not None:
+            self.pick()
 
     def leaveEvent(self, event: QEvent) -> None:
-        self.spot = None
-        self.update()
+        self.read(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        moves: dict[int, tuple[int, int]] = {
-            Qt.Key.Key_Left: (-1, 0),
-            Qt.Key.Key_Right: (1, 0),
-            Qt.Key.Key_Up: (0, -1),
-            Qt.Key.Key_Down: (0, 1),
-        }
-        if event.key() in moves and self.has_figures():
-            self.step_spot(*moves[event.key()])
-            self.update()
+        if event.key() in MOVES and self.has_figures():
+            self.read(self.step(*MOVES[event.key()]))
+        elif event.key() in PICKS and self.at is not None:
+            self.pick()
         else:
             super().keyPressEvent(event)

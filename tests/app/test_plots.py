@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pyqtgraph
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
@@ -23,9 +22,7 @@ from tests.helpers.plots import shown, table, words
 def lines(qtbot: object) -> LinePlot:
     plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
     plot.show_series([Series("all", ((1, 90.0), (2, 80.0))), Series("old", ((2, 75.0),), "muted")])
-    shown(plot, qtbot, 480, 320).load()
-    qtbot.waitUntil(lambda: plot.chart is not None)
-    return plot
+    return shown(plot, qtbot, 480, 320)
 
 
 @pytest.fixture
@@ -42,24 +39,21 @@ def bars(qtbot: object) -> BarPlot:
     return shown(plot, qtbot, 420, 240)
 
 
-def readings(plot: LinePlot) -> list[str]:
-    """What the crosshair says, line by line; nothing where there is none."""
-    return [
-        line
-        for item in plot.chart.plotItem.items
-        if isinstance(item, pyqtgraph.InfiniteLine)
-        for line in item.label.toPlainText().splitlines()
-    ]
+def readings(plot: Plot) -> list[str]:
+    """What the box at the crosshair says, line by line; nothing where there is none."""
+    return [line for word in plot.box.words for line in word.text.splitlines()]
 
 
 def spot(plot: LinePlot, x: float, y: float) -> QPoint:
     """Where in the widget a value lies."""
-    at = plot.chart.plotItem.vb.mapViewToScene(QPointF(x, y))
-    return plot.chart.mapTo(plot, at).toPoint()
+    return plot.spot(x, y).toPoint()
 
 
 def test_the_place_is_kept_until_the_library_is_there(qtbot: object) -> None:
-    plot = shown(LinePlot("Accuracy over steps", "Learn first.", "step", "%"), qtbot, 480, 320)
+    plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
+    qtbot.addWidget(plot)
+    plot.resize(480, 320)
+    plot.show()
     plot.show_series([Series("all", ((1, 90.0), (2, 80.0)))])
     QTest.keyClick(plot, Qt.Key.Key_Right)
     empty, size = plot.grab().toImage(), plot.size()

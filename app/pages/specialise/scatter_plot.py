@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QToolTip
 from app import theme
 from app.pages.specialise.networks import LEGEND_HELP, Point, decimals, families, front_of
 from app.widgets.axes import BOTTOM, LEFT, Axes, wide
-from app.widgets.plots import TITLE, Plot
+from app.widgets.painted import TITLE, Plot
 
 REACH = 14
 """Pixels within which the mouse means a point; half of it for the target line."""

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen
 
 from app import theme
-from app.widgets.plots import TITLE, Plot
+from app.widgets.painted import TITLE, Plot
 
 Stages = Sequence[Sequence[Mapping[str, int]]]
 

@@ -16,7 +16,7 @@ from app import theme
 from app.pages.tune.layer_columns import Layers
 from app.pages.tune.layer_image import PALE, LayerImage, Scale, gradient, hatching, inks
 from app.widgets.axes import BOTTOM, Axes, paint_upright
-from app.widgets.plots import TITLE, Plot
+from app.widgets.painted import TITLE, Plot
 from engine.events import LayerPlan, LayerState
 
 EMPTY = (

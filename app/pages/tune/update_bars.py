@@ -9,7 +9,7 @@ from PySide6.QtGui import QMouseEvent, QPainter
 
 from app import theme
 from app.widgets.axes import BOTTOM
-from app.widgets.plots import LEGEND, TITLE, Plot
+from app.widgets.painted import LEGEND, TITLE, Plot
 
 EMPTY = "While a run goes on: how much the weights of each stage change."
 WIDTH = 192
