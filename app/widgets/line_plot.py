@@ -10,8 +10,8 @@ from typing import Any
 from PySide6.QtCore import QPointF, Qt
 
 from app import theme
-from app.widgets.plots import Legend, Plot
 from app.widgets.plot_words import Reading
+from app.widgets.plots import Legend, Plot
 
 
 @dataclass(frozen=True)

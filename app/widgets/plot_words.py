@@ -52,7 +52,10 @@ class Word:
     upright: bool = False
     strong: bool = False
     halo: bool = False
-    boxed: bool = False
+    box: str = ""
+    """The token of a box behind it."""
+    beside: bool = False
+    """Whether it goes to the right or left of the value, inside the chart."""
     pixels: int = 0
     """The height of its letters, where it is not that of the other words."""
 
@@ -83,10 +86,11 @@ class Words(QGraphicsItem):
         size = metrics.size(0, word.text)
         at = self.plot.spot(word.x, word.y) - self.plot.chart.pos().toPointF()
         at += QPointF(*word.off)
-        if not word.boxed:
-            where = QPointF(word.left * size.width(), word.top * size.height())
-            return QRectF(at - where, size)
-        width, height = size.width() + 16, size.height() + 12
+        width, height = size.width(), size.height()
+        if word.box:
+            width, height = width + 16, height + (12 if word.box == "surface" else 4)
+        if not word.beside:
+            return QRectF(at.x() - word.left * width, at.y() - word.top * height, width, height)
         room = self.boundingRect()
         left = at.x() + ROOM if at.x() + ROOM + width < room.right() else at.x() - ROOM - width
         top = min(max(at.y() - height / 2, 0), room.bottom() - height)
@@ -113,11 +117,12 @@ class Words(QGraphicsItem):
             down = QFontMetricsF(painter.font()).ascent()
             path.addText(place.topLeft() + QPointF(0, down), painter.font(), word.text)
             painter.strokePath(path, QPen(theme.colour("surface", 220), 3))
-        if word.boxed:
-            painter.setPen(theme.colour("line"))
-            painter.setBrush(theme.colour("surface"))
+        if word.box:
+            painter.setPen(theme.colour("line" if word.box == "surface" else word.box))
+            painter.setBrush(theme.colour(word.box))
             painter.drawRoundedRect(place, 6, 6)
-            place.adjust(8, 6, -8, -6)
+            down = 6 if word.box == "surface" else 2
+            place.adjust(8, down, -8, -down)
         painter.setPen(theme.colour(word.token))
         painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextDontClip, word.text)
 

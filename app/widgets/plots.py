@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from threading import Thread
+from types import MappingProxyType
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QColor,
     QFont,
+    QHelpEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -28,7 +30,15 @@ from PySide6.QtGui import (
     QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QGraphicsRectItem, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QGraphicsRectItem,
+    QGraphicsScene,
+    QMenu,
+    QToolButton,
+    QToolTip,
+    QWidget,
+)
 
 from app import theme
 from app.widgets.controls import calling, tool
@@ -41,7 +51,7 @@ LEGEND = 24
 PAUSE = 33
 """Milliseconds between two charts that are made: each takes about one frame."""
 Legend = list[tuple[str, Mapping[str, Any]]]
-"""Words, and how the line or mark beside each looks: arguments of pyqtgraph's PlotDataItem."""
+"""Words, and how the line (pen) or mark (symbol, size, pen, brush) beside each looks."""
 MOVES: dict[int, tuple[int, int]] = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -53,7 +63,7 @@ PICKS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
 @lru_cache(maxsize=1)
 def importing() -> Thread:
-    """Imports the library in a thread, once; there it makes no Qt object. It takes half a second."""
+    """Imports the library once, in half a second, in a thread where it makes no Qt object."""
     thread = Thread(target=import_module, args=("pyqtgraph",), name="espalier plots")
     thread.start()
     return thread
@@ -65,6 +75,8 @@ class Plot(QWidget):
     x_title = y_title = ""
     margins = (0, 0, 10, 0)
     """Pixels beside the axes: left, top, right, bottom."""
+    legend_help: Mapping[str, str] = MappingProxyType({})
+    """What words of the legend mean."""
     made_at = 0.0
     """When the last chart of all was made."""
 
@@ -73,7 +85,7 @@ class Plot(QWidget):
         self.title, self.empty = title, empty
         self.chart: Any = None
         self.at: Any = None
-        self.scale = 1.0
+        self.scale, self.waits = 1.0, False
         self.explained: Legend = []
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -154,6 +166,8 @@ class Plot(QWidget):
         chart.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         chart.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         chart.hideButtons()
+        # An index of items would keep some that are gone, and Qt would paint them and crash.
+        chart.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         for name in ("left", "bottom"):
             chart.getAxis(name).enableAutoSIPrefix(False)
             chart.getAxis(name).setStyle(tickTextOffset=6)
@@ -188,6 +202,7 @@ class Plot(QWidget):
 
     def redraw(self, scale: float = 0.0) -> None:
         """All anew in the theme's colours; `scale`: pixels of a file for one."""
+        self.waits = False
         if self.chart is not None:
             self.scale = scale or self.devicePixelRatioF()
             self.chart.clear()
@@ -199,6 +214,12 @@ class Plot(QWidget):
                 self.draw()
             self.settle()
         self.update()
+
+    def redraw_soon(self) -> None:
+        """Once for all that comes in this turn of the event loop."""
+        if not self.waits:
+            self.waits = True
+            QTimer.singleShot(0, self, self.redraw)
 
     def settle(self) -> None:
         """What follows from the size in pixels."""
@@ -228,7 +249,8 @@ class Plot(QWidget):
             self.signs.setColumnCount(max(len(legend), 1))
             self.signs.setLabelTextColor(theme.colour("muted"))
             for number, (text, look) in enumerate(legend):
-                self.signs.addItem(pg.PlotDataItem(**{"pen": None} | look), text)
+                kind = pg.ScatterPlotItem if "symbol" in look else pg.PlotDataItem
+                self.signs.addItem(kind(**look | {"antialias": True}), text)
                 self.signs.layout.setColumnSpacing(2 * number + 1, 14)
         left, top, right, bottom = self.margins
         top += LEGEND if legend else 4
@@ -237,6 +259,17 @@ class Plot(QWidget):
     def show_range(self, left: float, right: float, low: float, high: float) -> None:
         """The values at the edges."""
         self.chart.plotItem.vb.setRange(xRange=(left, right), yRange=(low, high), padding=0)
+
+    def line(self, x: Sequence[float], y: Sequence[float], pen: QPen, connect: str = "all") -> None:
+        """A line through values, or with "pairs" many."""
+        pg: Any = import_module("pyqtgraph")
+        made = pg.PlotCurveItem([*x], [*y], pen=pen, connect=connect, antialias=True)
+        self.chart.addItem(made)
+
+    def marks(self, marks: Sequence[tuple[float, float, Mapping[str, Any]]]) -> None:
+        """Marks at values: x, y, and how each looks (symbol, size, pen, brush)."""
+        pg: Any = import_module("pyqtgraph")
+        self.chart.addItem(pg.ScatterPlotItem([{"pos": (x, y), **look} for x, y, look in marks]))
 
     def shade(self, ends: tuple[float, float], along: str, colour: QColor) -> Any:
         """A band between two values, below all else."""
@@ -269,9 +302,9 @@ class Plot(QWidget):
         self.marked.setRect(found.frame if found and found.frame else QRectF())
         self.marked.setPen(self.pen("text", 2))
         self.marked.setVisible(bool(found and found.frame))
-        self.box.say(
-            [Word(found.x, found.y, "\n".join(found.lines), "text", boxed=True)] if found else []
-        )
+        text = "\n".join(found.lines) if found else ""
+        look: dict[str, Any] = {"token": "text", "box": "surface", "beside": True}
+        self.box.say([Word(found.x, found.y, text, **look)] if found else [])
 
     def said(self) -> list[str]:
         """What the crosshair reads, line by line."""
@@ -335,6 +368,25 @@ class Plot(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(420, 280)
+
+    def event(self, event: QEvent) -> bool:
+        """A word of the legend is explained where the mouse rests on it."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            help = self.legend_help.get(self.sign_at(event.pos()), "")
+            if help:
+                QToolTip.showText(event.globalPos(), help, self)
+                return True
+        return super().event(event)
+
+    def sign_at(self, at: QPoint) -> str:
+        """The word of the legend at a point."""
+        if self.chart is None:
+            return ""
+        spot = (at - self.chart.pos()).toPointF()
+        for (text, _), (sample, label) in zip(self.explained, self.signs.items, strict=True):
+            if sample.sceneBoundingRect().united(label.sceneBoundingRect()).contains(spot):
+                return text
+        return ""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

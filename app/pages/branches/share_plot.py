@@ -123,20 +123,18 @@ class SharePlot(Plot):
         return low - room, high + room
 
     def draw(self) -> None:
-        """The band lies below the lines, then the intervals, the curve, its points and the ring."""
-        self.shade(
-            (self.best - self.threshold, self.best), "horizontal", theme.colour("accent_soft")
-        )
+        """The band lies below the lines; above it intervals, the curve with its points, the ring."""
+        band = self.best - self.threshold, self.best
+        self.shade(band, "horizontal", theme.colour("accent_soft"))
         xs, ys, lows, highs = zip(*(spots(found) for found in self.points), strict=True)
         down, up = [[abs(a - b) for a, b in zip(ys, ends, strict=True)] for ends in (lows, highs)]
         grey = self.pen("muted")
         self.errors(xs, ys, BEAM, bottom=down, top=up, pen=grey)
+        dot = {"symbol": "o", "size": DOT, "pen": None, "brush": theme.colour("accent")}
+        ring = {"symbol": "o", "size": RING, "pen": self.pen("warning", 2), "brush": None}
+        self.line(xs, ys, self.pen("accent", 2))
         x, y, *_ = next(spots(p) for p in self.points if p["cut"] == self.recommended)
-        full = {"symbol": "o", "symbolPen": None, "symbolBrush": theme.colour("accent")}
-        ring = {"symbol": "o", "symbolPen": self.pen("warning", 2), "symbolBrush": None}
-        curve = self.pen("accent", 2)
-        self.chart.plot(xs, ys, pen=curve, antialias=True, symbolSize=DOT, **full)
-        self.chart.plot([x], [y], pen=None, symbolSize=RING, **ring)
+        self.marks([*((x, y, dot) for x, y in zip(xs, ys, strict=True)), (x, y, ring)])
         self.show_range(-3, 103, *self.upwards())
 
     def arrange(self) -> None:
