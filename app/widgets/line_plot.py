@@ -45,8 +45,6 @@ class LinePlot(Plot):
         left, bottom = chart.getAxis("left"), chart.getAxis("bottom")
         left.tickStrings = lambda values, *_: [f"{v:g} {self.unit}".strip() for v in values]
         bottom.tickStrings = lambda values, *_: [self.number(v) for v in values]
-        left.setWidth(50)
-        bottom.setHeight(38)
 
     def show_series(self, series: Sequence[Series]) -> None:
         """Shows these lines; the y axis begins at a round number below the lowest value."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -19,8 +19,10 @@ from app import theme
 if TYPE_CHECKING:
     from app.widgets.plots import Plot
 
-ROOM = 12
+BESIDE = 12
 """Pixels between the crosshair and its box."""
+EDGE = {"surface": 12, "warning": 4}
+"""Pixels above and below the words in a box of this colour."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,13 @@ class Words(QGraphicsItem):
     """Words of one plot, drawn over its chart and not cut off at its frame."""
 
     def __init__(self, plot: Plot) -> None:
-        super().__init__()
+        super().__init__(plot.chart.plotItem)
         self.plot = plot
-        self.words: tuple[Word, ...] = ()
+        self.words: list[tuple[Word, QRectF]] = []
 
     def say(self, words: Iterable[Word]) -> None:
-        self.words = tuple(words)
-        self.setVisible(bool(self.words))
+        """Shows these where their values lie now."""
+        self.words = [(word, self.place(word)) for word in words]
         self.update()
 
     def font(self, word: Word) -> QFont:
@@ -81,58 +83,51 @@ class Words(QGraphicsItem):
         return font
 
     def place(self, word: Word) -> QRectF:
-        """Where a word lies, in pixels of the chart; a box stays inside the chart."""
-        metrics = QFontMetricsF(self.font(word))
-        size = metrics.size(0, word.text)
-        at = self.plot.spot(word.x, word.y) - self.plot.chart.pos().toPointF()
-        at += QPointF(*word.off)
-        width, height = size.width(), size.height()
+        """Where a word lies, in pixels of the chart; one beside the crosshair stays inside it."""
+        size = QFontMetricsF(self.font(word)).size(0, word.text)
+        if word.upright:
+            size.transpose()
         if word.box:
-            width, height = width + 16, height + (12 if word.box == "surface" else 4)
-        if not word.beside:
-            return QRectF(at.x() - word.left * width, at.y() - word.top * height, width, height)
-        room = self.boundingRect()
-        left = at.x() + ROOM if at.x() + ROOM + width < room.right() else at.x() - ROOM - width
-        top = min(max(at.y() - height / 2, 0), room.bottom() - height)
-        return QRectF(max(left, 0), max(top, 0), width, height)
+            size += QSizeF(16, EDGE[word.box])
+        at = self.plot.spot(word.x, word.y) - self.plot.chart.pos() + QPointF(*word.off)
+        place = QRectF(at.x() - word.left * size.width(), 0, size.width(), size.height())
+        place.moveTop(at.y() - word.top * size.height())
+        if word.beside:
+            room = self.boundingRect()
+            place.moveLeft(at.x() + BESIDE)
+            if place.right() > room.right():
+                place.moveRight(at.x() - BESIDE)
+            place.moveLeft(max(place.left(), 0))
+            place.moveTop(max(min(place.top(), room.bottom() - place.height()), 0))
+        return place
 
     def boundingRect(self) -> QRectF:
         return QRectF(self.plot.chart.rect())
 
     def paint(
-        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
     ) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for word in self.words:
+        for word, place in self.words:
             painter.setFont(self.font(word))
             if word.upright:
-                self.paint_upright(painter, word)
-            else:
-                self.paint_word(painter, word)
-
-    def paint_word(self, painter: QPainter, word: Word) -> None:
-        place = self.place(word)
-        if word.halo:
-            path = QPainterPath()
-            down = QFontMetricsF(painter.font()).ascent()
-            path.addText(place.topLeft() + QPointF(0, down), painter.font(), word.text)
-            painter.strokePath(path, QPen(theme.colour("surface", 220), 3))
-        if word.box:
-            painter.setPen(theme.colour("line" if word.box == "surface" else word.box))
-            painter.setBrush(theme.colour(word.box))
-            painter.drawRoundedRect(place, 6, 6)
-            down = 6 if word.box == "surface" else 2
-            place.adjust(8, down, -8, -down)
-        painter.setPen(theme.colour(word.token))
-        painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextDontClip, word.text)
-
-    def paint_upright(self, painter: QPainter, word: Word) -> None:
-        """Read from below, with its end at the value."""
-        at = self.plot.spot(word.x, word.y) - self.plot.chart.pos().toPointF()
-        painter.save()
-        painter.translate(at + QPointF(*word.off))
-        painter.rotate(-90)
-        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.setPen(theme.colour(word.token))
-        painter.drawText(QRectF(-200, -10, 200, 20), flags, word.text)
-        painter.restore()
+                painter.save()
+                painter.translate(place.center())
+                painter.rotate(-90)
+                place = QRectF(-place.height() / 2, -place.width() / 2, place.height(), 99)
+            if word.halo:
+                path, down = QPainterPath(), QPointF(0, painter.fontMetrics().ascent())
+                path.addText(place.topLeft() + down, painter.font(), word.text)
+                painter.strokePath(path, QPen(theme.colour("surface", 220), 3))
+            if word.box:
+                painter.setPen(theme.colour("line" if word.box == "surface" else word.box))
+                painter.setBrush(theme.colour(word.box))
+                painter.drawRoundedRect(place, 6, 6)
+                place = place.adjusted(8, EDGE[word.box] / 2, 0, 0)
+            painter.setPen(theme.colour(word.token))
+            painter.drawText(place, Qt.TextFlag.TextDontClip, word.text)
+            if word.upright:
+                painter.restore()

@@ -48,6 +48,8 @@ from app.widgets.ticks import round_step
 
 TITLE = 28
 LEGEND = 24
+LEFT, NUMBERS, BOTTOM = 60, 50, 38
+"""Pixels for numbers and title beside the frame, for numbers alone, and for both below it."""
 PAUSE = 33
 """Milliseconds between two charts that are made: each takes about one frame."""
 Legend = list[tuple[str, Mapping[str, Any]]]
@@ -171,6 +173,9 @@ class Plot(QWidget):
         for name in ("left", "bottom"):
             chart.getAxis(name).enableAutoSIPrefix(False)
             chart.getAxis(name).setStyle(tickTextOffset=6)
+        # Widths that followed the words would be known after painting only.
+        chart.getAxis("left").setWidth(LEFT if self.y_title else NUMBERS)
+        chart.getAxis("bottom").setHeight(BOTTOM if self.x_title else 0)
         chart.getAxis("left").setGrid(255)
         chart.getAxis("left").setStyle(tickAlpha=255, maxTickLevel=0)
         chart.getAxis("left").setZValue(-1)
@@ -178,14 +183,13 @@ class Plot(QWidget):
         self.signs = pg.LegendItem(frame=False, verSpacing=-6)
         self.signs.layout.setContentsMargins(2, 0, 0, 0)
         self.signs.setParentItem(chart.plotItem)
-        self.cross, self.marked, self.overlay = pg.PlotCurveItem(), QGraphicsRectItem(), Words(self)
+        self.cross, self.marked = pg.PlotCurveItem(), QGraphicsRectItem()
         for item in (self.cross, self.marked):
             item.setZValue(10)
             chart.plotItem.vb.addItem(item, ignoreBounds=True)
-        self.box = Words(self)
-        for number, words in enumerate((self.overlay, self.box)):
-            words.setParentItem(chart.plotItem)
-            words.setZValue(20 + number)
+        self.overlay, self.box = Words(self), Words(self)
+        self.overlay.setZValue(20)
+        self.box.setZValue(21)
         self.set_up(chart)
         self.place_chart()
         self.redraw()
