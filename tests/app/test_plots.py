@@ -187,9 +187,8 @@ def test_the_figures_are_saved_as_csv(
 def test_an_empty_cell_opens_nothing(matrix: MatrixPlot, qtbot: object) -> None:
     picked: list[tuple[str, str]] = []
     matrix.picked.connect(lambda true, predicted: picked.append((true, predicted)))
-    frame = matrix.frame(matrix.inside())
     for row, column in ((1, 0), (0, 1)):
-        spot = matrix.cell(frame, row, column).center().toPoint()
+        spot = matrix.spot(column + 0.5, -row - 0.5).toPoint()
         QTest.mouseMove(matrix, spot)
         QTest.mouseClick(matrix, Qt.MouseButton.LeftButton, pos=spot)
     assert picked == [("cat", "dog")]
