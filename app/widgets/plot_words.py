@@ -35,6 +35,8 @@ class Reading:
     cross: str = ""
     frame: QRectF | None = None
     """A frame around what is read."""
+    bold: bool = False
+    """Whether its lines have an edge, since no single colour shows on all that lies below."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ from app.widgets.ticks import round_step
 
 TITLE = 28
 LEGEND = 24
+OVER = 40
+"""Pixels by which a number may lie beyond the end of its axis."""
 LEFT, NUMBERS, BOTTOM = 60, 50, 38
 """Pixels for numbers and title beside the frame, for numbers alone, and for both below it."""
 PAUSE = 33
@@ -179,7 +181,7 @@ class Plot(QWidget):
         chart.getAxis("left").setGrid(255)
         chart.getAxis("left").setStyle(tickAlpha=255, maxTickLevel=0)
         chart.getAxis("left").setZValue(-1)
-        chart.getAxis("bottom").setStyle(tickLength=0, tickAlpha=0)
+        chart.getAxis("bottom").setStyle(tickLength=0, tickAlpha=0, hideOverlappingLabels=OVER)
         self.signs = pg.LegendItem(frame=False, verSpacing=-6)
         self.signs.layout.setContentsMargins(2, 0, 0, 0)
         self.signs.setParentItem(chart.plotItem)
@@ -302,7 +304,10 @@ class Plot(QWidget):
         xs += [left, right] if found and "-" in found.cross else []
         ys = [low, high] if found and "|" in found.cross else []
         ys += [found.y, found.y] if found and "-" in found.cross else []
-        self.cross.setData(xs, ys, connect="pairs", pen=self.pen("muted", 1, Qt.PenStyle.DotLine))
+        bold = bool(found and found.bold)
+        pen = self.pen("text") if bold else self.pen("muted", 1, Qt.PenStyle.DotLine)
+        edge = self.pen("surface", 3, alpha=200) if bold else None
+        self.cross.setData(xs, ys, connect="pairs", pen=pen, shadowPen=edge)
         self.marked.setRect(found.frame if found and found.frame else QRectF())
         self.marked.setPen(self.pen("text", 2))
         self.marked.setVisible(bool(found and found.frame))
