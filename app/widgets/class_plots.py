@@ -183,7 +183,7 @@ class MatrixPlot(Plot):
         lines += ["click to see them"] if self.opens and self.counts[r][c] else []
         return Reading(c + 0.5, -r - 0.5, lines, frame=QRectF(c, -r - 1, 1, 1))
 
-    def find(self, at: QPointF) -> tuple[int, int] | None:
+    def under(self, at: QPointF) -> tuple[int, int] | None:
         x, y = self.value(at)
         count = len(self.names)
         return (int(-y), int(x)) if 0 <= x < count and 0 <= -y < count else None

@@ -112,7 +112,7 @@ class LinePlot(Plot):
         stops = [s for s in self.series if not s.dense] or self.series
         return sorted({x for s in stops for x, _ in s.points})
 
-    def find(self, at: QPointF) -> Any:
+    def under(self, at: QPointF) -> Any:
         x, _ = self.value(at)
         return min(self.steps(), key=lambda known: abs(known - x), default=None)
 

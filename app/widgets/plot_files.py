@@ -7,19 +7,45 @@ pyqtgraph's own exporters know the chart only, so that what they write has no ti
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QImage, QImageWriter, QPainter
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QImage, QImageWriter, QKeySequence, QPainter, QShortcut
 from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton
 
 from app import theme
+from app.widgets.controls import tool
 
 if TYPE_CHECKING:
     from app.widgets.plots import Plot
 
 TWICE = 2.0
+
+
+def save_button(plot: Plot) -> QToolButton:
+    """The button of a plot, with a menu of kinds of files; Ctrl+S on the plot opens it."""
+    made = tool("save", f"Save the plot: {plot.title}", "Saves this plot", key="")
+    made.setParent(plot)
+    made.setToolTip("Saves this plot as PNG, SVG or CSV (Ctrl+S on the plot)")
+    made.setProperty("key", "Ctrl+S")
+    made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    menu = QMenu(made)
+    for kind in ("PNG", "SVG", "CSV"):
+        menu.addAction(f"Save as {kind} …", partial(choose_file, plot, kind))
+    made.setMenu(menu)
+    shortcut = QShortcut(QKeySequence("Ctrl+S"), plot, made.showMenu)
+    shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    return made
+
+
+def choose_file(plot: Plot, kind: str, *_: object) -> None:
+    name = f"{plot.title.lower().replace(' ', '-')}.{kind.lower()}"
+    path, _chosen = QFileDialog.getSaveFileName(plot, f"Save as {kind}", name, f"*.{kind.lower()}")
+    if path:
+        write(plot, path)
 
 
 def write(plot: Plot, path: str) -> None:

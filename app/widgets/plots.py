@@ -17,39 +17,25 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import (
-    QColor,
     QFont,
     QHelpEvent,
     QKeyEvent,
-    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QResizeEvent,
-    QShortcut,
     QShowEvent,
 )
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QGraphicsRectItem,
-    QGraphicsScene,
-    QMenu,
-    QToolButton,
-    QToolTip,
-    QWidget,
-)
+from PySide6.QtWidgets import QGraphicsRectItem, QToolTip, QWidget
 
 from app import theme
-from app.widgets.controls import calling, tool
-from app.widgets.plot_files import write
+from app.widgets.chart import Drawing, new_chart
+from app.widgets.plot_files import save_button, write
 from app.widgets.plot_words import Reading, Word, Words
-from app.widgets.ticks import round_step
 
 TITLE = 28
 LEGEND = 24
-OVER = 40
-"""Pixels by which a number may lie beyond the end of its axis."""
 LEFT, NUMBERS, BOTTOM = 60, 50, 38
 """Pixels for numbers and title beside the frame, for numbers alone, and for both below it."""
 PAUSE = 33
@@ -73,7 +59,7 @@ def importing() -> Thread:
     return thread
 
 
-class Plot(QWidget):
+class Plot(QWidget, Drawing):
     """A titled chart. Subclasses draw the figures, and say what lies where and what it reads."""
 
     x_title = y_title = ""
@@ -81,6 +67,7 @@ class Plot(QWidget):
     """Pixels beside the axes: left, top, right, bottom."""
     legend_help: Mapping[str, str] = MappingProxyType({})
     """What words of the legend mean."""
+    legend_gap = 14
     made_at = 0.0
     """When the last chart of all was made."""
 
@@ -95,17 +82,7 @@ class Plot(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(title)
         self.setMinimumSize(240, 160)
-        self.save_button = tool("save", f"Save the plot: {title}", "Saves this plot", key="")
-        self.save_button.setParent(self)
-        self.save_button.setToolTip("Saves this plot as PNG, SVG or CSV (Ctrl+S on the plot)")
-        self.save_button.setProperty("key", "Ctrl+S")
-        self.save_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.save_button)
-        for kind in ("PNG", "SVG", "CSV"):
-            menu.addAction(f"Save as {kind} …", calling(self.choose_file, kind))
-        self.save_button.setMenu(menu)
-        shortcut = QShortcut(QKeySequence("Ctrl+S"), self, self.save_button.showMenu)
-        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.save_button = save_button(self)
 
     # For subclasses.
 
@@ -124,7 +101,7 @@ class Plot(QWidget):
     def arrange(self) -> None:
         """Settles what depends on the size in pixels: after drawing, and at another size."""
 
-    def find(self, at: QPointF) -> Any:
+    def under(self, at: QPointF) -> Any:
         """What lies at a point of the widget, for `reading`; None where nothing does."""
         return None
 
@@ -145,14 +122,6 @@ class Plot(QWidget):
 
     # The chart.
 
-    def round_ticks(self, name: str, room: int) -> None:
-        """Round values along an axis, at least so many pixels apart, with nothing between them."""
-
-        def spacing(low: float, high: float, pixels: float) -> list[tuple[float, float]]:
-            return [(round_step(high - low, max(int(pixels / room), 2)), 0.0)]
-
-        self.chart.getAxis(name).tickSpacing = spacing
-
     def load(self) -> None:
         """Makes the chart when the library is there, and no other was made in this frame."""
         just_now = 1000 * (time.monotonic() - Plot.made_at) < PAUSE
@@ -162,26 +131,14 @@ class Plot(QWidget):
             self.make_chart()
 
     def make_chart(self) -> None:
-        """The chart, once. The mouse passes through it: all plots hear it in the same way."""
+        """The chart, its legend and its crosshair, once."""
         if self.chart is not None:
             return
         pg: Any = import_module("pyqtgraph")
-        self.chart = chart = pg.PlotWidget(self, enableMenu=False)
-        chart.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        chart.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        chart.hideButtons()
-        # An index of items would keep some that are gone, and Qt would paint them and crash.
-        chart.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
-        for name in ("left", "bottom"):
-            chart.getAxis(name).enableAutoSIPrefix(False)
-            chart.getAxis(name).setStyle(tickTextOffset=6)
+        self.chart = chart = new_chart(self)
         # Widths that followed the words would be known after painting only.
         chart.getAxis("left").setWidth(LEFT if self.y_title else NUMBERS)
         chart.getAxis("bottom").setHeight(BOTTOM if self.x_title else 0)
-        chart.getAxis("left").setGrid(255)
-        chart.getAxis("left").setStyle(tickAlpha=255, maxTickLevel=0)
-        chart.getAxis("left").setZValue(-1)
-        chart.getAxis("bottom").setStyle(tickLength=0, tickAlpha=0, hideOverlappingLabels=OVER)
         self.signs = pg.LegendItem(frame=False, verSpacing=-6)
         self.signs.layout.setContentsMargins(2, 0, 0, 0)
         self.signs.setParentItem(chart.plotItem)
@@ -256,43 +213,11 @@ class Plot(QWidget):
             self.signs.setLabelTextColor(theme.colour("muted"))
             for number, (text, look) in enumerate(legend):
                 kind = pg.ScatterPlotItem if "symbol" in look else pg.PlotDataItem
-                self.signs.addItem(kind(**look | {"antialias": True}), text)
-                self.signs.layout.setColumnSpacing(2 * number + 1, 14)
+                self.signs.addItem(kind(**{**look, "antialias": True}), text)
+                self.signs.layout.setColumnSpacing(2 * number + 1, self.legend_gap)
         left, top, right, bottom = self.margins
         top += LEGEND if legend else 4
         self.chart.plotItem.layout.setContentsMargins(left, top, right, bottom)
-
-    def show_range(self, left: float, right: float, low: float, high: float) -> None:
-        """The values at the edges."""
-        self.chart.plotItem.vb.setRange(xRange=(left, right), yRange=(low, high), padding=0)
-
-    def line(self, x: Sequence[float], y: Sequence[float], pen: QPen, connect: str = "all") -> None:
-        """A line through values, or with "pairs" many."""
-        pg: Any = import_module("pyqtgraph")
-        made = pg.PlotCurveItem([*x], [*y], pen=pen, connect=connect, antialias=True)
-        self.chart.addItem(made)
-
-    def marks(self, marks: Sequence[tuple[float, float, Mapping[str, Any]]]) -> None:
-        """Marks at values: x, y, and how each looks (symbol, size, pen, brush)."""
-        pg: Any = import_module("pyqtgraph")
-        self.chart.addItem(pg.ScatterPlotItem([{"pos": (x, y), **look} for x, y, look in marks]))
-
-    def shade(self, ends: tuple[float, float], along: str, colour: QColor) -> Any:
-        """A band between two values, below all else."""
-        pg: Any = import_module("pyqtgraph")
-        made = pg.LinearRegionItem(ends, along, colour, movable=False)
-        for line in made.lines:
-            line.setPen(None)
-        made.setZValue(-10)
-        self.chart.addItem(made)
-        return made
-
-    def errors(self, x: Sequence[float], y: Sequence[float], beam: float, **look: Any) -> None:
-        """Bars of error: `left`, `right`, `top`, `bottom` are how far they go, row by row."""
-        pg, asarray = import_module("pyqtgraph"), import_module("numpy").asarray
-        pen = look.pop("pen")
-        ends = {name: asarray(values) for name, values in look.items()}
-        self.chart.addItem(pg.ErrorBarItem(x=asarray(x), y=asarray(y), beam=beam, pen=pen, **ends))
 
     def show_reading(self) -> None:
         """Moves the crosshair to what is read, and says what that is."""
@@ -320,60 +245,16 @@ class Plot(QWidget):
         found = self.reading() if self.at is not None and self.has_figures() else None
         return list(found.lines) if found else []
 
-    # Where things lie.
-
-    def frame(self) -> QRectF:
-        """The place between the axes, in pixels of the widget."""
-        self.make_chart()
-        self.chart.plotItem.layout.activate()
-        inside = self.chart.plotItem.vb
-        return inside.mapRectToScene(inside.rect()).translated(self.chart.pos().toPointF())
-
-    def spot(self, x: float, y: float) -> QPointF:
-        """Where a value lies, in pixels of the widget."""
-        frame, ((left, right), (low, high)) = self.frame(), self.chart.viewRange()
-        across, up = (x - left) / (right - left), (y - low) / (high - low)
-        return QPointF(frame.left() + across * frame.width(), frame.bottom() - up * frame.height())
-
-    def value(self, at: QPointF) -> tuple[float, float]:
-        """The values at a point of the widget."""
-        frame, ((left, right), (low, high)) = self.frame(), self.chart.viewRange()
-        across = (at.x() - frame.left()) / frame.width()
-        up = (frame.bottom() - at.y()) / frame.height()
-        return left + across * (right - left), low + up * (high - low)
-
-    # How things look.
-
-    def pen(
-        self,
-        token: str,
-        width: float = 1.0,
-        dash: Qt.PenStyle = Qt.PenStyle.SolidLine,
-        alpha: int = 255,
-    ) -> QPen:
-        """A line of the theme, so many pixels wide however far the axes go."""
-        pen = QPen(theme.colour(token, alpha), width * self.scale, dash)
-        pen.setCosmetic(True)
-        return pen
-
-    def small_font(self) -> QFont:
-        font = QFont(self.font())
-        font.setPointSizeF(9)
-        return font
-
-    # Saving.
-
-    def choose_file(self, kind: str) -> None:
-        name = f"{self.title.lower().replace(' ', '-')}.{kind.lower()}"
-        path, _ = QFileDialog.getSaveFileName(self, f"Save as {kind}", name, f"*.{kind.lower()}")
-        if path:
-            self.save(path)
-
     def save(self, path: str) -> None:
         """Writes the plot as the path's ending says: .png (at twice the size), .svg or .csv."""
         write(self, path)
 
     # Painting.
+
+    def small_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(9)
+        return font
 
     def sizeHint(self) -> QSize:
         return QSize(420, 280)
@@ -447,7 +328,7 @@ class Plot(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self.chart is not None and self.has_figures():
-            self.read(self.find(event.position()))
+            self.read(self.under(event.position()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self.at is not None:

@@ -46,7 +46,7 @@ class RowPlot(Plot):
     def around(self, row: int) -> QRectF:
         return QRectF(0, -row - 0.5 - self.thick / 2, 1, self.thick)
 
-    def find(self, at: QPointF) -> int | None:
+    def under(self, at: QPointF) -> int | None:
         number = int(-self.value(at)[1] // 1)
         return number if 0 <= number < self.row_count() else None
 

@@ -123,7 +123,7 @@ class SharePlot(Plot):
         return low - room, high + room
 
     def draw(self) -> None:
-        """The band lies below the lines; above it intervals, the curve with its points, the ring."""
+        """The band lies below all; above it the intervals, the curve, its points and the ring."""
         band = self.best - self.threshold, self.best
         self.shade(band, "horizontal", theme.colour("accent_soft"))
         xs, ys, lows, highs = zip(*(spots(found) for found in self.points), strict=True)
@@ -185,7 +185,7 @@ class SharePlot(Plot):
             else "all shared: nothing is trained",
         ]
 
-    def find(self, at: QPointF) -> int:
+    def under(self, at: QPointF) -> int:
         x, _ = self.value(at)
         gaps = [abs(spots(found)[0] - x) for found in self.points]
         return gaps.index(min(gaps))

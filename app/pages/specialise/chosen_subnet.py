@@ -25,6 +25,7 @@ from app.widgets.controls import (
     say_on,
     scrolled,
 )
+from app.widgets.plots import Legend
 from app.widgets.receipt import rows_of
 from engine.events import Ended
 from engine.registry import PluginView

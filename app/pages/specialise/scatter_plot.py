@@ -11,7 +11,6 @@ from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainterPath
-
 from PySide6.QtWidgets import QGraphicsItem
 
 from app import theme
@@ -73,7 +72,7 @@ class ScatterPlot(Plot):
         self.range: tuple[float, float] | None = None
         self.in_use = self.chosen = self.pinned = ""
         self.target = 0.0
-        self.dragging = False
+        self.held: tuple[float, float, float, float] | None = None
         self.setMinimumSize(320, 160)
 
     # What is shown.
@@ -107,9 +106,9 @@ class ScatterPlot(Plot):
 
     def set_target(self, milliseconds: float) -> None:
         self.target = milliseconds
-        if self.dragging:  # Nothing else moves.
+        if self.held is not None:  # Nothing else moves.
             self.target_line.setValue(milliseconds)
-            self.slower.setRegion((milliseconds, self.chart.viewRange()[0][1]))
+            self.slower.setRegion((milliseconds, self.held[1]))
             self.settle()
         else:
             self.redraw()
@@ -138,13 +137,13 @@ class ScatterPlot(Plot):
 
     # Where things lie.
 
-    def fit(self) -> None:
-        """Axes around all points and the target; they hold still while the target is dragged.
+    def span(self) -> tuple[float, float, float, float]:
+        """Left, right, low and high around all points and the target; held while it is dragged.
 
         A landmark that is much slower does not press the rest together: it lies at the edge.
         """
-        if self.dragging:
-            return
+        if self.held is not None:
+            return self.held
         xs = [p.x for p in self.points.values()] + list(self.range or ())
         xs += [self.target] if self.target else []
         most = FAR * max(xs) if xs else math.inf
@@ -154,11 +153,11 @@ class ScatterPlot(Plot):
         low, high = wide(ys, 8.0, 0.1) if ys else (0.0, 100.0)
         low, high = max(low, 0.0), min(high, 100.0)
         room = (high - low) / 30
-        self.show_range(max(left, 0.0), right, low - room, high + room)
+        return max(left, 0.0), right, low - room, high + room
 
     def place(self, point: Point) -> tuple[float, float]:
         """A landmark whose accuracy is not known lies on the axis, a far one at the right edge."""
-        (_, right), (low, _) = self.chart.viewRange()
+        _, right, low, _ = self.span()
         return min(point.x, right), low if point.accuracy is None else point.y
 
     def spot_of(self, point: Point) -> QPointF:
@@ -182,8 +181,7 @@ class ScatterPlot(Plot):
     @property
     def pace(self) -> float:
         """The steps of the target: 50 to 500 on the axis, 0.001 ms at least."""
-        self.make_chart()
-        left, right = self.chart.viewRange()[0]
+        left, right, *_ = self.span()
         return max(10 ** math.floor(math.log10((right - left) / 50)), 0.001)
 
     def round(self, milliseconds: float) -> float:
@@ -227,7 +225,7 @@ class ScatterPlot(Plot):
 
     def draw(self) -> None:
         """What is beyond the target, the front, the points, the landmarks, and the target line."""
-        self.fit()
+        self.show_range(*self.span())
         self.draw_target()
         front = front_of(list(self.points.values()))
         best = {point.key for point in front}
@@ -235,7 +233,8 @@ class ScatterPlot(Plot):
         self.line([p.x for p in front], [p.y for p in front], pen)
         dots = self.pen("muted", 1, Qt.PenStyle.DotLine)
         for family in families(self.landmarks):
-            self.line(*zip(*map(self.place, family), strict=True), dots)
+            xs, ys = zip(*map(self.place, family), strict=True)
+            self.line(xs, ys, dots)
         points = sorted(self.points.values(), key=lambda p: p.key in best)
         loud = best | {self.chosen, self.pinned}
         self.draw_errors([p for p in points if p.key not in loud], False)
@@ -252,7 +251,7 @@ class ScatterPlot(Plot):
     def draw_target(self) -> None:
         """The line, and a shade over all that is slower."""
         pg: Any = import_module("pyqtgraph")
-        right = self.chart.viewRange()[0][1]
+        _, right, *_ = self.span()
         if self.target:
             ink = theme.colour("muted", 20)
             self.slower = self.shade((min(self.target, right), right), "vertical", ink)
@@ -268,7 +267,7 @@ class ScatterPlot(Plot):
         known = [p for p in points if p.predicted is not None and p.error]
         if not known:
             return
-        low, high = self.chart.viewRange()[1]
+        *_, low, high = self.span()
         pen = self.pen("accent" if loud else "muted", 1, alpha=170 if loud else 60)
         xs, ys = [p.predicted or 0.0 for p in known], [p.y for p in known]
         wide = [p.error for p in known]
@@ -279,7 +278,7 @@ class ScatterPlot(Plot):
 
     def arrange(self) -> None:
         """The handle of the target, the slowest landmark of each family by name, or what to do."""
-        (left, right), (low, high) = self.chart.viewRange()
+        left, right, low, high = self.span()
         words = []
         if self.target and left <= self.target <= right:
             words.append(self.handle(high))
@@ -311,7 +310,7 @@ class ScatterPlot(Plot):
 
     # Reading.
 
-    def find(self, at: QPointF) -> Any:
+    def under(self, at: QPointF) -> Any:
         """The network under the mouse, or else the values there."""
         point = self.near(at)
         inside = self.frame().adjusted(-1, -1, 1, 1)
@@ -328,10 +327,10 @@ class ScatterPlot(Plot):
     # Hands.
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.dragging = self.on_target(event.position())
+        self.held = self.span() if self.on_target(event.position()) else None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self.dragging:
+        if self.held is not None:
             frame = self.frame()
             x = min(max(event.position().x(), frame.left()), frame.right())
             self.move_target(self.value(QPointF(x, 0))[0])
@@ -342,8 +341,8 @@ class ScatterPlot(Plot):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Ends a drag; a click that dragged nothing chooses the network under it."""
-        if self.dragging:
-            self.dragging = False
+        if self.held is not None:
+            self.held = None
             self.redraw()
         elif self.has_figures() and (point := self.near(event.position())) and point.key:
             self.picked.emit(point.key)

@@ -101,15 +101,17 @@ def still(tokens: theme.Tokens) -> QColor:
 @lru_cache(maxsize=4)
 def table(tokens: theme.Tokens, scale: Scale) -> Any:
     """A colour for each level, for FROZEN and UNKNOWN; then the same for what is only planned."""
-    np, surface = import_module("numpy"), QColor(tokens.surface).getRgb()[:3]
-    ramp = np.array([QColor(shade).getRgb()[:3] for shade in RAMP])
+    np: Any = import_module("numpy")
+    known = QColor(tokens.surface), still(tokens), QColor(tokens.sunken)
+    colours = [(c.red(), c.green(), c.blue()) for c in known]
+    ramp = np.array([list(bytes.fromhex(shade[1:])) for shade in RAMP])
     places = [scale.place(rate_of(n)) * (len(RAMP) - 1) for n in range(LEVELS)]
     made = np.empty((2, UNKNOWN + 1, 3))
     for part in range(3):
         made[:, :LEVELS, part] = np.interp(places, range(len(RAMP)), ramp[:, part])
-    made[:, FROZEN] = still(tokens).getRgb()[:3]
-    made[1] = PALE * made[1] + (1 - PALE) * np.array(surface)
-    made[:, UNKNOWN] = QColor(tokens.sunken).getRgb()[:3]
+    made[:, FROZEN] = colours[1]
+    made[1] = PALE * made[1] + (1 - PALE) * np.array(colours[0])
+    made[:, UNKNOWN] = colours[2]
     return made.reshape(-1, 3).round().astype(np.uint8)
 
 

@@ -247,7 +247,7 @@ class LayerPlot(Plot):
         if words != self.accessibleDescription():
             self.setAccessibleDescription(words)
 
-    def find(self, at: QPointF) -> tuple[int, int] | None:
+    def under(self, at: QPointF) -> tuple[int, int] | None:
         x, y = self.value(at)
         return (int(y), int(x)) if self.frame().contains(at) else None
 
