@@ -8,7 +8,7 @@ a plot is its title over an empty place of the same size.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from threading import Thread
@@ -36,7 +36,7 @@ from app.widgets.plot_words import Reading, Word, Words
 
 TITLE = 28
 LEGEND = 24
-LEFT, NUMBERS, BOTTOM = 60, 50, 38
+LEFT, NUMBERS, BOTTOM = 60, 50, 42
 """Pixels for numbers and title beside the frame, for numbers alone, and for both below it."""
 PAUSE = 33
 """Milliseconds between two charts that are made: each takes about one frame."""
@@ -76,7 +76,8 @@ class Plot(QWidget, Drawing):
         self.title, self.empty = title, empty
         self.chart: Any = None
         self.at: Any = None
-        self.scale, self.waits = 1.0, False
+        self.scale = 1.0
+        self.waiting: list[Callable[[], None]] = []
         self.explained: Legend = []
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -165,7 +166,6 @@ class Plot(QWidget, Drawing):
 
     def redraw(self, scale: float = 0.0) -> None:
         """All anew in the theme's colours; `scale`: pixels of a file for one."""
-        self.waits = False
         if self.chart is not None:
             self.scale = scale or self.devicePixelRatioF()
             self.chart.clear()
@@ -178,11 +178,17 @@ class Plot(QWidget, Drawing):
             self.settle()
         self.update()
 
-    def redraw_soon(self) -> None:
-        """Once for all that comes in this turn of the event loop."""
-        if not self.waits:
-            self.waits = True
-            QTimer.singleShot(0, self, self.redraw)
+    def soon(self, act: Callable[[], None]) -> None:
+        """Does it once for all that comes in this turn of the event loop."""
+        if not self.waiting:
+            QTimer.singleShot(0, self, self.catch_up)
+        if act not in self.waiting:
+            self.waiting.append(act)
+
+    def catch_up(self) -> None:
+        acts, self.waiting = self.waiting, []
+        for act in acts:
+            act()
 
     def settle(self) -> None:
         """What follows from the size in pixels."""

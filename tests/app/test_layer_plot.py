@@ -69,6 +69,8 @@ def plot(qtbot: object) -> LayerPlot:
 
 
 def picture(plot: LayerPlot) -> QImage:
+    """What a person sees when all that came is shown."""
+    QCoreApplication.processEvents()
     return plot.grab().toImage()
 
 

@@ -97,6 +97,7 @@ class Bench:
 
     def arrival(self) -> None:
         self.plot.state(next(self.states))
+        self.plot.catch_up()
         self.paint()
 
     def reading(self) -> None:

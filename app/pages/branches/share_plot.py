@@ -40,7 +40,7 @@ class SharePlot(Plot):
     picked = Signal(str)
     x_title = "operations shared with the network, %"
     y_title = "accuracy, %"
-    margins = (0, 8, 12, 4)
+    margins = (0, 8, 12, 0)
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)

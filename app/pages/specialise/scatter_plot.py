@@ -62,7 +62,7 @@ class ScatterPlot(Plot):
     target_moved = Signal(float)
     x_title = "latency: time for one image (ms)"
     y_title = "accuracy (%)"
-    margins = (0, 12, 12, 4)
+    margins = (0, 12, 12, 0)
     legend_help = LEGEND_HELP
 
     def __init__(self, title: str, empty: str) -> None:
@@ -95,7 +95,7 @@ class ScatterPlot(Plot):
     def add(self, point: Point) -> None:
         """One more, or better known; what is chosen stays."""
         self.points[point.key] = point
-        self.redraw_soon()
+        self.soon(self.redraw)
 
     def mark(self, chosen: str, pinned: str) -> None:
         """Which point is chosen, and which is pinned; nobody is told."""

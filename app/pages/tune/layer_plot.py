@@ -71,10 +71,8 @@ class LayerPlot(Plot):
         scale = Scale.over(self.layers.peaks)
         if self.cells is not None and self.cells.total == self.layers.total:
             self.cells.bring(first, last)
-        if self.cells is None or self.cells.look != (theme.tokens(), scale):
-            self.redraw_soon()
-        else:
-            self.show_cells()
+        known = self.cells is not None and self.cells.look == (theme.tokens(), scale)
+        self.soon(self.show_cells if known else self.redraw)
         if self.at is not None:
             self.describe()
 
