@@ -50,6 +50,9 @@ class Drawing:
     def make_chart(self) -> None:
         """Makes the chart, if there is none yet."""
 
+    def catch_up(self) -> None:
+        """Draws now what would be drawn soon."""
+
     def pen(
         self,
         token: str,
@@ -75,10 +78,11 @@ class Drawing:
         self.chart.plotItem.vb.setRange(xRange=(left, right), yRange=(low, high), padding=0)
 
     def line(self, x: Sequence[float], y: Sequence[float], pen: QPen, connect: str = "all") -> None:
-        """A line through values, or with "pairs" many."""
-        pg: Any = import_module("pyqtgraph")
-        made = pg.PlotCurveItem([*x], [*y], pen=pen, connect=connect, antialias=True)
-        self.chart.addItem(made)
+        """A line through values, or with "pairs" many; none where there is but one value."""
+        if len(x) > 1:
+            pg: Any = import_module("pyqtgraph")
+            made = pg.PlotCurveItem([*x], [*y], pen=pen, connect=connect, antialias=True)
+            self.chart.addItem(made)
 
     def marks(self, marks: Sequence[tuple[float, float, Mapping[str, Any]]]) -> None:
         """Marks at values: x, y, and how each looks (symbol, size, pen, brush)."""
@@ -105,6 +109,7 @@ class Drawing:
     def frame(self) -> QRectF:
         """The place between the axes, in pixels of the widget."""
         self.make_chart()
+        self.catch_up()
         self.chart.plotItem.layout.activate()
         inside = self.chart.plotItem.vb
         return inside.mapRectToScene(inside.rect()).translated(self.chart.pos().toPointF())

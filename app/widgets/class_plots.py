@@ -36,7 +36,7 @@ class BarPlot(RowPlot):
         """Shows (class, accuracy, precision), shares from 0 to 1, the lowest accuracy first."""
         self.bars, self.at = tuple(sorted(bars, key=lambda bar: bar[1])), None
         self.setMinimumHeight(TITLE + LEGEND + LINE * len(self.bars) + 12)
-        self.redraw()
+        self.redraw_soon()
 
     def row_count(self) -> int:
         return len(self.bars)
@@ -100,7 +100,7 @@ class MatrixPlot(Plot):
         self.names = tuple(names)
         self.counts = tuple(tuple(row) for row in counts)
         self.at = None
-        self.redraw()
+        self.redraw_soon()
 
     def has_figures(self) -> bool:
         return bool(self.names)

@@ -36,8 +36,8 @@ from app.widgets.plot_words import Reading, Word, Words
 
 TITLE = 28
 LEGEND = 24
-LEFT, NUMBERS, BOTTOM = 60, 50, 42
-"""Pixels for numbers and title beside the frame, for numbers alone, and for both below it."""
+LEFT, NUMBERS, BOTTOM, BELOW = 60, 50, 42, 4
+"""Pixels for numbers and title beside the frame, for numbers alone, for both below it with room."""
 PAUSE = 33
 """Milliseconds between two charts that are made: each takes about one frame."""
 Legend = list[tuple[str, Mapping[str, Any]]]
@@ -63,7 +63,7 @@ class Plot(QWidget, Drawing):
     """A titled chart. Subclasses draw the figures, and say what lies where and what it reads."""
 
     x_title = y_title = ""
-    margins = (0, 0, 10, 0)
+    margins = (0, 0, 10, BELOW)
     """Pixels beside the axes: left, top, right, bottom."""
     legend_help: Mapping[str, str] = MappingProxyType({})
     """What words of the legend mean."""
@@ -139,7 +139,7 @@ class Plot(QWidget, Drawing):
         self.chart = chart = new_chart(self)
         # Widths that followed the words would be known after painting only.
         chart.getAxis("left").setWidth(LEFT if self.y_title else NUMBERS)
-        chart.getAxis("bottom").setHeight(BOTTOM if self.x_title else 0)
+        chart.getAxis("bottom").setHeight(BOTTOM - BELOW if self.x_title else 0)
         self.signs = pg.LegendItem(frame=False, verSpacing=-6)
         self.signs.layout.setContentsMargins(2, 0, 0, 0)
         self.signs.setParentItem(chart.plotItem)
@@ -177,6 +177,9 @@ class Plot(QWidget, Drawing):
                 self.draw()
             self.settle()
         self.update()
+
+    def redraw_soon(self) -> None:
+        self.soon(self.redraw)
 
     def soon(self, act: Callable[[], None]) -> None:
         """Does it once for all that comes in this turn of the event loop."""

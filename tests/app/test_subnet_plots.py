@@ -54,6 +54,7 @@ def spot(plot: ScatterPlot, ms: float, percent: float) -> QPoint:
 
 def axes(plot: ScatterPlot) -> list[list[float]]:
     """The values at the edges: left and right, low and high."""
+    plot.catch_up()
     return plot.chart.viewRange()
 
 

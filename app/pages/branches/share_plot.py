@@ -40,7 +40,7 @@ class SharePlot(Plot):
     picked = Signal(str)
     x_title = "operations shared with the network, %"
     y_title = "accuracy, %"
-    margins = (0, 8, 12, 0)
+    margins = (0, 8, 12, 4)
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
@@ -62,7 +62,7 @@ class SharePlot(Plot):
     def tell(self) -> None:
         words = f"Recommended: {self.recommended}" if self.points else self.empty
         self.setAccessibleDescription(words)
-        self.redraw()
+        self.redraw_soon()
 
     @property
     def recommended(self) -> str:

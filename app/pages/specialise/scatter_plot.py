@@ -62,7 +62,7 @@ class ScatterPlot(Plot):
     target_moved = Signal(float)
     x_title = "latency: time for one image (ms)"
     y_title = "accuracy (%)"
-    margins = (0, 12, 12, 0)
+    margins = (0, 12, 12, 4)
     legend_help = LEGEND_HELP
 
     def __init__(self, title: str, empty: str) -> None:
@@ -90,19 +90,19 @@ class ScatterPlot(Plot):
         self.range = (range_ms[0], range_ms[1]) if range_ms else None
         self.chosen = self.chosen if self.chosen in self.points else ""
         self.pinned = self.pinned if self.pinned in self.points else ""
-        self.redraw()
+        self.redraw_soon()
 
     def add(self, point: Point) -> None:
         """One more, or better known; what is chosen stays."""
         self.points[point.key] = point
-        self.soon(self.redraw)
+        self.redraw_soon()
 
     def mark(self, chosen: str, pinned: str) -> None:
         """Which point is chosen, and which is pinned; nobody is told."""
         self.chosen, self.pinned = chosen, pinned
         point = self.points.get(chosen)
         self.setAccessibleDescription(", ".join(point.words) if point else self.empty)
-        self.redraw()
+        self.redraw_soon()
 
     def set_target(self, milliseconds: float) -> None:
         self.target = milliseconds
@@ -111,7 +111,7 @@ class ScatterPlot(Plot):
             self.slower.setRegion((milliseconds, self.held[1]))
             self.settle()
         else:
-            self.redraw()
+            self.redraw_soon()
 
     def everything(self) -> list[Point]:
         return [*self.points.values(), *self.landmarks]
@@ -157,18 +157,24 @@ class ScatterPlot(Plot):
 
     def place(self, point: Point) -> tuple[float, float]:
         """A landmark whose accuracy is not known lies on the axis, a far one at the right edge."""
-        _, right, low, _ = self.span()
+        (_, right), (low, _) = self.chart.viewRange()
         return min(point.x, right), low if point.accuracy is None else point.y
 
     def spot_of(self, point: Point) -> QPointF:
+        self.make_chart()
         return self.spot(*self.place(point))
 
     def near(self, at: QPointF) -> Point | None:
         """The nearest network within reach; a subnet before a landmark."""
 
+        frame, (x, y) = self.frame(), self.value(at)
+        (left, right), (low, high) = self.chart.viewRange()
+        across, up = frame.width() / (right - left), frame.height() / (high - low)
+
         def far(point: Point) -> float:
-            between = self.spot_of(point) - at
-            return math.hypot(between.x(), between.y()) + (0 if point.key else 2)
+            at_x, at_y = self.place(point)
+            away = math.hypot((at_x - x) * across, (at_y - y) * up)
+            return away + (0 if point.key else 2)
 
         nearest = min(self.everything(), key=far, default=None)
         return nearest if nearest is not None and far(nearest) <= REACH else None
@@ -320,9 +326,9 @@ class ScatterPlot(Plot):
 
     def reading(self) -> Reading:
         if isinstance(self.at, Point):
-            return Reading(*self.place(self.at), self.at.words, "+")
+            return Reading(*self.place(self.at), self.at.words, "|-")
         ms, percent = self.at
-        return Reading(ms, percent, [f"{ms:.{decimals(ms)}f} ms, {percent:.1f} %"], "+")
+        return Reading(ms, percent, [f"{ms:.{decimals(ms)}f} ms, {percent:.1f} %"], "|-")
 
     # Hands.
 

@@ -43,7 +43,7 @@ class SubnetDrawing(Plot):
         self.stages, self.at = tuple(stages), None
         depths = ", ".join(str(len(stage)) for stage in self.stages)
         self.setAccessibleDescription(f"Blocks of the five stages: {depths}" if depths else "")
-        self.redraw()
+        self.redraw_soon()
 
     def has_figures(self) -> bool:
         return bool(self.stages)

@@ -15,7 +15,16 @@ from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QLinearGradient,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPixmap,
+    QTransform,
+)
 
 from app import theme
 from app.pages.tune.layer_columns import FROZEN, LEVELS, MOST, UNKNOWN, Layers, rate_of
@@ -126,7 +135,9 @@ def hatching(ink: QColor, scale: float) -> QBrush:
     for across in (-side, 0, side):
         painter.drawLine(QPointF(across - 2, side + 2), QPointF(across + side + 2, -2))
     painter.end()
-    return QBrush(tile)
+    brush = QBrush(tile)
+    brush.setTransform(QTransform.fromScale(1 / scale, 1 / scale))
+    return brush
 
 
 class Cells:

@@ -46,7 +46,7 @@ class LayerPlot(Plot):
     """
 
     x_title, y_title = "step", "stage"
-    margins = (0, 4, 0, 0)
+    margins = (0, 4, 0, 4)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Learning rate of each stage", EMPTY)
@@ -89,7 +89,7 @@ class LayerPlot(Plot):
     def show_layers(self, layers: Layers) -> None:
         self.layers, self.at, self.cells = layers, None, None
         self.setAccessibleDescription(f"{self.summary()} {HELP}" if self.has_figures() else EMPTY)
-        self.redraw()
+        self.redraw_soon()
 
     def summary(self) -> str:
         stages = self.layers.stages
@@ -162,13 +162,14 @@ class LayerPlot(Plot):
         self.now = pg.InfiniteLine(pen=self.pen("text"))
         for item in (self.image, *self.hatches, self.rows, self.now):
             self.chart.addItem(item)
+        for item in self.hatches:
+            item.setPen(Qt.PenStyle.NoPen)
         count, total = len(self.layers.stages), self.layers.total
         self.show_range(0, total, 0, count)
         scale = Scale.over(self.layers.peaks)
         right, colour = self.chart.getAxis("right"), theme.colour("muted").name()
         title = "learning rate per step" + (" (log)" if scale.powers else "")
         right.setLabel(title, **{"color": colour, "font-size": "9pt"})
-        self.show_cells()
 
     def show_cells(self) -> None:
         """The cells as they are now."""
@@ -177,8 +178,9 @@ class LayerPlot(Plot):
         cells, layers = self.cells, self.layers
         self.image.setImage(cells.pixels, levels=None, autoLevels=False)
         self.image.setRect(QRectF(0, 0, layers.total, len(layers.stages)))
-        self.hatches[0].setPath(cells.hatched(0, cells.done))
-        self.hatches[1].setPath(cells.hatched(cells.done, cells.wide))
+        parts = (0, cells.done), (cells.done, cells.wide)
+        for item, part in zip(self.hatches, parts, strict=True):
+            item.setPath(self.pixels.map(cells.hatched(*part)))
         self.now.setValue(layers.done)
         self.now.setVisible(0 < layers.done < layers.total)
 
@@ -189,7 +191,7 @@ class LayerPlot(Plot):
         widest = max(metrics.horizontalAdvance(name) for name in stages)
         left.setWidth(min(widest, NAMES) + 32)
         self.chart.plotItem.layout.activate()
-        frame, count = self.frame(), len(stages)
+        frame, count, total = self.frame(), len(stages), self.layers.total
         size, elide = frame.height() / count, Qt.TextElideMode.ElideMiddle
         each = max(math.ceil(metrics.height() * 0.9 / size), 1)
         names = [
@@ -204,14 +206,14 @@ class LayerPlot(Plot):
         self.bar.setRect(bar)
         self.bar.setBrush(gradient(bar.bottomLeft(), bar.topLeft()))
         ys = [y for y in range(1, count if size >= 6 else 0) for _ in "12"]
-        self.rows.setData([0, self.layers.total] * (len(ys) // 2), ys, connect="pairs")
-        across, up = self.layers.total / frame.width(), count / frame.height()
+        self.rows.setData([0, total] * (len(ys) // 2), ys, connect="pairs")
+        # The hatching is in pixels: stretched with the axes, its lines would be.
+        self.pixels = QTransform.fromScale(frame.width() / total, -frame.height() / count)
         ink, surface = theme.colour("muted"), theme.colour("surface")
         for item, share in zip(self.hatches, (1.0, PALE), strict=True):
-            brush = hatching(mixed(ink, surface, share), self.scale)
-            brush.setTransform(QTransform.fromScale(across / self.scale, -up / self.scale))
-            item.setPen(Qt.PenStyle.NoPen)
-            item.setBrush(brush)
+            item.setTransform(self.pixels.inverted()[0])
+            item.setBrush(hatching(mixed(ink, surface, share), self.scale))
+        self.show_cells()
 
     # Reading.
 

@@ -49,7 +49,7 @@ class UpdateBars(RowPlot):
         parts = [f"{name} {share(value)}" for name, value in self.rows()]
         self.setAccessibleDescription(", ".join(parts) or EMPTY)
         self.at = self.at if self.at is not None and self.at < len(self.updates) else None
-        self.redraw()
+        self.redraw_soon()
 
     def rows(self) -> list[tuple[str, float]]:
         """From the head to the stem."""
