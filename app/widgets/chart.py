@@ -6,7 +6,6 @@ pyqtgraph is imported by the functions that need it: see plots.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -22,7 +21,8 @@ OVER = 40
 
 def new_chart(parent: QWidget) -> Any:
     """An empty chart. The mouse passes through it: all plots hear it in the same way."""
-    pg: Any = import_module("pyqtgraph")
+    import pyqtgraph as pg
+
     chart = pg.PlotWidget(parent, enableMenu=False)
     chart.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     chart.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -80,18 +80,21 @@ class Drawing:
     def line(self, x: Sequence[float], y: Sequence[float], pen: QPen, connect: str = "all") -> None:
         """A line through values, or with "pairs" many; none where there is but one value."""
         if len(x) > 1:
-            pg: Any = import_module("pyqtgraph")
+            import pyqtgraph as pg
+
             made = pg.PlotCurveItem([*x], [*y], pen=pen, connect=connect, antialias=True)
             self.chart.addItem(made)
 
     def marks(self, marks: Sequence[tuple[float, float, Mapping[str, Any]]]) -> None:
         """Marks at values: x, y, and how each looks (symbol, size, pen, brush)."""
-        pg: Any = import_module("pyqtgraph")
+        import pyqtgraph as pg
+
         self.chart.addItem(pg.ScatterPlotItem([{"pos": (x, y), **look} for x, y, look in marks]))
 
     def shade(self, ends: tuple[float, float], along: str, colour: QColor) -> Any:
         """A band between two values, below all else."""
-        pg: Any = import_module("pyqtgraph")
+        import pyqtgraph as pg
+
         made = pg.LinearRegionItem(ends, along, colour, movable=False)
         for line in made.lines:
             line.setPen(None)
@@ -101,7 +104,9 @@ class Drawing:
 
     def errors(self, x: Sequence[float], y: Sequence[float], beam: float, **look: Any) -> None:
         """Bars of error: `left`, `right`, `top`, `bottom` are how far they go, row by row."""
-        pg, asarray = import_module("pyqtgraph"), import_module("numpy").asarray
+        import pyqtgraph as pg
+        from numpy import asarray
+
         pen = look.pop("pen")
         ends = {name: asarray(values) for name, values in look.items()}
         self.chart.addItem(pg.ErrorBarItem(x=asarray(x), y=asarray(y), beam=beam, pen=pen, **ends))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -118,12 +117,16 @@ class MatrixPlot(Plot):
 
     def draw(self) -> None:
         """Cells in shades of their share of the true class, right ones in another colour."""
-        pg, np, count = import_module("pyqtgraph"), import_module("numpy"), len(self.names)
+        import numpy as np
+        import pyqtgraph as pg
+
+        count = len(self.names)
         counts = np.array(self.counts, float)
         shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         colours = np.zeros((count, count, 4), np.uint8)
-        colours[:] = theme.colour("danger").getRgb()
-        colours[range(count), range(count)] = theme.colour("accent").getRgb()
+        inks = theme.colour("danger"), theme.colour("accent")
+        colours[..., :3], right = ((ink.red(), ink.green(), ink.blue()) for ink in inks)
+        colours[range(count), range(count), :3] = right
         colours[..., 3] = np.where(counts > 0, 40 + 215 * shares**0.7, 0)
         cells = pg.ImageItem(colours[::-1], axisOrder="row-major")
         cells.setRect(QRectF(0, -count, count, count))

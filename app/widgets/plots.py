@@ -135,7 +135,8 @@ class Plot(QWidget, Drawing):
         """The chart, its legend and its crosshair, once."""
         if self.chart is not None:
             return
-        pg: Any = import_module("pyqtgraph")
+        import pyqtgraph as pg
+
         self.chart = chart = new_chart(self)
         # Widths that followed the words would be known after painting only.
         chart.getAxis("left").setWidth(LEFT if self.y_title else NUMBERS)
@@ -216,7 +217,8 @@ class Plot(QWidget, Drawing):
         """The legend in a line above the axes; making it anew takes long, so only if it differs."""
         if legend != self.explained:
             self.explained = legend
-            pg: Any = import_module("pyqtgraph")
+            import pyqtgraph as pg
+
             self.signs.clear()
             self.signs.setColumnCount(max(len(legend), 1))
             self.signs.setLabelTextColor(theme.colour("muted"))

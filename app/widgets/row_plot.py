@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF
@@ -33,7 +32,9 @@ class RowPlot(Plot):
 
     def draw_bars(self, values: Sequence[float]) -> None:
         """Each on a track that is as long as the longest can be."""
-        pg, rows = import_module("pyqtgraph"), [-n - 0.5 for n in range(len(values))]
+        import pyqtgraph as pg
+
+        rows = [-n - 0.5 for n in range(len(values))]
         for ends, token in (([1.0] * len(rows), "sunken"), (values, "accent")):
             look = {"pen": None, "brush": theme.colour(token)}
             bars = pg.BarGraphItem(x0=0, x1=[*ends], y=rows, height=self.thick, **look)

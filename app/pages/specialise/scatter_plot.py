@@ -6,7 +6,6 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
@@ -256,7 +255,8 @@ class ScatterPlot(Plot):
 
     def draw_target(self) -> None:
         """The line, and a shade over all that is slower."""
-        pg: Any = import_module("pyqtgraph")
+        import pyqtgraph as pg
+
         _, right, *_ = self.span()
         if self.target:
             ink = theme.colour("muted", 20)

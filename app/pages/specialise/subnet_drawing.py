@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF
@@ -82,7 +81,8 @@ class SubnetDrawing(Plot):
 
     def draw(self) -> None:
         """Lines at the three heights, the bars, and a short line where a block is left out."""
-        pg: Any = import_module("pyqtgraph")
+        import pyqtgraph as pg
+
         right = len(self.stages) * PITCH - 0.5
         heights = [float(expand) for expand in EXPANDS for _ in "12"]
         self.line([0.0, right] * len(EXPANDS), heights, self.pen("line"), "pairs")

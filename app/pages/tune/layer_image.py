@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -110,7 +109,8 @@ def still(tokens: theme.Tokens) -> QColor:
 @lru_cache(maxsize=4)
 def table(tokens: theme.Tokens, scale: Scale) -> Any:
     """A colour for each level, for FROZEN and UNKNOWN; then the same for what is only planned."""
-    np: Any = import_module("numpy")
+    import numpy as np
+
     known = QColor(tokens.surface), still(tokens), QColor(tokens.sunken)
     colours = [(c.red(), c.green(), c.blue()) for c in known]
     ramp = np.array([list(bytes.fromhex(shade[1:])) for shade in RAMP])
@@ -147,7 +147,8 @@ class Cells:
     """
 
     def __init__(self, layers: Layers) -> None:
-        np: Any = import_module("numpy")
+        import numpy as np
+
         self.layers, self.total, self.wide = layers, layers.total, min(layers.total, MOST)
         self.look: tuple[theme.Tokens, Scale] | None = None
         shape = len(layers.stages), self.wide
@@ -182,7 +183,9 @@ class Cells:
         """Columns from `left` on for these steps, all done or all planned (`tint`)."""
         if not steps:
             return
-        np, columns = import_module("numpy"), self.layers.along(steps)
+        import numpy as np
+
+        columns = self.layers.along(steps)
         here, shape = slice(left, left + len(steps)), (len(steps), -1)
         levels = b"".join([column.levels if column else self.unknown for column in columns])
         served = b"".join([column.served if column else self.nothing for column in columns])
@@ -192,7 +195,8 @@ class Cells:
     def hatched(self, first: int, last: int) -> QPainterPath:
         """What is served from the cache between two columns, in steps across and stages up."""
         path, each = QPainterPath(), self.total / self.wide
-        np: Any = import_module("numpy")
+        import numpy as np
+
         for stage, row in enumerate(self.served[:, first:last]):
             edges = np.flatnonzero(np.diff(row, prepend=False, append=False))
             for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):

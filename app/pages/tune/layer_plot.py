@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -152,7 +151,8 @@ class LayerPlot(Plot):
 
     def draw(self) -> None:
         """The cells, the lines between rows, the hatching, and how far the run is."""
-        pg: Any = import_module("pyqtgraph")
+        import pyqtgraph as pg
+
         if self.cells is None or self.cells.total != self.layers.total:
             self.cells = Cells(self.layers)
         self.cells.colour()
