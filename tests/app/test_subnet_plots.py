@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
-from app.pages.specialise.networks import Point, front_of
+from app.pages.specialise.networks import LEGEND_HELP, Point, front_of
 from app.pages.specialise.scatter_plot import ScatterPlot
 from app.pages.specialise.subnet_drawing import SubnetDrawing
+from app.widgets.plots import TITLE
 from app.widgets.ticks import ticks
 from tests.helpers.plots import shown, table, words
 
@@ -156,6 +157,8 @@ def test_the_mouse_reads_a_network_or_the_values(plot: ScatterPlot, tmp_path: Pa
     plain = plot.grab().toImage()
     QTest.mouseMove(plot, spot(plot, 1.0, 70))
     read = plot.grab().toImage()
+    across = QRect(spot(plot, 3.5, 70) - QPoint(20, 3), QSize(40, 6))
+    assert read.copy(across) != plain.copy(across), "a line goes across the plot"
     QTest.mouseMove(plot, spot(plot, 1.4, 72))
     assert plain != read != plot.grab().toImage()
     assert plot.near(QPointF(spot(plot, 2.1, 80))).words == [
@@ -187,6 +190,13 @@ def test_a_saved_plot_has_axes_units_legend_and_landmarks(
     assert [row[0] for row in rows] == ["network", "a", "b", "c", "MobileNetV2", "d"]
     assert rows[2] == ["b", "0.8", "2.1", "2.0", "0.1", "yes"]
     assert [row[-1] for row in rows[1:]] == ["yes", "yes", "", "", "yes"]
+
+
+def test_each_word_of_the_legend_is_explained_where_it_stands(plot: ScatterPlot) -> None:
+    line = range(TITLE, int(plot.frame().top()))
+    found = {plot.sign_at(QPoint(x, y)) for x in range(0, plot.width(), 4) for y in line}
+    assert found - {""} == {text for text, _ in plot.legend()} == set(LEGEND_HELP)
+    assert plot.sign_at(plot.frame().center().toPoint()) == ""
 
 
 def test_without_a_target_the_legend_has_none(plot: ScatterPlot, tmp_path: Path) -> None:

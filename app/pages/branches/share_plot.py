@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QBrush
 
 from app import theme
 from app.widgets.plot_words import Reading, Word
@@ -130,7 +131,7 @@ class SharePlot(Plot):
         down, up = [[abs(a - b) for a, b in zip(ys, ends, strict=True)] for ends in (lows, highs)]
         grey = self.pen("muted")
         self.errors(xs, ys, BEAM, bottom=down, top=up, pen=grey)
-        dot = {"symbol": "o", "size": DOT, "pen": None, "brush": theme.colour("accent")}
+        dot = {"symbol": "o", "size": DOT, "pen": None, "brush": QBrush(theme.colour("accent"))}
         ring = {"symbol": "o", "size": RING, "pen": self.pen("warning", 2), "brush": None}
         self.line(xs, ys, self.pen("accent", 2))
         x, y, *_ = next(spots(p) for p in self.points if p["cut"] == self.recommended)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainterPath
+from PySide6.QtGui import QBrush, QKeyEvent, QMouseEvent, QPainterPath
 from PySide6.QtWidgets import QGraphicsItem
 
 from app import theme
@@ -218,14 +218,14 @@ class ScatterPlot(Plot):
     def dot(self, token: str, full: bool = False, size: float = DOT) -> dict[str, Any]:
         """How a point looks: filled if it was measured."""
         pen = self.pen(token, 1.5, alpha=255 if token == "accent" else 170)
-        ink = theme.colour(token if full else "surface")
+        ink = QBrush(theme.colour(token if full else "surface"))
         return {"symbol": "o", "size": size, "pen": pen, "brush": ink}
 
     def ring(self, token: str) -> dict[str, Any]:
         return {"symbol": "o", "size": RING, "pen": self.pen(token, 1.5), "brush": None}
 
     def diamond(self) -> dict[str, Any]:
-        ink, pen = theme.colour("surface"), self.pen("text", 1.5)
+        ink, pen = QBrush(theme.colour("surface")), self.pen("text", 1.5)
         return {"symbol": DIAMOND, "size": DOT + 2, "pen": pen, "brush": ink}
 
     def draw(self) -> None:
@@ -246,11 +246,14 @@ class ScatterPlot(Plot):
         self.draw_errors([p for p in points if p.key in loud], True)
         rings = {self.in_use: "text", self.pinned: "warning", self.chosen: "accent"}
         inks = [("accent" if p.key in best else "muted", p.measured is not None) for p in points]
+        # One look for all that look alike: pyqtgraph makes an image of each.
+        looks, diamond = {ink: self.dot(*ink) for ink in set(inks)}, self.diamond()
+        small = self.dot("muted", size=SMALL)
         self.marks(
-            [(p.predicted or 0.0, p.y, self.dot("muted", size=SMALL)) for p in tied(points)]
-            + [(p.x, p.y, self.dot(*ink)) for p, ink in zip(points, inks, strict=True)]
+            [(p.predicted or 0.0, p.y, small) for p in tied(points)]
+            + [(p.x, p.y, looks[ink]) for p, ink in zip(points, inks, strict=True)]
             + [(p.x, p.y, self.ring(rings[p.key])) for p in points if p.key in rings]
-            + [(*self.place(p), self.diamond()) for p in self.landmarks]
+            + [(*self.place(p), diamond) for p in self.landmarks]
         )
 
     def draw_target(self) -> None:
