@@ -76,7 +76,7 @@ class Plot(QWidget, Drawing):
         self.title, self.empty = title, empty
         self.chart: Any = None
         self.at: Any = None
-        self.scale = 1.0
+        self.scale, self.stale = 1.0, False
         self.waiting: list[Callable[[], None]] = []
         self.explained: Legend = []
         self.setMouseTracking(True)
@@ -167,6 +167,7 @@ class Plot(QWidget, Drawing):
 
     def redraw(self, scale: float = 0.0) -> None:
         """All anew in the theme's colours; `scale`: pixels of a file for one."""
+        self.stale = False
         if self.chart is not None:
             self.scale = scale or self.devicePixelRatioF()
             self.chart.clear()
@@ -180,7 +181,11 @@ class Plot(QWidget, Drawing):
         self.update()
 
     def redraw_soon(self) -> None:
-        self.soon(self.redraw)
+        """In this turn of the event loop; where nobody sees it, when it is shown."""
+        if self.isVisible():
+            self.soon(self.redraw)
+        else:
+            self.stale = True
 
     def soon(self, act: Callable[[], None]) -> None:
         """Does it once for all that comes in this turn of the event loop."""
@@ -234,7 +239,7 @@ class Plot(QWidget, Drawing):
         """Moves the crosshair to what is read, and says what that is."""
         if self.chart is None:
             return
-        found = self.reading() if self.at is not None and self.has_figures() else None
+        found = self.found()
         (left, right), (low, high) = self.chart.viewRange()
         xs = [found.x, found.x] if found and "|" in found.cross else []
         xs += [left, right] if found and "-" in found.cross else []
@@ -253,8 +258,11 @@ class Plot(QWidget, Drawing):
 
     def said(self) -> list[str]:
         """What the crosshair reads, line by line."""
-        found = self.reading() if self.at is not None and self.has_figures() else None
+        found = self.found()
         return list(found.lines) if found else []
+
+    def found(self) -> Reading | None:
+        return self.reading() if self.at is not None and self.has_figures() else None
 
     def save(self, path: str) -> None:
         """Writes the plot as the path's ending says: .png (at twice the size), .svg or .csv."""
@@ -318,11 +326,13 @@ class Plot(QWidget, Drawing):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.load()
+        if self.stale:
+            self.redraw()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self.redraw()
+            self.redraw_soon()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.save_button.adjustSize()

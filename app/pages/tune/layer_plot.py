@@ -71,7 +71,10 @@ class LayerPlot(Plot):
         if self.cells is not None and self.cells.total == self.layers.total:
             self.cells.bring(first, last)
         known = self.cells is not None and self.cells.look == (theme.tokens(), scale)
-        self.soon(self.show_cells if known else self.redraw)
+        if known:
+            self.soon(self.show_cells)
+        else:
+            self.redraw_soon()
         if self.at is not None:
             self.describe()
 
