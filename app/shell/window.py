@@ -125,11 +125,10 @@ class Window(QMainWindow):
             QTimer.singleShot(0, self, lambda: self.build(names[1:]))
         else:
             self.bridge.start()
-            from app.pages.learn.page import LearnPage
+            from app.widgets.plots import Plot
 
-            learn = self.pages["Learn"]
-            assert isinstance(learn, LearnPage)
-            learn.scores.lines.load()
+            for plot in self.findChildren(Plot):
+                plot.load()
             self.offer_reports()
 
     def messages(self) -> QWidget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.widgets.line_plot import LinePlot, Series
@@ -29,7 +29,7 @@ class CurvePlot(LinePlot):
         widget.setParent(self)
         self.corner = widget
 
-    def resizeEvent(self, event: QEvent) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self.corner is not None:
             self.corner.adjustSize()
@@ -44,8 +44,8 @@ class CurvePlot(LinePlot):
         made, before = [s for s in series if s.points], [look(s) for s in self.series]
         went_on = self.chart is not None and before and [look(s) for s in made] == before
         if x_title != self.x_title:
-            self.x_title, self.reading, went_on = x_title, None, False
-        if not went_on or self.reading is not None:
+            self.x_title, self.at, went_on = x_title, None, False
+        if not went_on or self.at is not None:
             self.show_series(series)
             return
         self.series = tuple(made)
@@ -63,7 +63,7 @@ class CurvePlot(LinePlot):
 
     def upwards(self) -> tuple[float, float]:
         """Per cent as elsewhere; other numbers from 0 to the highest that is no outlier."""
-        if self.y_title:
+        if self.unit:
             return super().upwards()
         return 0.0, max(1e-9, *(max(usual(series)) for series in self.series))
 
@@ -73,11 +73,11 @@ class CurvePlot(LinePlot):
         for series in self.series:
             reached = [y for at, y in series.points if at <= x]
             if reached:
-                lines.append(f"{series.name}: {self.value(reached[-1])}")
+                lines.append(f"{series.name}: {self.told(reached[-1])}")
         return lines
 
-    def value(self, y: float) -> str:
-        return f"{y:.1f} {self.y_title}" if self.y_title else f"{y:.3g}"
+    def told(self, y: float) -> str:
+        return f"{y:.1f} {self.unit}" if self.unit else f"{y:.3g}"
 
 
 def look(series: Series) -> tuple[object, ...]:

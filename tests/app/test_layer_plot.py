@@ -69,6 +69,8 @@ def plot(qtbot: object) -> LayerPlot:
 
 
 def picture(plot: LayerPlot) -> QImage:
+    """What a person sees when all that came is shown."""
+    QCoreApplication.processEvents()
     return plot.grab().toImage()
 
 
@@ -130,11 +132,11 @@ def test_a_picture_that_was_extended_is_the_one_drawn_at_once(
     at_once = LayerPlot()
     at_once.plan(plan())
     picture(plot)
-    kept = plot.kept
+    kept = plot.cells
     for done in [*range(61, 70), 72, 75, 80]:
         plot.state(state(done))
         picture(plot)
-    assert plot.kept is kept is not None
+    assert plot.cells is kept is not None
     for done in [*range(1, 70), 72, 75, 80]:
         at_once.state(state(done))
     assert cells(shown(at_once, qtbot, 720, 360)) == cells(plot)
@@ -142,8 +144,8 @@ def test_a_picture_that_was_extended_is_the_one_drawn_at_once(
 
 def test_steps_between_two_states_take_the_later_one(plot: LayerPlot) -> None:
     plot.state(state(80))
-    plot.read(LOW, 65)
-    assert plot.reading()[-1] == "Frozen since step 70."
+    plot.read((LOW, 65))
+    assert plot.said()[-1] == "Frozen since step 70."
 
 
 def test_a_run_that_goes_on_from_an_earlier_step_forgets_what_came_after(
@@ -156,8 +158,8 @@ def test_a_run_that_goes_on_from_an_earlier_step_forgets_what_came_after(
     for done in range(1, 32):
         again.state(state(done))
     assert cells(shown(again, qtbot, 720, 360)) == cells(plot)
-    plot.read(HEAD, 31)
-    assert "step 31 of 100, planned" in plot.reading()
+    plot.read((HEAD, 31))
+    assert "step 31 of 100, planned" in plot.said()
 
 
 def test_a_run_that_is_taken_up_in_the_middle_had_its_plan_before(qtbot: object) -> None:
@@ -167,8 +169,8 @@ def test_a_run_that_is_taken_up_in_the_middle_had_its_plan_before(qtbot: object)
     shown(plot, qtbot, 720, 360)
     assert is_grey(colour(plot, STEM, 45))
     assert not is_pale(colour(plot, HEAD, 20))
-    plot.read(STEM, 45)
-    assert plot.reading()[1] == "step 45 of 100"
+    plot.read((STEM, 45))
+    assert plot.said()[1] == "step 45 of 100"
 
 
 def test_without_a_plan_the_past_is_shown_and_the_rest_is_not_known(qtbot: object) -> None:
@@ -178,14 +180,14 @@ def test_without_a_plan_the_past_is_shown_and_the_rest_is_not_known(qtbot: objec
     shown(plot, qtbot, 720, 360)
     assert not is_grey(colour(plot, HEAD, 20))
     assert colour(plot, HEAD, 50) == theme.colour("sunken")
-    plot.read(HEAD, 50)
-    assert plot.reading()[-1] == "not known"
+    plot.read((HEAD, 50))
+    assert plot.said()[-1] == "not known"
 
 
 def test_the_mouse_reads_stage_step_rate_and_reason(plot: LayerPlot) -> None:
     plain = picture(plot)
     QTest.mouseMove(plot, plot.middle(STEM, 55).toPoint())
-    assert plot.reading() == [
+    assert plot.said() == [
         "stem",
         "step 55 of 100",
         "learning rate 0, frozen, served from the cache",
@@ -193,9 +195,9 @@ def test_the_mouse_reads_stage_step_rate_and_reason(plot: LayerPlot) -> None:
     ]
     assert picture(plot) != plain
     QTest.mouseMove(plot, plot.middle(HEAD, 90).toPoint())
-    assert plot.reading() == ["head", "step 90 of 100, planned", "learning rate 0.01", "Learns."]
+    assert plot.said() == ["head", "step 90 of 100, planned", "learning rate 0.01", "Learns."]
     QTest.mouseMove(plot, plot.frame().topRight().toPoint() + QPointF(30, 30).toPoint())
-    assert plot.reading() == []
+    assert plot.said() == []
     QCoreApplication.sendEvent(plot, QEvent(QEvent.Type.Leave))
     assert picture(plot) == plain
 
@@ -205,17 +207,17 @@ def test_the_sizes_of_updates_are_read_where_they_were_measured(plot: LayerPlot)
     plot.state(state(61, (0.0, 0.002, 0.003, 0.04)))
     plot.state(state(62))
     for step in (60, 61):
-        plot.read(HEAD, step)
-        assert "weights last moved by 4 % of their size" in plot.reading()
-    plot.read(HEAD, 59)
-    assert not any("weights" in line for line in plot.reading())
+        plot.read((HEAD, step))
+        assert "weights last moved by 4 % of their size" in plot.said()
+    plot.read((HEAD, 59))
+    assert not any("weights" in line for line in plot.said())
 
 
 def test_the_arrow_keys_read_and_the_description_says_the_same(plot: LayerPlot) -> None:
     def key(name: Qt.Key, how: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> list[str]:
         QTest.keyClick(plot, name, how)
-        assert plot.accessibleDescription() == ", ".join(plot.reading())
-        return plot.reading()[:2]
+        assert plot.accessibleDescription() == ", ".join(plot.said())
+        return plot.said()[:2]
 
     assert "arrow keys" in plot.accessibleDescription()
     assert key(Qt.Key.Key_Left) == ["head", "step 59 of 100"], "the last that was done"
@@ -236,12 +238,12 @@ def test_in_a_long_run_the_keys_leap_and_with_shift_they_do_not(qtbot: object) -
     for shift in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier):
         QTest.keyClick(plot, Qt.Key.Key_Home)
         QTest.keyClick(plot, Qt.Key.Key_Right, shift)
-        seen.append(plot.reading()[1])
+        seen.append(plot.said()[1])
     assert seen == ["step 100 of 10,000", "step 1 of 10,000"]
 
 
 def test_what_happens_at_the_crosshair_is_told(plot: LayerPlot) -> None:
-    plot.read(LOW, 75)
+    plot.read((LOW, 75))
     assert "planned" in plot.accessibleDescription()
     for done in range(61, 80):
         plot.state(state(done))
@@ -328,12 +330,12 @@ def test_a_very_long_run_keeps_as_many_columns_as_a_screen_shows(tmp_path: Path)
         )
     rows = table(plot, tmp_path / "t.csv")
     assert 5000 < len(rows) <= 10_001
-    plot.read(0, total - 1)
-    assert plot.reading()[2] == "learning rate 0.04"
+    plot.read((0, total - 1))
+    assert plot.said()[2] == "learning rate 0.04"
 
 
 def test_a_saved_plot_has_its_words_cells_and_no_crosshair(plot: LayerPlot, tmp_path: Path) -> None:
-    plot.read(HEAD, 30)
+    plot.read((HEAD, 30))
     said = words(plot, tmp_path / "p.svg")
     for word in (
         *STAGES,
@@ -350,7 +352,7 @@ def test_a_saved_plot_has_its_words_cells_and_no_crosshair(plot: LayerPlot, tmp_
         assert word in said
     images = []
     for step in (30, 45):
-        plot.read(HEAD, step)
+        plot.read((HEAD, step))
         plot.save(str(tmp_path / "p.png"))
         images.append(QImage(str(tmp_path / "p.png")))
     assert images[0] == images[1]
@@ -405,7 +407,7 @@ def test_before_a_run_and_after_clearing_it_says_what_will_be_seen(
     assert plot.accessibleDescription() == EMPTY
     QTest.keyClick(plot, Qt.Key.Key_Left)
     QTest.mouseMove(plot, plot.rect().center())
-    assert plot.reading() == []
+    assert plot.said() == []
 
 
 def test_it_is_a_part_of_what_it_is_given(qtbot: object) -> None:

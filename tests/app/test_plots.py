@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event, Thread
 from xml.etree import ElementTree
 
-import pyqtgraph
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
 from app import theme
 from app.shell.window import make_application
+from app.widgets import plots
 from app.widgets.class_plots import BarPlot, MatrixPlot
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.plots import Plot
@@ -23,9 +24,7 @@ from tests.helpers.plots import shown, table, words
 def lines(qtbot: object) -> LinePlot:
     plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
     plot.show_series([Series("all", ((1, 90.0), (2, 80.0))), Series("old", ((2, 75.0),), "muted")])
-    shown(plot, qtbot, 480, 320).load()
-    qtbot.waitUntil(lambda: plot.chart is not None)
-    return plot
+    return shown(plot, qtbot, 480, 320)
 
 
 @pytest.fixture
@@ -42,29 +41,34 @@ def bars(qtbot: object) -> BarPlot:
     return shown(plot, qtbot, 420, 240)
 
 
-def readings(plot: LinePlot) -> list[str]:
-    """What the crosshair says, line by line; nothing where there is none."""
-    return [
-        line
-        for item in plot.chart.plotItem.items
-        if isinstance(item, pyqtgraph.InfiniteLine)
-        for line in item.label.toPlainText().splitlines()
-    ]
+def readings(plot: Plot) -> list[str]:
+    """What the box at the crosshair says, line by line; nothing where there is none."""
+    return [line for word, _ in plot.box.words for line in word.text.splitlines()]
 
 
 def spot(plot: LinePlot, x: float, y: float) -> QPoint:
     """Where in the widget a value lies."""
-    at = plot.chart.plotItem.vb.mapViewToScene(QPointF(x, y))
-    return plot.chart.mapTo(plot, at).toPoint()
+    return plot.spot(x, y).toPoint()
 
 
-def test_the_place_is_kept_until_the_library_is_there(qtbot: object) -> None:
-    plot = shown(LinePlot("Accuracy over steps", "Learn first.", "step", "%"), qtbot, 480, 320)
+def test_the_place_is_kept_until_the_library_is_there(
+    qtbot: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Event()
+    thread = Thread(target=held.wait, name="espalier plots")
+    thread.start()
+    monkeypatch.setattr(plots, "importing", lambda: thread)
+    plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
+    qtbot.addWidget(plot)
+    plot.resize(480, 320)
+    plot.show()
     plot.show_series([Series("all", ((1, 90.0), (2, 80.0)))])
     QTest.keyClick(plot, Qt.Key.Key_Right)
     empty, size = plot.grab().toImage(), plot.size()
 
-    plot.load()
+    assert plot.chart is None
+
+    held.set()
     qtbot.waitUntil(lambda: plot.chart is not None)
 
     assert plot.size() == size
@@ -183,9 +187,8 @@ def test_the_figures_are_saved_as_csv(
 def test_an_empty_cell_opens_nothing(matrix: MatrixPlot, qtbot: object) -> None:
     picked: list[tuple[str, str]] = []
     matrix.picked.connect(lambda true, predicted: picked.append((true, predicted)))
-    frame = matrix.frame(matrix.inside())
     for row, column in ((1, 0), (0, 1)):
-        spot = matrix.cell(frame, row, column).center().toPoint()
+        spot = matrix.spot(column + 0.5, -row - 0.5).toPoint()
         QTest.mouseMove(matrix, spot)
         QTest.mouseClick(matrix, Qt.MouseButton.LeftButton, pos=spot)
     assert picked == [("cat", "dog")]

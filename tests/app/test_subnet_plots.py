@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
-from app.pages.specialise.networks import Point, front_of
+from app.pages.specialise.networks import LEGEND_HELP, Point, front_of
 from app.pages.specialise.scatter_plot import ScatterPlot
 from app.pages.specialise.subnet_drawing import SubnetDrawing
-from app.widgets.axes import ticks
+from app.widgets.plots import TITLE
+from app.widgets.ticks import ticks
 from tests.helpers.plots import shown, table, words
 
 POINTS = (
@@ -49,7 +50,13 @@ def picks(plot: ScatterPlot) -> list[str]:
 
 
 def spot(plot: ScatterPlot, ms: float, percent: float) -> QPoint:
-    return plot.axes.spot(plot.frame(), ms, percent).toPoint()
+    return plot.spot(ms, percent).toPoint()
+
+
+def axes(plot: ScatterPlot) -> list[list[float]]:
+    """The values at the edges: left and right, low and high."""
+    plot.catch_up()
+    return plot.chart.viewRange()
 
 
 def test_the_front_is_what_no_other_beats() -> None:
@@ -70,16 +77,16 @@ def test_ticks_are_round_inside_the_range_and_evenly_apart(low: float, high: flo
 def test_dragging_the_line_moves_the_target_and_not_the_axes(plot: ScatterPlot) -> None:
     told: list[float] = []
     plot.target_moved.connect(told.append)
-    before, picked = plot.axes, picks(plot)
+    before, picked = axes(plot), picks(plot)
     at, to = spot(plot, 2.0, 75), spot(plot, 3.0, 75)
 
     QTest.mousePress(plot, LEFT, pos=at)
     QTest.mouseMove(plot, to)
-    during = plot.axes
+    during = axes(plot)
     QTest.mouseRelease(plot, LEFT, pos=to)
 
     assert plot.target == told[-1] == pytest.approx(3.0, abs=0.02)
-    assert before == during == plot.axes
+    assert before == during == axes(plot)
     assert picked == []
     QTest.mouseMove(plot, at)
     assert plot.target == told[-1], "the drag has ended"
@@ -87,20 +94,20 @@ def test_dragging_the_line_moves_the_target_and_not_the_axes(plot: ScatterPlot) 
 
 def test_the_axes_hold_still_while_the_target_comes_nearer(plot: ScatterPlot) -> None:
     plot.set_target(20.0)
-    wide, to = plot.axes, spot(plot, 5.0, 75)
+    wide, to = axes(plot), spot(plot, 5.0, 75)
     QTest.mousePress(plot, LEFT, pos=spot(plot, 20.0, 75))
     for _ in range(3):
         QTest.mouseMove(plot, to)
-    assert plot.axes == wide
+    assert axes(plot) == wide
     assert plot.target == pytest.approx(5.0, abs=0.2)
     QTest.mouseRelease(plot, LEFT, pos=to)
-    assert plot.axes.right < 6
+    assert axes(plot)[0][1] < 6
 
 
 def test_a_drag_stays_inside_the_frame(plot: ScatterPlot) -> None:
     QTest.mousePress(plot, LEFT, pos=spot(plot, 2.0, 75))
     QTest.mouseMove(plot, QPoint(2000, 100))
-    assert 3.9 < plot.target <= plot.axes.right + 0.05
+    assert 3.9 < plot.target <= axes(plot)[0][1] + 0.05
     QTest.mouseMove(plot, QPoint(-50, 100))
     assert 0 < plot.target < 1
     QTest.mouseRelease(plot, LEFT, pos=QPoint(0, 100))
@@ -108,9 +115,9 @@ def test_a_drag_stays_inside_the_frame(plot: ScatterPlot) -> None:
 
 def test_a_target_beyond_all_networks_widens_the_axis(plot: ScatterPlot) -> None:
     plot.set_target(20.0)
-    assert plot.axes.right > 20
+    assert axes(plot)[0][1] > 20
     plot.set_target(0.0)
-    assert plot.axes.right < 5
+    assert axes(plot)[0][1] < 5
 
 
 def test_shift_and_an_arrow_key_move_the_target(plot: ScatterPlot) -> None:
@@ -150,6 +157,8 @@ def test_the_mouse_reads_a_network_or_the_values(plot: ScatterPlot, tmp_path: Pa
     plain = plot.grab().toImage()
     QTest.mouseMove(plot, spot(plot, 1.0, 70))
     read = plot.grab().toImage()
+    across = QRect(spot(plot, 3.5, 70) - QPoint(20, 3), QSize(40, 6))
+    assert read.copy(across) != plain.copy(across), "a line goes across the plot"
     QTest.mouseMove(plot, spot(plot, 1.4, 72))
     assert plain != read != plot.grab().toImage()
     assert plot.near(QPointF(spot(plot, 2.1, 80))).words == [
@@ -181,6 +190,13 @@ def test_a_saved_plot_has_axes_units_legend_and_landmarks(
     assert [row[0] for row in rows] == ["network", "a", "b", "c", "MobileNetV2", "d"]
     assert rows[2] == ["b", "0.8", "2.1", "2.0", "0.1", "yes"]
     assert [row[-1] for row in rows[1:]] == ["yes", "yes", "", "", "yes"]
+
+
+def test_each_word_of_the_legend_is_explained_where_it_stands(plot: ScatterPlot) -> None:
+    line = range(TITLE, int(plot.frame().top()))
+    found = {plot.sign_at(QPoint(x, y)) for x in range(0, plot.width(), 4) for y in line}
+    assert found - {""} == {text for text, _ in plot.legend()} == set(LEGEND_HELP)
+    assert plot.sign_at(plot.frame().center().toPoint()) == ""
 
 
 def test_without_a_target_the_legend_has_none(plot: ScatterPlot, tmp_path: Path) -> None:
@@ -223,7 +239,7 @@ def test_a_very_slow_landmark_lies_at_the_edge_and_says_so(
 ) -> None:
     slow = Point("", "ResNet-50", 0.8, measured=60.0)
     plot.show_points(POINTS, [slow])
-    assert plot.axes.right < 6
+    assert axes(plot)[0][1] < 6
     assert plot.spot_of(slow).x() == pytest.approx(plot.frame().right())
     assert "60.0 ms measured" in plot.near(plot.spot_of(slow)).words
     assert "ResNet-50 → 60 ms" in words(plot, tmp_path / "p.svg")

@@ -153,7 +153,7 @@ def test_the_crosshair_reads_the_last_point_of_each_line(qtbot: object, tmp_path
     plot.show_curves(curves(2).series("loss", "epoch"), "epoch")
     QTest.keyClick(plot, Qt.Key.Key_Right)
     QTest.keyClick(plot, Qt.Key.Key_Right)
-    assert plot.reading == 2.0, "it stops at the epochs, not at each step"
+    assert plot.at == 2.0, "it stops at the epochs, not at each step"
     assert plot.words(2.0) == ["epoch 2", "validation: 2", "train: 1", "train, step by step: 8"]
     assert plot.words(1.3)[1:] == ["validation: 2", "train: 1", "train, step by step: 5"]
     rows = table(plot, tmp_path / "l.csv")
@@ -164,7 +164,7 @@ def test_the_crosshair_reads_the_last_point_of_each_line(qtbot: object, tmp_path
     assert "Loss" in said
     assert "step by step" in said
     plot.show_curves(curves(2).series("loss", "seconds"), "seconds")
-    assert plot.reading is None
+    assert plot.at is None
 
 
 def test_lines_that_went_on_look_like_lines_drawn_anew(qtbot: object) -> None:
@@ -196,7 +196,7 @@ def test_the_switch_stands_beside_the_title_and_clear_of_the_save_button(qtbot: 
     corner, save = watch.accuracy.corner, watch.accuracy.save_button
     assert corner.isVisible()
     assert not corner.geometry().intersects(save.geometry())
-    assert corner.geometry().bottom() < watch.accuracy.inside().top()
+    assert corner.geometry().bottom() < watch.accuracy.frame().top()
     watch.choices[1].click()
     assert watch.over == "seconds"
     assert [made.isChecked() for made in watch.choices] == [False, True]

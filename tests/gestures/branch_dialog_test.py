@@ -133,7 +133,7 @@ def test_the_curve_marks_a_cut_by_the_threshold_and_a_point_can_be_taken(
     plot.setFocus()
     QTest.keyClick(plot, Qt.Key.Key_Right)
     QTest.keyClick(plot, Qt.Key.Key_Right)
-    assert plot.words(plot.points[plot.reading])[0] == cuts[1]
+    assert plot.words(plot.points[plot.at])[0] == cuts[1]
     QTest.keyClick(plot, Qt.Key.Key_Return)
     assert dialog.values["cut"] == cuts[1], "a point that is picked is taken into the form"
     plot.save(str(tmp_path / "curve.csv"))

@@ -42,7 +42,7 @@ def test_a_cell_of_the_confusion_matrix_opens_the_images_behind_it(learnt: Perso
     learnt.sees(lambda: matrix.has_figures())
     counts = [(r, c, n) for r, row in enumerate(matrix.counts) for c, n in enumerate(row) if n]
     row, column, count = counts[0]
-    spot = matrix.cell(matrix.frame(matrix.inside()), row, column).center().toPoint()
+    spot = matrix.spot(column + 0.5, -row - 0.5).toPoint()
     QTest.mouseMove(matrix, spot + QPoint(1, 1))
     QTest.mouseMove(matrix, spot)
 

@@ -13,10 +13,13 @@ Shown = TypeVar("Shown", bound=Plot)
 
 
 def shown(plot: Shown, qtbot: object, width: int, height: int) -> Shown:
-    """The plot on the screen, until the test ends."""
+    """The plot, or a widget with some, on the screen with its chart until the test ends."""
     qtbot.addWidget(plot)
     plot.resize(width, height)
     plot.show()
+    for one in (plot, *plot.findChildren(Plot)):
+        if isinstance(one, Plot):
+            one.make_chart()
     return plot
 
 

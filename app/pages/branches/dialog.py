@@ -86,7 +86,6 @@ class BranchDialog(QDialog):
         self.make_buttons()
         self.lay_out()
         self.connect_all()
-        self.live.load()
         self.ask()
         self.refresh()
         self.show_results()

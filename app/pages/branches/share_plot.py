@@ -6,18 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFont, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QBrush
 
 from app import theme
-from app.widgets.axes import BOTTOM, LEFT, Axes
-from app.widgets.plots import Plot
+from app.widgets.plot_words import Reading, Word
+from app.widgets.plots import Legend, Plot
 from engine.system.words import per_cent
 
-DOT, RING = 4.0, 8.0
-"""Radii of a point, and of the mark around the recommended one."""
-X_TITLE = "operations shared with the network, %"
-Y_TITLE = "accuracy, %"
+BEAM = 1.1
+"""Per cent of operations across the ends of an interval."""
+DOT, RING = 9.0, 17.0
+"""Pixels across a point, and across the mark around the recommended one."""
 
 Found = Mapping[str, Any]
 
@@ -39,18 +39,20 @@ class SharePlot(Plot):
     """A point for each cut; the threshold is a band below the best. A click picks a cut."""
 
     picked = Signal(str)
+    x_title = "operations shared with the network, %"
+    y_title = "accuracy, %"
+    margins = (0, 8, 12, 4)
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
         self.points: tuple[Found, ...] = ()
         self.threshold = 0.0
-        self.reading = -1
 
     # What is shown.
 
     def show_curve(self, points: Sequence[Found]) -> None:
         """Shows these cuts, from the stem up."""
-        self.points, self.reading = tuple(points), -1
+        self.points, self.at = tuple(points), None
         self.tell()
 
     def set_threshold(self, threshold: float) -> None:
@@ -61,7 +63,7 @@ class SharePlot(Plot):
     def tell(self) -> None:
         words = f"Recommended: {self.recommended}" if self.points else self.empty
         self.setAccessibleDescription(words)
-        self.update()
+        self.redraw_soon()
 
     @property
     def recommended(self) -> str:
@@ -74,13 +76,13 @@ class SharePlot(Plot):
     def has_figures(self) -> bool:
         return bool(self.points)
 
-    def legend(self) -> list[tuple[str, QPen]]:
-        band = QPen(theme.colour("accent_soft"), 10)
+    def legend(self) -> Legend:
+        band = self.pen("accent_soft", 10)
         band.setCapStyle(Qt.PenCapStyle.FlatCap)
         unit = "point" if self.threshold == 1 else "points"
         return [
-            ("held-out accuracy, 95 % interval", QPen(theme.colour("accent"), 2)),
-            (f"within {self.threshold:g} {unit} of the best", band),
+            ("held-out accuracy, 95 % interval", {"pen": self.pen("accent", 2)}),
+            (f"within {self.threshold:g} {unit} of the best", {"pen": band}),
         ]
 
     def table(self) -> Sequence[Sequence[object]]:
@@ -106,98 +108,69 @@ class SharePlot(Plot):
         ]
         return [titles, *rows]
 
-    # Where it lies.
+    # Drawing.
 
-    def axes(self) -> Axes:
-        """All shares across; upwards round numbers around the intervals and the band."""
+    def set_up(self, chart: Any) -> None:
+        self.round_ticks("left", 40)
+        self.round_ticks("bottom", 80)
+
+    def upwards(self) -> tuple[float, float]:
+        """Round numbers around the intervals and the band, with room for the words beside them."""
         values = [100 * end for p in self.points for end in p["interval"]]
         low = min(*values, self.best - self.threshold)
         low, high = math.floor((low - 1) / 5) * 5, math.ceil((max(values) + 1) / 5) * 5
-        return Axes(-3, 103, max(low, 0), min(high, 100))
+        low, high = max(low, 0), min(high, 100)
+        room = (high - low) / 30
+        return low - room, high + room
 
-    def frame(self) -> QRectF:
-        return self.inside().adjusted(LEFT, 12, -16, -BOTTOM)
+    def draw(self) -> None:
+        """The band lies below all; above it the intervals, the curve, its points and the ring."""
+        band = self.best - self.threshold, self.best
+        self.shade(band, "horizontal", theme.colour("accent_soft"))
+        xs, ys, lows, highs = zip(*(spots(found) for found in self.points), strict=True)
+        down, up = [[abs(a - b) for a, b in zip(ys, ends, strict=True)] for ends in (lows, highs)]
+        grey = self.pen("muted")
+        self.errors(xs, ys, BEAM, bottom=down, top=up, pen=grey)
+        dot = {"symbol": "o", "size": DOT, "pen": None, "brush": QBrush(theme.colour("accent"))}
+        ring = {"symbol": "o", "size": RING, "pen": self.pen("warning", 2), "brush": None}
+        self.line(xs, ys, self.pen("accent", 2))
+        x, y, *_ = next(spots(p) for p in self.points if p["cut"] == self.recommended)
+        self.marks([*((x, y, dot) for x, y in zip(xs, ys, strict=True)), (x, y, ring)])
+        self.show_range(-3, 103, *self.upwards())
 
-    def spot_of(self, found: Found) -> QPointF:
-        return self.axes().spot(self.frame(), 100 * found["share_macs"], 100 * found["accuracy"])
-
-    # Painting.
-
-    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
-        """The band lies below the lines, the curve above them."""
-        frame, axes = self.frame(), self.axes()
-        top = axes.spot(frame, 0, self.best).y()
-        bottom = axes.spot(frame, 0, max(self.best - self.threshold, axes.low)).y()
-        band = QRectF(frame.left(), top, frame.width(), max(bottom - top, 1))
-        painter.fillRect(band, theme.colour("accent_soft"))
-        axes.paint(painter, frame, X_TITLE, Y_TITLE)
-        self.paint_curve(painter, axes, frame)
-        self.paint_names(painter, frame)
-
-    def paint_curve(self, painter: QPainter, axes: Axes, frame: QRectF) -> None:
-        """Intervals, the line, the points, and a ring around the recommended one."""
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(theme.colour("muted"), 1))
-        for p in self.points:
-            ends = [axes.spot(frame, 100 * p["share_macs"], 100 * end) for end in p["interval"]]
-            painter.drawLine(*ends)
-            for end in ends:
-                painter.drawLine(end - QPointF(3, 0), end + QPointF(3, 0))
-        spots = [self.spot_of(p) for p in self.points]
-        path = QPainterPath(spots[0])
-        for spot in spots[1:]:
-            path.lineTo(spot)
-        painter.setPen(QPen(theme.colour("accent"), 2))
-        painter.drawPath(path)
-        painter.setBrush(theme.colour("accent"))
-        for spot in spots:
-            painter.drawEllipse(spot, DOT, DOT)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        marked = next(
-            s for s, p in zip(spots, self.points, strict=True) if p["cut"] == self.recommended
-        )
-        painter.setPen(QPen(theme.colour("warning"), 2))
-        painter.drawEllipse(marked, RING, RING)
-
-    def paint_names(self, painter: QPainter, frame: QRectF) -> None:
+    def arrange(self) -> None:
         """The recommended cut by name, and of the others those that there is room for."""
         taken: list[QRectF] = []
-        plain, strong = painter.font(), QFont(painter.font())
-        strong.setWeight(QFont.Weight.DemiBold)
+        words: list[Word] = []
         for p in sorted(self.points, key=lambda p: p["cut"] != self.recommended):
-            marked = p["cut"] == self.recommended
-            painter.setFont(strong if marked else plain)
-            words = f"{p['cut']}, recommended" if marked else p["cut"]
-            place = self.place_of(painter.fontMetrics().horizontalAdvance(words), p, frame)
+            word = self.name_of(p)
+            place = self.overlay.place(word)
             if not any(place.intersects(other) for other in taken):
                 taken.append(place)
-                painter.setPen(theme.colour("warning" if marked else "muted"))
-                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words)
-        painter.setFont(plain)
+                words.append(word)
+        self.overlay.say(words)
 
-    def place_of(self, width: float, found: Found, frame: QRectF) -> QRectF:
-        """Where the name of a point goes: below it, inside the frame, beside its interval.
+    def name_of(self, found: Found) -> Word:
+        """The name of a point: below it, inside the frame, beside its interval.
 
         That of the recommended one goes to the left, since the curve falls to the right of it.
         """
-        at, width = self.spot_of(found), width + 8
-        before, after = at.x() - 8 - width, at.x() + 8
-        marked = found["cut"] == self.recommended
-        fits = before > frame.left() if marked else after + width > frame.right() + 8
-        left = before if fits else after
-        top = at.y() + 8 if at.y() + 26 < frame.bottom() else at.y() - 26
-        return QRectF(left, top, width, 18)
+        x, y, *_ = spots(found)
+        marked, frame, at = found["cut"] == self.recommended, self.frame(), self.spot(x, y)
+        text = f"{found['cut']}, recommended" if marked else found["cut"]
+        width = self.fontMetrics().horizontalAdvance(text) + 12
+        left = at.x() - width > frame.left() if marked else at.x() + width > frame.right()
+        down = 17 if at.y() + 26 < frame.bottom() else -17
+        look: dict[str, Any] = {"token": "warning", "strong": True} if marked else {}
+        return Word(x, y, text, left=left, off=(-12 if left else 12, down), **look)
 
-    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
+    # Reading.
+
+    def reading(self) -> Reading:
         """A line at the point that is read, and what it says."""
-        if not 0 <= self.reading < len(self.points):
-            return
-        frame, found = self.frame(), self.points[self.reading]
-        at = self.spot_of(found)
-        painter.setPen(QPen(theme.colour("muted"), 1, Qt.PenStyle.DotLine))
-        painter.drawLine(QPointF(at.x(), frame.top()), QPointF(at.x(), frame.bottom()))
-        # Below the legend, where a point lies high.
-        self.paint_box(painter, QPointF(at.x(), max(at.y(), frame.top() + 44)), self.words(found))
+        found = self.points[self.at]
+        x, y, *_ = spots(found)
+        return Reading(x, y, self.words(found), "|")
 
     def words(self, found: Found) -> list[str]:
         """What the crosshair reads at a cut, line by line."""
@@ -213,35 +186,20 @@ class SharePlot(Plot):
             else "all shared: nothing is trained",
         ]
 
-    # Mouse and keys.
+    def under(self, at: QPointF) -> int:
+        x, _ = self.value(at)
+        gaps = [abs(spots(found)[0] - x) for found in self.points]
+        return gaps.index(min(gaps))
 
-    def read(self, number: int) -> None:
-        """Puts the crosshair at a point."""
-        self.reading = number
-        self.spot = self.spot_of(self.points[number])
-        self.update()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self.points:
-            gaps = [abs(self.spot_of(p).x() - event.position().x()) for p in self.points]
-            self.read(gaps.index(min(gaps)))
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self.pick()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self.reading = -1
-        super().leaveEvent(event)
+    def step(self, right: int, down: int) -> int:
+        now = -1 if self.at is None else self.at
+        return min(max(now + right, 0), len(self.points) - 1)
 
     def pick(self) -> None:
-        if 0 <= self.reading < len(self.points):
-            self.picked.emit(self.points[self.reading]["cut"])
+        self.picked.emit(self.points[self.at]["cut"])
 
-    def step_spot(self, right: int, down: int) -> None:
-        self.read(min(max(self.reading + right, 0), len(self.points) - 1))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.pick()
-        else:
-            super().keyPressEvent(event)
+def spots(found: Found) -> tuple[float, float, float, float]:
+    """Share and accuracy of a cut and the ends of its interval, in per cent."""
+    low, high = found["interval"]
+    return 100 * found["share_macs"], 100 * found["accuracy"], 100 * low, 100 * high

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPen
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QWidget
 
-from app import theme
 from app.bridge import Bridge
 from app.pages.specialise.figures import FigureTable
 from app.pages.specialise.subnet_drawing import SubnetDrawing
@@ -27,6 +25,7 @@ from app.widgets.controls import (
     say_on,
     scrolled,
 )
+from app.widgets.plots import Legend
 from app.widgets.receipt import rows_of
 from engine.events import Ended
 from engine.registry import PluginView
@@ -47,9 +46,8 @@ CHOOSE = "Click a point in the plot, or go to it with the arrow keys: its networ
 class ClassBars(BarPlot):
     """The accuracy of each class with the chosen subnet."""
 
-    def legend(self) -> list[tuple[str, QPen]]:
-        flat = (Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
-        return [("share recognised", QPen(theme.colour("accent"), 8, *flat))]
+    def legend(self) -> Legend:
+        return [("share recognised", super().legend()[0][1])]
 
 
 class ChosenSubnet(QFrame):

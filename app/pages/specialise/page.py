@@ -283,7 +283,7 @@ class SpecialisePage(QWidget):
 
     def offer_target(self) -> None:
         """A target in the middle of what is possible, until a person sets another."""
-        self.form.show_step(self.plot.step)
+        self.form.show_step(self.plot.pace)
         if not self.plot.target and self.plot.range is not None:
             target = self.plot.round(sum(self.plot.range) / 2)
             self.plot.set_target(target)

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPen
-from PySide6.QtWidgets import QToolTip
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QBrush, QKeyEvent, QMouseEvent, QPainterPath
+from PySide6.QtWidgets import QGraphicsItem
 
 from app import theme
 from app.pages.specialise.networks import LEGEND_HELP, Point, decimals, families, front_of
-from app.widgets.axes import BOTTOM, LEFT, Axes, wide
-from app.widgets.plots import TITLE, Plot
+from app.widgets.plot_words import Reading, Word
+from app.widgets.plots import Legend, Plot
+from app.widgets.ticks import wide
 
 REACH = 14
 """Pixels within which the mouse means a point; half of it for the target line."""
 FAR = 1.5
 """How many times slower than all else a landmark may be and still lie where it belongs."""
-NEW = 4.5
-"""Radius of a point."""
+DOT, SMALL, RING = 10.0, 7.0, 17.0
+"""Pixels across a point, a prediction beside its measurement, and a ring around a point."""
+DIAMOND = QPainterPath(QPointF(0, -0.5))
+for x, y in ((0.5, 0), (0, 0.5), (-0.5, 0), (0, -0.5)):
+    DIAMOND.lineTo(x, y)
+RINGED = QPainterPath()
+for size in (0.5, 0.5 * DOT / RING):
+    RINGED.addEllipse(QPointF(0, 0), size, size)
+SIDES = (
+    *((0.0, 10, 0), (1.0, -10, 0)),
+    *((0.0, 4, -16), (1.0, -4, -16), (0.5, 0, -16)),
+    *((0.0, 4, 16), (1.0, -4, 16), (0.5, 0, 16)),
+)
+"""Where the name of a landmark can lie: which part of it is at the point, and how far off."""
 
 
 def hidden(place: QRectF, frame: QRectF, taken: Sequence[QRectF]) -> float:
@@ -27,6 +43,11 @@ def hidden(place: QRectF, frame: QRectF, taken: Sequence[QRectF]) -> float:
     covered = [place.intersected(other) for other in taken]
     area = sum(part.width() * part.height() for part in covered if not part.isEmpty())
     return area + (0 if frame.contains(place) else 1e6)
+
+
+def tied(points: Sequence[Point]) -> list[Point]:
+    """Those that were predicted and measured: a line ties the two."""
+    return [p for p in points if p.predicted is not None and p.error and p.measured is not None]
 
 
 class ScatterPlot(Plot):
@@ -38,6 +59,10 @@ class ScatterPlot(Plot):
 
     picked = Signal(str)
     target_moved = Signal(float)
+    x_title = "latency: time for one image (ms)"
+    y_title = "accuracy (%)"
+    margins = (0, 12, 12, 4)
+    legend_help = LEGEND_HELP
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
@@ -46,7 +71,7 @@ class ScatterPlot(Plot):
         self.range: tuple[float, float] | None = None
         self.in_use = self.chosen = self.pinned = ""
         self.target = 0.0
-        self.dragged: Axes | None = None
+        self.held: tuple[float, float, float, float] | None = None
         self.setMinimumSize(320, 160)
 
     # What is shown.
@@ -59,28 +84,33 @@ class ScatterPlot(Plot):
         in_use: str = "",
     ) -> None:
         """Shows these; `range_ms` is how fast and how slow subnets can be."""
-        self.points = {point.key: point for point in points}
+        self.points, self.at = {point.key: point for point in points}, None
         self.landmarks, self.in_use = tuple(landmarks), in_use
         self.range = (range_ms[0], range_ms[1]) if range_ms else None
         self.chosen = self.chosen if self.chosen in self.points else ""
         self.pinned = self.pinned if self.pinned in self.points else ""
-        self.update()
+        self.redraw_soon()
 
     def add(self, point: Point) -> None:
         """One more, or better known; what is chosen stays."""
         self.points[point.key] = point
-        self.update()
+        self.redraw_soon()
 
     def mark(self, chosen: str, pinned: str) -> None:
         """Which point is chosen, and which is pinned; nobody is told."""
         self.chosen, self.pinned = chosen, pinned
         point = self.points.get(chosen)
         self.setAccessibleDescription(", ".join(point.words) if point else self.empty)
-        self.update()
+        self.redraw_soon()
 
     def set_target(self, milliseconds: float) -> None:
         self.target = milliseconds
-        self.update()
+        if self.held is not None:  # Nothing else moves.
+            self.target_line.setValue(milliseconds)
+            self.slower.setRegion((milliseconds, self.held[1]))
+            self.settle()
+        else:
+            self.redraw_soon()
 
     def everything(self) -> list[Point]:
         return [*self.points.values(), *self.landmarks]
@@ -106,14 +136,13 @@ class ScatterPlot(Plot):
 
     # Where things lie.
 
-    @property
-    def axes(self) -> Axes:
-        """Around all points and the target; they hold still while the target is dragged.
+    def span(self) -> tuple[float, float, float, float]:
+        """Left, right, low and high around all points and the target; held while it is dragged.
 
         A landmark that is much slower does not press the rest together: it lies at the edge.
         """
-        if self.dragged is not None:
-            return self.dragged
+        if self.held is not None:
+            return self.held
         xs = [p.x for p in self.points.values()] + list(self.range or ())
         xs += [self.target] if self.target else []
         most = FAR * max(xs) if xs else math.inf
@@ -121,244 +150,210 @@ class ScatterPlot(Plot):
         left, right = wide(xs or (0.0, 1.0), 0.1 * max(xs, default=1.0), 0.06)
         ys = [p.y for p in self.everything() if p.accuracy is not None]
         low, high = wide(ys, 8.0, 0.1) if ys else (0.0, 100.0)
-        return Axes(max(left, 0.0), right, max(low, 0.0), min(high, 100.0) + 0.5)
+        low, high = max(low, 0.0), min(high, 100.0)
+        room = (high - low) / 30
+        return max(left, 0.0), right, low - room, high + room
 
-    def frame(self) -> QRectF:
-        return self.inside().adjusted(LEFT + 4, 12, -12, -BOTTOM)
+    def place(self, point: Point) -> tuple[float, float]:
+        """A landmark whose accuracy is not known lies on the axis, a far one at the right edge."""
+        (_, right), (low, _) = self.chart.viewRange()
+        return min(point.x, right), low if point.accuracy is None else point.y
 
     def spot_of(self, point: Point) -> QPointF:
-        """A landmark whose accuracy is not known lies on the axis, a far one at the right edge."""
-        axes = self.axes
-        return axes.spot(
-            self.frame(), min(point.x, axes.right), axes.low if point.accuracy is None else point.y
-        )
+        self.make_chart()
+        return self.spot(*self.place(point))
 
     def near(self, at: QPointF) -> Point | None:
         """The nearest network within reach; a subnet before a landmark."""
 
+        frame, (x, y) = self.frame(), self.value(at)
+        (left, right), (low, high) = self.chart.viewRange()
+        across, up = frame.width() / (right - left), frame.height() / (high - low)
+
         def far(point: Point) -> float:
-            between = self.spot_of(point) - at
-            return math.hypot(between.x(), between.y()) + (0 if point.key else 2)
+            at_x, at_y = self.place(point)
+            away = math.hypot((at_x - x) * across, (at_y - y) * up)
+            return away + (0 if point.key else 2)
 
         nearest = min(self.everything(), key=far, default=None)
         return nearest if nearest is not None and far(nearest) <= REACH else None
 
-    def target_x(self) -> float:
-        return self.axes.spot(self.frame(), self.target, 0).x()
-
     def on_target(self, at: QPointF) -> bool:
-        return bool(self.target) and abs(at.x() - self.target_x()) <= REACH / 2
+        if not self.target or not self.has_figures():
+            return False
+        return abs(at.x() - self.spot(self.target, 0).x()) <= REACH / 2
 
     @property
-    def step(self) -> float:
+    def pace(self) -> float:
         """The steps of the target: 50 to 500 on the axis, 0.001 ms at least."""
-        axes = self.axes
-        return max(10 ** math.floor(math.log10((axes.right - axes.left) / 50)), 0.001)
+        left, right, *_ = self.span()
+        return max(10 ** math.floor(math.log10((right - left) / 50)), 0.001)
 
     def round(self, milliseconds: float) -> float:
         """To a step; a target is never rounded to none."""
-        return max(round(round(milliseconds / self.step) * self.step, 6), self.step)
+        return max(round(round(milliseconds / self.pace) * self.pace, 6), self.pace)
 
-    # Painting.
+    # Drawing.
 
-    def legend(self) -> list[tuple[str, QPen]]:
-        accent, text = theme.colour("accent"), theme.colour("text")
-        found = [(word, QPen(accent, 2)) for word in ("measured", "predicted", "front")]
-        found += [("target", QPen(theme.colour("warning"), 2))] if self.target else []
-        found += [("in use", QPen(text, 2))] if self.in_use in self.points else []
-        return [*found, ("landmark", QPen(text, 2))] if self.landmarks else found
+    def set_up(self, chart: Any) -> None:
+        self.round_ticks("left", 40)
+        self.round_ticks("bottom", 80)
+        # Marks at the edge are seen as a whole.
+        chart.plotItem.vb.setFlag(QGraphicsItem.GraphicsItemFlag.ItemClipsChildrenToShape, False)
 
-    def legend_places(self) -> list[tuple[str, QPen, QRectF]]:
-        left, places = 4.0, []
-        for text, pen in self.legend():
-            width = 26.0 + self.fontMetrics().horizontalAdvance(text)
-            places.append((text, pen, QRectF(left, TITLE, width, 18)))
-            left += width + 10
-        return places
+    def legend(self) -> Legend:
+        found: Legend = [
+            ("measured", self.dot("accent", full=True)),
+            ("predicted", self.dot("accent")),
+            ("front", {"pen": self.pen("accent", 2)}),
+        ]
+        found += [("target", {"pen": self.pen("warning", 2)})] if self.target else []
+        found += (
+            [("in use", {**self.ring("text"), "symbol": RINGED})]
+            if self.in_use in self.points
+            else []
+        )
+        return [*found, ("landmark", self.diamond())] if self.landmarks else found
 
-    def paint_legend(self, painter: QPainter) -> None:
-        """Each with the sign that it has in the plot."""
-        for text, pen, place in self.legend_places():
-            at = QPointF(place.left() + 8, place.center().y())
-            painter.setPen(pen)
-            if text in ("front", "target"):
-                painter.drawLine(at - QPointF(8, 0), at + QPointF(8, 0))
-            elif text == "landmark":
-                self.paint_landmark(painter, at)
-            else:
-                self.paint_dot(painter, at, text == "measured", "accent")
-                self.paint_ring(painter, at, "text", text == "in use")
-            painter.setPen(theme.colour("muted"))
-            painter.drawText(place.adjusted(22, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
+    def dot(self, token: str, full: bool = False, size: float = DOT) -> dict[str, Any]:
+        """How a point looks: filled if it was measured."""
+        pen = self.pen(token, 1.5, alpha=255 if token == "accent" else 170)
+        ink = QBrush(theme.colour(token if full else "surface"))
+        return {"symbol": "o", "size": size, "pen": pen, "brush": ink}
 
-    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
-        """Axes, then what is beyond the target, the front, the points, and the target line."""
-        frame, axes = self.frame(), self.axes
-        axes.paint(painter, frame, "latency: time for one image (ms)", "accuracy (%)")
-        if self.target:
-            beyond = QRectF(frame)
-            beyond.setLeft(min(max(self.target_x(), frame.left()), frame.right()))
-            painter.fillRect(beyond, theme.colour("muted", 20))
-        self.paint_points(painter)
-        for family in families(self.landmarks):
-            painter.setPen(QPen(theme.colour("muted"), 1, Qt.PenStyle.DotLine))
-            painter.drawPolyline([self.spot_of(point) for point in family])
-        for point in self.landmarks:
-            self.paint_landmark(painter, self.spot_of(point))
-        self.paint_target(painter, frame)
-        self.paint_names(painter, frame)
-        if not self.points:
-            self.paint_empty(painter, frame)
+    def ring(self, token: str) -> dict[str, Any]:
+        return {"symbol": "o", "size": RING, "pen": self.pen(token, 1.5), "brush": None}
 
-    def paint_empty(self, painter: QPainter, frame: QRectF) -> None:
-        """The sentence that says how to get points, on a ground of its own."""
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-        words = painter.boundingRect(frame.adjusted(32, 8, -32, -8), flags, self.empty)
-        painter.setPen(theme.colour("line"))
-        painter.setBrush(theme.colour("surface"))
-        painter.drawRoundedRect(words.adjusted(-12, -8, 12, 8), 6, 6)
-        painter.setPen(theme.colour("muted"))
-        painter.drawText(words, flags, self.empty)
+    def diamond(self) -> dict[str, Any]:
+        ink, pen = QBrush(theme.colour("surface")), self.pen("text", 1.5)
+        return {"symbol": DIAMOND, "size": DOT + 2, "pen": pen, "brush": ink}
 
-    def paint_points(self, painter: QPainter) -> None:
-        """Points off the front are quiet; each has its error bar, or a tie to its prediction."""
+    def draw(self) -> None:
+        """What is beyond the target, the front, the points, the landmarks, and the target line."""
+        self.show_range(*self.span())
+        self.draw_target()
         front = front_of(list(self.points.values()))
         best = {point.key for point in front}
-        painter.setPen(QPen(theme.colour("accent", 150), 2))
-        painter.drawPolyline([self.spot_of(point) for point in front])
-        for point in sorted(self.points.values(), key=lambda p: p.key in best):
-            loud = point.key in best or point.key in (self.chosen, self.pinned)
-            self.paint_error(painter, point, loud)
-            ink = "accent" if point.key in best else "muted"
-            self.paint_dot(painter, self.spot_of(point), point.measured is not None, ink)
-        for key, token in (
-            (self.in_use, "text"),
-            (self.pinned, "warning"),
-            (self.chosen, "accent"),
-        ):
-            if key in self.points:
-                self.paint_ring(painter, self.spot_of(self.points[key]), token)
-
-    def paint_error(self, painter: QPainter, point: Point, loud: bool) -> None:
-        """From the fastest to the slowest that the prediction allows."""
-        if point.predicted is None or not point.error:
-            return
-        ends = [
-            self.axes.spot(self.frame(), point.predicted + e, point.y)
-            for e in (-point.error, point.error)
-        ]
-        painter.setPen(QPen(theme.colour("accent" if loud else "muted", 170 if loud else 60), 1))
-        painter.drawLine(*ends)
-        for end in ends if loud else ():
-            painter.drawLine(end - QPointF(0, 3), end + QPointF(0, 3))
-        if point.measured is not None:
-            ring = self.axes.spot(self.frame(), point.predicted, point.y)
-            painter.drawLine(ring, self.spot_of(point))
-            self.paint_dot(painter, ring, False, "muted", NEW - 1.5)
-
-    def paint_dot(
-        self, painter: QPainter, at: QPointF, full: bool, token: str, radius: float = NEW
-    ) -> None:
-        painter.setPen(QPen(theme.colour(token, 255 if token == "accent" else 170), 1.5))
-        painter.setBrush(theme.colour(token if full else "surface"))
-        painter.drawEllipse(at, radius, radius)
-
-    def paint_ring(self, painter: QPainter, at: QPointF, token: str, shown: bool = True) -> None:
-        if shown:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.colour(token), 1.5))
-            painter.drawEllipse(at, NEW + 3.5, NEW + 3.5)
-
-    def paint_landmark(self, painter: QPainter, at: QPointF) -> None:
-        painter.setPen(QPen(theme.colour("text"), 1.5))
-        painter.setBrush(theme.colour("surface"))
-        r = NEW + 1
-        painter.drawPolygon([at + QPointF(*d) for d in ((0, -r), (r, 0), (0, r), (-r, 0))])
-
-    def paint_names(self, painter: QPainter, frame: QRectF) -> None:
-        """The slowest landmark of each family by name, on the side where it hides the least."""
-        spots = [self.spot_of(point) for point in self.everything()]
-        taken = [QRectF(at.x() - NEW, at.y() - NEW, 2 * NEW, 2 * NEW) for at in spots]
-        taken.append(QRectF(self.target_x() - 4, frame.top(), 8, frame.height()))
-        painter.setPen(theme.colour("text"))
-        for *_, point in families(self.landmarks):
-            name = point.name + (f" → {point.x:.3g} ms" if point.x > self.axes.right else "")
-            at, width = self.spot_of(point), painter.fontMetrics().horizontalAdvance(name)
-            sides = [
-                QRectF(at.x() + across, at.y() + down, width, 16)
-                for down in (-8, -24, 8)
-                for across in ((10, -10 - width) if down == -8 else (4, -4 - width, -width / 2))
-            ]
-            place = min(sides, key=lambda p: hidden(p, frame, taken))
-            taken.append(place)
-            words = QPainterPath()
-            words.addText(place.left(), place.top() + 12, painter.font(), name)
-            painter.strokePath(words, QPen(theme.colour("surface", 220), 3))
-            painter.drawText(QPointF(place.left(), place.top() + 12), name)
-
-    def paint_target(self, painter: QPainter, frame: QRectF) -> None:
-        """The line, and its value in a handle above it."""
-        if not self.target or not frame.left() - 1 <= self.target_x() <= frame.right() + 1:
-            return
-        x, words = self.target_x(), f"{self.target:g} ms"
-        painter.setPen(QPen(theme.colour("warning"), 2))
-        painter.drawLine(QPointF(x, frame.top()), QPointF(x, frame.bottom()))
-        width = painter.fontMetrics().horizontalAdvance(words) + 16
-        left = min(max(x - width / 2, frame.left()), frame.right() + 8 - width)
-        handle = QRectF(left, frame.top() - 11, width, 20)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.colour("warning"))
-        painter.drawRoundedRect(handle, 6, 6)
-        painter.setPen(theme.colour("surface"))
-        painter.drawText(handle, Qt.AlignmentFlag.AlignCenter, words)
-
-    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        """The network under the crosshair, or else the values there."""
-        if self.spot is None:
-            return
-        frame, point = self.frame(), self.near(self.spot)
-        at = self.spot if point is None else self.spot_of(point)
-        if not frame.adjusted(-1, -1, 1, 1).contains(at):
-            return
-        painter.setPen(QPen(theme.colour("muted"), 1, Qt.PenStyle.DotLine))
-        painter.drawLine(QPointF(frame.left(), at.y()), QPointF(frame.right(), at.y()))
-        painter.drawLine(QPointF(at.x(), frame.top()), QPointF(at.x(), frame.bottom()))
-        ms, percent = self.axes.values(frame, at)
-        self.paint_box(
-            painter, at, point.words if point else [f"{ms:.{decimals(ms)}f} ms, {percent:.1f} %"]
+        pen = self.pen("accent", 2, alpha=150)
+        self.line([p.x for p in front], [p.y for p in front], pen)
+        dots = self.pen("muted", 1, Qt.PenStyle.DotLine)
+        for family in families(self.landmarks):
+            xs, ys = zip(*map(self.place, family), strict=True)
+            self.line(xs, ys, dots)
+        points = sorted(self.points.values(), key=lambda p: p.key in best)
+        loud = best | {self.chosen, self.pinned}
+        self.draw_errors([p for p in points if p.key not in loud], False)
+        self.draw_errors([p for p in points if p.key in loud], True)
+        rings = {self.in_use: "text", self.pinned: "warning", self.chosen: "accent"}
+        inks = [("accent" if p.key in best else "muted", p.measured is not None) for p in points]
+        # One look for all that look alike: pyqtgraph makes an image of each.
+        looks, diamond = {ink: self.dot(*ink) for ink in set(inks)}, self.diamond()
+        small = self.dot("muted", size=SMALL)
+        self.marks(
+            [(p.predicted or 0.0, p.y, small) for p in tied(points)]
+            + [(p.x, p.y, looks[ink]) for p, ink in zip(points, inks, strict=True)]
+            + [(p.x, p.y, self.ring(rings[p.key])) for p in points if p.key in rings]
+            + [(*self.place(p), diamond) for p in self.landmarks]
         )
+
+    def draw_target(self) -> None:
+        """The line, and a shade over all that is slower."""
+        import pyqtgraph as pg
+
+        _, right, *_ = self.span()
+        if self.target:
+            ink = theme.colour("muted", 20)
+            self.slower = self.shade((min(self.target, right), right), "vertical", ink)
+            self.target_line = pg.InfiniteLine(self.target, pen=self.pen("warning", 2))
+            self.target_line.setZValue(5)
+            self.chart.addItem(self.target_line)
+
+    def draw_errors(self, points: Sequence[Point], loud: bool) -> None:
+        """From the fastest to the slowest that a prediction allows, and a tie to the measurement.
+
+        Points off the front are quiet, and have no ends.
+        """
+        known = [p for p in points if p.predicted is not None and p.error]
+        if not known:
+            return
+        *_, low, high = self.span()
+        pen = self.pen("accent" if loud else "muted", 1, alpha=170 if loud else 60)
+        xs, ys = [p.predicted or 0.0 for p in known], [p.y for p in known]
+        wide = [p.error for p in known]
+        beam = (high - low) / 45 if loud else 0.0
+        self.errors(xs, ys, beam, left=wide, right=wide, pen=pen)
+        ends = [x for p in tied(known) for x in (p.predicted or 0.0, p.x)]
+        self.line(ends, [p.y for p in tied(known) for _ in "12"], pen, "pairs")
+
+    def arrange(self) -> None:
+        """The handle of the target, the slowest landmark of each family by name, or what to do."""
+        left, right, low, high = self.span()
+        words = []
+        if self.target and left <= self.target <= right:
+            words.append(self.handle(high))
+        taken = [QRectF(-4, -4, 8, 8).translated(self.spot_of(p)) for p in self.everything()]
+        line = self.spot(self.target, 0).x()
+        taken.append(QRectF(line - 4, self.frame().top(), 8, self.frame().height()))
+        for *_, point in families(self.landmarks):
+            name = point.name + (f" → {point.x:.3g} ms" if point.x > right else "")
+            word = Word(*self.place(point), name, "text", halo=True)
+            sides = [replace(word, left=part, off=(across, down)) for part, across, down in SIDES]
+            word = min(sides, key=lambda w: hidden(self.place_of(w), self.frame(), taken))
+            taken.append(self.place_of(word))
+            words.append(word)
+        if not self.points:
+            text = textwrap.fill(self.empty, max(int(self.frame().width() / 7), 16))
+            words.append(Word((left + right) / 2, (low + high) / 2, text, box="surface"))
+        self.overlay.say(words)
+
+    def handle(self, high: float) -> Word:
+        """The value of the target above its line, not beyond the frame."""
+        frame, x = self.frame(), self.spot(self.target, 0).x()
+        text = f"{self.target:g} ms"
+        half = self.fontMetrics().horizontalAdvance(text) / 2 + 8
+        middle = min(max(x, frame.left() + half), frame.right() + 8 - half)
+        return Word(self.target, high, text, "surface", off=(middle - x, -1), box="warning")
+
+    def place_of(self, word: Word) -> QRectF:
+        return self.overlay.place(word).translated(self.chart.pos().toPointF())
+
+    # Reading.
+
+    def under(self, at: QPointF) -> Any:
+        """The network under the mouse, or else the values there."""
+        point = self.near(at)
+        inside = self.frame().adjusted(-1, -1, 1, 1)
+        if not inside.contains(at if point is None else self.spot_of(point)):
+            return None
+        return self.value(at) if point is None else point
+
+    def reading(self) -> Reading:
+        if isinstance(self.at, Point):
+            return Reading(*self.place(self.at), self.at.words, "|-")
+        ms, percent = self.at
+        return Reading(ms, percent, [f"{ms:.{decimals(ms)}f} ms, {percent:.1f} %"], "|-")
 
     # Hands.
 
-    def event(self, event: QEvent) -> bool:
-        """A word of the legend is explained where the mouse rests on it."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            over = [text for text, _, place in self.legend_places() if place.contains(event.pos())]
-            QToolTip.showText(event.globalPos(), LEGEND_HELP[over[0]] if over else "", self)
-            return True
-        return super().event(event)
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if self.on_target(event.position()) and self.has_figures():
-            self.dragged = self.axes
+        self.held = self.span() if self.on_target(event.position()) else None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self.dragged is not None:
+        if self.held is not None:
             frame = self.frame()
             x = min(max(event.position().x(), frame.left()), frame.right())
-            self.move_target(self.axes.values(frame, QPointF(x, 0))[0])
+            self.move_target(self.value(QPointF(x, 0))[0])
             return
-        over = self.has_figures() and self.on_target(event.position())
+        over = self.on_target(event.position())
         self.setCursor(Qt.CursorShape.SplitHCursor if over else Qt.CursorShape.ArrowCursor)
         super().mouseMoveEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Ends a drag; a click that dragged nothing chooses the network under it."""
-        point = self.near(event.position())
-        if self.dragged is not None:
-            self.dragged = None
-            self.update()
-        elif point is not None and point.key:
+        if self.held is not None:
+            self.held = None
+            self.redraw()
+        elif self.has_figures() and (point := self.near(event.position())) and point.key:
             self.picked.emit(point.key)
 
     def move_target(self, milliseconds: float) -> None:
@@ -367,19 +362,18 @@ class ScatterPlot(Plot):
             self.set_target(target)
             self.target_moved.emit(target)
 
-    def step_spot(self, right: int, down: int) -> None:
+    def step(self, right: int, down: int) -> Any:
         """The next network to the right or left by latency, up or down by accuracy."""
-        if not self.points:
-            return
-        along = sorted(self.points.values(), key=lambda p: (p.x, p.y) if right else (-p.y, p.x))
-        at = next((i for i, p in enumerate(along) if p.key == self.chosen), -right - down)
-        chosen = along[min(max(at + right + down, 0), len(along) - 1)]
-        self.picked.emit(chosen.key)
+        if self.points:
+            along = sorted(self.points.values(), key=lambda p: (p.x, p.y) if right else (-p.y, p.x))
+            at = next((i for i, p in enumerate(along) if p.key == self.chosen), -right - down)
+            self.picked.emit(along[min(max(at + right + down, 0), len(along) - 1)].key)
+        return self.at
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps: dict[int, int] = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         if shift and event.key() in steps and self.has_figures():
-            self.move_target(self.target + steps[event.key()] * self.step)
+            self.move_target(self.target + steps[event.key()] * self.pace)
         else:
             super().keyPressEvent(event)

@@ -203,7 +203,6 @@ class TrainDialog(QDialog):
             self.offer_base(known["base"])
         fresh = not known or self.run.result
         self.out.setText(default_file(project) if fresh and project else known.get("out", ""))
-        self.plot.load()
         self.show_scores()
         self.question = self.bridge.ask("list_tuners", self.take_methods)
         self.refresh()

@@ -52,6 +52,11 @@ class Column:
         pairs = zip(self.rates, self.frozen, strict=True)
         return array("H", [FROZEN if still else level(rate) for rate, still in pairs]).tobytes()
 
+    @cached_property
+    def served(self) -> bytes:
+        """Whether each stage is served from the cache: a byte each."""
+        return bytes(self.cached)
+
     def after(self, before: Column) -> Column:
         """The same behind another column; what is as in that one is not kept twice.
 

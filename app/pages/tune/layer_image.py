@@ -1,34 +1,33 @@
-"""The image inside the layer plot: a row for each stage, a column of pixels for some steps.
+"""The cells of the layer plot as pixels, and the colours of learning rates.
 
-It is made once for a size and a theme, and extended as steps are done. Pixels are copied from a
-table of colours, a row at a time: a rectangle for each cell would take ten times as long.
+A cell is a number in a table of colours, so that an image of all cells is one look-up; what
+happens in a step changes its columns only.
 """
 
 from __future__ import annotations
 
 import math
-from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
+from typing import Any
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
-    QImage,
     QLinearGradient,
     QPainter,
+    QPainterPath,
     QPen,
     QPixmap,
     QTransform,
 )
 
 from app import theme
-from app.pages.tune.layer_columns import LEVELS, UNKNOWN, Layers, rate_of
-from app.widgets.axes import ticks
+from app.pages.tune.layer_columns import FROZEN, LEVELS, MOST, UNKNOWN, Layers, rate_of
+from app.widgets.ticks import ticks
 
 RAMP = (
     "#443983",
@@ -44,7 +43,6 @@ RAMP = (
 )
 """Viridis (Smith and van der Walt 2015) without its darkest part, which a dark theme would hide:
 evenly spaced to the eye, in order without colour, and no colour of it is grey."""
-SHADES = 256
 PALE = 0.4
 """How much of its colour is left of what is only planned."""
 TILE = 6
@@ -58,17 +56,6 @@ def mixed(one: QColor, other: QColor, share: float) -> QColor:
         share * one.greenF() + (1 - share) * other.greenF(),
         share * one.blueF() + (1 - share) * other.blueF(),
     )
-
-
-@lru_cache(maxsize=1)
-def ramp() -> tuple[QColor, ...]:
-    """The colours from the lowest rate to the highest."""
-    found = []
-    for number in range(SHADES):
-        at = number / (SHADES - 1) * (len(RAMP) - 1)
-        low = min(int(at), len(RAMP) - 2)
-        found.append(mixed(QColor(RAMP[low + 1]), QColor(RAMP[low]), at - low))
-    return tuple(found)
 
 
 def gradient(start: QPointF, end: QPointF, share: float = 1.0) -> QLinearGradient:
@@ -114,11 +101,31 @@ class Scale:
         return [(self.place(10.0**n), f"{10.0**n:g}") for n in whole[:: -(-len(whole) // most)]]
 
 
-def hatching(ink: QColor, scale: float, scaled: bool = False) -> QBrush:
-    """Lines that rise to the right, with nothing between them.
+def still(tokens: theme.Tokens) -> QColor:
+    """The grey of what is frozen."""
+    return mixed(QColor(tokens.muted), QColor(tokens.surface), 0.45)
 
-    `scale`: pixels for one; `scaled`: whether the painter counts in ones, or in pixels.
-    """
+
+@lru_cache(maxsize=4)
+def table(tokens: theme.Tokens, scale: Scale) -> Any:
+    """A colour for each level, for FROZEN and UNKNOWN; then the same for what is only planned."""
+    import numpy as np
+
+    known = QColor(tokens.surface), still(tokens), QColor(tokens.sunken)
+    colours = [(c.red(), c.green(), c.blue()) for c in known]
+    ramp = np.array([list(bytes.fromhex(shade[1:])) for shade in RAMP])
+    places = [scale.place(rate_of(n)) * (len(RAMP) - 1) for n in range(LEVELS)]
+    made = np.empty((2, UNKNOWN + 1, 3))
+    for part in range(3):
+        made[:, :LEVELS, part] = np.interp(places, range(len(RAMP)), ramp[:, part])
+    made[:, FROZEN] = colours[1]
+    made[1] = PALE * made[1] + (1 - PALE) * np.array(colours[0])
+    made[:, UNKNOWN] = colours[2]
+    return made.reshape(-1, 3).round().astype(np.uint8)
+
+
+def hatching(ink: QColor, scale: float) -> QBrush:
+    """Lines that rise to the right, with nothing between them; `scale`: pixels for one."""
     side = round(TILE * scale)
     tile = QPixmap(side, side)
     tile.fill(Qt.GlobalColor.transparent)
@@ -129,101 +136,69 @@ def hatching(ink: QColor, scale: float, scaled: bool = False) -> QBrush:
         painter.drawLine(QPointF(across - 2, side + 2), QPointF(across + side + 2, -2))
     painter.end()
     brush = QBrush(tile)
-    if scaled:
-        brush.setTransform(QTransform.fromScale(1 / scale, 1 / scale))
+    brush.setTransform(QTransform.fromScale(1 / scale, 1 / scale))
     return brush
 
 
-@dataclass(frozen=True)
-class Inks:
-    """The colours of one theme and one scale: of what happened, and of what is planned.
+class Cells:
+    """Of each stage (rows, from the stem) at each step (columns): its colour, and if it is cached.
 
-    `solid` and `pale` are tables by level; the last two are for FROZEN and UNKNOWN.
+    A run of more steps than MOST has columns of several steps.
     """
 
-    solid: list[int]
-    pale: list[int]
-    still: QColor
-    hatch: QColor
-    pale_hatch: QColor
+    def __init__(self, layers: Layers) -> None:
+        import numpy as np
 
+        self.layers, self.total, self.wide = layers, layers.total, min(layers.total, MOST)
+        self.look: tuple[theme.Tokens, Scale] | None = None
+        shape = len(layers.stages), self.wide
+        self.levels, self.served = np.empty(shape, np.uint16), np.empty(shape, bool)
+        self.unknown = np.full(shape[0], UNKNOWN, np.uint16).tobytes()
+        self.nothing = bytes(shape[0])
+        self.bring(0, layers.total)
 
-@lru_cache(maxsize=4)
-def inks(tokens: theme.Tokens, scale: Scale) -> Inks:
-    surface, muted = QColor(tokens.surface), QColor(tokens.muted)
-    sunken, still = QColor(tokens.sunken), mixed(muted, surface, 0.45)
-    shades = [int(scale.place(rate_of(n)) * (SHADES - 1)) for n in range(LEVELS)]
-    tables = []
-    for share in (1.0, PALE):
-        colours = [mixed(colour, surface, share).rgb() for colour in ramp()]
-        table = [colours[shade] for shade in shades]
-        tables.append([*table, mixed(still, surface, share).rgb(), sunken.rgb()])
-    solid, pale = tables
-    return Inks(solid, pale, still, muted, mixed(muted, surface, PALE))
+    def colour(self) -> None:
+        """Takes the colours of now, if they are others."""
+        look = theme.tokens(), Scale.over(self.layers.peaks)
+        if look != self.look:
+            self.look, self.table = look, table(*look)
+            self.pixels = self.table[self.levels]
 
+    @property
+    def done(self) -> int:
+        """How many columns are of steps that are done."""
+        return round(self.layers.done * self.wide / self.total)
 
-class LayerImage:
-    """The image of `layers` in device pixels; `draw` brings it up to date between two steps."""
-
-    def __init__(self, layers: Layers, width: int, height: int, pixels: float) -> None:
-        self.layers, self.pixels = layers, pixels
-        self.image = QImage(max(width, 1), max(height, 1), QImage.Format.Format_RGB32)
-        self.look = (theme.tokens(), Scale.over(layers.peaks), layers.total)
-        self.inks = inks(*self.look[:2])
-        self.draw(0, layers.total)
-
-    def fits(self, layers: Layers, width: int, height: int) -> bool:
-        """Whether it is of these layers, at this size, in the theme and scale of now."""
-        look = (theme.tokens(), Scale.over(layers.peaks), layers.total)
-        size = self.image.width(), self.image.height()
-        return self.layers is layers and size == (width, height) and look == self.look
-
-    def draw(self, first: int, last: int) -> None:
-        """Draws the steps from `first` to before `last`."""
-        wide, total = self.image.width(), self.layers.total
-        left = max(int(first * wide / total) - 1, 0)
-        right = min(math.ceil(last * wide / total) + 1, wide)
-        # A column of pixels shows the step in its middle.
-        steps = [int((x + 0.5) * total / wide) for x in range(left, right)]
+    def bring(self, first: int, last: int) -> None:
+        """Brings the steps from `first` to before `last` up to date."""
+        left, right = first * self.wide // self.total, -(-last * self.wide // self.total)
+        steps = [int((x + 0.5) * self.total / self.wide) for x in range(left, right)]
         done = bisect_left(steps, self.layers.done)
-        painter = QPainter(self.image)
-        self.strip(painter, left, steps[:done], self.inks.solid, self.inks.hatch)
-        self.strip(painter, left + done, steps[done:], self.inks.pale, self.inks.pale_hatch)
+        self.fill(left, steps[:done], 0)
+        self.fill(left + done, steps[done:], UNKNOWN + 1)
+        if self.look is not None:
+            self.pixels[:, left:right] = self.table[self.levels[:, left:right]]
 
-    def strip(
-        self, painter: QPainter, left: int, steps: list[int], table: list[int], hatch: QColor
-    ) -> None:
-        """Columns of pixels from `left` on for these steps, all done or all planned."""
-        rows, width = len(self.layers.stages), len(steps)
-        if not rows or not width:
+    def fill(self, left: int, steps: list[int], tint: int) -> None:
+        """Columns from `left` on for these steps, all done or all planned (`tint`)."""
+        if not steps:
             return
+        import numpy as np
+
         columns = self.layers.along(steps)
-        levels = array("H")
-        unknown = array("H", [UNKNOWN] * rows).tobytes()
-        levels.frombytes(b"".join([c.levels if c else unknown for c in columns]))
-        lines = [array("I", map(table.__getitem__, levels[row::rows])) for row in range(rows)]
-        pixels = b"".join(line.tobytes() for line in reversed(lines))
-        strip = QImage(pixels, width, rows, 4 * width, QImage.Format.Format_RGB32)
-        painter.drawImage(QRect(left, 0, width, self.image.height()), strip)
-        kept = [column.cached if column else () for column in columns]
-        if any(map(any, kept)):
-            self.hatch(painter, left, kept, hatching(hatch, self.pixels))
+        here, shape = slice(left, left + len(steps)), (len(steps), -1)
+        levels = b"".join([column.levels if column else self.unknown for column in columns])
+        served = b"".join([column.served if column else self.nothing for column in columns])
+        self.levels[:, here] = np.frombuffer(levels, np.uint16).reshape(shape).T + tint
+        self.served[:, here] = np.frombuffer(served, bool).reshape(shape).T
 
-    def hatch(
-        self, painter: QPainter, left: int, kept: list[tuple[bool, ...]], brush: QBrush
-    ) -> None:
-        """Lines over what is served from the cache; `kept`: for each column from `left` on."""
-        for cached, group in groupby(kept):
-            width, stage = len(list(group)), 0
-            for served, together in groupby(cached):
-                rows = len(list(together))
-                if served:
-                    painter.fillRect(self.place(stage, rows, left, width), brush)
-                stage += rows
-            left += width
+    def hatched(self, first: int, last: int) -> QPainterPath:
+        """What is served from the cache between two columns, in steps across and stages up."""
+        path, each = QPainterPath(), self.total / self.wide
+        import numpy as np
 
-    def place(self, stage: int, rows: int, left: int, width: int) -> QRectF:
-        """The place of so many stages' cells from a stage up; the stem is the lowest."""
-        high = self.image.height() / len(self.layers.stages)
-        top, bottom = (round((len(self.layers.stages) - n) * high) for n in (stage + rows, stage))
-        return QRectF(left, top, width, bottom - top)
+        for stage, row in enumerate(self.served[:, first:last]):
+            edges = np.flatnonzero(np.diff(row, prepend=False, append=False))
+            for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+                path.addRect(QRectF((first + start) * each, stage, (end - start) * each, 1))
+        return path

@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPen
-from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QBrush, QFontMetricsF, QKeyEvent, QPainterPath, QTransform
+from PySide6.QtWidgets import QGraphicsPathItem, QGraphicsRectItem, QWidget
 
 from app import theme
 from app.pages.tune.layer_columns import Layers
-from app.pages.tune.layer_image import PALE, LayerImage, Scale, gradient, hatching, inks
-from app.widgets.axes import BOTTOM, Axes, paint_upright
-from app.widgets.plots import TITLE, Plot
+from app.pages.tune.layer_image import PALE, Cells, Scale, gradient, hatching, mixed, still
+from app.widgets.plot_words import Reading
+from app.widgets.plots import Legend, Plot
 from engine.events import LayerPlan, LayerState
 
 EMPTY = (
@@ -26,16 +25,16 @@ EMPTY = (
 HELP = "Use the arrow keys to read it, with Shift step by step; Home and End go to the ends."
 NAMES = 120
 """Pixels for the names of stages, at most."""
-BAR, RIGHT = 12, 96
-"""Pixels of the bar of colours, and of all that is right of the frame."""
+GAP, BAR, RIGHT = 16, 12, 96
+"""Pixels beside the bar of colours, across it, and of all that is right of the frame."""
 WORDS = 46
 """Letters in a line of the box of readings."""
-
-
-def pixels_of(painter: QPainter) -> float:
-    """Pixels for one, across and down; in an SVG, which can be enlarged, two."""
-    device = painter.device()
-    return 2.0 if isinstance(device, QSvgGenerator) else device.devicePixelRatioF()
+BOX, HATCHED = QPainterPath(), QPainterPath()
+BOX.addRect(-0.5, -0.3, 1, 0.6)
+HATCHED.addPath(BOX)
+for across in (-0.5, -0.2, 0.1, 0.4):
+    HATCHED.moveTo(across, 0.3)
+    HATCHED.lineTo(min(across + 0.6, 0.5), 0.3 - min(0.6, 0.5 - across))
 
 
 class LayerPlot(Plot):
@@ -45,14 +44,15 @@ class LayerPlot(Plot):
     run, each `state` adds what happened, `show_run` shows a run of the past.
     """
 
+    x_title, y_title = "step", "stage"
+    margins = (0, 4, 0, 4)
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Learning rate of each stage", EMPTY)
         if parent is not None:
             self.setParent(parent)
         self.layers = Layers()
-        self.at: tuple[int, int] | None = None
-        self.kept: LayerImage | None = None
-        self.stale: tuple[int, int] | None = None
+        self.cells: Cells | None = None
         self.setMinimumSize(360, 240)
         self.clear()
 
@@ -66,12 +66,17 @@ class LayerPlot(Plot):
         """What happened up to a step; of other stages than shown, a run begins with it."""
         if state.stages != self.layers.stages:
             self.show_layers(Layers(state.stages, state.total))
-        changed = self.layers.add(state)
-        first, last = zip(changed, self.stale or changed, strict=True)
-        self.stale = min(first), max(last)
+        first, last = self.layers.add(state)
+        scale = Scale.over(self.layers.peaks)
+        if self.cells is not None and self.cells.total == self.layers.total:
+            self.cells.bring(first, last)
+        known = self.cells is not None and self.cells.look == (theme.tokens(), scale)
+        if known:
+            self.soon(self.show_cells)
+        else:
+            self.redraw_soon()
         if self.at is not None:
             self.describe()
-        self.update()
 
     def show_run(self, layers: Mapping[str, Any]) -> None:
         """What happened in a run: the fields of a LayerPlan, as lists.
@@ -84,9 +89,9 @@ class LayerPlot(Plot):
         self.show_layers(Layers())
 
     def show_layers(self, layers: Layers) -> None:
-        self.layers, self.at, self.kept, self.stale = layers, None, None, None
+        self.layers, self.at, self.cells = layers, None, None
         self.setAccessibleDescription(f"{self.summary()} {HELP}" if self.has_figures() else EMPTY)
-        self.update()
+        self.redraw_soon()
 
     def summary(self) -> str:
         stages = self.layers.stages
@@ -112,161 +117,151 @@ class LayerPlot(Plot):
             rows.append([step, part, *column.rates, *words])
         return rows
 
-    # Where things lie.
+    # Drawing.
 
     def sizeHint(self) -> QSize:
         return QSize(720, 360)
 
-    def frame(self) -> QRectF:
-        """The rows of stages, on whole pixels, right of their names and left of the colours."""
-        metrics = self.fontMetrics()
-        widest = max((metrics.horizontalAdvance(name) for name in self.layers.stages), default=0)
-        area = self.inside().adjusted(min(widest, NAMES) + 32, 4, -RIGHT, -BOTTOM)
-        return QRectF(area.toRect())
+    def set_up(self, chart: Any) -> None:
+        """The rates stand at the right axis, with their bar of colours in front of them."""
+        chart.showAxis("right")
+        for name in ("left", "right"):
+            chart.getAxis(name).setGrid(False)
+            chart.getAxis(name).setStyle(tickLength=0, tickAlpha=0)
+        chart.getAxis("right").setStyle(tickTextOffset=GAP + BAR + 7)
+        chart.getAxis("right").setWidth(RIGHT)
+        self.round_ticks("bottom", 80)
+        self.bar = QGraphicsRectItem(chart.plotItem)
+        self.bar.setPen(Qt.PenStyle.NoPen)
 
-    @property
-    def axes(self) -> Axes:
-        return Axes(0, self.layers.total, 0, max(len(self.layers.stages), 1))
-
-    def middle(self, stage: int, step: int) -> QPointF:
-        """The middle of a cell."""
-        return self.axes.spot(self.frame(), step + 0.5, stage + 0.5)
-
-    # Painting.
-
-    def legend(self) -> list[tuple[str, QPen]]:
-        words = ["frozen", "frozen, from the cache"]
-        words += ["planned"] if self.layers.done < self.layers.total else []
-        return [(word, QPen(theme.colour("line"), 1)) for word in words]
-
-    def paint_legend(self, painter: QPainter) -> None:
+    def legend(self) -> Legend:
         """A small piece of what each word means."""
-        found = inks(theme.tokens(), Scale.over(self.layers.peaks))
-        left, metrics = 4.0, painter.fontMetrics()
-        for text, pen in self.legend():
-            box = QRectF(left, TITLE + 3, 20, 12)
-            if text == "planned":
-                painter.fillRect(box, gradient(box.topLeft(), box.topRight(), PALE))
-            else:
-                painter.fillRect(box, found.still)
-            if "cache" in text:
-                painter.fillRect(box, hatching(found.hatch, pixels_of(painter), True))
-            painter.setPen(pen)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(box)
-            painter.setPen(theme.colour("muted"))
-            painter.drawText(QPointF(left + 26, TITLE + 9 + metrics.ascent() / 2 - 1), text)
-            left += metrics.horizontalAdvance(text) + 42
+        pen, hatch = self.pen("line"), self.pen("muted")
+        grey, pale = (
+            still(theme.tokens()),
+            QBrush(gradient(QPointF(-0.5, 0), QPointF(0.5, 0), PALE)),
+        )
+        found: Legend = [
+            ("frozen", {"symbol": BOX, "size": 20, "pen": pen, "brush": grey}),
+            (
+                "frozen, from the cache",
+                {"symbol": HATCHED, "size": 20, "pen": hatch, "brush": grey},
+            ),
+        ]
+        if self.layers.done < self.layers.total:
+            found.append(("planned", {"symbol": BOX, "size": 20, "pen": pen, "brush": pale}))
+        return found
 
-    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
-        frame = self.frame()
-        painter.drawImage(frame, self.image(painter, frame))
-        self.paint_rows(painter, frame)
-        most = min(max(int(frame.width() / 80), 2), self.layers.total)
-        self.axes.paint_below(painter, frame, "step", most)
-        self.paint_colours(painter, frame)
-        if 0 < self.layers.done < self.layers.total:
-            x = self.axes.spot(frame, self.layers.done, 0).x()
-            line = QRectF(round(x), frame.top() - 3, 1, frame.height() + 6)
-            painter.fillRect(line, theme.colour("text"))
+    def draw(self) -> None:
+        """The cells, the lines between rows, the hatching, and how far the run is."""
+        import pyqtgraph as pg
 
-    def image(self, painter: QPainter, frame: QRectF) -> QImage:
-        """The cells: on the screen those that are kept, and what is new; afresh for a file."""
-        scale = pixels_of(painter)
-        size = round(frame.width() * scale), round(frame.height() * scale)
-        if self.dirty is None:
-            return LayerImage(self.layers, *size, scale).image
-        if self.kept is None or not self.kept.fits(self.layers, *size):
-            self.kept = LayerImage(self.layers, *size, scale)
-        elif self.stale is not None:
-            self.kept.draw(*self.stale)
-        self.stale = None
-        return self.kept.image
-
-    def paint_rows(self, painter: QPainter, frame: QRectF) -> None:
-        """A line between rows while they are high enough, and as many names as have room."""
-        stages = self.layers.stages
-        size, metrics = frame.height() / len(stages), painter.fontMetrics()
-        for number in range(1, len(stages) if size >= 6 else 0):
-            y = round(frame.top() + number * size)
-            painter.fillRect(QRectF(frame.left(), y, frame.width(), 1), theme.colour("surface"))
-        painter.setPen(theme.colour("muted"))
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        room = frame.left() - 28
-        for number in range(0, len(stages), max(math.ceil(metrics.height() * 0.9 / size), 1)):
-            name = stages[len(stages) - 1 - number]
-            words = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, int(room))
-            middle = frame.top() + (number + 0.5) * size
-            painter.drawText(QRectF(20, middle - 10, room, 20), right, words)
-        paint_upright(painter, frame, 2, "stage")
-
-    def paint_colours(self, painter: QPainter, frame: QRectF) -> None:
-        """The bar of colours beside the frame, with round rates and its title."""
+        if self.cells is None or self.cells.total != self.layers.total:
+            self.cells = Cells(self.layers)
+        self.cells.colour()
+        self.image = pg.ImageItem(axisOrder="row-major")
+        self.rows = pg.PlotCurveItem(pen=self.pen("surface"))
+        self.hatches = [QGraphicsPathItem(), QGraphicsPathItem()]
+        self.now = pg.InfiniteLine(pen=self.pen("text"))
+        for item in (self.image, *self.hatches, self.rows, self.now):
+            self.chart.addItem(item)
+        for item in self.hatches:
+            item.setPen(Qt.PenStyle.NoPen)
+        count, total = len(self.layers.stages), self.layers.total
+        self.show_range(0, total, 0, count)
         scale = Scale.over(self.layers.peaks)
-        bar = QRectF(frame.right() + 16, frame.top(), BAR, frame.height())
-        painter.fillRect(bar, gradient(bar.bottomLeft(), bar.topLeft()))
-        for place, words in scale.ticks(max(int(frame.height() / 40), 2)):
-            y = bar.bottom() - place * bar.height()
-            painter.setPen(QPen(theme.colour("line"), 1))
-            painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + 4, y))
-            painter.setPen(theme.colour("muted"))
-            where = QRectF(bar.right() + 7, y - 10, 44, 20)
-            painter.drawText(where, Qt.AlignmentFlag.AlignVCenter, words)
+        right, colour = self.chart.getAxis("right"), theme.colour("muted").name()
         title = "learning rate per step" + (" (log)" if scale.powers else "")
-        paint_upright(painter, frame, self.width() - 20, title)
+        right.setLabel(title, **{"color": colour, "font-size": "9pt"})
+
+    def show_cells(self) -> None:
+        """The cells as they are now."""
+        if self.chart is None or self.cells is None:
+            return
+        cells, layers = self.cells, self.layers
+        self.image.setImage(cells.pixels, levels=None, autoLevels=False)
+        self.image.setRect(QRectF(0, 0, layers.total, len(layers.stages)))
+        parts = (0, cells.done), (cells.done, cells.wide)
+        for item, part in zip(self.hatches, parts, strict=True):
+            item.setPath(self.pixels.map(cells.hatched(*part)))
+        self.now.setValue(layers.done)
+        self.now.setVisible(0 < layers.done < layers.total)
+
+    def arrange(self) -> None:
+        """Lines between rows while they are high enough, as many names as have room, the rates."""
+        stages, metrics = self.layers.stages, QFontMetricsF(self.small_font())
+        left, right = (self.chart.getAxis(name) for name in ("left", "right"))
+        widest = max(metrics.horizontalAdvance(name) for name in stages)
+        left.setWidth(min(widest, NAMES) + 32)
+        self.chart.plotItem.layout.activate()
+        frame, count, total = self.frame(), len(stages), self.layers.total
+        size, elide = frame.height() / count, Qt.TextElideMode.ElideMiddle
+        each = max(math.ceil(metrics.height() * 0.9 / size), 1)
+        names = [
+            (n + 0.5, metrics.elidedText(stages[n], elide, NAMES))
+            for n in range(count - 1, -1, -each)
+        ]
+        left.setTicks([names])
+        marks = Scale.over(self.layers.peaks).ticks(max(int(frame.height() / 40), 2))
+        right.setTicks([[(place * count, words) for place, words in marks]])
+        frame.translate(-self.chart.pos().toPointF())
+        bar = QRectF(frame.right() + GAP, frame.top(), BAR, frame.height())
+        self.bar.setRect(bar)
+        self.bar.setBrush(gradient(bar.bottomLeft(), bar.topLeft()))
+        ys = [y for y in range(1, count if size >= 6 else 0) for _ in "12"]
+        self.rows.setData([0, total] * (len(ys) // 2), ys, connect="pairs")
+        # The hatching is in pixels: stretched with the axes, its lines would be.
+        self.pixels = QTransform.fromScale(frame.width() / total, -frame.height() / count)
+        ink, surface = theme.colour("muted"), theme.colour("surface")
+        for item, share in zip(self.hatches, (1.0, PALE), strict=True):
+            item.setTransform(self.pixels.inverted()[0])
+            item.setBrush(hatching(mixed(ink, surface, share), self.scale))
+        self.show_cells()
 
     # Reading.
 
-    def reading(self) -> list[str]:
+    def middle(self, stage: int, step: int) -> QPointF:
+        """The middle of a cell."""
+        return self.spot(step + 0.5, stage + 0.5)
+
+    def said(self) -> list[str]:
         """What is read under the crosshair, line by line; nothing where there is none."""
         return self.layers.words(*self.at) if self.at is not None else []
 
-    def read(self, stage: int, step: int) -> None:
+    def reading(self) -> Reading:
+        stage, step = self.at
+        *lines, reason = self.said()
+        return Reading(
+            step + 0.5, stage + 0.5, [*lines, *textwrap.wrap(reason, WORDS)], "|-", bold=True
+        )
+
+    def read(self, at: tuple[int, int] | None) -> None:
         """Puts the crosshair into a cell, or the nearest that there is."""
-        stage = min(max(stage, 0), len(self.layers.stages) - 1)
-        self.at = stage, min(max(step, 0), self.layers.total - 1)
-        self.spot = self.middle(*self.at)
-        self.describe()
-        self.update()
+        if at is not None:
+            stage = min(max(at[0], 0), len(self.layers.stages) - 1)
+            at = stage, min(max(at[1], 0), self.layers.total - 1)
+        super().read(at)
+        if at is not None:
+            self.describe()
 
     def describe(self) -> None:
         """Says to a screen reader what is read."""
-        words = ", ".join(self.reading())
+        words = ", ".join(self.said())
         if words != self.accessibleDescription():
             self.setAccessibleDescription(words)
 
-    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        """A cross over the row and the step, and in words what is there."""
-        if self.at is None:
-            return
-        frame, at = self.frame(), self.middle(*self.at)
-        # Two lines, since no single colour shows on all of the cells'; whole pixels are quick.
-        for token, width in (("surface", 3), ("text", 1)):
-            ink, off = theme.colour(token, 200), width // 2
-            left, top = round(at.x()) - off, round(at.y()) - off
-            painter.fillRect(QRectF(frame.left(), top, frame.width(), width), ink)
-            painter.fillRect(QRectF(left, frame.top(), width, frame.height()), ink)
-        *lines, reason = self.reading()
-        self.paint_box(painter, at, [*lines, *textwrap.wrap(reason, WORDS)])
+    def under(self, at: QPointF) -> tuple[int, int] | None:
+        x, y = self.value(at)
+        return (int(y), int(x)) if self.frame().contains(at) else None
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Reads the cell under the mouse."""
-        frame = self.frame()
-        if self.has_figures() and frame.contains(event.position()):
-            x, y = self.axes.values(frame, event.position())
-            self.read(int(y), int(x))
-        elif self.at is not None:
-            self.at = None
-            self.update()
-
-    def step_spot(self, right: int, down: int) -> None:
+    def step(self, right: int, down: int) -> tuple[int, int]:
         """A hundredth of the run on or back, or the stage above or below.
 
         The first key shows the head in the last step that was done.
         """
         stage, step = self.at or (len(self.layers.stages) - 1 + down, self.layers.done - 1)
         leap = right * max(self.layers.total // 100, 1) if self.at else 0
-        self.read(stage - down, step + leap)
+        return stage - down, step + leap
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Shift goes step by step; Home and End to the first and the last step."""
@@ -277,6 +272,6 @@ class LayerPlot(Plot):
             moves |= {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         if self.has_figures() and key in moves:
             stage, step = self.at or (len(self.layers.stages) - 1, self.layers.done)
-            self.read(stage, step + moves[key])
+            self.read((stage, step + moves[key]))
         else:
             super().keyPressEvent(event)

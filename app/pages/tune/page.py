@@ -160,7 +160,6 @@ class TunePage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.watch.load()
         self.read()
         self.show_live()
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QMouseEvent, QPainter
-
-from app import theme
-from app.widgets.axes import BOTTOM
-from app.widgets.plots import LEGEND, TITLE, Plot
+from app.widgets.plot_words import Reading, Word
+from app.widgets.plots import BOTTOM, LEGEND
+from app.widgets.row_plot import RowPlot
 
 EMPTY = "While a run goes on: how much the weights of each stage change."
 WIDTH = 192
@@ -30,14 +28,16 @@ def rough(value: float) -> str:
     return "<0.01 %" if 0 < value < LEAST else share(value)
 
 
-class UpdateBars(Plot):
+class UpdateBars(RowPlot):
     """One bar for each stage, from the head above to the stem below, as in the layer plot."""
+
+    margins = (6, LEGEND, 0, BOTTOM)
+    thick = 2 / 3
 
     def __init__(self) -> None:
         super().__init__("Weight changes", EMPTY)
         self.stages: tuple[str, ...] = ()
         self.updates: tuple[float, ...] = ()
-        self.at: int | None = None
         self.setFixedWidth(WIDTH)
 
     def show_updates(self, stages: Sequence[str], updates: Sequence[float]) -> None:
@@ -48,63 +48,40 @@ class UpdateBars(Plot):
         self.stages, self.updates = tuple(stages) if updates else (), tuple(updates)
         parts = [f"{name} {share(value)}" for name, value in self.rows()]
         self.setAccessibleDescription(", ".join(parts) or EMPTY)
-        self.update()
+        self.at = self.at if self.at is not None and self.at < len(self.updates) else None
+        self.redraw_soon()
 
     def rows(self) -> list[tuple[str, float]]:
         """From the head to the stem."""
         return list(zip(self.stages, self.updates, strict=True))[::-1]
 
-    def has_figures(self) -> bool:
-        return bool(self.updates)
+    def row_count(self) -> int:
+        return len(self.updates)
 
     def table(self) -> Sequence[Sequence[object]]:
         pairs = zip(self.stages, self.updates, strict=True)
         return [["stage", "change of the weights in about a second (share)"], *map(list, pairs)]
 
-    def frame(self) -> QRectF:
-        """As high as the rows of the layer plot beside it."""
-        top = TITLE + LEGEND + 4
-        return QRectF(8, top, self.width() - 8 - NUMBERS, self.height() - top - BOTTOM)
+    def set_up(self, chart: Any) -> None:
+        super().set_up(chart)
+        chart.hideAxis("left")
+        chart.hideAxis("bottom")
+        chart.getAxis("right").setWidth(NUMBERS)
 
-    def paint_inside(self, painter: QPainter, area: QRectF) -> None:
+    def draw(self) -> None:
         """Bars on one scale: the longest is as wide as the frame."""
-        frame, rows = self.frame(), self.rows()
-        size, most = frame.height() / len(rows), max(self.updates) or 1.0
-        painter.setPen(Qt.PenStyle.NoPen)
-        for number, (_, value) in enumerate(rows):
-            box = QRectF(frame.left(), frame.top() + number * size, frame.width(), size)
-            gap = min(size / 6, 4)
-            box.adjust(0, gap, 0, -gap)
-            painter.fillRect(box, theme.colour("sunken"))
-            box.setWidth(frame.width() * value / most)
-            painter.fillRect(box, theme.colour("accent"))
-        painter.setPen(theme.colour("muted"))
-        for number, (_, value) in enumerate(rows if size >= SMALLEST else ()):
-            middle = frame.top() + (number + 0.5) * size
-            place = QRectF(frame.right() + 6, middle - 10, NUMBERS - 6, 20)
-            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, rough(value))
-        below = QRectF(0, frame.bottom() + 22, self.width(), 18)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, "% of the weights in a second")
+        most = max(self.updates) or 1.0
+        self.draw_bars([value / most for _, value in self.rows()])
+        self.show_range(0, 1, -len(self.updates), 0)
 
-    # Reading.
+    def arrange(self) -> None:
+        """Values beside the bars while there is room, and what they are."""
+        small = self.frame().height() / len(self.updates) < SMALLEST
+        self.say_beside("right", [] if small else [rough(value) for _, value in self.rows()])
+        below = "% of the weights in a second"
+        self.overlay.say([Word(0, -len(self.updates), below, left=0, off=(0, 31))])
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        super().mouseMoveEvent(event)
-        frame, y = self.frame(), event.position().y()
-        inside = self.updates and frame.top() <= y < frame.bottom()
-        row = (y - frame.top()) / frame.height() * len(self.updates) if inside else 0
-        self.at = int(row) if inside else None
-
-    def step_spot(self, right: int, down: int) -> None:
-        """The stage above or below."""
-        last = len(self.updates) - 1
-        self.at = min(max((self.at or 0) + (down if self.at is not None else 0), 0), last)
-        frame = self.frame()
-        y = frame.top() + (self.at + 0.5) * frame.height() / (last + 1)
-        self.spot = frame.topLeft()
-        self.spot.setY(y)
-
-    def paint_reading(self, painter: QPainter, area: QRectF) -> None:
-        if self.spot is not None and self.at is not None and self.at < len(self.updates):
-            name, value = self.rows()[self.at]
-            self.paint_box(painter, self.spot, [name, f"weights changed by {share(value)}"])
+    def reading(self) -> Reading:
+        name, value = self.rows()[self.at]
+        lines = [name, f"weights changed by {share(value)}"]
+        return Reading(0, -self.at - 0.5, lines, frame=self.around(self.at))

@@ -102,12 +102,6 @@ class Watch(QWidget):
         whole.setStretch(1, 1)
         self.setLayout(whole)
 
-    def load(self) -> None:
-        """Draws the curves' charts once their library is here."""
-        for plot in (self.accuracy, self.loss):
-            if plot.chart is None:
-                plot.load()
-
     # Showing.
 
     def clear(self) -> None:
