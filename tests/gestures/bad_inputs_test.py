@@ -188,7 +188,7 @@ def bad_weights(path: Path, kind: str) -> Path:
 
         image_files.weights(path)
         state = load_file(path)
-        state["conv1.0.weight"][0] = float("nan")
+        state["features.0.weight"][0] = float("nan")
         save_file(state, path)
     elif kind == "huge header":
         path.write_bytes((2**60).to_bytes(8, "little") + b"{}")
