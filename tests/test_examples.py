@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.image_files import class_folders
-from tests.test_architecture import FILES, ROOT, module
+from tests.helpers.modules import FILES, ROOT, module
 
 WITH_EXAMPLES = [
     module(path)

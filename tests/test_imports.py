@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.test_architecture import FILES, ROOT, module
+from tests.helpers.modules import FILES, ROOT, module
 
 MODULES = {module(path): path for path in FILES}
 ONE_BY_ONE = """
@@ -97,3 +98,36 @@ def test_a_module_in_a_circle_can_be_the_first(circles) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.split() == [word for name in sorted(circles) for word in (name, "0")]
+
+
+# What the contracts of import-linter, which `make lint` holds, can't say.
+
+QT = {"PySide6", "pyqtgraph", "shiboken6"}
+HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "sqlite3", "sqlite_utils", "safetensors"}
+REGISTERS = re.compile(r"^@[A-Z_]+\.register\(", re.MULTILINE)
+
+
+def test_a_plugin_imports_no_other_and_only_jobs_know_them() -> None:
+    """A package may list its own plug-ins, so that each registers itself."""
+    plugins = {name for name, path in MODULES.items() if REGISTERS.search(path.read_text("utf-8"))}
+    assert len(plugins) > 30
+    for name in MODULES:
+        known = asked_for(name) & plugins
+        if name in plugins:
+            assert not known, name
+        elif not name.startswith("engine.jobs"):
+            assert all(one.startswith(f"{name}.") for one in known), name
+
+
+@pytest.mark.parametrize(
+    ("modules", "forbidden"),
+    [("app.cli, app.cli.project", QT | HEAVY), ("app.shell.window", HEAVY)],
+)
+def test_the_command_line_imports_no_qt_and_the_window_no_torch(
+    modules: str, forbidden: set[str]
+) -> None:
+    code = f"import sys, {modules}; print(*(set(sys.modules) & {forbidden}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

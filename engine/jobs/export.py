@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.events import Answer, Progress, Saved, Work
-from engine.export.formats import EXPORTERS
+from engine.export.formats import EXPORTERS, FIRST
 from engine.export.material import exporter_of, written
 from engine.export.receipts.about import about_step
 from engine.export.write import check_target
@@ -20,13 +20,17 @@ from engine.session import Session
 
 @job("List the export formats", reads=True)
 def list_exporters(session: Session) -> Work:
-    """Every format with its settings, its ending, and why it can't be used here, if so."""
+    """Every format with its settings, its ending, and why it can't be used here, if so.
+
+    What is proposed comes first.
+    """
     yield Progress(0, None, "Reading")
     described = []
     for view in EXPORTERS.describe():
         plugin = EXPORTERS[view.name]
         facts = {"suffix": plugin.suffix, "missing": plugin.missing(), "inside": plugin.inside}
         described.append(replace(view, facts=facts))
+    described.sort(key=lambda view: view.name != FIRST)
     return {"exporters": described}
 
 

@@ -20,10 +20,12 @@ PATIENCE = 180_000
 
 
 @pytest.fixture
-def grower(person: Person, tmp_path: Path) -> Person:
-    """A person whose small project learnt two classes with the embedded backbone."""
+def grower(person: Person, weights: Path, tmp_path: Path) -> Person:
+    """A person whose small project learnt two classes."""
     path, submit = str(tmp_path / "mine.espalier"), person.window.bridge.submit
-    ended = person.waits_for(lambda: submit("new_project", path=path, size=32))
+    ended = person.waits_for(
+        lambda: submit("new_project", path=path, weights=str(weights), size=32)
+    )
     assert ended.how == "done", ended.text
     old = class_folders(tmp_path / "old", {"apple": 12, "banana": 12})
     ended = person.waits_for(lambda: drop(person.page("Images"), urls([old])))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 EXPORTERS: Registry[Exporter] = Registry("export format", __name__)
+FIRST = "onnx"
+"""What is proposed: it is quick to write, and runs everywhere."""
 
 Receipt = dict[str, Any]
 Facts = dict[str, Any]

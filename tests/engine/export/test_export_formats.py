@@ -48,8 +48,9 @@ EACH = 8
 """Images of a class to compare on; as many others are learnt from."""
 SIZES = ((40, 31), (33, 97), (16, 16), (150, 61))
 KINDS = ("slda", "tilda", "tuned", "branched", "subnet")
-KINDS_OF = {"litert": ("slda", "tilda")}
-"""Of the program that pt2 holds of every kind, its converter takes ten seconds for each."""
+KINDS_OF = {"litert": ("slda", "tilda"), "pt2": ("tilda", "tuned", "branched")}
+"""Where PyTorch's compiler takes ten seconds for each kind: the others differ in nothing that it
+sees."""
 BY_PYTORCH = {"pt2", "safetensors"}
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("onnx-int8", kind): {
