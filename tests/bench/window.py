@@ -24,7 +24,7 @@ FRAME = 0.004
 FIRST_PAINT = """
 import sys, time
 from PySide6.QtCore import QTimer
-from app import window as w
+from app.shell import window as w
 real = w.Window.paintEvent
 def paint(self, event):
     real(self, event)
