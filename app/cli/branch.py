@@ -6,12 +6,11 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.cli.terminal import columns, do, finish
+from app.cli.terminal import ADOPT, columns, do, finish, scores_table
 from engine.system.words import per_cent
 
 NAMES = ("branch",)
 JOINS = ("exact", "calibrated")
-ADOPT = ("better", "always", "never")
 
 
 def add_to(command: Any) -> None:
@@ -79,6 +78,7 @@ def grown_table(result: Mapping[str, Any]) -> str:
 
 
 def curve_table(points: Sequence[Mapping[str, Any]], recommended: str) -> str:
+    """The sharing curve, a line for each cut; the recommended one is marked."""
     rows = [("shared up to", "parameters", "operations", "accuracy", "95 % interval", "")]
     for p in points:
         low, high = p["interval"]
@@ -92,25 +92,6 @@ def curve_table(points: Sequence[Mapping[str, Any]], recommended: str) -> str:
                 "recommended" if p["cut"] == recommended else "",
             )
         )
-    return columns(rows)
-
-
-def scores_table(result: Mapping[str, Any], before: str = "without", after: str = "with it") -> str:
-    """Accuracies on the same held-out images, old and new classes apart."""
-    rows = [("images of", before, after, "difference", "95 % interval")]
-    for part, name in (("all", "accuracy"), ("old", "old_accuracy"), ("new", "new_accuracy")):
-        found = result["difference"][part]
-        if found is not None:
-            mean, low, high = (100 * value for value in found)
-            rows.append(
-                (
-                    f"{part} classes",
-                    per_cent(result["before"][name]),
-                    per_cent(result["after"][name]),
-                    f"{mean:+.1f}",
-                    f"{low:+.1f} to {high:+.1f}",
-                )
-            )
     return columns(rows)
 
 

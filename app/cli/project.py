@@ -130,6 +130,7 @@ def new(options: argparse.Namespace) -> int:
 
 
 def learn(options: argparse.Namespace) -> int:
+    """Learns folders, or what is not learnt yet, and prints the scores."""
     same = {"learner": options.learner, "settings": chosen(options) or None}
     if options.folder:
         ended = do(
@@ -190,6 +191,7 @@ def forget(options: argparse.Namespace) -> int:
 
 
 def classes(options: argparse.Namespace) -> int:
+    """Lists the classes with their images."""
     ended = do(options, "list_classes", project=options.project)
 
     def table(result: Mapping[str, Any]) -> str:
@@ -210,6 +212,7 @@ def classes(options: argparse.Namespace) -> int:
 
 
 def steps(options: argparse.Namespace) -> int:
+    """Lists the steps of learning; the one in use is marked."""
     ended = do(options, "list_steps", project=options.project)
 
     def table(result: Mapping[str, Any]) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.events import Ended, Event, Notice, Progress
-from engine.system.words import harmless
+from engine.system.words import harmless, per_cent
 
+ADOPT = ("better", "always", "never")
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
 
 
@@ -118,3 +119,22 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def scores_table(result: Mapping[str, Any], before: str = "without", after: str = "with it") -> str:
+    """Accuracies on the same held-out images, old and new classes apart."""
+    rows = [("images of", before, after, "difference", "95 % interval")]
+    for part, name in (("all", "accuracy"), ("old", "old_accuracy"), ("new", "new_accuracy")):
+        found = result["difference"][part]
+        if found is not None:
+            mean, low, high = (100 * value for value in found)
+            rows.append(
+                (
+                    f"{part} classes",
+                    per_cent(result["before"][name]),
+                    per_cent(result["after"][name]),
+                    f"{mean:+.1f}",
+                    f"{low:+.1f} to {high:+.1f}",
+                )
+            )
+    return columns(rows)

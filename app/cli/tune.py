@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli.terminal import columns, do, finish
+from app.cli.terminal import ADOPT, columns, do, finish, scores_table
 from engine.system.words import per_cent
 
 NAMES = ("tune", "runs", "resume")
-ADOPT = ("better", "always", "never")
 
 
 def add_to(command: Any) -> None:
@@ -23,6 +22,7 @@ def add_to(command: Any) -> None:
 
 
 def add_tune(parser: argparse.ArgumentParser) -> None:
+    """The options of a run: what changes, when, how long, and whether it is used."""
     add = parser.add_argument
     add(
         "--tuner",
@@ -81,25 +81,10 @@ def resume(options: argparse.Namespace) -> int:
 
 def comparison(result: Mapping[str, Any]) -> str:
     """Both networks' accuracy on the same held-out images, and their difference."""
-    rows = [("images of", "before", "after", "difference", "95 % interval")]
-    names = {"all": "accuracy", "old": "old_accuracy", "new": "new_accuracy"}
-    for part, name in names.items():
-        found = result["difference"][part]
-        if found is not None:
-            mean, low, high = (100 * value for value in found)
-            rows.append(
-                (
-                    f"{part} classes",
-                    per_cent(result["before"][name]),
-                    per_cent(result["after"][name]),
-                    f"{mean:+.1f}",
-                    f"{low:+.1f} to {high:+.1f}",
-                )
-            )
     saved = result["saved"]
     return "\n".join(
         [
-            columns(rows),
+            scores_table(result, "before", "after"),
             "",
             f"run {result['run']}: {result['seconds']:.0f} s of training; freezing saved "
             f"{saved['seconds']:.0f} s and {saved['flops'] / 1e12:.2f} TFLOP",
@@ -119,6 +104,7 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def runs_table(result: Mapping[str, Any]) -> str:
+    """A line for each run, newest first."""
     rows = [("run", "when", "what", "epochs", "seconds", "before", "after", "state")]
     for r in result["runs"]:
         before, after = (r[part] or {} for part in ("before", "after"))
@@ -138,6 +124,7 @@ def runs_table(result: Mapping[str, Any]) -> str:
 
 
 def epochs_table(result: Mapping[str, Any]) -> str:
+    """A line for each epoch of a run."""
     rows = [("epoch", "seconds", "loss", "accuracy", "held-out loss", "held-out accuracy")]
     for e in result["epochs_curve"]:
         rows.append(

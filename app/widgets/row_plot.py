@@ -19,7 +19,7 @@ class RowPlot(Plot):
 
     def row_count(self) -> int:
         """How many rows there are."""
-        raise NotImplementedError
+        return 0
 
     def has_figures(self) -> bool:
         return self.row_count() > 0

@@ -77,10 +77,9 @@ def grow_branch(
     wish.check()
     if cut != AUTO:
         curves.checked_cut(plain(session.backbone()), cut)
-    found = look_for(paths, "") if paths else None
+    found, project = look_for(paths, "") if paths else None, session.require()
     names = list(found.classes) if found else None
     title, added = title_for(names or ["new classes"]), Added()
-    project = session.require()
     with project.gesture(title, all_or_nothing=True) as gesture:
         if found:
             added = yield from bring_in(session, gesture, found, False)

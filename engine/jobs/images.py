@@ -148,6 +148,7 @@ def near_duplicates(session: Session, *, limit: int = 200) -> Work:
 
 @job("Look at what was left out", reads=True)
 def skipped(session: Session) -> Work:
+    """What could not be used, with the reason and when."""
     yield Progress(0, None, "Reading")
     rows = session.require().db["skipped"].rows_where(order_by="id")
     return {

@@ -72,10 +72,5 @@ def predict_to_csv(
             unusable += sum(one.probabilities is None for one in some)
             unknown += sum(not known(asked, one) for one in some)
             yield pace.at(done)
-    return {
-        "images": done - unusable,
-        "none_of_these": unknown,
-        "unusable": unusable,
-        "others": walk.others,
-        "to": to,
-    }
+    counts = {"images": done - unusable, "none_of_these": unknown, "unusable": unusable}
+    return {**counts, "others": walk.others, "to": to}

@@ -47,20 +47,16 @@ def sort_images(
         raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
     if not to.strip():
         raise BadSetting("Name the folder that the images are sorted into.")
-    target = Path(os.path.abspath(to))
-    asked = answerer_of(session, model)
-    folders = {
-        name: target / folder
-        for name, folder in folder_names(asked.class_names, [UNKNOWN_FOLDER]).items()
-    }
+    target, asked = Path(os.path.abspath(to)), answerer_of(session, model)
+    names = folder_names(asked.class_names, [UNKNOWN_FOLDER])
+    folders = {name: target / folder for name, folder in names.items()}
     walk = Walk([Path(path) for path in paths], without(paths, target, folders))
     total = yield from counted(walk)
     roots = tuple(map(place_of, paths))
     sorting = Sorting(
         asked, target, folders, FilePlacer(move), known_only, least, begun(target), roots
     )
-    pace = Eta(total, "Moving images" if move else "Copying images")
-    done = 0
+    eta, done = Eta(total, "Moving images" if move else "Copying images"), 0
     with closing(sorting.sheet), closing(answers(asked, walk)) as found:
         for some in found:
             try:
@@ -68,7 +64,7 @@ def sort_images(
                     sorting.sort(one)
                     done += 1
                     if done % 8 == 0 or one is some[-1]:
-                        yield pace.at(done)
+                        yield eta.at(done)
             finally:
                 sorting.remove_originals()
     return sorting.result()

@@ -83,19 +83,22 @@ def specialise(
 # What the page asks for.
 
 
+NOTHING: Mapping[str, Any] = {
+    "supernet": None,
+    "rows": [],
+    "landmarks": [],
+    "range_ms": None,
+    "error_ms": None,
+    "table": None,
+}
+"""What there is to see of a project without a supernet."""
+
+
 @job("Read the subnets", reads=True)
 def candidates(session: Session) -> Work:
     """What was measured of the project's supernet, and what it is compared with."""
     yield Progress(0, None, "Reading")
-    nothing: dict[str, Any] = {
-        "supernet": None,
-        "rows": [],
-        "landmarks": [],
-        "range_ms": None,
-        "error_ms": None,
-        "table": None,
-        "in_use": in_use(session),
-    }
+    nothing = {**NOTHING, "in_use": in_use(session)}
     try:
         supernet, origin = session.supernet()
         bench = SubnetEvaluator(session.require(), supernet, origin)

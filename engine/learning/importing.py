@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from engine.events import Event, Notice, Saved
 from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
 from engine.learning import material
+from engine.models.extractor import Extractor
 from engine.session import Session
 from engine.storage import catalogue
 from engine.storage.catalogue import NewImage
@@ -101,13 +102,7 @@ def bring_in(
             else:
                 batch.append(NewImage(name, path, image, split))
             if batch and (len(batch) == BATCH or number == len(files)):
-                store(project, gesture, batch, copy, added)
-                added.lap("images")
-                yield Saved("pictures")
-                if extractor:
-                    images = [one.image for one in batch]
-                    material.compute(project, extractor, views, images)
-                    added.lap("features")
+                yield from settle(project, gesture, batch, copy, added, extractor, views)
                 batch = []
                 yield eta.at(number)
                 if snapshot.due():
@@ -121,6 +116,24 @@ def bring_in(
     yield from notices(found, added)
     yield from extractor.notices if extractor else ()
     return added
+
+
+def settle(
+    project: Project,
+    gesture: int,
+    batch: list[NewImage],
+    copy: bool,
+    added: Added,
+    extractor: Extractor | None,
+    views: int,
+) -> Iterator[Event]:
+    """Stores a batch of checked images; with an extractor also computes their features."""
+    store(project, gesture, batch, copy, added)
+    added.lap("images")
+    yield Saved("pictures")
+    if extractor:
+        material.compute(project, extractor, views, [one.image for one in batch])
+        added.lap("features")
 
 
 def store(project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added) -> None:

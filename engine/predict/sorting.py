@@ -176,6 +176,7 @@ class Sorting:
         self.sheet.write([self.row(one, "", reason)])
 
     def row(self, one: Answered, to: str, reason: str) -> Row:
+        """The line of the list for one image: what it shows, and where it went or why not."""
         if one.probabilities is None:
             return (str(one.path), to, "", "", "", reason)
         best = int(one.probabilities.argmax())

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QProgressBar,
+    QPushButton,
     QStackedWidget,
     QToolButton,
     QWidget,
@@ -62,6 +63,20 @@ VIEWS = (
 )
 
 
+FOLD = "More settings", "What else can be set"
+UNDO = "Undo", "Takes back the last change of the project"
+STOP = "Stop", "Stops what runs; the project stays as it was"
+TRY = "Measure sharing", "Tries a branch above each cut, quickly; nothing is kept"
+NEW = "Grow", "Grows a branch for the new classes; undo goes back"
+LESS = "Remove", "Takes the chosen branch out and learns without it; undo goes back"
+ONE = (
+    "Merge all",
+    "Teaches one network of the first size what all branches know; used where it loses no more "
+    "points than the threshold",
+)
+"""The words and the help of the buttons."""
+
+
 class BranchDialog(QDialog):
     """Form on the left, four views on the right; the work goes on when it is closed."""
 
@@ -95,71 +110,24 @@ class BranchDialog(QDialog):
 
     def make_buttons(self) -> None:
         """What can be done; Return in a field does none of it."""
-        self.fold = button(
-            "More settings",
-            "What else can be set",
-            self.toggle,
-            key="Ctrl+Shift+L",
-            icon="chevron",
-            kind="link",
-        )
+        work = self.work
+        self.fold = button(*FOLD, self.toggle, key="Ctrl+Shift+L", icon="chevron", kind="link")
         self.fold.setCheckable(True)
-        self.undo_button = button(
-            "Undo",
-            "Takes back the last change of the project",
-            self.undo,
-            key="Ctrl+Z",
-            icon="undo",
-            kind="quiet",
-        )
+        self.undo_button = button(*UNDO, self.undo, key="Ctrl+Z", icon="undo", kind="quiet")
         self.close_button = button("Close", "Closes this window", self.reject, key="Esc")
-        self.stop_button = button(
-            "Stop",
-            "Stops what runs; the project stays as it was",
-            self.work.stop,
-            key="Ctrl+Backspace",
-        )
-        self.measure_button = button(
-            "Measure sharing",
-            "Tries a branch above each cut, quickly; nothing is kept",
-            self.measure,
-            key="Ctrl+M",
-        )
-        self.grow_button = button(
-            "Grow",
-            "Grows a branch for the new classes; undo goes back",
-            self.grow,
-            key="Ctrl+Return",
-            kind="primary",
-        )
+        self.stop_button = button(*STOP, work.stop, key="Ctrl+Backspace")
+        self.measure_button = button(*TRY, self.measure, key="Ctrl+M")
+        self.grow_button = button(*NEW, self.grow, key="Ctrl+Return", kind="primary")
         self.remove_button = button(
-            "Remove",
-            "Takes the chosen branch out and learns without it; undo goes back",
-            self.remove,
-            key="Ctrl+Delete",
-            icon="remove",
-            kind="quiet",
+            *LESS, self.remove, key="Ctrl+Delete", icon="remove", kind="quiet"
         )
-        self.merge_button = button(
-            "Merge all",
-            "Teaches one network of the first size what all branches know; used where "
-            "it loses no more points than the threshold",
-            self.merge,
-            key="Ctrl+Shift+M",
-            icon="merge",
-            kind="quiet",
-        )
-        for made in (
-            self.fold,
-            self.undo_button,
-            self.close_button,
-            self.stop_button,
-            self.measure_button,
-            self.grow_button,
-            self.remove_button,
-            self.merge_button,
-        ):
+        self.merge_button = button(*ONE, self.merge, key="Ctrl+Shift+M", icon="merge", kind="quiet")
+        for made in self.buttons():
             made.setAutoDefault(False)
+
+    def buttons(self) -> tuple[QPushButton, ...]:
+        edit = (self.fold, self.undo_button, self.close_button, self.stop_button)
+        return (*edit, self.measure_button, self.grow_button, self.remove_button, self.merge_button)
 
     def lay_out(self) -> None:
         """What a branch is above; the form and the views below it, or what to do first."""

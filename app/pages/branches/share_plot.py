@@ -86,6 +86,7 @@ class SharePlot(Plot):
         ]
 
     def table(self) -> Sequence[Sequence[object]]:
+        """A row for each cut, from the stem up."""
         titles = [
             "cut",
             "operations shared (%)",

@@ -107,6 +107,7 @@ class BranchWork(FollowedJob):
             self.note = event.text
 
     def on_end(self, event: Ended) -> None:
+        """Keeps the curve or the result; the window itself tells of refusals and failures."""
         self.begun = False
         if event.how == "done" and self.job == MEASURE:
             self.curve = tuple(event.result["curve"])

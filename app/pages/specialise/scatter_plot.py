@@ -202,6 +202,7 @@ class ScatterPlot(Plot):
         chart.plotItem.vb.setFlag(QGraphicsItem.GraphicsItemFlag.ItemClipsChildrenToShape, False)
 
     def legend(self) -> Legend:
+        """Only what there is to be seen."""
         found: Legend = [
             ("measured", self.dot("accent", full=True)),
             ("predicted", self.dot("accent")),

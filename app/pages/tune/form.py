@@ -63,12 +63,8 @@ class TuneForm(QFrame):
         """The combo boxes and the buttons."""
         named(self.choices["tuner"], "Tuner", "What of the network may change", "Alt+T")
         named(self.choices["schedule"], "Schedule", "Which stages learn when", "Alt+S")
-        named(
-            self.adopt,
-            "Use the result",
-            "Whether the tuned network is used at the end; undo goes back",
-            "Alt+U",
-        )
+        used = "Whether the tuned network is used at the end; undo goes back"
+        named(self.adopt, "Use the result", used, "Alt+U")
         for words, name in ADOPT:
             self.adopt.addItem(words, name)
         self.fold = button(

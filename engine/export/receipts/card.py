@@ -138,6 +138,7 @@ def gain(run: Mapping[str, Any]) -> str:
 
 
 def steps(about: About) -> list[str]:
+    """The steps that led to the model, as a list."""
     head = ("step", "when (UTC)", "what", "classes", "accuracy", "old classes", "new classes")
     return table(
         head,
