@@ -25,7 +25,8 @@ from PySide6.QtWidgets import (
 SIZE = 64
 """Pixels of the network's input in these tests."""
 
-LONG = 30_000
+LONG = 120_000
+"""Milliseconds that a test waits at most: a slow machine with much to do takes its time."""
 
 MAKE_WEIGHTS = """
 import sys, torch, torchvision
