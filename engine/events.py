@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cache
+from itertools import islice, repeat
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+R = TypeVar("R")
 How = Literal["done", "cancelled", "refused", "failed", "lost"]
 
 CANCEL, FINISH = "cancel", "finish"
@@ -147,6 +151,12 @@ class Ended(Event):
     text: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
 
+    def of(self, kind: type[R]) -> R:
+        """The result by its type (engine/results.py). Raises TypeError where it is another's."""
+        if self.how != "done":
+            raise TypeError(f"A job that ended as {self.how} gives no {kind.__name__}.")
+        return checked(kind, self.result, kind.__name__)
+
 
 @dataclass(frozen=True)
 class ClassView:
@@ -225,7 +235,61 @@ class ProjectView:
         return next((s for s in self.steps if s.current), None)
 
 
-Result = Mapping[str, Any]
-Work = Generator[Event, None, Result | None]
-Answer = Generator[Event, None, Result]
-"""Work that always ends with a result, for other jobs to go on from."""
+Work = Generator[Event, None, R]
+"""A job, or a part of one: it yields events and returns an R."""
+
+
+# What crosses between the processes besides events: results, which are plain values too.
+
+SOME = 8
+"""So many values of a list are looked at: they are alike, and there can be 100,000."""
+OPEN: set[Any] = set()
+hints = cache(get_type_hints)
+
+
+def with_more(kind: type[R]) -> type[R]:
+    """Marks a TypedDict to which plug-ins add keys that only they know."""
+    OPEN.add(kind)
+    return kind
+
+
+def checked(kind: type[R], given: Any, at: str) -> R:
+    """Plain values as a type, mostly a TypedDict. Raises TypeError, which says what differs."""
+    if why := difference(kind, given, at):
+        raise TypeError(why)
+    return given
+
+
+def difference(kind: Any, given: Any, at: str) -> str:
+    """What of some values is not of a type, in a sentence; empty where all is.
+
+    Types are exact, for some of NumPy's scalars are floats and would bring NumPy to the window.
+    """
+    origin, parts = get_origin(kind) or kind, get_args(kind)
+    if origin is Any:
+        return ""
+    if origin in (Union, UnionType):
+        found = [difference(part, given, at) for part in parts]
+        return found[0] if all(found) else ""
+    wanted = dict if is_typeddict(kind) else origin
+    if type(given) is not wanted and (wanted, type(given)) != (float, int):
+        return f"{at} is {given!r:.80} of {type(given)}, not {getattr(kind, '__name__', kind)}"
+    if is_typeddict(kind):
+        if lost := sorted(kind.__required_keys__ - given.keys()):
+            return f"{at} has no {lost[0]!r}"
+        if kind not in OPEN and (more := sorted(given.keys() - hints(kind).keys())):
+            return f"{at} has {more[0]!r}, which {kind.__name__} has not"
+        inside = [(part, given[k], f"{at}[{k!r}]") for k, part in hints(kind).items() if k in given]
+    elif wanted is dict and parts:
+        some = list(islice(given.items(), SOME))
+        inside = [(parts[0], key, f"a key of {at}") for key, _ in some]
+        inside += [(parts[1], value, f"{at}[{key!r}]") for key, value in some]
+    elif wanted in (list, tuple) and parts:
+        alike = wanted is list or parts[-1] is Ellipsis
+        if not alike and len(given) != len(parts):
+            return f"{at} has {len(given)} values, not {len(parts)}"
+        kinds = repeat(parts[0], min(len(given), SOME)) if alike else parts
+        inside = [(k, v, f"{at}[{n}]") for n, (k, v) in enumerate(zip(kinds, given, strict=False))]
+    else:
+        inside = []
+    return next(filter(None, (difference(*each) for each in inside)), "")

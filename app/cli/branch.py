@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from app.cli.terminal import ADOPT, columns, do, finish, scores_table
+from engine.results.branches import (
+    Branches,
+    BranchesMerged,
+    BranchGrown,
+    BranchRemoved,
+    Cost,
+    CurvePoint,
+    compared_in,
+)
 from engine.system.words import per_cent
 
 NAMES = ("branch",)
@@ -39,14 +48,15 @@ def branch(options: argparse.Namespace) -> int:
     """Grows a branch, or does what one of the options asks for instead."""
     project, settings = options.project, dict(text.partition("=")[::2] for text in options.set)
     if options.list:
-        return finish(options, do(options, "list_branches", project=project), branches_table)
+        ended = do(options, "list_branches", project=project)
+        return finish(options, ended, Branches, branches_table)
     if options.remove:
         ended = do(options, "remove_branch", project=project, branch=options.remove)
-        return finish(options, ended, removed)
+        return finish(options, ended, BranchRemoved, removed)
     how = {"project": project, "epochs": options.epochs, "settings": settings}
     if options.merge:
         ended = do(options, "merge_branches", allowed=options.threshold, **how)
-        return finish(options, ended, merged_table)
+        return finish(options, ended, BranchesMerged, merged_table)
     ended = do(
         options,
         "grow_branch",
@@ -58,14 +68,14 @@ def branch(options: argparse.Namespace) -> int:
         memory=options.memory,
         **how,
     )
-    return finish(options, ended, grown_table)
+    return finish(options, ended, BranchGrown, grown_table)
 
 
-def grown_table(result: Mapping[str, Any]) -> str:
+def grown_table(result: BranchGrown) -> str:
     """The curve, both ways' scores, the costs, and what is in use now."""
     parts = [curve_table(result["curve"], result["recommended"])] if result["curve"] else []
-    if "difference" in result:
-        parts.append(scores_table(result))
+    if compared := compared_in(result):
+        parts.append(scores_table(compared))
     if "costs" in result:
         parts += [costs_table(result["costs"]["rows"]), result["costs"]["energy"]]
     how = (
@@ -77,7 +87,7 @@ def grown_table(result: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, last])
 
 
-def curve_table(points: Sequence[Mapping[str, Any]], recommended: str) -> str:
+def curve_table(points: Sequence[CurvePoint], recommended: str | None) -> str:
     """The sharing curve, a line for each cut; the recommended one is marked."""
     rows = [("shared up to", "parameters", "operations", "accuracy", "95 % interval", "")]
     for p in points:
@@ -95,7 +105,7 @@ def curve_table(points: Sequence[Mapping[str, Any]], recommended: str) -> str:
     return columns(rows)
 
 
-def costs_table(ways: Sequence[Mapping[str, Any]]) -> str:
+def costs_table(ways: Sequence[Cost]) -> str:
     """What the branch costs beside other ways: to learn, and for one image in use."""
     rows = [
         (
@@ -130,19 +140,19 @@ def costs_table(ways: Sequence[Mapping[str, Any]]) -> str:
     return columns(rows)
 
 
-def removed(result: Mapping[str, Any]) -> str:
+def removed(result: BranchRemoved) -> str:
     before, after = per_cent(result["before"]), per_cent(result["after"])
     return f"Removed branch {result['branch']}: accuracy {before} before, {after} now."
 
 
-def merged_table(result: Mapping[str, Any]) -> str:
+def merged_table(result: BranchesMerged) -> str:
     table = scores_table(result, "branches", "merged")
     return f"{table}\n\n" + (
         "The merged network is in use now." if result["adopted"] else "The branches stay."
     )
 
 
-def branches_table(result: Mapping[str, Any]) -> str:
+def branches_table(result: Branches) -> str:
     rows = [("branch", "above", "features", "classes")]
     for row in result["branches"]:
         rows.append(

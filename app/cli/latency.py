@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from app.cli.terminal import columns, do, finish
+from engine.results.specialise import LatencyTableRow, LatencyTables, TableExported, TableMeasured
 from engine.system.words import per_cent
 
 NAMES = ("latency",)
@@ -58,10 +59,10 @@ def measure(options: argparse.Namespace) -> int:
         resolutions=options.resolution,
         **chosen,
     )
-    return finish(options, ended, measured)
+    return finish(options, ended, TableMeasured, measured)
 
 
-def measured(result: Mapping[str, Any]) -> str:
+def measured(result: TableMeasured) -> str:
     lines = [
         f"{result['device']}, {result['setting']}",
         f"{result['entries']} blocks for width {result['width']:g} at {sizes(result)} pixels",
@@ -75,19 +76,18 @@ def show(options: argparse.Namespace) -> int:
     if options.check:
         checked = do(options, "check_latency")
         if checked.how != "done":
-            return finish(options, checked, str)
-    ended = do(options, "latency_tables")
-    return finish(options, ended, lambda r: listed(r["tables"]))
+            return finish(options, checked, LatencyTableRow, str)
+    return finish(options, do(options, "latency_tables"), LatencyTables, listed)
 
 
-def listed(tables: list[Mapping[str, Any]]) -> str:
+def listed(result: LatencyTables) -> str:
     """One line for each table."""
-    if not tables:
+    if not result["tables"]:
         return "No latency table is kept here yet. `espalier latency measure` makes one."
     rows = [("name", "device", "setting", "pixels", "error", "")]
-    for table in tables:
+    for table in result["tables"]:
         if "problem" in table:
-            rows.append((table["name"], table["problem"], "", "", "", ""))
+            rows.append((table["name"], str(table.get("problem")), "", "", "", ""))
             continue
         state = "this computer" if table["own"] else "another device"
         if not table["fits"]:
@@ -102,7 +102,7 @@ def bring(options: argparse.Namespace) -> int:
     ended = do(
         options, "import_latency", paths=options.file, name=options.name, threads=options.threads
     )
-    return finish(options, ended, lambda r: listed(r["tables"]))
+    return finish(options, ended, LatencyTables, listed)
 
 
 def send(options: argparse.Namespace) -> int:
@@ -114,14 +114,15 @@ def send(options: argparse.Namespace) -> int:
         resolution=options.resolution,
         overwrite=options.overwrite,
     )
-    return finish(options, ended, lambda r: f"Wrote {sizes(r)} pixels to {r['path']}.")
+    words = "Wrote {} pixels to {}."
+    return finish(options, ended, TableExported, lambda r: words.format(sizes(r), r["path"]))
 
 
-def sizes(table: Mapping[str, Any]) -> str:
+def sizes(table: LatencyTableRow) -> str:
     return ", ".join(map(str, table["resolutions"]))
 
 
-def error(table: Mapping[str, Any]) -> str:
+def error(table: LatencyTableRow) -> str:
     """How far predictions are off, or that nothing is known of it."""
     if not table["error_ms"]:
         return "not known"

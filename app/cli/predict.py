@@ -8,13 +8,14 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from app.cli.terminal import EXIT, Screen, columns, do, finish, follow
 from engine.events import CANCEL, Ended
+from engine.results.learn import AnswersWritten, ImageAnswers, ImagesSorted
 from engine.system.words import per_cent
 
 NAMES = ("predict", "sort")
@@ -103,19 +104,19 @@ def predict(options: argparse.Namespace) -> int:
         walk = Walk([Path(path) for path in paths])
         paths = [str(met.path) for met in walk]
         if not paths:
-            return finish(options, Ended("refused", none_in(walk)), predicted)
+            return finish(options, Ended("refused", none_in(walk)), ImageAnswers, predicted)
     who = {"model" if is_exported(options.model) else "project": options.model}
     ended = do(options, "predict_images", paths=paths, **who)
     if ended.how != "done":
-        return finish(options, ended, predicted)
-    answers = ended.result["pictures"]
+        return finish(options, ended, ImageAnswers, predicted)
+    answers = ended.of(ImageAnswers)["pictures"]
     plain = {path: answer.get("classes", answer) for path, answer in answers.items()}
-    finish(options, Ended("done", "", plain) if options.json else ended, predicted)
+    finish(options, Ended("done", "", plain) if options.json else ended, ImageAnswers, predicted)
     useless = all("reason" in answer for answer in answers.values())
     return EXIT["refused" if useless else "done"]
 
 
-def predicted(result: Mapping[str, Any]) -> str:
+def predicted(result: ImageAnswers) -> str:
     """A line for each image with its three likeliest classes."""
     lines = []
     for path, answer in result["pictures"].items():
@@ -152,15 +153,16 @@ def predict_to_csv(options: argparse.Namespace) -> int:
         kept = "" if to_output else f" in {options.csv}"
         ended = Ended("cancelled", f"Stopped{so_far(screen)}. Their rows are whole{kept}.")
     if ended.how != "done":
-        return finish(options, ended, table_written)
+        return finish(options, ended, AnswersWritten, table_written)
+    result = ended.of(AnswersWritten)
     if to_output:
-        print(table_written(ended.result), file=sys.stderr)
+        print(table_written(result), file=sys.stderr)
     else:
-        finish(options, ended, table_written)
-    return EXIT["done" if ended.result["images"] else "refused"]
+        finish(options, ended, AnswersWritten, table_written)
+    return EXIT["done" if result["images"] else "refused"]
 
 
-def table_written(result: Mapping[str, Any]) -> str:
+def table_written(result: AnswersWritten) -> str:
     lines = [
         f"images answered: {result['images']}",
         f"none of these:   {result['none_of_these']}",
@@ -204,10 +206,10 @@ def sort(options: argparse.Namespace) -> int:
         )
         text = f"Stopped{so_far(screen)}. {stays}."
         ended = Ended("cancelled", text)
-    return finish(options, ended, sorted_table)
+    return finish(options, ended, ImagesSorted, sorted_table)
 
 
-def sorted_table(result: Mapping[str, Any]) -> str:
+def sorted_table(result: ImagesSorted) -> str:
     """How many went into each folder, what was left out, and where all of it is listed."""
     what = "moved" if result["move"] else "copied"
     rows = [("folder", what), *((name, str(n)) for name, n in result["folders"].items())]

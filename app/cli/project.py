@@ -9,6 +9,11 @@ from typing import Any
 
 from app.cli import branch, latency, predict, specialise, tune
 from app.cli.terminal import columns, do, finish, with_suffix
+from engine.results.export import DemoMade, Receipt
+from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
+from engine.results.project import AtPath, Backbones, Classes, Steps
+from engine.results.specialise import Pretrained, SupernetTrained
+from engine.results.tune import Estimate
 from engine.system.words import per_cent
 
 NAMES = (
@@ -126,7 +131,7 @@ def new(options: argparse.Namespace) -> int:
         weights=options.weights,
         size=options.size,
     )
-    return finish(options, ended, lambda r: f"Made {r['path']}.")
+    return finish(options, ended, AtPath, lambda r: f"Made {r['path']}.")
 
 
 def learn(options: argparse.Namespace) -> int:
@@ -142,12 +147,12 @@ def learn(options: argparse.Namespace) -> int:
             copy=options.copy,
             **same,
         )
-    else:
-        ended = do(options, "learn", project=options.project, **same)
-    return finish(options, ended, learnt_table)
+        return finish(options, ended, FolderLearnt, lambda r: learnt_table(r, len(r["skipped"])))
+    ended = do(options, "learn", project=options.project, **same)
+    return finish(options, ended, Learnt, learnt_table)
 
 
-def learnt_table(result: Mapping[str, Any]) -> str:
+def learnt_table(result: Learnt, left_out: int = 0) -> str:
     """Each class with its pictures and accuracy, then the whole."""
     counts = result["classes"]
     rows = [("class", "images", "accuracy")]
@@ -159,8 +164,8 @@ def learnt_table(result: Mapping[str, Any]) -> str:
         f"accuracy on held-out images: {per_cent(result['accuracy'])}",
         seconds,
     ]
-    if result.get("skipped"):
-        lines.append(f"{len(result['skipped'])} files were left out")
+    if left_out:
+        lines.append(f"{left_out} files were left out")
     return "\n".join(lines)
 
 
@@ -172,73 +177,67 @@ def score(options: argparse.Namespace) -> int:
         test=options.test,
         predictions=options.predictions,
     )
-    return finish(options, ended, score_table)
+    return finish(options, ended, Score, score_table)
 
 
-def score_table(result: Mapping[str, Any]) -> str:
+def score_table(result: Score) -> str:
     rows = [("class", "accuracy")] + [(n, per_cent(a)) for n, a in result["per_class"].items()]
     lines = [columns(rows), "", f"accuracy: {per_cent(result['accuracy'])}"]
     own = ", on the project's own held-out images" if "unknown_classes" in result else ""
-    for key in ("average_incremental_accuracy", "forgetting"):
-        lines.append(f"{key.replace('_', ' ')}{own}: {per_cent(result[key])}")
+    average = result["average_incremental_accuracy"]
+    lines.append(f"average incremental accuracy{own}: {per_cent(average)}")
+    lines.append(f"forgetting{own}: {per_cent(result['forgetting'])}")
     lines += [f"{path}: {name}" for path, name in result.get("predictions", {}).items()]
     return "\n".join(lines)
 
 
 def forget(options: argparse.Namespace) -> int:
     ended = do(options, "forget", project=options.project, name=options.name)
-    return finish(options, ended, lambda r: f"Forgot {r['name']}. Its images are kept.")
+    return finish(options, ended, Forgotten, lambda r: f"Forgot {r['name']}. Its images are kept.")
 
 
 def classes(options: argparse.Namespace) -> int:
     """Lists the classes with their images."""
     ended = do(options, "list_classes", project=options.project)
 
-    def table(result: Mapping[str, Any]) -> str:
+    def table(result: Classes) -> str:
         rows = [("class", "to learn from", "held out", "learnt", "")]
         for c in result["classes"]:
-            rows.append(
-                (
-                    c["name"],
-                    str(c["train"]),
-                    str(c["validation"]),
-                    "yes" if c["learnt"] else "no",
-                    c["hint"],
-                )
-            )
+            learnt = "yes" if c.learnt else "no"
+            rows.append((c.name, str(c.train), str(c.validation), learnt, c.hint))
         return columns(rows)
 
-    return finish(options, ended, table)
+    return finish(options, ended, Classes, table)
 
 
 def steps(options: argparse.Namespace) -> int:
     """Lists the steps of learning; the one in use is marked."""
     ended = do(options, "list_steps", project=options.project)
 
-    def table(result: Mapping[str, Any]) -> str:
+    def table(result: Steps) -> str:
         rows = [("step", "when", "what", "learner", "classes", "accuracy", "")]
         for s in result["steps"]:
             rows.append(
                 (
-                    str(s["number"]),
-                    s["when"],
-                    s["title"],
-                    s["learner"],
-                    str(len(s["classes"])),
-                    per_cent(s["accuracy"]),
-                    "in use" if s["current"] else "",
+                    str(s.number),
+                    s.when,
+                    s.title,
+                    s.learner,
+                    str(len(s.classes)),
+                    per_cent(s.accuracy),
+                    "in use" if s.current else "",
                 )
             )
         return columns(rows)
 
-    return finish(options, ended, table)
+    return finish(options, ended, Steps, table)
 
 
 def backbones(options: argparse.Namespace) -> int:
     """Every network with its size, ImageNet accuracy, operations, and whether it is here."""
     ended = do(options, "list_backbones")
 
-    def table(result: Mapping[str, Any]) -> str:
+    def table(result: Backbones) -> str:
         rows = [("name", "size", "ImageNet", "operations", "here", "what")]
         for b in result["backbones"]:
             size = f"{b['bytes'] / 1e6:.0f} MB"
@@ -247,12 +246,12 @@ def backbones(options: argparse.Namespace) -> int:
             rows.append((b["name"], size, per_cent(b["accuracy"]), macs, here, b["title"]))
         return columns(rows)
 
-    return finish(options, ended, table)
+    return finish(options, ended, Backbones, table)
 
 
 def download(options: argparse.Namespace) -> int:
     ended = do(options, "download_weights", backbone=options.backbone)
-    return finish(options, ended, lambda r: f"The weights are in {r['path']}.")
+    return finish(options, ended, AtPath, lambda r: f"The weights are in {r['path']}.")
 
 
 def export(options: argparse.Namespace) -> int:
@@ -266,10 +265,10 @@ def export(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         data_licence=options.data_licence,
     )
-    return finish(options, ended, receipt_table)
+    return finish(options, ended, Receipt, receipt_table)
 
 
-def receipt_table(receipt: Mapping[str, Any]) -> str:
+def receipt_table(receipt: Receipt) -> str:
     """What was checked, then how each class did, in the words of the page to print."""
     rows = [("class", "images", "in the project", "in the file")]
     for c in receipt.get("per_class", ()):
@@ -283,11 +282,12 @@ def receipt_table(receipt: Mapping[str, Any]) -> str:
 def demo(options: argparse.Namespace) -> int:
     ended = do(options, "demo", folder=options.to)
     if ended.how == "done":
-        ended = type(ended)("done", "", {**ended.result, **picture_of_window(ended.result)})
-    return finish(options, ended, demo_table)
+        picture = picture_of_window(ended.of(DemoMade))
+        ended = type(ended)("done", "", {**ended.result, **picture})
+    return finish(options, ended, DemoMade, demo_table)
 
 
-def picture_of_window(made: Mapping[str, Any]) -> dict[str, str]:
+def picture_of_window(made: DemoMade) -> dict[str, str]:
     """Has a process of its own draw the window offscreen, since this one imports no Qt."""
     import subprocess
 
@@ -306,10 +306,10 @@ def picture(options: argparse.Namespace) -> int:
     from app.shell.screenshots import picture_of_project
 
     ended = picture_of_project(options.to, with_suffix(options.project))
-    return finish(options, ended, lambda r: r["picture"])
+    return finish(options, ended, dict, lambda r: r["picture"])
 
 
-def demo_table(result: Mapping[str, Any]) -> str:
+def demo_table(result: DemoMade) -> str:
     rows = [("learner", "accuracy", "seconds")]
     rows += [
         (r["learner"], per_cent(r["accuracy"]), f"{r['seconds']:.2f}") for r in result["scores"]
@@ -322,10 +322,15 @@ def demo_table(result: Mapping[str, Any]) -> str:
 
 def pretrain(options: argparse.Namespace) -> int:
     ended = do(options, "pretrain", **chosen(options))
-    return finish(options, ended, lambda r: columns([(k, str(v)) for k, v in r.items()]))
+    return finish(options, ended, Pretrained, figures)
 
 
 def shrink(options: argparse.Namespace) -> int:
-    job = "estimate_shrink" if options.estimate else "shrink"
-    ended = do(options, job, **{"project": options.project, **chosen(options)})
-    return finish(options, ended, lambda r: columns([(k, str(v)) for k, v in r.items()]))
+    asked = {"project": options.project, **chosen(options)}
+    if options.estimate:
+        return finish(options, do(options, "estimate_shrink", **asked), Estimate, figures)
+    return finish(options, do(options, "shrink", **asked), SupernetTrained, figures)
+
+
+def figures(result: Mapping[str, Any]) -> str:
+    return columns([(name, str(value)) for name, value in result.items()])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from app.cli.terminal import columns, do, finish
+from engine.results.specialise import SubnetFound, SubnetRow, Subnets, Timing
 from engine.system.words import per_cent
 
 NAMES = ("specialise", "subnets")
@@ -54,10 +55,10 @@ def specialise(options: argparse.Namespace) -> int:
         table=options.table,
         use=options.use,
     )
-    return finish(options, ended, winner_table)
+    return finish(options, ended, SubnetFound, winner_table)
 
 
-def winner_table(result: Mapping[str, Any]) -> str:
+def winner_table(result: SubnetFound) -> str:
     """The front, then the winner with what it costs."""
     ms = result["measured_ms"]
     return "\n".join(
@@ -75,12 +76,12 @@ def winner_table(result: Mapping[str, Any]) -> str:
     )
 
 
-def timing_lines(ms: Mapping[str, float] | None) -> list[str]:
+def timing_lines(ms: Timing | None) -> list[str]:
     """Nothing where the latency table is another device's: nothing was timed then."""
     return [f"one image takes {ms['p50']:.2f} ms (95 % under {ms['p95']:.2f} ms)"] if ms else []
 
 
-def front_table(rows: Sequence[Mapping[str, Any]]) -> str:
+def front_table(rows: Sequence[SubnetRow]) -> str:
     cells = [("ms", "accuracy", "million operations", "subnet")]
     for row in rows:
         ms = row["measured_ms"] if row["measured_ms"] is not None else row["predicted_ms"]
@@ -94,10 +95,10 @@ def front_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def subnets(options: argparse.Namespace) -> int:
     ended = do(options, "candidates", project=options.project)
-    return finish(options, ended, subnets_table)
+    return finish(options, ended, Subnets, subnets_table)
 
 
-def subnets_table(result: Mapping[str, Any]) -> str:
+def subnets_table(result: Subnets) -> str:
     """The front of what was measured, or the sentence that says why there is none."""
     front = [row for row in result["rows"] if row["front"]]
     if not front:

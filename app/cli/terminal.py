@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.events import Ended, Event, Notice, Progress
+from engine.results.scores import PARTS, Compared
 from engine.system.words import harmless, per_cent
 
 ADOPT = ("better", "always", "never")
+R = TypeVar("R")
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
 
 
@@ -99,18 +102,23 @@ def with_suffix(project: str) -> str:
 
 
 def finish(
-    options: argparse.Namespace, ended: Ended, table: Callable[[Mapping[str, Any]], str]
+    options: argparse.Namespace, ended: Ended, kind: type[R], table: Callable[[R], str]
 ) -> int:
-    """Prints the result as JSON or as a table, and returns the exit code."""
+    """Prints the result as JSON or, by its type, as a table, and returns the exit code."""
     if ended.how != "done":
         print(harmless(ended.text), file=sys.stderr)
         if options.json:
             print(json.dumps({"refused" if ended.how == "refused" else "error": ended.text}))
     elif options.json:
-        print(json.dumps(ended.result, ensure_ascii=False, default=list))
+        print(json.dumps(ended.result, ensure_ascii=False, default=plain))
     else:
-        print(harmless(table(ended.result)))
+        print(harmless(table(ended.of(kind))))
     return EXIT[ended.how]
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for: views are objects, and what else can be gone through a list."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else list(value)
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
@@ -121,10 +129,10 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def scores_table(result: Mapping[str, Any], before: str = "without", after: str = "with it") -> str:
+def scores_table(result: Compared, before: str = "without", after: str = "with it") -> str:
     """Accuracies on the same held-out images, old and new classes apart."""
     rows = [("images of", before, after, "difference", "95 % interval")]
-    for part, name in (("all", "accuracy"), ("old", "old_accuracy"), ("new", "new_accuracy")):
+    for part, name in PARTS:
         found = result["difference"][part]
         if found is not None:
             mean, low, high = (100 * value for value in found)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from typing import Any
 
 from app.cli.terminal import ADOPT, columns, do, finish, scores_table
+from engine.results.tune import Estimate, RunDetails, Runs, Tuned
 from engine.system.words import per_cent
 
 NAMES = ("tune", "runs", "resume")
@@ -65,8 +65,12 @@ def tune(options: argparse.Namespace) -> int:
     }
     if options.estimate:
         ended = do(options, "estimate_tune", **asked)
-        return finish(options, ended, lambda r: f"About {r['seconds']:.0f} s, {r['steps']} steps.")
-    return finish(options, do(options, "tune", adopt=options.adopt, **asked), comparison)
+        return finish(options, ended, Estimate, estimated)
+    return finish(options, do(options, "tune", adopt=options.adopt, **asked), Tuned, comparison)
+
+
+def estimated(result: Estimate) -> str:
+    return f"About {result['seconds']:.0f} s, {result['steps']} steps."
 
 
 def resume(options: argparse.Namespace) -> int:
@@ -76,10 +80,10 @@ def resume(options: argparse.Namespace) -> int:
         ended = do(options, "finish_run", **asked)
     else:
         ended = do(options, "resume_run", epochs=options.epochs, **asked)
-    return finish(options, ended, comparison)
+    return finish(options, ended, Tuned, comparison)
 
 
-def comparison(result: Mapping[str, Any]) -> str:
+def comparison(result: Tuned) -> str:
     """Both networks' accuracy on the same held-out images, and their difference."""
     saved = result["saved"]
     return "\n".join(
@@ -99,15 +103,15 @@ def runs(options: argparse.Namespace) -> int:
     """The list of runs, or one with its epochs."""
     if options.run:
         ended = do(options, "run_details", project=options.project, run=options.run)
-        return finish(options, ended, epochs_table)
-    return finish(options, do(options, "list_runs", project=options.project), runs_table)
+        return finish(options, ended, RunDetails, epochs_table)
+    return finish(options, do(options, "list_runs", project=options.project), Runs, runs_table)
 
 
-def runs_table(result: Mapping[str, Any]) -> str:
+def runs_table(result: Runs) -> str:
     """A line for each run, newest first."""
     rows = [("run", "when", "what", "epochs", "seconds", "before", "after", "state")]
     for r in result["runs"]:
-        before, after = (r[part] or {} for part in ("before", "after"))
+        before, after = r["before"], r["after"]
         rows.append(
             (
                 str(r["id"]),
@@ -115,15 +119,15 @@ def runs_table(result: Mapping[str, Any]) -> str:
                 r["title"],
                 f"{r['epochs_done']:g}",
                 f"{r['seconds']:.0f}",
-                per_cent(before.get("accuracy")),
-                per_cent(after.get("accuracy")),
+                per_cent(before["accuracy"] if before else None),
+                per_cent(after["accuracy"] if after else None),
                 r["state"],
             )
         )
     return columns(rows)
 
 
-def epochs_table(result: Mapping[str, Any]) -> str:
+def epochs_table(result: RunDetails) -> str:
     """A line for each epoch of a run."""
     rows = [("epoch", "seconds", "loss", "accuracy", "held-out loss", "held-out accuracy")]
     for e in result["epochs_curve"]:

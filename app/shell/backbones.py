@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -21,6 +20,7 @@ from app.widgets.controls import buddy, button, column, indented, label, named, 
 from app.widgets.receipt import size
 from app.widgets.table import Table, TableRows
 from engine.events import Ended
+from engine.results.project import BackboneRow, Backbones
 from engine.system.words import per_cent
 
 WEIGHTS = "Weights (*.safetensors *.pth *.pt);;All files (*)"
@@ -30,11 +30,11 @@ def count(value: float | None) -> str:
     return "" if not value else f"{value / 1e6:.1f} M" if value < 1e9 else f"{value / 1e9:.1f} G"
 
 
-COLUMNS = (
+COLUMNS: tuple[tuple[str, Callable[[BackboneRow], str]], ...] = (
     ("Backbone", lambda b: b["title"]),
-    ("ImageNet accuracy", lambda b: per_cent(b["accuracy"]) if b.get("accuracy") else ""),
-    ("Multiplications", lambda b: count(b.get("macs"))),
-    ("Size", lambda b: size(b["bytes"]) if b.get("bytes") else ""),
+    ("ImageNet accuracy", lambda b: per_cent(b["accuracy"]) if b["accuracy"] else ""),
+    ("Multiplications", lambda b: count(b["macs"])),
+    ("Size", lambda b: size(b["bytes"]) if b["bytes"] else ""),
     ("Weights are", lambda b: "here" if b["here"] else "to download" if b["url"] else "missing"),
 )
 
@@ -42,11 +42,11 @@ COLUMNS = (
 class BackboneRows(TableRows):
     """The backbones that are known, with their figures."""
 
-    def text(self, given: Mapping[str, Any], column: int) -> str:
+    def text(self, given: BackboneRow, column: int) -> str:
         return COLUMNS[column][1](given)
 
-    def help(self, given: Mapping[str, Any], column: int) -> str:
-        return "\n".join(t for t in (given["help"], given.get("licence", "")) if t)
+    def help(self, given: BackboneRow, column: int) -> str:
+        return "\n".join(t for t in (given["help"], given["licence"]) if t)
 
 
 class BackboneDialog(QDialog):
@@ -117,23 +117,21 @@ class BackboneDialog(QDialog):
         )
 
     def take(self, ended: Ended) -> None:
-        self.rows.give(list(ended.result.get("backbones", [])))
+        self.rows.give(ended.of(Backbones)["backbones"] if ended.how == "done" else [])
         name = self.bridge.project.backbone if self.bridge.project else ""
         chosen = next((i for i, b in enumerate(self.rows.rows) if b["name"] == name), 0)
         if self.rows.rows:
             self.table.selectRow(chosen)
 
     @property
-    def chosen(self) -> Mapping[str, Any] | None:
+    def chosen(self) -> BackboneRow | None:
         index = self.table.currentIndex()
         return self.rows.rows[index.row()] if index.isValid() else None
 
     def show_chosen(self) -> None:
         backbone = self.chosen
         if backbone is not None:
-            self.note.setText(
-                " ".join(t for t in (backbone["help"], backbone.get("licence", "")) if t)
-            )
+            self.note.setText(" ".join(t for t in (backbone["help"], backbone["licence"]) if t))
             say_on(self.use_button, "Use" if backbone["here"] else "Download and use")
             self.use_button.setEnabled(bool(backbone["here"] or backbone["url"]))
 
@@ -148,7 +146,7 @@ class BackboneDialog(QDialog):
             if ended.how == "done":
                 bridge.submit("use_backbone", name=name, size=pixels)
 
-        if backbone.get("here"):
+        if backbone["here"]:
             bridge.submit("use_backbone", name=name, size=pixels)
         else:
             bridge.submit("download_weights", follow, backbone=name)

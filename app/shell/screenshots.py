@@ -27,6 +27,7 @@ from app.pages.tune.page import TunePage
 from app.shell.preferences import Preferences
 from app.shell.window import Window, make_application
 from engine.events import Ended
+from engine.results.images import SampleMade
 from engine.worker import Engine
 
 PATIENCE = 600_000
@@ -98,7 +99,7 @@ def photograph(folder: Path, work: Path) -> None:
         person.do("learn", learner=learner)
     for card in window.notices.cards:
         card.dismiss()
-    pictures = Path(made.result["pictures"])
+    pictures = Path(made.of(SampleMade)["pictures"])
     window.go("Images")
     person.take("images")
     window.go("Learn")

@@ -6,10 +6,8 @@ The words are the engine's own (export/receipts/words.py), the same as on paper 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-Receipt = Mapping[str, Any]
+from engine.results.export import Receipt
 
 DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
@@ -25,17 +23,17 @@ def size(count: float) -> str:
 
 def rows_of(receipt: Receipt) -> list[tuple[str, str]]:
     """The receipt line by line; of digests the beginning, since a line can't be broken in them."""
-    return [(name, DIGEST.sub(r"\1 …", words)) for name, words in receipt.get("summary", ())]
+    return [(name, DIGEST.sub(r"\1 …", words)) for name, words in receipt["summary"]]
 
 
 def receipt_text(receipt: Receipt) -> str:
     """The receipt as text, with nothing shortened."""
-    return "\n".join(f"{name}: {words}" for name, words in receipt.get("summary", ()))
+    return "\n".join(f"{name}: {words}" for name, words in receipt["summary"])
 
 
 def matrix_of(receipt: Receipt) -> list[list[int]]:
     """What the file takes for what: images by true class and answer, in the classes' order."""
-    classes = len(receipt.get("classes", ()))
+    classes = len(receipt["classes"])
     matrix = [[0] * classes for _ in range(classes)]
     for true, answer, count in receipt.get("confusion", ()):
         matrix[true][answer] = count

@@ -14,6 +14,7 @@ from app.bridge import Bridge
 from app.widgets.controls import tip
 from app.widgets.table import Index
 from engine.events import Ended
+from engine.results.images import ImagePage
 
 PAGE = 256
 PAGES_KEPT = 40
@@ -139,7 +140,8 @@ class ImageRows(QAbstractListModel):
         if ended.how != "done":
             self.refused.emit(ended.text)
             return
-        total, rows = ended.result["total"], ended.result["rows"]
+        found = ended.of(ImagePage)
+        total, rows = found["total"], found["rows"]
         if fresh or total != self.total:
             self.renew(total)
         self.pages[page] = rows

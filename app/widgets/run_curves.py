@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 from PySide6.QtCore import Qt
 
 from app.widgets.line_plot import Series
+from engine.results.tune import RunDetails
 
 PIECES = 60
 """A line of single steps is drawn as the means of so many pieces."""
@@ -53,12 +53,12 @@ class Curves:
     each: float = 1.0
 
     @classmethod
-    def of_run(cls, details: Mapping[str, Any]) -> Curves:
-        """Those of a run that is kept, as `run_details` tells them."""
+    def of_run(cls, details: RunDetails) -> Curves:
+        """Those of a run that is kept."""
         made = cls(list(details["epochs_curve"]))
         for name, values in made.steps.items():
             values.extend(details["steps_curve"].get(name, ()))
-        made.know_epochs((details["layers"] or {}).get("total", 1), details["epochs"])
+        made.know_epochs(details["layers"]["total"] if details["layers"] else 1, details["epochs"])
         return made
 
     def know_epochs(self, total: float, epochs: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Refused, UnusableImage
-from engine.events import Event
+from engine.events import Work
 from engine.export.formats import EXPORTERS, ExportData, Exporter
 from engine.export.receipts import About
 from engine.export.write import export_model
@@ -19,6 +19,7 @@ from engine.images.decode import open_many
 from engine.learning.answering import look
 from engine.models.backbone import Model
 from engine.models.extractor import Extractor
+from engine.results.export import Receipt
 from engine.storage import catalogue
 from engine.storage.project import Project
 
@@ -37,7 +38,7 @@ def written(
     path: Path,
     overwrite: bool,
     about: About,
-) -> Generator[Event, None, dict[str, Any]]:
+) -> Work[Receipt]:
     """Exports a model, compared with what it and its extractor say of the project's images."""
     images = some_images(project)
     seen = yield from look(model, extractor, list(images))

@@ -7,13 +7,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 from engine.errors import Refused
-from engine.events import Progress
+from engine.events import Progress, checked
 from engine.export.check import check_elsewhere
-from engine.export.formats import ExportData, Exporter, Receipt
+from engine.export.formats import ExportData, Exporter
 from engine.export.receipts.measured import receipt_of
 from engine.export.receipts.papers import foreign_paper, papers_of, write_papers
 from engine.export.receipts.words import summary, verdict
 from engine.models.backbone import Model
+from engine.results.export import Receipt
 from engine.system import device as devices
 from engine.system.files import is_full
 from engine.system.replacing import NEW, hidden_folder, replace_all, sweep
@@ -47,7 +48,7 @@ def export_model(
             replace_all(hidden, path, apart=bool(exporter.companions))
     except OSError as error:
         raise Refused(cant_write(path, error)) from error
-    return receipt
+    return checked(Receipt, receipt, "receipt")  # formats added to it
 
 
 def check_target(exporter: Exporter, path: Path, overwrite: bool) -> None:

@@ -1,7 +1,8 @@
 """Jobs: what a person can ask for. Each is a plain generator function that yields events.
 
-`def my_job(session, *, setting=...)` yields events and returns a dict of plain values. It may be
-closed between any two yields; then the project is as before, or as at the last thing saved.
+`def my_job(session, *, setting=...) -> Work[MyResult]` yields events and returns a TypedDict that
+engine/results.py declares. It may be closed between any two yields; then the project is as before,
+or as at the last thing saved.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from engine.errors import BadSetting, EndEarly, EspalierError
-from engine.events import CANCEL, FINISH, Ended, Event, Started, Work
+from engine.events import CANCEL, FINISH, Ended, Event, Started, Work, checked
 from engine.system.files import is_full
 
 if TYPE_CHECKING:
@@ -26,17 +27,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Verb = TypeVar("Verb", bound=Callable[..., Work])
+Verb = TypeVar("Verb", bound=Callable[..., Work[Any]])
 
 
 @dataclass(frozen=True)
 class Job:
-    """A registered job. `reads` says that it changes nothing, so it may run beside another."""
+    """A registered job. `reads` says that it changes nothing, so it may run beside another.
+
+    `result` is the TypedDict that it says it returns.
+    """
 
     name: str
     title: str
-    work: Callable[..., Work]
+    work: Callable[..., Work[Any]]
     reads: bool
+    result: Any
 
 
 JOBS: dict[str, Job] = {}
@@ -46,7 +51,9 @@ def job(title: str, *, reads: bool = False) -> Callable[[Verb], Verb]:
     """Registers a generator function as a job, under its own name."""
 
     def keep(work: Verb) -> Verb:
-        JOBS[work.__name__] = Job(work.__name__, title, work, reads)
+        # Some files import Session for types alone.
+        declared = get_type_hints(work, localns={"Session": object})["return"]
+        JOBS[work.__name__] = Job(work.__name__, title, work, reads, get_args(declared)[-1])
         return work
 
     return keep
@@ -80,7 +87,7 @@ def run(
             yield Ended("cancelled", "Cancelled before it began.")
         else:
             check_settings(chosen, settings)
-            yield from follow(chosen.work(session, **settings), stopped)
+            yield from follow(chosen, chosen.work(session, **settings), stopped)
     except Exception as error:
         yield end_of(session, name, error)
 
@@ -116,8 +123,11 @@ def check_settings(chosen: Job, settings: Mapping[str, Any]) -> None:
         ) from error
 
 
-def follow(work: Work, stopped: Callable[[], str]) -> Iterator[Event]:
-    """The events of a job, its end included; closed or finished where `stopped` says so."""
+def follow(chosen: Job, work: Work[Any], stopped: Callable[[], str]) -> Iterator[Event]:
+    """The events of a job, its end included; closed or finished where `stopped` says so.
+
+    Raises TypeError where it returns something else than it says.
+    """
     how, finishing = "", False
     try:
         while how != CANCEL:
@@ -126,7 +136,7 @@ def follow(work: Work, stopped: Callable[[], str]) -> Iterator[Event]:
             try:
                 event = work.throw(EndEarly()) if finish else next(work)
             except StopIteration as end:
-                yield Ended("done", "", end.value or {})
+                yield Ended("done", "", checked(chosen.result, end.value, chosen.name))
                 return
             yield event
             how = stopped()

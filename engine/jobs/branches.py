@@ -7,13 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Answer, Notice, Progress, Work
+from engine.events import Notice, Progress, Work
 from engine.jobs import job
 from engine.learning import comparison, subnet
 from engine.learning.importing import Added, bring_in, look_for
 from engine.models.backbone import parameters_of
 from engine.models.branches import branches_of, classes_of, plain, pruned
 from engine.registry import PluginView, setting, settings_of
+from engine.results.branches import (
+    BranchChoices,
+    Branches,
+    BranchesMerged,
+    BranchGrown,
+    BranchRemoved,
+    BranchRow,
+    SharingCurve,
+)
 from engine.session import Session
 from engine.storage import catalogue
 from engine.storage.catalogue import Split
@@ -61,7 +70,7 @@ def grow_branch(
     memory: float = MEMORY,
     adopt: str = "better",
     settings: Mapping[str, Any] | None = None,
-) -> Work:
+) -> Work[BranchGrown]:
     """Learns the classes of folders as a new branch of the network, beside what there is.
 
     Without `paths` they are the project's classes that are not learnt yet. `cut` is the stage above
@@ -99,11 +108,11 @@ def sharing_curve(
     epochs: float = 0,
     memory: float = MEMORY,
     settings: Mapping[str, Any] | None = None,
-) -> Work:
+) -> Work[SharingCurve]:
     """How accurate a branch would be against how much of the network it shares; nothing is kept.
 
     For the classes that are not learnt yet, otherwise for those of the newest branch, otherwise for
-    all. Returns curve and recommended.
+    all.
     """
     wish = BranchOptions(AUTO, threshold, EXACT, "never", wished(settings, epochs), memory=memory)
     wish.check()
@@ -121,7 +130,7 @@ def sharing_curve(
 
 
 @job("Remove a branch")
-def remove_branch(session: Session, *, branch: int) -> Work:
+def remove_branch(session: Session, *, branch: int) -> Work[BranchRemoved]:
     """Takes branch `branch` (1 is the oldest) out of the network, and learns without it.
 
     Its classes are kept: the original network tells them apart from then on.
@@ -145,7 +154,7 @@ def merge_branches(
     allowed: float = 1.0,
     epochs: float = 0,
     settings: Mapping[str, Any] | None = None,
-) -> Work:
+) -> Work[BranchesMerged]:
     """Distils the network with all its branches into one of the original's size.
 
     It is used where its accuracy on held-out images is at most `allowed` points below, and learns
@@ -177,12 +186,12 @@ def merge_branches(
 
 
 @job("List the branches", reads=True)
-def list_branches(session: Session) -> Answer:
+def list_branches(session: Session) -> Work[Branches]:
     """The network's branches with their classes, and the cuts above which one could begin."""
     yield Progress(0, None, "Reading")
     backbone, names = session.backbone(), catalogue.class_names(session.require())
     told = zip(branches_of(backbone), classes_of(backbone), strict=True)
-    rows = [
+    rows: list[BranchRow] = [
         {
             "branch": at,
             "cut": branch.cut,
@@ -245,12 +254,10 @@ class BranchForm:
 
 
 @job("Read what a branch could be", reads=True)
-def branch_choices(session: Session) -> Work:
+def branch_choices(session: Session) -> Work[BranchChoices]:
     """The classes that a branch could be grown for, its settings, and the branches that there are.
 
-    Returns classes ([{"name", "images"}], not learnt yet), problem (why no branch could be grown
-    for them, or nothing), form (a PluginView), first (the names of the settings that matter most),
-    own (those of the branch; the others are of fine-tuning), cuts, and branches with their bytes.
+    The classes are those that are not learnt yet.
     """
     yield Progress(0, None, "Reading")
     there = yield from list_branches(session)

@@ -12,17 +12,18 @@ from engine.jobs.export import export
 from engine.jobs.learn import learn
 from engine.jobs.project import make_sample
 from engine.learners import LEARNERS
+from engine.results.export import DemoMade, LearnerScore
 from engine.session import Session
 
 
 @job("Show the main job on the sample")
-def demo(session: Session, *, folder: str = "") -> Work:
+def demo(session: Session, *, folder: str = "") -> Work[DemoMade]:
     """Draws the sample, learns it with every learner, exports the default one's model."""
     target = Path(folder) if folder else Path(tempfile.mkdtemp(prefix="espalier-demo-"))
     target.mkdir(parents=True, exist_ok=True)
     made = yield from make_sample(session, path=str(free_name(target)))
     default = session.require().facts["learner"]
-    scores = []
+    scores: list[LearnerScore] = []
     for name in sorted(LEARNERS, key=lambda n: n == default):
         clock = time.perf_counter()
         result = yield from learn(session, learner=name)
@@ -36,7 +37,7 @@ def demo(session: Session, *, folder: str = "") -> Work:
         "pictures": made["pictures"],
         "model": str(model),
         "scores": scores,
-        "receipt": dict(receipt),
+        "receipt": receipt,
     }
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Answer, Progress, Saved, Work
+from engine.events import Progress, Saved, Work
 from engine.export.formats import EXPORTERS, FIRST
 from engine.export.material import exporter_of, written
 from engine.export.receipts.about import about_step
 from engine.export.write import check_target
 from engine.jobs import job
 from engine.jobs.project import set_data_licence
+from engine.results.export import Exporters, Receipt
 from engine.session import Session
 
 
 @job("List the export formats", reads=True)
-def list_exporters(session: Session) -> Work:
+def list_exporters(session: Session) -> Work[Exporters]:
     """Every format with its settings, its ending, and why it can't be used here, if so.
 
     What is proposed comes first.
@@ -43,7 +44,7 @@ def export(
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     data_licence: str | None = None,
-) -> Answer:
+) -> Work[Receipt]:
     """Writes the model in use to a file, checks it in a process of its own, or refuses.
 
     `data_licence` says under what terms the images are, and is kept; None leaves it as it is.

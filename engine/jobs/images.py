@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.errors import Refused
-from engine.events import Answer, Progress, Work
+from engine.events import Progress, Work
 from engine.images import near_duplicates as images_near_duplicates
 from engine.jobs import job
 from engine.learning import step
 from engine.learning.importing import bring_in, look_for, title_for
+from engine.results.images import (
+    ClassChanged,
+    Conflicts,
+    ImagePage,
+    ImagesAdded,
+    ImagesMoved,
+    ImagesRemoved,
+    NearDuplicateGroup,
+    NearDuplicates,
+    Skipped,
+)
 from engine.session import Session
 from engine.storage import catalogue
 
@@ -17,7 +28,7 @@ from engine.storage import catalogue
 @job("Add images")
 def add_images(
     session: Session, *, paths: Sequence[str], into: str = "", copy: bool = False
-) -> Answer:
+) -> Work[ImagesAdded]:
     """Checks images and stores them as classes, without learning them."""
     found = look_for(paths, into)
     with session.require().gesture(title_for(found)) as gesture:
@@ -27,7 +38,7 @@ def add_images(
 
 
 @job("Move images")
-def move_images(session: Session, *, images: Sequence[int], to: str) -> Work:
+def move_images(session: Session, *, images: Sequence[int], to: str) -> Work[ImagesMoved]:
     """Moves images into the class `to`; what was learnt follows at the next learning."""
     project = session.require()
     if not to.strip():
@@ -39,7 +50,7 @@ def move_images(session: Session, *, images: Sequence[int], to: str) -> Work:
 
 
 @job("Remove images")
-def remove_images(session: Session, *, images: Sequence[int]) -> Work:
+def remove_images(session: Session, *, images: Sequence[int]) -> Work[ImagesRemoved]:
     project = session.require()
     with project.gesture(f"Remove {len(images)} images") as gesture:
         removed = catalogue.remove(project, gesture, images)
@@ -48,7 +59,9 @@ def remove_images(session: Session, *, images: Sequence[int]) -> Work:
 
 
 @job("Rename a class")
-def rename_class(session: Session, *, name: str, to: str, merge: bool = False) -> Work:
+def rename_class(
+    session: Session, *, name: str, to: str, merge: bool = False
+) -> Work[ClassChanged]:
     """Renames a class; where `to` is taken, merges the two if asked, and refuses otherwise."""
     project = session.require()
     to = to.strip()
@@ -66,7 +79,7 @@ def rename_class(session: Session, *, name: str, to: str, merge: bool = False) -
 
 
 @job("Merge classes")
-def merge_classes(session: Session, *, name: str, into: str) -> Work:
+def merge_classes(session: Session, *, name: str, into: str) -> Work[ClassChanged]:
     """Moves all images of `name` into `into`, and learns both anew where they were learnt."""
     project = session.require()
     number = catalogue.class_named(project, name)["id"]
@@ -81,7 +94,7 @@ def merge_classes(session: Session, *, name: str, into: str) -> Work:
 
 
 @job("Remove a class")
-def remove_class(session: Session, *, name: str) -> Work:
+def remove_class(session: Session, *, name: str) -> Work[ClassChanged]:
     """Takes a class out of the project and of what was learnt, exactly; files stay in place."""
     project = session.require()
     with project.gesture(f"Remove {name}", all_or_nothing=True) as gesture:
@@ -92,7 +105,7 @@ def remove_class(session: Session, *, name: str) -> Work:
 
 
 @job("Settle a conflict")
-def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work:
+def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work[ImagesRemoved]:
     """Keeps an image that lies in several classes in the class `keep` alone ("" for none)."""
     project = session.require()
     rows = [c for c in catalogue.conflicts(project) if c["sha256"] == sha256]
@@ -108,20 +121,20 @@ def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work:
 @job("Look at images", reads=True)
 def images(
     session: Session, *, class_name: str = "", split: str = "", offset: int = 0, limit: int = 200
-) -> Work:
+) -> Work[ImagePage]:
     """A page of a class's images (all classes where empty), and how many there are."""
     yield Progress(0, None, "Reading")
     return catalogue.page_of_images(session.require(), class_name, split, offset, limit)
 
 
 @job("Look at conflicts", reads=True)
-def conflicts(session: Session) -> Work:
+def conflicts(session: Session) -> Work[Conflicts]:
     yield Progress(0, None, "Reading")
     return {"conflicts": catalogue.conflicts(session.require())}
 
 
 @job("Look for near duplicates", reads=True)
-def near_duplicates(session: Session, *, limit: int = 200) -> Work:
+def near_duplicates(session: Session, *, limit: int = 200) -> Work[NearDuplicates]:
     """Groups of images that look almost the same; those on both sides of the split first."""
     yield Progress(0, None, "Comparing")
     project = session.require()
@@ -133,7 +146,7 @@ def near_duplicates(session: Session, *, limit: int = 200) -> Work:
     )
     groups = images_near_duplicates.groups([row["phash"] for row in rows])
     crossing = sorted(groups, key=lambda g: (len({rows[i]["split"] for i in g}) < 2, -len(g)))
-    shown = [
+    shown: list[NearDuplicateGroup] = [
         {
             "crosses_split": len({rows[i]["split"] for i in group}) > 1,
             "images": [
@@ -147,7 +160,7 @@ def near_duplicates(session: Session, *, limit: int = 200) -> Work:
 
 
 @job("Look at what was left out", reads=True)
-def skipped(session: Session) -> Work:
+def skipped(session: Session) -> Work[Skipped]:
     """What could not be used, with the reason and when."""
     yield Progress(0, None, "Reading")
     rows = session.require().db["skipped"].rows_where(order_by="id")

@@ -6,13 +6,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from engine.errors import BadSetting, Refused
 from engine.events import Progress, Saved, Work
 from engine.jobs import job
 from engine.models import timing
 from engine.models.supernet.embedded import embedded_supernet
+from engine.results.specialise import (
+    LatencyTableRow,
+    LatencyTables,
+    TableExported,
+    TableMeasured,
+    TableUnreadable,
+)
 from engine.search.latency import files, measuring, ofa_tables
 from engine.search.latency import table as latency_table
 from engine.search.search import usual_resolutions
@@ -32,12 +38,12 @@ def measure_latency(
     precision: str = "float32",
     width: float = 0,
     seconds: float = 0,
-) -> Work:
+) -> Work[TableMeasured]:
     """Measures the blocks of a supernet and keeps them as a table; 5 to 20 s a resolution.
 
     `width` 0 is that of the project's supernet, or of the embedded one where no project is open;
     no `resolutions` are the usual ones of that supernet. `seconds` is for each resolution; 0 takes
-    what is usual. Returns the table in short, `seconds` and `path`.
+    what is usual.
     """
     setting = timing.Setting(threads, batch, provider, precision)
     usual_width, size = supernet_of(session)
@@ -62,10 +68,10 @@ def supernet_of(session: Session) -> tuple[float, int]:
 
 
 @job("List the latency tables", reads=True)
-def latency_tables(session: Session) -> Work:
+def latency_tables(session: Session) -> Work[LatencyTables]:
     """Every table that is kept; one that can't be read has a `problem` instead."""
     yield Progress(0, None, "Reading")
-    tables: list[dict[str, Any]] = []
+    tables: list[LatencyTableRow | TableUnreadable] = []
     for name, table in files.all_tables().items():
         if isinstance(table, latency_table.LatencyTable):
             tables.append(files.in_short(table))
@@ -75,7 +81,7 @@ def latency_tables(session: Session) -> Work:
 
 
 @job("Check a latency table", reads=True)
-def check_latency(session: Session, *, name: str = "") -> Work:
+def check_latency(session: Session, *, name: str = "") -> Work[LatencyTableRow]:
     """Times a few whole networks and notes in the table whether it still fits this computer."""
     table = files.one_table(name) if name else own_table()
     if not files.is_own(table):
@@ -95,7 +101,7 @@ def own_table() -> latency_table.LatencyTable:
 @job("Import latency tables")
 def import_latency(
     session: Session, *, paths: Sequence[str], name: str = "", threads: int = 1
-) -> Work:
+) -> Work[LatencyTables]:
     """Keeps tables from files: our JSON, or YAML of the original once-for-all project.
 
     Those files do not say which device they are of (`name`; the first file's own name where it is
@@ -125,7 +131,7 @@ def renamed(table: latency_table.LatencyTable, name: str) -> latency_table.Laten
 @job("Export a latency table", reads=True)
 def export_latency(
     session: Session, *, path: str, table: str = "", resolution: int = 0, overwrite: bool = False
-) -> Work:
+) -> Work[TableExported]:
     """Writes a table as JSON, or one of its resolutions as YAML for the original project.
 
     `table` is a name, or a part of one; this computer's newest where it is empty.

@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Refused
-from engine.events import Answer, Progress, Step, Work
+from engine.events import Progress, Step, Work
 from engine.jobs import job
 from engine.learners import LEARNERS
 from engine.learning import material, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
+from engine.results.learn import (
+    AnsweredImage,
+    AnsweredImages,
+    FolderLearnt,
+    Forgotten,
+    FullScores,
+    Learners,
+    Learnt,
+    StepUsed,
+)
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
@@ -28,7 +38,7 @@ def learn_folder(
     copy: bool = False,
     learner: str = "",
     settings: Mapping[str, Any] | None = None,
-) -> Work:
+) -> Work[FolderLearnt]:
     """The main gesture: checks images, stores them as classes, and learns them, in one pass."""
     found = look_for(paths, into)
     project = session.require()
@@ -55,7 +65,7 @@ def learn_folder(
 @job("Learn")
 def learn(
     session: Session, *, learner: str = "", settings: Mapping[str, Any] | None = None
-) -> Answer:
+) -> Work[Learnt]:
     """Learns whatever is not learnt yet, from images that the project has."""
     project = session.require()
     name, chosen = material.choice(project, learner, settings)
@@ -70,7 +80,7 @@ def learn(
 
 
 @job("Forget a class")
-def forget(session: Session, *, name: str) -> Work:
+def forget(session: Session, *, name: str) -> Work[Forgotten]:
     """Unlearns a class exactly, as if it had never been learnt; its images are kept."""
     project = session.require()
     number = catalogue.class_named(project, name)["id"]
@@ -82,11 +92,11 @@ def forget(session: Session, *, name: str) -> Work:
             db.table("class").update(number, {"set_aside": 1})
         result = yield from step.follow_up(session, gesture, f"Forget {name}")
     yield session.changed("learnt")
-    return {"name": name, **result}
+    return {"name": name, **result} if result else {"name": name}
 
 
 @job("Return to an earlier step")
-def return_to_step(session: Session, *, step: int) -> Work:
+def return_to_step(session: Session, *, step: int) -> Work[StepUsed]:
     """Uses the model of an earlier step (its id) again; the later ones are kept."""
     project = session.require()
     rows = [row for row in steps.all_rows(project) if row["id"] == step]
@@ -106,7 +116,7 @@ def return_to_step(session: Session, *, step: int) -> Work:
 
 
 @job("Read the scores", reads=True)
-def scores(session: Session, *, step: int = 0) -> Work:
+def scores(session: Session, *, step: int = 0) -> Work[FullScores]:
     """All scores of a step on validation images, its confusion matrix included."""
     yield Progress(0, None, "Reading")
     project = session.require()
@@ -117,7 +127,9 @@ def scores(session: Session, *, step: int = 0) -> Work:
 
 
 @job("Look at answers", reads=True)
-def confusion_images(session: Session, *, true: str, predicted: str, limit: int = 200) -> Work:
+def confusion_images(
+    session: Session, *, true: str, predicted: str, limit: int = 200
+) -> Work[AnsweredImages]:
     """The validation images of class `true` that the model takes for `predicted`."""
     yield Progress(0, None, "Reading")
     project = session.require()
@@ -133,7 +145,9 @@ def confusion_images(session: Session, *, true: str, predicted: str, limit: int 
 
 
 @job("Look at uncertain images", reads=True)
-def uncertain_images(session: Session, *, limit: int = 60, wrong: bool = False) -> Work:
+def uncertain_images(
+    session: Session, *, limit: int = 60, wrong: bool = False
+) -> Work[AnsweredImages]:
     """The validation images with the least certain answers first, or only the wrong ones."""
     yield Progress(0, None, "Reading")
 
@@ -147,7 +161,7 @@ def uncertain_images(session: Session, *, limit: int = 60, wrong: bool = False) 
     return answers(session.require(), chosen, limit)
 
 
-def answers(project: Project, choose: Any, limit: int) -> dict[str, Any]:
+def answers(project: Project, choose: Any, limit: int) -> AnsweredImages:
     """Rows of validation images with the model's answer, confidence and the truth."""
     row = steps.current(project)
     kept = steps.predictions(project, row) if row else None
@@ -156,13 +170,12 @@ def answers(project: Project, choose: Any, limit: int) -> dict[str, Any]:
     names = catalogue.class_names(project)
     order = choose(kept)
     places = {int(kept["images"][i]): int(i) for i in order[:limit]}
-    rows = [
-        catalogue.view_of(
-            project,
-            image,
-            predicted=names.get(int(kept["answer"][i]), "?"),
-            confidence=float(kept["confidence"][i]),
-        )
+    rows: list[AnsweredImage] = [
+        {
+            **catalogue.view_of(project, image),
+            "predicted": names.get(int(kept["answer"][i]), "?"),
+            "confidence": float(kept["confidence"][i]),
+        }
         for image in catalogue.images_by_id(project, list(places))
         for i in [places[image["id"]]]
     ]
@@ -170,7 +183,7 @@ def answers(project: Project, choose: Any, limit: int) -> dict[str, Any]:
 
 
 @job("List the learners", reads=True)
-def learners(session: Session) -> Work:
+def learners(session: Session) -> Work[Learners]:
     """Every learner with its settings, from which forms are made."""
     yield Progress(0, None, "Reading")
     return {"learners": LEARNERS.describe()}

@@ -17,6 +17,7 @@ from engine.jobs import job
 from engine.predict.answers import answerer_of, answers
 from engine.predict.csv_writer import CsvWriter, refuse_taken
 from engine.predict.table import counted, full, known, row_of
+from engine.results.learn import AnswersWritten
 from engine.system.files import is_full
 from engine.system.progress import Eta
 
@@ -44,7 +45,7 @@ def predict_to_csv(
     model: str = "",
     to: str = "-",
     overwrite: bool = False,
-) -> Work:
+) -> Work[AnswersWritten]:
     """One row for each image in files and folders, by the project or an exported file.
 
     `to` is a file, or "-" for standard output. It is made once the first is known to be of use:
@@ -72,5 +73,6 @@ def predict_to_csv(
             unusable += sum(one.probabilities is None for one in some)
             unknown += sum(not known(asked, one) for one in some)
             yield pace.at(done)
-    counts = {"images": done - unusable, "none_of_these": unknown, "unusable": unusable}
-    return {**counts, "others": walk.others, "to": to}
+    return AnswersWritten(
+        images=done - unusable, none_of_these=unknown, unusable=unusable, others=walk.others, to=to
+    )

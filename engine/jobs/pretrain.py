@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.events import Saved, Step, Work
 from engine.jobs import job
+from engine.results.specialise import Pretrained
 from engine.training.dataset import of_folder
 from engine.training.supernet.distillation import resumed
 from engine.training.supernet.pretraining import STORED, Recipe, check, one_epoch, started, written
@@ -22,13 +23,13 @@ from engine.training.supernet.teacher import taught
 @job("Training the embedded backbone")
 def pretrain(
     session: object, *, data: str, teacher: str, out: str, work: str, **settings: Any
-) -> Work:
+) -> Work[Pretrained]:
     """Trains a backbone on `data` (train/ and val/, one folder a class) and writes it to `out`.
 
     `teacher` is a safetensors file of torchvision's mobilenet_v2. `work` keeps decoded images,
     the teacher's features and the checkpoint: the same call again goes on where it was, also with
     other `epochs`, to which the rest is planned anew. `settings` are the fields of Recipe. The
-    weights are written after each epoch. Returns path, steps, and accuracy on val/.
+    weights are written after each epoch. The accuracy is that on val/.
     """
     recipe, folder = Recipe.made(settings), Path(work)
     shown = yield from of_folder(Path(data) / "val", folder / "val", STORED)
@@ -42,8 +43,8 @@ def pretrain(
     while True:
         if training.position < training.schedule.total:
             yield from one_epoch(training, recipe, corpus, taught_by, checkpoint)
-        result = written(training, recipe, shown, Path(out))
-        yield Step(training.position, training.schedule.total, {"accuracy": result["accuracy"]})
+        accuracy = written(training, recipe, shown, Path(out))
+        yield Step(training.position, training.schedule.total, {"accuracy": accuracy})
         yield Saved("weights", out)
         if training.position >= training.schedule.total:
-            return {"path": out, **result}
+            return {"path": out, "steps": training.position, "accuracy": accuracy}

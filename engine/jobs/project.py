@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from engine.errors import Refused
-from engine.events import Answer, Notice, Progress, Saved, Work
+from engine.events import Notice, Progress, Saved, Work, checked
 from engine.jobs import job
 from engine.models.backbone import Backbone
 from engine.models.backbones import describe_backbones
 from engine.models.backbones import download_weights as fetch
+from engine.results.images import SampleMade
+from engine.results.project import (
+    AtPath,
+    BackboneRow,
+    Backbones,
+    BackboneUsed,
+    Classes,
+    DeviceUsed,
+    LicenceNoted,
+    Nothing,
+    ProjectOpened,
+    Steps,
+    TakenBack,
+)
 from engine.session import Session
 from engine.storage.project import Project, settings_text
 from engine.system import device as devices
@@ -21,7 +34,7 @@ DEFAULT_LEARNER = "slda"
 @job("Make a project")
 def new_project(
     session: Session, *, path: str, backbone: str = "", weights: str = "", size: int = 0
-) -> Work:
+) -> Work[AtPath]:
     """Makes and opens an empty project at `path` (NAME.espalier)."""
     net, content = chosen_backbone(backbone, weights, size)
     project = Project.create(
@@ -48,7 +61,7 @@ def chosen_backbone(name: str, weights: str, size: int) -> tuple[Backbone, bytes
 
 
 @job("Open a project")
-def open_project(session: Session, *, path: str) -> Work:
+def open_project(session: Session, *, path: str) -> Work[ProjectOpened]:
     """Opens the project at `path`, for reading only where it can't be written."""
     project = session.open(Path(path))
     try:
@@ -71,14 +84,16 @@ def open_project(session: Session, *, path: str) -> Work:
 
 
 @job("Close the project")
-def close_project(session: Session) -> Work:
+def close_project(session: Session) -> Work[Nothing]:
     session.close()
     yield session.changed("project")
     return {}
 
 
 @job("Change the backbone")
-def use_backbone(session: Session, *, name: str = "", weights: str = "", size: int = 0) -> Work:
+def use_backbone(
+    session: Session, *, name: str = "", weights: str = "", size: int = 0
+) -> Work[BackboneUsed]:
     """Gives the project another backbone; its classes must be learnt again from their images."""
     project = session.require()
     project.check_writable()
@@ -91,7 +106,7 @@ def use_backbone(session: Session, *, name: str = "", weights: str = "", size: i
 
 
 @job("Note the images' licence")
-def set_data_licence(session: Session, *, text: str) -> Work:
+def set_data_licence(session: Session, *, text: str) -> Work[LicenceNoted]:
     """Keeps under what terms the images are; exports name it. An empty text takes it away."""
     project = session.require()
     # A command line may hand over bytes that are no text, which a database does not take.
@@ -106,7 +121,7 @@ def set_data_licence(session: Session, *, text: str) -> Work:
 
 
 @job("Choose the device")
-def set_device(session: Session, *, device: str) -> Work:
+def set_device(session: Session, *, device: str) -> Work[DeviceUsed]:
     """Computes on `device` from now on: auto, cpu, cuda or mps."""
     devices.choose(device)
     session.device = device
@@ -116,21 +131,21 @@ def set_device(session: Session, *, device: str) -> Work:
 
 
 @job("Undo")
-def undo(session: Session) -> Work:
+def undo(session: Session) -> Work[TakenBack]:
     title = session.require().take_back(look=session.view)
     yield session.changed("undo")
     return {"title": title}
 
 
 @job("Redo")
-def redo(session: Session) -> Work:
+def redo(session: Session) -> Work[TakenBack]:
     title = session.require().take_back(redo=True, look=session.view)
     yield session.changed("redo")
     return {"title": title}
 
 
 @job("Draw the sample images")
-def make_sample(session: Session, *, path: str) -> Answer:
+def make_sample(session: Session, *, path: str) -> Work[SampleMade]:
     """Draws the sample images beside a new project at `path`, and adds them as classes."""
     from engine.images.sample import draw_sample
     from engine.jobs.images import add_images
@@ -146,19 +161,17 @@ def make_sample(session: Session, *, path: str) -> Answer:
 
 
 @job("List the backbones", reads=True)
-def list_backbones(session: Session) -> Work:
+def list_backbones(session: Session) -> Work[Backbones]:
     """Every network with its size, accuracy, licence, and whether its weights are here."""
     yield Progress(0, None, "Reading")
-    return {
-        "backbones": [
-            {"name": v.name, "title": v.title, "help": v.help, **v.facts}
-            for v in describe_backbones()
-        ]
-    }
+    rows = [
+        {"name": v.name, "title": v.title, "help": v.help, **v.facts} for v in describe_backbones()
+    ]
+    return {"backbones": [checked(BackboneRow, row, row["name"]) for row in rows]}
 
 
 @job("Download weights")
-def download_weights(session: Session, *, backbone: str) -> Work:
+def download_weights(session: Session, *, backbone: str) -> Work[AtPath]:
     """Downloads the weights of a network; one that broke off goes on where it stopped."""
     path = yield from fetch(backbone)
     yield Saved("weights", str(path))
@@ -166,12 +179,12 @@ def download_weights(session: Session, *, backbone: str) -> Work:
 
 
 @job("List the classes", reads=True)
-def list_classes(session: Session) -> Work:
+def list_classes(session: Session) -> Work[Classes]:
     yield Progress(0, None, "Reading")
-    return {"classes": [asdict(view) for view in session.view().classes]}
+    return {"classes": list(session.view().classes)}
 
 
 @job("List the steps", reads=True)
-def list_steps(session: Session) -> Work:
+def list_steps(session: Session) -> Work[Steps]:
     yield Progress(0, None, "Reading")
-    return {"steps": [asdict(view) for view in session.view().steps]}
+    return {"steps": list(session.view().steps)}

@@ -20,6 +20,7 @@ from engine.predict.folder_names import folder_names
 from engine.predict.place_files import FilePlacer
 from engine.predict.sorting import UNKNOWN_FOLDER, Sorting, begun, place_of, without
 from engine.predict.table import counted
+from engine.results.learn import ImagesSorted
 from engine.system.progress import Eta
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def sort_images(
     move: bool = False,
     known_only: bool = False,
     least: float = 0.0,
-) -> Work:
+) -> Work[ImagesSorted]:
     """Puts each image into the folder of its class below `to`, by the project or a file.
 
     Left where they are: what can't be used; with `known_only` what is none of these; what is less

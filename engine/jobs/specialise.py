@@ -18,6 +18,15 @@ from engine.models.backbones import SUBNET, subnet_backbone
 from engine.models.supernet.architecture import Architecture
 from engine.models.supernet.files import subnet_bytes
 from engine.models.supernet.space import Space
+from engine.results.export import Receipt
+from engine.results.specialise import (
+    Block,
+    Landmarks,
+    SubnetDetails,
+    SubnetFound,
+    Subnets,
+    SubnetUsed,
+)
 from engine.search import reference_networks
 from engine.search.evaluation import SubnetEvaluator
 from engine.search.latency import files
@@ -52,13 +61,13 @@ def specialise(
     file_mb: float = 0,
     table: str = "",
     use: bool = False,
-) -> Work:
+) -> Work[SubnetFound]:
     """Searches the project's supernet for the most accurate subnet that keeps the limits.
 
     `latency_ms` is for one image on this computer; `macs` and `parameters` are in millions,
     `memory` in MiB of activations, `file_mb` in millions of bytes; 0 sets no limit. `budget` is how
-    many subnets are measured; those measured before count for nothing. Returns the winner, timed
-    for real, and the front. Raises Refused at once where no subnet can keep the limits.
+    many subnets are measured; those measured before count for nothing. The winner is timed for
+    real. Raises Refused at once where no subnet can keep the limits.
     """
     limits = limits_of(latency_ms, macs, parameters, memory, file_mb)
     if budget < 2:
@@ -68,9 +77,9 @@ def specialise(
     clock = time.perf_counter()
     hunt = yield from prepared(session, resolutions, limits, table)
     measured = yield from spend(hunt, plugin, budget)
-    winner = yield from timed_winner(hunt, rows_of(hunt))
-    result = {
-        **summary(hunt, winner),
+    winner, timed = yield from timed_winner(hunt, rows_of(hunt))
+    result: SubnetFound = {
+        **summary(hunt, winner, timed),
         "target_ms": latency_ms or None,
         "measured_candidates": measured,
         "seconds": time.perf_counter() - clock,
@@ -83,32 +92,33 @@ def specialise(
 # What the page asks for.
 
 
-NOTHING: Mapping[str, Any] = {
+NOTHING: Subnets = {
     "supernet": None,
     "rows": [],
     "landmarks": [],
     "range_ms": None,
     "error_ms": None,
     "table": None,
+    "in_use": "",
+    "why": "",
 }
 """What there is to see of a project without a supernet."""
 
 
 @job("Read the subnets", reads=True)
-def candidates(session: Session) -> Work:
+def candidates(session: Session) -> Work[Subnets]:
     """What was measured of the project's supernet, and what it is compared with."""
     yield Progress(0, None, "Reading")
-    nothing = {**NOTHING, "in_use": in_use(session)}
+    nothing: Subnets = {**NOTHING, "in_use": in_use(session)}
     try:
         supernet, origin = session.supernet()
         bench = SubnetEvaluator(session.require(), supernet, origin)
     except Refused as reason:
         return {**nothing, "why": str(reason)}
     sizes = usual_resolutions(origin.size)
-    found = {
+    found: Subnets = {
         **nothing,
         "supernet": {"title": origin.backbone, "width": supernet.multiplier},
-        "why": "",
         "resolutions": list(sizes),
     }
     measured = subnet_results.stored(session.require(), bench.key)
@@ -138,7 +148,7 @@ def in_use(session: Session) -> str:
 
 
 @job("Look at a subnet", reads=True)
-def candidate(session: Session, *, architecture: str) -> Work:
+def candidate(session: Session, *, architecture: str) -> Work[SubnetDetails]:
     """One measured subnet: its blocks, its costs, and its accuracy for each class."""
     yield Progress(0, None, "Reading")
     wanted = Architecture.parse(architecture)
@@ -152,7 +162,7 @@ def candidate(session: Session, *, architecture: str) -> Work:
         raise Refused("The latency table of this computer is gone. Search again to measure it.")
     names = catalogue.class_names(session.require())
     per_class = {names[int(n)]: v for n, v in facts["per_class"].items() if int(n) in names}
-    blocks = [
+    blocks: list[list[Block]] = [
         [{"kernel": k, "expand": e} for k, e in zip(kernels, expands, strict=True)]
         for kernels, expands in zip(wanted.kernels, wanted.expands, strict=True)
     ]
@@ -161,7 +171,7 @@ def candidate(session: Session, *, architecture: str) -> Work:
 
 
 @job("Use a subnet")
-def use_subnet(session: Session, *, architecture: str) -> Work:
+def use_subnet(session: Session, *, architecture: str) -> Work[SubnetUsed]:
     """Makes a subnet the project's backbone, and learns all classes again from their images."""
     wanted, project = Architecture.parse(architecture), session.require()
     title = f"Use a subnet at {wanted.resolution} pixels"
@@ -183,7 +193,7 @@ def export_subnet(
     format: str = "onnx",
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-) -> Work:
+) -> Work[Receipt]:
     """Writes a subnet with a head for the project's classes; the project stays as it is."""
     wanted, exporter = Architecture.parse(architecture), exporter_of(format, settings)
     check_target(exporter, Path(path).absolute(), overwrite)
@@ -198,7 +208,7 @@ def export_subnet(
 
 
 @job("Compare with other networks")
-def measure_landmarks(session: Session) -> Work:
+def measure_landmarks(session: Session) -> Work[Landmarks]:
     """Times and scores the network in use, and MobileNetV2 and V3 where their weights are here."""
     supernet, origin = session.supernet()
     bench = SubnetEvaluator(session.require(), supernet, origin)

@@ -10,6 +10,8 @@ import numpy as np
 
 from engine.events import Progress, Work
 from engine.jobs import job
+from engine.results.specialise import SupernetTrained, SupernetTuners
+from engine.results.tune import Estimate
 from engine.search.search import usual_resolutions
 from engine.storage import catalogue
 from engine.system import device as devices
@@ -49,7 +51,7 @@ def shrink(
     method: str = "sandwich",
     teacher: str = "",
     **settings: Any,
-) -> Work:
+) -> Work[SupernetTrained]:
     """Trains the supernet `base`, so that all its subnets are good, and writes it to `out`.
 
     `base` is "project" (the open project's supernet, also where a subnet of it is in use),
@@ -59,7 +61,6 @@ def shrink(
     labels. `work` (beside `out` where it is empty) keeps decoded images and the checkpoint: the
     same call again goes on where it was, also with other `epochs`, to which the rest is planned
     anew. `settings` are the fields of the tuner `method`. `out` is written after each scoring.
-    Returns path, work, steps, size (the largest), and the accuracy of three subnets.
     """
     tuner = tuner_of(method, settings)
     check_files(out, base, teacher)
@@ -77,8 +78,8 @@ def shrink(
     yield from say_how_long(tuner, training, lessons, shown)
     yield from keeper.follow(training)
     figures = yield from keeper.scored(training, len(shown))
-    facts = {"steps": training.position, "size": max(tuner.resolutions())}
-    return {"path": out, "work": str(folder), **facts, **figures}
+    size = max(tuner.resolutions())
+    return {"path": out, "work": str(folder), "steps": training.position, "size": size, **figures}
 
 
 @job("Estimating the time of a training", reads=True)
@@ -92,11 +93,11 @@ def estimate_shrink(
     out: str = "",
     work: str = "",
     **settings: Any,
-) -> Work:
+) -> Work[Estimate]:
     """How long `shrink` with the same arguments takes: two real steps of each phase are timed.
 
-    Returns seconds, steps and images. Decoding the images, and what a teacher makes of them,
-    come on top at the first call. Nothing is written.
+    Decoding the images, and what a teacher makes of them, come on top at the first call. Nothing is
+    written.
     """
     tuner = tuner_of(method, settings)
     begun, device = base_of(session, base), devices.choose(session.device)
@@ -116,7 +117,7 @@ def estimate_shrink(
 
 
 @job("List the ways to train subnets", reads=True)
-def list_tuners(session: Session) -> Work:
+def list_tuners(session: Session) -> Work[SupernetTuners]:
     """Every tuner of supernets, from whose settings forms are made, and what suits the project.
 
     `proposed` are settings for so many images, at the resolutions of the Specialise page. Raises

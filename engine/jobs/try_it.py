@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused
-from engine.events import Event, Progress, Work
+from engine.events import Progress, Work
 from engine.images.folders import find_images
 from engine.jobs import job
 from engine.learning import scoring
 from engine.learning.answering import look, told
+from engine.results.learn import ImageAnswer, ImageAnswers, NoAnswer, PastedAnswer, Score
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
 
 
 @job("Say what images show", reads=True)
-def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -> Work:
+def predict_images(
+    session: Session, *, paths: Sequence[str], model: str = ""
+) -> Work[ImageAnswers]:
     """Each image's classes with their probabilities, by the project or an exported file.
 
     `known` is False where an image is far from all classes: "none of these".
@@ -35,7 +38,7 @@ def predict_images(session: Session, *, paths: Sequence[str], model: str = "") -
 
 
 @job("Say what a pasted image shows", reads=True)
-def predict_pixels(session: Session, *, content: bytes) -> Work:
+def predict_pixels(session: Session, *, content: bytes) -> Work[PastedAnswer]:
     """The same for one image that has no file: `content` is a PNG or JPEG."""
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
         file = Path(folder) / "pasted.png"
@@ -44,7 +47,7 @@ def predict_pixels(session: Session, *, content: bytes) -> Work:
         return {"picture": next(iter(told.values()))}
 
 
-def answered(session: Session, paths: Sequence[Path]) -> Generator[Event, None, dict[str, Any]]:
+def answered(session: Session, paths: Sequence[Path]) -> Work[dict[str, ImageAnswer | NoAnswer]]:
     """What the project says of images, as plain values by path."""
     model, extractor = session.model(), session.extractor()
     seen = yield from look(model, extractor, paths)
@@ -52,7 +55,7 @@ def answered(session: Session, paths: Sequence[Path]) -> Generator[Event, None, 
 
 
 @job("Score", reads=True)
-def score(session: Session, *, test: str = "", predictions: bool = False) -> Work:
+def score(session: Session, *, test: str = "", predictions: bool = False) -> Work[Score]:
     """Scores of the step in use on validation images, or on a folder of class folders."""
     project = session.require()
     row = steps.current(project)
@@ -60,7 +63,7 @@ def score(session: Session, *, test: str = "", predictions: bool = False) -> Wor
         raise Refused("Nothing was learnt yet. Learn folders of images first.")
     if not test:
         yield Progress(0, None, "Reading")
-        result = scoring.in_full(project, row)
+        result: Score = {**scoring.in_full(project, row)}
         if predictions:
             result["predictions"] = stored_answers(project, row)
         return result
@@ -77,7 +80,7 @@ def stored_answers(project: Project, row: Any) -> dict[str, str]:
     return {catalogue.displayable(r["path"]): names.get(answers[r["id"]], "?") for r in rows}
 
 
-def score_folder(session: Session, row: Any, folder: Path, predictions: bool) -> Work:
+def score_folder(session: Session, row: Any, folder: Path, predictions: bool) -> Work[Score]:
     """Answers every image of the folder, and compares with the names of its class folders."""
     model = session.model()
     names = model.class_names
@@ -95,10 +98,12 @@ def score_folder(session: Session, row: Any, folder: Path, predictions: bool) ->
         )
     seen = yield from look(model, session.extractor(), [path for path, _ in known])
     truth = dict(known)
-    result = scoring.test_table(names, [truth[path] for path in seen.paths], seen.answers)
-    result |= {key: row["scores"].get(key) for key in scoring.CONTINUAL}
-    result["skipped"] = [{"path": str(p), "reason": r} for p, r in seen.reasons.items()]
-    result["unknown_classes"] = sorted(set(found.classes) - set(names))
+    result: Score = {
+        **scoring.test_table(names, [truth[path] for path in seen.paths], seen.answers),
+        **scoring.continual_of(row),
+        "skipped": [{"path": str(p), "reason": r} for p, r in seen.reasons.items()],
+        "unknown_classes": sorted(set(found.classes) - set(names)),
+    }
     if predictions:
         result["predictions"] = {
             str(path): names[best] for path, best in zip(seen.paths, seen.answers.best, strict=True)

@@ -14,6 +14,18 @@ from engine.errors import EspalierError, Refused
 from engine.events import Progress, Work
 from engine.images.preprocess import Preprocessing
 from engine.jobs import job
+from engine.results.tune import (
+    ChangedImage,
+    ChangedImages,
+    Estimate,
+    RunAdopted,
+    RunDetails,
+    RunRow,
+    Runs,
+    RunUsed,
+    Tuned,
+    TuningChoices,
+)
 from engine.session import Session
 from engine.storage import catalogue, runs
 from engine.storage.runs import Run
@@ -46,13 +58,12 @@ def tune(
     settings: Mapping[str, Any] | None = None,
     epochs: float = 0,
     adopt: str = "better",
-) -> Work:
+) -> Work[Tuned]:
     """Tunes the project's network on its images, and compares it with the one in use.
 
     `settings` are those of the tuner and of the schedule. With `adopt` "better" the result is used
     where it answers more held-out images rightly, as one gesture that can be undone. A cancelled
-    run can be resumed. Returns run, before, after, difference, adopted, seconds,
-    seconds_per_epoch, layers and saved.
+    run can be resumed.
     """
     chosen = {**(settings or {}), **({"epochs": epochs} if epochs else {})}
     check_adopt(adopt)
@@ -71,7 +82,9 @@ def tune(
 
 
 @job("Resume tuning")
-def resume_run(session: Session, *, run: int = 0, epochs: float = 0, adopt: str = "better") -> Work:
+def resume_run(
+    session: Session, *, run: int = 0, epochs: float = 0, adopt: str = "better"
+) -> Work[Tuned]:
     """Goes on with a run that was paused or killed, or extends one to more `epochs`."""
     check_adopt(adopt)
     found = to_go_on(session.require(), session.backbone(), run)
@@ -83,7 +96,7 @@ def resume_run(session: Session, *, run: int = 0, epochs: float = 0, adopt: str 
 
 
 @job("Stopping early")
-def finish_run(session: Session, *, run: int = 0, adopt: str = "better") -> Work:
+def finish_run(session: Session, *, run: int = 0, adopt: str = "better") -> Work[Tuned]:
     """Ends a paused run where it is: its best weights are compared, and adopted where asked."""
     check_adopt(adopt)
     found = to_go_on(session.require(), session.backbone(), run)
@@ -93,7 +106,7 @@ def finish_run(session: Session, *, run: int = 0, adopt: str = "better") -> Work
 
 
 @job("Use a tuned network")
-def adopt_run(session: Session, *, run: int) -> Work:
+def adopt_run(session: Session, *, run: int) -> Work[RunAdopted]:
     """Makes the network of a finished run the project's, and learns all classes again with it."""
     found = runs.find(session.require(), run)
     if not found.weights:
@@ -103,7 +116,7 @@ def adopt_run(session: Session, *, run: int) -> Work:
 
 
 @job("Keep the present network")
-def discard_run(session: Session, *, run: int) -> Work:
+def discard_run(session: Session, *, run: int) -> Work[RunUsed]:
     """Marks a finished run as not wanted. It can be adopted all the same later."""
     project = session.require()
     if runs.find(project, run).unfinished:
@@ -114,7 +127,7 @@ def discard_run(session: Session, *, run: int) -> Work:
 
 
 @job("Remove a run")
-def remove_run(session: Session, *, run: int) -> Work:
+def remove_run(session: Session, *, run: int) -> Work[RunUsed]:
     """Removes a run with its curves and weights. A network that is in use stays."""
     runs.remove(session.require(), run)
     yield session.changed("runs")
@@ -125,11 +138,8 @@ PREVIEWS = 12
 
 
 @job("List the ways to tune", reads=True)
-def tuning_choices(session: Session) -> Work:
-    """Every tuner and schedule with its settings, and what is proposed for the project.
-
-    `proposed` has, for each tuner, settings for so many images.
-    """
+def tuning_choices(session: Session) -> Work[TuningChoices]:
+    """Every tuner and schedule with its settings, and what is proposed for the project."""
     yield Progress(0, None, "Reading")
     images = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
     return {
@@ -143,7 +153,7 @@ def tuning_choices(session: Session) -> Work:
 @job("Preview changed images", reads=True)
 def preview_augmented(
     session: Session, *, tuner: str = "fine_tune", settings: Mapping[str, Any] | None = None
-) -> Work:
+) -> Work[ChangedImages]:
     """Twelve views of the project's images as training would see them, as JPEG."""
     tuning, _ = made(tuner, "none", settings or {})
     project, preprocessing = session.require(), session.backbone().preprocessing
@@ -163,12 +173,12 @@ def preview_augmented(
         raise Refused("The project's images can't be read. Check that they are where they were.")
     corpus = ImageArray(np.stack([p for _, p in found]), np.zeros(len(found), np.int64), ())
     views = Views(corpus, preprocessing, tuning.augment, tuning.seed)
-    shown = [
+    shown: list[ChangedImage] = [
         {"class": name, "jpeg": as_jpeg(views.pixels(row, row))}
         for row, (name, _) in enumerate(found)
     ]
     # A few images may be all there are: each is then shown several times.
-    more = [
+    more: list[ChangedImage] = [
         {"class": found[n % len(found)][0], "jpeg": as_jpeg(views.pixels(n % len(found), n))}
         for n in range(len(found), PREVIEWS)
     ]
@@ -183,7 +193,7 @@ def estimate_tune(
     schedule: str = "none",
     settings: Mapping[str, Any] | None = None,
     epochs: float = 0,
-) -> Work:
+) -> Work[Estimate]:
     """About how long `tune` with the same arguments takes. Nothing is written.
 
     A few real steps are timed, and the FLOPs of the others counted: a step with frozen stages
@@ -205,7 +215,7 @@ def estimate_tune(
 
 
 @job("List the runs", reads=True)
-def list_runs(session: Session) -> Work:
+def list_runs(session: Session) -> Work[Runs]:
     """Every kept run, newest first, in short."""
     yield Progress(0, None, "Reading")
     project = session.require()
@@ -213,7 +223,7 @@ def list_runs(session: Session) -> Work:
     return {"runs": [in_short(run, used) for run in runs.all_runs(project)]}
 
 
-def in_short(run: Run, used: str) -> dict[str, Any]:
+def in_short(run: Run, used: str) -> RunRow:
     """A run's row for a list; `state` also says whether its network is the one in use."""
     epochs = run.curve.get("epochs", [])
     adopted = bool(run.weights) and run.weights == used
@@ -226,16 +236,19 @@ def in_short(run: Run, used: str) -> dict[str, Any]:
         "settings": dict(run.settings),
         "state": "adopted" if adopted else run.state,
         "epochs_done": epochs[-1]["epoch"] if epochs else 0,
-        "epochs": run.settings.get("epochs"),
+        "epochs": run.settings.get("epochs", 0),
         "seconds": run.seconds,
         "saved": run.curve.get("saved"),
         "best_accuracy": max((e["validation_accuracy"] for e in epochs), default=None),
-        **{name: run.result.get(name) for name in ("before", "after", "difference", "images")},
+        "before": run.result.get("before"),
+        "after": run.result.get("after"),
+        "difference": run.result.get("difference"),
+        "images": run.result.get("images"),
     }
 
 
 @job("Look at a run", reads=True)
-def run_details(session: Session, *, run: int) -> Work:
+def run_details(session: Session, *, run: int) -> Work[RunDetails]:
     """A run with its curves, and what its schedule did to each stage."""
     yield Progress(0, None, "Reading")
     project = session.require()

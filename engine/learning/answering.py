@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,8 @@ from engine.learning.material import features_by
 from engine.models.answers import Answers, answer
 from engine.models.backbone import Model
 from engine.models.extractor import Extractor
+from engine.results.images import ImageRow
+from engine.results.learn import ImageAnswer, NoAnswer
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
 from engine.system.progress import Eta
@@ -67,10 +68,12 @@ def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
         yield paths[start : start + BATCH]
 
 
-def told(project: Project, extractor: Extractor, model: Model, seen: Seen) -> dict[str, Any]:
+def told(
+    project: Project, extractor: Extractor, model: Model, seen: Seen
+) -> dict[str, ImageAnswer | NoAnswer]:
     """What was seen, as plain values by path."""
     near = nearest(project, extractor, seen.features)
-    found: dict[str, Any] = {
+    found: dict[str, ImageAnswer | NoAnswer] = {
         str(path): {
             "classes": dict(
                 zip(model.class_names, map(float, seen.answers.probabilities[i]), strict=True)
@@ -82,12 +85,12 @@ def told(project: Project, extractor: Extractor, model: Model, seen: Seen) -> di
         }
         for i, path in enumerate(seen.paths)
     }
-    return found | {str(path): {"reason": reason} for path, reason in seen.reasons.items()}
+    for path, reason in seen.reasons.items():
+        found[str(path)] = {"reason": reason}
+    return found
 
 
-def nearest(
-    project: Project, extractor: Extractor, features: np.ndarray
-) -> list[list[dict[str, Any]]]:
+def nearest(project: Project, extractor: Extractor, features: np.ndarray) -> list[list[ImageRow]]:
     """For each image the learnt images that look most alike to the network, by cosine."""
     row = steps.current(project)
     kept = steps.learnt(project, row) if row else None
@@ -112,7 +115,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def views(project: Project, sha256: str, number: int) -> list[dict[str, Any]]:
+def views(project: Project, sha256: str, number: int) -> list[ImageRow]:
     ids = project.db.execute(
         "SELECT id FROM image WHERE sha256 = ? AND class_id = ?", [sha256, number]
     )

@@ -20,6 +20,7 @@ from engine.learners import LEARNERS, Learner, Task
 from engine.learners.metrics import difference_interval
 from engine.learning.material import choice, learning_data
 from engine.models.extractor import Extractor
+from engine.results.scores import Accuracies, Compared, Interval
 from engine.storage import steps
 from engine.storage.project import Project
 
@@ -61,7 +62,7 @@ class Evaluation:
     right: np.ndarray
     new: np.ndarray
 
-    def scores(self) -> dict[str, float | None]:
+    def scores(self) -> Accuracies:
         return {
             "accuracy": mean(self.right),
             "old_accuracy": mean(self.right[~self.new]),
@@ -107,8 +108,8 @@ def judge(
     return Evaluation(tuple(hashes), right, np.isin(truth, sorted(added)))
 
 
-def compared(before: Evaluation, after: Evaluation) -> dict[str, Any]:
-    """Both scores, and their difference over all, old and new classes: [mean, low, high] or None.
+def compared(before: Evaluation, after: Evaluation) -> Compared:
+    """Both scores, and their difference over all, old and new classes.
 
     Images that only one of the two could be asked about are left out.
     """
@@ -116,21 +117,26 @@ def compared(before: Evaluation, after: Evaluation) -> dict[str, Any]:
     both = [(i, at[h]) for i, h in enumerate(before.hashes) if h in at]
     first, second = (np.array(places, np.int64) for places in zip(*both, strict=True))
     one, other, new = before.right[first], after.right[second], before.new[first]
-    parts = {"all": np.ones(len(new), bool), "old": ~new, "new": new}
+    whole = interval(one, other)
+    assert whole is not None  # there are some
     return {
         "before": before.scores(),
         "after": after.scores(),
-        "difference": {name: interval(one[among], other[among]) for name, among in parts.items()},
+        "difference": {
+            "all": whole,
+            "old": interval(one[~new], other[~new]),
+            "new": interval(one[new], other[new]),
+        },
         "images": len(new),
     }
 
 
-def interval(first: np.ndarray, second: np.ndarray) -> list[float] | None:
+def interval(first: np.ndarray, second: np.ndarray) -> Interval | None:
     """The mean of second's accuracy less first's, and its 95 % interval; None without images."""
     found = difference_interval(first.tolist(), second.tolist())
     return [float(second.mean() - first.mean()), *found] if found else None
 
 
-def better(comparison: Mapping[str, Any]) -> bool:
+def better(comparison: Compared) -> bool:
     """Whether more held-out images are answered rightly than before."""
-    return bool(comparison["difference"]["all"][0] > 0)
+    return comparison["difference"]["all"][0] > 0

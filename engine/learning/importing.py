@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
@@ -14,6 +13,7 @@ from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
 from engine.learning import material
 from engine.models.extractor import Extractor
+from engine.results.images import ImagesAdded
 from engine.session import Session
 from engine.storage import catalogue
 from engine.storage.catalogue import NewImage
@@ -43,7 +43,7 @@ class Added:
             self.seconds[part] += now - self.clock
         self.clock = now
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> ImagesAdded:
         """As plain values, for the command line and the window."""
         return {
             "classes": dict(self.classes),

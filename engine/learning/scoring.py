@@ -16,14 +16,13 @@ from engine.learners import Learner, metrics
 from engine.learners.confidence import calibrate, calibrated
 from engine.models.answers import Answers, answer
 from engine.models.backbone import Backbone
+from engine.results.learn import ClassScore, FullScores, ScoreTable
+from engine.results.scores import Continual, StepScores
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
 
 if TYPE_CHECKING:
     from engine.learning.material import LearningData
-
-
-CONTINUAL = ("average_incremental_accuracy", "forgetting", "backward_transfer")
 
 
 def judge(
@@ -92,7 +91,7 @@ def scores_of(
     }
 
 
-def continual(before: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> dict[str, Any]:
+def continual(before: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Continual:
     """The scores over all steps that led here; see evaluate for their definitions."""
     steps = [*before, row]
     counted = [
@@ -133,7 +132,7 @@ def versions() -> dict[str, str]:
     return {"espalier": __version__, "python": platform.python_version(), **found}
 
 
-def named(project: Project, row: Mapping[str, Any]) -> dict[str, Any]:
+def named(project: Project, row: Mapping[str, Any]) -> StepScores:
     """A step's scores under its classes' names, in short."""
     names = catalogue.class_names(project)
     scores = row["scores"]
@@ -141,11 +140,27 @@ def named(project: Project, row: Mapping[str, Any]) -> dict[str, Any]:
         names.get(int(n), "?"): c["right"] / c["images"] if c["images"] else None
         for n, c in scores["per_class"].items()
     }
-    plain = {key: value for key, value in scores.items() if key != "per_class"}
-    return {**plain, "per_class": shares, "step": row["id"]}
+    return {
+        "accuracy": scores["accuracy"],
+        "old_accuracy": scores["old_accuracy"],
+        "new_accuracy": scores["new_accuracy"],
+        **continual_of(row),
+        "per_class": shares,
+        "step": row["id"],
+    }
 
 
-def in_full(project: Project, row: Mapping[str, Any]) -> dict[str, Any]:
+def continual_of(row: Mapping[str, Any]) -> Continual:
+    """The scores of a step's row that `continual` made."""
+    scores = row["scores"]
+    return {
+        "average_incremental_accuracy": scores.get("average_incremental_accuracy"),
+        "forgetting": scores.get("forgetting"),
+        "backward_transfer": scores.get("backward_transfer"),
+    }
+
+
+def in_full(project: Project, row: Mapping[str, Any]) -> FullScores:
     """A step's scores with precision, recall and the confusion matrix, and what each means."""
     names = catalogue.class_names(project)
     numbers = [c["id"] for c in row["classes"]]
@@ -166,10 +181,10 @@ def places(numbers: Sequence[int], values: np.ndarray) -> np.ndarray:
     return np.array([at[int(v)] for v in values], dtype=np.int64)
 
 
-def table(classes: Sequence[str], truth: np.ndarray, best: np.ndarray) -> dict[str, Any]:
+def table(classes: Sequence[str], truth: np.ndarray, best: np.ndarray) -> ScoreTable:
     """Accuracy, per-class scores and confusion (rows: truth, columns: answer) as plain values."""
     scores = metrics.score(best.tolist(), truth.tolist(), classes)
-    rows = [
+    rows: list[ClassScore] = [
         {"name": n, "images": i, "right": scores.confusion[at][at], "recall": r, "precision": p}
         for at, (n, i, r, p) in enumerate(
             zip(scores.classes, scores.counts, scores.recall, scores.precision, strict=True)
@@ -185,7 +200,7 @@ def table(classes: Sequence[str], truth: np.ndarray, best: np.ndarray) -> dict[s
     }
 
 
-def test_table(classes: Sequence[str], truth: Sequence[str], answers: Answers) -> dict[str, Any]:
+def test_table(classes: Sequence[str], truth: Sequence[str], answers: Answers) -> ScoreTable:
     """The scores on images of a test folder, whose classes the model knows."""
     at = {name: place for place, name in enumerate(classes)}
     return table(classes, np.array([at[name] for name in truth], dtype=np.int64), answers.best)

@@ -14,18 +14,17 @@ from typing import Any
 from torch import Tensor
 
 from engine.errors import Refused
-from engine.events import Event, Saved, Scored, Step
+from engine.events import Event, Saved, Scored, Step, Work
 from engine.learners import LEARNERS, Learner, Task
 from engine.learning import scoring, subnet
 from engine.learning.material import Known, LearningData, choice, features_by, learning_data
 from engine.models.extractor import Extractor
+from engine.results.scores import StepScores
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
 from engine.storage.snapshot import step_view
 from engine.storage.steps import StepMemory
-
-Learning = Generator[Event, None, dict[str, Any]]
 
 
 def learn(
@@ -35,11 +34,11 @@ def learn(
     settings: dict[str, Any],
     title: str,
     known: StepMemory | None = None,
-) -> Learning:
+) -> Work[StepScores]:
     """Brings what is learnt in line with the project's images, and stores that as a step.
 
-    It goes on from `known` where that is given, otherwise from the step in use. Returns the scores
-    by name. Raises Refused where there is nothing to learn from.
+    It goes on from `known` where that is given, otherwise from the step in use. Raises Refused
+    where there is nothing to learn from.
     """
     project = session.require()
     yield from subnet.ensure_subnet(session, gesture)
@@ -124,16 +123,16 @@ def provisional_accuracy(
     yield Step(done, total, {"accuracy": float(right.mean())})
 
 
-def follow_up(session: Session, gesture: int, title: str) -> Learning:
+def follow_up(session: Session, gesture: int, title: str) -> Work[StepScores | None]:
     """After images or classes went away: learns again, so that the model never names them.
 
     Without a step in use nothing needs to be done; without classes there is no model any more.
     """
     project = session.require()
     if steps.current(project) is None:
-        return {}
+        return None
     if not catalogue.to_learn(project).train:
         with project.transaction(gesture):
             project.set_facts(step=None)
-        return {}
+        return None
     return (yield from learn(session, gesture, *choice(project), title))

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import EspalierError, Refused
-from engine.events import Result
 from engine.images.walk import identity_of
 from engine.predict.answers import Answered, Answerer
 from engine.predict.csv_writer import CsvWriter, Row, name_cell
 from engine.predict.place_files import FilePlacer, remove, same
 from engine.predict.table import KNOWN, UNKNOWN, known
+from engine.results.learn import ImagesSorted
 from engine.system.files import is_full, sync_folder
 
 TITLES = ("from", "to", "class", "probability", "known", "reason")
@@ -197,7 +197,7 @@ class Sorting:
             "others are where they were. Free some space and sort the rest."
         )
 
-    def result(self) -> Result:
+    def result(self) -> ImagesSorted:
         return {
             "to": str(self.target),
             "move": self.placer.move,

@@ -6,7 +6,6 @@ Each is timed as it would be exported, and scored with the same images and learn
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 import torch
 
@@ -18,6 +17,7 @@ from engine.models.backbone import Backbone
 from engine.models.backbones import load_backbone
 from engine.models.backbones.base import BACKBONES
 from engine.models.extractor import Extractor
+from engine.results.specialise import Landmark
 from engine.search.evaluation import SubnetEvaluator
 from engine.storage import subnet_results
 from engine.storage.project import Project
@@ -30,10 +30,10 @@ PREFIX = "landmark: "
 SECONDS = 0.5
 
 
-def stored(project: Project, key: str, device: str) -> list[dict[str, Any]]:
+def stored(project: Project, key: str, device: str) -> list[Landmark]:
     """What was measured: name, size in pixels, latency in ms on this device, and accuracy."""
     found = subnet_results.stored(project, PREFIX + key)
-    rows = [
+    rows: list[Landmark] = [
         {
             "name": facts["name"],
             "size": facts["size"],

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.models.supernet.architecture import Architecture
 from engine.models.timing import device_key
+from engine.results.specialise import SubnetRow
 from engine.search.latency.costs import file_bytes, macs_of, parameters_of_subnet, peak_memory
 from engine.search.latency.table import LatencyTable
 from engine.search.searchers.fronts import on_front
@@ -29,7 +30,7 @@ class Costs:
         """Names the device and the way of running on which timings were made."""
         return device_key(self.table.setting, self.table.device)
 
-    def rows(self, found: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def rows(self, found: Mapping[str, Mapping[str, Any]]) -> list[SubnetRow]:
         """Measured subnets as the window lists them, by rising latency; the front is marked."""
         architectures = [Architecture.parse(text) for text in found]
         if not architectures:
@@ -44,16 +45,20 @@ class Costs:
 
     def row(
         self, architecture: Architecture, predicted: float, facts: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    ) -> SubnetRow:
         """One subnet with its costs; it is measured in time only where it was on this device."""
         timed = facts.get("timed", {}).get(self.device)
+        size = sizes(architecture, self.table.multiplier)
         return {
             "architecture": str(architecture),
             "predicted_ms": predicted,
             "error_ms": self.table.error_ms,
             "measured_ms": timed["p50"] if timed else None,
             "accuracy": facts["accuracy"],
-            **sizes(architecture, self.table.multiplier),
+            "macs": size["macs"],
+            "params": size["params"],
+            "memory": size["memory"],
+            "file_bytes": size["file_bytes"],
             "front": False,
         }
 
@@ -68,12 +73,12 @@ def sizes(architecture: Architecture, multiplier: float) -> dict[str, int]:
     }
 
 
-def best_ms(row: Mapping[str, Any]) -> float:
+def best_ms(row: SubnetRow) -> float:
     """The measured latency where there is one, otherwise the predicted one."""
     return row["measured_ms"] if row["measured_ms"] is not None else row["predicted_ms"]
 
 
-def mark_front(rows: Sequence[dict[str, Any]]) -> None:
+def mark_front(rows: Sequence[SubnetRow]) -> None:
     """Marks the rows that no other beats in both accuracy and latency."""
     accuracy = np.array([row["accuracy"] for row in rows])
     cost = np.array([best_ms(row) for row in rows])
@@ -81,13 +86,12 @@ def mark_front(rows: Sequence[dict[str, Any]]) -> None:
         row["front"] = bool(front)
 
 
-def within(
-    rows: Iterable[Mapping[str, Any]], limits: Mapping[str, float]
-) -> list[Mapping[str, Any]]:
+def within(rows: Iterable[SubnetRow], limits: Mapping[str, float]) -> list[SubnetRow]:
     """The rows that keep all limits, the most accurate first; of equal ones the fastest."""
 
-    def cost(row: Mapping[str, Any], name: str) -> float:
-        return best_ms(row) if name == "ms" else row[SHORT.get(name, name)]
+    def cost(row: SubnetRow, name: str) -> float:
+        sizes: Mapping[str, Any] = row
+        return best_ms(row) if name == "ms" else sizes[SHORT.get(name, name)]
 
     kept = [row for row in rows if all(cost(row, n) <= most for n, most in limits.items())]
     return sorted(kept, key=lambda row: (-row["accuracy"], best_ms(row)))

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from engine.errors import BadSetting, Refused
-from engine.events import Candidate, Event, Notice, Progress, Saved
+from engine.events import Candidate, Event, Notice, Progress, Saved, Work
 from engine.models import timing as models_timing
 from engine.models.supernet.architecture import Architecture
 from engine.models.supernet.as_onnx import network_onnx
 from engine.models.supernet.space import Space
+from engine.results.specialise import SearchSummary, SubnetRow
 from engine.search import results as kept
 from engine.search.evaluation import SubnetEvaluator
 from engine.search.latency import costs as latency_costs
@@ -111,7 +112,7 @@ def too_tight(hunt: SearchSetup) -> str:
     """The sentence for limits that nothing can keep: it names what the smallest network takes."""
     smallest = hunt.space.smallest()
     ms = float(hunt.costs.table.predict([smallest])[0])
-    facts = {"ms": ms, **kept.sizes(smallest, hunt.costs.table.multiplier)}
+    facts: dict[str, float] = {"ms": ms, **kept.sizes(smallest, hunt.costs.table.multiplier)}
     words = {
         "ms": f"{ms:.2f} ms",
         "macs": f"{facts['macs'] / 1e6:.1f} million operations",
@@ -161,7 +162,7 @@ def spend(hunt: SearchSetup, plugin: Any, budget: int) -> Generator[Event, None,
     bench = hunt.bench
     search = plugin.search(problem_of(hunt, budget, plugin.seed))
     known = subnet_results.stored(bench.project, bench.key)
-    rows: dict[str, Any] = {}
+    rows: dict[str, SubnetRow] = {}
     pace, count = Eta(budget, "Measuring subnets"), 0
     wanted = next(search, None)
     while wanted is not None:
@@ -186,7 +187,7 @@ def spend(hunt: SearchSetup, plugin: Any, budget: int) -> Generator[Event, None,
     return count
 
 
-def candidate_event(row: Mapping[str, Any]) -> Candidate:
+def candidate_event(row: SubnetRow) -> Candidate:
     """A row of the list as an event."""
     return Candidate(
         architecture=row["architecture"],
@@ -202,7 +203,7 @@ def candidate_event(row: Mapping[str, Any]) -> Candidate:
     )
 
 
-def rows_of(hunt: SearchSetup) -> list[dict[str, Any]]:
+def rows_of(hunt: SearchSetup) -> list[SubnetRow]:
     """All that was ever measured of what this search may choose from.
 
     Other resolutions were not asked for, and the latency table need not hold them.
@@ -213,16 +214,16 @@ def rows_of(hunt: SearchSetup) -> list[dict[str, Any]]:
 
 
 def timed_winner(
-    hunt: SearchSetup, rows: Sequence[Mapping[str, Any]]
-) -> Generator[Event, None, dict[str, Any]]:
-    """The most accurate subnet that keeps the target when it is timed for real.
+    hunt: SearchSetup, rows: Sequence[SubnetRow]
+) -> Work[tuple[SubnetRow, dict[str, float] | None]]:
+    """The most accurate subnet that keeps the target when it is timed for real, and its timing.
 
     Where one misses it, the next is taken, and a Notice says so. For another device's table there
-    is nothing to be timed here.
+    is nothing to be timed here, and no timing.
     """
     if not files.is_own(hunt.costs.table):
         yield Notice("Nothing was timed: the latency table is another device's.")
-        return {**kept.within(rows, hunt.limits)[0], "timed": None}
+        return kept.within(rows, hunt.limits)[0], None
     for missed, row in enumerate(kept.within(rows, hunt.limits)):
         yield Progress(missed, None, "Timing the winner")
         timed = fair_timing(hunt, Architecture.parse(row["architecture"]))
@@ -230,7 +231,7 @@ def timed_winner(
         if timed["p50"] <= hunt.limits.get("ms", np.inf):
             if missed:
                 yield Notice(took_the_next(missed))
-            return {**row, "measured_ms": timed["p50"], "timed": timed}
+            return row, timed
     raise Refused(
         "Nothing that was measured meets the target when it is timed. Ask for a little more time, "
         "or raise the budget."
@@ -271,16 +272,19 @@ def timing(hunt: SearchSetup, architecture: Architecture) -> dict[str, float]:
     )
 
 
-def summary(hunt: SearchSetup, winner: Mapping[str, Any]) -> dict[str, Any]:
+def summary(
+    hunt: SearchSetup, winner: SubnetRow, timed: Mapping[str, float] | None
+) -> SearchSummary:
     """The result of a search, in plain values."""
-    rows = rows_of(hunt)
-    timed = winner["timed"]
     return {
-        **{n: winner[n] for n in ("architecture", "predicted_ms", "accuracy", "macs")},
-        "params": winner["params"],
+        "architecture": winner["architecture"],
+        "predicted_ms": winner["predicted_ms"],
         "error_ms": hunt.costs.table.error_ms,
         "measured_ms": {"p50": timed["p50"], "p95": timed["p95"]} if timed else None,
+        "accuracy": winner["accuracy"],
+        "macs": winner["macs"],
+        "params": winner["params"],
         "memory": winner["memory"],
         "file_bytes": winner["file_bytes"],
-        "front": [row for row in rows if row["front"]],
+        "front": [row for row in rows_of(hunt) if row["front"]],
     }

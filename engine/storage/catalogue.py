@@ -16,6 +16,7 @@ from engine.errors import Refused, UnusableImage
 from engine.images.decode import CheckedImage, open_many
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import split_of
+from engine.results.images import Conflict, ImagePage, ImageRow
 from engine.storage.gestures import now
 from engine.storage.project import Project
 from engine.storage.schema import inserted
@@ -272,7 +273,7 @@ COLUMNS = (
 )
 
 
-def view_of(project: Project, row: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+def view_of(project: Project, row: Mapping[str, Any]) -> ImageRow:
     """An image as the window shows it; the thumbnail is read by the window from its pack."""
     return {
         "id": row["id"],
@@ -284,13 +285,12 @@ def view_of(project: Project, row: Mapping[str, Any], **more: Any) -> dict[str, 
         "height": row["height"],
         "note": row["note"],
         "thumb": (str(project.blobs.path(row["pack"])), row["thumb_at"], row["thumb_length"]),
-        **more,
     }
 
 
 def page_of_images(
     project: Project, class_name: str, split: str, offset: int, limit: int
-) -> dict[str, Any]:
+) -> ImagePage:
     """Rows `offset` to `offset + limit` of a class (or of all), and how many there are."""
     where, values = ["1"], []
     if class_name:
@@ -327,7 +327,7 @@ def images_by_id(project: Project, ids: Sequence[int]) -> list[dict[str, Any]]:
     return [found[int(i)] for i in ids if int(i) in found]
 
 
-def conflicts(project: Project) -> list[dict[str, Any]]:
+def conflicts(project: Project) -> list[Conflict]:
     """Images that lie in more than one class, each with the classes it lies in."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in project.db.query(

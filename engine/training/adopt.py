@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 
 from engine.errors import BadSetting, Diverged, EndEarly, Refused, UnusableWeights
-from engine.events import Event, Notice, Progress, Saved
+from engine.events import Event, Notice, Progress, Saved, Work
 from engine.learning import comparison, material, step, subnet
 from engine.models.backbone import Backbone, Stage
 from engine.models.growth import growth_of
 from engine.models.provenance import Origin, facts_in, origin_of
 from engine.models.tuned import TUNED, as_tuned, facts_for, tuned_bytes
+from engine.results.scores import Compared
+from engine.results.tune import ComparedRun, RunSummary, Tuned
 from engine.session import Session
 from engine.storage import catalogue, runs
 from engine.storage.project import Project
@@ -69,7 +70,7 @@ def ready(session: Session) -> Generator[Event, None, None]:
         yield session.changed("learnt")
 
 
-def train_run(session: Session, run: Run, adopt: str) -> Generator[Event, None, dict[str, Any]]:
+def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
     """Trains a run to its end. Left before it, the run is paused: a checkpoint is kept.
 
     Left between two steps, it is kept where it is; where something went wrong in a step, the
@@ -131,9 +132,7 @@ def thinned(values: list[float]) -> list[float]:
     return values[:: max(1, -(-len(values) // 1000))]
 
 
-def finish_run_with(
-    session: Session, run: Run, course: TuningRun, adopt: str
-) -> Generator[Event, None, dict[str, Any]]:
+def finish_run_with(session: Session, run: Run, course: TuningRun, adopt: str) -> Work[Tuned]:
     """Compares a trained network with the one in use, keeps it, and adopts it where asked."""
     project, extractor = session.require(), session.extractor()
     backbone = extractor.backbone
@@ -150,7 +149,7 @@ def finish_run_with(
     tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
     before = yield from comparison.judge(project, extractor)
     after = yield from comparison.judge(project, session.extractor_of(tuned))
-    result = {
+    result: ComparedRun = {
         **comparison.compared(before, after),
         "first_head": course.account.begun,
         "trained_head": trained,
@@ -171,7 +170,7 @@ def finish_run_with(
     return {**summary(run, course), **result, "adopted": use}
 
 
-def kept_apart(result: Mapping[str, Any]) -> str:
+def kept_apart(result: Compared) -> str:
     gain = 100 * result["difference"]["all"][0]
     return (
         f"The tuned network is no better on the held-out images ({gain:+.1f} points), so the one "
@@ -179,11 +178,11 @@ def kept_apart(result: Mapping[str, Any]) -> str:
     )
 
 
-def summary(run: Run, course: TuningRun) -> dict[str, Any]:
+def summary(run: Run, course: TuningRun) -> RunSummary:
     """What a run took, in plain values."""
     account, plan = course.account, course.plan()
     ends = [e["seconds"] for e in account.epochs]
-    table = course.lessons.timetable
+    table, saved = course.lessons.timetable, account.saved(course.training.position)
     return {
         "run": run.id,
         "seconds": account.seconds,
@@ -196,7 +195,7 @@ def summary(run: Run, course: TuningRun) -> dict[str, Any]:
             }
             for number, name in enumerate(plan.stages)
         ],
-        "saved": account.saved(course.training.position),
+        "saved": {"seconds": saved["seconds"], "flops": saved["flops"]},
         "full_flops": account.full_flops * course.training.position,
     }
 

@@ -29,6 +29,7 @@ from app.widgets.controls import button, card, column, label, laid_out, named, r
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.empty import EmptyState
 from engine.events import Ended, ProjectView
+from engine.results.branches import BranchChoices
 
 ABOUT = (
     "A branch is a copy of the network's upper stages that learns new classes; the stages below "
@@ -88,7 +89,7 @@ class BranchDialog(QDialog):
         self.setWindowTitle("Branches")
         self.resize(1008, 632)
         self.bridge, self.work = bridge, work
-        self.choices: Mapping[str, Any] = {}
+        self.choices: BranchChoices | None = None
         self.question = 0
         self.classes = label("Reading …", wrap=True)
         self.first, self.more = Form(), Form()
@@ -233,22 +234,22 @@ class BranchDialog(QDialog):
         if ended.how != "done":
             self.classes.setText(ended.text)
             return
-        kept, before = self.changed_values, self.choices.get("form")
-        self.choices = ended.result
-        if self.choices["form"] != before:  # a field that someone types in stays
-            self.show_form(kept)
-        classes, branches = self.choices["classes"], self.choices["branches"]
+        kept, before = self.changed_values, self.choices
+        self.choices = found = ended.of(BranchChoices)
+        if before is None or found["form"] != before["form"]:  # a field that someone types in stays
+            self.show_form(found, kept)
+        classes, branches = found["classes"], found["branches"]
         text = f"{listed(classes)}." if classes else ALL_LEARNT
-        self.classes.setText(" ".join([text, self.choices["problem"]]).strip())
+        self.classes.setText(" ".join([text, found["problem"]]).strip())
         self.rows.give(branches)
         say_on(self.tabs[BRANCHES], f"Branches ({len(branches)})")
         if branches:
             self.table.selectRow(len(branches) - 1)
         self.refresh()
 
-    def show_form(self, values: Mapping[str, Any]) -> None:
+    def show_form(self, found: BranchChoices, values: Mapping[str, Any]) -> None:
         """The few settings that matter most, and the others folded away."""
-        form, few = self.choices["form"], self.choices["first"]
+        form, few = found["form"], found["first"]
         first = tuple(view for view in form.settings if view.name in few)
         rest = tuple(view for view in form.settings if view.name not in few)
         self.first.show_plugin(replace(form, settings=first), values)
@@ -275,14 +276,19 @@ class BranchDialog(QDialog):
     @property
     def training(self) -> dict[str, Any]:
         """The settings of the training that are not as proposed."""
-        own = self.choices["own"]
-        return {name: v for name, v in self.changed_values.items() if name not in own}
+        return {name: v for name, v in self.changed_values.items() if name not in self.own}
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The settings of the branch itself."""
+        return self.choices["own"] if self.choices else ()
 
     @property
     def key(self) -> object:
         """What a curve holds for: the classes with their images, the network, the training."""
-        there = self.choices["classes"], self.choices["branches"], self.values["memory"]
-        return repr((*there, self.training))
+        found = self.choices
+        there = (found["classes"], found["branches"]) if found else ()
+        return repr((*there, self.values["memory"], self.training))
 
     @property
     def chosen(self) -> int:
@@ -310,7 +316,7 @@ class BranchDialog(QDialog):
 
     def on_ended(self, job: str) -> None:
         """What came of it is looked at; what there is may be another now."""
-        done = bool(self.work.result) and job in (GROW, MERGE)
+        done = bool(self.work.grown or self.work.merged) and job in (GROW, MERGE)
         view = {MEASURE: SHARING, REMOVE: BRANCHES}.get(job, RESULT)
         self.show_results()
         if done or job not in (GROW, MERGE):
@@ -319,10 +325,10 @@ class BranchDialog(QDialog):
 
     def refresh(self) -> None:
         """What can be set or pressed now, and what there is to read."""
-        work, project = self.work, self.bridge.project
-        some = bool(self.choices) and bool(self.choices["classes"])
-        branches = bool(self.choices) and bool(self.choices["branches"])
-        busy, able = work.running, some and not self.choices["problem"]
+        work, project, found = self.work, self.bridge.project, self.choices
+        some = found is not None and bool(found["classes"])
+        branches = found is not None and bool(found["branches"])
+        busy, able = work.running, some and not (found and found["problem"])
         self.pages.setCurrentIndex(0 if some or branches or busy or not self.choices else 1)
         self.settings_part.setEnabled(bool(self.choices) and not busy)
         self.measure_button.setEnabled(able or (branches and not some))
@@ -343,7 +349,7 @@ class BranchDialog(QDialog):
     def show_results(self) -> None:
         """What was measured and grown last."""
         self.plot.show_curve(self.work.curve)
-        self.result.show_result(self.work.result)
+        self.result.show_result(self.work.grown, self.work.merged)
         self.show_live()
 
     # Gestures.
@@ -367,7 +373,7 @@ class BranchDialog(QDialog):
 
     def grow(self) -> None:
         """Grows with what is set. A curve that was measured for the same is not measured again."""
-        values = {name: self.values[name] for name in self.choices["own"]}
+        values = {name: self.values[name] for name in self.own}
         known = self.work.curve and self.work.measured == self.key
         if values["cut"] == "auto" and known:
             values["cut"] = self.plot.recommended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -11,6 +11,15 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 from app.pages.tune.verdict import Comparison, verdict
 from app.widgets.controls import column, label, laid_out, named, row
 from app.widgets.table import Table, TableRows
+from engine.results.branches import (
+    BranchesMerged,
+    BranchGrown,
+    ClassToLearn,
+    Cost,
+    Costs,
+    SizedBranch,
+    compared_in,
+)
 from engine.system.words import plural
 
 UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
@@ -52,28 +61,25 @@ def energy(value: float) -> str:
     return sized(value, "J")
 
 
-def macs(value: float) -> str:
-    return sized(value, "")
-
-
-COSTS: tuple[tuple[str, str, Callable[[Any], str], str], ...] = (
-    ("To learn: images", "pictures", lambda n: f"{n:,}", "Images to learn from."),
-    ("parameters that learn", "trained_parameters", lambda n: sized(n, ""),
+COSTS: tuple[tuple[str, Callable[[Cost], str], str], ...] = (
+    ("To learn: images", lambda c: f"{c['pictures']:,}", "Images to learn from."),
+    ("parameters that learn", lambda c: sized(c["trained_parameters"], ""),
      "Weights that learn; all others stay as they are."),
-    ("multiply-adds", "learn_macs", macs,
+    ("multiply-adds", lambda c: sized(c["learn_macs"], ""),
      "Multiplications with additions of the whole training, forward and backward."),
-    ("weights read", "learn_read_bytes", stored,
+    ("weights read", lambda c: stored(c["learn_read_bytes"]),
      "Bytes of weights that the training fetches from memory."),
-    ("energy, est.", "learn_joules", energy, ""),
-    ("time, measured", "learn_seconds", seconds, "Measured on this computer, for the branch."),
-    ("In use: stored", "stored_bytes", stored, "Bytes of the network's weights."),
-    ("multiply-adds an image", "macs", macs,
+    ("energy, est.", lambda c: energy(c["learn_joules"]), ""),
+    ("time, measured", lambda c: seconds(c["learn_seconds"]),
+     "Measured on this computer, for the branch."),
+    ("In use: stored", lambda c: stored(c["stored_bytes"]), "Bytes of the network's weights."),
+    ("multiply-adds an image", lambda c: sized(c["macs"], ""),
      "Multiplications with additions for one image; the shared stages are run once."),
-    ("weights read an image", "read_bytes", stored,
+    ("weights read an image", lambda c: stored(c["read_bytes"]),
      "Bytes of weights that are fetched from memory for one image."),
-    ("energy an image, est.", "joules", energy, ""),
+    ("energy an image, est.", lambda c: energy(c["joules"]), ""),
 )  # fmt: skip
-"""The rows of the table of costs: title, name in the engine's rows, words, definition."""
+"""The rows of the table of costs: title, words, definition."""
 
 
 class CostRows(TableRows):
@@ -81,20 +87,20 @@ class CostRows(TableRows):
 
     def __init__(self) -> None:
         super().__init__(("",))
-        self.ways: Sequence[Mapping[str, Any]] = ()
+        self.ways: Sequence[Cost] = ()
         self.source = ""
 
-    def show_costs(self, costs: Mapping[str, Any]) -> None:
+    def show_costs(self, costs: Costs) -> None:
         self.ways, self.source = costs["rows"], costs["energy"]
         self.titles = ("", *(WAYS[way["way"]][0] for way in self.ways))
         self.give(COSTS)
 
     def text(self, given: Any, column: int) -> str:
-        title, name, words, _ = given
-        return words(self.ways[column - 1][name]) if column else title
+        title, words, _ = given
+        return words(self.ways[column - 1]) if column else title
 
     def help(self, given: Any, column: int) -> str:
-        return given[3] or self.source
+        return given[2] or self.source
 
     def data(self, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
@@ -116,13 +122,13 @@ class BranchRows(TableRows):
     def __init__(self) -> None:
         super().__init__(("Branch", "Above", "Features", "Size", "Classes"))
 
-    def text(self, given: Mapping[str, Any], column: int) -> str:
+    def text(self, given: SizedBranch, column: int) -> str:
         return (
             str(given["branch"]), given["cut"], f"{given['features']:,}", stored(given["bytes"]),
             ", ".join(given["classes"]),
         )[column]  # fmt: skip
 
-    def help(self, given: Mapping[str, Any], column: int) -> str:
+    def help(self, given: SizedBranch, column: int) -> str:
         classes = ", ".join(given["classes"]) or "none: its classes were removed"
         return f"Branch {given['branch']} begins above {given['cut']}. Classes: {classes}."
 
@@ -163,36 +169,35 @@ class BranchResult(QWidget):
         laid_out(self).setStretch(4, 1)
         self.filler = label()
         laid_out(self).addWidget(self.filler, 1)
-        self.show_result({})
+        self.show_result(None)
 
-    def show_result(self, result: Mapping[str, Any]) -> None:
+    def show_result(self, grown: BranchGrown | None, merged: BranchesMerged | None = None) -> None:
         """What grew or was merged; without a comparison, what to do for one."""
-        compared, merged = bool(result.get("difference")), result.get("job") == "merge_branches"
+        compared = merged or (compared_in(grown) if grown else None)
         heading, text = "Nothing grown yet", (
             "Grow a branch: what it brings and what it costs is told here, beside training "
             "everything anew."
         )  # fmt: skip
         if compared:
-            heading, text = verdict(result["difference"]["all"], result["images"])
-        elif result:
+            heading, text = verdict(compared["difference"]["all"], compared["images"])
+        elif grown:
             heading, text = (
                 "Learnt without a branch",
                 ("The new classes are told apart as well by the network as it is."),
             )
         self.heading.setText(heading)
         self.text.setText(text)
-        for shown, on in ((self.comparison, compared and not merged), (self.merged, compared and
-                                                                       merged)):  # fmt: skip
-            if on:
-                shown.show_run(result)
-            shown.setVisible(on)
-        if costs := result.get("costs"):
+        for shown, on in ((self.comparison, not merged), (self.merged, bool(merged))):
+            if compared and on:
+                shown.show_run(compared)
+            shown.setVisible(bool(compared) and on)
+        if costs := grown.get("costs") if grown else None:
             self.costs.show_costs(costs)
         self.table.setVisible(bool(costs))
         self.filler.setVisible(not costs)
 
 
-def listed(classes: Sequence[Mapping[str, Any]], most: int = 6) -> str:
+def listed(classes: Sequence[ClassToLearn], most: int = 6) -> str:
     """Classes in a few words: how many, their names, and their images."""
     names = ", ".join(c["name"] for c in classes[:most]) + (" …" if len(classes) > most else "")
     images = plural(sum(c["images"] for c in classes))

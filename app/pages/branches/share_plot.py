@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
@@ -12,6 +12,7 @@ from PySide6.QtGui import QBrush
 from app import theme
 from app.widgets.plot_words import Reading, Word
 from app.widgets.plots import Legend, Plot
+from engine.results.branches import CurvePoint
 from engine.system.words import per_cent
 
 BEAM = 1.1
@@ -19,10 +20,8 @@ BEAM = 1.1
 DOT, RING = 9.0, 17.0
 """Pixels across a point, and across the mark around the recommended one."""
 
-Found = Mapping[str, Any]
 
-
-def recommended(points: Sequence[Found], threshold: float) -> str:
+def recommended(points: Sequence[CurvePoint], threshold: float) -> str:
     """The cut that shares most of those within `threshold` points of the best; "" without points.
 
     The rule of training/branching/sharing_curve.py, here so that the mark follows the hand (a
@@ -45,12 +44,12 @@ class SharePlot(Plot):
 
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
-        self.points: tuple[Found, ...] = ()
+        self.points: tuple[CurvePoint, ...] = ()
         self.threshold = 0.0
 
     # What is shown.
 
-    def show_curve(self, points: Sequence[Found]) -> None:
+    def show_curve(self, points: Sequence[CurvePoint]) -> None:
         """Shows these cuts, from the stem up."""
         self.points, self.at = tuple(points), None
         self.tell()
@@ -100,7 +99,7 @@ class SharePlot(Plot):
         rows = [
             [
                 p["cut"],
-                *(100 * p[name] for name in ("share_macs", "share_parameters", "accuracy")),
+                *(100 * x for x in (p["share_macs"], p["share_parameters"], p["accuracy"])),
                 *(100 * end for end in p["interval"]),
                 p["seconds"],
                 "yes" if p["cut"] == self.recommended else "",
@@ -151,7 +150,7 @@ class SharePlot(Plot):
                 words.append(word)
         self.overlay.say(words)
 
-    def name_of(self, found: Found) -> Word:
+    def name_of(self, found: CurvePoint) -> Word:
         """The name of a point: below it, inside the frame, beside its interval.
 
         That of the recommended one goes to the left, since the curve falls to the right of it.
@@ -173,7 +172,7 @@ class SharePlot(Plot):
         x, y, *_ = spots(found)
         return Reading(x, y, self.words(found), "|")
 
-    def words(self, found: Found) -> list[str]:
+    def words(self, found: CurvePoint) -> list[str]:
         """What the crosshair reads at a cut, line by line."""
         low, high = found["interval"]
         trained = found["cut"] != self.points[-1]["cut"]
@@ -200,7 +199,7 @@ class SharePlot(Plot):
         self.picked.emit(self.points[self.at]["cut"])
 
 
-def spots(found: Found) -> tuple[float, float, float, float]:
+def spots(found: CurvePoint) -> tuple[float, float, float, float]:
     """Share and accuracy of a cut and the ends of its interval, in per cent."""
     low, high = found["interval"]
     return 100 * found["share_macs"], 100 * found["accuracy"], 100 * low, 100 * high

@@ -11,6 +11,13 @@ from app.bridge import Bridge
 from app.pages.follow import WAITS, FollowedJob
 from app.widgets.run_curves import Curves
 from engine.events import Ended, LayerPlan, Notice, Progress, ProjectView, Started, Step
+from engine.results.branches import (
+    BranchesMerged,
+    BranchGrown,
+    BranchRemoved,
+    CurvePoint,
+    SharingCurve,
+)
 from engine.system.words import duration, per_cent
 
 MEASURE, GROW, REMOVE, MERGE = "sharing_curve", "grow_branch", "remove_branch", "merge_branches"
@@ -41,9 +48,10 @@ class BranchWork(FollowedJob):
         self.epochs = 1.0
         self.done, self.total = 0, 0
         self.curves = Curves()
-        self.curve: tuple[Mapping[str, Any], ...] = ()
+        self.curve: list[CurvePoint] = []
         self.measured: object = None
-        self.result: Mapping[str, Any] = {}
+        self.grown: BranchGrown | None = None
+        self.merged: BranchesMerged | None = None
 
     # Gestures.
 
@@ -75,9 +83,9 @@ class BranchWork(FollowedJob):
         self.job, self.begun, self.note = job, False, ""
         self.done = self.total = 0
         if job == MEASURE:
-            self.curve, self.measured = (), None
+            self.curve, self.measured = [], None
         elif job in (GROW, MERGE):
-            self.curves, self.result = Curves(), {}
+            self.curves, self.grown, self.merged = Curves(), None, None
         self.text = WAITS
         self.scored.emit()
 
@@ -109,33 +117,33 @@ class BranchWork(FollowedJob):
     def on_end(self, event: Ended) -> None:
         """Keeps the curve or the result; the window itself tells of refusals and failures."""
         self.begun = False
-        if event.how == "done" and self.job == MEASURE:
-            self.curve = tuple(event.result["curve"])
-        elif event.how == "done":
-            self.result = {**event.result, "job": self.job}
-            self.curve = tuple(event.result.get("curve") or self.curve)
-        self.text = (
-            (self.note or told(self.job, event.result)) if event.how == "done" else (event.text)
-        )
-        if event.how != "done" and self.job == MEASURE:
-            self.measured = None
+        if event.how == "done":
+            self.text = self.kept(event)
+            self.text = self.note or self.text
+        else:
+            self.text = event.text
+            self.measured = None if self.job == MEASURE else self.measured
         self.ended.emit(self.job)
         self.changed.emit()
         if event.how == "done" and not self.note:
             self.tell(self.text)
 
+    def kept(self, event: Ended) -> str:
+        """Keeps what came of the job; returns it in a sentence."""
+        if self.job == MEASURE:
+            self.curve = event.of(SharingCurve)["curve"]
+            return "The sharing curve is drawn. Nothing was changed."
+        if self.job == REMOVE:
+            self.grown, gone = None, event.of(BranchRemoved)
+            before, after = per_cent(gone["before"]), per_cent(gone["after"])
+            return f"Branch {gone['branch']} is removed: accuracy {before} before, {after} now."
+        if self.job == MERGE:
+            self.merged = event.of(BranchesMerged)
+            return "The branches are merged into one network, which is in use now."
+        self.grown = grown = event.of(BranchGrown)
+        self.curve = grown["curve"] or self.curve
+        return f"Branch {grown['branch']}, above {grown['cut']}, is in use now."
+
     def say(self, text: str) -> None:
         self.text = text
         self.changed.emit()
-
-
-def told(job: str, result: Mapping[str, Any]) -> str:
-    """What came of a job, in a sentence."""
-    if job == MEASURE:
-        return "The sharing curve is drawn. Nothing was changed."
-    if job == REMOVE:
-        before, after = per_cent(result["before"]), per_cent(result["after"])
-        return f"Branch {result['branch']} is removed: accuracy {before} before, {after} now."
-    if job == MERGE:
-        return "The branches are merged into one network, which is in use now."
-    return f"Branch {result['branch']}, above {result['cut']}, is in use now."

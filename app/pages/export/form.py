@@ -25,6 +25,7 @@ from app.theme import GRID
 from app.widgets.controls import buddy, button, column, label, laid_out, named, row, scrolled
 from engine.events import Ended, ProjectView
 from engine.registry import PluginView
+from engine.results.export import Exporters
 
 CHECKED = (
     "The file is compared with this project on stored images, in a process of its own; where the "
@@ -141,7 +142,7 @@ class ExportForm(QFrame):
             self.news.setText(ended.text)
             return
         chosen = self.format.currentData()
-        self.formats = {view.name: view for view in ended.result["exporters"]}
+        self.formats = {view.name: view for view in ended.of(Exporters)["exporters"]}
         model = self.format.model()
         assert isinstance(model, QStandardItemModel)  # what a QComboBox makes itself
         self.format.blockSignals(True)

@@ -17,6 +17,7 @@ from app.widgets.controls import button, card, column, label, laid_out, named, r
 from app.widgets.empty import EmptyState
 from app.widgets.receipt import matrix_of, receipt_text, rows_of
 from engine.events import Ended, ProjectView
+from engine.results.export import Receipt
 
 NOTHING = "What was checked appears here after an export."
 
@@ -35,7 +36,7 @@ class ExportPage(QWidget):
         self.setObjectName("page")
         self.bridge = bridge
         self.project: ProjectView | None = None
-        self.receipt: Mapping[str, Any] = {}
+        self.receipt: Receipt | None = None
         self.folder = Path()
         self.form = ExportForm(bridge)
         self.target, self.news = self.form.target, self.form.news
@@ -120,14 +121,14 @@ class ExportPage(QWidget):
         if project is not None:
             self.form.show_project(project, other)
             if other:
-                self.show_receipt({})
+                self.show_receipt(None)
 
-    def show_receipt(self, receipt: Mapping[str, Any]) -> None:
+    def show_receipt(self, receipt: Receipt | None) -> None:
         """One line for each thing that was checked, and the matrix where classes are known."""
         self.receipt = receipt
         while self.receipt_rows.rowCount():
             self.receipt_rows.removeRow(0)
-        for name, value in rows_of(receipt):
+        for name, value in rows_of(receipt) if receipt else ():
             text = label(value, wrap=True)
             text.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse
@@ -141,8 +142,9 @@ class ExportPage(QWidget):
             title.setAlignment(Qt.AlignmentFlag.AlignTop)
             title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
             self.receipt_rows.addRow(title, text)
-        known = bool(receipt.get("confusion"))
-        self.matrix.show_matrix(receipt["classes"] if known else (), matrix_of(receipt))
+        classes, counts = (receipt["classes"], matrix_of(receipt)) if receipt else ([], [])
+        known = any(map(any, counts))
+        self.matrix.show_matrix(classes if known else (), counts)
         self.matrix.setVisible(known)
         self.verdict.setText(receipt["verdict"] if receipt else NOTHING)
         self.refresh_tools()
@@ -170,14 +172,16 @@ class ExportPage(QWidget):
         )
         if ended.how == "done":
             self.folder = folder
-            self.show_receipt(ended.result)
+            self.show_receipt(ended.of(Receipt))
 
     def open_page(self) -> None:
-        page = self.folder / self.receipt["papers"]["page"]
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+        if self.receipt:  # A key acts a moment after it is pressed.
+            page = self.folder / self.receipt["papers"]["page"]
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
 
     def open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder)))
 
     def copy(self) -> None:
-        QGuiApplication.clipboard().setText(receipt_text(self.receipt))
+        if self.receipt:
+            QGuiApplication.clipboard().setText(receipt_text(self.receipt))

@@ -21,6 +21,7 @@ from app.widgets.rows import ImageRows, shown
 from app.widgets.table import Table, TableRows
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView
+from engine.results import images as results
 from engine.system.words import plural
 
 NOBODY = "none of them"
@@ -51,7 +52,7 @@ class Conflicts(QWidget):
 
     def take(self, ended: Ended) -> None:
         """One tile for each image in conflict, captioned with the classes it lies in."""
-        found = ended.result.get("conflicts", [])
+        found = ended.of(results.Conflicts)["conflicts"] if ended.how == "done" else []
         self.rows.give(
             [{**c["images"][0], "caption": " / ".join(c["classes"]), "conflict": c} for c in found]
         )
@@ -110,9 +111,13 @@ class NearDuplicates(QWidget):
 
     def take(self, ended: Ended) -> None:
         """One tile for each image of each group, numbered by group."""
-        total, shown_here = ended.result.get("total", 0), len(ended.result.get("groups", ()))
+        done = ended.how == "done"
+        found: results.NearDuplicates = (
+            ended.of(results.NearDuplicates) if done else {"total": 0, "groups": []}
+        )
+        total, shown_here = found["total"], len(found["groups"])
         more = f", the first {shown_here:,} are shown" if total > shown_here else ""
-        self.news.setText(f"{plural(total, 'group')}{more}" if ended.how == "done" else ended.text)
+        self.news.setText(f"{plural(total, 'group')}{more}" if done else ended.text)
         self.rows.give(
             [
                 {
@@ -120,7 +125,7 @@ class NearDuplicates(QWidget):
                     "caption": f"{number} · {image['class']}",
                     "note": "on both sides of the split" if group["crosses_split"] else "",
                 }
-                for number, group in enumerate(ended.result.get("groups", []), 1)
+                for number, group in enumerate(found["groups"], 1)
                 for image in group["images"]
             ]
         )
@@ -154,7 +159,7 @@ class Skipped(QWidget):
         self.bridge.ask("skipped", self.take)
 
     def take(self, ended: Ended) -> None:
-        found = ended.result.get("skipped", [])
+        found = ended.of(results.Skipped)["skipped"] if ended.how == "done" else []
         self.rows.give([(shown(r["path"]), r["reason"]) for r in found])
 
     def choose_file(self) -> None:

@@ -39,6 +39,7 @@ from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView, Started, Step, StepView
 from engine.registry import PluginView
+from engine.results.learn import Learners
 from engine.system.words import per_cent, plural
 
 EXACT = "The result is equal to learning everything at once, in whatever order classes came."
@@ -243,7 +244,7 @@ class LearnPage(QWidget):
 
     def take_learners(self, ended: Ended) -> None:
         if ended.how == "done":
-            self.plugins = tuple(ended.result["learners"])
+            self.plugins = ended.of(Learners)["learners"]
             self.learner.clear()
             for plugin in self.plugins:
                 self.learner.addItem(plugin.title, plugin.name)

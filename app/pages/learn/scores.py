@@ -18,6 +18,7 @@ from app.widgets.rows import ImageRows
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView, StepView
+from engine.results.learn import AnsweredImages, FullScores
 from engine.system.words import per_cent, plural
 
 PICTURE = 96
@@ -105,18 +106,19 @@ class Pictures(QWidget):
 
     def take(self, ended: Ended) -> None:
         """One tile for each image, captioned with the answer and how sure it is."""
-        rows = ended.result.get("rows", [])
+        none: AnsweredImages = {"total": 0, "rows": []}
+        found = ended.of(AnsweredImages) if ended.how == "done" else none
         self.rows.give(
             [
                 {**r, "caption": f"{r['predicted']} {per_cent(r['confidence'], 0)}", "split": ""}
-                for r in rows
+                for r in found["rows"]
             ]
         )
         cell = self.asked[1]
         about = f"{cell['true']} taken for {cell['predicted']} · " if "true" in cell else ""
         if cell.get("true") and cell["true"] == cell["predicted"]:
             about = f"{cell['true']}, recognised · "
-        self.title.setText(about + plural(ended.result.get("total", 0)))
+        self.title.setText(about + plural(found["total"]))
 
 
 class Scores(QWidget):
@@ -182,7 +184,7 @@ class Scores(QWidget):
         """Shows bars and matrix of the scores that were read."""
         if ended.how != "done":
             return
-        result = ended.result
+        result = ended.of(FullScores)
         self.bars.show_bars(
             [
                 (r["name"], r["recall"], r["precision"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QWidget
@@ -29,6 +28,8 @@ from app.widgets.plots import Legend
 from app.widgets.receipt import rows_of
 from engine.events import Ended
 from engine.registry import PluginView
+from engine.results.export import Exporters, Receipt
+from engine.results.specialise import SubnetDetails
 
 SUBNET = (
     "A subnet is a smaller network inside the supernet. It works at once, without being trained "
@@ -64,8 +65,8 @@ class ChosenSubnet(QFrame):
         self.bridge = bridge
         self.question = 0
         self.busy = False
-        self.chosen: Mapping[str, Any] = {}
-        self.pinned: Mapping[str, Any] = {}
+        self.chosen: SubnetDetails | None = None
+        self.pinned: SubnetDetails | None = None
         self.title = label("Subnet", "heading")
         self.title.setToolTip(SUBNET)
         self.text = Elided("", "caption")
@@ -136,51 +137,52 @@ class ChosenSubnet(QFrame):
     def choose(self, architecture: str) -> None:
         """Asks for a subnet's figures, and shows them when they come."""
         self.bridge.drop(self.question)
-        self.marked.emit(architecture, self.pinned.get("architecture", ""))
+        self.marked.emit(architecture, name_of(self.pinned))
         self.question = self.bridge.ask("candidate", self.take, architecture=architecture)
 
     def take(self, ended: Ended) -> None:
         if ended.how == "done":
-            self.chosen = ended.result
+            self.chosen = ended.of(SubnetDetails)
         else:
             self.said.emit(ended.text, "")
         self.show_chosen()
 
     def keep(self, known: Container[str], better: str = "") -> None:
         """Reads the chosen subnet anew, or chooses `better`; lets go what is not known any more."""
-        if self.pinned.get("architecture", "") not in known:
-            self.pinned = {}
-        chosen = better or self.chosen.get("architecture", "")
+        if name_of(self.pinned) not in known:
+            self.pinned = None
+        chosen = better or name_of(self.chosen)
         if chosen in known:
             self.choose(chosen)
         else:
-            self.chosen = {}
+            self.chosen = None
             self.show_chosen()
 
     def clear(self) -> None:
         """Nothing is chosen: another project or backbone is shown."""
         self.bridge.drop(self.question)
-        self.chosen = self.pinned = {}
+        self.chosen = self.pinned = None
         self.show_chosen()
 
     def show_chosen(self) -> None:
         """One drawing with figures and classes, or two drawings and what differs."""
-        chosen, two = self.chosen, bool(self.pinned)
+        chosen, pinned = self.chosen, self.pinned
+        two = bool(pinned)
         self.body.setCurrentIndex(1 if chosen else 0)
-        self.text.set_full(chosen.get("architecture", ""))
+        self.text.set_full(name_of(chosen))
         self.text.setToolTip(f"{self.text.full}\n\n{ARCHITECTURE}" if chosen else "")
         self.drawing.title = "Chosen" if two else "Architecture"
         self.drawing.setAccessibleName(self.drawing.title)
-        self.drawing.show_stages(chosen.get("stages", ()))
-        self.other.show_stages(self.pinned.get("stages", ()))
-        self.table.show_rows(*([self.pinned] if two else []), *([chosen] if chosen else []))
-        self.bars.show_bars([(n, a, None) for n, a in chosen.get("per_class", {}).items()])
+        self.drawing.show_stages(chosen["stages"] if chosen else ())
+        self.other.show_stages(pinned["stages"] if pinned else ())
+        self.table.show_rows(*([pinned] if pinned else []), *([chosen] if chosen else []))
+        shares = chosen["per_class"] if chosen else {}
+        self.bars.show_bars([(name, share, None) for name, share in shares.items()])
         self.other.setVisible(two)
         self.bars_part.setVisible(not two)
         say_on(self.pin_button, "Unpin" if two else "Pin to compare")
         self.refresh_tools(self.busy)
-        here = chosen.get("architecture", "")
-        self.marked.emit(here, self.pinned.get("architecture", ""))
+        self.marked.emit(name_of(chosen), name_of(pinned))
 
     def refresh_tools(self, busy: bool) -> None:
         self.busy = busy
@@ -192,7 +194,7 @@ class ChosenSubnet(QFrame):
 
     def pin(self) -> None:
         """Keeps the chosen subnet beside the next one, or lets the pinned one go."""
-        self.pinned = {} if self.pinned else self.chosen
+        self.pinned = None if self.pinned else self.chosen
         self.show_chosen()
 
     def use(self) -> None:
@@ -214,14 +216,15 @@ class ChosenSubnet(QFrame):
         if ended.how != "done" or project is None or not self.chosen:
             self.said.emit(ended.text, "")
             return
-        views = [view for view in ended.result["exporters"] if not view.facts["missing"]]
+        all_views = ended.of(Exporters)["exporters"]
+        views = [view for view in all_views if not view.facts["missing"]]
         filters = {f"{view.title} (*{view.facts['suffix']})": view for view in views}
         start = str(Path(project.path).parent / f"{project.name} subnet.onnx")
         path, kind = QFileDialog.getSaveFileName(self, "Export to", start, ";;".join(filters))
         if path:
-            self.submit(path, filters.get(kind, views[0]))
+            self.submit(self.chosen["architecture"], path, filters.get(kind, views[0]))
 
-    def submit(self, path: str, view: PluginView) -> None:
+    def submit(self, architecture: str, path: str, view: PluginView) -> None:
         """Writes the subnet there; the answer is what was checked."""
         suffix = view.facts["suffix"]
         # The dialog asked whether to replace just the file that it was given.
@@ -230,7 +233,7 @@ class ChosenSubnet(QFrame):
         self.bridge.submit(
             "export_subnet",
             self.take_receipt,
-            architecture=self.chosen["architecture"],
+            architecture=architecture,
             path=path if whole else f"{path.removesuffix('.onnx')}{suffix}",
             format=view.name,
             overwrite=whole,
@@ -238,6 +241,13 @@ class ChosenSubnet(QFrame):
 
     def take_receipt(self, ended: Ended) -> None:
         """Says first what was checked; the tooltip holds the whole receipt."""
-        lines = [f"{name}: {value}" for name, value in rows_of(ended.result)]
-        done = "Exported and checked. " + ". ".join(lines[:4]) + "."
-        self.said.emit(done if ended.how == "done" else ended.text, "\n".join(lines))
+        if ended.how != "done":
+            self.said.emit(ended.text, "")
+            return
+        lines = [f"{name}: {value}" for name, value in rows_of(ended.of(Receipt))]
+        self.said.emit(f"Exported and checked. {'. '.join(lines[:4])}.", "\n".join(lines))
+
+
+def name_of(subnet: SubnetDetails | None) -> str:
+    """Its architecture; nothing where there is none."""
+    return subnet["architecture"] if subnet else ""

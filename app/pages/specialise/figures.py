@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from app.pages.specialise.networks import Point, decimals
 from app.widgets.controls import named, reach
 from app.widgets.table import Index
 from engine.events import Candidate
+from engine.results.specialise import Landmark, SubnetDetails, SubnetRow
 
-Row = Mapping[str, Any]
 MIB = 2**20
 VALUE = 52
 """Pixels for a value."""
@@ -25,23 +25,23 @@ class Figure:
     """One line of the table: how a value is found, and how it is written."""
 
     name: str
-    value: Any
+    value: Callable[[SubnetDetails], float | None]
     unit: str
     decimals: int | None
     """None: so many that three figures are told."""
     help: str
 
-    def words(self, row: Row) -> str:
+    def words(self, row: SubnetDetails) -> str:
         value = self.value(row)
         return "–" if value is None else f"{value:,.{self.places(value)}f}"
 
     def places(self, value: float) -> int:
         return decimals(value) if self.decimals is None else self.decimals
 
-    def words_with_unit(self, row: Row) -> str:
+    def words_with_unit(self, row: SubnetDetails) -> str:
         return f"{self.words(row)} {self.unit}".rstrip()
 
-    def difference(self, one: Row, other: Row) -> str:
+    def difference(self, one: SubnetDetails, other: SubnetDetails) -> str:
         """How much more `other` has than `one`, with a sign."""
         before, after = self.value(one), self.value(other)
         if before is None or after is None:
@@ -56,11 +56,11 @@ def share(value: float | None) -> float | None:
 
 
 FIGURES = (
-    Figure("Accuracy", lambda r: share(r.get("accuracy")), "%", 1,
+    Figure("Accuracy", lambda r: share(r["accuracy"]), "%", 1,
            "The share of your validation images that are recognised"),
-    Figure("Measured", lambda r: r.get("measured_ms"), "ms", None,
+    Figure("Measured", lambda r: r["measured_ms"], "ms", None,
            "The time for one image on this computer, taken with a clock"),
-    Figure("Predicted", lambda r: r.get("predicted_ms"), "ms", None,
+    Figure("Predicted", lambda r: r["predicted_ms"], "ms", None,
            "The time for one image, worked out from the times of single blocks"),
     Figure("MACs", lambda r: r["macs"] / 1e6, "M", 1,
            "Multiplications for one image, in millions"),
@@ -69,9 +69,9 @@ FIGURES = (
     Figure("Memory", lambda r: r["memory"] / MIB, "MiB", 2,
            "What one image needs at most while it goes through the network"),
     Figure("File", lambda r: r["file_bytes"] / 1e6, "MB", 2, "The size of the exported file"),
-    Figure("Resolution", lambda r: r.get("resolution"), "px", 0,
+    Figure("Resolution", lambda r: r["resolution"], "px", 0,
            "How large images are when they enter the network"),
-    Figure("Blocks", lambda r: sum(map(len, r.get("stages", ()))), "", 0,
+    Figure("Blocks", lambda r: sum(map(len, r["stages"])), "", 0,
            "The bars in the drawing"),
 )  # fmt: skip
 
@@ -79,23 +79,23 @@ FIGURES = (
 def of_class(name: str) -> Figure:
     """The line of one class in a comparison."""
     help = f"Accuracy of the class {name}"
-    return Figure(name, lambda r: share(r.get("per_class", {}).get(name)), "%", 1, help)
+    return Figure(name, lambda r: share(r["per_class"].get(name)), "%", 1, help)
 
 
 def title_of(architecture: str) -> str:
     return f"subnet at {architecture.partition(':')[0]} pixels"
 
 
-def point_of(row: Row) -> Point:
+def point_of(row: SubnetRow) -> Point:
     return Point(
         row["architecture"], title_of(row["architecture"]), row["accuracy"],
         row["predicted_ms"], row["error_ms"], row["measured_ms"],
     )  # fmt: skip
 
 
-def landmark_of(row: Row) -> Point:
-    name = f"{row['name']} · {row['size']} px" if row.get("size") else row["name"]
-    return Point("", name, row.get("accuracy"), measured=row["latency_ms"], family=row["name"])
+def landmark_of(row: Landmark) -> Point:
+    name = f"{row['name']} · {row['size']} px"
+    return Point("", name, row["accuracy"], measured=row["latency_ms"], family=row["name"])
 
 
 def event_point(event: Candidate) -> Point:
@@ -111,13 +111,13 @@ class FigureRows(QAbstractTableModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.columns: tuple[Row, ...] = ()
+        self.columns: tuple[SubnetDetails, ...] = ()
         self.figures: tuple[Figure, ...] = ()
 
-    def show_rows(self, *rows: Row) -> None:
+    def show_rows(self, *rows: SubnetDetails) -> None:
         self.beginResetModel()
         self.columns = rows
-        names = rows[0].get("per_class", {}) if len(rows) == 2 else ()
+        names = rows[0]["per_class"] if len(rows) == 2 else ()
         self.figures = (*FIGURES, *(of_class(name) for name in names)) if rows else ()
         self.endResetModel()
 
@@ -175,7 +175,7 @@ class FigureTable(QTableView):
         named(self, "Figures", "The figures of the chosen subnet, and of the pinned one")
         reach(self, "Alt+F")
 
-    def show_rows(self, *rows: Row) -> None:
+    def show_rows(self, *rows: SubnetDetails) -> None:
         """One subnet, or the pinned one and the chosen one."""
         self.rows.show_rows(*rows)
         header = self.horizontalHeader()

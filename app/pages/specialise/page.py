@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
@@ -34,6 +33,7 @@ from app.widgets.controls import (
 )
 from app.widgets.empty import EmptyState
 from engine.events import Candidate, Ended, ProjectView, Started
+from engine.results.specialise import LatencyTableRow, SubnetFound, Subnets
 from engine.system.words import per_cent
 
 JOBS = (
@@ -67,11 +67,11 @@ def day(when: str) -> str:
     return f"on {moment.day} {moment:%B %Y at %H:%M}"
 
 
-def about_table(table: Mapping[str, Any] | None, error_ms: float) -> str:
+def about_table(table: LatencyTableRow | None, error_ms: float) -> str:
     """What is known of this computer's speed, in a sentence or two."""
     if table is None:
         return NOT_MEASURED
-    if table.get("fits") is False:
+    if not table["fits"]:
         return OFF
     lines = [f"Measured {day(table['when'])}: {table['device']}."]
     lines += (
@@ -253,9 +253,9 @@ class SpecialisePage(QWidget):
 
     def take(self, ended: Ended) -> None:
         """Shows the candidates; or why there can be none with this backbone."""
-        found = ended.result
-        if ended.how != "done" or not found.get("supernet"):
-            self.show_why(ended)
+        found = ended.of(Subnets) if ended.how == "done" else None
+        if found is None or not found["supernet"]:
+            self.show_why(found["why"] if found else ended.text, done=found is not None)
             return
         self.pages.setCurrentIndex(2)
         self.form.show_resolutions(found.get("resolutions", ()))
@@ -266,18 +266,17 @@ class SpecialisePage(QWidget):
             found["range_ms"],
             found["in_use"],
         )
-        self.table_news.setText(about_table(found["table"], found.get("error_ms") or 0.0))
+        self.table_news.setText(about_table(found["table"], found["error_ms"] or 0.0))
         self.offer_target()
         self.refresh_tools()
         self.subnet.keep(self.plot.points, self.found)
         self.found = ""
 
-    def show_why(self, ended: Ended) -> None:
+    def show_why(self, why: str, done: bool) -> None:
         """No subnets: another backbone has some; or they could not be read."""
-        done = ended.how == "done"
         self.stale = not done
         self.no_subnets.title.setText(NO_SUPERNET if done else "The subnets can't be read now")
-        self.no_subnets.text.setText(ended.result.get("why", "") or ended.text)
+        self.no_subnets.text.setText(why)
         self.backbone_button.setVisible(done)
         self.pages.setCurrentWidget(self.no_subnets)
 
@@ -331,12 +330,11 @@ class SpecialisePage(QWidget):
         """Says what was found and chooses it; a refusal is told as all messages are."""
         self.say("")
         if ended.how == "done":
-            found = ended.result
-            self.found = found["architecture"]
-            measured = (found.get("measured_ms") or {}).get("p50")
-            took = measured if measured is not None else found["predicted_ms"]
-            took = f"{took:.{decimals(took)}f} ms"
-            self.say(f"Found: {per_cent(found['accuracy'])} at {took}. {UNDOABLE}")
+            found = ended.of(SubnetFound)
+            self.found, measured = found["architecture"], found["measured_ms"]
+            took = measured["p50"] if measured else found["predicted_ms"]
+            words = f"{per_cent(found['accuracy'])} at {took:.{decimals(took)}f} ms"
+            self.say(f"Found: {words}. {UNDOABLE}")
 
     def say(self, text: str, details: str = "") -> None:
         self.news.setText(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF
@@ -11,8 +11,9 @@ from PySide6.QtGui import QColor
 from app import theme
 from app.widgets.plot_words import Reading, Word
 from app.widgets.plots import LEGEND, Legend, Plot
+from engine.results.specialise import Block
 
-Stages = Sequence[Sequence[Mapping[str, int]]]
+Stages = Sequence[Sequence[Block]]
 
 KERNELS = {3: 80, 5: 155, 7: 255}
 """How strong the colour of each kernel is."""
@@ -38,7 +39,7 @@ class SubnetDrawing(Plot):
         self.setMinimumSize(128, 112)
 
     def show_stages(self, stages: Stages) -> None:
-        """Shows {"kernel", "expand"} of each block of each of five stages."""
+        """Shows the blocks of each of five stages."""
         self.stages, self.at = tuple(stages), None
         depths = ", ".join(str(len(stage)) for stage in self.stages)
         self.setAccessibleDescription(f"Blocks of the five stages: {depths}" if depths else "")
@@ -103,7 +104,7 @@ class SubnetDrawing(Plot):
             self.chart.addItem(bar)
         self.show_range(-0.5, right + 0.5, -0.05, EXPANDS[-1] + 0.05)
 
-    def block(self, stage: int, block: int) -> Mapping[str, int] | None:
+    def block(self, stage: int, block: int) -> Block | None:
         """None where it is left out."""
         return self.stages[stage][block] if block < len(self.stages[stage]) else None
 

@@ -25,6 +25,8 @@ from app.widgets.controls import buddy, button, card, column, label, named, reac
 from app.widgets.line_plot import LinePlot
 from engine.events import Ended, Progress, ProjectView
 from engine.registry import PluginView
+from engine.results.specialise import SupernetTuners
+from engine.results.tune import Estimate
 from engine.system.words import duration, plural
 
 ABOUT = (
@@ -76,7 +78,7 @@ class TrainDialog(QDialog):
         self.setWindowTitle("Train these subnets")
         self.resize(936, 600)
         self.bridge, self.run = bridge, run
-        self.plugins: tuple[PluginView, ...] = ()
+        self.plugins: list[PluginView] = []
         self.proposed: dict[str, Any] = {}
         self.estimated = False
         self.question = 0
@@ -218,8 +220,8 @@ class TrainDialog(QDialog):
         if ended.how != "done":
             self.time.setText(ended.text)
             return
-        self.plugins = tuple(ended.result["tuners"])
-        self.proposed = dict(ended.result["proposed"])
+        found = ended.of(SupernetTuners)
+        self.plugins, self.proposed = found["tuners"], found["proposed"]
         for plugin in self.plugins:
             self.method.addItem(plugin.title, plugin.name)
         self.method.setCurrentIndex(max(self.method.findData(self.run.settings.get("method")), 0))
@@ -282,7 +284,7 @@ class TrainDialog(QDialog):
         self.estimated = ended.how == "done"
         self.time.setText(ended.text)
         if self.estimated:
-            found = ended.result
+            found = ended.of(Estimate)
             more = GOES_ON if begun(self.out.text()) else READING
             self.time.setText(
                 f"{duration(found['seconds']).capitalize()} for {plural(found['steps'], 'step')} "
@@ -320,5 +322,6 @@ class TrainDialog(QDialog):
         self.run.begin({**self.settings, "out": self.out.text().strip()})
 
     def use(self) -> None:
-        self.run.use(self.run.result)
-        self.accept()
+        if self.run.result:  # A key acts a moment after it is pressed.
+            self.run.use(self.run.result)
+            self.accept()

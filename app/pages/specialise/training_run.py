@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
 
@@ -11,9 +11,10 @@ from app.bridge import Bridge
 from app.pages.follow import WAITS, FollowedJob
 from app.widgets.line_plot import Series
 from engine.events import Ended, Progress, Started, Step
+from engine.results.specialise import SupernetTrained
 from engine.system.words import duration, per_cent
 
-LANDMARKS = {
+LANDMARKS: dict[Literal["largest", "middle", "smallest"], tuple[str, Qt.PenStyle]] = {
     "largest": ("accent", Qt.PenStyle.SolidLine),
     "middle": ("warning", Qt.PenStyle.DashLine),
     "smallest": ("muted", Qt.PenStyle.DotLine),
@@ -37,7 +38,7 @@ class TrainingRun(FollowedJob):
         self.ticket = 0
         self.settings: Mapping[str, Any] = {}
         self.points: dict[str, dict[int, float]] = {name: {} for name in LANDMARKS}
-        self.result: Mapping[str, Any] = {}
+        self.result: SupernetTrained | None = None
         self.text = ""
 
     @property
@@ -51,7 +52,7 @@ class TrainingRun(FollowedJob):
     def begin(self, settings: Mapping[str, Any]) -> None:
         self.bridge.submit("shrink", **settings)
 
-    def use(self, result: Mapping[str, Any]) -> None:
+    def use(self, result: SupernetTrained) -> None:
         """Takes a result into the project, and learns its classes again."""
         bridge = self.bridge
 
@@ -88,7 +89,7 @@ class TrainingRun(FollowedJob):
             self.scored.emit()
 
     def on_end(self, event: Ended) -> None:
-        self.result = result = event.result if event.how == "done" else {}
+        self.result = result = event.of(SupernetTrained) if event.how == "done" else None
         self.say(found(result) if result else event.text)
         if result:
             self.tell(self.text, action=("Use it", lambda: self.use(result)))
@@ -98,7 +99,7 @@ class TrainingRun(FollowedJob):
         self.changed.emit()
 
 
-def found(result: Mapping[str, Any]) -> str:
+def found(result: SupernetTrained) -> str:
     """What came of a training, in a sentence."""
     figures = ", ".join(f"{name} {per_cent(result[name])}" for name in LANDMARKS)
     return f"The subnets are trained. Accuracy on held-out images: {figures}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from PySide6.QtCore import QBuffer, QIODevice, QMimeData
@@ -22,6 +22,7 @@ from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, Notice, Progress, ProjectView
+from engine.results.learn import ImageAnswer, ImageAnswers, ImagesSorted, NoAnswer, PastedAnswer
 from engine.system.words import duration, per_cent
 
 SMALL = 72
@@ -45,7 +46,7 @@ class TryPage(QWidget):
         self.bridge = bridge
         self.project: ProjectView | None = None
         self.question: int | None = None
-        self.found: dict[str, Mapping[str, Any]] = {}
+        self.found: dict[str, ImageAnswer | NoAnswer] = {}
         self.paths: list[str] = []
         self.image = Picture("Drop an image here, paste one, or pick one.")
         self.name = Elided("", "muted")
@@ -137,7 +138,7 @@ class TryPage(QWidget):
         self.bars.show_answer({}, True)
         self.near.give([])
 
-    def show_answer(self, answer: Mapping[str, Any]) -> None:
+    def show_answer(self, answer: ImageAnswer | NoAnswer) -> None:
         """The likeliest class in words, the bars, and the nearest train images."""
         if "reason" in answer:
             self.say_nothing()
@@ -155,7 +156,8 @@ class TryPage(QWidget):
                 f"It lies far from all classes that were learnt. If it must be one of them, {best}."
             )
         self.bars.show_answer(answer["classes"], answer["known"])
-        self.near.give([{**r, "caption": r["class"], "split": ""} for r in answer["nearest"]])
+        near = answer.get("nearest", [])
+        self.near.give([{**r, "caption": r["class"], "split": ""} for r in near])
 
     def show_chosen(self) -> None:
         index = self.list.currentIndex()
@@ -189,14 +191,14 @@ class TryPage(QWidget):
         self.clear()
         self.image.show_image(image)
         self.name.set_full("pasted image")
-        self.wait_for("predict_pixels", content=png_of(image))
+        self.wait_for("predict_pixels", self.take_pasted, content=png_of(image))
 
     def try_paths(self, paths: list[str]) -> None:
         self.clear()
         self.paths = paths[:MOST]
         self.image.show_file(self.paths[0])
         self.name.set_full(short(self.paths[0]))
-        self.wait_for("predict_images", paths=self.paths)
+        self.wait_for("predict_images", self.take, paths=self.paths)
 
     def sort(self) -> None:
         """Asks which folder is sorted into which, and how."""
@@ -208,20 +210,20 @@ class TryPage(QWidget):
 
         def say(ended: Ended) -> None:
             if ended.how == "done":
-                self.bridge.notice.emit(told(ended.result))
+                self.bridge.notice.emit(told(ended.of(ImagesSorted)))
             elif ended.how == "cancelled":
                 text = f"What was sorted before stays in “{settings['to']}”, with a list of it."
                 self.bridge.notice.emit(Notice(text))
 
         self.bridge.submit("sort_images", say, **settings)
 
-    def wait_for(self, job: str, **settings: Any) -> None:
+    def wait_for(self, job: str, take: Callable[[Ended], None], **settings: Any) -> None:
         """Asks; an older question that is still open is dropped."""
         if self.question is not None:
             self.bridge.drop(self.question)
         self.verdict.setText("Looking …")
         self.reason.setText("")
-        self.question = self.bridge.ask(job, self.take, self.tell, **settings)
+        self.question = self.bridge.ask(job, take, self.tell, **settings)
         self.stop_button.setVisible(True)
 
     def tell(self, event: Progress) -> None:
@@ -239,18 +241,24 @@ class TryPage(QWidget):
             self.clear()
             self.stop_button.setVisible(False)
 
-    def take(self, ended: Ended) -> None:
-        """Shows the first answer; with several images a list of all of them."""
+    def answered(self, ended: Ended) -> bool:
+        """Whether there is an answer; why there is none is said."""
         self.question = None
         self.stop_button.setVisible(False)
         if ended.how != "done":
             self.verdict.setText("No answer")
             self.reason.setText(ended.text)
+        return ended.how == "done"
+
+    def take_pasted(self, ended: Ended) -> None:
+        if self.answered(ended):
+            self.show_answer(ended.of(PastedAnswer)["picture"])
+
+    def take(self, ended: Ended) -> None:
+        """Shows the first answer; with several images a list of all of them."""
+        if not self.answered(ended):
             return
-        if "picture" in ended.result:
-            self.show_answer(ended.result["picture"])
-            return
-        self.found = dict(ended.result["pictures"])
+        self.found = ended.of(ImageAnswers)["pictures"]
         if len(self.found) > 1:
             self.tried.give([self.tile(path, answer) for path, answer in self.found.items()])
             self.list.show()
@@ -258,10 +266,11 @@ class TryPage(QWidget):
         if self.found:
             self.show_answer(next(iter(self.found.values())))
 
-    def tile(self, path: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    def tile(self, path: str, answer: ImageAnswer | NoAnswer) -> dict[str, Any]:
         """One image of several, captioned with its answer."""
-        classes = answer.get("classes") or {"can't be read": 0.0}
-        best = max(classes, key=lambda name: classes[name])
-        known = answer.get("known", True)
-        caption = best if known else "none of these"
+        caption = "can't be read"
+        if "classes" in answer:
+            classes = answer["classes"]
+            best = max(classes, key=lambda name: classes[name])
+            caption = best if answer["known"] else "none of these"
         return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QDoubleSpinBox, QFileDialog, Q
 from app.widgets.controls import buddy, button, column, indented, label, named, row
 from app.widgets.drops import Drops
 from engine.events import Notice
+from engine.results.learn import ImagesSorted
 
 ABOUT = (
     "Every image goes into a folder with the name of its class, images like none of them into "
@@ -151,7 +152,7 @@ class SortDialog(QDialog):
         self.accept()
 
 
-def told(result: Mapping[str, Any]) -> Notice:
+def told(result: ImagesSorted) -> Notice:
     """What came of it."""
     count, left = sum(result["folders"].values()), sum(result["left_out"].values())
     what = "moved" if result["move"] else "copied"

@@ -16,6 +16,7 @@ from app.forms import Form
 from app.widgets.controls import buddy, button, column, label, laid_out, named, row, scrolled
 from engine.events import Ended, Progress
 from engine.registry import PluginView
+from engine.results.tune import Estimate, TuningChoices
 from engine.system.words import duration, plural
 
 FIRST = ("epochs", "lr", "batch")
@@ -131,14 +132,15 @@ class TuneForm(QFrame):
 
     # Showing.
 
-    def show_ways(self, found: Mapping[str, Any]) -> None:
-        """What `tuning_choices` found: the plug-ins, and what is proposed for this project."""
+    def show_ways(self, found: TuningChoices) -> None:
+        """The plug-ins, and what is proposed for this project."""
         self.proposed = found["proposed"]
-        for name, choice in self.choices.items():
+        for name, views in (("tuner", found["tuners"]), ("schedule", found["schedules"])):
+            choice = self.choices[name]
             chosen = choice.currentData() or USUAL[name]
-            self.plugins[name] = {view.name: view for view in found[f"{name}s"]}
+            self.plugins[name] = {view.name: view for view in views}
             choice.clear()
-            for view in found[f"{name}s"]:
+            for view in views:
                 choice.addItem(view.title, view.name)
             choice.setCurrentIndex(max(choice.findData(chosen), 0))
         self.show_settings(self.proposal)
@@ -246,7 +248,7 @@ class TuneForm(QFrame):
         self.estimated = ended.how == "done"
         self.time.setText(ended.text)
         if self.estimated:
-            found = ended.result
+            found = ended.of(Estimate)
             self.time.setText(
                 f"{duration(found['seconds']).capitalize()} for {plural(found['steps'], 'step')} "
                 f"on {plural(found['pictures'])}. {READING}"

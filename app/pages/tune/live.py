@@ -11,6 +11,7 @@ from app.bridge import Bridge
 from app.pages.follow import WAITS, FollowedJob
 from app.widgets.run_curves import Curves
 from engine.events import Ended, LayerPlan, LayerState, Progress, Started, Step
+from engine.results.tune import RunDetails, RunRow, SavedByFreezing, Tuned
 
 TRAINS = ("tune", "resume_run")
 PAUSED = "Tuning is paused. Its checkpoint is kept: go on with it under Tune."
@@ -43,9 +44,9 @@ class LiveRun(FollowedJob):
         self.compares = job == "finish_run"
         if same:
             return
-        self.known: Mapping[str, Any] = {}
+        self.known: RunDetails | None = None
         self.curves = Curves()
-        self.saved: Mapping[str, float] = {}
+        self.saved: SavedByFreezing | None = None
         self.plan: LayerPlan | None = None
         self.state: LayerState | None = None
         self.updates: tuple[float, ...] = ()
@@ -55,16 +56,16 @@ class LiveRun(FollowedJob):
         """Whether steps are made: before that it is prepared, after it compared."""
         return self.running and self.plan is not None and not self.compares
 
-    def know(self, row: Mapping[str, Any]) -> None:
+    def know(self, row: RunRow) -> None:
         """Takes the number of the run and how many epochs it will have."""
         self.run, self.epochs = row["id"], float(row["epochs"])
         if self.plan is not None:
             self.curves.know_epochs(self.plan.total, self.epochs)
 
-    def go_on_from(self, details: Mapping[str, Any]) -> None:
+    def go_on_from(self, details: RunDetails) -> None:
         """What a run has measured before it was resumed, or ended."""
         self.known = details
-        self.epochs, self.saved = float(details["epochs"]), self.saved or details["saved"] or {}
+        self.epochs, self.saved = float(details["epochs"]), self.saved or details["saved"]
         fresh, self.curves = self.curves, Curves.of_run(details)
         for number, step in enumerate(fresh.steps["step"]):
             figures = {name: values[number] for name, values in fresh.steps.items()}
@@ -115,11 +116,12 @@ class LiveRun(FollowedJob):
         if "seconds" not in event.figures:
             return
         self.curves.add(event.done, event.figures)
-        self.saved = {name: event.figures[f"saved_{name}"] for name in ("seconds", "flops")}
+        seconds, flops = event.figures["saved_seconds"], event.figures["saved_flops"]
+        self.saved = {"seconds": seconds, "flops": flops}
         self.changed.emit()
 
     def on_end(self, event: Ended) -> None:
-        run, self.stopping = int(event.result.get("run", self.run)), ""
+        run, self.stopping = event.of(Tuned)["run"] if event.how == "done" else self.run, ""
         if event.how == "cancelled" and self.job in TRAINS and self.plan is not None:
             self.tell(PAUSED)
         self.changed.emit()

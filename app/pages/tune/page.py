@@ -22,6 +22,7 @@ from app.widgets.ask import confirm
 from app.widgets.controls import button, card, column, label, laid_out, row, scrolled
 from app.widgets.empty import EmptyState
 from engine.events import Ended, LayerPlan, LayerState, ProjectView, Step
+from engine.results.tune import RunDetails, RunRow, Runs, TuningChoices
 from engine.system.words import plural
 
 JOBS = ("tune", "resume_run", "finish_run", "adopt_run", "discard_run", "remove_run")
@@ -45,7 +46,7 @@ class TunePage(QWidget):
         self.stale = True
         self.question = 0
         self.tickets: set[int] = set()
-        self.details: dict[int, Mapping[str, Any]] = {}
+        self.details: dict[int, RunDetails] = {}
         self.asked: dict[int, int] = {}
         # What is seen here need not be told in a message too.
         self.live = LiveRun(bridge, lambda text: self.isVisible() or tell(text), self)
@@ -179,16 +180,17 @@ class TunePage(QWidget):
     def take_ways(self, ended: Ended) -> None:
         """The tuners and schedules of the form."""
         if ended.how == "done" and not self.form.plugins:
-            for kind in ("tuner", "schedule"):
-                self.table.runs.know(kind, ended.result[f"{kind}s"])
-            self.form.show_ways(ended.result)
+            found = ended.of(TuningChoices)
+            self.table.runs.know("tuner", found["tuners"])
+            self.table.runs.know("schedule", found["schedules"])
+            self.form.show_ways(found)
 
     def take_runs(self, ended: Ended) -> None:
         """The runs, newest first. A new one that goes on is the newest."""
         if ended.how != "done":
             self.stale = True
             return
-        runs = ended.result["runs"]
+        runs = ended.of(Runs)["runs"]
         going = self.live.running and self.live.plan is not None
         if going and not self.live.run:
             self.live.know(runs[0])
@@ -238,7 +240,7 @@ class TunePage(QWidget):
     def take_details(self, number: int, ended: Ended) -> None:
         self.asked.pop(number, None)
         if ended.how == "done":
-            self.details[number] = ended.result
+            self.details[number] = ended.of(RunDetails)
             chosen = self.table.selected()
             if number in chosen and not self.watches_live:
                 self.ask_details(chosen)
@@ -347,12 +349,12 @@ class TunePage(QWidget):
         PreviewDialog(self.bridge, settings, self.window()).open()
 
 
-def told(run: Mapping[str, Any]) -> tuple[object, ...]:
+def told(run: RunRow) -> tuple[object, ...]:
     """What changes of a run when more is known of it."""
     return run["state"], run["epochs_done"], run["seconds"]
 
 
-def offered(runs: list[Mapping[str, Any]]) -> int:
+def offered(runs: list[RunRow]) -> int:
     """The run to look at first: the newest that can go on, or else the newest."""
     going = [run["id"] for run in runs if run["state"] in ("running", "paused")]
     return (going or [runs[0]["id"]])[0]

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 from app.bridge import Bridge
 from app.widgets.controls import Elided, button, column, label, row
 from engine.events import Ended
+from engine.results.tune import ChangedImages
 
 ABOUT = (
     "Each time a run shows an image to the network it is changed at random, so that the network "
@@ -56,7 +57,8 @@ class PreviewDialog(QDialog):
         """Shows the images; or why there are none."""
         self.news.setText(ended.text)
         self.news.setVisible(bool(ended.text))
-        for number, made in enumerate(ended.result.get("pictures", ())):
+        shown = ended.of(ChangedImages)["pictures"] if ended.how == "done" else []
+        for number, made in enumerate(shown):
             tile = self.tile(made["class"], made["jpeg"])
             self.tiles.append(tile)
             self.grid.addWidget(tile, number // ACROSS, number % ACROSS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView
@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView
 from app.widgets.controls import named, reach
 from app.widgets.table import Table, TableRows
 from engine.registry import PluginView
+from engine.results.tune import RunRow
 from engine.system.words import per_cent
 
+Kind = Literal["tuner", "schedule"]
 TITLES = ("Run", "Tuner", "Schedule", "State", "Epochs", "Time", "Accuracy")
 STATES = {
     "live": "running",
@@ -46,10 +48,11 @@ def short(name: str) -> str:
     return name.replace("_", " ")
 
 
-def accuracies(run: Mapping[str, Any]) -> str:
+def accuracies(run: RunRow) -> str:
     """Before and after where they were compared; else the best so far."""
     if run["before"] and run["after"]:
-        return f"{100 * run['before']['accuracy']:.1f} → {per_cent(run['after']['accuracy'])}"
+        before, after = run["before"]["accuracy"], run["after"]["accuracy"]
+        return f"{per_cent(before).removesuffix(' %')} → {per_cent(after)}"
     return per_cent(run["best_accuracy"])
 
 
@@ -62,18 +65,18 @@ class RunRows(TableRows):
         self.titles_of: dict[str, dict[str, str]] = {"tuner": {}, "schedule": {}}
         self.labels: dict[str, str] = {}
 
-    def know(self, kind: str, plugins: Sequence[PluginView]) -> None:
+    def know(self, kind: Kind, plugins: Sequence[PluginView]) -> None:
         """The titles of tuners or of schedules, and what their settings are called."""
         self.titles_of[kind] = {view.name: view.title for view in plugins}
         self.labels |= {view.name: view.label for plugin in plugins for view in plugin.settings}
 
-    def state(self, run: Mapping[str, Any]) -> str:
+    def state(self, run: RunRow) -> str:
         return "live" if run["id"] == self.live else run["state"]
 
-    def title(self, run: Mapping[str, Any], kind: str) -> str:
+    def title(self, run: RunRow, kind: Kind) -> str:
         return self.titles_of[kind].get(run[kind], run[kind])
 
-    def text(self, given: Mapping[str, Any], column: int) -> str:
+    def text(self, given: RunRow, column: int) -> str:
         """A cell: what it is called, how far it is, what came of it."""
         return (
             str(given["id"]),
@@ -85,8 +88,8 @@ class RunRows(TableRows):
             accuracies(given),
         )[column]
 
-    def help(self, given: Mapping[str, Any], column: int) -> str:
-        ways = " · ".join(self.title(given, kind) for kind in ("tuner", "schedule"))
+    def help(self, given: RunRow, column: int) -> str:
+        ways = f"{self.title(given, 'tuner')} · {self.title(given, 'schedule')}"
         return f"Run {given['id']}: {ways}\n{given['made']}\n{HELP[self.state(given)]}."
 
     def tell(self, number: int, **facts: Any) -> None:
@@ -119,13 +122,13 @@ class RunTable(Table):
         named(self, "Runs", "Choose a run to see its curves, or several to compare them")
         reach(self, "Alt+R")
 
-    def show_runs(self, runs: Sequence[Mapping[str, Any]], live: int) -> None:
+    def show_runs(self, runs: Sequence[RunRow], live: int) -> None:
         """Shows the runs; what was selected stays selected, and tells of it anew."""
         kept, index = self.selected(), self.currentIndex()
         current = self.runs.rows[index.row()]["id"] if index.isValid() else 0
         self.runs.live = live
         self.blockSignals(True)
-        self.runs.give([dict(run) for run in runs])
+        self.runs.give([run.copy() for run in runs])
         self.choose(kept, current)
         self.blockSignals(False)
 
@@ -146,7 +149,7 @@ class RunTable(Table):
             model.setCurrentIndex(places.get(current, chosen[0]), flags.NoUpdate)
             self.scrollTo(self.currentIndex())
 
-    def run(self, number: int) -> Mapping[str, Any]:
+    def run(self, number: int) -> RunRow:
         """A run's row. Raises StopIteration where there is none."""
         return next(run for run in self.runs.rows if run["id"] == number)
 
@@ -161,7 +164,7 @@ class DifferingRows(TableRows):
     def __init__(self) -> None:
         super().__init__(())
 
-    def compare(self, runs: Sequence[Mapping[str, Any]], rows: RunRows) -> None:
+    def compare(self, runs: Sequence[RunRow], rows: RunRows) -> None:
         """Shows what differs; a setting that a run does not have is told with a dash."""
         told = [
             {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
@@ -12,6 +11,9 @@ from app.pages.tune.live import LiveRun
 from app.pages.tune.runs import STATES, took
 from app.widgets.controls import button, column, label, row
 from app.widgets.figure import Figure
+from engine.results.branches import compared_in
+from engine.results.scores import PARTS, Compared
+from engine.results.tune import RunRow, SavedByFreezing
 from engine.system.words import duration, per_cent
 
 NOTHING = (
@@ -27,7 +29,6 @@ STATS = (
     ("flops", "FLOPs saved", "Floating point operations that frozen stages did not need. " + SAVED),
     ("best", "best so far", "The best accuracy on validation images at the end of an epoch."),
 )
-PARTS = (("all", "all", "accuracy"), ("old", "old", "old_accuracy"), ("new", "new", "new_accuracy"))
 UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 USE = {"adopted": "It is in use. Undo goes back.", "discarded": "The network before was kept."}
 GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
@@ -65,9 +66,9 @@ class Comparison(QWidget):
         self.cells: dict[tuple[str, int], QLabel] = {}
         for place, title in enumerate(("classes", before, after, "points", "95 % interval")):
             grid.addWidget(label(title, "caption"), 0, place, self.side(place))
-        for line, (part, name, _) in enumerate(PARTS, 1):
+        for line, (part, _) in enumerate(PARTS, 1):
             for place in range(5):
-                made = label(name if not place else "", "caption" if place in (0, 4) else "")
+                made = label(part if not place else "", "caption" if place in (0, 4) else "")
                 self.cells[part, place] = made
                 grid.addWidget(made, line, place, self.side(place))
         grid.setColumnStretch(0, 1)
@@ -75,10 +76,10 @@ class Comparison(QWidget):
     def side(self, place: int) -> Qt.AlignmentFlag:
         return Qt.AlignmentFlag.AlignRight if place else Qt.AlignmentFlag.AlignLeft
 
-    def show_run(self, run: Mapping[str, Any]) -> None:
+    def show_run(self, run: Compared) -> None:
         """The figures of a compared run; rows of which there is nothing are hidden."""
         some_new = run["difference"]["new"] is not None
-        for part, _, name in PARTS:
+        for part, name in PARTS:
             found = run["difference"][part] if some_new or part == "all" else None
             texts = ["", "", "", ""]
             if found is not None:
@@ -186,14 +187,13 @@ class RunCard(QFrame):
         self.stats.hide()
         self.comparison.hide()
 
-    def show_several(self, runs: Sequence[Mapping[str, Any]]) -> None:
+    def show_several(self, runs: Sequence[RunRow]) -> None:
         """Which of some runs is the best."""
         self.stats.hide()
         self.comparison.hide()
-        known = [run for run in runs if run["best_accuracy"] is not None]
+        best = max(runs, key=lambda run: -1 if (b := run["best_accuracy"]) is None else b)
         text = "None of them has come to the end of an epoch."
-        if known:
-            best = max(known, key=lambda run: run["best_accuracy"])
+        if best["best_accuracy"] is not None:
             text = (
                 f"Run {best['id']} was the most accurate at the end of an epoch: "
                 f"{per_cent(best['best_accuracy'])} on validation images."
@@ -217,7 +217,7 @@ class RunCard(QFrame):
         self.finish_button.setEnabled(bool(live.curves.epochs) and not live.stopping)
         self.show_figures(live.saved, live.curves.best)
 
-    def show_figures(self, saved: Mapping[str, float] | None, best: float | None) -> None:
+    def show_figures(self, saved: SavedByFreezing | None, best: float | None) -> None:
         """What was saved, and the best accuracy."""
         self.comparison.hide()
         self.stats.setVisible(bool(saved))
@@ -226,10 +226,10 @@ class RunCard(QFrame):
             self.figures["flops"].show_text(operations(saved["flops"]).replace("-", "−"))
             self.figures["best"].show_text(per_cent(best))
 
-    def show_run(self, run: Mapping[str, Any], busy: bool) -> None:
+    def show_run(self, run: RunRow, busy: bool) -> None:
         """A kept run: what came of it, or how to go on with it."""
-        if run["difference"]:
-            self.show_result(run)
+        if compared := compared_in(run):
+            self.show_result(run, compared)
         else:
             state = STATES[run["state"]].capitalize()
             done = f"{state} after {run['epochs_done']:.3g} of {run['epochs']:g} epochs"
@@ -240,12 +240,12 @@ class RunCard(QFrame):
         if not run["epochs_done"]:
             self.finish_button.setEnabled(False)
 
-    def show_result(self, run: Mapping[str, Any]) -> None:
+    def show_result(self, run: RunRow, compared: Compared) -> None:
         """Both networks on the same images, and the choice."""
-        heading, text = verdict(run["difference"]["all"], run["images"])
+        heading, text = verdict(compared["difference"]["all"], compared["images"])
         tools = {"done": (self.adopt_button, self.keep_button), "discarded": (self.adopt_button,)}
         self.say(heading, text, *tools.get(run["state"], ()))
         self.use.setText(USE.get(run["state"], ""))
         self.stats.hide()
-        self.comparison.show_run(run)
+        self.comparison.show_run(compared)
         self.comparison.show()

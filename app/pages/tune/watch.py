@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QButtonGroup, QStackedWidget, QToolButton, QWidget
@@ -18,6 +17,7 @@ from app.widgets.curve_plot import CurvePlot
 from app.widgets.run_curves import Curves, overlaid
 from app.widgets.table import Table
 from engine.events import LayerPlan, LayerState
+from engine.results.tune import LayerColumns, RunDetails
 
 EMPTY = "Start a run: its {} is drawn here, step by step and at the end of each epoch."
 EVERY = 300
@@ -141,7 +141,7 @@ class Watch(QWidget):
         if state.updates:
             self.updates.show_updates(state.stages, state.updates)
 
-    def show_runs(self, runs: Sequence[Mapping[str, Any]], rows: RunRows) -> None:
+    def show_runs(self, runs: Sequence[RunDetails], rows: RunRows) -> None:
         """One kept run with its stages, or several with what differs between them."""
         self.soon.stop()
         self.curves = [(f"run {run['id']}", Curves.of_run(run)) for run in runs]
@@ -154,7 +154,7 @@ class Watch(QWidget):
             self.below.setCurrentIndex(1)
         self.draw()
 
-    def show_past(self, run: Mapping[str, Any]) -> None:
+    def show_past(self, run: RunDetails) -> None:
         """How the stages of a kept run learnt; what it did not come to stays pale."""
         layers, done = run["layers"], int(max(run["steps_curve"].get("step") or [0]))
         if not layers:
@@ -162,7 +162,7 @@ class Watch(QWidget):
         elif run["difference"] and done >= layers["total"]:
             self.layers.show_run(layers)
         else:
-            self.layers.plan(LayerPlan(**layers))
+            self.layers.plan(plan_of(layers))
             if done:
                 self.layers.state(state_at(layers, done))
 
@@ -192,9 +192,28 @@ class Watch(QWidget):
         plot.show_curves(series, self.over)
 
 
-def state_at(layers: Mapping[str, Any], done: int) -> LayerState:
+def plan_of(layers: LayerColumns) -> LayerPlan:
+    """The plan that a kept run began with."""
+    return LayerPlan(
+        layers["total"],
+        tuple(layers["stages"]),
+        tuple(layers["steps"]),
+        tuple(map(tuple, layers["rates"])),
+        tuple(map(tuple, layers["frozen"])),
+        tuple(map(tuple, layers["cached"])),
+        tuple(map(tuple, layers["reasons"])),
+    )
+
+
+def state_at(layers: LayerColumns, done: int) -> LayerState:
     """How the stages stood in the last of so many steps, from the columns of a kept run."""
     column = max(bisect_left(layers["steps"], done) - 1, 0)
-    names = ("rates", "frozen", "cached", "reasons")
-    facts = {name: tuple(row[column] for row in layers[name]) for name in names}
-    return LayerState(done, layers["total"], tuple(layers["stages"]), **facts)
+    return LayerState(
+        done,
+        layers["total"],
+        tuple(layers["stages"]),
+        tuple(row[column] for row in layers["rates"]),
+        tuple(row[column] for row in layers["frozen"]),
+        tuple(row[column] for row in layers["cached"]),
+        tuple(row[column] for row in layers["reasons"]),
+    )

@@ -13,12 +13,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from engine.errors import EspalierError, UnusableImage, UnusableWeights
 from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
+from engine.results.learn import ImageAnswer, NoAnswer
 from engine.system.replacing import CutOffError, finish_beside
 
 log = logging.getLogger(__name__)
@@ -153,17 +153,13 @@ def whole_image(path: Path) -> np.ndarray:
     return np.asarray(decode(image, WHOLE)[0])
 
 
-def predict_exported(path: Path, images: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """What an exported file says of images, by path.
-
-    Each is {"classes": {name: probability}, "known", "distance", "threshold"}, or {"reason"} where
-    the image can't be used. Raises UnusableWeights where the file can't.
-    """
+def predict_exported(path: Path, images: Sequence[Path]) -> dict[str, ImageAnswer | NoAnswer]:
+    """What an exported file says of images, by path. Raises UnusableWeights where it can't."""
     exported = open_exported(path)
     return {str(image): told(exported, image) for image in images}
 
 
-def told(exported: Exported, image: Path) -> dict[str, Any]:
+def told(exported: Exported, image: Path) -> ImageAnswer | NoAnswer:
     try:
         probabilities, distance = exported.answer(whole_image(image))
     except UnusableImage as reason:

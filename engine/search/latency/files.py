@@ -18,6 +18,7 @@ from engine.models.supernet.architecture import RESOLUTIONS
 from engine.models.supernet.mobilenet import widths_of
 from engine.models.supernet.parts import NetworkPart
 from engine.models.timing import Setting, device_facts, device_key, setting_of
+from engine.results.specialise import LatencyTableRow
 from engine.search.latency.table import Fit, LatencyTable, needed
 from engine.system.files import replace_file
 from engine.system.paths import data_folder
@@ -109,7 +110,7 @@ def is_own(table: LatencyTable) -> bool:
     return dict(table.device) == device_facts()
 
 
-def in_short(table: LatencyTable) -> dict[str, Any]:
+def in_short(table: LatencyTable) -> LatencyTableRow:
     """What a person is shown of a table, as plain values."""
     device = table.device
     cores = f", {device['cores']} cores" if "cores" in device else ""

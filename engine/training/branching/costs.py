@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from engine.models import flops
 from engine.models.backbone import Backbone, parameters_of
 from engine.models.branches import branches_of
+from engine.results.branches import Cost, Costs
 
 MULTIPLY, ADD = 3.7e-12, 0.9e-12
 """Joules for one multiplication and one addition of 32-bit floats."""
@@ -96,8 +97,7 @@ class TrainingCost:
     batch: int
     seconds: float | None = None
 
-    def row(self) -> dict[str, float | int | str | None]:
-        """The way's costs: to learn (`learn_...`), to keep (bytes), for one image in use."""
+    def row(self) -> Cost:
         seen, steps = self.images * self.epochs, self.images * self.epochs / self.batch
         once = self.images * min(self.views, self.epochs)
         macs = once * self.below.macs + seen * (1 + BACKWARD) * self.above.macs
@@ -134,8 +134,8 @@ def compared(
     seen: int,
     recipe: Recipe,
     seconds: float | None = None,
-) -> dict[str, object]:
-    """The newest branch, above `cut`, beside training everything anew: {"rows", "energy"}.
+) -> Costs:
+    """The newest branch, above `cut`, beside training everything anew.
 
     `original` is `branched` without its branches. The newest branch learnt from `new` images, there
     are `seen` of all classes. The ways: the branch; the same upper stages trained anew on all

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from engine.errors import Refused
-from engine.events import Event, Notice
+from engine.events import Event, Notice, Work
 from engine.learners import LEARNERS
 from engine.learning import comparison, step
 from engine.learning.material import choice
@@ -18,6 +17,8 @@ from engine.models.extractor import Extractor
 from engine.models.growth import growth_of
 from engine.models.provenance import Origin
 from engine.models.tuned import TUNED, as_tuned, facts_for, tuned_bytes
+from engine.results.branches import BranchLearnt, Costs, SharingCurve
+from engine.results.scores import Compared, StepScores
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
@@ -80,7 +81,7 @@ def points_of(
     return (yield from curve.curve(few, lambda: LEARNERS.make(*choice)))
 
 
-def curve_facts(points: Sequence[Point], threshold: float) -> dict[str, Any]:
+def curve_facts(points: Sequence[Point], threshold: float) -> SharingCurve:
     return {
         "curve": [point.plain() for point in points],
         "recommended": curve.recommended(points, threshold).cut if points else None,
@@ -95,7 +96,7 @@ def planted(
     numbers: Sequence[int],
     wish: BranchOptions,
     folder: Path,
-) -> Generator[Event, None, dict[str, Any]]:
+) -> Work[BranchLearnt]:
     """Grows a branch for some classes, compares it with learning them without, and learns."""
     project, extractor = session.require(), session.extractor()
     before = yield from comparison.judge(project, extractor, new=numbers)
@@ -105,13 +106,14 @@ def planted(
     if cut == AUTO:
         points = yield from points_of(project, ground, folder)
         cut = curve.recommended(points, wish.threshold).cut
-    found = {"cut": cut, **curve_facts(points, wish.threshold)}
+    found = curve_facts(points, wish.threshold)
     if cut == ground.original.cuts[-1]:
         yield Notice(
             "These classes are told apart as well without a branch, so none was grown. Ask for a "
             "smaller threshold, or name a cut, to grow one all the same."
         )
-        return {**found, **(yield from without_branch(session, gesture, title))}
+        scores = yield from without_branch(session, gesture, title)
+        return {**found, **scores, "cut": cut, "adopted": False, "branch": None}
     course = ground.course(curve.checked_cut(ground.original, cut))
     yield from course.follow()
     clone, width = raised(course, cut, ground.original), wish.features
@@ -119,16 +121,16 @@ def planted(
         known, _ = ground.features(cut, clone)
         clone = narrowed(clone, known[:, 0], width)
     branched = grown(extractor.backbone, cut, clone, numbers, width)
-    found |= {"costs": cost_table(project, ground, course, branched)}
-    return {**found, **(yield from taken(session, gesture, title, branched, before, wish))}
+    table = cost_table(project, ground, course, branched)
+    result, scores, branch = yield from taken(session, gesture, title, branched, before, wish)
+    return BranchLearnt(
+        **found, **scores, **result, cut=cut, costs=table, adopted=bool(branch), branch=branch
+    )
 
 
-def without_branch(
-    session: Session, gesture: int, title: str
-) -> Generator[Event, None, dict[str, Any]]:
+def without_branch(session: Session, gesture: int, title: str) -> Work[StepScores]:
     """Learns what is new with the network as it is."""
-    scores = yield from step.learn(session, gesture, *choice(session.require()), title)
-    return {**scores, "adopted": False, "branch": None}
+    return (yield from step.learn(session, gesture, *choice(session.require()), title))
 
 
 def taken(
@@ -138,8 +140,11 @@ def taken(
     branched: Backbone,
     before: comparison.Evaluation,
     wish: BranchOptions,
-) -> Generator[Event, None, dict[str, Any]]:
-    """Compares a branched network with the one in use, and learns with it where that is wished."""
+) -> Work[tuple[Compared, StepScores, int | None]]:
+    """Compares a branched network with the one in use, and learns with it where that is wished.
+
+    Returns the comparison, the scores then, and the branch's number; None where it is not used.
+    """
     project, in_use = session.require(), session.extractor()
     own = as_own(project, in_use.backbone, branched)
     extractor, numbers = session.extractor_of(own.backbone), classes_of(branched)[-1]
@@ -156,14 +161,14 @@ def taken(
             f"The branch is no better on held-out images ({gain:+.1f} points), so the new classes "
             "were learnt without it. Name another cut, or adopt it always."
         )
-        return {**(yield from without_branch(session, gesture, title)), **result}
+        return result, (yield from without_branch(session, gesture, title)), None
     scores = yield from use(session, gesture, title, own, head)
-    return {**scores, **result, "adopted": True, "branch": len(branches_of(branched))}
+    return result, scores, len(branches_of(branched))
 
 
 def cost_table(
     project: Project, ground: BranchData, course: TuningRun, branched: Backbone
-) -> dict[str, object]:
+) -> Costs:
     """What the newest branch costs beside training everything anew; seconds are measured."""
     train, tuning = catalogue.to_learn(project).train, ground.tuning
     return costs.compared(
@@ -194,7 +199,7 @@ def distilled(
     return (yield from distil(ground, extractor.backbone, model.head, columns))
 
 
-def too_much(result: Mapping[str, Any]) -> str:
+def too_much(result: Compared) -> str:
     loss = -100 * result["difference"]["all"][0]
     return f"The merged network loses {loss:.1f} points on held-out images, so the branches stay."
 
@@ -220,9 +225,7 @@ def as_own(project: Project, in_use: Backbone, changed: Backbone) -> Own:
     return Own(tuned, tuned_bytes(changed.stages, origin, growth), origin)
 
 
-def use(
-    session: Session, gesture: int, title: str, own: Own, head: Head
-) -> Generator[Event, None, dict[str, Any]]:
+def use(session: Session, gesture: int, title: str, own: Own, head: Head) -> Work[StepScores]:
     """Makes a changed backbone the project's, and stores what a head has learnt with it as a step;
     what has come since is learnt, too."""
     project = session.require()

@@ -8,8 +8,7 @@ of the frozen part are computed once and serve all cuts above.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
@@ -19,6 +18,7 @@ from engine.learners import Learner
 from engine.learners.metrics import accuracy_interval
 from engine.learning.comparison import scored
 from engine.models.backbone import Backbone
+from engine.results.branches import CurvePoint
 from engine.training.branching.costs import parts_of, total
 from engine.training.branching.training import BranchData, raised
 
@@ -45,8 +45,15 @@ class Point:
     interval: tuple[float, float]
     seconds: float
 
-    def plain(self) -> dict[str, Any]:
-        return {**asdict(self), "interval": list(self.interval)}
+    def plain(self) -> CurvePoint:
+        return {
+            "cut": self.cut,
+            "share_parameters": self.share_parameters,
+            "share_macs": self.share_macs,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "seconds": self.seconds,
+        }
 
 
 def cuts_of(original: Backbone) -> tuple[str, ...]:

@@ -182,14 +182,15 @@ def check(recipe: Recipe, corpus: ImageArray, shown: ImageArray, teacher: Path) 
         raise Refused(f"There is no file {teacher}. Give the teacher's weights (.safetensors).")
 
 
-def written(training: Training, recipe: Recipe, shown: ImageArray, out: Path) -> dict[str, Any]:
-    """Scores the network on held-out images and writes its weights with the score."""
+def written(training: Training, recipe: Recipe, shown: ImageArray, out: Path) -> float:
+    """Scores the network on held-out images and writes its weights with the score, its accuracy."""
     student = training.network
     assert isinstance(student, Student)
     network = student.finished()
     network.use(largest(recipe.size))
-    found = {"steps": training.position, "accuracy": accuracy(network, shown, recipe.size)}
-    write_weights(network, out, {"use_size": recipe.use_size, **found})
+    found = accuracy(network, shown, recipe.size)
+    facts = {"use_size": recipe.use_size, "steps": training.position, "accuracy": found}
+    write_weights(network, out, facts)
     return found
 
 

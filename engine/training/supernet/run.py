@@ -16,11 +16,12 @@ import torch
 from torch import nn
 
 from engine.errors import Refused
-from engine.events import Event, Notice, Progress, Saved, Step
+from engine.events import Event, Notice, Progress, Saved, Step, Work, checked
 from engine.models.backbone import digest_of
 from engine.models.batch_norm import recalibrate
 from engine.models.supernet.architecture import largest
 from engine.models.supernet.files import write_weights
+from engine.results.specialise import SubnetScores
 from engine.storage import catalogue
 from engine.storage.catalogue import Split
 from engine.storage.project import Project
@@ -191,7 +192,7 @@ class CheckpointWriter:
             if step.done % tuner.score_every == 0 and step.done < total:
                 yield from self.scored(training, GLANCE)
 
-    def scored(self, training: Training, images: int) -> Generator[Event, None, dict[str, float]]:
+    def scored(self, training: Training, images: int) -> Work[SubnetScores]:
         """Scores on about so many held-out images, and writes the supernet with the scores."""
         pupil, size = of_supernet(training)[0], max(self.tuner.resolutions())
         step = max(1, len(self.shown) // images)
@@ -210,7 +211,7 @@ class CheckpointWriter:
         write_weights(network.cpu(), self.out, facts)
         yield Step(training.position, training.schedule.total, figures)
         yield Saved("weights", str(self.out))
-        return figures
+        return checked(SubnetScores, figures, "scores")
 
 
 def say_how_long(

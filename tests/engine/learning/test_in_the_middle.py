@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_too_little_memory_ends_in_a_sentence(session, monkeypatch):
         raise MemoryError
         yield
 
-    monkeypatch.setitem(JOBS, "hungry", type(JOBS["undo"])("hungry", "Hungry", hungry, False))
+    monkeypatch.setitem(JOBS, "hungry", replace(JOBS["undo"], name="hungry", work=hungry))
     *_, ended = run(session, "hungry", {})
     assert ended.how == "failed"
     assert "not enough memory" in ended.text

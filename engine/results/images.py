@@ -1,0 +1,61 @@
+"""Jobs of the Images page."""
+
+from typing import NotRequired, TypedDict
+
+SkippedFile = TypedDict("SkippedFile", {"path": str, "reason": str})
+
+
+class ImagesAdded(TypedDict):
+    """`classes` says how many images came to each."""
+
+    classes: dict[str, int]
+    already_there: int
+    skipped: list[SkippedFile]
+
+
+class SampleMade(ImagesAdded):
+    """`path` is the project's, `pictures` that of the folder."""
+
+    path: str
+    pictures: str
+
+
+ImagesMoved = TypedDict("ImagesMoved", {"moved": int})
+ImagesRemoved = TypedDict("ImagesRemoved", {"removed": int})
+ClassChanged = TypedDict("ClassChanged", {"name": str, "moved": NotRequired[int]})
+"""`moved` says how many images came from a class that was merged into it."""
+ImageRow = TypedDict(
+    "ImageRow",
+    {
+        "id": int,
+        "class": str,
+        "split": str,
+        "path": str,
+        "file": str,
+        "width": int,
+        "height": int,
+        "note": str,
+        "thumb": tuple[str, int, int],
+    },
+)
+"""An image; `thumb` is the file of its thumbnail, where it begins there, and its bytes."""
+ImagePage = TypedDict("ImagePage", {"total": int, "rows": list[ImageRow]})
+"""Some of `total` images."""
+Conflict = TypedDict("Conflict", {"sha256": str, "classes": list[str], "images": list[ImageRow]})
+Conflicts = TypedDict("Conflicts", {"conflicts": list[Conflict]})
+
+
+class NearDuplicateGroup(TypedDict):
+    crosses_split: bool
+    images: list[ImageRow]
+
+
+NearDuplicates = TypedDict("NearDuplicates", {"total": int, "groups": list[NearDuplicateGroup]})
+"""The first of `total` groups."""
+
+
+class SkippedRow(SkippedFile):
+    when: str
+
+
+Skipped = TypedDict("Skipped", {"skipped": list[SkippedRow]})

@@ -1,0 +1,116 @@
+"""Jobs of the Learn page, and those that ask what was learnt."""
+
+from typing import NotRequired, TypedDict, final
+
+from engine.registry import PluginView
+from engine.results.images import ImageRow, SkippedFile
+from engine.results.scores import Continual, SomeScores, StepScores
+
+
+class Learnt(StepScores):
+    """`classes` says how many images each has (where folders were added: got)."""
+
+    classes: dict[str, int]
+    seconds: dict[str, float]
+
+
+class FolderLearnt(Learnt):
+    already_there: int
+    skipped: list[SkippedFile]
+
+
+class Forgotten(SomeScores):
+    name: str
+
+
+StepUsed = TypedDict("StepUsed", {"step": int})
+
+
+class ClassScore(TypedDict):
+    name: str
+    images: int
+    right: int
+    recall: float | None
+    precision: float | None
+
+
+class ScoreTable(TypedDict):
+    """Scores with the confusion matrix: images by class (rows) and answer (columns)."""
+
+    classes: list[str]
+    rows: list[ClassScore]
+    accuracy: float | None
+    interval: tuple[float, float] | None
+    per_class: dict[str, float | None]
+    confusion: list[list[int]]
+
+
+class FullScores(ScoreTable, Continual):
+    old_accuracy: float | None
+    new_accuracy: float | None
+    step: int
+    definitions: dict[str, str]
+
+
+class Score(ScoreTable, Continual, total=False):
+    """FullScores of the step in use, or the scores on a folder. `predictions` are by path."""
+
+    old_accuracy: float | None
+    new_accuracy: float | None
+    step: int
+    definitions: dict[str, str]
+    skipped: list[SkippedFile]
+    unknown_classes: list[str]
+    predictions: dict[str, str]
+
+
+class AnsweredImage(ImageRow):
+    predicted: str
+    confidence: float
+
+
+AnsweredImages = TypedDict("AnsweredImages", {"total": int, "rows": list[AnsweredImage]})
+"""Some of `total` images."""
+Learners = TypedDict("Learners", {"learners": tuple[PluginView, ...]})
+
+
+@final
+class ImageAnswer(TypedDict):
+    """Probabilities by class. Beyond `threshold` an image is not `known`: none of these."""
+
+    classes: dict[str, float]
+    known: bool
+    distance: float
+    threshold: float
+    nearest: NotRequired[list[ImageRow]]
+
+
+@final
+class NoAnswer(TypedDict):
+    reason: str
+
+
+ImageAnswers = TypedDict("ImageAnswers", {"pictures": dict[str, ImageAnswer | NoAnswer]})
+"""By path."""
+PastedAnswer = TypedDict("PastedAnswer", {"picture": ImageAnswer | NoAnswer})
+
+
+class AnswersWritten(TypedDict):
+    """How many images were answered, and how many of these are none of the classes."""
+
+    images: int
+    none_of_these: int
+    unusable: int
+    others: int
+    to: str
+
+
+class ImagesSorted(TypedDict):
+    """How many images went into each folder, or were left out for each reason."""
+
+    to: str
+    move: bool
+    folders: dict[str, int]
+    there: int
+    left_out: dict[str, int]
+    list: str

@@ -1,0 +1,40 @@
+"""Jobs on a project as a whole."""
+
+from typing import TypedDict
+
+from engine.events import ClassView, StepView, with_more
+
+Nothing = TypedDict("Nothing", {})
+AtPath = TypedDict("AtPath", {"path": str})
+
+
+class ProjectOpened(AtPath):
+    read_only: bool
+
+
+BackboneUsed = TypedDict("BackboneUsed", {"backbone": str})
+LicenceNoted = TypedDict("LicenceNoted", {"data_licence": str})
+DeviceUsed = TypedDict("DeviceUsed", {"device": str})
+TakenBack = TypedDict("TakenBack", {"title": str})
+"""`title` is that of the gesture that was undone, or done again."""
+
+
+@with_more
+class BackboneRow(TypedDict):
+    """A network with its facts; `macs` are for one image, `here` says that it can be used now."""
+
+    name: str
+    title: str
+    help: str
+    bytes: int
+    accuracy: float | None
+    macs: int | None
+    parameters: int | None
+    licence: str
+    url: str
+    here: bool
+
+
+Backbones = TypedDict("Backbones", {"backbones": list[BackboneRow]})
+Classes = TypedDict("Classes", {"classes": list[ClassView]})
+Steps = TypedDict("Steps", {"steps": list[StepView]})
