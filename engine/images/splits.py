@@ -9,11 +9,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 Split = Literal["train", "validation", "test"]
+
+SHARE, MOST, ENOUGH = 0.2, 0.3, 5
+"""Of a class's images: the share that is held out, the most, and from how many on at least one."""
 
 SPLITS: dict[str, Split] = {
     "train": "train",
@@ -39,6 +42,43 @@ def splits_of(folders: Sequence[Path]) -> dict[Path, Split]:
     return found
 
 
-def split_of(sha256: str, share: float = 0.2) -> Literal["train", "validation"]:
-    """The side of the split, decided by the content hash alone. `share` is validation's."""
-    return "validation" if int(sha256[:8], 16) < share * 2**32 else "train"
+def split_of(sha256: str) -> Literal["train", "validation"]:
+    """The side of the split that the content hash alone decides."""
+    return "validation" if int(sha256[:8], 16) < SHARE * 2**32 else "train"
+
+
+class Sides:
+    """Which of a class's images are held out, of those that come in one gesture: about a fifth.
+
+    It is the smallest hashes: at least one where the class has ENOUGH images, and at most the share
+    MOST, so that small classes are tested too and none is left without images to learn from. In
+    the end it depends on what came, not on the order. `others` are there already, `held` of them
+    held out.
+
+    >>> Sides().add(["ff" * 32, "ee" * 32, "dd" * 32, "cc" * 32])["cc" * 32]
+    'train'
+    >>> Sides().add(["ff" * 32, "ee" * 32, "dd" * 32, "cc" * 32, "bb" * 32])["bb" * 32]
+    'validation'
+    """
+
+    def __init__(self, others: int = 0, held: int = 0) -> None:
+        self.others, self.held = others, held
+        self.sides: dict[str, str] = {}
+        self.wanted = 0
+        self.bounded = False
+
+    def add(self, hashes: Iterable[str]) -> dict[str, str]:
+        """The side of each of these, and of those that came before where it is another now."""
+        own = {sha256: split_of(sha256) for sha256 in hashes if sha256 not in self.sides}
+        self.wanted += sum(side == "validation" for side in own.values())
+        total = self.others + len(self.sides) + len(own)
+        least, most = int(total >= ENOUGH) - self.held, int(MOST * total) - self.held
+        number = max(0, min(max(self.wanted, least), most))
+        before, self.bounded = self.bounded, number != self.wanted
+        if self.bounded or before:
+            held = set(sorted([*self.sides, *own])[:number])
+            every = [*self.sides, *own]
+            own = {h: "validation" if h in held else "train" for h in every}
+        changed = {h: side for h, side in own.items() if self.sides.get(h) != side}
+        self.sides |= changed
+        return changed

@@ -11,6 +11,7 @@ from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
 from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
+from engine.images.splits import Sides
 from engine.learning import material
 from engine.models.extractor import Extractor
 from engine.results.images import ImagesAdded
@@ -33,6 +34,7 @@ class Added:
     classes: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     already: int = 0
+    sides: dict[int, Sides] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"images": 0.0, "features": 0.0})
     clock: float = field(default_factory=time.perf_counter)
 
@@ -137,7 +139,7 @@ def settle(
 
 
 def store(project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added) -> None:
-    fresh = catalogue.add(project, gesture, batch, copy)
+    fresh = catalogue.add(project, gesture, batch, copy, added.sides)
     added.already += len(batch) - len(fresh)
     for arrival in batch:
         added.classes.setdefault(arrival.class_name, 0)

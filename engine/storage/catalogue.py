@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from engine.errors import Refused, UnusableImage
 from engine.images.decode import CheckedImage, open_many
 from engine.images.preprocess import Preprocessing
-from engine.images.splits import split_of
+from engine.images.splits import Sides
 from engine.results.images import Conflict, ImagePage, ImageRow
 from engine.storage.gestures import now
 from engine.storage.project import Project
@@ -56,18 +56,25 @@ def class_names(project: Project) -> dict[int, str]:
     return {int(row["id"]): str(row["name"]) for row in project.db["class"].rows}
 
 
-def add(project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool) -> list[NewImage]:
+def add(
+    project: Project,
+    gesture: int,
+    arrivals: Sequence[NewImage],
+    copy: bool,
+    sides: dict[int, Sides] | None = None,
+) -> list[NewImage]:
     """Stores checked images in one transaction; returns those that were not there yet.
 
     The thumbnails go into one pack. The same image in the same class is kept once; one that was
-    given a split before keeps it, so that no image is ever on both sides.
+    given a split before keeps it, so that no image is ever on both sides. `sides` holds, by class
+    id, what is decided of the gesture's images; until its end one may change its side.
     """
+    sides = {} if sides is None else sides
     fresh = new_to_their_class(project, arrivals)
     if not fresh:
         return []
     pack = project.blobs.put(b"".join(arrival.image.thumb for arrival in fresh))
     copied = {a.image.sha256 for a in fresh if copy and copied_in(project, a)}
-    splits = splits_for(project, fresh)
     with project.transaction(gesture) as db:
         numbers = {
             name: class_id_for(project, name) for name in dict.fromkeys(a.class_name for a in fresh)
@@ -75,6 +82,7 @@ def add(project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool
         for number in numbers.values():
             # A class that was forgotten and is given new images is wanted again.
             db.execute("UPDATE class SET set_aside = 0 WHERE id = ? AND set_aside", [number])
+        splits, earlier = splits_for(db, fresh, numbers, sides)
         at, rows = 0, []
         for arrival in fresh:
             sha256, length = arrival.image.sha256, len(arrival.image.thumb)
@@ -91,7 +99,8 @@ def add(project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool
             )
             at += length
         db.table("image").insert_all(rows)
-        learn_from_one_at_least(db, numbers.values(), [a for a in fresh if a.split is None])
+        for change in earlier:
+            db.execute("UPDATE image SET split = ? WHERE sha256 = ?", change)
     return fresh
 
 
@@ -115,7 +124,7 @@ def copied_in(project: Project, arrival: NewImage) -> bool:
 
 def new_to_their_class(project: Project, arrivals: Sequence[NewImage]) -> list[NewImage]:
     """The arrivals less those whose class has the same image already, each once."""
-    rows = among(project, arrivals, "class.name, sha256")
+    rows = among(project.db, arrivals, "class.name, sha256")
     there = {(row["name"], row["sha256"]) for row in rows}
     fresh = []
     for arrival in arrivals:
@@ -126,20 +135,40 @@ def new_to_their_class(project: Project, arrivals: Sequence[NewImage]) -> list[N
     return fresh
 
 
-def splits_for(project: Project, arrivals: Sequence[NewImage]) -> dict[str, str]:
-    """Each image's split: the one it has, else its folder's, else what its hash decides."""
-    splits = {row["sha256"]: row["split"] for row in among(project, arrivals, "sha256, split")}
+def splits_for(
+    db: Database,
+    arrivals: Sequence[NewImage],
+    class_ids: Mapping[str, int],
+    sides: dict[int, Sides],
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Each arrival's split: the one it has, else its folder's, else what its class decides.
+
+    Also (split, sha256) of images of the same gesture that change theirs.
+    """
+    splits = {row["sha256"]: row["split"] for row in among(db, arrivals, "sha256, split")}
+    free: dict[int, list[str]] = defaultdict(list)
     for arrival in arrivals:
-        sha256 = arrival.image.sha256
-        splits.setdefault(sha256, arrival.split or split_of(sha256))
-    return splits
+        sha256, class_id = arrival.image.sha256, class_ids[arrival.class_name]
+        if sha256 not in splits and arrival.split is None:
+            free[class_id].append(sha256)
+        splits.setdefault(sha256, arrival.split or "")
+    earlier = []
+    for class_id, hashes in free.items():
+        if class_id not in sides:
+            sides[class_id] = sides_in(db, class_id)
+        for sha256, split in sides[class_id].add(hashes).items():
+            if sha256 in splits:
+                splits[sha256] = split
+            else:
+                earlier.append((split, sha256))
+    return splits, earlier
 
 
-def among(project: Project, arrivals: Sequence[NewImage], wanted: str) -> list[dict[str, Any]]:
+def among(db: Database, arrivals: Sequence[NewImage], wanted: str) -> list[dict[str, Any]]:
     """What the project knows of the arrivals' images, in any class."""
     hashes = [arrival.image.sha256 for arrival in arrivals]
     return list(
-        project.db.query(
+        db.query(
             f"SELECT {wanted} FROM image JOIN class ON class.id = class_id "
             f"WHERE sha256 IN ({','.join('?' * len(hashes))})",
             hashes,
@@ -147,19 +176,16 @@ def among(project: Project, arrivals: Sequence[NewImage], wanted: str) -> list[d
     )
 
 
-def learn_from_one_at_least(
-    db: Database, classes: Iterable[int], arrivals: Sequence[NewImage]
-) -> None:
-    """Gives a class whose images all fell to validation one to learn from: the smallest hash."""
-    hashes = [arrival.image.sha256 for arrival in arrivals]
-    marks = ",".join("?" * len(hashes))
-    for number in classes:
+def sides_in(db: Database, class_id: int) -> Sides:
+    """The sides of a class's images to come, beside those that it has."""
+    there = dict(
         db.execute(
-            "UPDATE image SET split = 'train' WHERE id = (SELECT id FROM image WHERE class_id = ? "
-            f"AND sha256 IN ({marks}) ORDER BY sha256 LIMIT 1) AND NOT EXISTS "
-            "(SELECT 1 FROM image WHERE class_id = ? AND split = 'train')",
-            [number, *hashes, number],
-        )
+            "SELECT split, COUNT(*) FROM image WHERE class_id = ? AND split != 'test' "
+            "GROUP BY split",
+            [class_id],
+        ).fetchall()
+    )
+    return Sides(sum(there.values()), there.get("validation", 0))
 
 
 def stored(path: Path) -> str | bytes:

@@ -10,6 +10,7 @@ from engine.errors import Refused, UnusableWeights
 from engine.events import Progress
 from engine.models.backbone import Backbone
 from engine.models.backbones import (  # in the order of the window's list
+    efficientnet_lite,
     embedded,
     once_for_all,
     torchvision_mobile,
@@ -29,8 +30,7 @@ from engine.models.tuned import TUNED, load_tuned
 from engine.models.weights import Fit, read_weights, recognise
 from engine.registry import PluginView
 from engine.system.device import one_thread
-from engine.system.download import fetch, find_weights
-from engine.system.paths import weights_folder
+from engine.system.download import fetch
 
 __all__ = [
     "BACKBONES",
@@ -41,6 +41,7 @@ __all__ = [
     "Network",
     "describe_backbones",
     "download_weights",
+    "efficientnet_lite",
     "embedded",
     "holds_many",
     "is_supernet",
@@ -57,8 +58,8 @@ __all__ = [
 
 SUBNET = "subnet"
 """The name of the backbone of a project that uses a subnet; its weights are a blob."""
-FIRST_CHOICE = "mobilenet_v3_large"
-"""What a new project takes where its weights are there; the embedded one otherwise."""
+FIRST_CHOICE = "efficientnet_lite0"
+"""What a new project takes."""
 
 
 def describe_backbones() -> tuple[PluginView, ...]:
@@ -78,19 +79,16 @@ def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) ->
     """
     if weights is not None:
         return from_file(weights, name, size)
-    if not name:
-        name = FIRST_CHOICE if BACKBONES.make(FIRST_CHOICE).facts()["here"] else "embedded"
-    architecture = BACKBONES.make(name)
-    facts = architecture.facts()
-    if not facts["file"]:
+    architecture = BACKBONES.make(name or FIRST_CHOICE)
+    if not architecture.facts()["file"]:
         return architecture.assemble(None, size)
-    file = find_weights(facts["file"])
+    file = architecture.found()
     if file is None:
-        raise Refused(
-            f"The weights of {architecture.title} are not on this computer. Download them, or get "
-            f"{facts['url']} on another computer and put the file into {weights_folder()}."
-        )
-    return from_file(file, name, size)
+        raise Refused(architecture.missing())
+    with one_thread():
+        fit = Fit(file, architecture, architecture.read(file))
+        fit.check()
+        return architecture.assemble(fit.cast(), size)
 
 
 def from_file(path: Path, name: str = "", size: int = 0) -> Backbone:
@@ -159,4 +157,4 @@ def download_weights(name: str) -> Generator[Progress, None, Path]:
     facts = architecture.facts()
     if not facts["url"]:
         raise Refused(f"{architecture.title} comes with the program; there is nothing to download.")
-    return find_weights(facts["file"]) or (yield from fetch(facts["url"], facts["digest"]))
+    return architecture.found() or (yield from fetch(facts["url"], facts["digest"]))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
 from engine.errors import BadSetting
 from engine.models.backbone import Backbone
+from engine.models.weights import read_weights
 from engine.registry import Registry
+from engine.system.download import find_weights
+from engine.system.paths import weights_folder
 
 BACKBONES: Registry[Network] = Registry("backbone")
 State = Mapping[str, torch.Tensor]
@@ -43,6 +47,21 @@ class Network(ABC):
 
         `size` is the side of the network's input in pixels; 0 takes the usual one.
         """
+
+    def found(self) -> Path | None:
+        """The file of its weights, where it is on this computer."""
+        return find_weights(self.facts()["file"])
+
+    def read(self, file: Path) -> State:
+        """All weights of the file that was found. Raises UnusableWeights."""
+        return read_weights(file)
+
+    def missing(self) -> str:
+        """What a person can do where the weights are not on this computer."""
+        return (
+            f"The weights of {self.title} are not on this computer. Download them, or get "
+            f"{self.facts()['url']} on another computer and put the file into {weights_folder()}."
+        )
 
     def set_aside(self, key: str) -> bool:
         """Whether a weight belongs to the classifier, which is not loaded."""

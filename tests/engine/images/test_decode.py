@@ -252,4 +252,3 @@ def test_the_split_is_decided_by_content_and_about_a_fifth() -> None:
     sides = [split_of(digest) for digest in digests]
     assert sides == [split_of(digest) for digest in digests]
     assert 0.18 < sides.count("validation") / 5000 < 0.22
-    assert {split_of(digest, 0.0) for digest in digests} == {"train"}
