@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.errors import Refused
+from engine.errors import BadSetting, Refused
 from engine.events import Progress, Work
 from engine.images import near_duplicates as images_near_duplicates
 from engine.jobs import job
@@ -23,6 +23,9 @@ from engine.results.images import (
 )
 from engine.session import Session
 from engine.storage import catalogue
+from engine.system.words import plural
+
+USES = {"train": "for learning", "validation": "for testing"}
 
 
 @job("Add images")
@@ -56,6 +59,21 @@ def remove_images(session: Session, *, images: Sequence[int]) -> Work[ImagesRemo
         removed = catalogue.remove(project, gesture, images)
     yield session.changed("images")
     return {"removed": removed}
+
+
+@job("Change what images are for")
+def set_split(session: Session, *, images: Sequence[int], split: str) -> Work[ImagesMoved]:
+    """Uses images for testing ("validation") or for learning ("train"), on that side from now on.
+
+    What was learnt follows at the next learning. Refused where a class would have none to learn.
+    """
+    if split not in USES:
+        raise BadSetting(f"Images are used for “train” or “validation”, not “{split}”.")
+    project = session.require()
+    with project.gesture(f"Use {plural(len(images), 'image')} {USES[split]}") as gesture:
+        moved = catalogue.set_split(project, gesture, images, split)
+    yield session.changed("images")
+    return {"moved": moved}
 
 
 @job("Rename a class")

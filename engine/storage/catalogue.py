@@ -393,6 +393,26 @@ def move(project: Project, gesture: int, ids: Sequence[int], to: str) -> int:
     return moved
 
 
+def set_split(project: Project, gesture: int, ids: Sequence[int], split: str) -> int:
+    """Puts images on a side of the split, in each class that has them; returns how many changed.
+
+    Raises Refused, and changes nothing, where a class would have none left to learn from.
+    """
+    rows = [row for row in images_by_id(project, ids) if row["split"] != split]
+    classes = sorted({row["class_id"] for row in rows})
+    with project.transaction(gesture) as db:
+        for row in rows:
+            db.execute("UPDATE image SET split = ? WHERE sha256 = ?", [split, row["sha256"]])
+        empty = db.execute(
+            "SELECT name FROM class WHERE id IN (SELECT class_id FROM image GROUP BY class_id "
+            f"HAVING SUM(split = 'train') = 0) AND id IN ({','.join('?' * len(classes))}) LIMIT 1",
+            classes,
+        ).fetchone()
+        if empty and split != "train":
+            raise Refused(f"“{empty[0]}” would have no image to learn from. Leave it at least one.")
+    return len(rows)
+
+
 def remove(project: Project, gesture: int, ids: Sequence[int]) -> int:
     """Takes images out of the project; the files stay where they lie."""
     rows = images_by_id(project, ids)

@@ -10,6 +10,7 @@ from engine.learning import importing
 from engine.session import Session
 from engine.storage import steps
 from tests.helpers import image_files
+from tests.helpers.projects import done, refused
 
 
 def memory(session: Session) -> dict[str, np.ndarray]:
@@ -66,3 +67,35 @@ def test_moved_pictures_are_unlearnt_where_they_were(session, tmp_path):
     for name, array in at_once.items():
         np.testing.assert_allclose(stepwise[name], array, rtol=1e-6, atol=1e-9)
     assert all(c.learnt for c in session.view().classes)
+
+
+def numbers_of(session: Session, name: str, split: str) -> list[int]:
+    query = (
+        "SELECT image.id FROM image JOIN class ON class.id = class_id WHERE name = ? AND split = ?"
+    )
+    return [row[0] for row in session.require().db.execute(query, [name, split]).fetchall()]
+
+
+def test_images_used_for_testing_are_unlearnt_and_undo_learns_them_again(session, tmp_path):
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
+    done(session, "learn_folder", paths=[str(images)])
+    before = memory(session)
+    chosen = numbers_of(session, "a", "train")[:3]
+    assert done(session, "set_split", images=chosen, split="validation") == {"moved": 3}
+    assert not next(c for c in session.view().classes if c.name == "a").learnt
+    done(session, "learn")
+    assert set(chosen) <= set(numbers_of(session, "a", "validation"))
+    assert any(not np.allclose(before[name], array) for name, array in memory(session).items())
+    done(session, "undo")
+    done(session, "undo")
+    for name, array in memory(session).items():
+        np.testing.assert_allclose(before[name], array, rtol=1e-6, atol=1e-9)
+
+
+def test_a_class_keeps_an_image_to_learn_from(session, tmp_path):
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 10, "b": 10})
+    done(session, "learn_folder", paths=[str(images)])
+    every = numbers_of(session, "a", "train")
+    said = refused(session, "set_split", images=every, split="validation")
+    assert said == "“a” would have no image to learn from. Leave it at least one."
+    assert numbers_of(session, "a", "train") == every

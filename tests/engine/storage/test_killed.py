@@ -105,6 +105,11 @@ VERBS: dict[str, Verb] = {
     ),
     "rename": ("small", "rename_class", lambda s, p: {"name": "a", "to": "y"}),
     "move": ("small", "move_images", lambda s, p: {"images": some_images(s), "to": "b"}),
+    "use for testing": (
+        "small",
+        "set_split",
+        lambda s, p: {"images": some_images(s), "split": "validation"},
+    ),
     "remove images": ("small", "remove_images", lambda s, p: {"images": some_images(s)}),
     "settle": ("small", "settle_conflict", lambda s, p: conflict(s)),
     "return": ("small", "return_to_step", lambda s, p: {"step": 1}),
