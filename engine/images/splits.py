@@ -69,7 +69,8 @@ class Sides:
 
     def add(self, hashes: Iterable[str]) -> dict[str, str]:
         """The side of each of these, and of those that came before where it is another now."""
-        own = {sha256: split_of(sha256) for sha256 in hashes if sha256 not in self.sides}
+        fresh = [sha256 for sha256 in hashes if sha256 not in self.sides]
+        own: dict[str, str] = {sha256: split_of(sha256) for sha256 in fresh}
         self.wanted += sum(side == "validation" for side in own.values())
         total = self.others + len(self.sides) + len(own)
         least, most = int(total >= ENOUGH) - self.held, int(MOST * total) - self.held
