@@ -162,7 +162,7 @@ def test_a_search_in_a_project_that_can_not_be_written_is_refused_before_it_meas
     home, photos, tmp_path
 ):
     project = home / "supernet.espalier"
-    answered(home, "new", project, "--size", 32)
+    answered(home, "new", project, "--backbone", "embedded", "--size", 32)
     answered(home, "learn", project, photos / "a", photos / "b")
     theirs = tmp_path / "someone else's home"
     theirs.mkdir(mode=0o777)

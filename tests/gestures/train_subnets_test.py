@@ -18,7 +18,7 @@ def embedded(person: Person, tmp_path: Path) -> Person:
     """A person whose small project learnt two classes with the embedded backbone."""
     path = str(tmp_path / "mine.espalier")
     submit = person.window.bridge.submit
-    ended = person.waits_for(lambda: submit("new_project", path=path, size=32))
+    ended = person.waits_for(lambda: submit("new_project", path=path, backbone="embedded", size=32))
     assert ended.how == "done", ended.text
     folders = class_folders(tmp_path / "fruit", {"apple": 30, "banana": 30})
     ended = person.waits_for(lambda: drop(person.page("Images"), urls([folders])))

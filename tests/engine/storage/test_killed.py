@@ -64,7 +64,7 @@ def supernet(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     """A closed project that uses the largest subnet of the embedded supernet."""
     path = tmp_path_factory.mktemp("supernet") / "p.espalier"
     with closing(Session()) as session:
-        projects.done(session, "new_project", path=str(path), size=32)
+        projects.done(session, "new_project", path=str(path), backbone="embedded", size=32)
         projects.done(session, "learn_folder", paths=[str(photos / name) for name in "abc"])
     return path
 
