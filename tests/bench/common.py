@@ -39,9 +39,8 @@ def finished(work: Generator[Any, Any, Any]) -> Any:
 
 
 def new(folder: Path, name: str, backbone: str = "", weights: str = "", size: int = 0) -> Session:
-    """A session with a new project in `folder`; without a backbone or weights the embedded."""
+    """A session with a new project in `folder`; without a backbone or weights the first choice."""
     session = Session()
-    backbone = backbone or ("" if weights else "embedded")
     path = str(folder / f"{name}.espalier")
     do(session, "new_project", path=path, backbone=backbone, weights=weights, size=size)
     return session

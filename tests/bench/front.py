@@ -104,7 +104,13 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         folder = Path(name)
-        session = new(folder, "front", weights=options.weights, size=max(options.resolutions))
+        session = new(
+            folder,
+            "front",
+            "" if options.weights else "embedded",
+            options.weights,
+            size=max(options.resolutions),
+        )
         do(session, "add_images", paths=[str(photos_of(options, folder))])
         rows = front_of(session, options.resolutions, options.budget)
         others = peers(session, options.peer, options.sizes) if options.peer else []

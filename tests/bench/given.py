@@ -15,7 +15,9 @@ def parser_of(about: str, parts: bool = False) -> argparse.ArgumentParser:
     parser.add_argument(
         "photos", type=Path, nargs="?", help=f"{holds} of class folders; drawn if missing"
     )
-    parser.add_argument("--weights", default="", help="weights of the backbone; else the embedded")
+    parser.add_argument(
+        "--weights", default="", help="weights of the backbone; else EfficientNet-Lite0"
+    )
     return parser
 
 

@@ -114,7 +114,7 @@ def peer_learns(options: argparse.Namespace) -> Any:
 
     warnings.simplefilter("ignore")
     weights = Path(options.weights) if options.weights else None
-    backbone = load_backbone("" if weights else "embedded", weights, options.size)
+    backbone = load_backbone("", weights, options.size)
     p, net = backbone.preprocessing, backbone.below().eval()
     steps = [
         transforms.Resize(p.resize),

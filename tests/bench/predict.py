@@ -72,7 +72,7 @@ def arguments() -> argparse.Namespace:
 
 
 def given(options: argparse.Namespace) -> list[object]:
-    words = ["--weights", options.weights] if options.weights else ["--backbone", "embedded"]
+    words = ["--weights", options.weights] if options.weights else []
     return [*words, *(["--size", options.size] if options.size else [])]
 
 

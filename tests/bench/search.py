@@ -72,7 +72,7 @@ def best_of(hunt: Any, measure: Measuring, name: str, budget: int) -> dict[str, 
 
 
 def searches(folder: Path, photos: Path, weights: str, resolutions: list[int], random: int) -> None:
-    session = new(folder, "search", weights=weights, size=max(resolutions))
+    session = new(folder, "search", "" if weights else "embedded", weights, size=max(resolutions))
     do(session, "add_images", paths=[str(photos)])
     open_hunt = finished(search_search.prepared(session, resolutions, {}))
     measure = Measuring(open_hunt.bench)

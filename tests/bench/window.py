@@ -105,7 +105,7 @@ def stalls(bench: Bench, folder: Path, photos: Path, weights: str) -> list[tuple
     """Learns the photos and exports the model, with the pages being looked at meanwhile."""
     from PySide6.QtCore import QTimer
 
-    network = {"weights": weights} if weights else {"backbone": "embedded"}
+    network = {"weights": weights} if weights else {}
     bench.do("new_project", path=str(folder / "learn.espalier"), **network, size=96)
     pages = list(bench.window.pages)
     turn = QTimer(interval=700)
@@ -164,7 +164,7 @@ def gallery(bench: Bench, folder: Path, photos: Path, weights: str) -> list[tupl
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
     path = folder / "rows.espalier"
-    network = {"weights": weights} if weights else {"backbone": "embedded"}
+    network = {"weights": weights} if weights else {}
     bench.do("new_project", path=str(path), **network, size=64)
     bench.do("add_images", paths=[str(small)])
     bench.do("close_project")

@@ -24,7 +24,9 @@ def embedded(person: Person, tmp_path: Path) -> Person:
     """A person whose project learnt three classes with the embedded backbone."""
     path = str(tmp_path / "mine.espalier")
     submit = person.window.bridge.submit
-    ended = person.waits_for(lambda: submit("new_project", path=path, backbone="embedded", size=SIZE))
+    ended = person.waits_for(
+        lambda: submit("new_project", path=path, backbone="embedded", size=SIZE)
+    )
     assert ended.how == "done", ended.text
     folders = class_folders(tmp_path / "fruit", {"apple": 20, "banana": 20, "cherry": 20})
     ended = person.waits_for(lambda: drop(person.page("Images"), urls([folders])))
