@@ -10,6 +10,7 @@ from engine.jobs import job
 from engine.models.backbone import Backbone
 from engine.models.backbones import describe_backbones
 from engine.models.backbones import download_weights as fetch
+from engine.models.first_size import first_size
 from engine.results.images import SampleMade
 from engine.results.project import (
     AtPath,
@@ -37,18 +38,26 @@ def new_project(
 ) -> Work[AtPath]:
     """Makes and opens an empty project at `path` (NAME.espalier)."""
     net, content = chosen_backbone(backbone, weights, size)
+    side, seconds = net.preprocessing.size, 0.0
+    if not (backbone or weights or size):
+        side, seconds = first_size(net)
     project = Project.create(
         Path(path),
         content,
         backbone=net.name,
         weights="",
-        size=net.preprocessing.size,
+        size=side,
         learner=DEFAULT_LEARNER,
         settings=settings_text({}),
     )
     session.close()
     session.project = project
     yield session.changed("project")
+    if side < net.preprocessing.size:
+        yield Notice(
+            f"This computer takes {1000 * seconds:.0f} ms for an image of {net.preprocessing.size} "
+            f"pixels, so the network looks at {side}. Under Network you can choose another size."
+        )
     return {"path": str(project.path)}
 
 
