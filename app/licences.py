@@ -55,7 +55,7 @@ def licence_name(package: Distribution) -> str:
     """The licence in a few words, from wherever the package says it."""
     facts = package.metadata
     told = [facts[name] for name in ("License-Expression", "License") if name in facts]
-    said = next(filter(None, told), "")
+    said = next((words for words in told if words not in ("", "UNKNOWN")), "")
     if said:
         line = said.strip().splitlines()[0]
         return line if len(line) <= SHORT else f"{line[:SHORT]} …"
