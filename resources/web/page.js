@@ -2,6 +2,7 @@
 
 const MOST_PIXELS = 16e6; // telephones give up on larger canvases
 const SHOWN = 8; // bars before "Show all"
+const NEAREST = 3; // names of an image that is none of them
 const find = (id) => document.getElementById(id);
 const told = JSON.parse(find("told").textContent);
 let session = null;
@@ -82,9 +83,9 @@ function answer(found) {
   const sure = share >= 0.8 ? "Quite sure" : share >= 0.5 ? "Not very sure" : "Unsure";
   document.body.classList.toggle("unknown", !known);
   if (known) say(told.classes[best], `${sure}: ${percent(share)}.`);
-  else say("None of these", "It looks unlike everything that this model has learnt.");
-  draw(all ? order : order.slice(0, SHOWN), found.shares);
-  find("more").hidden = order.length <= SHOWN;
+  else say("None of these", "It looks unlike everything that this model has learnt. Nearest to it:");
+  draw(known && all ? order : order.slice(0, known ? SHOWN : NEAREST), found.shares);
+  find("more").hidden = !known || order.length <= SHOWN;
   find("more").textContent = all ? "Show fewer" : `Show all ${order.length} classes`;
   Object.assign(document.body.dataset, {
     best: known ? told.classes[best] : "none of these",

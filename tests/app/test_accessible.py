@@ -109,7 +109,7 @@ def test_pictures_and_plots_tell_what_they_show(learnt: Person) -> None:
         assert widget.accessibleName() == widget.title
     bars = learnt.window.findChild(AnswerBars)
     bars.show_answer({"cat": 0.9, "dog": 0.1}, known=False)
-    assert bars.accessibleDescription() == "None of these. cat 90 %, dog 10 %"
+    assert bars.accessibleDescription() == "None of these. Nearest: cat, dog"
 
 
 def test_the_overview_lists_the_keys_of_all_pages(learnt: Person) -> None:

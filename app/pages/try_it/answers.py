@@ -12,11 +12,14 @@ from app import theme
 from engine.system.words import per_cent
 
 LINE = 34
-MOST = 8
+MOST, NEAREST = 8, 3
 
 
 class AnswerBars(QWidget):
-    """The likeliest classes first; faint where the image is far from all of them."""
+    """The likeliest classes first; only the nearest ones' names where it is none of them.
+
+    Shares are of a choice among the classes, so beside "None of these" they would say what isn't so.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,14 +30,16 @@ class AnswerBars(QWidget):
     def show_answer(self, classes: Mapping[str, float], known: bool) -> None:
         """Shows at most eight classes; the rest is added up in one more bar."""
         ordered = sorted(classes.items(), key=lambda item: -item[1])
-        rest = ordered[MOST:]
-        self.bars = ordered[:MOST]
-        if rest:
+        most = MOST if known else NEAREST
+        rest = ordered[most:]
+        self.bars = ordered[:most]
+        if rest and known:
             self.bars.append((f"{len(rest)} other classes", sum(p for _, p in rest)))
         self.known = known
         self.setMinimumHeight(LINE * max(len(self.bars), 1))
         words = ", ".join(f"{name} {per_cent(share, 0)}" for name, share in self.bars)
-        self.setAccessibleDescription(words if known else f"None of these. {words}")
+        nearest = f"None of these. Nearest: {', '.join(name for name, _ in self.bars)}"
+        self.setAccessibleDescription(words if known else nearest)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -54,6 +59,10 @@ class AnswerBars(QWidget):
             elide = Qt.TextElideMode.ElideRight
             words = painter.fontMetrics().elidedText(name, elide, int(left) - 12)
             painter.drawText(QRectF(0, top, left - 8, LINE), middle, words)
+            if not self.known:
+                if number == 0:
+                    painter.drawText(QRectF(left, top, track, LINE), middle, "is the nearest")
+                continue
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("sunken"))
             painter.drawRoundedRect(QRectF(left, top + 11, track, 12), 4, 4)

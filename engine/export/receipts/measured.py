@@ -86,8 +86,9 @@ def compared(found: Checked, material: ExportData) -> Receipt:
 def judged(model: Model, found: Checked, material: ExportData) -> Receipt:
     """How often project and file are right, for each class too, and what the file mixes up.
 
-    Nothing where the classes of the images are not known. `confusion` holds the true class's
-    place, the answer's place and the number of images, where that is above 0.
+    Nothing where the classes of the images are not known. Classes and `confusion` are counted on
+    held-out images, on all that were compared where none is held out. `confusion` holds the true
+    class's place, the answer's place and the number of images, where that is above 0.
     """
     truth = None if material.truth is None else material.truth[found.used]
     known = np.flatnonzero(truth >= 0) if truth is not None else np.empty(0, np.int64)
@@ -96,11 +97,12 @@ def judged(model: Model, found: Checked, material: ExportData) -> Receipt:
     truth, names = truth[known], model.class_names
     before = material.expected[found.used][known].argmax(1)
     after = found.probabilities[known].argmax(1)
-    counts, right = np.zeros((len(names),) * 2, np.int64), np.zeros(len(names), np.int64)
-    np.add.at(counts, (truth, after), 1)
-    np.add.at(right, truth, before == truth)
-    images = counts.sum(1)
     shown = np.array(found.used)[known] < material.held_out
+    fair = shown if shown.any() else np.ones_like(shown)
+    counts, right = np.zeros((len(names),) * 2, np.int64), np.zeros(len(names), np.int64)
+    np.add.at(counts, (truth[fair], after[fair]), 1)
+    np.add.at(right, truth[fair], (before == truth)[fair])
+    images = counts.sum(1)
     return {
         "accuracy_images": len(known),
         "accuracy_before": float((before == truth).mean()),

@@ -6,7 +6,7 @@ import base64
 import re
 from html import escape
 
-from engine.export.receipts.words import Receipt, judged_on, readable, summary, verdict
+from engine.export.receipts.words import Receipt, classes_judged_on, readable, summary, verdict
 from engine.system.words import many, share, size
 
 STYLE = """
@@ -115,13 +115,17 @@ def per_class(r: Receipt) -> str:
     )
     rows = "".join(
         f"<tr><td>{number}</td><td><bdi>{text(c['name'])}</bdi></td><td>{c['images']:,}</td>"
-        f"<td>{share(c['before'])}</td><td>{share(c['after'])}</td></tr>"
+        f"<td>{tested(c['before'])}</td><td>{tested(c['after'])}</td></tr>"
         for number, c in enumerate(r["per_class"], start=1)
     )
     return (
-        f'<h2>Each class</h2><p class="muted">Accuracy on {text(judged_on(r))}.</p>'
+        f'<h2>Each class</h2><p class="muted">Accuracy on {text(classes_judged_on(r))}.</p>'
         f'<table class="classes"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     )
+
+
+def tested(value: float | None) -> str:
+    return "not tested" if value is None else share(value)
 
 
 def figure(r: Receipt, image: bytes) -> str:
@@ -129,9 +133,10 @@ def figure(r: Receipt, image: bytes) -> str:
     if not image:
         return ""
     data = base64.b64encode(image).decode("ascii")
+    counted = classes_judged_on(r)
     words = (
-        f"Rows are true classes, columns the file's answers; the numbers are those of the table. "
-        f"{judged_on(r)[:1].upper()}{judged_on(r)[1:]}."
+        "Rows are true classes, columns the file's answers; the numbers are those of the table. "
+        f"{counted[:1].upper()}{counted[1:]}."
     )
     return (
         "<figure><h2>What is taken for what</h2>"

@@ -67,6 +67,12 @@ def judged_on(r: Receipt) -> str:
     return f"{many(count, 'image')}, {held_out:,} of them held out"
 
 
+def classes_judged_on(r: Receipt) -> str:
+    """The images that each class's accuracy was counted on: held-out ones, where there are any."""
+    held_out = r["accuracy_held_out_images"]
+    return many(held_out, "held-out image") if held_out else judged_on(r)
+
+
 def accuracy(r: Receipt) -> str:
     """First on held-out images, which alone say how well it does."""
     all_of_them = [share(r["accuracy_before"]), share(r["accuracy_after"])]

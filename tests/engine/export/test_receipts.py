@@ -67,7 +67,11 @@ def test_the_page_shows_hostile_names_and_runs_nothing(export) -> None:
     assert "<script>alert(1)<b>" in page.words
     assert all(word.isprintable() for word in map(readable, receipt["classes"]))
     assert [c["name"] for c in receipt["per_class"]] == list(receipt["classes"])
-    assert sum(count for *_, count in receipt["confusion"]) == receipt["accuracy_images"] == 30
+    held_out = receipt["accuracy_held_out_images"]
+    assert 3 <= held_out < receipt["accuracy_images"] == 30  # each class of ten is tested
+    assert sum(count for *_, count in receipt["confusion"]) == held_out
+    assert sum(c["images"] for c in receipt["per_class"]) == held_out
+    assert f"Accuracy on {held_out} held-out images." in page.words
     with Image.open(path.with_suffix(".confusion.png")) as image:
         assert image.width == image.height > 200
 
