@@ -18,7 +18,7 @@ MOST, NEAREST = 8, 3
 class AnswerBars(QWidget):
     """The likeliest classes first; only the nearest ones' names where it is none of them.
 
-    Shares are of a choice among the classes, so beside "None of these" they would say what isn't so.
+    Shares are of a choice among the classes: beside "None of these" they would contradict it.
     """
 
     def __init__(self) -> None:
