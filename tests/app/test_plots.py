@@ -14,8 +14,9 @@ from PySide6.QtTest import QTest
 from app import theme
 from app.shell.window import make_application
 from app.widgets import plots
-from app.widgets.class_plots import BarPlot, MatrixPlot
+from app.widgets.class_plots import BarPlot
 from app.widgets.line_plot import LinePlot, Series
+from app.widgets.matrix_plot import MatrixPlot
 from app.widgets.plots import Plot
 from tests.helpers.plots import shown, table, words
 
