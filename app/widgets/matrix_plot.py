@@ -11,7 +11,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QMouseEvent, QResizeE
 from PySide6.QtWidgets import QDialog, QWidget
 
 from app import theme
-from app.widgets.controls import button, column, label, laid_out, named, row, tool
+from app.widgets.controls import button, card, column, label, laid_out, named, row, tool
 from app.widgets.plot_words import Reading, Word, Words
 from app.widgets.plots import Plot
 
@@ -19,8 +19,8 @@ TITLE = "What is taken for what"
 HELP = "The confusion matrix: arrow keys read it, + and − zoom, Return shows the images"
 ZOOM_HELP = "Wheel or + and − zoom, 0 shows all, dragging moves, a click shows the images."
 AXES = "what it is", "what it is taken for"
-NAMES = 0.24
-"""The share of the width or height that names may take."""
+NAMES = 0.24, 0.16
+"""The share of the width or height that names may take: the second where they don't fit else."""
 LETTERS = 8
 """Pixels of the smallest letters that can be read."""
 GRIDDED = 40
@@ -46,7 +46,7 @@ class MatrixPlot(Plot):
         self.first, self.many = (0, 0), 0
         self.turned, self.dragged = 0, False
         self.held: tuple[int, int] | None = None
-        self.rooms = 0.0, 0.0
+        self.named = False
         self.enlarge_button = tool(
             "enlarge",
             f"Enlarge: {title}",
@@ -81,7 +81,7 @@ class MatrixPlot(Plot):
         for name in ("left", "bottom"):
             chart.hideAxis(name)
         self.pointed = Words(self)
-        self.pointed.setZValue(19)
+        self.pointed.setZValue(20.5)
 
     # Drawing.
 
@@ -118,32 +118,32 @@ class MatrixPlot(Plot):
     def arrange(self) -> None:
         """A square of cells, as large as the names leave room; names and numbers if they fit."""
         width, height = self.chart.width(), self.chart.height()
-        font = self.name_font()
-        beside, below = self.name_rooms(font) if font else (0.0, 0.0)
+        share, font = next(((s, f) for s in NAMES if (f := self.name_font(s))), (0.0, None))
+        beside, below = self.name_rooms(font, share) if font else (0.0, 0.0)
         side = max(min(width - beside - 28, height - below - 28), 20)
         left = 20 + beside + max(0, (width - beside - 28 - side) / 2)
         self.chart.plotItem.layout.setContentsMargins(
             left, 4, width - left - side, height - 4 - side
         )
         self.chart.plotItem.layout.activate()
-        self.rooms = beside, left - 24
+        self.named = font is not None
         names = self.edge_names(font, beside - 8, below - 8) if font else []
         axes = self.axes(beside, below, bool(font))
         self.overlay.say([*names, *axes, *self.numbers(side / self.many)])
 
-    def name_rooms(self, font: QFont) -> tuple[float, float]:
+    def name_rooms(self, font: QFont, share: float) -> tuple[float, float]:
         """Pixels for the names beside and below the cells."""
         metrics, (rows, columns) = QFontMetricsF(font), self.seen()
         across, up = (
             max(metrics.horizontalAdvance(self.names[n]) for n in some) for some in (rows, columns)
         )
         width, height = self.chart.width(), self.chart.height()
-        return min(across + 1, NAMES * width) + 8, min(up + 1, NAMES * height) + 8
+        return min(across + 1, share * width) + 8, min(up + 1, share * height) + 8
 
-    def name_font(self) -> QFont | None:
+    def name_font(self, share: float) -> QFont | None:
         """The font in which a name is no higher than its cell; None where none can be read."""
         font = self.small_font()
-        beside, below = self.name_rooms(font)
+        beside, below = self.name_rooms(font, share)
         side = min(self.chart.width() - beside, self.chart.height() - below) - 28
         cell, height = side / self.many, QFontMetricsF(font).height()
         if cell < height:
@@ -217,17 +217,21 @@ class MatrixPlot(Plot):
             self.pointed.say(self.pointed_names() if self.found() else [])
 
     def pointed_names(self) -> list[Word]:
-        if not self.rooms[0]:
+        """In full, where the chart is wide enough, and moved so far that nothing is cut off."""
+        if not self.named:
             return []
-        (r, c), (rows, columns) = self.at, self.seen()
-        cut = QFontMetricsF(self.small_font()).elidedText
-        elide, room = Qt.TextElideMode.ElideRight, max(self.rooms)
-        name = cut(self.names[r], elide, room - 12)
+        (r, c), (rows, columns), width = self.at, self.seen(), self.chart.width()
+        metrics = QFontMetricsF(self.small_font())
         look: dict[str, Any] = {"token": "text", "box": "surface"}
-        return [
-            Word(columns.start, -r - 0.5, name, left=1, off=(0, 0), **look),
-            Word(c + 0.5, -rows.stop, cut(self.names[c], elide, 240), top=0, off=(0, 2), **look),
-        ]
+        words = []
+        for n, x, y, share in ((r, columns.start, -r - 0.5, 1.0), (c, c + 0.5, -rows.stop, 0.5)):
+            name = metrics.elidedText(self.names[n], Qt.TextElideMode.ElideRight, 0.6 * width)
+            wide = metrics.horizontalAdvance(name) + 16
+            left = self.spot(x, y).x() - self.chart.x() - share * wide
+            inside = min(max(left, 0), width - wide)
+            top = 0.5 if share == 1 else 0.0
+            words.append(Word(x, y, name, left=share, top=top, off=(inside - left, 0), **look))
+        return words
 
     def under(self, at: QPointF) -> tuple[int, int] | None:
         x, y = self.value(at)
@@ -342,7 +346,8 @@ class MatrixDialog(QDialog):
         self.matrix.picked.connect(plot.picked)
         self.matrix.picked.connect(lambda *_: self.close())
         close = button("Close", "Goes back", self.close, key="Esc")
-        self.setLayout(column(self.matrix, row(label(ZOOM_HELP, "muted"), 0, close), edge=16))
+        foot = row(label(ZOOM_HELP, "muted"), 0, close)
+        self.setLayout(column(card(self.matrix, edge=12), foot, edge=16))
         laid_out(self).setStretch(0, 1)
         self.resize(parent.width() - 64, parent.height() - 64)
         self.matrix.setFocus()

@@ -15,7 +15,7 @@ def whole(share: float | None) -> str:
     """A share as a sentence says it, “83 %”; what is not all is never “100 %”, nor some “0 %”."""
     if share is None:
         return "–"
-    told = next((d for d in (0, 1) if 0 < float(f"{100 * share:.{d}f}") < 100), 2)
+    told = next((d for d in (0, 1) if 0 < abs(float(f"{100 * share:.{d}f}")) < 100), 2)
     return per_cent(share, 0 if share in (0, 1) else told)
 
 

@@ -63,7 +63,7 @@ class Details(QWidget):
             column(self.learner, self.help, self.form, self.figures_part(), gap=8)
         )
         self.inside.hide()
-        self.setLayout(column(row(self.method, self.fold), self.inside))
+        self.setLayout(column(self.method, row(self.fold, 0), self.inside, gap=4))
         self.learner.activated.connect(lambda _: self.show_settings({}))
         self.form.edited.connect(self.say_method)
 

@@ -27,7 +27,8 @@ def all_learnt(classes: int) -> str:
     """That nothing waits, for so many classes."""
     if classes == 1:
         return "The class is learnt."
-    return f"{'Both' if classes == 2 else 'All'} {plural(classes, 'class')} are learnt. {EXACT}"
+    who = "Both classes" if classes == 2 else f"All {plural(classes, 'class')}"
+    return f"{who} are learnt. {EXACT}"
 
 
 class LearnPage(QWidget):
@@ -128,7 +129,7 @@ class LearnPage(QWidget):
         laid_out(self.steps_part).setStretch(2, 1)
         upper = column(self.learn_button, self.news, rule(), self.details)
         inside.setLayout(column(upper, self.steps_part, 0, self.forget_button))
-        laid_out(inside).setStretch(1, 1)
+        laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
         laid_out(inside).setContentsMargins(0, 0, 4, 0)
         place = scrolled(inside)
         place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

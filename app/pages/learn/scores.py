@@ -178,6 +178,8 @@ class Scores(QWidget):
         now = (project.path, step.id if step else 0)
         if step is None:
             self.summary.say("Nothing is learnt yet. Learn, and what came of it is shown here.")
+        if now[0] != self.shown[0]:
+            self.area.verticalScrollBar().setValue(0)
         if now != self.shown:
             self.shown = now
             self.read_scores(step is not None and len(step.classes) > 1)
