@@ -15,6 +15,12 @@ from tests.helpers.window import Person, drop, texts, urls
 LONG = "a class whose name is much longer than there is room for beside its images"
 
 
+def unfolds(person: Person) -> None:
+    """Opens the details."""
+    person.presses("Ctrl+Shift+L")
+    person.sees(person.page("Learn").learner.isVisible)
+
+
 def test_another_learner_is_a_new_step_in_the_plot(learnt: Person) -> None:
     page = learnt.page("Learn")
     learnt.sees(lambda: page.learner.count() >= 3)
@@ -128,7 +134,7 @@ def test_the_accuracy_stands_in_the_header_and_leads_to_the_scores(learnt: Perso
 
     learnt.presses("Ctrl+Shift+A")
 
-    assert learnt.window.pages["Learn"].isVisible()
+    learnt.sees(learnt.window.pages["Learn"].isVisible)
 
 
 def test_one_class_has_no_accuracy_but_the_button_for_a_second(
@@ -156,9 +162,8 @@ def test_what_needs_several_steps_is_shown_from_the_second_on(
     learnt: Person, tmp_path: Path
 ) -> None:
     page = learnt.page("Learn")
-    learnt.presses("Ctrl+Shift+L")
+    unfolds(learnt)
     later = page.steps_part, page.scores.lines_card, page.details.figures
-    assert page.learner.isVisible(), "the details are open"
     assert [part.isVisible() for part in later] == [False, False, False]
     more = class_folders(tmp_path / "more", {"plum": 12}, seed=5)
 
@@ -177,7 +182,7 @@ def test_the_method_is_recommended_and_named_in_the_details(learnt: Person) -> N
     assert "discriminant" not in texts(page)
     assert "Shrinkage" not in texts(page)
 
-    learnt.presses("Ctrl+Shift+L")
+    unfolds(learnt)
 
     assert "Streaming discriminant analysis" in texts(page)
     assert page.form.controls["shrinkage"].isVisible()
@@ -188,7 +193,7 @@ def test_the_method_is_recommended_and_named_in_the_details(learnt: Person) -> N
 def test_tab_goes_from_the_button_through_the_details(learnt: Person) -> None:
     page = learnt.page("Learn")
     learnt.sees(lambda: page.form.controls)
-    learnt.presses("Ctrl+Shift+L")
+    unfolds(learnt)
     page.learn_button.setFocus()
     reached: list[QWidget] = []
     for _ in range(4):
@@ -207,7 +212,7 @@ def test_choosing_a_cell_moves_no_card(owner: Person, tmp_path: Path, width: int
     scores = owner.page("Learn").scores
     owner.sees(lambda: scores.matrix.has_figures() and scores.images.title.full)
     cards = scores.matrix_card, scores.images_card
-    owner.qtbot.waitUntil(lambda: scores.width() > 0)
+    QApplication.processEvents()
     before = [card.geometry() for card in cards]
     count = scores.matrix.counts[0][0] or scores.matrix.counts[0][1]
     assert count, "the class has an image to test"

@@ -67,9 +67,7 @@ class Pictures(QWidget):
         ]
         self.asked: tuple[str, Mapping[str, Any]] = ("uncertain_images", {"wrong": False})
         self.choices[0].setChecked(True)
-        line = row(*self.choices, 8, self.title)
-        line.setStretch(3, 1)
-        self.setLayout(column(line, self.gallery, gap=4))
+        self.setLayout(column(row(*self.choices, 0), self.title, self.gallery, gap=4))
         self.gallery.opened.connect(lambda n: Viewer(self.rows, n, self.window()).open())
 
     def choice(self, name: str, key: str, settings: Mapping[str, Any]) -> QPushButton:
@@ -166,7 +164,7 @@ class Scores(QWidget):
         way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         for line in (self.top_row, self.second_row):
             line.setDirection(way)
-        room = self.height() - self.summary.sizeHint().height() - GAP
+        room = self.height() - self.summary.heightForWidth(self.area.viewport().width()) - GAP
         self.matrix_card.setFixedHeight(max(room, LEAST))
         self.images_card.setFixedHeight(max(room, LEAST) if wide else LOWER)
 
