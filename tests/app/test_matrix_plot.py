@@ -152,12 +152,12 @@ def test_the_large_window_opens_a_cell_and_escape_leaves_it(qtbot: object) -> No
 
     QTest.keyClick(dialog.matrix, Qt.Key.Key_Escape)
 
-    qtbot.waitUntil(lambda: not dialog.isVisible())
+    qtbot.waitUntil(lambda: not plot.findChildren(MatrixDialog))
     assert picked == []
     plot.enlarge_button.click()
-    dialog = plot.findChildren(MatrixDialog)[-1]
+    dialog = plot.findChild(MatrixDialog)
     qtbot.waitUntil(lambda: dialog.matrix.chart is not None)
     QTest.keyClick(dialog.matrix, Qt.Key.Key_Up)
     QTest.keyClick(dialog.matrix, Qt.Key.Key_Return)
-    assert not dialog.isVisible()
+    qtbot.waitUntil(lambda: not plot.findChildren(MatrixDialog))
     assert picked == [(plot.names[0], plot.names[0])]
