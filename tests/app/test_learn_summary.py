@@ -20,7 +20,7 @@ def scores(confusion: list[list[int]]) -> dict[str, Any]:
         "confusion": confusion,
         "rows": [{"name": n, "images": c} for n, c in zip(names, counts, strict=True)],
         "accuracy": right / sum(counts) if sum(counts) else None,
-        "interval": (0.77, 0.884),
+        "interval": (0.77, 0.884) if sum(counts) else None,
     }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from PySide6.QtWidgets import QFrame
 
 from app.widgets.controls import column, label
 from engine.events import StepView
+from engine.results.learn import ScoreTable
 from engine.system.words import listed, plural, whole
 
 MEANING = (
@@ -25,12 +25,13 @@ def tested(step: StepView | None) -> str:
     return f"{whole(step.accuracy)} of {step.tested:,}" if step.tested else "not tested"
 
 
-def accuracy(scores: Mapping[str, Any]) -> str:
+def accuracy(scores: ScoreTable) -> str:
     """“83 % of 179 test images are right (77 to 88 %).”"""
     images = sum(row["images"] for row in scores["rows"])
-    if not images or scores["accuracy"] is None:
+    interval = scores["interval"]
+    if scores["accuracy"] is None or interval is None:
         return NONE_TESTED
-    low, high = scores["interval"]
+    low, high = interval
     between = f"({100 * low:.0f} to {100 * high:.0f} %)"
     if images == 1:
         return f"The one test image is {'right' if scores['accuracy'] else 'wrong'} {between}."
@@ -38,7 +39,7 @@ def accuracy(scores: Mapping[str, Any]) -> str:
     return f"{share} {plural(images, 'test image')} are right {between}."
 
 
-def confusion(scores: Mapping[str, Any]) -> str:
+def confusion(scores: ScoreTable) -> str:
     """“Most often shirt is taken for longsleeve (5 of 22).” Nothing where nothing is wrong."""
     names, counts = scores["classes"], scores["confusion"]
     wrong = [
@@ -56,7 +57,7 @@ def confusion(scores: Mapping[str, Any]) -> str:
     return f"{often} {names[r]} is taken for {names[c]} ({n} of {sum(counts[r])})."
 
 
-def untested(scores: Mapping[str, Any]) -> str:
+def untested(scores: ScoreTable) -> str:
     """Which classes have no image to test, where others have some."""
     names = [row["name"] for row in scores["rows"] if not row["images"]]
     if not names or len(names) == len(scores["rows"]):
@@ -82,6 +83,6 @@ class Summary(QFrame):
         self.second.setText(" ".join(told))
         self.second.setVisible(bool(told))
 
-    def show_scores(self, scores: Mapping[str, Any]) -> None:
+    def show_scores(self, scores: ScoreTable) -> None:
         """The sentences of what the job `scores` read."""
         self.say(accuracy(scores), [confusion(scores), untested(scores)])
