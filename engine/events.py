@@ -199,6 +199,8 @@ class StepView:
     backward_transfer: float | None
     seconds: Mapping[str, float]
     scored_on: str = "validation images"
+    tested: int = 0
+    """How many validation images the accuracy stands on; 0 where there is no accuracy."""
     current: bool = False
 
 

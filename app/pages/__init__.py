@@ -20,7 +20,7 @@ def images_page(window: Window) -> QWidget:
 def learn_page(window: Window) -> QWidget:
     from app.pages.learn.page import LearnPage
 
-    return LearnPage(window.bridge, window.thumbs)
+    return LearnPage(window.bridge, window.thumbs, window.preferences)
 
 
 def tune_page(window: Window) -> QWidget:

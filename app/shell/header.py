@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
@@ -14,7 +14,8 @@ from app.shell.preferences import Preferences
 from app.shell.undo import History
 from app.widgets.controls import Elided, calling, column, label, named, row, say_on, tool
 from app.widgets.rows import short
-from engine.events import ProjectView
+from engine.events import ProjectView, StepView
+from engine.system.words import plural, whole
 
 DEVICES = {
     "auto": "Automatic",
@@ -39,13 +40,15 @@ class HistoryButton(QToolButton):
 
     def follow(self) -> None:
         """Takes the action's words; Qt has put the action's own icon and tooltip here before."""
-        words = self.action.text()
-        named(self, words, f"{words}, exactly as it was", self.key)
+        words = self.action.text().removesuffix(":")
+        named(self, words, words, self.key)
         theme.put_icon(self, self.icon_name)
 
 
 class Header(QWidget):
     """What is open, and what concerns the whole project."""
+
+    scores_asked = Signal()
 
     def __init__(self, bridge: Bridge, history: History, preferences: Preferences) -> None:
         super().__init__()
@@ -61,14 +64,17 @@ class Header(QWidget):
         self.device = self.chip("device", "Device", "Where it is computed", "Ctrl+D")
         self.device.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.device.setMenu(self.device_menu())
-        self.undo = self.history_button("undo", history.createUndoAction(self, "Undo"), "Ctrl+Z")
+        self.score = self.chip("learn", "Accuracy", "How much is recognised", "Ctrl+Shift+A")
+        self.score.clicked.connect(lambda *_: self.scores_asked.emit())
+        self.undo = self.history_button("undo", history.createUndoAction(self, "Undo:"), "Ctrl+Z")
         self.redo = self.history_button(
-            "redo", history.createRedoAction(self, "Redo"), "Ctrl+Shift+Z"
+            "redo", history.createRedoAction(self, "Redo:"), "Ctrl+Shift+Z"
         )
         self.menu_button = tool("menu", "Menu", "Projects, theme and help", key="Alt+P")
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         words = column(0, self.name, self.place, 0, gap=0)
-        line = row(words, self.backbone, self.device, 8, self.undo, self.redo, self.menu_button)
+        chips = self.score, self.backbone, self.device
+        line = row(words, *chips, 8, self.undo, self.redo, self.menu_button)
         line.setContentsMargins(24, 0, 16, 0)
         line.setStretch(0, 1)
         self.setLayout(line)
@@ -145,6 +151,7 @@ class Header(QWidget):
         for control in (self.backbone, self.undo, self.redo):
             control.setVisible(project is not None)
         self.place.setVisible(project is not None)
+        self.show_score(project.current_step if project is not None else None)
         if project is None:
             self.name.setText("Espalier")
             say_on(self.device, DEVICES.get(self.preferences.get("device", "auto"), "Automatic"))
@@ -153,3 +160,15 @@ class Header(QWidget):
         self.place.set_full(short(project.path))
         say_on(self.backbone, f"{project.backbone} · {project.input_size} px")
         say_on(self.device, DEVICES.get(project.device, project.device))
+
+    def show_score(self, step: StepView | None) -> None:
+        """How much the model in use recognises, and of how many images; nothing before a step."""
+        self.score.setVisible(step is not None)
+        if step is None:
+            return
+        share, images = whole(step.accuracy), plural(step.tested, "test image")
+        help = f"{share} of {images} are recognised by the model in use. Shows the scores"
+        if step.accuracy is None:
+            share, help = "not tested", "There is no accuracy yet. Shows why"
+        say_on(self.score, f"{share} of {step.tested:,}" if step.accuracy is not None else share)
+        named(self.score, f"Accuracy: {self.score.text()}", help, "Ctrl+Shift+A")

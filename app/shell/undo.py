@@ -8,6 +8,32 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from app.bridge import Bridge
 from engine.events import Ended, ProjectView
 
+PAST = {
+    "Learn": "learnt",
+    "Add": "added",
+    "Move": "moved",
+    "Remove": "removed",
+    "Rename": "renamed",
+    "Merge": "merged",
+    "Forget": "forgot",
+    "Settle": "settled",
+    "Use": "took",
+    "Adopt": "took",
+    "Return": "went back",
+    "Grow": "grew",
+    "Begin": "began",
+    "Note": "noted",
+}
+
+
+def done(title: str) -> str:
+    """A gesture's title as what was done: “learnt dress, hat and 8 more” for “Learn dress, …”.
+
+    The titles themselves stay as projects keep them; one of another kind is said as it is.
+    """
+    verb, _, rest = title.partition(" ")
+    return f"{PAST.get(verb, verb)} {rest or 'the images'}" if verb in PAST else title
+
 
 class Gesture(QUndoCommand):
     """One gesture that the engine can take back; the engine keeps what it takes."""
@@ -44,7 +70,8 @@ class History(QUndoStack):
     def mirror(self, project: ProjectView | None) -> None:
         """Makes the stack say what the project says; nothing is undone by it."""
         undo = list(project.undo) if project is not None else []
-        titles = [*undo, *(project.redo if project is not None else ())]
+        known = [*undo, *(project.redo if project is not None else ())]
+        titles = [done(title) for title in known]
         if self.index() == len(undo) and titles == [self.text(i) for i in range(self.count())]:
             return
         self.mirroring = True

@@ -145,6 +145,7 @@ class Window(QMainWindow):
         self.rail.help_asked.connect(self.show_shortcuts)
         self.rail.theme_asked.connect(self.next_theme)
         self.header.backbone.clicked.connect(self.choose_backbone)
+        self.header.scores_asked.connect(lambda: self.go("Learn"))
         self.welcome.new_asked.connect(self.new_project)
         self.welcome.open_asked.connect(self.choose_project)
         self.welcome.sample_asked.connect(self.open_sample)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from engine.errors import Refused
 from engine.events import Progress, Step, Work
 from engine.jobs import job
+from engine.jobs.project import DEFAULT_LEARNER
 from engine.learners import LEARNERS
 from engine.learning import material, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
@@ -27,6 +29,7 @@ from engine.results.learn import (
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
+from engine.system.words import listed
 
 
 @job("Learn images")
@@ -45,7 +48,7 @@ def learn_folder(
     name, chosen = material.choice(project, learner, settings)
     # With a supernet, features must wait until a subnet was taken out of it.
     views = 0 if subnet.is_mixture(project) else LEARNERS.make(name, chosen).views
-    title = f"Learn {', '.join(list(found.classes)[:3])}{' …' if len(found.classes) > 3 else ''}"
+    title = f"Learn {listed(list(found.classes))}"
     with project.gesture(title) as gesture:
 
         def glimpse(done: int, total: int) -> Iterator[Step]:
@@ -184,6 +187,11 @@ def answers(project: Project, choose: Any, limit: int) -> AnsweredImages:
 
 @job("List the learners", reads=True)
 def learners(session: Session) -> Work[Learners]:
-    """Every learner with its settings, from which forms are made."""
+    """Every learner with its settings, from which forms are made, and which is recommended."""
     yield Progress(0, None, "Reading")
-    return {"learners": LEARNERS.describe()}
+    found = LEARNERS.describe()
+    return {
+        "learners": tuple(
+            replace(view, facts={"recommended": view.name == DEFAULT_LEARNER}) for view in found
+        )
+    }

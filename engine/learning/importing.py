@@ -20,6 +20,7 @@ from engine.storage import catalogue
 from engine.storage.catalogue import NewImage
 from engine.storage.project import Project
 from engine.system.progress import Eta, Every
+from engine.system.words import listed
 
 BATCH = 64
 SECONDS_BETWEEN_SNAPSHOTS = 1.0
@@ -70,8 +71,7 @@ def look_for(paths: Sequence[str], into: str) -> FoundImages:
 
 
 def title_for(found: FoundImages) -> str:
-    names = list(found.classes)
-    return f"Add {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}"
+    return f"Add {listed(list(found.classes))}"
 
 
 def bring_in(

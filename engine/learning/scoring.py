@@ -70,11 +70,15 @@ def network_of(backbone: Backbone) -> str:
 def scores_of(
     numbers: Sequence[int], known: set[int], truth: np.ndarray, best: np.ndarray
 ) -> dict[str, Any]:
-    """Accuracy over all, over old and over new classes, and what each class needs for its own."""
+    """Accuracy over all, over old and over new classes, and what each class needs for its own.
+
+    One class alone has no accuracy: every answer would be right.
+    """
     old = np.isin(truth, list(known))
 
     def share(among: np.ndarray) -> float | None:
-        return float((truth == best)[among].mean()) if among.any() else None
+        some = among.any() and len(numbers) > 1
+        return float((truth == best)[among].mean()) if some else None
 
     return {
         "accuracy": share(np.ones(len(truth), dtype=bool)),
@@ -193,8 +197,8 @@ def table(classes: Sequence[str], truth: np.ndarray, best: np.ndarray) -> ScoreT
     return {
         "classes": list(classes),
         "rows": rows,
-        "accuracy": scores.accuracy,
-        "interval": scores.interval,
+        "accuracy": scores.accuracy if len(classes) > 1 else None,
+        "interval": scores.interval if len(classes) > 1 else None,
         "per_class": scores.per_class,
         "confusion": [list(row) for row in scores.confusion],
     }

@@ -11,6 +11,15 @@ from engine.storage.project import Project
 
 FEW_IMAGES = 10
 IMBALANCE = 10
+FIGURES = (
+    "accuracy",
+    "old_accuracy",
+    "new_accuracy",
+    "average_incremental_accuracy",
+    "forgetting",
+    "backward_transfer",
+)
+"""The scores of a step that the window shows."""
 
 
 def project_view(project: Project, device: str) -> ProjectView:
@@ -51,7 +60,7 @@ def class_views(project: Project, step: Mapping[str, Any] | None) -> tuple[Class
     found = catalogue.counts(project)
     now = catalogue.fingerprints(project)
     learnt = {c["id"]: c["fingerprint"] for c in step["classes"]} if step else {}
-    scores = step["scores"].get("per_class", {}) if step else {}
+    scores = step["scores"].get("per_class", {}) if step and len(learnt) > 1 else {}
     views = []
     for row in project.db["class"].rows_where(order_by="name COLLATE NOCASE, id"):
         number = row["id"]
@@ -94,7 +103,9 @@ def hints(classes: Sequence[ClassView]) -> tuple[str, ...]:
 
 def step_view(row: Mapping[str, Any], number: int, current: bool) -> StepView:
     """A step as the window lists it; `number` is its place among all steps, from 1."""
-    scores = row["scores"]
+    # One class alone is always right: projects of before have kept that as an accuracy.
+    scores: Mapping[str, Any] = row["scores"] if len(row["classes"]) > 1 else {}
+    figures: dict[str, Any] = {key: scores.get(key) for key in FIGURES}
     names = {c["id"]: c["name"] for c in row["classes"]}
     return StepView(
         id=row["id"],
@@ -108,15 +119,6 @@ def step_view(row: Mapping[str, Any], number: int, current: bool) -> StepView:
         new_classes=tuple(names.get(c, "?") for c in row["new_classes"]),
         seconds=row["seconds"],
         current=current,
-        **{
-            key: scores.get(key)
-            for key in (
-                "accuracy",
-                "old_accuracy",
-                "new_accuracy",
-                "average_incremental_accuracy",
-                "forgetting",
-                "backward_transfer",
-            )
-        },
+        tested=sum(c["images"] for c in scores.get("per_class", {}).values()),
+        **figures,
     )

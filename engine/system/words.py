@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from unicodedata import category
 
 
 def per_cent(share: float | None, digits: int = 1) -> str:
     """0.518 is “51.8 %”; below 0 with a real minus; a dash where nothing is known."""
     return "–" if share is None else f"{100 * share:.{digits}f} %".replace("-", "−")
+
+
+def whole(share: float | None) -> str:
+    """A share as a sentence says it, “83 %”; what is not all is never “100 %”, nor some “0 %”."""
+    if share is None:
+        return "–"
+    told = next((d for d in (0, 1) if 0 < abs(float(f"{100 * share:.{d}f}")) < 100), 2)
+    return per_cent(share, 0 if share in (0, 1) else told)
+
+
+def listed(names: Sequence[str], most: int = 2) -> str:
+    """“hat”, “dress and hat”, “dress, hat and 8 more”; one more than `most` is still named."""
+    if len(names) == 1:
+        return names[0]
+    if len(names) > most + 1:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
 def plural(count: int, word: str = "image") -> str:

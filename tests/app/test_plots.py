@@ -14,8 +14,9 @@ from PySide6.QtTest import QTest
 from app import theme
 from app.shell.window import make_application
 from app.widgets import plots
-from app.widgets.class_plots import BarPlot, MatrixPlot
+from app.widgets.class_plots import BarPlot, ClassBar
 from app.widgets.line_plot import LinePlot, Series
+from app.widgets.matrix_plot import MatrixPlot
 from app.widgets.plots import Plot
 from tests.helpers.plots import shown, table, words
 
@@ -37,7 +38,7 @@ def matrix(qtbot: object) -> MatrixPlot:
 @pytest.fixture
 def bars(qtbot: object) -> BarPlot:
     plot = BarPlot("Accuracy of each class", "Learn first.")
-    plot.show_bars([("cat", 0.8, 1.0), ("dog", 0.5, None)])
+    plot.show_bars([ClassBar("cat", 0.8, 1.0, 10), ClassBar("dog", 0.5)])
     return shown(plot, qtbot, 420, 240)
 
 
@@ -178,9 +179,9 @@ def test_the_figures_are_saved_as_csv(
         ["dog", "0", "5"],
     ]
     assert table(bars, path) == [
-        ["class", "accuracy", "precision"],
-        ["dog", "0.5", ""],
-        ["cat", "0.8", "1.0"],
+        ["class", "accuracy", "precision", "images"],
+        ["dog", "0.5", "", ""],
+        ["cat", "0.8", "1.0", "10"],
     ]
 
 

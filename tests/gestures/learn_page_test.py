@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 
 from tests.helpers.image_files import class_folders
-from tests.helpers.window import Person, drop, urls
+from tests.helpers.window import Person, drop, texts, urls
+
+LONG = "a class whose name is much longer than there is room for beside its images"
+
+
+def unfolds(person: Person) -> None:
+    """Opens the details."""
+    person.presses("Ctrl+Shift+L")
+    person.sees(person.page("Learn").learner.isVisible)
 
 
 def test_another_learner_is_a_new_step_in_the_plot(learnt: Person) -> None:
@@ -98,3 +108,134 @@ def test_the_page_promises_what_is_true(learnt: Person) -> None:
     page = learnt.page("Learn")
     learnt.sees(lambda: "equal to learning everything at once" in page.news.text())
     assert "no forgetting" not in page.news.text()
+
+
+def test_the_first_sentence_says_how_much_is_right_and_of_how_many(learnt: Person) -> None:
+    page = learnt.page("Learn")
+    matrix = page.scores.matrix
+    learnt.sees(lambda: matrix.has_figures())
+    images = sum(map(sum, matrix.counts))
+    step = learnt.project.current_step
+    assert step.tested == images
+
+    said = texts(page.scores.summary)
+
+    share = "All" if step.accuracy == 1 else f"{100 * step.accuracy:.0f} % of"
+    assert said.startswith(f"{share} {images} test images are right (")
+    assert said.splitlines()[0].endswith(" %).")
+
+
+def test_the_accuracy_stands_in_the_header_and_leads_to_the_scores(learnt: Person) -> None:
+    learnt.page("Images")
+    step = learnt.project.current_step
+    score = learnt.window.header.score
+    assert score.isVisible()
+    assert score.text() == f"{100 * step.accuracy:.0f} % of {step.tested}"
+
+    learnt.presses("Ctrl+Shift+A")
+
+    learnt.sees(learnt.window.pages["Learn"].isVisible)
+
+
+def test_one_class_has_no_accuracy_but_the_button_for_a_second(
+    owner: Person, tmp_path: Path
+) -> None:
+    one = class_folders(tmp_path / "one", {"plum": 12}) / "plum"
+    two = class_folders(tmp_path / "two", {"pear": 12}, seed=5) / "pear"
+    owner.waits_for(lambda: drop(owner.page("Images"), urls([one])))
+    page = owner.page("Learn")
+    assert page.second.isVisible()
+    assert page.news.text() == "The class is learnt."
+    assert owner.project.current_step.accuracy is None
+    assert owner.window.header.score.text() == "not tested"
+    owner.will_choose_file(two)
+
+    ended = owner.waits_for(lambda: owner.presses("Ctrl+Shift+I"))
+
+    assert ended.how == "done", ended.text
+    owner.sees(lambda: set(page.scores.matrix.names) == {"pear", "plum"})
+    assert page.scores.isVisible()
+    assert "test images are right" in texts(page.scores.summary)
+    assert page.news.text().startswith("Both classes are learnt.")
+
+
+def test_what_needs_several_steps_is_shown_from_the_second_on(
+    learnt: Person, tmp_path: Path
+) -> None:
+    page = learnt.page("Learn")
+    unfolds(learnt)
+    later = page.steps_part, page.scores.lines_card, page.details.figures
+    assert [part.isVisible() for part in later] == [False, False, False]
+    more = class_folders(tmp_path / "more", {"plum": 12}, seed=5)
+
+    learnt.waits_for(lambda: learnt.window.bridge.submit("learn_folder", paths=[str(more)]))
+
+    assert [part.isVisible() for part in later] == [True, True, True]
+    forgetting = page.details.values["forgetting"].text()
+    assert forgetting.endswith("%")
+    assert "-" not in forgetting, "a minus is no hyphen"
+
+
+def test_the_method_is_recommended_and_named_in_the_details(learnt: Person) -> None:
+    page = learnt.page("Learn")
+    learnt.sees(lambda: page.form.controls)
+    assert "Method: recommended" in texts(page)
+    assert "discriminant" not in texts(page)
+    assert "Shrinkage" not in texts(page)
+
+    unfolds(learnt)
+
+    assert "Streaming discriminant analysis" in texts(page)
+    assert page.form.controls["shrinkage"].isVisible()
+    page.form.controls["shrinkage"].setValue(0.5)
+    assert "Method: recommended, with your settings" in texts(page)
+
+
+def test_tab_goes_from_the_button_through_the_details(learnt: Person) -> None:
+    page = learnt.page("Learn")
+    learnt.sees(lambda: page.form.controls)
+    unfolds(learnt)
+    page.learn_button.setFocus()
+    reached: list[QWidget] = []
+    for _ in range(4):
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        reached.append(QApplication.focusWidget())
+
+    wanted = [page.details.fold, page.learner, page.form.controls["shrinkage"], page.forget_button]
+    assert reached == wanted
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_choosing_a_cell_moves_no_card(owner: Person, tmp_path: Path, width: int) -> None:
+    root = class_folders(tmp_path / "two", {LONG: 12, "pear": 12})
+    owner.waits_for(lambda: drop(owner.page("Images"), urls([root])))
+    owner.window.resize(width, 700)
+    scores = owner.page("Learn").scores
+    owner.sees(lambda: scores.matrix.has_figures() and scores.images.title.full)
+    cards = scores.matrix_card, scores.images_card
+    QApplication.processEvents()
+    before = [card.geometry() for card in cards]
+    count = scores.matrix.counts[0][0] or scores.matrix.counts[0][1]
+    assert count, "the class has an image to test"
+    QTest.keyClick(scores.matrix, Qt.Key.Key_Up)
+    if not scores.matrix.counts[0][0]:
+        QTest.keyClick(scores.matrix, Qt.Key.Key_Right)
+
+    QTest.keyClick(scores.matrix, Qt.Key.Key_Return)
+
+    owner.sees(lambda: LONG in scores.images.title.full)
+    QApplication.processEvents()
+    assert [card.geometry() for card in cards] == before
+    bar = scores.area.horizontalScrollBar()
+    assert bar.maximum() == 0, "nothing scrolls sideways"
+
+
+def test_a_class_without_images_to_test_says_so(owner: Person, tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "three", {"pear": 12, "plum": 12, "fig": 2})
+    owner.waits_for(lambda: drop(owner.page("Images"), urls([root])))
+    assert {c.name: c.validation for c in owner.project.classes}["fig"] == 0
+    page = owner.page("Learn")
+    owner.sees(lambda: page.scores.bars.bars)
+
+    assert page.scores.bars.bars[-1].words == "not tested"
+    assert "1 class is not tested, for want of images: fig." in texts(page.scores.summary)

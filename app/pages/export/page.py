@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QSizePolicy, QStackedWidget, 
 
 from app.bridge import Bridge
 from app.pages.export.form import ExportForm
-from app.widgets.class_plots import MatrixPlot
 from app.widgets.controls import button, card, column, label, laid_out, named, reach, row, scrolled
 from app.widgets.empty import EmptyState
+from app.widgets.matrix_plot import MatrixPlot
 from app.widgets.receipt import matrix_of, receipt_text, rows_of
 from engine.events import Ended, ProjectView
 from engine.results.export import Receipt

@@ -1,144 +1,63 @@
-"""The Learn page: choose a learner, learn, look back over the steps, and read the scores."""
+"""The Learn page: learn, read how well it went, see what is wrong; the method is in Details."""
 
 from __future__ import annotations
 
-from typing import Any
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QListView, QStackedWidget, QWidget
 
-from PySide6.QtCore import QAbstractListModel, QSize, Qt
-from PySide6.QtGui import QFont, QPainter, QPen
-from PySide6.QtWidgets import (
-    QComboBox,
-    QListView,
-    QStackedWidget,
-    QStyle,
-    QStyledItemDelegate,
-    QWidget,
-)
-
-from app import theme
 from app.bridge import Bridge
-from app.forms import Form, FormArea
+from app.pages.learn.details import Details
 from app.pages.learn.scores import Scores
+from app.pages.learn.steps import StepRows, StepTile
+from app.shell.preferences import Preferences
 from app.widgets.ask import choose_class
-from app.widgets.controls import (
-    buddy,
-    button,
-    column,
-    label,
-    laid_out,
-    named,
-    reach,
-    row,
-    rule,
-    scrolled,
-    tip,
-)
+from app.widgets.controls import button, column, label, laid_out, named, reach, row, rule, scrolled
 from app.widgets.empty import EmptyState
 from app.widgets.rows import ROW
-from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView, Started, Step, StepView
-from engine.registry import PluginView
 from engine.results.learn import Learners
-from engine.system.words import per_cent, plural
+from engine.system.words import listed, plural, whole
 
 EXACT = "The result is equal to learning everything at once, in whatever order classes came."
+WIDTH = 256
 
 
-class StepRows(QAbstractListModel):
-    """The steps of learning, newest first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps: tuple[StepView, ...] = ()
-
-    def show_steps(self, steps: tuple[StepView, ...]) -> None:
-        if steps != self.steps[::-1]:
-            self.beginResetModel()
-            self.steps = steps[::-1]
-            self.endResetModel()
-
-    def rowCount(self, parent: Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.steps)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """A step, what it is called, and how it was learnt."""
-        step = self.steps[index.row()]
-        if role == ROW:
-            return step
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"Step {step.number}: {step.title}"
-        if role == Qt.ItemDataRole.ToolTipRole:
-            seconds = ", ".join(f"{name} {value:.1f} s" for name, value in step.seconds.items())
-            return tip(
-                f"{step.title}\n{step.when} · {step.learner} on {step.backbone} · "
-                f"{plural(len(step.classes), 'class')}\n{seconds}"
-            )
-        return None
-
-
-class StepTile(QStyledItemDelegate):
-    """Paints a step on two lines; the one in use is marked."""
-
-    def sizeHint(self, option: Any, index: Index) -> QSize:
-        return QSize(180, 48)
-
-    def paint(self, painter: QPainter, option: Any, index: Index) -> None:
-        """Title and accuracy above, learner and classes below."""
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        step: StepView = index.data(ROW)
-        cell = option.rect.adjusted(2, 2, -2, -2)
-        selected = option.state & QStyle.StateFlag.State_Selected
-        if selected:
-            painter.setBrush(theme.colour("accent_soft"))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawRoundedRect(cell, 6, 6)
-        painter.setPen(QPen(theme.colour("accent" if step.current else "line"), 2))
-        painter.drawLine(cell.left() + 4, cell.top() + 6, cell.left() + 4, cell.bottom() - 6)
-        room = cell.adjusted(14, 4, -8, -cell.height() // 2)
-        middle = Qt.AlignmentFlag.AlignVCenter
-        score = per_cent(step.accuracy)
-        painter.setPen(theme.colour("accent" if step.current else "muted"))
-        painter.drawText(room, middle | Qt.AlignmentFlag.AlignRight, score)
-        room.setWidth(room.width() - 52)
-        painter.setPen(theme.colour("text"))
-        words = f"{step.number}. {step.title}"
-        elide = Qt.TextElideMode.ElideRight
-        painter.drawText(room, middle, painter.fontMetrics().elidedText(words, elide, room.width()))
-        font = QFont(painter.font())
-        font.setPointSizeF(8.5)
-        painter.setFont(font)
-        painter.setPen(theme.colour("muted"))
-        below = cell.adjusted(14, cell.height() // 2, -8, -4)
-        facts = f"{step.learner} · {plural(len(step.classes), 'class')}"
-        facts += " · in use" if step.current else ""
-        painter.drawText(below, middle, facts)
-        painter.restore()
+def all_learnt(classes: int) -> str:
+    """That nothing waits, for so many classes."""
+    if classes == 1:
+        return "The class is learnt."
+    who = "Both classes" if classes == 2 else f"All {plural(classes, 'class')}"
+    return f"{who} are learnt. {EXACT}"
 
 
 class LearnPage(QWidget):
     """Learns what is not learnt yet, and shows how well it went."""
 
-    def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences) -> None:
         super().__init__()
         self.setObjectName("page")
-        self.bridge = bridge
+        self.bridge, self.preferences = bridge, preferences
         self.project: ProjectView | None = None
-        self.plugins: tuple[PluginView, ...] = ()
         self.learning: int | None = None
-        self.learner = QComboBox()
-        self.help = label("", "caption", wrap=True)
-        self.form = Form(taken="lcfrsabmuwi")
         self.news = label("", "muted", wrap=True)
+        self.details = Details(taken="lcfrsabmuwi")
+        self.learner, self.form = self.details.learner, self.details.form
         self.scores = Scores(bridge, thumbs)
         self.steps = QListView()
         self.rows = StepRows()
+        self.make_buttons()
         self.empty = EmptyState(
             "learn",
             "Nothing to learn yet",
-            "Drop folders of images on the Images page first. Each folder becomes a class, "
-            "and is learnt in seconds.",
+            "Each folder of images becomes a class, and is learnt in seconds.",
+            self.folder_button,
+        )
+        self.second = EmptyState(
+            "learn",
+            "One class can't be taken for another",
+            "With a second class there is something to tell apart, and an accuracy.",
+            self.second_button,
         )
         self.lay_out()
         self.connect_all()
@@ -146,28 +65,28 @@ class LearnPage(QWidget):
     def lay_out(self) -> None:
         """What to learn with on the left, what came of it on the right."""
         self.fit_steps()
-        self.make_buttons()
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self.empty)
-        self.scores.setMinimumSize(680, 560)
+        self.pages, self.right = QStackedWidget(), QStackedWidget()
+        self.right.addWidget(self.scores)
+        self.right.addWidget(self.second)
         both = QWidget()
-        both.setLayout(row(self.left_side(), scrolled(self.scores), gap=16))
+        both.setLayout(row(self.left_side(), self.right, gap=16))
         laid_out(both).setStretch(1, 1)
+        self.pages.addWidget(self.empty)
         self.pages.addWidget(both)
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.learn_button)
 
     def fit_steps(self) -> None:
-        named(self.learner, "Learner", "How features become an answer", "Alt+L")
         self.steps.setObjectName("bare")
         self.steps.setModel(self.rows)
         self.steps.setItemDelegate(StepTile(self.steps))
         self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.steps.setMinimumHeight(112)
         named(self.steps, "Steps of learning", "Choose a step to return to it")
         reach(self.steps, "Alt+S")
 
     def make_buttons(self) -> None:
-        """The three gestures of this page."""
+        """The gestures of this page."""
         self.learn_button = button(
             "Learn",
             "Learns all images that are not learnt yet",
@@ -190,30 +109,35 @@ class LearnPage(QWidget):
             key="Ctrl+Backspace",
             icon="history",
         )
+        self.folder_button, self.second_button = (
+            button(
+                text,
+                "Adds a folder of images, and learns it",
+                self.add_folder,
+                key="Ctrl+Shift+I",
+                icon="folder",
+                kind="primary",
+            )
+            for text in ("Choose a folder", "Add a second class")
+        )
 
     def left_side(self) -> QWidget:
-        """Learner, settings and the button; below them the steps."""
-        made = QWidget()
+        """The button and what is learnt, the details, and from the second step on the steps."""
+        self.steps_part, inside, made = QWidget(), QWidget(), QWidget()
+        heading = label("Steps of learning", "heading")
+        self.steps_part.setLayout(column(rule(), heading, self.steps, self.return_button))
+        laid_out(self.steps_part).setStretch(2, 1)
+        upper = column(self.learn_button, self.news, rule(), self.details)
+        inside.setLayout(column(upper, self.steps_part, 0, self.forget_button))
+        laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
+        laid_out(inside).setContentsMargins(0, 0, 4, 0)
+        place = scrolled(inside)
+        place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made.setObjectName("card")
         made.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        made.setFixedWidth(288)
-        made.setLayout(
-            column(
-                buddy("&Learner", self.learner),
-                self.learner,
-                self.help,
-                FormArea(self.form, 220),
-                self.learn_button,
-                self.news,
-                rule(),
-                label("Steps of learning", "heading"),
-                self.steps,
-                self.return_button,
-                self.forget_button,
-                edge=16,
-            )
-        )
-        laid_out(made).setStretch(8, 1)
+        made.setFixedWidth(WIDTH)
+        made.setLayout(column(place))
+        laid_out(made).setContentsMargins(16, 16, 4, 16)
         return made
 
     def connect_all(self) -> None:
@@ -221,46 +145,36 @@ class LearnPage(QWidget):
         self.bridge.started.connect(self.on_started)
         self.bridge.step.connect(self.on_step)
         self.bridge.ended.connect(self.on_ended)
-        self.learner.activated.connect(lambda _: self.show_learner({}))
         self.steps.selectionModel().selectionChanged.connect(lambda *_: self.refresh_tools())
 
     # Showing.
 
     def show_project(self, project: ProjectView | None) -> None:
-        """Shows the project of now: its learner, its steps, and its scores."""
+        """Shows the project of now: its method, its steps, and its scores."""
         other = project is None or self.project is None or project.path != self.project.path
         self.project = project
         if project is None or not project.classes:
             self.pages.setCurrentWidget(self.empty)
             return
         self.pages.setCurrentIndex(1)
-        if not self.plugins:
+        if not self.details.plugins:
             self.bridge.ask("learners", self.take_learners)
         elif other:
-            self.show_project_learner()
+            self.details.show_method(project.learner, project.settings)
+        step = project.current_step
+        known = len(step.classes) if step else len(project.classes)
+        self.right.setCurrentWidget(self.second if known == 1 else self.scores)
         self.rows.show_steps(project.steps)
+        self.steps_part.setVisible(len(project.steps) > 1)
+        self.details.show_step(step, len(project.steps))
         self.scores.show_project(project)
         self.refresh_tools()
 
     def take_learners(self, ended: Ended) -> None:
         if ended.how == "done":
-            self.plugins = ended.of(Learners)["learners"]
-            self.learner.clear()
-            for plugin in self.plugins:
-                self.learner.addItem(plugin.title, plugin.name)
-            self.show_project_learner()
-
-    def show_project_learner(self) -> None:
-        if self.project is not None:
-            self.learner.setCurrentIndex(max(self.learner.findData(self.project.learner), 0))
-            self.show_learner(dict(self.project.settings))
-
-    def show_learner(self, values: dict[str, Any]) -> None:
-        """The chosen learner's help and form."""
-        plugin = next((p for p in self.plugins if p.name == self.learner.currentData()), None)
-        if plugin is not None:
-            self.help.setText(plugin.help)
-            self.form.show_plugin(plugin, values)
+            self.details.show_plugins(ended.of(Learners)["learners"])
+            if self.project is not None:
+                self.details.show_method(self.project.learner, self.project.settings)
 
     def refresh_tools(self) -> None:
         """Says what is not learnt yet, and enables what can be done now."""
@@ -273,13 +187,14 @@ class LearnPage(QWidget):
         self.forget_button.setEnabled(any(c.known for c in project.classes) and not busy)
         chosen = self.chosen_step()
         self.return_button.setEnabled(chosen is not None and not chosen.current and not busy)
+        for made in (self.folder_button, self.second_button):
+            made.setEnabled(not busy and not project.read_only)
         if busy:
             return
         if fresh:
-            names = ", ".join(fresh[:3]) + (" …" if len(fresh) > 3 else "")
-            self.news.setText(f"Not learnt yet: {names}")
+            self.news.setText(f"Not learnt yet: {listed(fresh, 3)}")
         else:
-            self.news.setText(f"All {plural(len(project.classes), 'class')} are learnt. {EXACT}")
+            self.news.setText(all_learnt(len(project.classes)))
 
     def chosen_step(self) -> StepView | None:
         index = self.steps.currentIndex()
@@ -296,8 +211,9 @@ class LearnPage(QWidget):
 
     def on_step(self, ticket: int, event: Step) -> None:
         if ticket == self.learning:
-            figures = ", ".join(f"{name} {value:.4g}" for name, value in event.figures.items())
-            self.news.setText(f"Learning {event.done:,} of {event.total:,} · {figures}")
+            right = event.figures.get("accuracy")
+            so_far = "" if right is None else f" · {whole(right)} right so far"
+            self.news.setText(f"Learning {event.done:,} of {event.total:,}{so_far}")
             self.scores.add_live(event.done, event.total, event.figures)
 
     def on_ended(self, ticket: int, event: Ended) -> None:
@@ -313,6 +229,12 @@ class LearnPage(QWidget):
         self.bridge.submit(
             "learn", learner=self.learner.currentData() or "", settings=self.form.values
         )
+
+    def add_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
+        if path:
+            copy = self.preferences.get("copy_images", False)
+            self.bridge.submit("learn_folder", paths=[path], copy=copy)
 
     def forget(self) -> None:
         known = [c.name for c in self.project.classes if c.known] if self.project else []

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QButtonGroup, QPushButton, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QPushButton, QWidget
 
 from app.bridge import Bridge
-from app.widgets.class_plots import BarPlot, MatrixPlot
-from app.widgets.controls import button, card, column, label, laid_out, named, reach, row, scrolled
-from app.widgets.figure import Figure
+from app.pages.learn.summary import Summary
+from app.widgets.class_plots import BarPlot, ClassBar
+from app.widgets.controls import Elided, button, card, column, named, reach, row, scrolled
 from app.widgets.gallery import Gallery
 from app.widgets.line_plot import LinePlot, Series
+from app.widgets.matrix_plot import HELP, TITLE, MatrixPlot
 from app.widgets.rows import ImageRows
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
@@ -23,24 +25,12 @@ from engine.system.words import per_cent, plural
 
 PICTURE = 96
 """Pixels of an image's longer side: three fit beside each other in the smallest window."""
-STATS = (
-    ("accuracy", "accuracy", "The share of all validation images that are recognised."),
-    (
-        "average_incremental_accuracy",
-        "average incremental",
-        "Average incremental accuracy: the mean of the accuracies after each step so far.",
-    ),
-    (
-        "forgetting",
-        "forgetting",
-        "Forgetting: how far old classes have fallen below their best accuracy, on average.",
-    ),
-    (
-        "backward_transfer",
-        "backward transfer",
-        "Backward transfer: how much old classes gained (or lost, below 0) since they were learnt.",
-    ),
-)
+SIDE_BY_SIDE = 800
+"""Pixels from which on the matrix and the images behind it stand beside each other."""
+LEAST, LOWER = 400, 320
+"""Pixels of height of the matrix, and of what stands below it."""
+GAP = 16
+NOTHING = "Learn classes to see this."
 
 
 def accuracy_series(steps: tuple[StepView, ...], live: list[tuple[float, float]]) -> list[Series]:
@@ -60,16 +50,16 @@ def accuracy_series(steps: tuple[StepView, ...], live: list[tuple[float, float]]
 
 
 class Pictures(QWidget):
-    """Validation images with the model's answers: uncertain, wrong, or of one cell."""
+    """Test images with the model's answers: uncertain, wrong, or of one cell."""
 
     def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
         super().__init__()
         self.bridge = bridge
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs, PICTURE)
-        named(self.gallery, "Answers", "Validation images with the model's answers")
+        named(self.gallery, "Answers", "Test images with the model's answers")
         reach(self.gallery, "Alt+I")
-        self.title = label("", "muted")
+        self.title = Elided("", "muted")
         self.group = QButtonGroup(self)
         self.choices = [
             self.choice("Least certain", "Alt+U", {"wrong": False}),
@@ -77,11 +67,11 @@ class Pictures(QWidget):
         ]
         self.asked: tuple[str, Mapping[str, Any]] = ("uncertain_images", {"wrong": False})
         self.choices[0].setChecked(True)
-        self.setLayout(column(row(*self.choices, 8, self.title, 0), self.gallery, gap=4))
+        self.setLayout(column(row(*self.choices, 0), self.title, self.gallery, gap=4))
         self.gallery.opened.connect(lambda n: Viewer(self.rows, n, self.window()).open())
 
     def choice(self, name: str, key: str, settings: Mapping[str, Any]) -> QPushButton:
-        help = f"Shows validation images: {name.lower()}"
+        help = f"Shows images to test: {name.lower()}"
         made = button(
             name, help, lambda: self.ask("uncertain_images", settings), key=key, kind="quiet"
         )
@@ -118,11 +108,11 @@ class Pictures(QWidget):
         about = f"{cell['true']} taken for {cell['predicted']} · " if "true" in cell else ""
         if cell.get("true") and cell["true"] == cell["predicted"]:
             about = f"{cell['true']}, recognised · "
-        self.title.setText(about + plural(found["total"]))
+        self.title.set_full(about + plural(found["total"]))
 
 
 class Scores(QWidget):
-    """Figures, plots and images of the step in use."""
+    """What came of learning: a sentence, the matrix, the images that are wrong, and bars."""
 
     def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
         super().__init__()
@@ -130,45 +120,75 @@ class Scores(QWidget):
         self.steps: tuple[StepView, ...] = ()
         self.live: list[tuple[float, float]] = []
         self.shown: tuple[str, int] = ("", 0)
-        self.stats = {key: Figure(name, help) for key, name, help in STATS}
-        nothing = "Learn classes to see this."
-        self.lines = LinePlot("Accuracy over steps", nothing, "step", "%")
-        self.bars = BarPlot("Accuracy of each class, lowest first", nothing)
-        self.matrix = MatrixPlot("Confusion matrix", nothing)
+        self.summary = Summary()
+        self.lines = LinePlot("Accuracy over steps", NOTHING, "step", "%")
+        self.bars = BarPlot("Accuracy of each class, lowest first", NOTHING)
+        self.matrix = MatrixPlot(TITLE, NOTHING)
         self.images = Pictures(bridge, thumbs)
         self.lay_out()
         self.matrix.picked.connect(self.images.ask_cell)
         self.bars.picked.connect(lambda name: self.images.ask_cell(name, name))
 
     def lay_out(self) -> None:
-        """Figures above; below them plots, and the images behind them."""
-        bars = scrolled(self.bars)
-        bars.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        for plot, key in ((self.lines, "Alt+A"), (self.matrix, "Alt+M"), (self.bars, "Alt+B")):
-            named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the plot")
+        """The sentence above; below it the matrix with its images, then bars and lines."""
+        for plot, key, help in (
+            (self.matrix, "Alt+M", HELP),
+            (self.bars, "Alt+B", "Arrow keys read values; Ctrl+S saves the plot"),
+            (self.lines, "Alt+A", "Arrow keys read values; Ctrl+S saves the plot"),
+        ):
+            named(plot, plot.title, help)
             reach(plot, key)
             plot.setToolTip("")
-        stats = card(row(*self.stats.values()), edge=12)
-        left = column(card(self.lines, edge=12), card(bars, edge=12), gap=16)
-        right = column(card(self.matrix, edge=12), card(self.images, edge=12), gap=16)
-        both = row(left, right, gap=16)
-        for line, first, second in ((left, 2, 3), (right, 3, 2), (both, 1, 1)):
-            line.setStretch(0, first)
-            line.setStretch(1, second)
-        self.setLayout(column(stats, both, gap=16))
-        laid_out(self).setStretch(1, 1)
+        self.matrix_card, self.images_card = card(self.matrix, edge=12), card(self.images, edge=12)
+        self.lines_card, bars_card = card(self.lines, edge=12), card(self.bars, edge=12)
+        self.lines.setMinimumHeight(LOWER - 24)
+        self.lines_card.hide()
+        self.top_row = row(self.matrix_card, self.images_card, gap=GAP)
+        self.second_row = row(bars_card, self.lines_card, gap=GAP)
+        for line, shares in ((self.top_row, (3, 2)), (self.second_row, (1, 1))):
+            for at, share in enumerate(shares):
+                line.setStretch(at, share)
+        inside = QWidget()
+        inside.setLayout(column(self.summary, self.top_row, self.second_row, 0, gap=GAP))
+        self.area = scrolled(inside)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setLayout(column(self.area))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """One column where it is narrow; the matrix is as high as the page below the sentence."""
+        wide = self.width() >= SIDE_BY_SIDE
+        way = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        for line in (self.top_row, self.second_row):
+            line.setDirection(way)
+        room = self.height() - self.summary.heightForWidth(self.area.viewport().width()) - GAP
+        self.matrix_card.setFixedHeight(max(room, LEAST))
+        self.images_card.setFixedHeight(max(room, LEAST) if wide else LOWER)
 
     def show_project(self, project: ProjectView) -> None:
         """Shows the steps; the scores are read anew when another step is in use."""
         self.steps = project.steps
         step = project.current_step
-        self.lines.show_series(accuracy_series(self.steps, self.live))
-        for key, stat in self.stats.items():
-            stat.show_text(per_cent(getattr(step, key) if step else None))
+        self.show_lines()
         now = (project.path, step.id if step else 0)
+        if step is None:
+            self.summary.say("Nothing is learnt yet. Learn, and what came of it is shown here.")
+        if now[0] != self.shown[0]:
+            self.area.verticalScrollBar().setValue(0)
         if now != self.shown:
             self.shown = now
-            self.read_scores(step is not None)
+            self.read_scores(step is not None and len(step.classes) > 1)
+            if step is not None and len(step.classes) == 1:
+                self.summary.say("Only one class is learnt. Learn the others to see an accuracy.")
+
+    def show_lines(self) -> None:
+        """The accuracy over steps, from the second on: one point is no line."""
+        series = accuracy_series(self.steps, self.live)
+        self.lines_card.setVisible(len(series[0].points) > 1)
+        self.lines.show_series(series)
 
     def read_scores(self, some: bool) -> None:
         if some:
@@ -178,21 +198,19 @@ class Scores(QWidget):
             self.bars.show_bars([])
             self.matrix.show_matrix([], [])
             self.images.rows.give([])
-            self.images.title.clear()
+            self.images.title.set_full("")
 
     def take(self, ended: Ended) -> None:
-        """Shows bars and matrix of the scores that were read."""
+        """Shows sentence, bars and matrix of the scores that were read."""
         if ended.how != "done":
             return
         result = ended.of(FullScores)
+        self.summary.show_scores(result)
         self.bars.show_bars(
-            [
-                (r["name"], r["recall"], r["precision"])
-                for r in result["rows"]
-                if r["recall"] is not None
-            ]
+            [ClassBar(r["name"], r["recall"], r["precision"], r["images"]) for r in result["rows"]]
         )
         self.matrix.show_matrix(result["classes"], result["confusion"])
+        self.fit()
 
     def begin_live(self) -> None:
         self.live = []
@@ -201,4 +219,4 @@ class Scores(QWidget):
         """A point within the step that is being learnt, where the learner tells its accuracy."""
         if "accuracy" in figures:
             self.live.append((len(self.steps) + done / max(total, 1), 100 * figures["accuracy"]))
-            self.lines.show_series(accuracy_series(self.steps, self.live))
+            self.show_lines()

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QSt
 from app.bridge import Bridge
 from app.pages.specialise.figures import FigureTable
 from app.pages.specialise.subnet_drawing import SubnetDrawing
-from app.widgets.class_plots import BarPlot
+from app.widgets.class_plots import BarPlot, ClassBar
 from app.widgets.controls import (
     Elided,
     button,
@@ -177,7 +177,7 @@ class ChosenSubnet(QFrame):
         self.other.show_stages(pinned["stages"] if pinned else ())
         self.table.show_rows(*([pinned] if pinned else []), *([chosen] if chosen else []))
         shares = chosen["per_class"] if chosen else {}
-        self.bars.show_bars([(name, share, None) for name, share in shares.items()])
+        self.bars.show_bars([ClassBar(name, share) for name, share in shares.items()])
         self.other.setVisible(two)
         self.bars_part.setVisible(not two)
         say_on(self.pin_button, "Unpin" if two else "Pin to compare")

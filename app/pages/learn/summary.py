@@ -1,0 +1,88 @@
+"""How well it went, in sentences: what is right, the worst confusion, what is not tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QFrame
+
+from app.widgets.controls import column, label
+from engine.events import StepView
+from engine.results.learn import ScoreTable
+from engine.system.words import listed, plural, whole
+
+MEANING = (
+    "An image to test is never learnt from. In brackets: where the share would lie with other "
+    "images of the same kind, 95 times of 100."
+)
+NONE_TESTED = "Nothing is tested yet: there is no image to test. Add more images of each class."
+
+
+def tested(step: StepView | None) -> str:
+    """What the header says in short: “83 % of 179”."""
+    if step is None:
+        return ""
+    return f"{whole(step.accuracy)} of {step.tested:,}" if step.tested else "not tested"
+
+
+def accuracy(scores: ScoreTable) -> str:
+    """“83 % of 179 test images are right (77 to 88 %).”"""
+    images = sum(row["images"] for row in scores["rows"])
+    interval = scores["interval"]
+    if scores["accuracy"] is None or interval is None:
+        return NONE_TESTED
+    low, high = interval
+    between = f"({100 * low:.0f} to {100 * high:.0f} %)"
+    if images == 1:
+        return f"The one test image is {'right' if scores['accuracy'] else 'wrong'} {between}."
+    share = "All" if scores["accuracy"] == 1 else f"{whole(scores['accuracy'])} of"
+    return f"{share} {plural(images, 'test image')} are right {between}."
+
+
+def confusion(scores: ScoreTable) -> str:
+    """“Most often shirt is taken for longsleeve (5 of 22).” Nothing where nothing is wrong."""
+    names, counts = scores["classes"], scores["confusion"]
+    wrong = [
+        (n, n / sum(counts[r]), r, c)
+        for r, row in enumerate(counts)
+        for c, n in enumerate(row)
+        if n and r != c
+    ]
+    if not wrong:
+        return ""
+    n, _, r, c = max(wrong, key=lambda w: (w[0], w[1], -w[2], -w[3]))
+    if n == 1 and len(wrong) > 1:
+        return "No class is taken for another one more than once."
+    often = "Most often" if len(wrong) > 1 else "Only"
+    return f"{often} {names[r]} is taken for {names[c]} ({n} of {sum(counts[r])})."
+
+
+def untested(scores: ScoreTable) -> str:
+    """Which classes have no image to test, where others have some."""
+    names = [row["name"] for row in scores["rows"] if not row["images"]]
+    if not names or len(names) == len(scores["rows"]):
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    return f"{plural(len(names), 'class')} {verb} not tested, for want of images: {listed(names)}."
+
+
+class Summary(QFrame):
+    """The sentences above the plots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.first, self.second = label("", "heading", wrap=True), label("", "muted", wrap=True)
+        self.first.setToolTip(MEANING)
+        self.first.setAccessibleDescription(MEANING)
+        self.setLayout(column(self.first, self.second, gap=4, edge=16))
+
+    def say(self, first: str, rest: Sequence[str] = ()) -> None:
+        told = [words for words in rest if words]
+        self.first.setText(first)
+        self.second.setText(" ".join(told))
+        self.second.setVisible(bool(told))
+
+    def show_scores(self, scores: ScoreTable) -> None:
+        """The sentences of what the job `scores` read."""
+        self.say(accuracy(scores), [confusion(scores), untested(scores)])
