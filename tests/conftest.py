@@ -26,7 +26,12 @@ pytest_plugins = ["tests.helpers.window_fixtures"]
 
 # Before anything imports Qt or the engine: no display, and never the person's own folders.
 HOME = Path(tempfile.mkdtemp(prefix="espalier-tests-"))
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+SCREEN = HOME / "screen.json"
+SCREEN.write_text(
+    '{"screens": [{"name": "test", "x": 0, "y": 0, "width": 1920, "height": 1200, '
+    '"logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1}]}'
+)
+os.environ.setdefault("QT_QPA_PLATFORM", f"offscreen:configfile={SCREEN}")
 os.environ["HOME"] = str(HOME)
 os.environ["ESPALIER_HOME"] = str(HOME / "espalier")
 # Tests run on all cores at once: threads inside each would only wait for each other.

@@ -11,13 +11,14 @@ from app.cli import branch, latency, predict, specialise, tune
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
-from engine.results.project import AtPath, Backbones, Classes, Steps
+from engine.results.project import AtPath, Backbones, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
 from engine.results.tune import Estimate
 from engine.system.words import per_cent
 
 NAMES = (
     "new",
+    "rename",
     "learn",
     "score",
     "forget",
@@ -50,6 +51,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         return parser
 
     add_new(command("new", new, "Make an empty project.", "project"))
+    help = "Give a project another name; its folder stays where it is."
+    p = command("rename", rename, help, "project")
+    p.add_argument("name", metavar="NAME")
     help = "Learn folders of images; each folder is one class."
     add_learn(command("learn", learn, help, "project"))
     help = "Score the model on held-out images, or on a folder of classes."
@@ -132,6 +136,13 @@ def new(options: argparse.Namespace) -> int:
         size=options.size,
     )
     return finish(options, ended, AtPath, lambda r: f"Made {r['path']}.")
+
+
+def rename(options: argparse.Namespace) -> int:
+    ended = do(options, "rename_project", project=options.project, name=options.name)
+    return finish(
+        options, ended, ProjectRenamed, lambda r: f"Renamed {r['before']} to {r['name']}."
+    )
 
 
 def learn(options: argparse.Namespace) -> int:

@@ -38,13 +38,17 @@ def specialise_page(window: Window) -> QWidget:
 def try_page(window: Window) -> QWidget:
     from app.pages.try_it.page import TryPage
 
-    return TryPage(window.bridge, window.thumbs)
+    page = TryPage(window.bridge, window.thumbs, window.notices.say)
+    page.empty.asked.connect(window.go)
+    return page
 
 
 def export_page(window: Window) -> QWidget:
     from app.pages.export.page import ExportPage
 
-    return ExportPage(window.bridge)
+    page = ExportPage(window.bridge, window.notices.say)
+    page.empty.asked.connect(window.go)
+    return page
 
 
 PAGES: dict[str, Callable[[Window], QWidget]] = {

@@ -1,4 +1,4 @@
-"""The dialog in which a backbone is chosen: listed, downloaded, or taken from a file."""
+"""The dialog in which a network is chosen: listed, downloaded, or taken from a file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
+from app.shell.offer import change_network
 from app.widgets.controls import buddy, button, column, indented, label, named, reach, row, say_on
 from app.widgets.receipt import size
 from app.widgets.table import Table, TableRows
@@ -26,21 +27,39 @@ from engine.system.words import per_cent
 WEIGHTS = "Weights (*.safetensors *.pth *.pt);;All files (*)"
 
 
-def count(value: float | None) -> str:
-    return "" if not value else f"{value / 1e6:.1f} M" if value < 1e9 else f"{value / 1e9:.1f} G"
+ABOUT = (
+    "The network is what looks at the images. Stronger ones recognise more and take longer. With "
+    "another one everything is learnt again from your images; undo brings the old one back."
+)
+
+
+def speed(backbone: BackboneRow) -> str:
+    """How long an image takes, where this computer has used the network."""
+    found = backbone.get("measured")
+    if not found:
+        return "not measured"
+    usual = found["size"] == backbone.get("size")
+    at = "" if usual else f" ({found['size']} px)"
+    return f"{found['milliseconds']:.{0 if found['milliseconds'] >= 10 else 1}f} ms an image{at}"
+
+
+def ready(backbone: BackboneRow) -> str:
+    if backbone["here"]:
+        return "Ready"
+    return f"Download {size(backbone['bytes'])}" if backbone["url"] else "Missing"
 
 
 COLUMNS: tuple[tuple[str, Callable[[BackboneRow], str]], ...] = (
-    ("Backbone", lambda b: b["title"]),
-    ("ImageNet accuracy", lambda b: per_cent(b["accuracy"]) if b["accuracy"] else ""),
-    ("Multiplications", lambda b: count(b["macs"])),
+    ("Network", lambda b: b["title"]),
+    ("Right on ImageNet", lambda b: per_cent(b["accuracy"]) if b["accuracy"] else ""),
+    ("Speed here", speed),
     ("Size", lambda b: size(b["bytes"]) if b["bytes"] else ""),
-    ("Weights are", lambda b: "here" if b["here"] else "to download" if b["url"] else "missing"),
+    ("Weights", ready),
 )
 
 
 class BackboneRows(TableRows):
-    """The backbones that are known, with their figures."""
+    """The networks that are known, with their figures."""
 
     def text(self, given: BackboneRow, column: int) -> str:
         return COLUMNS[column][1](given)
@@ -55,7 +74,7 @@ class BackboneDialog(QDialog):
     def __init__(self, bridge: Bridge, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Backbone")
+        self.setWindowTitle("Network")
         self.resize(800, 560)
         self.bridge = bridge
         self.rows = BackboneRows([title for title, _ in COLUMNS])
@@ -67,20 +86,16 @@ class BackboneDialog(QDialog):
         self.finished.connect(lambda _: bridge.drop(self.question))
 
     def lay_out(self) -> None:
-        """What a backbone is, the list, the note of the chosen one, and the buttons."""
+        """What a network is, the list, the note of the chosen one, and the buttons."""
         self.fit_table()
         self.side.setRange(0, 512)
         self.side.setSingleStep(32)
         self.side.setSpecialValueText("usual")
         named(self.side, "Input size in pixels", "Smaller is faster and sees less", "Alt+S")
-        text = (
-            "The backbone turns images into features. Larger ones recognise more and take longer. "
-            "After a change everything is learnt again from the images."
-        )
         self.setLayout(
             column(
-                label("Backbone", "big"),
-                label(text, "muted", wrap=True),
+                label("Choose a network", "big"),
+                label(ABOUT, "muted", wrap=True),
                 self.table,
                 self.note,
                 self.foot(),
@@ -96,17 +111,13 @@ class BackboneDialog(QDialog):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.table.selectionModel().currentChanged.connect(lambda *_: self.show_chosen())
-        named(self.table, "Backbones", "Choose the network that images start from")
+        named(self.table, "Networks", "Choose the network that images start from")
         reach(self.table, "Alt+B")
 
     def foot(self) -> QHBoxLayout:
         """Input size, weights from a file, and the two answers."""
         self.use_button = button(
-            "Use",
-            "Takes this backbone; learn again afterwards",
-            self.use,
-            key="Return",
-            kind="primary",
+            "Use", "Takes this network and learns again", self.use, key="Return", kind="primary"
         )
         self.file_button = button(
             "From a file …", "Takes weights from a file of yours", self.choose_file, key="Ctrl+O"
@@ -132,28 +143,18 @@ class BackboneDialog(QDialog):
         backbone = self.chosen
         if backbone is not None:
             self.note.setText(" ".join(t for t in (backbone["help"], backbone["licence"]) if t))
-            say_on(self.use_button, "Use" if backbone["here"] else "Download and use")
+            words = "Use" if backbone["here"] else f"Download {size(backbone['bytes'])} and use"
+            say_on(self.use_button, words)
             self.use_button.setEnabled(bool(backbone["here"] or backbone["url"]))
 
     def use(self) -> None:
         """Takes the chosen backbone; its weights are downloaded first where they are missing."""
-        backbone, pixels = self.chosen, self.side.value()
-        if backbone is None:
-            return
-        bridge, name = self.bridge, backbone["name"]
-
-        def follow(ended: Ended) -> None:
-            if ended.how == "done":
-                bridge.submit("use_backbone", name=name, size=pixels)
-
-        if backbone["here"]:
-            bridge.submit("use_backbone", name=name, size=pixels)
-        else:
-            bridge.submit("download_weights", follow, backbone=name)
-        self.accept()
+        if self.chosen is not None:
+            change_network(self.bridge, self.chosen, self.side.value())
+            self.accept()
 
     def choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Weights", "", WEIGHTS)
         if path:
-            self.bridge.submit("use_backbone", weights=path, size=self.side.value())
+            self.bridge.submit("use_backbone", weights=path, size=self.side.value(), learn=True)
             self.accept()

@@ -1,4 +1,4 @@
-"""The header: the project, its backbone and device, undo and redo, and the menu."""
+"""The header: the project, its network and device, undo and redo, and the menu."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ DEVICES = {
     "cuda": "Graphics card (CUDA)",
     "mps": "Apple graphics (MPS)",
 }
+NEEDS_PROJECT = ("Rename the project …", "Close the project")
+"""Entries of the menu that do nothing without a project."""
 MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
@@ -56,10 +58,11 @@ class Header(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(56)
         self.bridge, self.preferences = bridge, preferences
+        self.of_project: list[QAction] = []
         self.name = label("Espalier", "heading")
         self.place = Elided("", "caption")
         self.backbone = self.chip(
-            "backbone", "Backbone", "The network that images start from", "Ctrl+B"
+            "backbone", "Network", "Shows which network looks at the images, and others", "Ctrl+B"
         )
         self.device = self.chip("device", "Device", "Where it is computed", "Ctrl+D")
         self.device.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -130,7 +133,11 @@ class Header(QWidget):
         before the last two, which are help."""
         menu = QMenu(self)
         for text, key, act in entries[:-2]:
-            self.addAction(menu.addAction(text, QKeySequence(key), act))
+            action = menu.addAction(text, QKeySequence(key), act)
+            self.addAction(action)
+            if text.replace("&", "") in NEEDS_PROJECT:
+                action.setEnabled(self.bridge.project is not None)
+                self.of_project.append(action)
         again = menu.addMenu("&Recent projects")
         again.aboutToShow.connect(lambda: self.fill_recent(again, recent(), open_path))
         menu.addSeparator()
@@ -147,11 +154,13 @@ class Header(QWidget):
             menu.addAction("None yet").setEnabled(False)
 
     def show_project(self, project: ProjectView | None) -> None:
-        """Names the project, its backbone and the device."""
+        """Names the project, its network and the device."""
         for control in (self.backbone, self.undo, self.redo):
             control.setVisible(project is not None)
         self.place.setVisible(project is not None)
         self.show_score(project.current_step if project is not None else None)
+        for action in self.of_project:
+            action.setEnabled(project is not None)
         if project is None:
             self.name.setText("Espalier")
             say_on(self.device, DEVICES.get(self.preferences.get("device", "auto"), "Automatic"))

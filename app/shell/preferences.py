@@ -74,5 +74,15 @@ class Preferences:
         paths = [p for p in self.get("recent", []) if isinstance(p, str)]
         return [p for p in paths if Path(p).is_dir()][:RECENT]
 
-    def opened(self, path: str) -> None:
-        self.put("recent", [path, *(p for p in self.recent if p != path)][:RECENT])
+    @property
+    def names(self) -> dict[str, str]:
+        """How the projects that were open last are called, which their folders need not tell."""
+        kept = self.get("names", {})
+        return {p: n for p, n in kept.items() if isinstance(p, str) and isinstance(n, str)}
+
+    def opened(self, path: str, name: str = "") -> None:
+        """Keeps a project as the newest, under the name that it has now."""
+        recent = [path, *(p for p in self.recent if p != path)][:RECENT]
+        known = self.names | ({path: name} if name else {})
+        self.put("recent", recent)
+        self.put("names", {p: n for p, n in known.items() if p in recent})

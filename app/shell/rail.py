@@ -23,6 +23,8 @@ HELP = {
     "Try": "See what the model says of an image",
     "Export": "Write the model as one file",
 }
+USUAL, SMALL = QSize(80, 56), QSize(64, 48)
+"""A page's button."""
 
 
 class Rail(QWidget):
@@ -36,7 +38,7 @@ class Rail(QWidget):
         super().__init__()
         self.setObjectName("rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(88)
+        self.setFixedWidth(USUAL.width() + 8)
         self.group = QButtonGroup(self)
         self.buttons = {
             name: self.page_button(name, number) for number, name in enumerate(names, 1)
@@ -70,10 +72,19 @@ class Rail(QWidget):
         made.setObjectName("railButton")
         say_on(made, name)
         made.setCheckable(True)
-        made.setFixedSize(QSize(80, 56))
+        made.setFixedSize(USUAL)
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self.group.addButton(made)
         return made
+
+    def fit(self, small: bool) -> None:
+        """Takes less room where the window has little."""
+        size, gap = (SMALL, 0) if small else (USUAL, 8)
+        if self.width() != size.width() + 8:
+            self.setFixedWidth(size.width() + 8)
+            laid_out(self).setSpacing(gap)
+            for made in self.buttons.values():
+                made.setFixedSize(size)
 
     def mark(self, name: str) -> None:
         self.buttons[name].setChecked(True)

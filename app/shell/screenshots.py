@@ -25,6 +25,7 @@ from app.pages.specialise.page import SpecialisePage
 from app.pages.try_it.page import TryPage
 from app.pages.tune.page import TunePage
 from app.shell.preferences import Preferences
+from app.shell.sample import some_to_try
 from app.shell.window import Window, make_application
 from engine.events import Ended
 from engine.results.images import SampleMade
@@ -161,13 +162,6 @@ def tune(person: Photographer) -> None:
         card.dismiss()
     person.rest()
     person.take("runs")
-
-
-def some_to_try(pictures: Path) -> list[str]:
-    """One image of each class that was not learnt from, and one that is of no class."""
-    tests = sorted(p for p in (pictures / "try").iterdir() if p.is_dir())
-    strangers = sorted((pictures / "strangers").iterdir())
-    return [str(min(folder.iterdir())) for folder in tests] + [str(strangers[0])]
 
 
 def picture_of_project(folder: str, project: str) -> Ended:

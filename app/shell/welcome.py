@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from app import theme
 from app.widgets.controls import button, calling, card, column, label, named, pack, row
 from app.widgets.drops import Drops
+from app.widgets.rows import short
 
 PROMISE = (
     "Drop folders of images, one folder for each class. They are learnt in seconds, "
@@ -65,13 +67,13 @@ class WelcomePage(QWidget):
         """The invitation to drop, and the three buttons."""
         sample = button(
             "Open the sample",
-            "Draws a few hundred images of simple things and opens them as a project",
+            "Draws a few hundred images, learns them, and shows how well that went",
             self.sample_asked.emit,
             icon="sample",
         )
         new = button(
             "New project",
-            "Makes an empty project in a place that you choose",
+            "Makes an empty project under a name that you give it",
             self.new_asked.emit,
             icon="plus",
             kind="primary",
@@ -89,7 +91,7 @@ class WelcomePage(QWidget):
             edge=24,
         )
 
-    def show_recent(self, paths: list[str]) -> None:
+    def show_recent(self, paths: list[str], names: Mapping[str, str]) -> None:
         """Lists the projects that were open last, each as a button."""
         while self.recent_rows.count():
             item = self.recent_rows.takeAt(0)
@@ -100,13 +102,14 @@ class WelcomePage(QWidget):
             self.recent_rows.addWidget(label("Recent projects", "heading"))
         for number, path in enumerate(paths[:5], 1):
             place = Path(path)
+            name = names.get(path, place.stem)
             made = button(
-                f"{place.stem}\n{place.parent}",
+                f"{name}\n{short(str(place.parent))}",
                 f"Opens {path}",
                 calling(self.recent_asked.emit, path),
                 key=f"Alt+{number}",
                 icon="folder",
                 kind="recent",
             )
-            named(made, f"Open the project {place.stem}", f"Opens {path}", f"Alt+{number}")
+            named(made, f"Open the project {name}", f"Opens {path}", f"Alt+{number}")
             self.recent_rows.addWidget(made)

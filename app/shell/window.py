@@ -6,10 +6,18 @@ import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QStandardPaths, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent
+from PySide6.QtCore import QByteArray, QSize, QStandardPaths, Qt, QTimer
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QGuiApplication,
+    QKeySequence,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWidget, QWidget
 
 from app import theme
@@ -18,41 +26,35 @@ from app.pages import PAGES
 from app.shell.garbage import Housekeeping
 from app.shell.header import Header
 from app.shell.job_bar import JobBar
+from app.shell.messages import CRASH, Messages
 from app.shell.notices import Notices
+from app.shell.offer import NetworkOffer
 from app.shell.preferences import Preferences
+from app.shell.project_dialog import SUFFIX, ProjectDialog
 from app.shell.rail import Rail
+from app.shell.sample import Sample
+from app.shell.steps import StepRow
 from app.shell.undo import History
 from app.shell.welcome import WelcomePage
-from app.widgets.controls import column, laid_out, row
+from app.widgets.ask import type_name
+from app.widgets.controls import column, laid_out, row, scrolled
 from app.widgets.thumbs import Thumbnails
-from engine.events import Ended, Notice, ProjectView, Started
+from engine.events import Ended, ProjectView
 from engine.system.crash_reports import take_reports, unwatch, watch
 from engine.system.log import start_log
 from engine.worker import Engine
 
 log = logging.getLogger(__name__)
 
-SUFFIX = ".espalier"
-EMBEDDED = (
-    "This project uses the small backbone that comes with Espalier, which is good for a first "
-    "try. A larger one recognises much more."
-)
 CRASHED = (
     "Espalier, or its engine, ended unexpectedly before. What was saved is kept. A report lies on "
     "this computer; nothing was sent."
 )
-QUIET = ("undo", "redo", "set_device")
-"""Jobs whose refusal matters less than what comes after; still said, but as plain information."""
-TUNING = ("tune", "resume_run")
-"""Jobs that pause instead of being cancelled, and that are gone on with on their own page."""
-
-
-def free_path(folder: Path, name: str) -> Path:
-    """A project's path that is not taken: NAME.espalier, NAME 2.espalier and so on."""
-    path, number = folder / f"{name}{SUFFIX}", 2
-    while path.exists():
-        path, number = folder / f"{name} {number}{SUFFIX}", number + 1
-    return path
+NEW = "Give it a name. What you do in it is saved as you do it."
+DROPPED = "Give the new project a name. Then the images that you dropped are learnt in it."
+LEAST = QSize(1024, 640)
+FRAME = 40
+"""Pixels that a title bar takes, about."""
 
 
 class Window(QMainWindow):
@@ -65,14 +67,17 @@ class Window(QMainWindow):
         self.thumbs = Thumbnails(self)
         self.history = History(self.bridge, self)
         self.header = Header(self.bridge, self.history, preferences)
-        self.notices = Notices()
+        self.steps = StepRow()
+        self.content = QWidget()
+        self.notices = Notices(self.content, self.steps)
         self.job_bar = JobBar(self.bridge)
         self.welcome = WelcomePage()
         self.pages: dict[str, QWidget] = {}
         self.rail = Rail(list(PAGES))
-        self.open_jobs: dict[int, str] = {}
-        self.path = ""
         self.painted = False
+        self.messages = Messages(self.bridge, self.notices, self.go, self)
+        self.offer = NetworkOffer(self.bridge, self.notices, preferences, self)
+        self.sample = Sample(self)
         self.lay_out()
         self.connect_all()
         self.restore()
@@ -80,13 +85,19 @@ class Window(QMainWindow):
     # Layout.
 
     def lay_out(self) -> None:
-        """Header above, rail and pages below it, the job bar at the foot."""
+        """Header above, rail and pages below it, the job bar at the foot.
+
+        Messages lie over the pages, beside the steps.
+        """
         self.setWindowTitle("Espalier")
-        self.setMinimumSize(1024, 640)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
+        pages = scrolled(self.stack)  # up and down, where the screen is lower than a page
+        pages.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.content.setLayout(column(row(self.steps, 0), pages, gap=0))
+        laid_out(self.content).setStretch(1, 1)
         below = QWidget()
-        below.setLayout(row(self.rail, column(self.stack, self.messages(), gap=0), gap=0))
+        below.setLayout(row(self.rail, self.content, gap=0))
         whole = QWidget()
         whole.setLayout(column(self.header, below, self.job_bar, gap=0))
         laid_out(whole).setStretch(1, 1)
@@ -95,7 +106,8 @@ class Window(QMainWindow):
             [
                 ("&New project …", "Ctrl+N", self.new_project),
                 ("&Open project …", "Ctrl+O", self.choose_project),
-                ("Open the &sample", "Ctrl+Shift+O", self.open_sample),
+                ("Open the &sample", "Ctrl+Shift+O", self.sample.open),
+                ("Re&name the project …", "Shift+F2", self.rename_project),
                 ("&Close the project", "Ctrl+W", self.close_project),
                 ("&Quit", "Ctrl+Q", self.close),
                 ("&Keys", "F1", self.show_shortcuts),
@@ -104,7 +116,7 @@ class Window(QMainWindow):
             lambda: self.preferences.recent,
             self.open_project,
         )
-        self.rail.setVisible(False)
+        self.show_frame(None)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -112,6 +124,10 @@ class Window(QMainWindow):
             self.painted = True
             log.info("first paint")
             QTimer.singleShot(0, self, lambda: self.build(list(PAGES)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.rail.fit(self.width() < LEAST.width() or self.height() < LEAST.height())
 
     def build(self, names: list[str]) -> None:
         """Makes the pages after the first paint, one in each turn; then hears the engine.
@@ -131,31 +147,21 @@ class Window(QMainWindow):
                 plot.load()
             self.offer_reports()
 
-    def messages(self) -> QWidget:
-        made = QWidget()
-        made.setLayout(row(self.notices))
-        laid_out(made).setContentsMargins(16, 0, 16, 12)
-        self.message_place = made
-        made.setVisible(False)
-        return made
-
     def connect_all(self) -> None:
         """What leads where."""
         self.rail.chosen.connect(self.go)
+        self.steps.chosen.connect(self.go)
         self.rail.help_asked.connect(self.show_shortcuts)
         self.rail.theme_asked.connect(self.next_theme)
         self.header.backbone.clicked.connect(self.choose_backbone)
         self.header.scores_asked.connect(lambda: self.go("Learn"))
         self.welcome.new_asked.connect(self.new_project)
         self.welcome.open_asked.connect(self.choose_project)
-        self.welcome.sample_asked.connect(self.open_sample)
+        self.welcome.sample_asked.connect(self.sample.open)
         self.welcome.recent_asked.connect(self.open_project)
         self.welcome.dropped.connect(self.begin_with)
-        self.notices.shown.connect(self.message_place.setVisible)
+        self.notices.left.connect(self.focus_page)
         self.bridge.changed.connect(self.on_changed)
-        self.bridge.started.connect(self.on_started)
-        self.bridge.notice.connect(self.on_notice)
-        self.bridge.ended.connect(self.on_ended)
         more = QAction(self)
         more.setShortcut(QKeySequence("?"))
         more.triggered.connect(self.show_shortcuts)
@@ -164,11 +170,13 @@ class Window(QMainWindow):
 
     def restore(self) -> None:
         """Size and place as they were at the last close; a place that is gone does no harm."""
-        self.resize(1280, 800)
+        free = self.screen().availableGeometry().size() - QSize(0, FRAME)
+        self.setMinimumSize(LEAST.boundedTo(free))
+        self.resize(QSize(1280, 800).boundedTo(free))
         kept = self.preferences.get("geometry", "")
         if kept:
             self.restoreGeometry(QByteArray.fromBase64(kept.encode("ascii", "ignore")))
-        self.welcome.show_recent(self.preferences.recent)
+        self.show_recent()
         self.welcome.setFocus()
         device = self.preferences.get("device", "auto")
         if device != "auto":
@@ -180,51 +188,35 @@ class Window(QMainWindow):
         if self.bridge.project is not None:
             self.stack.setCurrentWidget(self.pages[name])
             self.rail.mark(name)
+            self.steps.mark(name)
             self.pages[name].setFocus()
+
+    def focus_page(self) -> None:
+        if (page := self.stack.currentWidget()) is not None:
+            page.setFocus()
 
     def on_changed(self, project: ProjectView | None) -> None:
         """Shows the pages where a project is open, and the welcome where none is."""
-        self.rail.setVisible(project is not None)
+        self.show_frame(project)
         if project is None:
-            self.path = ""
-            self.setWindowTitle("Espalier")
-            self.welcome.show_recent(self.preferences.recent)
+            self.show_recent()
             self.stack.setCurrentWidget(self.welcome)
             return
-        self.setWindowTitle(f"{project.name} – Espalier")
-        if self.preferences.recent[:1] != [project.path]:
-            self.preferences.opened(project.path)
+        self.preferences.opened(project.path, project.name)
         if self.stack.currentWidget() is self.welcome:
             self.go("Images")
-        if self.path != project.path and project.backbone == "embedded" and not project.steps:
-            self.notices.say(EMBEDDED, action=("Choose a backbone", self.choose_backbone))
-        self.path = project.path
 
-    # What the engine says.
+    def show_frame(self, project: ProjectView | None) -> None:
+        """What stands around the pages, and is of use with a project alone."""
+        there = project is not None
+        self.setWindowTitle(f"{project.name} – Espalier" if project else "Espalier")
+        self.rail.setVisible(there)
+        self.steps.setVisible(there)
+        if project is not None:
+            self.steps.show_project(project)
 
-    def on_started(self, ticket: int, event: Started) -> None:
-        self.open_jobs[ticket] = event.title
-
-    def on_notice(self, event: Notice) -> None:
-        self.notices.say(event.text, event.level, event.details)
-
-    def on_ended(self, ticket: int, event: Ended) -> None:
-        """A job that did not end well says why; one that was lost can be done again."""
-        title = self.open_jobs.pop(ticket, "A job")
-        name, settings = self.bridge.jobs.get(ticket, ("", {}))
-        if event.how == "lost" and name in TUNING:
-            text = f"{title}: {event.text} Resume takes its last checkpoint."
-            self.notices.say(text, "warning", action=("Show it", lambda: self.go("Tune")))
-        elif event.how == "lost" and name:
-            self.notices.say(
-                f"{title}: {event.text}",
-                "warning",
-                action=("Do it again", lambda: self.bridge.submit(name, **settings)),
-            )
-        elif event.how in ("refused", "failed"):
-            self.notices.say(event.text, "info" if name in QUIET else "warning")
-        elif event.how == "cancelled" and name not in TUNING:
-            self.notices.say(f"{title}: {event.text}")
+    def show_recent(self) -> None:
+        self.welcome.show_recent(self.preferences.recent, self.preferences.names)
 
     # Projects.
 
@@ -240,11 +232,22 @@ class Window(QMainWindow):
         return folder
 
     def new_project(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "New project", str(free_path(self.home(), "My classes")), f"Projects (*{SUFFIX})"
-        )
-        if path:
-            self.bridge.submit("new_project", path=path.removesuffix(SUFFIX) + SUFFIX)
+        """Asks for its name, and makes it."""
+        self.ask_name(NEW)
+
+    def ask_name(self, text: str, follow: Callable[[Ended], object] | None = None) -> None:
+        def make(name: str, path: Path) -> None:
+            self.bridge.submit("new_project", follow, path=str(path), name=name)
+
+        ProjectDialog(self, self.home(), text, make).open()
+
+    def rename_project(self) -> None:
+        """Asks for another name; the folder keeps its own, so that nothing is moved about."""
+        project = self.bridge.project
+        if project is not None:
+            name = type_name(self, "Rename the project", "New name", project.name)
+            if name and name != project.name:
+                self.bridge.submit("rename_project", name=name)
 
     def choose_project(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Open a project", str(self.home()))
@@ -258,16 +261,8 @@ class Window(QMainWindow):
         if self.bridge.project is not None:
             self.bridge.submit("close_project")
 
-    def open_sample(self) -> None:
-        """Opens the sample that was drawn before, or draws it."""
-        path = self.home() / f"Sample{SUFFIX}"
-        if path.is_dir():
-            self.open_project(str(path))
-        else:
-            self.bridge.submit("make_sample", path=str(path))
-
     def begin_with(self, paths: list[str]) -> None:
-        """Makes a project named after the first thing dropped, and learns what was dropped."""
+        """Asks how the new project is called, makes it, and learns what was dropped."""
         if paths[0].endswith(SUFFIX) and Path(paths[0]).is_dir():
             self.open_project(paths[0])
             return
@@ -276,8 +271,7 @@ class Window(QMainWindow):
             if ended.how == "done":
                 self.bridge.submit("learn_folder", paths=paths)
 
-        name = Path(paths[0]).stem.strip(". ") or "My classes"
-        self.bridge.submit("new_project", follow, path=str(free_path(self.home(), name)))
+        self.ask_name(DROPPED, follow)
 
     # Theme, help, the end.
 
@@ -287,7 +281,7 @@ class Window(QMainWindow):
 
         if reports := take_reports():
             action = ("Show the report", lambda: ReportDialog(self, reports).open())
-            self.notices.say(CRASHED, "warning", action=action)
+            self.notices.say(CRASHED, "warning", action=action, topic=CRASH)
 
     def show_about(self) -> None:
         from app.shell.about import AboutDialog
@@ -312,6 +306,7 @@ class Window(QMainWindow):
                 *GENERAL,
                 *keys_of(self.header),
                 *keys_of(self.rail),
+                *keys_of(self.steps),
                 *keys_of(self.job_bar),
             ]
         }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from engine.events import Progress, Saved, Work
 from engine.export.formats import EXPORTERS, FIRST
 from engine.export.material import exporter_of, written
 from engine.export.receipts.about import about_step
-from engine.export.write import check_target
+from engine.export.write import cant_write, check_target
 from engine.jobs import job
 from engine.jobs.project import set_data_licence
 from engine.results.export import Exporters, Receipt
@@ -44,19 +45,42 @@ def export(
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     data_licence: str | None = None,
+    make_folder: bool = False,
 ) -> Work[Receipt]:
     """Writes the model in use to a file, checks it in a process of its own, or refuses.
 
-    `data_licence` says under what terms the images are, and is kept; None leaves it as it is.
+    `data_licence` says under what terms the images are, and is kept; None leaves it as it is. With
+    `make_folder` the file's folder is made where it is missing, and goes again without an export.
     """
     exporter = exporter_of(format, settings)
     if not path.strip():
         raise Refused("Name the file to export to.")
-    check_target(exporter, Path(path).absolute(), overwrite)
-    if data_licence is not None:
-        yield from set_data_licence(session, text=data_licence)
-    project, model, extractor = session.require(), session.model(), session.extractor()
-    about = about_step(project, extractor.backbone)
-    receipt = yield from written(project, exporter, model, extractor, Path(path), overwrite, about)
+    with own_folder(Path(path).absolute().parent, make_folder):
+        check_target(exporter, Path(path).absolute(), overwrite)
+        if data_licence is not None:
+            yield from set_data_licence(session, text=data_licence)
+        project, model, extractor = session.require(), session.model(), session.extractor()
+        about = about_step(project, extractor.backbone)
+        receipt = yield from written(
+            project, exporter, model, extractor, Path(path), overwrite, about
+        )
     yield Saved("export", path)
     return receipt
+
+
+@contextmanager
+def own_folder(folder: Path, make: bool) -> Iterator[None]:
+    """Makes one folder if asked for and missing; where nothing comes into it, it goes again."""
+    fresh = make and not folder.exists() and folder.parent.is_dir()
+    if fresh:
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise Refused(cant_write(folder, error)) from error
+    try:
+        yield
+    except BaseException:
+        if fresh:
+            with suppress(OSError):  # somebody put something into it
+                folder.rmdir()
+        raise

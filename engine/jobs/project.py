@@ -7,11 +7,15 @@ from pathlib import Path
 from engine.errors import Refused
 from engine.events import Notice, Progress, Saved, Work, checked
 from engine.jobs import job
+from engine.learning import step
+from engine.learning.material import choice
 from engine.models.backbone import Backbone
 from engine.models.backbones import describe_backbones
 from engine.models.backbones import download_weights as fetch
 from engine.models.first_size import first_size
-from engine.results.images import SampleMade
+from engine.models.speeds import known_speeds
+from engine.results.images import ImagesAdded, SampleMade
+from engine.results.learn import FolderLearnt
 from engine.results.project import (
     AtPath,
     BackboneRow,
@@ -22,21 +26,32 @@ from engine.results.project import (
     LicenceNoted,
     Nothing,
     ProjectOpened,
+    ProjectRenamed,
     Steps,
     TakenBack,
 )
 from engine.session import Session
+from engine.storage import steps
 from engine.storage.project import Project, settings_text
 from engine.system import device as devices
 
 DEFAULT_LEARNER = "slda"
+LONGEST = 100
+"""Letters that a project's name may have."""
 
 
 @job("Make a project")
 def new_project(
-    session: Session, *, path: str, backbone: str = "", weights: str = "", size: int = 0
+    session: Session,
+    *,
+    path: str,
+    name: str = "",
+    backbone: str = "",
+    weights: str = "",
+    size: int = 0,
 ) -> Work[AtPath]:
-    """Makes and opens an empty project at `path` (NAME.espalier)."""
+    """Makes and opens an empty project at `path` (NAME.espalier), named after it or by `name`."""
+    named = {"name": name_of(name)} if name else {}
     net, content = chosen_backbone(backbone, weights, size)
     side, seconds = net.preprocessing.size, 0.0
     if not (backbone or weights or size):
@@ -49,6 +64,7 @@ def new_project(
         size=side,
         learner=DEFAULT_LEARNER,
         settings=settings_text({}),
+        **named,
     )
     session.close()
     session.project = project
@@ -59,6 +75,31 @@ def new_project(
             f"pixels, so the network looks at {side}. Under Network you can choose another size."
         )
     return {"path": str(project.path)}
+
+
+def name_of(text: str) -> str:
+    """A project's name as it is kept. Raises Refused where it is none."""
+    # A command line may hand over bytes that are no text, which a database does not take.
+    name = " ".join(text.encode("utf-8", "replace").decode().split())
+    if not name:
+        raise Refused("A project needs a name. Type one.")
+    if len(name) > LONGEST:
+        raise Refused(f"A project's name has {LONGEST} letters at most. Choose a shorter one.")
+    return name
+
+
+@job("Rename the project")
+def rename_project(session: Session, *, name: str) -> Work[ProjectRenamed]:
+    """Gives the project another name. Its folder stays where it is, under the name it has."""
+    project = session.require()
+    told, before = name_of(name), project.facts["name"]
+    project.check_writable()
+    if told != before:
+        title = f"Rename the project to {told}"
+        with project.gesture(title) as gesture, project.transaction(gesture):
+            project.set_facts(name=told)
+        yield session.changed("name")
+    return {"name": told, "before": before, "path": str(project.path)}
 
 
 def chosen_backbone(name: str, weights: str, size: int) -> tuple[Backbone, bytes]:
@@ -101,25 +142,34 @@ def close_project(session: Session) -> Work[Nothing]:
 
 @job("Change the backbone")
 def use_backbone(
-    session: Session, *, name: str = "", weights: str = "", size: int = 0
+    session: Session, *, name: str = "", weights: str = "", size: int = 0, learn: bool = False
 ) -> Work[BackboneUsed]:
-    """Gives the project another backbone; its classes must be learnt again from their images."""
+    """Gives the project another backbone; its classes must be learnt again from their images.
+
+    With `learn` that is done at once, where something was learnt: then both happen, or nothing.
+    """
     project = session.require()
     project.check_writable()
     net, content = chosen_backbone(name, weights, size)
     blob = project.blobs.put(content) if content else ""
-    with project.gesture(f"Use {net.name}") as gesture, project.transaction(gesture):
-        project.set_facts(backbone=net.name, weights=blob, size=net.preprocessing.size, step=None)
+    again = learn and steps.current(project) is not None
+    title, used = f"Use {net.name}", BackboneUsed(backbone=net.name)
+    with project.gesture(title, all_or_nothing=again) as gesture:
+        with project.transaction(gesture):
+            facts = {"backbone": net.name, "weights": blob, "size": net.preprocessing.size}
+            project.set_facts(**facts, step=None)
+        if again:
+            learnt = yield from step.learn(session, gesture, *choice(project), title)
+            used["accuracy"] = learnt["accuracy"]
     yield session.changed("backbone")
-    return {"backbone": net.name}
+    return used
 
 
 @job("Note the images' licence")
 def set_data_licence(session: Session, *, text: str) -> Work[LicenceNoted]:
     """Keeps under what terms the images are; exports name it. An empty text takes it away."""
     project = session.require()
-    # A command line may hand over bytes that are no text, which a database does not take.
-    told = " ".join(text.encode("utf-8", "replace").decode().split())
+    told = " ".join(text.encode("utf-8", "replace").decode().split())  # as in name_of
     project.check_writable()
     if told != project.facts["data_licence"]:
         title = "Note the images' licence"
@@ -154,10 +204,14 @@ def redo(session: Session) -> Work[TakenBack]:
 
 
 @job("Draw the sample images")
-def make_sample(session: Session, *, path: str) -> Work[SampleMade]:
-    """Draws the sample images beside a new project at `path`, and adds them as classes."""
+def make_sample(session: Session, *, path: str, learn: bool = False) -> Work[SampleMade]:
+    """Draws the sample images beside a new project at `path`, and adds them as classes.
+
+    With `learn` they are learnt at once, too.
+    """
     from engine.images.sample import draw_sample
     from engine.jobs.images import add_images
+    from engine.jobs.learn import learn_folder
 
     target = Path(path)
     images = target.parent / f"{target.stem} images"
@@ -165,16 +219,38 @@ def make_sample(session: Session, *, path: str) -> Work[SampleMade]:
         raise Refused(f"“{images}” is in the way. Choose another place for the sample.")
     yield from draw_sample(images)
     yield from new_project(session, path=path)
-    added = yield from add_images(session, paths=[str(images / "learn")])
-    return {"path": str(session.require().path), "pictures": str(images), **added}
+    folders = [str(images / "learn")]
+    added: ImagesAdded | FolderLearnt
+    if learn:
+        added = yield from learn_folder(session, paths=folders)
+    else:
+        added = yield from add_images(session, paths=folders)
+    return {
+        "path": str(session.require().path),
+        "pictures": str(images),
+        "classes": added["classes"],
+        "already_there": added["already_there"],
+        "skipped": added["skipped"],
+    }
 
 
 @job("List the backbones", reads=True)
 def list_backbones(session: Session) -> Work[Backbones]:
-    """Every network with its size, accuracy, licence, and whether its weights are here."""
+    """Every network with its size, accuracy, licence, and whether its weights are here.
+
+    `measured` is what an image took on this computer, for networks that were used here.
+    """
     yield Progress(0, None, "Reading")
+    speeds = known_speeds()
     rows = [
-        {"name": v.name, "title": v.title, "help": v.help, **v.facts} for v in describe_backbones()
+        {
+            "name": v.name,
+            "title": v.title,
+            "help": v.help,
+            **v.facts,
+            "measured": speeds.get(v.name),
+        }
+        for v in describe_backbones()
     ]
     return {"backbones": [checked(BackboneRow, row, row["name"]) for row in rows]}
 

@@ -19,6 +19,7 @@ from engine.learners import LEARNERS, Learner, Task
 from engine.learning import scoring, subnet
 from engine.learning.material import Known, LearningData, choice, features_by, learning_data
 from engine.models.extractor import Extractor
+from engine.models.speeds import keep_speed
 from engine.results.scores import StepScores
 from engine.session import Session
 from engine.storage import catalogue, steps
@@ -50,6 +51,9 @@ def learn(
     clock = time.perf_counter()
     yield from teach(project, learner, settings, material, sample, known)
     seconds = {"learn": time.perf_counter() - clock}
+    if extractor.milliseconds:
+        backbone = extractor.backbone
+        keep_speed(backbone.name, backbone.preprocessing.size, extractor.milliseconds)
     step, answers, calibration = scoring.judge(
         project, extractor.backbone, learner, material, sample
     )

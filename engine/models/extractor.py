@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,6 +50,8 @@ class Extractor:
         self.device = devices.choose(device)
         self.trunk = backbone.below(cut).eval()
         self.notices: list[Notice] = []
+        self.milliseconds = 0.0
+        """What an image took in the last whole batch; 0 before one was seen."""
         self._eager = self.device.type != "cpu"
         self._sessions: dict[int, ort.InferenceSession] = {}
 
@@ -66,7 +69,11 @@ class Extractor:
         if not self._eager:
             session = self.session(views)
             if session is not None:
-                return self.on_processor(session, pixels)
+                clock = time.perf_counter()
+                found = self.on_processor(session, pixels)
+                if len(pixels) >= BATCH:
+                    self.milliseconds = 1000 * (time.perf_counter() - clock) / len(pixels)
+                return found
         try:
             return self.by_pytorch(pixels, views)
         except RuntimeError as error:  # out of its memory, or the device is gone

@@ -1,6 +1,6 @@
 """Jobs on a project as a whole."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from engine.events import ClassView, StepView, with_more
 
@@ -12,11 +12,17 @@ class ProjectOpened(AtPath):
     read_only: bool
 
 
-BackboneUsed = TypedDict("BackboneUsed", {"backbone": str})
+ProjectRenamed = TypedDict("ProjectRenamed", {"name": str, "before": str, "path": str})
+BackboneUsed = TypedDict("BackboneUsed", {"backbone": str, "accuracy": NotRequired[float | None]})
+"""`accuracy` is there where everything was learnt again with it."""
 LicenceNoted = TypedDict("LicenceNoted", {"data_licence": str})
 DeviceUsed = TypedDict("DeviceUsed", {"device": str})
 TakenBack = TypedDict("TakenBack", {"title": str})
 """`title` is that of the gesture that was undone, or done again."""
+
+
+NetworkSpeed = TypedDict("NetworkSpeed", {"milliseconds": float, "size": int})
+"""What an image took on this computer, at so many pixels."""
 
 
 @with_more
@@ -33,6 +39,8 @@ class BackboneRow(TypedDict):
     licence: str
     url: str
     here: bool
+    size: NotRequired[int]
+    measured: NotRequired[NetworkSpeed | None]
 
 
 Backbones = TypedDict("Backbones", {"backbones": list[BackboneRow]})

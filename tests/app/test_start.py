@@ -118,11 +118,11 @@ def test_the_command_opens_the_window_on_a_project(tmp_path: Path) -> None:
     """A real process: it starts, opens what is no project, says so, and ends when asked."""
     code = (
         "import sys; from PySide6.QtCore import QTimer; from app.shell import window as w\n"
-        "real = w.Window.on_ended\n"
+        "real = w.Messages.on_ended\n"
         "def ended(self, ticket, event):\n"
         "    real(self, ticket, event)\n"
-        "    print(event.how, len(self.notices.cards)); self.close()\n"
-        "w.Window.on_ended = ended\n"
+        "    print(event.how, len(self.notices.cards)); self.parent().close()\n"
+        "w.Messages.on_ended = ended\n"
         "if __name__ == '__main__': sys.exit(w.main(sys.argv[1]))\n"
     )
     script = tmp_path / "start.py"
@@ -136,4 +136,37 @@ def test_the_command_opens_the_window_on_a_project(tmp_path: Path) -> None:
         env=environment,
     )
     assert found.stdout.split() == ["refused", "1"], found.stderr
+    assert found.returncode == 0
+
+
+def test_the_window_is_no_larger_than_a_small_screen(tmp_path: Path) -> None:
+    """As on 1920 x 1080 pixels at 200 %: a real process, since a screen is chosen at its start."""
+    screen = tmp_path / "screen.json"
+    size = '"x": 0, "y": 0, "width": 960, "height": 540, "dpr": 1'
+    dots = '"logicalDpi": 96, "logicalBaseDpi": 96'
+    screen.write_text(f'{{"screens": [{{"name": "small", {size}, {dots}}}]}}')
+    script = tmp_path / "start.py"
+    script.write_text(
+        "from app import theme\n"
+        "from app.shell.preferences import Preferences\n"
+        "from app.shell.window import Window, make_application\n"
+        "from engine.worker import Engine\n"
+        "if __name__ == '__main__':\n"
+        "    application = make_application()\n"
+        "    theme.use('light')\n"
+        "    window = Window(Engine(), Preferences())\n"
+        "    window.show()\n"
+        "    print(window.width(), window.height())\n"
+        "    window.close()\n"
+    )
+    environment = os.environ | {
+        "PYTHONPATH": str(theme.RESOURCES.parent),
+        "QT_QPA_PLATFORM": f"offscreen:configfile={screen}",
+    }
+    found = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=100, env=environment
+    )
+    width, height = map(int, found.stdout.split())
+    assert width <= 960, found.stderr
+    assert height <= 540
     assert found.returncode == 0

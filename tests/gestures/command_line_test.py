@@ -46,6 +46,16 @@ def test_what_the_project_has_is_learnt_without_a_folder(home, project, tmp_path
     assert again["per_class"].keys() == again["classes"].keys()
 
 
+def test_a_project_is_renamed_and_its_folder_stays(home, project, tmp_path):
+    copy = tmp_path / "again.espalier"
+    shutil.copytree(project, copy)
+    done = espalier(home, "rename", copy, "Moths of 2025")
+    assert done.stdout.strip() == "Renamed p to Moths of 2025."
+    assert answered(home, "rename", copy, "Moths")["before"] == "Moths of 2025"
+    assert copy.is_dir()
+    assert "needs a name" in refused(home, "rename", copy, " ")
+
+
 def test_scores_agree_with_the_predictions(home, project):
     scored = answered(home, "score", project, "--predictions")
     right = [Path(p).parent.name == name for p, name in scored["predictions"].items()]

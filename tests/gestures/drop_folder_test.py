@@ -65,12 +65,14 @@ def test_a_folder_dropped_into_the_empty_window_makes_a_project(
     window = person.window
     assert window.stack.currentWidget() is window.welcome
 
+    person.will_answer("My fruit: red/yellow", "Create")
     drop(window.welcome, urls([images]))
 
     person.sees(lambda: len(person.endings) == 2)
     assert [ended.how for ended in person.endings] == ["done", "done"]
-    assert person.project.name == "fruit"
+    assert person.project.name == "My fruit: red/yellow", "never named after a folder of images"
+    assert Path(person.project.path).name == "My fruit red yellow.espalier"
     assert person.classes() == {"apple": 12, "banana": 12, "cherry": 12}
     assert window.preferences.recent == [person.project.path]
+    assert window.preferences.names == {person.project.path: person.project.name}
     assert window.rail.isVisible()
-    assert any("small backbone" in text for text in person.messages())

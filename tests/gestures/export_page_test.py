@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QObject, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
@@ -11,19 +14,29 @@ from tests.helpers.window import Person
 
 
 class Desktop(QObject):
-    """Stands in for the browser: remembers what it was asked to open."""
+    """Stands in for the programs of the desktop: remembers what they were asked to open."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, code: int = 0) -> None:
         super().__init__()
-        self.opened: list[str] = []
+        self.asked = folder / "opened.txt"
+        (folder / "bin").mkdir()
+        opener = folder / "bin" / "xdg-open"  # what is asked on Linux
+        opener.write_text(f'#!/bin/sh\nprintf %s "$1" >{self.asked}\nexit {code}\n')
+        opener.chmod(0o755)
+        patch.setenv("PATH", str(opener.parent), prepend=os.pathsep)
+        QDesktopServices.setUrlHandler("file", self, "open")  # and elsewhere
 
     @Slot(QUrl)
     def open(self, url: QUrl) -> None:
-        self.opened.append(url.toLocalFile())
+        self.asked.write_text(url.toLocalFile())
+
+    @property
+    def opened(self) -> str:
+        return self.asked.read_text() if self.asked.exists() else ""
 
 
 def test_an_export_leaves_a_page_to_print_that_names_the_noted_licence(
-    learnt: Person, tmp_path: Path
+    learnt: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = learnt.page("Export")
     learnt.sees(lambda: page.form.formats)
@@ -38,12 +51,12 @@ def test_an_export_leaves_a_page_to_print_that_names_the_noted_licence(
     assert ended.how == "done", ended.text
     assert page.matrix.isVisibleTo(page)
     assert sum(map(sum, page.matrix.counts)) == ended.result["accuracy_images"]
-    desktop = Desktop()
-    QDesktopServices.setUrlHandler("file", desktop, "open")
+    desktop = Desktop(tmp_path, monkeypatch)
     page.page_button.click()
+    learnt.sees(lambda: desktop.opened)
     QDesktopServices.unsetUrlHandler("file")
-    assert desktop.opened == [str(target.with_suffix(".receipt.html"))]
-    assert "CC0, &lt;by&gt; me" in Path(desktop.opened[0]).read_text("utf-8")
+    assert desktop.opened == str(target.with_suffix(".receipt.html"))
+    assert "CC0, &lt;by&gt; me" in Path(desktop.opened).read_text("utf-8")
     page.copy_button.click()
     assert "CC0, <by> me" in QGuiApplication.clipboard().text()
 
@@ -75,3 +88,59 @@ def test_the_name_follows_the_format_until_a_person_types_another(learnt: Person
     page.target.setText("/tmp/own name.onnx")
     form.format.setCurrentIndex(form.format.findData("onnx"))
     assert page.target.text() == "/tmp/own name.onnx"
+
+
+def test_an_export_goes_into_a_folder_of_its_own_and_the_keyboard_stays(learnt: Person) -> None:
+    page = learnt.page("Export")
+    learnt.sees(lambda: page.form.formats)
+    first = Path(page.target.text())
+    assert first.parent.parent == Path(learnt.project.path).parent
+    assert first.parent.name.startswith("mine exported 20")
+    assert not first.parent.exists()
+    page.export_button.setFocus()
+
+    ended = learnt.waits_for(lambda: learnt.presses("Space", page.export_button))
+
+    assert ended.how == "done", ended.text
+    assert first.is_file()
+    assert page.export_button.hasFocus(), "not the header"
+    (card,) = (c for c in learnt.window.notices.cards if "exported and checked" in c.text)
+    assert card.action_button.text() == "Show in folder"
+    assert Path(page.target.text()).parent.name == f"{first.parent.name} 2", "for the next one"
+
+
+def test_what_was_in_the_way_of_an_export_is_no_news_after_the_next(
+    learnt: Person, tmp_path: Path
+) -> None:
+    page = learnt.page("Export")
+    (tmp_path / "model.onnx").write_bytes(b"precious")
+    page.target.setText(str(tmp_path / "model.onnx"))
+    ended = learnt.waits_for(page.export_button.click)
+    assert ended.text in learnt.messages()
+
+    page.target.setText(str(tmp_path / "other.onnx"))
+    learnt.waits_for(page.export_button.click)
+
+    assert ended.text not in learnt.messages()
+    assert any("exported and checked" in text for text in learnt.messages())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems say it themselves")
+def test_where_no_program_shows_folders_the_path_is_told(
+    learnt: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = learnt.page("Export")
+    page.target.setText(str(tmp_path / "model.onnx"))
+    learnt.waits_for(page.export_button.click)
+    desktop = Desktop(tmp_path, monkeypatch, code=3)
+    (card,) = (c for c in learnt.window.notices.cards if "exported and checked" in c.text)
+
+    card.action_button.click()
+
+    learnt.sees(lambda: any("No program on this computer" in t for t in learnt.messages()))
+    QDesktopServices.unsetUrlHandler("file")
+    assert desktop.opened == str(tmp_path)
+    (card,) = (c for c in learnt.window.notices.cards if "No program" in c.text)
+    assert str(tmp_path) in card.text
+    card.action_button.click()
+    assert QGuiApplication.clipboard().text() == str(tmp_path)

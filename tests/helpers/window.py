@@ -32,13 +32,13 @@ MAKE_WEIGHTS = """
 import sys, torch, torchvision
 from safetensors.torch import save_file
 torch.manual_seed(0)
-save_file(torchvision.models.squeezenet1_1(weights=None).state_dict(), sys.argv[1])
+save_file(getattr(torchvision.models, sys.argv[2])(weights=None).state_dict(), sys.argv[1])
 """
 
 
-def random_weights(path: Path) -> Path:
-    """A file of random weights of the smallest network, made without importing torch here."""
-    subprocess.run([sys.executable, "-c", MAKE_WEIGHTS, str(path)], check=True)
+def random_weights(path: Path, network: str = "squeezenet1_1") -> Path:
+    """A file of random weights of a small network, made without importing torch here."""
+    subprocess.run([sys.executable, "-c", MAKE_WEIGHTS, str(path), network], check=True)
     return path
 
 

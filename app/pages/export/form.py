@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from app.bridge import Bridge
 from app.forms import Form
 from app.theme import GRID
 from app.widgets.controls import buddy, button, column, label, laid_out, named, row, scrolled
+from app.widgets.names import folder_name
 from engine.events import Ended, ProjectView
 from engine.registry import PluginView
 from engine.results.export import Exporters
@@ -43,6 +45,15 @@ def file_name(project: str, format: PluginView) -> str:
     """How an export is called that a person did not name: moths.onnx, moths.fp16.onnx."""
     variant = format.name.partition("-")[2]
     return f"{project}{f'.{variant}' if variant else ''}{format.facts['suffix']}"
+
+
+def free_file(beside: Path, project: str, name: str) -> Path:
+    """A file that is not there, in a folder with the project's name and today's date."""
+    dated = f"{project} exported {date.today().isoformat()}"
+    path, number = beside / dated / name, 2
+    while path.exists():
+        path, number = beside / f"{dated} {number}" / name, number + 1
+    return path
 
 
 class ExportForm(QFrame):
@@ -190,19 +201,22 @@ class ExportForm(QFrame):
             QWidget.setTabOrder(before, after)
 
     def propose(self, anew: bool = False) -> None:
-        """A file beside the project, as long as nobody chose another."""
+        """A file in a folder of its own beside the project, as long as nobody chose another."""
         if self.project is None or not (anew or self.target.text() == self.proposed):
             return
-        name = file_name(self.project.name, self.chosen) if self.chosen else ""
-        self.proposed = str(Path(self.project.path).parent / (name or f"{self.project.name}.onnx"))
+        project = folder_name(self.project.name)
+        name = file_name(project, self.chosen) if self.chosen else f"{project}.onnx"
+        self.proposed = str(free_file(Path(self.project.path).parent, project, name))
         self.target.setText(self.proposed)
         self.overwrite.setChecked(False)
 
     def show_project(self, project: ProjectView, other: bool) -> None:
         """Another project gets a name of its own; a note that was undone is seen to be."""
         before, self.project = self.project, project
+        renamed = before is not None and before.name != project.name
+        if other or renamed:
+            self.propose(anew=other)
         if other:
-            self.propose(anew=True)
             self.news.clear()
         # What someone is typing stays, unless another project is shown.
         if other or before is None or before.data_licence != project.data_licence:
@@ -242,7 +256,7 @@ class ExportForm(QFrame):
             self.news.setText("Say where to write the file.")
             return
         self.keep_licence()
-        self.asked.emit({**self.values, "path": path})
+        self.asked.emit({**self.values, "path": path, "make_folder": path == self.proposed})
 
     @property
     def values(self) -> Mapping[str, Any]:

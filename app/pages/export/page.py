@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFormLayout, QFrame, QSizePolicy, QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.export.form import ExportForm
 from app.widgets.controls import button, card, column, label, laid_out, named, reach, row, scrolled
-from app.widgets.empty import EmptyState
+from app.widgets.desktop import show_file
 from app.widgets.matrix_plot import MatrixPlot
+from app.widgets.next_step import NextStep
 from app.widgets.receipt import matrix_of, receipt_text, rows_of
+from app.widgets.rows import short
 from engine.events import Ended, ProjectView
 from engine.results.export import Receipt
 
@@ -31,22 +33,19 @@ class ConfusionPicture(MatrixPlot):
 class ExportPage(QWidget):
     """Where to write the model, and what came of it."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, tell: Callable[..., object]) -> None:
+        """`tell` shows a message: its text, level, details, action and topic."""
         super().__init__()
         self.setObjectName("page")
-        self.bridge = bridge
+        self.bridge, self.tell = bridge, tell
         self.project: ProjectView | None = None
         self.receipt: Receipt | None = None
         self.folder = Path()
         self.form = ExportForm(bridge)
         self.target, self.news = self.form.target, self.form.news
         self.export_button = self.form.export_button
-        self.empty = EmptyState(
-            "export",
-            "Nothing to export yet",
-            "Learn some classes first: drop folders of images on the Images page. "
-            "Then write the model here as one file.",
-        )
+        then = "Then write the model here as one file."
+        self.empty = NextStep(bridge, "export", "Nothing to export yet", then)
         self.make_buttons()
         self.lay_out()
         self.form.asked.connect(self.submit)
@@ -117,6 +116,7 @@ class ExportPage(QWidget):
         other = project is None or self.project is None or project.path != self.project.path
         self.project = project
         ready = project is not None and project.current_step is not None
+        self.empty.show_project(project)
         self.pages.setCurrentIndex(1 if ready else 0)
         if project is not None:
             self.form.show_project(project, other)
@@ -160,6 +160,8 @@ class ExportPage(QWidget):
 
     def submit(self, settings: Mapping[str, Any]) -> None:
         """Writes the model; the answer is the receipt, or why there is none."""
+        if self.export_button.hasFocus():  # a button that is off would hand it to the header
+            self.news.setFocus()
         self.export_button.setEnabled(False)
         self.news.setText("Writing and checking …")
         folder = Path(settings["path"]).absolute().parent
@@ -167,20 +169,25 @@ class ExportPage(QWidget):
 
     def take(self, ended: Ended, folder: Path) -> None:
         self.export_button.setEnabled(True)
+        if self.news.hasFocus():
+            self.export_button.setFocus()
         self.news.setText(
             ended.text if ended.how != "done" else "Done. The receipt says what was checked."
         )
         if ended.how == "done":
             self.folder = folder
             self.show_receipt(ended.of(Receipt))
+            self.form.propose()
+            text = f"The model is exported and checked. It is in {short(str(folder))}."
+            show = ("Show in folder", lambda: show_file(folder, self.tell))
+            self.tell(text, action=show, topic="export")
 
     def open_page(self) -> None:
         if self.receipt:  # A key acts a moment after it is pressed.
-            page = self.folder / self.receipt["papers"]["page"]
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+            show_file(self.folder / self.receipt["papers"]["page"], self.tell)
 
     def open_folder(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder)))
+        show_file(self.folder, self.tell)
 
     def copy(self) -> None:
         if self.receipt:

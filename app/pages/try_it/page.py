@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QBuffer, QIODevice, QMimeData
@@ -14,10 +15,11 @@ from app.pages.images.page import PICTURES
 from app.pages.try_it.answers import AnswerBars
 from app.pages.try_it.sort_dialog import SortDialog, told
 from app.widgets.controls import Elided, button, card, column, label, laid_out, named, reach, row
+from app.widgets.desktop import show_file
 from app.widgets.drops import Drops, paths_of
-from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
 from app.widgets.images import Picture
+from app.widgets.next_step import NextStep
 from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
@@ -40,10 +42,11 @@ def png_of(image: QImage) -> bytes:
 class TryPage(QWidget):
     """Drop, paste or pick images; bars of calibrated confidence, and the nearest train images."""
 
-    def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails, tell: Callable[..., object]) -> None:
+        """`tell` shows a message: its text, level, details, action and topic."""
         super().__init__()
         self.setObjectName("page")
-        self.bridge = bridge
+        self.bridge, self.tell_all = bridge, tell
         self.project: ProjectView | None = None
         self.question: int | None = None
         self.found: dict[str, ImageAnswer | NoAnswer] = {}
@@ -57,12 +60,8 @@ class TryPage(QWidget):
         self.nearest = Gallery(self.near, thumbs, SMALL)
         self.tried = ImageRows(bridge)
         self.list = Gallery(self.tried, thumbs, SMALL)
-        self.empty = EmptyState(
-            "try",
-            "Nothing is learnt yet",
-            "Learn some classes first: drop folders of images on the Images page. "
-            "Then drop any image here to see what it is.",
-        )
+        then = "Then drop any image here to see what it is."
+        self.empty = NextStep(bridge, "try", "Nothing is learnt yet", then)
         self.lay_out()
         self.bridge.changed.connect(self.show_project)
         self.nearest.opened.connect(lambda n: Viewer(self.near, n, self.window()).open())
@@ -118,6 +117,7 @@ class TryPage(QWidget):
         """Where another model is in use, asks the same images again."""
         before = self.project
         self.project = project
+        self.empty.show_project(project)
         self.pages.setCurrentIndex(1 if self.can_try() else 0)
         if before is None or project is None or before.path != project.path:
             self.clear()
@@ -210,10 +210,13 @@ class TryPage(QWidget):
 
         def say(ended: Ended) -> None:
             if ended.how == "done":
-                self.bridge.notice.emit(told(ended.of(ImagesSorted)))
+                said = told(ended.of(ImagesSorted))
             elif ended.how == "cancelled":
-                text = f"What was sorted before stays in “{settings['to']}”, with a list of it."
-                self.bridge.notice.emit(Notice(text))
+                said = Notice(f"What was sorted before stays in “{settings['to']}”, with a list.")
+            else:
+                return
+            show = ("Show in folder", lambda: show_file(Path(settings["to"]), self.tell_all))
+            self.tell_all(said.text, said.level, said.details, show, topic="sort_images")
 
         self.bridge.submit("sort_images", say, **settings)
 

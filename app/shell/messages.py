@@ -1,0 +1,100 @@
+"""What the window says of jobs: what they did, with undo; why they did not; and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from app.bridge import Bridge
+from app.shell.notices import Notices
+from app.shell.said import sentence
+from engine.events import Ended, Notice, ProjectView, Started
+from engine.results.project import TakenBack
+
+QUIET = ("undo", "redo", "set_device")
+"""Jobs whose refusal matters less than what comes after; still said, but as plain information."""
+TUNING = ("tune", "resume_run")
+"""Jobs that pause instead of being cancelled, and that are gone on with on their own page."""
+OTHERS = ("open_project", "new_project", "close_project", "make_sample")
+"""Jobs that change which project is open: what the other one can undo is no news."""
+GESTURE = "gesture"
+"""The topic of what was done last; it goes once something else can be undone."""
+CRASH = "crash"
+
+
+class Messages(QObject):
+    """Hears what the engine says, and tells what a person should know of it."""
+
+    def __init__(
+        self, bridge: Bridge, notices: Notices, go: Callable[[str], object], parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self.bridge, self.notices, self.go = bridge, notices, go
+        self.titles: dict[int, str] = {}
+        self.before: dict[int, tuple[str, ...]] = {}
+        self.running = ""
+        self.path = ""
+        self.undo: tuple[str, ...] = ()
+        bridge.started.connect(self.on_started)
+        bridge.notice.connect(self.on_notice)
+        bridge.ended.connect(self.on_ended)
+        bridge.changed.connect(self.on_changed)
+
+    def on_started(self, ticket: int, event: Started) -> None:
+        """What was said about the last try is over; what can be undone now is remembered."""
+        self.titles[ticket] = event.title
+        self.before[ticket] = self.undo
+        self.running = event.job
+        self.notices.settle(event.job)
+
+    def on_notice(self, event: Notice) -> None:
+        self.notices.say(event.text, event.level, event.details, topic=self.running)
+
+    def on_changed(self, project: ProjectView | None) -> None:
+        """Another project: all that was said of the one before is over."""
+        undo = project.undo if project is not None else ()
+        path = project.path if project is not None else ""
+        if path != self.path and self.path:
+            over = {card.topic for card in self.notices.cards} - {self.running, CRASH}
+            self.notices.settle(*over)
+        elif undo != self.undo:
+            self.notices.settle(GESTURE)
+        self.path, self.undo = path, undo
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        """A job that did not end well says why; one that was lost can be done again."""
+        title = self.titles.pop(ticket, "A job")
+        before = self.before.pop(ticket, self.undo)
+        name, settings = self.bridge.jobs.get(ticket, ("", {}))
+        if event.how == "done":
+            self.say_done(name, settings, event, before)
+        elif event.how == "lost" and name in TUNING:
+            text = f"{title}: {event.text} Resume takes its last checkpoint."
+            show = ("Show it", lambda: self.go("Tune"))
+            self.notices.say(text, "warning", action=show, topic=name)
+        elif event.how == "lost" and name:
+            again = ("Do it again", lambda: self.bridge.submit(name, **settings))
+            self.notices.say(f"{title}: {event.text}", "warning", action=again, topic=name)
+        elif event.how in ("refused", "failed"):
+            level = "info" if name in QUIET else "warning"
+            self.notices.say(event.text, level, topic=name)
+        elif event.how == "cancelled" and name not in TUNING:
+            self.notices.say(f"{title}: {event.text}", topic=name)
+        self.running = ""
+
+    def say_done(
+        self, name: str, settings: dict[str, object], event: Ended, before: tuple[str, ...]
+    ) -> None:
+        """What a gesture did, with the way back; what changed nothing is not told."""
+        if self.undo == before or name in OTHERS:
+            return
+        if name == "undo":
+            text = f"Undone: {event.of(TakenBack)['title']}."
+            action = ("Redo", lambda: self.bridge.submit("redo"))
+        else:
+            title = self.undo[-1] if self.undo else ""
+            told = f"Done again: {title}."
+            text = told if name == "redo" else sentence(name, settings, event.result, title)
+            action = ("Undo", lambda: self.bridge.submit("undo"))
+        self.notices.say(text, action=action, topic=GESTURE)

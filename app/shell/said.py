@@ -1,0 +1,83 @@
+"""What a gesture did, in a sentence, told once it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.events import ProjectView
+from engine.system.words import per_cent, plural
+
+Facts = Mapping[str, Any]
+SHOWN = 3
+"""Names of classes that a sentence holds; the others are counted."""
+
+
+def listed(names: list[str]) -> str:
+    """“hat”, “hat and shoes”, “dress, hat and 8 more”."""
+    if len(names) > SHOWN:
+        names = [*names[: SHOWN - 1], f"{len(names) - SHOWN + 1} more"]
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def share_right(project: ProjectView | None) -> str:
+    """“83 % of 179 test images are right”; empty where none was tested."""
+    step = project.current_step if project is not None else None
+    if project is None or step is None or step.accuracy is None or len(step.classes) < 2:
+        return ""
+    tested = sum(view.validation for view in project.classes if view.known)
+    whole = f"{plural(tested, 'test image')} are" if tested != 1 else "1 test image is"
+    return f"{per_cent(step.accuracy, 0)} of {whole} right" if tested else ""
+
+
+def learnt(asked: Facts, result: Facts) -> str:
+    counts = result.get("classes") or {}
+    return f"Learnt {listed(list(counts))}." if counts else "Everything is learnt."
+
+
+def added(asked: Facts, result: Facts) -> str:
+    counts = result.get("classes") or {}
+    return f"Added images of {listed(list(counts))}. They are not learnt yet."
+
+
+def network(asked: Facts, result: Facts) -> str:
+    again = " and everything is learnt again" if "accuracy" in result else ""
+    return f"{result.get('backbone', 'Another network')} is in use{again}."
+
+
+def moved(asked: Facts, result: Facts) -> str:
+    count = int(result.get("moved", 0))
+    return f"{plural(count)} {'is' if count == 1 else 'are'} in {asked.get('to')} now."
+
+
+def removed(asked: Facts, result: Facts) -> str:
+    return f"{plural(int(result.get('removed', 0)))} taken out. Your files stay where they are."
+
+
+SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
+    "learn_folder": learnt,
+    "learn": learnt,
+    "add_images": added,
+    "move_images": moved,
+    "remove_images": removed,
+    "use_backbone": network,
+    "forget": lambda asked, _: f"{asked.get('name')} is forgotten. Its images are kept.",
+    "rename_class": lambda asked, _: f"{asked.get('name')} is called {asked.get('to')} now.",
+    "merge_classes": lambda asked, _: f"{asked.get('name')} is a part of {asked.get('into')} now.",
+    "remove_class": lambda asked, _: (
+        f"{asked.get('name')} is removed. Your files stay where they are."
+    ),
+    "settle_conflict": lambda asked, _: (
+        f"The image stays in {asked['keep']} alone." if asked.get("keep") else "It is taken out."
+    ),
+    "rename_project": lambda _, result: f"The project is called {result.get('name')} now.",
+    "set_data_licence": lambda asked, _: (
+        "The licence of the images is noted." if asked.get("text") else "The licence is taken away."
+    ),
+}
+
+
+def sentence(job: str, asked: Facts, result: Facts, title: str) -> str:
+    """What a job did; one that has no words of its own is told by its gesture's title."""
+    made = SENTENCES.get(job)
+    return made(asked, result) if made is not None else f"Done: {title}."
