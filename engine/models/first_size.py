@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import time
 
 import torch
 
 from engine.models.backbone import Backbone
-from engine.system.files import replace_file
-from engine.system.paths import cache_folder
+from engine.models.speeds import keep_speed, known_speeds
 
 SLOW = 0.15
 """Seconds of one image from which on a computer is slow: 3,000 take eight minutes or more."""
@@ -22,18 +19,14 @@ TRIES = 5
 def first_size(backbone: Backbone) -> tuple[int, float]:
     """Side in pixels, and the seconds that one image takes here at the network's own size.
 
-    It is measured once for each network and computer, and kept in the cache.
+    It is measured where it is not known from earlier use, and kept.
     """
-    file = cache_folder() / "speed.json"
-    try:
-        known = {str(k): float(v) for k, v in json.loads(file.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        known = {}
-    if backbone.name not in known:
-        known[backbone.name] = seconds_of(backbone)
-        with contextlib.suppress(OSError):  # a full disk: it is measured again
-            replace_file(file, json.dumps(known).encode(), shared=True)
-    own, seconds = backbone.preprocessing.size, known[backbone.name]
+    own, known = backbone.preprocessing.size, known_speeds().get(backbone.name)
+    if known and known["size"] == own:
+        seconds = float(known["milliseconds"]) / 1000
+    else:
+        seconds = seconds_of(backbone)
+        keep_speed(backbone.name, own, 1000 * seconds)
     return (own if seconds < SLOW else min(own, SMALLER)), seconds
 
 

@@ -58,5 +58,5 @@ def test_a_size_or_network_that_was_chosen_is_kept(tmp_path, monkeypatch):
 def test_what_is_kept_may_be_damaged(tmp_path, monkeypatch):
     takes(monkeypatch, 0.4)
     (tmp_path / "home" / "cache").mkdir(parents=True)
-    (tmp_path / "home" / "cache" / "speed.json").write_text("[1, 2")
+    (tmp_path / "home" / "cache" / "speeds.json").write_text("[1, 2")
     assert new(tmp_path / "p.espalier")[0] == 160
