@@ -105,7 +105,6 @@ def photograph(folder: Path, work: Path) -> None:
     person.take("images")
     window.go("Learn")
     person.take("learn")
-    specialise(person)
     page = window.pages["Try"]
     assert isinstance(page, TryPage)
     window.go("Try")
@@ -120,11 +119,13 @@ def photograph(folder: Path, work: Path) -> None:
     person.until(lambda: export.export_button.isEnabled())
     person.take("export")
     tune(person)
+    specialise(person)
     window.close()
 
 
 def specialise(person: Photographer) -> None:
-    """Measures this computer, searches for half of the slowest subnet's latency, and looks."""
+    """Takes a network that holds many, searches for half of the slowest's latency, and looks."""
+    person.do("use_backbone", name="embedded", learn=True)
     page = person.window.pages["Specialise"]
     assert isinstance(page, SpecialisePage)
     person.window.go("Specialise")
