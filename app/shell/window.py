@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QStandardPaths, Qt, QTimer
+from PySide6.QtCore import QByteArray, QLocale, QStandardPaths, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QPaintEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWidget, QWidget
 
@@ -331,6 +331,8 @@ class Window(QMainWindow):
 
 def make_application() -> QApplication:
     """The application with its style, its icon, and the theme that the person chose."""
+    # Numbers are written in one way everywhere: also where Python writes them, beside Qt's fields.
+    QLocale.setDefault(QLocale.c())
     known = QApplication.instance()
     app = known if isinstance(known, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationName("Espalier")

@@ -15,6 +15,7 @@ class ProjectOpened(AtPath):
 BackboneUsed = TypedDict("BackboneUsed", {"backbone": str})
 LicenceNoted = TypedDict("LicenceNoted", {"data_licence": str})
 DeviceUsed = TypedDict("DeviceUsed", {"device": str})
+Devices = TypedDict("Devices", {"devices": list[str]})
 TakenBack = TypedDict("TakenBack", {"title": str})
 """`title` is that of the gesture that was undone, or done again."""
 

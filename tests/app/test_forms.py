@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QLocale
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -65,6 +66,19 @@ def test_numbers_have_no_zeros_at_their_end(form: Form) -> None:
         assert rate.text() == text
     rate.selectAll()
     QTest.keyClicks(rate, "0.50")
+    assert rate.value() == 0.5
+
+
+def test_numbers_are_written_in_one_way_whatever_the_system_speaks(qtbot: object) -> None:
+    QLocale.setDefault(QLocale("de_DE"))
+    make_application()
+    made = Form()
+    qtbot.addWidget(made)
+    made.show_plugin(VIEW)
+    rate = made.controls["rate"]
+    assert rate.text() == "0.001", "as Python writes what stands beside it"
+    rate.selectAll()
+    QTest.keyClicks(rate, "0.5")
     assert rate.value() == 0.5
 
 

@@ -15,7 +15,7 @@ from app.shell.preferences import Preferences
 from app.shell.window import Window, make_application
 from engine.worker import Engine
 from tests.helpers.image_files import class_folders
-from tests.helpers.window import SIZE, Person, drop, random_weights, urls
+from tests.helpers.window import LONG, SIZE, Person, drop, random_weights, urls
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,9 @@ def opened(engine: Engine, qtbot: object) -> Window:
     window = Window(engine, Preferences())
     window.show()
     window.activateWindow()
-    qtbot.waitUntil(lambda: len(window.pages) == len(PAGES) and window.isActiveWindow())
+    qtbot.waitUntil(
+        lambda: len(window.pages) == len(PAGES) and window.isActiveWindow(), timeout=LONG
+    )
     return window
 
 
