@@ -206,7 +206,7 @@ class RunCard(QFrame):
         self.heading.setText(heading)
         self.heading.setVisible(bool(heading))
         self.text.setText(text)
-        self.use.clear()
+        self.use.hide()  # empty, it would take room from the buttons
         self.text.setToolTip("")
         for tool in self.tools:
             tool.setVisible(tool in tools)
@@ -276,6 +276,7 @@ class RunCard(QFrame):
         self.text.setToolTip(BEST.format(per_cent(run["best_accuracy"])) if best else "")
         self.offer(is_better(compared))
         self.use.setText(USE.get(run["state"], ""))
+        self.use.setVisible(bool(self.use.text()))
         self.stats.hide()
         self.comparison.show_run(compared)
         self.comparison.show()
