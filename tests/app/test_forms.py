@@ -98,6 +98,14 @@ def test_numbers_begin_where_other_texts_do(form: Form, qtbot: object) -> None:
     assert abs(left(number.lineEdit()) - left(text)) <= 1
 
 
+def test_a_number_can_be_typed_that_is_much_smaller_than_the_default(form: Form) -> None:
+    rate = form.controls["rate"]
+    rate.selectAll()
+    QTest.keyClicks(rate, "0.000002")
+    assert form.values["rate"] == 0.000002
+    assert rate.text() == "0.000002"
+
+
 def test_ranges_hold(form: Form) -> None:
     form.controls["size"].setValue(100)
     form.controls["rate"].setValue(-1)
