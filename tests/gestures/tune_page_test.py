@@ -270,7 +270,7 @@ def test_runs_are_repeated_with_one_change_compared_and_removed(tuner: Person) -
     tuner.presses("Alt+R")
     QTest.keyClick(page.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
 
-    tuner.sees(lambda: set(lines(page.watch.accuracy)) == {"run 1", "run 2"})
+    tuner.sees(lambda: set(lines(page.watch.accuracy)) == {"run 1", "run 2", "current network"})
 
     assert set(lines(page.watch.loss)) == {"run 1", "run 2"}
     assert page.watch.table.isVisible()
