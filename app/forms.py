@@ -50,11 +50,12 @@ class NumberBox(QDoubleSpinBox):
 
 
 def float_control(view: SettingView) -> QDoubleSpinBox:
-    """A number with as many decimals as its range and default need."""
+    """A number with more decimals than its range and default need: a rate may be typed that is a
+    thousand times smaller."""
     made = indented(NumberBox())
     sizes = [abs(x) for x in (view.default, view.least, view.most) if x]
     decimals = max((len(f"{x:.10f}".rstrip("0").split(".")[1]) for x in sizes), default=2)
-    made.setDecimals(min(max(decimals, 2), 10))
+    made.setDecimals(min(max(decimals, 2) + 3, 10))
     made.setRange(
         view.least if view.least is not None else -1e12,
         view.most if view.most is not None else 1e12,

@@ -15,7 +15,7 @@ from engine.events import Ended, Event, Notice, Progress
 from engine.results.scores import PARTS, Compared
 from engine.system.words import harmless, per_cent
 
-ADOPT = ("better", "always", "never")
+ADOPT = ("better", "clearly", "always", "never")
 R = TypeVar("R")
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
 

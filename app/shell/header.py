@@ -14,7 +14,8 @@ from app.shell.preferences import Preferences
 from app.shell.undo import History
 from app.widgets.controls import Elided, calling, column, label, named, row, say_on, tool
 from app.widgets.rows import short
-from engine.events import ProjectView, StepView
+from engine.events import Ended, ProjectView, StepView
+from engine.results.project import Devices
 from engine.system.words import plural, whole
 
 DEVICES = {
@@ -25,6 +26,12 @@ DEVICES = {
 }
 NEEDS_PROJECT = ("Rename the project …", "Close the project")
 """Entries of the menu that do nothing without a project."""
+EVERYWHERE = ("auto", "cpu")
+"""What every computer has; the others are offered where the engine finds them."""
+RUNS_ON = (
+    "What this computer learns and answers with. On the processor one core is left free, so that "
+    "the window stays quick: “1 thread” is one core at work"
+)
 MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
@@ -59,12 +66,13 @@ class Header(QWidget):
         self.setFixedHeight(56)
         self.bridge, self.preferences = bridge, preferences
         self.of_project: list[QAction] = []
+        self.asked = 0
         self.name = label("Espalier", "heading")
         self.place = Elided("", "caption")
         self.backbone = self.chip(
             "backbone", "Network", "Shows which network looks at the images, and others", "Ctrl+B"
         )
-        self.device = self.chip("device", "Device", "Where it is computed", "Ctrl+D")
+        self.device = self.chip("device", "Runs on", RUNS_ON, "Ctrl+D")
         self.device.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.device.setMenu(self.device_menu())
         self.score = self.chip("learn", "Accuracy", "How much is recognised", "Ctrl+Shift+A")
@@ -97,12 +105,21 @@ class Header(QWidget):
     def device_menu(self) -> QMenu:
         menu = QMenu(self)
         group = QActionGroup(menu)
+        self.devices: dict[str, QAction] = {}
         for name, text in DEVICES.items():
             action = menu.addAction(text, calling(self.choose_device, name))
             action.setCheckable(True)
             action.setChecked(name == self.preferences.get("device", "auto"))
+            action.setVisible(name in EVERYWHERE)
             group.addAction(action)
+            self.devices[name] = action
         return menu
+
+    def take_devices(self, ended: Ended) -> None:
+        """Offers what this computer has."""
+        there = ended.of(Devices)["devices"] if ended.how == "done" else EVERYWHERE
+        for name, action in self.devices.items():
+            action.setVisible(name in there)
 
     def choose_device(self, name: str) -> None:
         self.preferences.put("device", name)
@@ -165,6 +182,8 @@ class Header(QWidget):
             self.name.setText("Espalier")
             say_on(self.device, DEVICES.get(self.preferences.get("device", "auto"), "Automatic"))
             return
+        if not self.asked:
+            self.asked = self.bridge.ask("list_devices", self.take_devices)
         self.name.setText(project.name + (" (only to look at)" if project.read_only else ""))
         self.place.set_full(short(project.path))
         say_on(self.backbone, f"{project.backbone} · {project.input_size} px")

@@ -146,6 +146,7 @@ def tune(person: Photographer) -> None:
     assert isinstance(page, TunePage)
     person.window.go("Tune")
     person.until(lambda: page.form.first.controls)
+    page.form.way.choose("own")
     page.form.adopt.setCurrentIndex(page.form.adopt.findData("never"))
     for schedule, picture in (("freezeout", "tune"), ("none", "")):
         choice = page.form.choices["schedule"]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSize, QStandardPaths, Qt, QTimer
+from PySide6.QtCore import QByteArray, QLocale, QSize, QStandardPaths, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -326,6 +326,8 @@ class Window(QMainWindow):
 
 def make_application() -> QApplication:
     """The application with its style, its icon, and the theme that the person chose."""
+    # Numbers are written in one way everywhere: also where Python writes them, beside Qt's fields.
+    QLocale.setDefault(QLocale.c())
     known = QApplication.instance()
     app = known if isinstance(known, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationName("Espalier")

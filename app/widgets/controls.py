@@ -6,13 +6,14 @@ from collections.abc import Callable
 from html import escape
 from typing import TypeVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
     QBoxLayout,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -34,8 +35,32 @@ Box = TypeVar("Box", bound=QBoxLayout)
 Given = TypeVar("Given")
 
 
+class WheelGuard(QObject):
+    """Lets the wheel change a list or a number only while it has the focus.
+
+    Otherwise whoever scrolls a page changes what lies under the pointer, and does not see it.
+    """
+
+    @classmethod
+    def over(cls, control: QWidget) -> None:
+        """Puts a guard over a control, once; a wheel gives it no focus either."""
+        if control.findChild(cls) is None:
+            control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            control.installEventFilter(cls(control))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.Wheel:
+            return False
+        if isinstance(watched, QWidget) and watched.hasFocus():
+            return False
+        event.ignore()  # The page around it scrolls.
+        return True
+
+
 def named(widget: Control, name: str, help: str, key: str = "") -> Control:
     """Gives a control its accessible name and its tooltip; `key` is shown and kept with it."""
+    if isinstance(widget, QComboBox | QAbstractSpinBox):
+        WheelGuard.over(widget)
     widget.setAccessibleName(name)
     shown = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) if key else ""
     widget.setToolTip(f"{help} ({shown})" if shown else help)
@@ -99,6 +124,14 @@ def tool(
     if clicked is not None:
         made.clicked.connect(lambda *_: clicked())
     return made
+
+
+def set_kind(made: QAbstractButton, kind: str) -> None:
+    """Makes a button a primary or a plain one; Qt asks the style sheet anew only if told."""
+    if made.objectName() != kind:
+        made.setObjectName(kind)
+        made.style().unpolish(made)
+        made.style().polish(made)
 
 
 def say_on(made: QAbstractButton, text: str) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from app.widgets.line_plot import LinePlot, Series
-from app.widgets.plots import TITLE
+from app.widgets.plots import TITLE, Legend
 
 OUTLIERS = 0.05
 """Of a line of single steps, the highest values of this share do not widen the plot."""
@@ -19,6 +19,8 @@ class CurvePlot(LinePlot):
 
     A line may have its own points: the crosshair reads of each the last one that was reached.
     """
+
+    legend_wraps = True
 
     def __init__(self, title: str, empty: str, unit: str) -> None:
         super().__init__(title, empty, "epoch", unit)
@@ -53,6 +55,10 @@ class CurvePlot(LinePlot):
             line.setData(*zip(*one.points, strict=True))
         self.fit()
 
+    def legend(self) -> Legend:
+        """The line of single steps first: its name is the longest, and columns are the shorter."""
+        return [(s.name, self.look(s)) for s in sorted(self.series, key=lambda s: not s.dense)]
+
     def number(self, x: float) -> str:
         return f"{x:,.6g}"
 
@@ -82,7 +88,7 @@ class CurvePlot(LinePlot):
 
 def look(series: Series) -> tuple[object, ...]:
     """How a line is drawn, whatever its points are."""
-    return series.name, series.token, series.dash, series.dense, series.marked
+    return series.name, series.token, series.dash, series.dense, series.marked, series.size
 
 
 def usual(series: Series) -> list[float]:

@@ -19,6 +19,7 @@ class Series:
     """One line: its points (x, y), its colour by token, and its dash.
 
     A `dense` line is thin and pale, without marks, and the crosshair stops at none of its points.
+    A `level` is one value from end to end, to compare the others with. `size`: pixels of a mark.
     """
 
     name: str
@@ -26,10 +27,12 @@ class Series:
     token: str = "accent"
     dash: Qt.PenStyle = Qt.PenStyle.SolidLine
     dense: bool = False
+    level: bool = False
+    size: int = 6
 
     @property
     def marked(self) -> bool:
-        return len(self.points) <= 60 and not self.dense
+        return len(self.points) <= 60 and not self.dense and not self.level
 
 
 class LinePlot(Plot):
@@ -88,7 +91,7 @@ class LinePlot(Plot):
             *zip(*series.points, strict=True),
             **self.look(series),
             symbol="o" if series.marked else None,
-            symbolSize=6,
+            symbolSize=series.size,
             symbolPen=None,
             symbolBrush=theme.colour(series.token),
         )
@@ -109,7 +112,8 @@ class LinePlot(Plot):
 
     def steps(self) -> list[float]:
         """Where the crosshair stops."""
-        stops = [s for s in self.series if not s.dense] or self.series
+        lines = [s for s in self.series if not s.level]
+        stops = [s for s in lines if not s.dense] or lines
         return sorted({x for s in stops for x, _ in s.points})
 
     def under(self, at: QPointF) -> Any:
@@ -128,7 +132,11 @@ class LinePlot(Plot):
         return [(s.name, self.look(s)) for s in self.series]
 
     def table(self) -> Sequence[Sequence[object]]:
-        known = [dict(s.points) for s in self.series]
+        places = sorted({x for s in self.series if not s.level for x, _ in s.points})
+        known = [
+            dict.fromkeys(places, s.points[0][1]) if s.level else dict(s.points)
+            for s in self.series
+        ]
         unit = f" ({self.unit})" if self.unit else ""
-        rows = [[x, *(points.get(x, "") for points in known)] for x in sorted(set().union(*known))]
+        rows = [[x, *(points.get(x, "") for points in known)] for x in places]
         return [[self.x_title, *(f"{s.name}{unit}" for s in self.series)], *rows]

@@ -18,6 +18,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QFont,
+    QFontMetricsF,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
@@ -35,7 +36,8 @@ from app.widgets.plot_files import save_button, write
 from app.widgets.plot_words import Reading, Word, Words
 
 TITLE = 28
-LEGEND = 24
+LEGEND, NEXT, SIGN, LINES = 24, 17, 30, 3
+"""Pixels of a line of the legend, of each below it, of a sign beside its word; lines at most."""
 LEFT, NUMBERS, BOTTOM, BELOW = 60, 50, 42, 4
 """Pixels for numbers and title beside the frame, for numbers alone, for both below it with room."""
 PAUSE = 33
@@ -68,6 +70,8 @@ class Plot(QWidget, Drawing):
     legend_help: Mapping[str, str] = MappingProxyType({})
     """What words of the legend mean."""
     legend_gap = 14
+    legend_wraps = False
+    """Whether a legend that is too long goes on in a line below."""
     made_at = 0.0
     """When the last chart of all was made."""
 
@@ -79,6 +83,7 @@ class Plot(QWidget, Drawing):
         self.scale, self.stale = 1.0, False
         self.waiting: list[Callable[[], None]] = []
         self.explained: Legend = []
+        self.legend_lines = 1
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(title)
@@ -202,6 +207,7 @@ class Plot(QWidget, Drawing):
     def settle(self) -> None:
         """What follows from the size in pixels."""
         if self.has_figures():
+            self.explain(self.explained)
             self.chart.plotItem.layout.activate()
             self.arrange()
         self.show_reading()
@@ -219,21 +225,39 @@ class Plot(QWidget, Drawing):
                 axis.setLabel(title, **{"color": muted.name(), "font-size": "9pt"})
 
     def explain(self, legend: Legend) -> None:
-        """The legend in a line above the axes; making it anew takes long, so only if it differs."""
-        if legend != self.explained:
-            self.explained = legend
+        """The legend in a line above the axes, or more; making it anew takes long, so only if it
+        differs."""
+        lines = self.lines_of(legend)
+        if legend != self.explained or lines != self.legend_lines:
+            self.explained, self.legend_lines = legend, lines
             import pyqtgraph as pg
 
             self.signs.clear()
-            self.signs.setColumnCount(max(len(legend), 1))
+            columns = max(-(-len(legend) // lines), 1)
+            self.signs.setColumnCount(columns)
+            for line in range(LINES if self.legend_wraps else 0):
+                self.signs.layout.setRowFixedHeight(line, NEXT + 6)
             self.signs.setLabelTextColor(theme.colour("muted"))
             for number, (text, look) in enumerate(legend):
                 kind = pg.ScatterPlotItem if "symbol" in look else pg.PlotDataItem
                 self.signs.addItem(kind(**{**look, "antialias": True}), text)
-                self.signs.layout.setColumnSpacing(2 * number + 1, self.legend_gap)
+                self.signs.layout.setColumnSpacing(2 * (number % columns) + 1, self.legend_gap)
         left, top, right, bottom = self.margins
-        top += LEGEND if legend else 4
+        top += LEGEND + (lines - 1) * NEXT if legend else 4
         self.chart.plotItem.layout.setContentsMargins(left, top, right, bottom)
+
+    def lines_of(self, legend: Legend) -> int:
+        """How many lines a legend takes at this width."""
+        metrics, each = QFontMetricsF(self.small_font()), SIGN + self.legend_gap
+        words = [metrics.horizontalAdvance(text) + each for text, _ in legend]
+        for lines in range(1, LINES) if self.legend_wraps else ():
+            columns = max(-(-len(words) // lines), 1)
+            if (
+                sum(max(words[at::columns]) for at in range(min(columns, len(words))))
+                < self.width()
+            ):
+                return lines
+        return LINES if self.legend_wraps else 1
 
     def show_reading(self) -> None:
         """Moves the crosshair to what is read, and says what that is."""

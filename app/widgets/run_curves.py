@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from app.widgets.line_plot import Series
 from engine.results.tune import RunDetails
 
+BEFORE, CURRENT, USED = "before tuning", "current network", "after tuning"
 PIECES = 60
 """A line of single steps is drawn as the means of so many pieces."""
 
@@ -51,6 +52,10 @@ class Curves:
         default_factory=lambda: {name: [] for name in ("step", "seconds", "loss", "accuracy")}
     )
     each: float = 1.0
+    against: tuple[str, float] | None = None
+    """Another network's accuracy that is drawn for comparison: its name and the share."""
+    used: tuple[str, float] | None = None
+    """The run's network as it would be used, once that was compared."""
 
     @classmethod
     def of_run(cls, details: RunDetails) -> Curves:
@@ -59,7 +64,14 @@ class Curves:
         for name, values in made.steps.items():
             values.extend(details["steps_curve"].get(name, ()))
         made.know_epochs(details["layers"]["total"] if details["layers"] else 1, details["epochs"])
+        if details["before"] and details["after"]:
+            made.against = named(BEFORE, details["before"]["accuracy"])
+            made.used = named(USED, details["after"]["accuracy"])
         return made
+
+    def beside_current(self, accuracy: float | None) -> None:
+        """Draws the accuracy of the network in use now for comparison."""
+        self.against = named(CURRENT, accuracy)
 
     def know_epochs(self, total: float, epochs: float) -> None:
         self.each = max(total / max(epochs, 1e-9), 1.0)
@@ -90,7 +102,20 @@ class Curves:
             Series(name, self.line(figure, plot, over), token, dash)
             for name, figure, token, dash in LINES[plot]
         ]
-        return [*lines, Series("train, step by step", self.fine(plot, over), "muted", dense=True)]
+        fine = Series("train, step by step", self.fine(plot, over), "muted", dense=True)
+        return [*lines, fine, *(self.marks(over) if plot == "accuracy" else ())]
+
+    def marks(self, over: str) -> list[Series]:
+        """What the lines of accuracy are compared with, and the epoch that was the best."""
+        last = max((row[over] for row in self.epochs), default=0.0)
+        last = max([last, *(x for x, _ in self.fine("accuracy", over))])
+        best = max(self.epochs, key=merit, default=None)
+        at = ((best[over], 100 * best["validation_accuracy"]),) if best else ()
+        return [
+            level(self.against, last, "muted", Pen.SolidLine),
+            level(self.used, last, "accent", Pen.DotLine),
+            Series("best epoch", at, "accent", size=12),
+        ]
 
     def line(self, figure: str, plot: str, over: str) -> tuple[tuple[float, float], ...]:
         """A figure of each epoch that has it."""
@@ -110,6 +135,23 @@ class Curves:
         return tuple(pairs)
 
 
+def merit(row: Mapping[str, float]) -> tuple[float, float]:
+    """What the best epoch is chosen by, as the engine does it."""
+    return row["validation_accuracy"], -row["validation_loss"]
+
+
+def named(name: str, accuracy: float | None) -> tuple[str, float] | None:
+    return None if accuracy is None else (name, accuracy)
+
+
+def level(known: tuple[str, float] | None, last: float, token: str, dash: Pen) -> Series:
+    """A named accuracy from the beginning to the last point of the other lines; nothing where it
+    is not known, or where there are no other lines."""
+    name, share = known or ("", 0.0)
+    ends = ((0.0, 100 * share), (last, 100 * share)) if known and last else ()
+    return Series(name, ends, token, dash, level=True)
+
+
 def means(values: Sequence[float], long: int, scale: float = 1.0) -> list[float]:
     """The mean of each piece of so many values; what is left over belongs to the last."""
     count = len(values) // long
@@ -118,9 +160,14 @@ def means(values: Sequence[float], long: int, scale: float = 1.0) -> list[float]
 
 
 def overlaid(runs: Sequence[tuple[str, Curves]], plot: str, over: str) -> list[Series]:
-    """The line of validation images of several runs, each with its name."""
+    """The line of validation images of several runs, each with its name, and what the first is
+    compared with."""
     _, figure, _, _ = LINES[plot][0]
-    return [
+    lines = [
         Series(name, curves.line(figure, plot, over), *OVERLAID[number % len(OVERLAID)])
         for number, (name, curves) in enumerate(runs)
     ]
+    if plot == "accuracy" and runs and runs[0][1].against:
+        last = max((x for made in lines for x, _ in made.points), default=0.0)
+        lines.append(level(runs[0][1].against, last, "muted", Pen.SolidLine))
+    return lines

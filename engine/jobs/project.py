@@ -22,6 +22,7 @@ from engine.results.project import (
     Backbones,
     BackboneUsed,
     Classes,
+    Devices,
     DeviceUsed,
     LicenceNoted,
     Nothing,
@@ -187,6 +188,13 @@ def set_device(session: Session, *, device: str) -> Work[DeviceUsed]:
     if session.project is not None:
         yield session.changed("device")
     return {"device": devices.describe(devices.choose(device))}
+
+
+@job("List the devices", reads=True)
+def list_devices(session: Session) -> Work[Devices]:
+    """What of this computer networks can run on, as `set_device` takes it."""
+    yield Progress(0, None, "Looking")
+    return {"devices": list(devices.there_are())}
 
 
 @job("Undo")

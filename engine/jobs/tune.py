@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +17,7 @@ from engine.results.tune import (
     ChangedImage,
     ChangedImages,
     Estimate,
+    PresetTimes,
     RunAdopted,
     RunDetails,
     RunRow,
@@ -43,7 +43,9 @@ from engine.training.adopt import (
 from engine.training.augment import Views
 from engine.training.batches import check_batch
 from engine.training.dataset import ImageArray, listed_in_project
-from engine.training.estimate import as_jpeg, proposed, shares, trial_of, tuners
+from engine.training.estimate import as_jpeg, seconds_of, trial_of, tuners
+from engine.training.presets import PRESETS, preset_of, preset_views, proposed
+from engine.training.run import merit
 from engine.training.schedules import SCHEDULES
 from engine.training.setup import LARGER, course_of, made, plain_settings
 from engine.training.tuners import TUNERS
@@ -57,16 +59,19 @@ def tune(
     schedule: str = "none",
     settings: Mapping[str, Any] | None = None,
     epochs: float = 0,
+    preset: str = "",
     adopt: str = "better",
 ) -> Work[Tuned]:
     """Tunes the project's network on its images, and compares it with the one in use.
 
-    `settings` are those of the tuner and of the schedule. With `adopt` "better" the result is used
-    where it answers more held-out images rightly, as one gesture that can be undone. A cancelled
-    run can be resumed.
+    `settings` are those of the tuner and of the schedule. A `preset` (quick, thorough, overnight)
+    chooses both and their settings; what is set beside it counts before it. With `adopt` "better"
+    the result is used where it answers more held-out images rightly, as one gesture that can be
+    undone. A cancelled run can be resumed.
     """
-    chosen = {**(settings or {}), **({"epochs": epochs} if epochs else {})}
     check_adopt(adopt)
+    asked = tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs else {})}
+    tuner, schedule, chosen = meant(session, preset, *asked)
     tuning, timing = made(tuner, schedule, chosen)
     yield from ready(session)
     title = f"{TUNERS[tuner].title} · {SCHEDULES[schedule].title}"
@@ -79,6 +84,17 @@ def tune(
     except EspalierError:
         runs.forget_empty(project, run.id)
         raise
+
+
+def meant(
+    session: Session, preset: str, tuner: str, schedule: str, settings: Mapping[str, Any]
+) -> tuple[str, str, Mapping[str, Any]]:
+    """The tuner, the schedule and the settings that are asked for, with those of a preset."""
+    if not preset:
+        return tuner, schedule, settings
+    images, _ = counts_of(session)
+    tuner, schedule, own = preset_of(preset, images)
+    return tuner, schedule, {**own, **settings}
 
 
 @job("Resume tuning")
@@ -115,7 +131,7 @@ def adopt_run(session: Session, *, run: int) -> Work[RunAdopted]:
     return {"run": run, "adopted": True}
 
 
-@job("Keep the present network")
+@job("Keep the current network")
 def discard_run(session: Session, *, run: int) -> Work[RunUsed]:
     """Marks a finished run as not wanted. It can be adopted all the same later."""
     project = session.require()
@@ -139,7 +155,8 @@ PREVIEWS = 12
 
 @job("List the ways to tune", reads=True)
 def tuning_choices(session: Session) -> Work[TuningChoices]:
-    """Every tuner and schedule with its settings, and what is proposed for the project."""
+    """Every tuner and schedule with its settings, the presets, and what is proposed for the
+    project."""
     yield Progress(0, None, "Reading")
     images = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
     return {
@@ -147,6 +164,7 @@ def tuning_choices(session: Session) -> Work[TuningChoices]:
         "schedules": SCHEDULES.describe(),
         "pictures": images,
         "proposed": {view.name: proposed(view, images) for view in tuners()},
+        "presets": preset_views(images),
     }
 
 
@@ -193,25 +211,51 @@ def estimate_tune(
     schedule: str = "none",
     settings: Mapping[str, Any] | None = None,
     epochs: float = 0,
+    preset: str = "",
 ) -> Work[Estimate]:
     """About how long `tune` with the same arguments takes. Nothing is written.
 
     A few real steps are timed, and the FLOPs of the others counted: a step with frozen stages
     takes its share. Decoding the images comes on top at the first run.
     """
-    tuning, timing = made(
-        tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs else {})}
-    )
+    asked = tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs else {})}
+    tuner, schedule, chosen = meant(session, preset, *asked)
+    tuning, timing = made(tuner, schedule, chosen)
     yield Progress(0, None, "Timing a few steps")
-    split = catalogue.to_learn(session.require())
-    counts = [len(listed_in_project(split, part)[0]) for part in ("train", "validation")]
-    check_batch(counts[0], tuning.batch)
+    images, held_out = counts_of(session)
+    check_batch(images, tuning.batch)
     course = trial_of(session.backbone(), devices.choose(session.device), tuning, timing)
     course.measure_full_step()
-    share = yield from shares(course, tuning.steps(counts[0]))
-    steps, full = tuning.steps(counts[0]), course.account.full_seconds
-    scoring = math.ceil(tuning.epochs) * counts[1] / tuning.batch * full / 3
-    return {"seconds": full * steps * share + scoring, "steps": steps, "pictures": counts[0]}
+    seconds = yield from seconds_of(course, images, held_out)
+    return {"seconds": seconds, "steps": tuning.steps(images), "pictures": images}
+
+
+@job("Estimating the time of each way to tune", reads=True)
+def estimate_presets(session: Session) -> Work[PresetTimes]:
+    """About how long `tune` with each preset takes, in `seconds` by its name. Nothing is written.
+
+    A step is timed once, since all of them show as many images in one.
+    """
+    yield Progress(0, None, "Timing a few steps")
+    images, held_out = counts_of(session)
+    device, account, seconds = devices.choose(session.device), None, {}
+    for preset in PRESETS:
+        tuner, schedule, settings = preset_of(preset.name, images)
+        tuning, timing = made(tuner, schedule, settings)
+        check_batch(images, tuning.batch)
+        course = trial_of(session.backbone(), device, tuning, timing)
+        if account is None:
+            course.measure_full_step()
+        course.account = account = account or course.account
+        seconds[preset.name] = yield from seconds_of(course, images, held_out)
+    return {"seconds": seconds, "pictures": images}
+
+
+def counts_of(session: Session) -> tuple[int, int]:
+    """How many images there are to learn from, and how many are held out."""
+    split = catalogue.to_learn(session.require())
+    learnt, held_out = (len(listed_in_project(split, p)[0]) for p in ("train", "validation"))
+    return learnt, held_out
 
 
 @job("List the runs", reads=True)
@@ -227,6 +271,7 @@ def in_short(run: Run, used: str) -> RunRow:
     """A run's row for a list; `state` also says whether its network is the one in use."""
     epochs = run.curve.get("epochs", [])
     adopted = bool(run.weights) and run.weights == used
+    best = max(epochs, key=merit, default=None)
     return {
         "id": run.id,
         "title": run.title,
@@ -239,7 +284,8 @@ def in_short(run: Run, used: str) -> RunRow:
         "epochs": run.settings.get("epochs", 0),
         "seconds": run.seconds,
         "saved": run.curve.get("saved"),
-        "best_accuracy": max((e["validation_accuracy"] for e in epochs), default=None),
+        "best_accuracy": best["validation_accuracy"] if best else None,
+        "best_epoch": best["epoch"] if best else None,
         "before": run.result.get("before"),
         "after": run.result.get("after"),
         "difference": run.result.get("difference"),

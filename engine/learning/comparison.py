@@ -140,3 +140,8 @@ def interval(first: np.ndarray, second: np.ndarray) -> Interval | None:
 def better(comparison: Compared) -> bool:
     """Whether more held-out images are answered rightly than before."""
     return comparison["difference"]["all"][0] > 0
+
+
+def clearly_better(comparison: Compared) -> bool:
+    """Whether that is so with 95 % certainty: the whole interval lies above 0."""
+    return comparison["difference"]["all"][1] > 0

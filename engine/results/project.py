@@ -17,6 +17,7 @@ BackboneUsed = TypedDict("BackboneUsed", {"backbone": str, "accuracy": NotRequir
 """`accuracy` is there where everything was learnt again with it."""
 LicenceNoted = TypedDict("LicenceNoted", {"data_licence": str})
 DeviceUsed = TypedDict("DeviceUsed", {"device": str})
+Devices = TypedDict("Devices", {"devices": list[str]})
 TakenBack = TypedDict("TakenBack", {"title": str})
 """`title` is that of the gesture that was undone, or done again."""
 

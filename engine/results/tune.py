@@ -57,6 +57,7 @@ class RunRow(TypedDict):
     seconds: float
     saved: SavedByFreezing | None
     best_accuracy: float | None
+    best_epoch: float | None
     before: Accuracies | None
     after: Accuracies | None
     difference: Difference | None
@@ -86,6 +87,17 @@ class RunDetails(RunRow):
     layers: LayerColumns | None
 
 
+class PresetRow(TypedDict):
+    """A preset in a person's words, and what it stands for with the images there are."""
+
+    name: str
+    title: str
+    help: str
+    tuner: str
+    schedule: str
+    settings: dict[str, Any]
+
+
 class TuningChoices(TypedDict):
     """`proposed` has, for each tuner, settings for so many `pictures`."""
 
@@ -93,9 +105,12 @@ class TuningChoices(TypedDict):
     schedules: tuple[PluginView, ...]
     pictures: int
     proposed: dict[str, dict[str, Any]]
+    presets: list[PresetRow]
 
 
 ChangedImage = TypedDict("ChangedImage", {"class": str, "jpeg": bytes})
 ChangedImages = TypedDict("ChangedImages", {"pictures": list[ChangedImage]})
 Estimate = TypedDict("Estimate", {"seconds": float, "steps": int, "pictures": int})
 """So many seconds for so many steps on so many images."""
+PresetTimes = TypedDict("PresetTimes", {"seconds": dict[str, float], "pictures": int})
+"""So many seconds for each preset by its name."""

@@ -21,13 +21,19 @@ def choose(wanted: str = "auto") -> torch.device:
     """
     if wanted not in DEVICES:
         raise BadSetting(f"There is no device “{wanted}”. Choose one of: {', '.join(DEVICES)}.")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": has_mps()}
+    there = there_are()
     if wanted == "auto":
-        wanted = next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if not there[wanted]:
-        names = ", ".join(name for name, is_there in there.items() if is_there)
+        wanted = next(name for name in ("cuda", "mps", "cpu") if name in there)
+    if wanted not in there:
+        names = ", ".join(there[1:])
         raise BadSetting(f"This computer has no device “{wanted}”. Choose auto or one of: {names}.")
     return torch.device(wanted)
+
+
+def there_are() -> tuple[str, ...]:
+    """The devices that this computer has, and "auto"."""
+    there = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": has_mps()}
+    return tuple(name for name, is_there in there.items() if is_there)
 
 
 def has_mps() -> bool:

@@ -25,7 +25,13 @@ from engine.training.schedules import Timetable
 from engine.training.setup import course_of
 from engine.training.tuner import HEAD
 
-ADOPT = ("better", "always", "never")
+ADOPT = ("better", "clearly", "always", "never")
+"""When a result is used: better on held-out images; better with 95 % certainty; always; never."""
+UNSURE = (
+    "The tuned network did better on the held-out images, but so few of them can't tell for sure: "
+    "the one in use stays. The run is kept, and its network can be used all the same."
+)
+KEPT = "The run is kept; its network can be used later."
 
 
 # The steps of a run.
@@ -68,6 +74,12 @@ def ready(session: Session) -> Generator[Event, None, None]:
         with project.gesture("Begin with the largest subnet", all_or_nothing=True) as gesture:
             yield from step.learn(session, gesture, *material.choice(project), "Learn")
         yield session.changed("learnt")
+
+
+def wanted(adopt: str, result: Compared) -> bool:
+    """Whether a compared result is to be used."""
+    better, clearly = comparison.better(result), comparison.clearly_better(result)
+    return {"always": True, "better": better, "clearly": clearly}.get(adopt, False)
 
 
 def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
@@ -158,7 +170,7 @@ def finish_run_with(session: Session, run: Run, course: TuningRun, adopt: str) -
     keep_origin(project, origin)
     # Not done before it is adopted: cut off in between, it is gone on with, and adopted then.
     runs.change(project, run.id, result=result, weights=weights)
-    use = adopt == "always" or (adopt == "better" and comparison.better(result))
+    use = wanted(adopt, result)
     if use:
         yield from adopt_network(session, runs.find(project, run.id))
     runs.change(project, run.id, state="done")
@@ -166,7 +178,8 @@ def finish_run_with(session: Session, run: Run, course: TuningRun, adopt: str) -
     yield Saved("run", str(run.id))
     if not use:
         yield session.changed("runs")
-        yield Notice(kept_apart(result) if adopt != "never" else "The run is kept; adopt it later.")
+        better = comparison.better(result)
+        yield Notice(KEPT if adopt == "never" else UNSURE if better else kept_apart(result))
     return {**summary(run, course), **result, "adopted": use}
 
 
@@ -174,7 +187,7 @@ def kept_apart(result: Compared) -> str:
     gain = 100 * result["difference"]["all"][0]
     return (
         f"The tuned network is no better on the held-out images ({gain:+.1f} points), so the one "
-        "in use stays. The run is kept: adopt it all the same, or repeat it with other settings."
+        "in use stays. The run is kept: use it all the same, or repeat it with other settings."
     )
 
 

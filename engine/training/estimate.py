@@ -7,7 +7,6 @@ import math
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,21 +24,10 @@ from engine.training.setup import LARGER, levels_of
 from engine.training.tuner import BatchSource, Loss, Tuning, stack_of
 from engine.training.tuners import TUNERS
 
-STEPS_OF_A_RUN = 40
-"""A batch is so small that an epoch has at least so many steps."""
-
 
 def tuners() -> tuple[PluginView, ...]:
     """The tuners that tune one network."""
     return TUNERS.describe()
-
-
-def proposed(tuner: PluginView, images: int) -> dict[str, Any]:
-    """Settings that depend on how many images there are: small projects take small batches."""
-    usual = {view.name: view.default for view in tuner.settings}
-    most = 2 ** max(1, int(math.log2(max(2, images / STEPS_OF_A_RUN))))
-    batch = min(usual["batch"], most)
-    return {"batch": batch, "lr": float(f"{usual['lr'] * batch / usual['batch']:.2g}")}
 
 
 def as_jpeg(pixels: torch.Tensor) -> bytes:
@@ -83,3 +71,12 @@ def shares(course: TuningRun, steps: int) -> Generator[Event, None, float]:
             known[frozen, start] = course.flops_of(replace(batch, given=given, start=start), frozen)
         total += known[frozen, start]
     return total / len(places) / course.account.full_flops
+
+
+def seconds_of(course: TuningRun, images: int, held_out: int) -> Generator[Event, None, float]:
+    """How long a run takes on so many images, from a trial whose full step was timed."""
+    tuning, full = course.tuning, course.account.full_seconds
+    steps = tuning.steps(images)
+    share = yield from shares(course, steps)
+    scoring = math.ceil(tuning.epochs) * held_out / tuning.batch * full / 3
+    return full * steps * share + scoring

@@ -135,12 +135,14 @@ def prefixes(
     views, asked = lessons.views, lessons.tuning.views
     images = len(views.corpus) + len(shown.corpus)
     count, fitting = first_plan(stages, views.size, levels, images, asked, place)
-    if count == asked and fitting == set(levels):
-        yield Notice(f"What frozen stages give is kept for {count} views of each image.")
-    else:
+    if count < asked or fitting != set(levels):
         yield Notice(
-            f"There is room to keep {count} of {asked} views of each image for frozen stages "
-            f"({len(fitting)} of {len(levels)} cuts). The rest is computed each time."
+            "There is little room on this disk, so frozen stages are computed more often and the "
+            "run takes longer.",
+            details=(
+                f"{count} of {asked} views of each image are kept, for {len(fitting)} of "
+                f"{len(levels)} cuts.",
+            ),
         )
     made_of = []
     for name, seen, many in (("train", views, count), ("shown", shown, 1)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QLocale
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -68,6 +69,19 @@ def test_numbers_have_no_zeros_at_their_end(form: Form) -> None:
     assert rate.value() == 0.5
 
 
+def test_numbers_are_written_in_one_way_whatever_the_system_speaks(qtbot: object) -> None:
+    QLocale.setDefault(QLocale("de_DE"))
+    make_application()
+    made = Form()
+    qtbot.addWidget(made)
+    made.show_plugin(VIEW)
+    rate = made.controls["rate"]
+    assert rate.text() == "0.001", "as Python writes what stands beside it"
+    rate.selectAll()
+    QTest.keyClicks(rate, "0.5")
+    assert rate.value() == 0.5
+
+
 def test_numbers_begin_where_other_texts_do(form: Form, qtbot: object) -> None:
     """As the style sheet has it, which reaches no field inside a spin box."""
     make_application()
@@ -82,6 +96,14 @@ def test_numbers_begin_where_other_texts_do(form: Form, qtbot: object) -> None:
     number, text = (form.controls[name] for name in ("size", "note"))
     qtbot.waitUntil(lambda: text.isVisible() and number.isVisible())
     assert abs(left(number.lineEdit()) - left(text)) <= 1
+
+
+def test_a_number_can_be_typed_that_is_much_smaller_than_the_default(form: Form) -> None:
+    rate = form.controls["rate"]
+    rate.selectAll()
+    QTest.keyClicks(rate, "0.000002")
+    assert form.values["rate"] == 0.000002
+    assert rate.text() == "0.000002"
 
 
 def test_ranges_hold(form: Form) -> None:

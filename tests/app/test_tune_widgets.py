@@ -12,9 +12,10 @@ from PySide6.QtTest import QTest
 
 from app import theme
 from app.pages.tune.layer_plot import LayerPlot
+from app.pages.tune.page import CARD
 from app.pages.tune.runs import DifferingRows, RunRows, RunTable, took
 from app.pages.tune.update_bars import UpdateBars
-from app.pages.tune.verdict import RunCard, operations, verdict
+from app.pages.tune.verdict import RunCard, best_of, operations, verdict
 from app.pages.tune.watch import Watch
 from app.shell.window import make_application
 from app.widgets.curve_plot import CurvePlot
@@ -273,7 +274,7 @@ def test_times_and_operations_are_told_as_roughly_as_they_are_known() -> None:
 def test_the_card_of_a_result_tells_old_and_new_apart(qtbot: Any) -> None:
     card = RunCard()
     qtbot.addWidget(card)
-    card.setFixedSize(336, 200)
+    card.setFixedSize(CARD, 200)
     card.show()
     card.show_run(judged([0.1, 0.02, 0.2]), busy=False)
     said = texts(card)
@@ -282,14 +283,89 @@ def test_the_card_of_a_result_tells_old_and_new_apart(qtbot: Any) -> None:
     assert card.adopt_button.isVisible()
     assert card.keep_button.isVisible()
     assert card.heading.text() == "Better: +5.0 points"
-    assert card.layout().totalHeightForWidth(336) <= 200, "it fits beside the table"
+    assert card.layout().totalHeightForWidth(CARD) <= 200, "it fits beside the table"
     for state, said in (("adopted", "Undo goes back"), ("discarded", "was kept")):
         card.show_run({**judged([0.1, 0.02, 0.2]), "state": state}, busy=False)
         assert said in texts(card)
         assert card.adopt_button.isVisible() == (state == "discarded")
-        assert card.layout().totalHeightForWidth(336) <= 200
+        assert card.layout().totalHeightForWidth(CARD) <= 200
     card.show_run(judged(None), busy=False)
     assert "old\n" not in texts(card), "without new classes all are old"
+
+
+@pytest.mark.parametrize(
+    ("difference", "first"),
+    [
+        ([0.05, 0.01, 0.09], "Use the tuned network"),
+        ([-0.05, -0.09, -0.01], "Keep the current one"),
+        ([0.05, -0.01, 0.11], "Keep the current one"),
+        ([0.0, 0.0, 0.0], "Keep the current one"),
+    ],
+)
+def test_the_answer_that_the_verdict_gives_comes_first_and_is_the_primary_one(
+    qtbot: Any, difference: list[float], first: str
+) -> None:
+    card = RunCard()
+    qtbot.addWidget(card)
+    card.setFixedSize(CARD, 200)
+    card.show()
+    for wanted in ([0.05, 0.01, 0.09], [-0.05, -0.09, -0.01], difference):  # whatever came before
+        made = judged(None)
+        card.show_run({**made, "difference": {**made["difference"], "all": wanted}}, busy=False)
+
+    def answers() -> list[Any]:
+        return sorted((card.adopt_button, card.keep_button), key=lambda made: made.x())
+
+    qtbot.waitUntil(lambda: answers()[0].text() == first)
+    assert [made.isVisible() for made in answers()] == [True, True]
+    assert all(made.width() >= made.sizeHint().width() for made in answers()), "no word is cut"
+    assert [made.objectName() for made in answers()] == ["primary", ""]
+    keys = [made.shortcut().toString() for made in (card.adopt_button, card.keep_button)]
+    assert keys == ["Ctrl+U", "Ctrl+K"]
+
+
+def test_of_several_runs_the_best_is_the_one_that_the_table_says() -> None:
+    """The best epoch is not what would be used: only what was compared is told of those."""
+    first = {**judged(None), "id": 1, "best_accuracy": 0.99, "after": {"accuracy": 0.7}}
+    second = {**judged(None), "id": 2, "best_accuracy": 0.5, "after": {"accuracy": 0.9}}
+    assert "70.0 %" in RunRows().text(first, 6)
+    assert best_of([first, second]).startswith("Run 2 ")
+    assert "90.0 %" in best_of([first, second])
+    assert best_of([run(3, best_accuracy=0.6), run(4, best_accuracy=0.8)]).startswith("Run 4 ")
+    assert RunRows().text(run(4, best_accuracy=0.8), 6) == "best epoch 80.0 %"
+    assert "None" in best_of([run(5, best_accuracy=None)])
+
+
+def test_the_curves_of_a_run_show_what_it_is_compared_with() -> None:
+    details = {
+        **judged(None),
+        "epochs_curve": [epoch(1, 4, 0.7), epoch(2, 8, 0.7, validation_loss=1.0)],
+        "steps_curve": {},
+        "layers": None,
+    }
+    made = names(Curves.of_run(details).series("accuracy", "epoch"))
+    assert made["before tuning"] == ((0.0, 80.0), (2.0, 80.0))
+    assert made["after tuning"] == ((0.0, 85.0), (2.0, 85.0))
+    assert made["best epoch"] == ((2.0, 70.0),), "as accurate as the first, with a lower loss"
+    assert "before tuning" not in names(Curves.of_run(details).series("loss", "epoch"))
+    going = curves(2)
+    assert "current network" not in names(going.series("accuracy", "epoch"))
+    going.beside_current(0.75)
+    assert names(going.series("accuracy", "epoch"))["current network"] == ((0.0, 75.0), (2.0, 75.0))
+
+
+def test_the_title_of_the_rates_is_never_longer_than_its_bar(qtbot: object) -> None:
+    for height in (120, 160, 240, 400):
+        plot = shown(LayerPlot(), qtbot, 480, height)
+        plot.setMinimumSize(0, 0)
+        plot.resize(480, height)
+        plot.plan(layers())
+        plot.make_chart()
+        plot.grab()
+        axis = plot.chart.getAxis("right")
+        assert axis.label.boundingRect().width() <= plot.frame().height() + 1 or (
+            axis.labelText == "rate"
+        )
 
 
 def test_only_settings_that_differ_are_compared() -> None:

@@ -69,7 +69,10 @@ def test_without_classes_the_page_says_what_to_do_first(owner: Person) -> None:
 def test_a_backbone_without_subnets_leads_to_those_that_have_some(learnt: Person) -> None:
     page = learnt.page("Specialise")
     learnt.sees(lambda: page.backbone_button.isVisible())
-    assert "once-for-all" in page.no_subnets.text.text()
+    said = texts(page.no_subnets)
+    assert "This network comes in one size" in said
+    assert "Choose one that holds many sizes" in said
+    assert "once-for-all" in page.backbone_button.toolTip()
 
     learnt.presses("Ctrl+Shift+B")
 

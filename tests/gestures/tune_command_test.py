@@ -86,6 +86,16 @@ def test_the_tables_are_for_people(home: Path, project: Path) -> None:
     assert len(epochs) == 2
 
 
+def test_a_preset_chooses_the_settings(home: Path, project: Path) -> None:
+    asked = ("--preset", "quick", "--epochs", 1, "--set", "augment=none", "--adopt", "never")
+    answered(home, "tune", project, *asked)
+    (row,) = answered(home, "runs", project)["runs"]
+    assert (row["tuner"], row["schedule"]) == ("fine_tune", "last_stages")
+    assert (row["settings"]["epochs"], row["settings"]["augment"]) == (1, "none")
+    assert row["settings"]["batch"] == 16
+    assert row["best_epoch"] == 1
+
+
 def test_an_estimate_tunes_nothing(home: Path, project: Path) -> None:
     found = answered(home, "tune", project, *QUICK, "--epochs", 2, "--estimate")
     assert found["steps"] == 6

@@ -29,7 +29,9 @@ def tuner(learnt: Person) -> Person:
 
 def on_page(person: Person) -> Person:
     page = person.page("Tune")
-    person.sees(lambda: page.form.first.controls and page.table.isVisible())
+    person.sees(lambda: page.form.way.buttons and page.form.way.buttons["own"].isVisible())
+    person.presses("Alt+O")
+    person.sees(lambda: page.form.first.isVisible())
     return person
 
 
@@ -84,10 +86,41 @@ def test_without_classes_the_page_says_what_tuning_is_for(owner: Person) -> None
     assert not page.form.start_button.isVisible()
 
 
+def test_a_person_chooses_how_long_it_may_take_and_sees_the_current_network(learnt: Person) -> None:
+    page = learnt.page("Tune")
+    learnt.sees(lambda: page.form.way.name == "quick" and page.table.isVisible())
+    assert not page.form.first.isVisible(), "nothing has to be set"
+    learnt.sees(lambda: page.form.start_button.isEnabled())
+    told = [page.form.way.times[name].text() for name in ("quick", "thorough", "overnight")]
+    assert all(text.startswith("about ") for text in told)
+    assert page.form.time.text().lower().startswith(told[0])
+    assert complaints(page) == []
+    learnt.presses("Alt+N")
+    learnt.sees(lambda: page.form.way.name == "overnight")
+    assert page.form.start_button.isEnabled(), "its time is known already"
+    assert page.form.time.text().lower().startswith(told[2])
+    learnt.presses("Alt+Q")
+    learnt.sees(lambda: page.form.way.name == "quick")
+
+    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+
+    assert ended.how == "done", ended.text
+    learnt.sees(lambda: page.table.runs.rows and page.card.comparison.isVisible())
+    run = page.table.run(1)
+    assert (run["tuner"], run["schedule"]) == ("fine_tune", "last_stages")
+    assert run["settings"]["batch"] >= 16, "batch norms need more than a few images"
+    learnt.sees(lambda: "before tuning" in lines(page.watch.accuracy))
+    (_, first), (_, last) = lines(page.watch.accuracy)["before tuning"]
+    assert first == last == pytest.approx(100 * run["before"]["accuracy"])
+    best = lines(page.watch.accuracy)["best epoch"]
+    assert [y for _, y in best] == [pytest.approx(100 * run["best_accuracy"])]
+
+
 def test_the_time_comes_first_and_what_can_not_be_tuned_is_refused(tuner: Person) -> None:
     page = tuner.window.pages["Tune"]
     assert page.form.choices["tuner"].currentData() == "fine_tune"
-    assert page.form.values["lr"] < 0.001, "the rate goes with the small batch"
+    assert page.form.values["lr"] < 0.003, "the rate goes with the small batch"
+    assert page.form.values["batch"] >= 16, "batch norms need more than a few images"
     assert "most accurate way" in page.form.helps["tuner"].text()
     assert not page.form.start_button.isEnabled(), "nothing starts before its time is known"
     assert "runs yet" in page.count.text()
@@ -237,7 +270,7 @@ def test_runs_are_repeated_with_one_change_compared_and_removed(tuner: Person) -
     tuner.presses("Alt+R")
     QTest.keyClick(page.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
 
-    tuner.sees(lambda: set(lines(page.watch.accuracy)) == {"run 1", "run 2"})
+    tuner.sees(lambda: set(lines(page.watch.accuracy)) == {"run 1", "run 2", "current network"})
 
     assert set(lines(page.watch.loss)) == {"run 1", "run 2"}
     assert page.watch.table.isVisible()

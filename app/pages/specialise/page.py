@@ -53,7 +53,12 @@ UNKNOWN = (
     "Press “Measure this computer” first: then this plot shows how fast subnets are here, and you "
     "can set a target. It takes about half a minute."
 )
-NO_SUPERNET = "This backbone is no supernet"
+ONE_SIZE = "This network comes in one size"
+WHY_ONE_SIZE = (
+    "Specialise finds a network that is as fast as you ask for, inside one that holds many sizes. "
+    "The current network holds only itself. Choose one that holds many sizes to set a speed here: "
+    "your images and classes stay, and are learnt again with it."
+)
 NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
 OFF = "This computer runs slower or faster than when it was measured. Measure it again."
 
@@ -135,8 +140,8 @@ class SpecialisePage(QWidget):
             key="Ctrl+Shift+T",
         )
         self.backbone_button = button(
-            "Choose a backbone …",
-            "Chooses a backbone that holds subnets",
+            "Choose a network …",
+            "Shows the networks; those called once-for-all hold many sizes",
             choose_backbone,
             key="Ctrl+Shift+B",
             icon="backbone",
@@ -151,7 +156,7 @@ class SpecialisePage(QWidget):
             "Learn some classes first: drop folders of images on the Images page. Then find "
             "here the network that is fast enough for this computer and knows them best.",
         )
-        self.no_subnets = EmptyState("specialise", NO_SUPERNET, "", self.backbone_button)
+        self.no_subnets = EmptyState("specialise", ONE_SIZE, WHY_ONE_SIZE, self.backbone_button)
         plot = card(self.plot, edge=12)
         named(
             self.plot,
@@ -273,10 +278,11 @@ class SpecialisePage(QWidget):
         self.found = ""
 
     def show_why(self, why: str, done: bool) -> None:
-        """No subnets: another backbone has some; or they could not be read."""
+        """No subnets: another network has some; or they could not be read."""
         self.stale = not done
-        self.no_subnets.title.setText(NO_SUPERNET if done else "The subnets can't be read now")
-        self.no_subnets.text.setText(why)
+        self.no_subnets.title.setText(ONE_SIZE if done else "The subnets can't be read now")
+        self.no_subnets.text.setText(WHY_ONE_SIZE if done else why)
+        self.no_subnets.text.setToolTip(why if done else "")
         self.backbone_button.setVisible(done)
         self.pages.setCurrentWidget(self.no_subnets)
 

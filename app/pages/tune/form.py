@@ -13,17 +13,24 @@ from PySide6.QtWidgets import QComboBox, QFrame, QWidget
 from app import theme
 from app.bridge import Bridge
 from app.forms import Form
-from app.widgets.controls import buddy, button, column, label, laid_out, named, row, scrolled
+from app.pages.tune.presets import OWN, PresetChoice
+from app.widgets.controls import buddy, button, column, label, named, row, scrolled
 from engine.events import Ended, Progress
 from engine.registry import PluginView
-from engine.results.tune import Estimate, TuningChoices
+from engine.results.tune import Estimate, PresetRow, PresetTimes, TuningChoices
 from engine.system.words import duration, plural
 
 FIRST = ("epochs", "lr", "batch")
 """The settings that matter most; the others are folded away at first."""
 USUAL = {"tuner": "fine_tune", "schedule": "none"}
-ADOPT = (("When it is better", "better"), ("Always", "always"), ("Never", "never"))
-TAKEN = "tsurp"
+ADOPT = (
+    ("If clearly better", "clearly"),
+    ("If better at all", "better"),
+    ("Always", "always"),
+    ("Never", "never"),
+)
+"""“Clearly” comes first, so that what the verdict calls no clear difference is not used unasked."""
+TAKEN = "tsurpqhno"
 """Letters that the page uses with Alt for other things than settings."""
 ASKING = "Estimating the time …"
 READING = "Reading the images the first time comes on top."
@@ -45,9 +52,11 @@ class TuneForm(QFrame):
         self.bridge = bridge
         self.plugins: dict[str, dict[str, PluginView]] = {}
         self.proposed: Mapping[str, Mapping[str, Any]] = {}
-        self.kept: dict[str, Any] = {}
+        self.presets: dict[str, PresetRow] = {}
+        self.seconds: dict[str, float] = {}
         self.estimated = self.busy = False
         self.question = 0
+        self.way = PresetChoice()
         self.choices = {"tuner": QComboBox(), "schedule": QComboBox()}
         self.helps = {name: label("", "caption", wrap=True) for name in self.choices}
         self.first, self.more = Form(TAKEN), Form(TAKEN)
@@ -101,14 +110,16 @@ class TuneForm(QFrame):
 
     def lay_out(self) -> None:
         """The settings scroll where there is no room; time and buttons stay below them."""
-        inside = QWidget()
+        inside, self.own = QWidget(), QWidget()
         parts: list[Any] = []
         for name, text in (("tuner", "&Tuner"), ("schedule", "&Schedule")):
             choice = self.choices[name]
             parts += [buddy(text, choice), choice, self.helps[name], 4]
         self.more.hide()
-        inside.setLayout(column(*parts, self.first, row(self.fold, 0), self.more, 0))
-        laid_out(inside).setContentsMargins(0, 0, 0, 0)
+        self.own.setLayout(column(*parts, self.first, row(self.fold, 0), self.more))
+        self.own.hide()
+        heading = label("How long may it take?", "heading")
+        inside.setLayout(column(heading, self.way, self.own, 0))
         self.settings_part = scrolled(inside)
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         use = row(buddy("&Use the result", self.adopt), self.adopt)
@@ -124,6 +135,7 @@ class TuneForm(QFrame):
         theme.put_icon(self.fold, "chevron-up" if self.fold.isChecked() else "chevron", pixels=18)
 
     def connect_all(self) -> None:
+        self.way.chosen.connect(self.show_way)
         for choice in self.choices.values():
             choice.activated.connect(lambda _: self.show_choice())
         for form in (self.first, self.more):
@@ -135,6 +147,7 @@ class TuneForm(QFrame):
     def show_ways(self, found: TuningChoices) -> None:
         """The plug-ins, and what is proposed for this project."""
         self.proposed = found["proposed"]
+        self.presets = {preset["name"]: preset for preset in found["presets"]}
         for name, views in (("tuner", found["tuners"]), ("schedule", found["schedules"])):
             choice = self.choices[name]
             chosen = choice.currentData() or USUAL[name]
@@ -144,6 +157,16 @@ class TuneForm(QFrame):
                 choice.addItem(view.title, view.name)
             choice.setCurrentIndex(max(choice.findData(chosen), 0))
         self.show_settings(self.proposal)
+        self.way.show_presets(found["presets"])
+
+    def show_way(self, name: str) -> None:
+        """The settings are seen where they can be set. The time of a preset may be known."""
+        self.own.setVisible(name == OWN)
+        if name in self.seconds and not self.busy:
+            self.forget_question()
+            self.show_time_of(name)
+        else:
+            self.ask_anew()
 
     @property
     def proposal(self) -> Mapping[str, Any]:
@@ -191,6 +214,7 @@ class TuneForm(QFrame):
             choice = self.choices[name]
             choice.setCurrentIndex(max(choice.findData(wanted), 0))
         self.show_settings(settings)
+        self.way.choose(OWN)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -198,7 +222,9 @@ class TuneForm(QFrame):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the estimate is asked with."""
+        """What a run and its estimate are asked with."""
+        if self.way.name != OWN:
+            return {"preset": self.way.name}
         return {name: choice.currentData() for name, choice in self.choices.items()} | {
             "settings": self.values
         }
@@ -206,6 +232,8 @@ class TuneForm(QFrame):
     @property
     def previewed(self) -> dict[str, Any]:
         """What the preview is asked with: the tuner with its own settings."""
+        if preset := self.presets.get(self.way.name):
+            return {"tuner": preset["tuner"], "settings": preset["settings"]}
         values, views = self.values, self.plugin("tuner").settings
         own = {view.name: values[view.name] for view in views}
         return {"tuner": self.choices["tuner"].currentData(), "settings": own}
@@ -214,8 +242,7 @@ class TuneForm(QFrame):
 
     def ask_anew(self) -> None:
         """The time is estimated a moment after the last change; until then there is none."""
-        self.estimated = False
-        self.bridge.drop(self.question)
+        self.forget_question()
         if self.plugins and not self.busy:
             self.time.setText(ASKING)
             self.pause.start()
@@ -223,6 +250,11 @@ class TuneForm(QFrame):
 
     def forget_time(self) -> None:
         """Other images or another network: the time is another one."""
+        self.seconds = {}
+        self.way.show_times({})
+        self.forget_question()
+
+    def forget_question(self) -> None:
         self.estimated = False
         self.pause.stop()
         self.bridge.drop(self.question)
@@ -235,9 +267,10 @@ class TuneForm(QFrame):
     def estimate(self) -> None:
         """Only while it is looked at: it costs the engine seconds."""
         if not self.busy and self.isVisible():
-            self.question = self.bridge.ask(
-                "estimate_tune", self.take_estimate, self.show_timing, **self.settings
-            )
+            own = self.way.name == OWN
+            job, settings = ("estimate_tune", self.settings) if own else ("estimate_presets", {})
+            take = self.take_estimate if own else self.take_presets
+            self.question = self.bridge.ask(job, take, self.show_timing, **settings)
 
     def show_timing(self, event: Progress) -> None:
         if event.total:
@@ -255,17 +288,32 @@ class TuneForm(QFrame):
             )
         self.refresh_tools()
 
+    def take_presets(self, ended: Ended) -> None:
+        """The time of each preset; or why there would be no run."""
+        self.time.setText(ended.text)
+        if ended.how == "done":
+            self.seconds = ended.of(PresetTimes)["seconds"]
+            self.way.show_times(self.seconds)
+            self.show_time_of(self.way.name)
+
+    def show_time_of(self, name: str) -> None:
+        """The time of a preset, once more in the place where that of own settings stands."""
+        self.estimated = name in self.seconds
+        if self.estimated:
+            self.time.setText(f"{duration(self.seconds[name]).capitalize()}. {READING}")
+        self.refresh_tools()
+
     # Gestures.
 
     def set_busy(self, busy: bool) -> None:
         """While something runs nothing can be set, since its time could not be told."""
         if busy and not self.busy:
-            self.pause.stop()
-            self.bridge.drop(self.question)
+            self.forget_question()
             self.time.clear()
-            self.estimated = False
         self.busy = busy
-        if not busy and self.isVisible():
+        if not busy and self.way.name in self.seconds:
+            self.show_time_of(self.way.name)
+        elif not busy and self.isVisible():
             self.ask_if_needed()
         self.refresh_tools()
 

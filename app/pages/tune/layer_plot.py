@@ -27,6 +27,7 @@ NAMES = 120
 """Pixels for the names of stages, at most."""
 GAP, BAR, RIGHT = 16, 12, 96
 """Pixels beside the bar of colours, across it, and of all that is right of the frame."""
+RATE = ("learning rate per step", "learning rate", "rate")
 WORDS = 46
 """Letters in a line of the box of readings."""
 BOX, HATCHED = QPainterPath(), QPainterPath()
@@ -169,10 +170,7 @@ class LayerPlot(Plot):
             item.setPen(Qt.PenStyle.NoPen)
         count, total = len(self.layers.stages), self.layers.total
         self.show_range(0, total, 0, count)
-        scale = Scale.over(self.layers.peaks)
-        right, colour = self.chart.getAxis("right"), theme.colour("muted").name()
-        title = "learning rate per step" + (" (log)" if scale.powers else "")
-        right.setLabel(title, **{"color": colour, "font-size": "9pt"})
+        self.powers = Scale.over(self.layers.peaks).powers
 
     def show_cells(self) -> None:
         """The cells as they are now."""
@@ -204,6 +202,11 @@ class LayerPlot(Plot):
         left.setTicks([names])
         marks = Scale.over(self.layers.peaks).ticks(max(int(frame.height() / 40), 2))
         right.setTicks([[(place * count, words) for place, words in marks]])
+        right.setLabel(
+            self.rate_title(frame.height()),
+            **{"color": theme.colour("muted").name(), "font-size": "9pt"},
+        )
+        right.resizeEvent()  # pyqtgraph centres a title only when its axis changes
         frame.translate(-self.chart.pos().toPointF())
         bar = QRectF(frame.right() + GAP, frame.top(), BAR, frame.height())
         self.bar.setRect(bar)
@@ -217,6 +220,13 @@ class LayerPlot(Plot):
             item.setTransform(self.pixels.inverted()[0])
             item.setBrush(hatching(mixed(ink, surface, share), self.scale))
         self.show_cells()
+
+    def rate_title(self, height: float) -> str:
+        """The words beside the bar of colours: the longest that are not cut off at this height."""
+        log, metrics = " (log)" if self.powers else "", QFontMetricsF(self.small_font())
+        titles = [f"{words}{log}" for words in RATE]
+        fitting = (t for t in titles if metrics.horizontalAdvance(t) <= height)
+        return next(fitting, titles[-1])
 
     # Reading.
 

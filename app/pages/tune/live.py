@@ -67,6 +67,7 @@ class LiveRun(FollowedJob):
         self.known = details
         self.epochs, self.saved = float(details["epochs"]), self.saved or details["saved"]
         fresh, self.curves = self.curves, Curves.of_run(details)
+        self.curves.against = fresh.against
         for number, step in enumerate(fresh.steps["step"]):
             figures = {name: values[number] for name, values in fresh.steps.items()}
             self.curves.add(int(step), figures)

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.branches.dialog import opener
@@ -32,6 +32,10 @@ EVERY = 100
 """Milliseconds between two looks at a run that goes on."""
 HEIGHT = 136
 """Pixels of the table: its titles and four runs."""
+TABLE, CARD, WIDEST = 416, 392, 16_777_215
+"""Pixels of the table and of the card where they stand side by side; what Qt takes for no limit."""
+LOW = 168
+"""Pixels of the card where it stands below the table."""
 
 
 class TunePage(QWidget):
@@ -92,22 +96,20 @@ class TunePage(QWidget):
         self.count = label("Runs", "heading")
         tools = row(self.count, 0, self.repeat_button, self.remove_button, gap=0)
         runs = card(tools, self.table, edge=12)
-        self.card.setFixedWidth(336)
-        above = row(runs, self.card, gap=16)
-        above.setStretch(0, 1)
+        self.above = row(runs, self.card, gap=16)
+        self.above.setStretch(0, 1)
         right = QWidget()
-        right.setLayout(column(above, self.watch, gap=16))
+        right.setLayout(column(self.above, self.watch, gap=16))
         laid_out(right).setStretch(1, 1)
         both = QWidget()
         both.setLayout(row(self.form, scrolled(right), gap=16))
         laid_out(both).setStretch(1, 1)
         self.table.setFixedHeight(HEIGHT)
-        self.table.setMinimumWidth(400)
         self.pages = QStackedWidget()
         for page in (self.nothing, both):
             self.pages.addWidget(page)
         self.setLayout(column(self.pages, edge=16))
-        self.setFocusProxy(self.form.choices["tuner"])
+        self.setFocusProxy(self.form.way)
 
     def connect_all(self) -> None:
         """The engine, the run that goes on, and the parts of the page."""
@@ -132,6 +134,16 @@ class TunePage(QWidget):
             (self.card.keep_asked, "discard_run"),
         ):
             asked.connect(lambda job=job: self.do(job))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What stands side by side stands in one column where there is no room for it."""
+        super().resizeEvent(event)
+        beside = self.width() - self.form.width() - 64 >= TABLE + CARD
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self.above.setDirection(across if beside else down)
+        self.card.setMaximumWidth(CARD if beside else WIDEST)
+        self.card.setMinimumSize(CARD if beside else 0, 0 if beside else LOW)
+        self.watch.put_beside(beside)
 
     # Showing.
 
@@ -206,6 +218,12 @@ class TunePage(QWidget):
             self.show_chosen()
 
     @property
+    def accuracy(self) -> float | None:
+        """That of the network in use, which a run is to beat."""
+        step = self.project.current_step if self.project is not None else None
+        return step.accuracy if step is not None else None
+
+    @property
     def watches_live(self) -> bool:
         """Whether what is looked at is the run that goes on."""
         chosen = self.table.selected()
@@ -214,6 +232,7 @@ class TunePage(QWidget):
     def show_chosen(self) -> None:
         """The chosen runs in words and in plots: what is not known of them is asked for."""
         chosen = [self.table.run(number) for number in self.table.selected()]
+        self.live.curves.beside_current(self.accuracy)
         if self.watches_live:
             self.watch.show_live(self.live)
         elif not chosen:
@@ -235,7 +254,8 @@ class TunePage(QWidget):
                 take = partial(self.take_details, number)
                 self.asked[number] = self.bridge.ask("run_details", take, run=number)
         if all(number in self.details for number in numbers):
-            self.watch.show_runs([self.details[number] for number in numbers], self.table.runs)
+            runs = [self.details[number] for number in numbers]
+            self.watch.show_runs(runs, self.table.runs, self.accuracy)
 
     def take_details(self, number: int, ended: Ended) -> None:
         self.asked.pop(number, None)

@@ -28,9 +28,9 @@ HELP = {
     "live": "This run goes on now",
     "running": "The engine stopped in the middle of it; it can go on from its last checkpoint",
     "paused": "It can go on from its checkpoint",
-    "done": "Its network can be adopted",
+    "done": "Its network can be used",
     "adopted": "The project uses the network of this run",
-    "discarded": "The network from before was kept; this one can be adopted all the same",
+    "discarded": "The network from before was kept; this one can be used all the same",
 }
 
 
@@ -49,11 +49,12 @@ def short(name: str) -> str:
 
 
 def accuracies(run: RunRow) -> str:
-    """Before and after where they were compared; else the best so far."""
+    """Before and after where they were compared, as in use; else its best epoch so far."""
     if run["before"] and run["after"]:
         before, after = run["before"]["accuracy"], run["after"]["accuracy"]
         return f"{per_cent(before).removesuffix(' %')} → {per_cent(after)}"
-    return per_cent(run["best_accuracy"])
+    best = run["best_accuracy"]
+    return "–" if best is None else f"best epoch {per_cent(best)}"
 
 
 class RunRows(TableRows):

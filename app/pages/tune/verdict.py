@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
 from app.pages.tune.live import LiveRun
 from app.pages.tune.runs import STATES, took
-from app.widgets.controls import button, column, label, row
+from app.widgets.controls import button, column, label, row, set_kind
 from app.widgets.figure import Figure
 from engine.results.branches import compared_in
 from engine.results.scores import PARTS, Compared
@@ -17,8 +17,8 @@ from engine.results.tune import RunRow, SavedByFreezing
 from engine.system.words import duration, per_cent
 
 NOTHING = (
-    "Choose on the left how to tune, look at the time that it takes, and press Start. The network "
-    "in use stays as it is until a tuned one is adopted."
+    "Choose on the left how long it may take, and press Start. The current network stays in use "
+    "until a tuned one is better, or you choose it."
 )
 SAVED = (
     "Against a run in which nothing freezes, measured from the time of its steps. Below 0 where "
@@ -27,10 +27,19 @@ SAVED = (
 STATS = (
     ("seconds", "time saved", SAVED),
     ("flops", "FLOPs saved", "Floating point operations that frozen stages did not need. " + SAVED),
-    ("best", "best so far", "The best accuracy on validation images at the end of an epoch."),
+    (
+        "best",
+        "best epoch so far",
+        "The best accuracy on validation images at the end of an epoch, with the head of the "
+        "training. What would be used learns your classes once more, and is compared at the end.",
+    ),
 )
 UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
-USE = {"adopted": "It is in use. Undo goes back.", "discarded": "The network before was kept."}
+USE = {"adopted": "It is in use. Undo goes back.", "discarded": "The one before was kept."}
+BEST = (
+    "That epoch’s network is what would be used. At its end it had {} with the head of the "
+    "training; the figures above are those with your classes learnt once more, as in use."
+)
 GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
 
 
@@ -47,11 +56,31 @@ def points(share: float) -> str:
 def verdict(difference: Sequence[float], images: int) -> tuple[str, str]:
     """What a difference with its interval means: a heading, and a sentence."""
     mean, low, high = difference
-    if low == high == 0:
+    if mean == low == high == 0:
         return "No difference", f"Both recognise the same of {images:,} validation images."
     words = "Better" if low > 0 else "Worse" if high < 0 else "No clear difference"
     sure = f"With 95 % certainty between {points(low)} and {points(high)} points"
     return f"{words}: {points(mean)} points", f"{sure}, on the same {images:,} validation images."
+
+
+def is_better(compared: Compared) -> bool:
+    """Whether the verdict on a run says so: not where the interval reaches down to 0."""
+    return compared["difference"]["all"][1] > 0
+
+
+def best_of(runs: Sequence[RunRow]) -> str:
+    """Which of some runs is the best, by the figures that the table has of them."""
+    compared = [(after["accuracy"], run["id"]) for run in runs if (after := run["after"])]
+    known = [(share, number) for share, number in compared if share is not None]
+    words = "is the most accurate in use"
+    if not known:
+        best = [(run["best_accuracy"], run["id"]) for run in runs]
+        known = [(share, number) for share, number in best if share is not None]
+        words = "has the best epoch so far"
+    if not known:
+        return "None of them has come to the end of an epoch."
+    share, number = max(known, key=lambda pair: pair[0])
+    return f"Run {number} {words}: {per_cent(share)} of the validation images."
 
 
 class Comparison(QWidget):
@@ -117,9 +146,9 @@ class RunCard(QFrame):
         self.stats.setLayout(row(*self.figures.values(), 0, gap=16))
         self.heading.setMinimumHeight(32)
         self.use = label("", "muted")
-        tools = row(*self.tools, self.use, 0)
+        self.row = row(*self.tools, self.use, 0)
         parts = (self.heading, self.text, self.stats, self.comparison)
-        self.setLayout(column(*parts, 0, tools, gap=4, edge=12))
+        self.setLayout(column(*parts, 0, self.row, gap=4, edge=12))
         self.show_nothing()
 
     def hasHeightForWidth(self) -> bool:
@@ -148,14 +177,13 @@ class RunCard(QFrame):
             key="Ctrl+Shift+E",
         )
         self.adopt_button = button(
-            "Adopt",
+            "Use the tuned network",
             "Uses this network and learns all classes again with it; undo goes back",
             self.adopt_asked.emit,
             key="Ctrl+U",
-            kind="primary",
         )
         self.keep_button = button(
-            "Keep the present one",
+            "Keep the current one",
             "Goes on with the network in use; the run stays in the list",
             self.keep_asked.emit,
             key="Ctrl+K",
@@ -178,7 +206,8 @@ class RunCard(QFrame):
         self.heading.setText(heading)
         self.heading.setVisible(bool(heading))
         self.text.setText(text)
-        self.use.clear()
+        self.use.hide()  # empty, it would take room from the buttons
+        self.text.setToolTip("")
         for tool in self.tools:
             tool.setVisible(tool in tools)
 
@@ -191,21 +220,17 @@ class RunCard(QFrame):
         """Which of some runs is the best."""
         self.stats.hide()
         self.comparison.hide()
-        best = max(runs, key=lambda run: -1 if (b := run["best_accuracy"]) is None else b)
-        text = "None of them has come to the end of an epoch."
-        if best["best_accuracy"] is not None:
-            text = (
-                f"Run {best['id']} was the most accurate at the end of an epoch: "
-                f"{per_cent(best['best_accuracy'])} on validation images."
-            )
-        self.say(f"{len(runs)} runs", f"{text} The plots show all of them.")
+        self.say(f"{len(runs)} runs", f"{best_of(runs)} The plots show all of them.")
 
     def show_live(self, live: LiveRun) -> None:
         """How far the run is that goes on, how long it will take, and what it saved."""
         done = live.curves.epochs[-1]["epoch"] if live.curves.epochs else 0
         left = f"{duration(live.left).capitalize()} left." if live.left is not None else ""
         if live.training:
-            heading = f"Epoch {min(int(done) + 1, max(round(live.epochs), 1))} of {live.epochs:g}"
+            heading = f"Epoch {int(done) + 1}"
+            if live.epochs:  # told with the run's row, a moment after its first step
+                at = min(int(done) + 1, max(round(live.epochs), 1))
+                heading = f"Epoch {at} of {live.epochs:g}"
         elif live.compares:
             heading, left = "Comparing with the network in use", f"{live.doing}. {left}"
         else:
@@ -241,11 +266,29 @@ class RunCard(QFrame):
             self.finish_button.setEnabled(False)
 
     def show_result(self, run: RunRow, compared: Compared) -> None:
-        """Both networks on the same images, and the choice."""
+        """Both networks on the same images, and the choice: the safe answer comes first and is
+        the primary one, unless the tuned network is better for certain."""
         heading, text = verdict(compared["difference"]["all"], compared["images"])
         tools = {"done": (self.adopt_button, self.keep_button), "discarded": (self.adopt_button,)}
+        if best := run.get("best_epoch"):
+            text += f" Best epoch: {best:.3g} of {run['epochs_done']:.3g}."
         self.say(heading, text, *tools.get(run["state"], ()))
+        self.text.setToolTip(BEST.format(per_cent(run["best_accuracy"])) if best else "")
+        self.offer(is_better(compared))
         self.use.setText(USE.get(run["state"], ""))
+        self.use.setVisible(bool(self.use.text()))
         self.stats.hide()
         self.comparison.show_run(compared)
         self.comparison.show()
+
+    def offer(self, tuned: bool) -> None:
+        """Puts one of the two answers first and makes it the primary one."""
+        first, second = self.adopt_button, self.keep_button
+        if not tuned:
+            first, second = second, first
+        for made, kind in ((first, "primary"), (second, "")):
+            set_kind(made, kind)
+            self.row.removeWidget(made)
+        for place, made in enumerate((first, second)):
+            self.row.insertWidget(place, made)
+        QWidget.setTabOrder(first, second)

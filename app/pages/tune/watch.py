@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QButtonGroup, QStackedWidget, QToolButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QStackedWidget, QToolButton, QWidget
 
 from app.pages.tune.layer_plot import LayerPlot
 from app.pages.tune.live import LiveRun
@@ -96,11 +96,16 @@ class Watch(QWidget):
         self.below = QStackedWidget()
         self.below.addWidget(card(stages, edge=12))
         self.below.addWidget(card(self.title, self.table, edge=12))
-        above = row(card(self.accuracy, edge=12), card(self.loss, edge=12), gap=16)
-        whole = column(above, self.below, gap=16)
+        self.above = row(card(self.accuracy, edge=12), card(self.loss, edge=12), gap=16)
+        whole = column(self.above, self.below, gap=16)
         whole.setStretch(0, 1)
         whole.setStretch(1, 1)
         self.setLayout(whole)
+
+    def put_beside(self, beside: bool) -> None:
+        """The two plots beside each other, or one below the other where the page is narrow."""
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self.above.setDirection(across if beside else down)
 
     # Showing.
 
@@ -141,10 +146,16 @@ class Watch(QWidget):
         if state.updates:
             self.updates.show_updates(state.stages, state.updates)
 
-    def show_runs(self, runs: Sequence[RunDetails], rows: RunRows) -> None:
-        """One kept run with its stages, or several with what differs between them."""
+    def show_runs(
+        self, runs: Sequence[RunDetails], rows: RunRows, accuracy: float | None = None
+    ) -> None:
+        """One kept run with its stages, or several with what differs between them. `accuracy` is
+        that of the network in use."""
         self.soon.stop()
         self.curves = [(f"run {run['id']}", Curves.of_run(run)) for run in runs]
+        for _, curves in self.curves:
+            if curves.against is None or len(runs) > 1:
+                curves.beside_current(accuracy)
         if len(runs) == 1:
             self.show_stages(False)
             self.show_past(runs[0])

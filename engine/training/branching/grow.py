@@ -22,7 +22,7 @@ from engine.results.scores import Compared, StepScores
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
-from engine.training.adopt import keep_origin, origin_for
+from engine.training.adopt import keep_origin, origin_for, wanted
 from engine.training.branching import costs, heads
 from engine.training.branching import sharing_curve as curve
 from engine.training.branching.costs import Recipe
@@ -155,7 +155,7 @@ def taken(
         head = yield from heads.exact_head(project, extractor)
     after = yield from comparison.judge(project, extractor, head.learner, numbers)
     result = comparison.compared(before, after)
-    if not (wish.adopt == "always" or (wish.adopt == "better" and comparison.better(result))):
+    if not wanted(wish.adopt, result):
         gain = 100 * result["difference"]["all"][0]
         yield Notice(
             f"The branch is no better on held-out images ({gain:+.1f} points), so the new classes "
