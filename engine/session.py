@@ -119,7 +119,7 @@ class Session:
                 return tuned_backbone(content, self._weights)
             return load_backbone(facts["backbone"], file, facts["size"])
 
-        return self._keep(key, made)
+        return self.keep(key, made)
 
     def supernet(self) -> tuple[Supernet, Origin]:
         """The supernet that the project's backbone is, or is a subnet of, and where it came from.
@@ -143,7 +143,7 @@ class Session:
             supernet, licence = load_supernet(name, file)
             return supernet, Origin(name, weights, size, digest_of(supernet.state_dict()), licence)
 
-        return self._keep(("supernet", name, weights, size), made)
+        return self.keep(("supernet", name, weights, size), made)
 
     def _weights(self, name: str) -> Path:
         """A file of weights that the project keeps. Raises UnusableWeights where it is gone."""
@@ -159,7 +159,7 @@ class Session:
         """What runs the project's backbone."""
         backbone = self.backbone()
         key = ("extractor", backbone.digest, backbone.preprocessing.key, self.device)
-        return self._keep(key, lambda: self.extractor_of(backbone))
+        return self.keep(key, lambda: self.extractor_of(backbone))
 
     def extractor_of(self, backbone: Backbone) -> Extractor:
         """What runs any backbone, on the device that was chosen."""
@@ -172,9 +172,14 @@ class Session:
         if row is None:
             raise Refused("Nothing was learnt yet. Learn folders of images first.")
         key = ("model", row["memory"], row["learner"], self.backbone().digest)
-        return self._keep(key, lambda: model_of(project, row, self.backbone()))
+        return self.keep(key, lambda: model_of(project, row, self.backbone()))
 
-    def _keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    def kept(self, key: tuple[Any, ...]) -> Any:
+        """What `keep` keeps under `key`; None where there is nothing."""
+        with self._guard:
+            return self._loaded.get(key)
+
+    def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """The thing kept under `key`; of each kind the newest only, so memory stays bounded."""
         with self._guard:
             if key not in self._loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLineEdit, QWidget
 
 from app.widgets.controls import buddy, column, label, named
@@ -40,10 +41,13 @@ def type_name(parent: QWidget, title: str, text: str, value: str = "") -> str:
     return field.text().strip() if ask(parent, title, field, f"&{text}", "OK") else ""
 
 
-def choose_class(parent: QWidget, title: str, names: Sequence[str], fixed: bool = False) -> str:
-    """One of the classes; unless `fixed`, a new name can be typed."""
+def choose_class(
+    parent: QWidget, title: str, names: Sequence[str], fixed: bool = False, first: str = ""
+) -> str:
+    """One of the classes, `first` being proposed; unless `fixed`, a new name can be typed."""
     field = QComboBox()
     field.addItems(list(names))
+    field.setCurrentIndex(max(0, field.findText(first, Qt.MatchFlag.MatchExactly)))
     field.setEditable(not fixed)
     named(field, "Class", title, "Alt+C")
     text = "&Class" if fixed else "&Class, or a new name"

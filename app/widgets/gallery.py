@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 from PySide6.QtCore import (
     QItemSelection,
@@ -26,6 +27,7 @@ from PySide6.QtGui import (
     QPen,
     QRegion,
     QResizeEvent,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -37,7 +39,7 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.theme import GRID
-from app.widgets.rows import ROW, ImageRows, Row
+from app.widgets.rows import ROW, ImageRows, Row, side
 from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 
@@ -47,6 +49,19 @@ PATIENCE = 0.02
 SCALED_KEPT = 1000
 """More than a large screen shows at once, or each paint would throw away what the next needs."""
 CAPTION = 2 * GRID + 4
+SMALLEST, LARGEST, LARGER = 48, 320, 1.25
+"""The least and the greatest side of an image, and what one turn of the wheel does."""
+
+
+def zoom_of(event: QKeyEvent) -> float | None:
+    """How many times larger a key makes images; 0: as at first; None: no key for it."""
+    keys: dict[int, float] = {
+        Qt.Key.Key_Plus: LARGER,
+        Qt.Key.Key_Equal: LARGER,
+        Qt.Key.Key_Minus: 1 / LARGER,
+        Qt.Key.Key_0: 0.0,
+    }
+    return keys.get(event.key())
 
 
 class Tile(QStyledItemDelegate):
@@ -56,7 +71,8 @@ class Tile(QStyledItemDelegate):
         super().__init__(parent)
         self.thumbs, self.side = thumbs, side
         self.scaled: OrderedDict[tuple[int, int], QImage] = OrderedDict()
-        self.captions = True
+        self.captions, self.lines = True, 1
+        self.naming: Callable[[Row], str] = lambda row: row.get("class", "")
         self.until, self.late = 0.0, False
 
     def begin(self) -> None:
@@ -65,7 +81,7 @@ class Tile(QStyledItemDelegate):
         self.until, self.late = time.perf_counter() + PATIENCE, False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(self.side + 2 * GRID, self.side + 2 * GRID + CAPTION)
+        return QSize(self.side + 2 * GRID, self.side + 2 * GRID + CAPTION * self.lines)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """One tile, or an empty place until its row and its thumbnail are here."""
@@ -117,24 +133,24 @@ class Tile(QStyledItemDelegate):
 
     def paint_words(self, painter: QPainter, cell: QRect, place: QRect, row: Row) -> None:
         """The split, a mark where something is to know, and the caption."""
-        if row.get("split") == "validation":
-            self.paint_badge(painter, place, "validation", theme.colour("accent"))
-        elif row.get("split") == "train" and row.get("learnt") is False:
-            self.paint_badge(painter, place, "train, new", theme.colour("muted"))
-        elif row.get("split"):
-            self.paint_badge(painter, place, row["split"], theme.colour("muted"))
+        if split := row.get("split"):
+            ink = theme.colour("accent" if split == "validation" else "muted")
+            fresh = ", new" if split == "train" and row.get("learnt") is False else ""
+            self.paint_badge(painter, place, side(row) + fresh, ink)
         if row.get("note"):
             mark = theme.image("warning", theme.tokens().warning, 32)
             painter.drawPixmap(QRect(place.right() - 20, place.top() + 4, 16, 16), mark)
         if self.captions:
             painter.setPen(theme.colour("text"))
-            line = QRect(cell.left() + 4, cell.bottom() - CAPTION, cell.width() - 8, CAPTION)
-            words = painter.fontMetrics().elidedText(
-                row.get("caption") or row.get("class", ""),
-                Qt.TextElideMode.ElideMiddle,
-                line.width(),
-            )
-            painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
+            said = (row.get("caption") or self.naming(row)).split("\n")
+            top = cell.bottom() - CAPTION * self.lines
+            for place_of_line, text in enumerate(said[: self.lines]):
+                line = QRect(
+                    cell.left() + 4, top + CAPTION * place_of_line, cell.width() - 8, CAPTION
+                )
+                elide = Qt.TextElideMode.ElideMiddle
+                words = painter.fontMetrics().elidedText(text, elide, line.width())
+                painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
 
     def paint_badge(self, painter: QPainter, place: QRect, text: str, ink: QColor) -> None:
         """A small text on a light ground in the corner of the image."""
@@ -163,6 +179,7 @@ class Gallery(QAbstractItemView):
         self.setObjectName("gallery")
         self.rows = rows
         self.tile = Tile(thumbs, self, side)
+        self.first_side = self.exact = float(side)
         self.setItemDelegate(self.tile)
         self.setModel(rows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -298,10 +315,40 @@ class Gallery(QAbstractItemView):
         return QRegion(self.viewport().rect())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space looks closer; Ctrl with plus, minus and 0 makes the images larger or smaller."""
         if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
             self.opened.emit(self.currentIndex().row())
+        elif (
+            event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            and (by := zoom_of(event)) is not None
+        ):
+            self.zoom(by)
         else:
             super().keyPressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom(LARGER if event.angleDelta().y() > 0 else 1 / LARGER)
+            event.accept()
+        else:
+            super().wheelEvent(event)
+
+    def zoom(self, by: float) -> None:
+        """Shows the images so many times as large; with 0 as large as at first.
+
+        The current image, or the first that is seen, stays in view.
+        """
+        self.exact = min(max(self.exact * by, SMALLEST), LARGEST) if by else self.first_side
+        seen = self.in_view()
+        kept = self.currentIndex() if self.currentIndex().row() in seen else None
+        self.tile.side = round(self.exact / GRID) * GRID
+        self.updateGeometries()
+        self.scrollTo(kept or self.rows.index(seen.start))
+        self.viewport().update()
+
+    def go_to(self, number: int) -> None:
+        """Makes an image, or the last one, the current and the only chosen one."""
+        self.setCurrentIndex(self.rows.index(min(number, self.rows.rowCount() - 1)))
 
     # Painting.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QRunnable, QSize, Qt, QThreadPool, Signal
+from PySide6.QtCore import QPoint, QRect, QRectF, QRunnable, QSize, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage, QImageReader, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -75,11 +75,14 @@ class Picture(QWidget):
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect().adjusted(16, 16, -16, -16), flags, self.empty)
             return
+        painter.drawImage(self.place(), self.image)
+
+    def place(self) -> QRectF:
+        """Where the image lies: as large as it fits, in the middle."""
         size = self.image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
-        place = self.rect()
-        place.setSize(size)
+        place = QRect(QPoint(0, 0), size)
         place.moveCenter(self.rect().center())
-        painter.drawImage(place, self.image)
+        return QRectF(place)
 
     def closed(self) -> None:
         self.pool.clear()

@@ -15,6 +15,7 @@ from app.widgets.controls import tip
 from app.widgets.table import Index
 from engine.events import Ended
 from engine.results.images import ImagePage
+from engine.system.words import per_cent
 
 PAGE = 256
 PAGES_KEPT = 40
@@ -35,12 +36,20 @@ def short(path: str) -> str:
     return "~" + shown(path)[len(home) :] if path.startswith(home + os.sep) else shown(path)
 
 
+def side(row: Row) -> str:
+    """On which side of the split an image is, as a person reads it."""
+    split = str(row.get("split") or "")
+    return {"train": "to learn", "validation": "to test"}.get(split, split)
+
+
 def words(row: Row) -> str:
     """One row in words, for the tooltip and for screen readers."""
     parts = [shown(PurePath(row["path"]).name), f"class {row['class']}"] if row.get("class") else []
     parts = parts or [shown(PurePath(row["path"]).name)]
+    if row.get("predicted"):
+        parts.append(f"seen as {shown(row['predicted'])} {per_cent(row['confidence'], 0)}")
     if row.get("split"):
-        parts.append(f"{row['split']} image")
+        parts.append(side(row))
     if row.get("width"):
         parts.append(f"{row['width']} × {row['height']} pixels")
     if row.get("learnt") is False:
@@ -112,6 +121,10 @@ class ImageRows(QAbstractListModel):
         self.total = len(rows)
         self.endResetModel()
         self.counted.emit(self.total)
+
+    def everything(self) -> list[Row]:
+        """All rows of a list that was given."""
+        return [row for page in sorted(self.pages) for row in self.pages[page]]
 
     def forget_asked(self) -> None:
         self.wanted.clear()

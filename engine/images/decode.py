@@ -24,7 +24,7 @@ from PIL import Image
 
 from engine.errors import UnusableImage
 from engine.images.effort import check_effort
-from engine.images.formats import FORMATS, HEAD, disguise, why_no_image
+from engine.images.formats import FORMATS, HEAD, promise, why_no_image
 from engine.images.preprocess import preprocess
 from engine.images.rgb import small_rgb
 from engine.images.thumbnail import as_jpeg, perceptual_hash, thumbnail
@@ -176,9 +176,11 @@ def identify(data: bytes, path: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise UnusableImage(TOO_LARGE) from error
     except BROKEN as error:
-        raise UnusableImage(
-            f"This is no image that can be read here{disguise(path)}. Save it as JPEG or PNG."
-        ) from error
+        promised = promise(path)
+        what = (
+            f"file is damaged or isn't {promised}" if promised else "is no image that can be read"
+        )
+        raise UnusableImage(f"This {what}. Save it anew as JPEG or PNG.") from error
     check_effort(image, data)
     return image
 

@@ -114,8 +114,12 @@ def written(head: bytes) -> tuple[str, str] | None:
 
 def disguise(path: PurePath) -> str:
     """The words for a file whose ending promises an image that it is not."""
-    promised = SUFFIXES.get(path.suffix.lower(), "")
-    return f" with the name of {promised}" if promised else ""
+    return f" with the name of {promised}" if (promised := promise(path)) else ""
+
+
+def promise(path: PurePath) -> str:
+    """The kind of image that a file's ending promises: “a JPEG”; empty where it promises none."""
+    return SUFFIXES.get(path.suffix.lower(), "")
 
 
 def junk(name: str) -> bool:

@@ -8,7 +8,7 @@ from engine.errors import BadSetting, Refused
 from engine.events import Progress, Work
 from engine.images import near_duplicates as images_near_duplicates
 from engine.jobs import job
-from engine.learning import step
+from engine.learning import own_answers, step
 from engine.learning.importing import bring_in, look_for, title_for
 from engine.results.images import (
     ClassChanged,
@@ -17,12 +17,13 @@ from engine.results.images import (
     ImagesAdded,
     ImagesMoved,
     ImagesRemoved,
+    LikeliestClass,
     NearDuplicateGroup,
     NearDuplicates,
     Skipped,
 )
 from engine.session import Session
-from engine.storage import catalogue
+from engine.storage import catalogue, listing
 from engine.system.words import plural
 
 USES = {"train": "for learning", "validation": "for testing"}
@@ -46,7 +47,7 @@ def move_images(session: Session, *, images: Sequence[int], to: str) -> Work[Ima
     project = session.require()
     if not to.strip():
         raise Refused("A class needs a name. Type one.")
-    with project.gesture(f"Move {len(images)} images to {to}") as gesture:
+    with project.gesture(f"Move {plural(len(images))} to {to}") as gesture:
         moved = catalogue.move(project, gesture, images, to.strip())
     yield session.changed("images")
     return {"moved": moved}
@@ -55,7 +56,7 @@ def move_images(session: Session, *, images: Sequence[int], to: str) -> Work[Ima
 @job("Remove images")
 def remove_images(session: Session, *, images: Sequence[int]) -> Work[ImagesRemoved]:
     project = session.require()
-    with project.gesture(f"Remove {len(images)} images") as gesture:
+    with project.gesture(f"Remove {plural(len(images))}") as gesture:
         removed = catalogue.remove(project, gesture, images)
     yield session.changed("images")
     return {"removed": removed}
@@ -126,7 +127,7 @@ def remove_class(session: Session, *, name: str) -> Work[ClassChanged]:
 def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work[ImagesRemoved]:
     """Keeps an image that lies in several classes in the class `keep` alone ("" for none)."""
     project = session.require()
-    rows = [c for c in catalogue.conflicts(project) if c["sha256"] == sha256]
+    rows = [c for c in listing.conflicts(project) if c["sha256"] == sha256]
     if not rows or (keep and keep not in rows[0]["classes"]):
         raise Refused("That conflict is settled already, or lies in other classes.")
     gone = [image["id"] for image in rows[0]["images"] if image["class"] != keep]
@@ -138,17 +139,43 @@ def settle_conflict(session: Session, *, sha256: str, keep: str) -> Work[ImagesR
 
 @job("Look at images", reads=True)
 def images(
-    session: Session, *, class_name: str = "", split: str = "", offset: int = 0, limit: int = 200
+    session: Session,
+    *,
+    class_name: str = "",
+    split: str = "",
+    offset: int = 0,
+    limit: int = 200,
+    search: str = "",
+    sort: str = "",
 ) -> Work[ImagePage]:
-    """A page of a class's images (all classes where empty), and how many there are."""
+    """A page of a class's images (all classes where empty), and how many there are.
+
+    `search` are words of the file's or the class's name; `sort` is name, date (added last first),
+    confidence (the least certain answers first), or nothing (by class).
+    """
     yield Progress(0, None, "Reading")
-    return catalogue.page_of_images(session.require(), class_name, split, offset, limit)
+    project = session.require()
+    if sort == "confidence":
+        ids = listing.ids_of(project, class_name, split, search)
+        found = yield from own_answers.judged(session)
+        return own_answers.least_certain(project, found, ids, offset, limit)
+    if sort not in listing.ORDERS:
+        raise Refused(f"Images can't be sorted by “{sort}”. Sort by name, date or confidence.")
+    return listing.page_of_images(project, class_name, split, offset, limit, search, sort)
+
+
+@job("Say where images belong", reads=True)
+def likeliest_class(session: Session, *, images: Sequence[int]) -> Work[LikeliestClass]:
+    """The class that fits images best together, other than their own; empty where none is known."""
+    yield Progress(0, None, "Reading")
+    found = yield from own_answers.judged(session)
+    return {"name": own_answers.likeliest(session.require(), found, images) if found else ""}
 
 
 @job("Look at conflicts", reads=True)
 def conflicts(session: Session) -> Work[Conflicts]:
     yield Progress(0, None, "Reading")
-    return {"conflicts": catalogue.conflicts(session.require())}
+    return {"conflicts": listing.conflicts(session.require())}
 
 
 @job("Look for near duplicates", reads=True)

@@ -14,10 +14,9 @@ from engine.events import Progress, Step, Work
 from engine.jobs import job
 from engine.jobs.project import DEFAULT_LEARNER
 from engine.learners import LEARNERS
-from engine.learning import material, scoring, step, subnet
+from engine.learning import material, own_answers, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
 from engine.results.learn import (
-    AnsweredImage,
     AnsweredImages,
     FolderLearnt,
     Forgotten,
@@ -28,7 +27,6 @@ from engine.results.learn import (
 )
 from engine.session import Session
 from engine.storage import catalogue, steps
-from engine.storage.project import Project
 from engine.system.words import listed
 
 
@@ -133,56 +131,40 @@ def scores(session: Session, *, step: int = 0) -> Work[FullScores]:
 def confusion_images(
     session: Session, *, true: str, predicted: str, limit: int = 200
 ) -> Work[AnsweredImages]:
-    """The validation images of class `true` that the model takes for `predicted`."""
+    """The images held out of class `true` that the model takes for `predicted`."""
     yield Progress(0, None, "Reading")
     project = session.require()
-    wanted = (
-        catalogue.class_named(project, true)["id"],
-        catalogue.class_named(project, predicted)["id"],
-    )
-    return answers(
-        project,
-        lambda a: np.flatnonzero((a["truth"] == wanted[0]) & (a["answer"] == wanted[1])),
-        limit,
-    )
+    wanted = [catalogue.class_named(project, name)["id"] for name in (true, predicted)]
+    found = yield from own_answers.judged(session)
+    if found is None or not set(wanted) <= set(found.answers.classes):
+        return {"total": 0, "rows": [], "both_sides": False}
+    row, column = (found.answers.classes.index(number) for number in wanted)
+    cell = np.flatnonzero(found.held_out & (found.truth == row) & (found.best == column))
+    rows = own_answers.shown(project, found, cell[:limit].tolist())
+    return {"total": len(cell), "rows": rows, "both_sides": False}
 
 
 @job("Look at uncertain images", reads=True)
 def uncertain_images(
-    session: Session, *, limit: int = 60, wrong: bool = False
+    session: Session, *, limit: int = 60, wrong: bool = False, also: Sequence[int] = ()
 ) -> Work[AnsweredImages]:
-    """The validation images with the least certain answers first, or only the wrong ones."""
+    """The images with the least certain answers first, or the wrong ones, worst first.
+
+    Those of both sides: what was learnt is judged as if it had not been. An image that a person
+    keeps in its class is not asked about again. Images of `also` (ids) come with them.
+    """
     yield Progress(0, None, "Reading")
-
-    def chosen(a: Mapping[str, np.ndarray]) -> np.ndarray:
-        order = np.argsort(a["confidence"], kind="stable")
-        if not wrong:
-            return order
-        worst = order[::-1]  # The most certain mistakes teach most about the images.
-        return worst[(a["truth"] != a["answer"])[worst]]
-
-    return answers(session.require(), chosen, limit)
-
-
-def answers(project: Project, choose: Any, limit: int) -> AnsweredImages:
-    """Rows of validation images with the model's answer, confidence and the truth."""
-    row = steps.current(project)
-    kept = steps.predictions(project, row) if row else None
-    if kept is None:
-        return {"total": 0, "rows": []}
-    names = catalogue.class_names(project)
-    order = choose(kept)
-    places = {int(kept["images"][i]): int(i) for i in order[:limit]}
-    rows: list[AnsweredImage] = [
-        {
-            **catalogue.view_of(project, image),
-            "predicted": names.get(int(kept["answer"][i]), "?"),
-            "confidence": float(kept["confidence"][i]),
-        }
-        for image in catalogue.images_by_id(project, list(places))
-        for i in [places[image["id"]]]
-    ]
-    return {"total": len(order), "rows": rows}
+    project = session.require()
+    found = yield from own_answers.judged(session)
+    if found is None:
+        return {"total": 0, "rows": [], "both_sides": True}
+    order = np.argsort(-found.doubt if wrong else found.confidence, kind="stable")
+    order = order[~found.kept[order]]
+    if wrong:
+        order = order[found.wrong[order]]
+    places = dict.fromkeys([*order[:limit], *np.flatnonzero(np.isin(found.ids, also))])
+    rows = own_answers.shown(project, found, [int(place) for place in places])
+    return {"total": len(order), "rows": rows, "both_sides": found.answers.both_sides}
 
 
 @job("List the learners", reads=True)

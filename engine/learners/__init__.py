@@ -97,6 +97,15 @@ class Learner(ABC):
         best = logits_of(self.head(), features).argmax(dim=1)
         return np.array(self.classes, np.int64)[best.numpy()]
 
+    def left_out(self, features: torch.Tensor, classes: torch.Tensor) -> torch.Tensor | None:
+        """What the head would say of images that were learnt, had each of them not been learnt.
+
+        `features` (images, views, width) are those of learnt images, `classes` their numbers; the
+        regularisation stays as it was chosen. Logits float64 (images, classes); minus infinity for
+        a class whose only image is left out. None where there is no closed form for it.
+        """
+        return None
+
     @abstractmethod
     def memory(self) -> dict[str, np.ndarray]:
         """All that must be kept to go on learning, as plain arrays."""

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import Linear
-from engine.learners.sums import ClassSums, blocks
+from engine.learners.sums import ClassSums, blocks, rows
 from engine.registry import setting
 
 
@@ -56,6 +57,15 @@ class NearestClassMean(Learner):
     def head(self) -> nn.Module:
         m = self._known.means
         return Linear.between_means(2 * (m - m.mean(dim=0)), m, unit=self.cosine)
+
+    def left_out(self, features: Tensor, classes: Tensor) -> Tensor:
+        x, y = rows(features), self._known.rows_of(classes)
+        x = normalize(x) if self.cosine else x
+        m, n = self._known.means, self._known.n[y][:, None]
+        logits = 2 * x @ m.T - m.square().sum(dim=1)
+        m_y = (self._known.table[y] - x) / (n - 1).clamp(min=1)
+        own = (2 * x * m_y - m_y.square()).sum(dim=1, keepdim=True)
+        return logits.scatter(1, y[:, None], torch.where(n > 1, own, -torch.inf))
 
     def memory(self) -> dict[str, np.ndarray]:
         return self._known.arrays()

@@ -79,6 +79,13 @@ class RandomRidge(Learner):
         Q = solved(self._G, self._known.table, self._l)
         return RandomRelu(drawn(self._width, self.size, self.seed), Q)
 
+    def left_out(self, features: Tensor, classes: Tensor) -> Tensor:
+        h = (rows(features) @ drawn(self._width, self.size, self.seed)).relu()
+        y = self._known.rows_of(classes)
+        Y, e = residuals(self._known, self._G, self._l, h, y)
+        only = (self._known.n[y] == 1)[:, None]
+        return (Y - e).masked_fill(only & (Y > 0), -torch.inf)
+
     def memory(self) -> dict[str, np.ndarray]:
         """W is not in it: it comes again from the seed and the width."""
         return {
@@ -128,12 +135,19 @@ def solved(G: Tensor, table: Tensor, ratio: float) -> Tensor:
 
 
 def leave_one_out(known: ClassSums, G: Tensor, ratio: float, h: Tensor, y: Tensor) -> float:
-    """Mean squared error of images, each predicted by weights that leave it out.
+    """Mean squared error of images, each predicted by weights that leave it out."""
+    _, e = residuals(known, G, ratio, h, y)
+    return e.square().sum(dim=1).mean().item()
+
+
+def residuals(
+    known: ClassSums, G: Tensor, ratio: float, h: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Images' targets Y (one-hot), and how far weights that leave each out are off, Y - answer.
 
     The residual of an image that is left out is its residual / (1 - h'(G + l I)^-1 h).
     """
     L = cholesky(penalised(G, ratio))
     zh, zq = (solve_triangular(L, a.T, upper=False) for a in (h, known.table))
     Y = torch.nn.functional.one_hot(y, len(known.numbers)).to(FLOAT)
-    e = (Y - zh.T @ zq) / (1 - zh.square().sum(dim=0))[:, None]
-    return e.square().sum(dim=1).mean().item()
+    return Y, (Y - zh.T @ zq) / (1 - zh.square().sum(dim=0))[:, None]

@@ -75,6 +75,13 @@ class StreamingLDA(Learner):
         L = cholesky(shrunk(self._scatter, self._known, self._s))
         return Linear.between_means(torch.cholesky_solve((m - m.mean(dim=0)).T, L).T, m)
 
+    def left_out(self, features: Tensor, classes: Tensor) -> Tensor:
+        known, N = self._known, float(self._known.n.sum())
+        y = known.rows_of(classes)
+        # What shrinks the covariance stays as it is; its scale has one image less.
+        less = 1.0 if is_zero(self._scatter, known) else (N - 1) / N
+        return less * logits_left_out(known, self._scatter, self._s, rows(features), y)
+
     def memory(self) -> dict[str, np.ndarray]:
         return {
             **self._known.arrays(),
@@ -139,7 +146,13 @@ def shrunk(scatter: Tensor, known: ClassSums, s: float) -> Tensor:
 
 
 def leave_one_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Tensor) -> float:
-    """Mean cross-entropy of images, each scored by means and covariance that leave it out.
+    """Mean cross-entropy of images, each scored by means and covariance that leave it out."""
+    logits = logits_left_out(known, scatter, s, x, y)
+    return torch.nn.functional.cross_entropy(logits, y).item()
+
+
+def logits_left_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Tensor) -> Tensor:
+    """Logits of images, each by means and covariance that leave it out: float64 (images, classes).
 
     Without image x of class y, m_y loses r/(n-1), and S loses c r r' with r = x - m_y,
     c = (1-s) n/(n-1)/N: by Sherman-Morrison its inverse P becomes P + c P r r'P / (1 - c r'P r).
@@ -151,10 +164,12 @@ def leave_one_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Ten
     zx, zm = (solve_triangular(L, (a - o).T, upper=False) for a in (x, m))
     xx, xm, mm = zx.square().sum(dim=0)[:, None], zx.T @ zm, zm.T @ zm
     n = known.n[y][:, None]
-    c = (1 - s) * n / (n - 1) / N
+    spare = torch.where(n > 1, n / (n - 1), 0.0)  # a class's only image has r = 0
+    c = (1 - s) * spare / N
     rx = xx - xm[i, y][:, None] - xm + mm[y]  # (x - m_k)' P r, for each class k
     rr = rx[i, y][:, None]
     left = 1 - c * rr
     q = xx - 2 * xm + mm.diagonal() + c * rx.square() / left
-    q[i, y] = (rr / left * (n / (n - 1)).square())[:, 0]
-    return torch.nn.functional.cross_entropy(-q / 2, y).item()
+    own = rr / left * spare.square()
+    q[i, y] = torch.where(n > 1, own, torch.inf)[:, 0]
+    return -q / 2

@@ -39,8 +39,24 @@ ImageRow = TypedDict(
     },
 )
 """An image; `thumb` is the file of its thumbnail, where it begins there, and its bytes."""
-ImagePage = TypedDict("ImagePage", {"total": int, "rows": list[ImageRow]})
-"""Some of `total` images."""
+
+
+class AnsweredImage(ImageRow):
+    """With the class that the model sees, and the likeliest ones with their probabilities.
+
+    `kept` says that a person said that the image is right where it is.
+    """
+
+    predicted: str
+    confidence: float
+    likeliest: list[tuple[str, float]]
+    kept: bool
+
+
+ImagePage = TypedDict("ImagePage", {"total": int, "rows": list[ImageRow | AnsweredImage]})
+"""Some of `total` images; sorted by confidence those have answers that can be judged."""
+LikeliestClass = TypedDict("LikeliestClass", {"name": str})
+ImagesMended = TypedDict("ImagesMended", {"moved": int, "kept": int})
 Conflict = TypedDict("Conflict", {"sha256": str, "classes": list[str], "images": list[ImageRow]})
 Conflicts = TypedDict("Conflicts", {"conflicts": list[Conflict]})
 

@@ -3,7 +3,7 @@
 from typing import NotRequired, TypedDict, final
 
 from engine.registry import PluginView
-from engine.results.images import ImageRow, SkippedFile
+from engine.results.images import AnsweredImage, ImageRow, SkippedFile
 from engine.results.scores import Continual, SomeScores, StepScores
 
 
@@ -64,13 +64,24 @@ class Score(ScoreTable, Continual, total=False):
     predictions: dict[str, str]
 
 
-class AnsweredImage(ImageRow):
-    predicted: str
-    confidence: float
+class LearntAgain(SomeScores, total=False):
+    """Empty where there was nothing to learn."""
+
+    accuracy_before: float | None
 
 
-AnsweredImages = TypedDict("AnsweredImages", {"total": int, "rows": list[AnsweredImage]})
-"""Some of `total` images."""
+ImageTaught = TypedDict("ImageTaught", {"class": str, "moved": int, "image": int, "step": int})
+"""`moved` says how many times the image was in the project before."""
+
+
+class AnsweredImages(TypedDict):
+    """Some of `total` images. `both_sides`: those learnt from are judged, too."""
+
+    total: int
+    rows: list[AnsweredImage]
+    both_sides: bool
+
+
 Learners = TypedDict("Learners", {"learners": tuple[PluginView, ...]})
 
 

@@ -16,7 +16,7 @@ from engine.errors import Refused, UnusableImage
 from engine.images.decode import CheckedImage, open_many
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import Sides
-from engine.results.images import Conflict, ImagePage, ImageRow
+from engine.results.images import ImageRow
 from engine.storage.gestures import now
 from engine.storage.project import Project
 from engine.storage.schema import inserted
@@ -314,31 +314,6 @@ def view_of(project: Project, row: Mapping[str, Any]) -> ImageRow:
     }
 
 
-def page_of_images(
-    project: Project, class_name: str, split: str, offset: int, limit: int
-) -> ImagePage:
-    """Rows `offset` to `offset + limit` of a class (or of all), and how many there are."""
-    where, values = ["1"], []
-    if class_name:
-        where.append("class_id = ?")
-        values.append(class_named(project, class_name)["id"])
-    if split:
-        where.append("split = ?")
-        values.append(split)
-    condition = " AND ".join(where)
-    total = project.db.execute(f"SELECT COUNT(*) FROM image WHERE {condition}", values).fetchone()[
-        0
-    ]
-    # Ids first: the join and the wide columns are then read for one page only.
-    rows = project.db.query(
-        f"SELECT {COLUMNS} FROM image JOIN class ON class.id = class_id WHERE image.id IN "
-        f"(SELECT id FROM image WHERE {condition} ORDER BY class_id, id LIMIT ? OFFSET ?) "
-        "ORDER BY class_id, image.id",
-        [*values, limit, offset],
-    )
-    return {"total": total, "rows": [view_of(project, row) for row in rows]}
-
-
 def images_by_id(project: Project, ids: Sequence[int]) -> list[dict[str, Any]]:
     """The rows of images, in the order of `ids`; those that are gone are left out."""
     found = {}
@@ -351,24 +326,6 @@ def images_by_id(project: Project, ids: Sequence[int]) -> list[dict[str, Any]]:
         ):
             found[row["id"]] = row
     return [found[int(i)] for i in ids if int(i) in found]
-
-
-def conflicts(project: Project) -> list[Conflict]:
-    """Images that lie in more than one class, each with the classes it lies in."""
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in project.db.query(
-        f"SELECT {COLUMNS} FROM image JOIN class ON class.id = class_id "
-        f"WHERE sha256 IN ({CONFLICTING}) ORDER BY sha256, class_id"
-    ):
-        groups[row["sha256"]].append(row)
-    return [
-        {
-            "sha256": sha256,
-            "classes": [row["class"] for row in rows],
-            "images": [view_of(project, row) for row in rows],
-        }
-        for sha256, rows in groups.items()
-    ]
 
 
 # Verbs. Each is called inside a gesture.

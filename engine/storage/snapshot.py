@@ -8,6 +8,7 @@ from typing import Any
 from engine.events import ClassView, ProjectView, StepView
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
+from engine.system.words import plural
 
 FEW_IMAGES = 10
 IMBALANCE = 10
@@ -84,7 +85,7 @@ def hint_for(train: int, set_aside: bool) -> str:
     if set_aside:
         return "Forgotten. Its images are kept; learn it again when you like."
     if train < FEW_IMAGES:
-        return f"Only {train} images to learn from. Add more: {FEW_IMAGES} or better 30."
+        return f"Only {plural(train)}. {FEW_IMAGES} are a start, 30 are good."
     return ""
 
 

@@ -147,7 +147,7 @@ def test_a_thumbnail_that_is_gone_is_an_empty_one(tmp_path: Path, qtbot: object)
 
 def test_a_row_in_words_is_complete() -> None:
     told = words({**row(1), "width": 10, "height": 20, "learnt": False, "note": "turned"})
-    assert told == "1.jpg, class cat, train image, 10 × 20 pixels, not learnt yet, turned"
+    assert told == "1.jpg, class cat, to learn, 10 × 20 pixels, not learnt yet, turned"
 
 
 def test_names_in_tooltips_are_text(tmp_path: Path) -> None:

@@ -70,6 +70,32 @@ def class_folders(root: Path, counts: dict[str, int], seed: int = 0) -> Path:
     return root
 
 
+def plain_folders(root: Path, names: list[str], count: int, seed: int = 0) -> Path:
+    """Class folders that any network tells apart: an image is a noisy field of its class's hue."""
+    for place, name in enumerate(names):
+        colour = np.array(colorsys.hsv_to_rgb(place / len(names), 0.9, 0.8)) * 255
+        rng = np.random.default_rng([seed, place])
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            field = colour * rng.uniform(0.8, 1.2) + rng.normal(0, 12, (72, 96, 3))
+            pixels = field.clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number:03}.jpg")
+    return root
+
+
+def planted(root: Path, moves: list[tuple[str, str, int]]) -> list[str]:
+    """Moves some files of class folders into the folders of other classes, as people do by mistake.
+
+    Each move is a class, another class, and which file; returns the new names of the files.
+    """
+    names = []
+    for of, to, number in moves:
+        name = f"{of} {number:03}.jpg"
+        (root / of / f"{number:03}.jpg").rename(root / to / name)
+        names.append(name)
+    return names
+
+
 # Files that are no image, or a broken one.
 
 

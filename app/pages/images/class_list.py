@@ -21,7 +21,7 @@ HEIGHT = 52
 
 def facts(view: ClassView) -> str:
     """The second line of a class: its counts, and how well it is recognised."""
-    words = f"{view.train:,} train · {view.validation:,} validation"
+    words = f"{view.train:,} to learn · {view.validation:,} to test"
     if view.learnt and view.accuracy is not None:
         return f"{words} · {per_cent(view.accuracy, 0)}"
     return words if view.learnt else f"{words} · new"

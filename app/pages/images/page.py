@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QFocusEvent, QKeySequence
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QMenu,
     QPushButton,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.bridge import Bridge
 from app.pages.images.class_list import ClassList
 from app.pages.images.review import Review
+from app.pages.images.search_line import SearchLine
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose_class, confirm, type_name
 from app.widgets.controls import (
@@ -37,14 +37,15 @@ from app.widgets.controls import (
 from app.widgets.drops import Drops
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
+from app.widgets.mend import Mending
 from app.widgets.rows import ImageRows, shown
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
+from engine.results.images import LikeliestClass
 from engine.system.words import plural
 
 PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"
-SPLITS = (("Both sides", ""), ("Train images", "train"), ("Validation images", "validation"))
 
 
 class ImagesPage(QWidget):
@@ -58,6 +59,8 @@ class ImagesPage(QWidget):
         self.classes = ClassList()
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
+        self.mending = Mending(bridge, self)
+        self.search = SearchLine()
         self.review = Review(bridge, thumbs)
         self.heading = Elided("All images", "big")
         self.count = label("", "muted")
@@ -92,7 +95,7 @@ class ImagesPage(QWidget):
         right = QWidget()
         right.setObjectName("card")
         right.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        right.setLayout(column(self.image_tools(), self.hint, self.stack))
+        right.setLayout(column(self.image_tools(), self.search, self.hint, self.stack))
         laid_out(right).setContentsMargins(16, 12, 8, 8)
         self.stack.addWidget(self.gallery)
         self.stack.addWidget(self.review)
@@ -106,7 +109,6 @@ class ImagesPage(QWidget):
         self.pages.addWidget(self.empty)
         self.pages.addWidget(self.split)
         self.setLayout(column(self.pages, edge=16))
-        self.setFocusProxy(self.gallery)
 
     def folder_button(self) -> QPushButton:
         made = button("Choose a folder", "Adds the images of a folder", self.choose_folder)
@@ -128,11 +130,6 @@ class ImagesPage(QWidget):
 
     def image_tools(self) -> QWidget:
         """The line above the gallery: what is shown, and what can be done with it."""
-        self.filter = QComboBox()
-        named(self.filter, "Split", "Shows one side of the split only")
-        reach(self.filter, "Alt+S")
-        for text, value in SPLITS:
-            self.filter.addItem(text, value)
         self.move_button = tool(
             "move",
             "Move images",
@@ -156,7 +153,6 @@ class ImagesPage(QWidget):
             self.heading,
             self.count,
             self.review_button,
-            self.filter,
             self.move_button,
             self.remove_button,
             self.add_button(),
@@ -195,10 +191,13 @@ class ImagesPage(QWidget):
         """What changes what."""
         self.bridge.changed.connect(self.show_project)
         self.classes.picked.connect(self.show_class)
+        # A class that is current already is not picked anew, and still means: no review.
+        self.classes.clicked.connect(lambda _: self.review_button.setChecked(False))
+        self.classes.activated.connect(lambda _: self.review_button.setChecked(False))
         self.classes.files_dropped.connect(self.add)
         self.classes.images_dropped.connect(self.move_to)
-        self.rows.counted.connect(lambda count: self.count.setText(plural(count)))
-        self.filter.currentIndexChanged.connect(lambda _: self.show_class(self.classes.name))
+        self.rows.counted.connect(lambda _: self.show_count())
+        self.search.changed.connect(lambda: self.show_class(self.classes.name))
         self.gallery.chosen.connect(self.refresh_tools)
         self.gallery.opened.connect(self.look)
         self.review_button.toggled.connect(self.show_review)
@@ -230,6 +229,7 @@ class ImagesPage(QWidget):
         if other:
             self.review_button.setChecked(False)
             self.classes.choose("")
+            self.search.reset()
             self.show_class("")
         else:
             self.rows.ask_again()
@@ -244,8 +244,10 @@ class ImagesPage(QWidget):
         self.heading.set_full(shown(name) or "All images")
         self.gallery.clearSelection()
         self.gallery.verticalScrollBar().setValue(0)
-        self.gallery.tile.captions = not name
-        self.rows.ask(class_name=name, split=self.filter.currentData())
+        query, tile = self.search.query, self.gallery.tile
+        tile.captions = not name or query["sort"] in ("confidence", "name")
+        tile.naming, tile.lines = self.search.naming
+        self.rows.ask(class_name=name, **query)
         self.show_hint()
         self.refresh_tools()
 
@@ -260,7 +262,7 @@ class ImagesPage(QWidget):
         self.stack.setCurrentWidget(self.review if on else self.gallery)
         self.heading.set_full("Review" if on else shown(self.classes.name) or "All images")
         self.count.setVisible(not on)
-        self.filter.setVisible(not on)
+        self.search.setVisible(not on)
         self.show_hint()
         if on:
             self.review.refresh()
@@ -273,8 +275,21 @@ class ImagesPage(QWidget):
             control.setEnabled(some and shown)
             control.setVisible(shown)
 
+        self.show_count()
+
+    def show_count(self) -> None:
+        """How many images there are, and how many of them are chosen."""
+        chosen = len(self.gallery.selectionModel().selectedIndexes())
+        some = f" · {chosen:,} chosen" if chosen else ""
+        self.count.setText(plural(self.rows.total) + some)
+
     def look(self, number: int) -> None:
-        Viewer(self.rows, number, self.window()).open()
+        Viewer(self.rows, number, self.window(), self.mending).open()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Hands the focus on to the gallery. A focus proxy would make Tab skip all before it."""
+        super().focusInEvent(event)
+        self.gallery.setFocus(event.reason())
 
     # Gestures: each submits one job and does nothing else.
 
@@ -334,11 +349,19 @@ class ImagesPage(QWidget):
             self.bridge.submit("remove_class", name=name)
 
     def move_chosen(self) -> None:
+        """Asks where to; the class that fits the chosen images best is proposed."""
         ids = [r["id"] for r in self.gallery.selected_rows()]
-        names = [c.name for c in self.project.classes] if self.project else []
-        to = choose_class(self, f"Move {plural(len(ids))} to which class?", names) if ids else ""
-        if to:
-            self.move_to(ids, to)
+
+        def choose(ended: Ended) -> None:
+            names = [c.name for c in self.project.classes] if self.project else []
+            found = ended.of(LikeliestClass)["name"] if ended.how == "done" else ""
+            first = found or self.classes.name
+            title = f"Move {plural(len(ids))} to which class?"
+            if to := choose_class(self, title, names, first=first):
+                self.move_to(ids, to)
+
+        if ids:
+            self.bridge.ask("likeliest_class", choose, images=ids)
 
     def move_to(self, ids: list[int], to: str) -> None:
         self.bridge.submit("move_images", images=ids, to=to)

@@ -35,17 +35,23 @@ class Conflicts(QWidget):
         self.bridge = bridge
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
-        named(self.gallery, "Conflicts", "Choose images to settle")
+        named(self.gallery, "Conflicts", "Choose images, then the class that keeps them")
         reach(self.gallery, "Alt+I")
         self.keep = QComboBox()
         named(self.keep, "Class that keeps the image", "Which class keeps the image", "Alt+K")
         self.settle_button = button(
-            "Settle", "Keeps the chosen images in this class alone", self.settle, key="Ctrl+Return"
+            "Keep", "Keeps the chosen images in this class alone", self.settle, key="Ctrl+Return"
         )
         text = "These images lie in several classes, so they teach both. Choose which keeps them."
         line = row(buddy("&Keep in", self.keep), self.keep, self.settle_button, 0)
         self.setLayout(column(label(text, "muted", wrap=True), line, self.gallery))
         self.gallery.chosen.connect(self.offer)
+        self.keep.currentTextChanged.connect(self.say_where)
+
+    def say_where(self, name: str) -> None:
+        """The button says what it does: “Keep in hat”."""
+        words = {"": "Keep", NOBODY: "Keep in none of them"}.get(name, f"Keep in {shown(name)}")
+        say_on(self.settle_button, words.replace("&", "&&"))
 
     def refresh(self) -> None:
         self.bridge.ask("conflicts", self.take)

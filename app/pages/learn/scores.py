@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QPushButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from app.bridge import Bridge
+from app.pages.learn.pictures import Pictures
 from app.pages.learn.summary import Summary
 from app.widgets.class_plots import BarPlot, ClassBar
-from app.widgets.controls import Elided, button, card, column, named, reach, row, scrolled
-from app.widgets.gallery import Gallery
+from app.widgets.controls import card, column, named, reach, row, scrolled
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.matrix_plot import HELP, TITLE, MatrixPlot
-from app.widgets.rows import ImageRows
 from app.widgets.thumbs import Thumbnails
-from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView, StepView
-from engine.results.learn import AnsweredImages, FullScores
-from engine.system.words import per_cent, plural
+from engine.results.learn import FullScores
 
-PICTURE = 96
-"""Pixels of an image's longer side: three fit beside each other in the smallest window."""
 SIDE_BY_SIDE = 800
 """Pixels from which on the matrix and the images behind it stand beside each other."""
 LEAST, LOWER = 400, 320
@@ -47,68 +41,6 @@ def accuracy_series(steps: tuple[StepView, ...], live: list[tuple[float, float]]
         Series("new classes", points("new_accuracy"), "warning", Qt.PenStyle.DotLine),
         Series("during this step", tuple(live), "text", Qt.PenStyle.DotLine),
     ]
-
-
-class Pictures(QWidget):
-    """Test images with the model's answers: uncertain, wrong, or of one cell."""
-
-    def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
-        super().__init__()
-        self.bridge = bridge
-        self.rows = ImageRows(bridge)
-        self.gallery = Gallery(self.rows, thumbs, PICTURE)
-        named(self.gallery, "Answers", "Test images with the model's answers")
-        reach(self.gallery, "Alt+I")
-        self.title = Elided("", "muted")
-        self.group = QButtonGroup(self)
-        self.choices = [
-            self.choice("Least certain", "Alt+U", {"wrong": False}),
-            self.choice("Wrong", "Alt+W", {"wrong": True}),
-        ]
-        self.asked: tuple[str, Mapping[str, Any]] = ("uncertain_images", {"wrong": False})
-        self.choices[0].setChecked(True)
-        self.setLayout(column(row(*self.choices, 0), self.title, self.gallery, gap=4))
-        self.gallery.opened.connect(lambda n: Viewer(self.rows, n, self.window()).open())
-
-    def choice(self, name: str, key: str, settings: Mapping[str, Any]) -> QPushButton:
-        help = f"Shows images to test: {name.lower()}"
-        made = button(
-            name, help, lambda: self.ask("uncertain_images", settings), key=key, kind="quiet"
-        )
-        made.setCheckable(True)
-        self.group.addButton(made)
-        return made
-
-    def ask_cell(self, true: str, predicted: str) -> None:
-        """Shows the images behind a cell of the confusion matrix."""
-        self.group.setExclusive(False)
-        for made in self.choices:
-            made.setChecked(False)
-        self.group.setExclusive(True)
-        self.ask("confusion_images", {"true": true, "predicted": predicted})
-
-    def ask(self, job: str, settings: Mapping[str, Any]) -> None:
-        self.asked = (job, settings)
-        self.bridge.ask(job, self.take, **settings)
-
-    def ask_again(self) -> None:
-        self.ask(*self.asked)
-
-    def take(self, ended: Ended) -> None:
-        """One tile for each image, captioned with the answer and how sure it is."""
-        none: AnsweredImages = {"total": 0, "rows": []}
-        found = ended.of(AnsweredImages) if ended.how == "done" else none
-        self.rows.give(
-            [
-                {**r, "caption": f"{r['predicted']} {per_cent(r['confidence'], 0)}", "split": ""}
-                for r in found["rows"]
-            ]
-        )
-        cell = self.asked[1]
-        about = f"{cell['true']} taken for {cell['predicted']} · " if "true" in cell else ""
-        if cell.get("true") and cell["true"] == cell["predicted"]:
-            about = f"{cell['true']}, recognised · "
-        self.title.set_full(about + plural(found["total"]))
 
 
 class Scores(QWidget):
@@ -197,7 +129,7 @@ class Scores(QWidget):
         else:
             self.bars.show_bars([])
             self.matrix.show_matrix([], [])
-            self.images.rows.give([])
+            self.images.give([])
             self.images.title.set_full("")
 
     def take(self, ended: Ended) -> None:

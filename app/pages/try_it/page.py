@@ -14,13 +14,14 @@ from app.bridge import Bridge
 from app.pages.images.page import PICTURES
 from app.pages.try_it.answers import AnswerBars
 from app.pages.try_it.sort_dialog import SortDialog, told
+from app.widgets.ask import choose_class
 from app.widgets.controls import Elided, button, card, column, label, laid_out, named, reach, row
 from app.widgets.desktop import show_file
 from app.widgets.drops import Drops, paths_of
 from app.widgets.gallery import Gallery
 from app.widgets.images import Picture
 from app.widgets.next_step import NextStep
-from app.widgets.rows import ROW, ImageRows, short
+from app.widgets.rows import ROW, ImageRows, short, shown
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, Notice, Progress, ProjectView
@@ -51,6 +52,9 @@ class TryPage(QWidget):
         self.question: int | None = None
         self.found: dict[str, ImageAnswer | NoAnswer] = {}
         self.paths: list[str] = []
+        self.likeliest: list[str] = []
+        self.content = b""
+        """The pasted image as a file's bytes."""
         self.image = Picture("Drop an image here, paste one, or pick one.")
         self.name = Elided("", "muted")
         self.verdict = label("", "title", wrap=True)
@@ -90,13 +94,21 @@ class TryPage(QWidget):
             key="Ctrl+Shift+S",
             icon="move",
         )
+        self.mend_button = button(
+            "No, it is …",
+            "Adds the image to the class that you say, and learns it at once",
+            self.mend,
+            key="Ctrl+K",
+        )
         self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
         self.stop_button.setVisible(False)
         self.image.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         left = card(self.image, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
         laid_out(left).setStretch(0, 1)
         heading = label("Nearest training images", "heading")
-        right = card(self.verdict, self.reason, 16, self.bars, 0, heading, self.nearest)
+        answer = row(self.verdict, self.mend_button)
+        answer.setStretch(0, 1)
+        right = card(answer, self.reason, 16, self.bars, 0, heading, self.nearest)
         both = QWidget()
         both.setLayout(row(left, right, gap=16))
         laid_out(both).setStretch(0, 1)
@@ -123,9 +135,11 @@ class TryPage(QWidget):
             self.clear()
         elif self.can_try() and before.current_step != project.current_step and self.paths:
             self.try_paths(self.paths)
+        elif self.can_try() and before.current_step != project.current_step and self.content:
+            self.wait_for("predict_pixels", self.take_pasted, content=self.content)
 
     def clear(self) -> None:
-        self.found, self.paths = {}, []
+        self.found, self.paths, self.content = {}, [], b""
         self.image.show_image(QImage())
         self.name.set_full("")
         self.tried.give([])
@@ -133,6 +147,8 @@ class TryPage(QWidget):
         self.say_nothing()
 
     def say_nothing(self) -> None:
+        self.likeliest = []
+        self.mend_button.setEnabled(False)
         self.verdict.setText("What is it?")
         self.reason.setText("The answer appears here, with how sure the model is.")
         self.bars.show_answer({}, True)
@@ -145,7 +161,11 @@ class TryPage(QWidget):
             self.verdict.setText("This can't be read as an image")
             self.reason.setText(answer["reason"])
             return
-        best, share = max(answer["classes"].items(), key=lambda item: item[1])
+        order = sorted(answer["classes"].items(), key=lambda item: -item[1])
+        best, share = order[0]
+        self.likeliest = [name for name, _ in order]
+        read_only = self.project is not None and self.project.read_only
+        self.mend_button.setEnabled(not read_only)
         if answer["known"]:
             self.verdict.setText(best)
             sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
@@ -190,8 +210,24 @@ class TryPage(QWidget):
     def try_image(self, image: QImage) -> None:
         self.clear()
         self.image.show_image(image)
+        self.content = png_of(image)
         self.name.set_full("pasted image")
-        self.wait_for("predict_pixels", self.take_pasted, content=png_of(image))
+        self.wait_for("predict_pixels", self.take_pasted, content=self.content)
+
+    def mend(self) -> None:
+        """Asks what the image is, and adds it to that class; the second likeliest is proposed."""
+        names = [c.name for c in self.project.classes] if self.project else []
+        path, second = self.image.path, self.likeliest[1:2]
+        to = choose_class(self, "What is it?", names, first=second[0] if second else "")
+        if not to:
+            return
+
+        def say(ended: Ended) -> None:
+            if ended.how == "done":
+                self.bridge.notice.emit(Notice(f"It is in {shown(to)} now, and learnt."))
+
+        given = {"path": path} if path else {"content": self.content}
+        self.bridge.submit("teach_image", say, to=to, **given)
 
     def try_paths(self, paths: list[str]) -> None:
         self.clear()

@@ -80,7 +80,7 @@ REASONS = {
     "svg.jpg": "an SVG drawing with the name of a JPEG",
     "page.jpg": "a web page",
     "pointer.jpg": "Git LFS",
-    "noise.jpg": "no image that can be read here",
+    "noise.jpg": "is damaged or isn't a JPEG",
     "truncated.jpg": "broken",
     "truncated.png": "broken",
     "bomb.png": "more than 200 megapixels",
