@@ -50,6 +50,12 @@ def moved(asked: Facts, result: Facts) -> str:
     return f"{plural(count)} {'is' if count == 1 else 'are'} in {asked.get('to')} now."
 
 
+def used_for(asked: Facts, result: Facts) -> str:
+    count = int(result.get("moved", 0))
+    what = "learning" if asked.get("split") == "train" else "testing"
+    return f"{plural(count)} {'is' if count == 1 else 'are'} for {what} now."
+
+
 def removed(asked: Facts, result: Facts) -> str:
     return f"{plural(int(result.get('removed', 0)))} taken out. Your files stay where they are."
 
@@ -60,6 +66,7 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "add_images": added,
     "move_images": moved,
     "remove_images": removed,
+    "set_split": used_for,
     "use_backbone": network,
     "forget": lambda asked, _: f"{asked.get('name')} is forgotten. Its images are kept.",
     "rename_class": lambda asked, _: f"{asked.get('name')} is called {asked.get('to')} now.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QMimeData
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 
 from app.widgets.rows import MIME
+from engine.events import ClassView
 from tests.helpers.window import Person, drop
 
 
@@ -81,3 +82,30 @@ def test_a_removed_class_is_unlearnt_and_comes_back_with_undo(learnt: Person) ->
     assert set(learnt.project.current_step.classes) == {"apple", "banana"}
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
     assert set(learnt.project.current_step.classes) == {"apple", "banana", "cherry"}
+
+
+def test_an_image_is_used_for_testing_and_what_is_learnt_follows(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.classes.choose("apple")
+    learnt.sees(lambda: page.rows.rowCount() == 12 and page.rows.row(0))
+    row = next(n for n in range(12) if page.rows.row(n)["split"] == "train")
+    page.gallery.selectionModel().select(
+        page.rows.index(row), page.gallery.selectionModel().SelectionFlag.Select
+    )
+    before = next(c for c in learnt.project.classes if c.name == "apple")
+
+    where = page.gallery.visualRect(page.rows.index(row)).center()
+    page.gallery.customContextMenuRequested.emit(where)
+    menu = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMenu) and w.isVisible())
+    choice = next(a for a in menu.actions() if a.text() == "Use for &testing")
+    choice.trigger()
+    menu.close()
+
+    def apple() -> ClassView:
+        return next(c for c in learnt.project.classes if c.name == "apple")
+
+    learnt.sees(lambda: apple().validation == before.validation + 1 and apple().learnt)
+    assert apple().train == before.train - 1
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    assert (apple().train, apple().validation) == (before.train, before.validation)
+    assert apple().learnt

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.bridge import Bridge
 from app.pages.images.class_list import ClassList
+from app.pages.images.menus import class_menu, image_menu
 from app.pages.images.review import Review
 from app.pages.images.search_line import SearchLine
 from app.shell.preferences import Preferences
@@ -42,7 +43,7 @@ from app.widgets.rows import ImageRows, shown
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
-from engine.results.images import LikeliestClass
+from engine.results.images import ImagesMoved, LikeliestClass
 from engine.system.words import plural
 
 PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"
@@ -205,10 +206,10 @@ class ImagesPage(QWidget):
         for view in (self.classes, self.gallery):
             view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.classes.customContextMenuRequested.connect(
-            lambda at: self.class_menu().popup(self.classes.mapToGlobal(at))
+            lambda at: class_menu(self).popup(self.classes.mapToGlobal(at))
         )
         self.gallery.customContextMenuRequested.connect(
-            lambda at: self.image_menu().popup(self.gallery.mapToGlobal(at))
+            lambda at: image_menu(self).popup(self.gallery.mapToGlobal(at))
         )
 
     # Showing.
@@ -366,26 +367,19 @@ class ImagesPage(QWidget):
     def move_to(self, ids: list[int], to: str) -> None:
         self.bridge.submit("move_images", images=ids, to=to)
 
+    def use_for(self, split: str) -> None:
+        """Puts the chosen images on a side of the split; what is learnt follows at once."""
+
+        def learn(ended: Ended) -> None:
+            if ended.how == "done" and ended.of(ImagesMoved)["moved"]:
+                self.bridge.submit("learn_again")
+
+        ids = [r["id"] for r in self.gallery.selected_rows()]
+        if ids:
+            self.bridge.submit("set_split", learn, images=ids, split=split)
+
     def remove(self) -> None:
         ids = [r["id"] for r in self.gallery.selected_rows()]
         if ids:
             self.gallery.clearSelection()
             self.bridge.submit("remove_images", images=ids)
-
-    def class_menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if self.classes.name:
-            menu.addAction("Rename …", self.rename)
-            menu.addAction("Merge into …", self.merge)
-            menu.addAction("Remove", self.remove_class)
-        menu.addAction("Add a folder …", self.choose_folder)
-        return menu
-
-    def image_menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Look closer", lambda: self.look(self.gallery.currentIndex().row()))
-        menu.addAction("Move to …", self.move_chosen)
-        menu.addAction("Remove", self.remove)
-        return menu
