@@ -165,7 +165,6 @@ def test_another_network_is_learnt_with_at_once_and_one_undo_brings_the_old_one_
     learnt.sees(lambda: any("recognises more" in text for text in learnt.messages()))
     (card,) = (c for c in learnt.window.notices.cards if "recognises more" in c.text)
     assert "in 89 of 100, the small one in 10" in card.text
-    assert card.action_button.text().endswith("use it")
     before = learnt.project.current_step.id
     learnt.presses("Ctrl+B")
     learnt.sees(lambda: learnt.window.findChild(BackboneDialog))
@@ -190,6 +189,23 @@ def test_another_network_is_learnt_with_at_once_and_one_undo_brings_the_old_one_
     assert (learnt.project.backbone, learnt.project.current_step.id) == ("squeezenet1_1", before)
     learnt.waits_for(lambda: learnt.window.bridge.submit("learn"))
     assert not any("recognises more" in text for text in learnt.messages()), "offered once"
+
+
+def test_the_offer_of_a_stronger_network_swaps_and_learns_by_one_button(
+    learnt: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(offer.WEAK, "squeezenet1_1", 10)
+    learnt.waits_for(lambda: learnt.window.bridge.submit("learn"))
+    learnt.sees(lambda: any("recognises more" in text for text in learnt.messages()))
+    (card,) = (c for c in learnt.window.notices.cards if "recognises more" in c.text)
+    assert card.action_button.text() == "Use it", "it came along, so nothing is downloaded"
+
+    ended = learnt.waits_for(card.action_button.click)
+
+    assert ended.how == "done", ended.text
+    assert learnt.project.backbone == "efficientnet_lite0"
+    assert all(view.learnt for view in learnt.project.classes)
+    assert not any("recognises more" in text for text in learnt.messages())
 
 
 def test_a_project_is_renamed_and_undo_brings_its_name_back(owner: Person) -> None:
