@@ -118,8 +118,8 @@ class BranchWork(FollowedJob):
         """Keeps the curve or the result; the window itself tells of refusals and failures."""
         self.begun = False
         if event.how == "done":
-            self.text = self.kept(event)
-            self.text = self.note or self.text
+            said = self.kept(event)
+            self.text = self.note or said
         else:
             self.text = event.text
             self.measured = None if self.job == MEASURE else self.measured
@@ -134,7 +134,8 @@ class BranchWork(FollowedJob):
             self.curve = event.of(SharingCurve)["curve"]
             return "The sharing curve is drawn. Nothing was changed."
         if self.job == REMOVE:
-            self.grown, gone = None, event.of(BranchRemoved)
+            self.grown = self.merged = None
+            gone = event.of(BranchRemoved)
             before, after = per_cent(gone["before"]), per_cent(gone["after"])
             return f"Branch {gone['branch']} is removed: accuracy {before} before, {after} now."
         if self.job == MERGE:
