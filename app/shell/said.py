@@ -6,18 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.events import ProjectView
-from engine.system.words import per_cent, plural
+from engine.system.words import listed, per_cent, plural
 
 Facts = Mapping[str, Any]
-SHOWN = 3
-"""Names of classes that a sentence holds; the others are counted."""
-
-
-def listed(names: list[str]) -> str:
-    """“hat”, “hat and shoes”, “dress, hat and 8 more”."""
-    if len(names) > SHOWN:
-        names = [*names[: SHOWN - 1], f"{len(names) - SHOWN + 1} more"]
-    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def share_right(project: ProjectView | None) -> str:
