@@ -169,7 +169,7 @@ def test_a_project_s_own_images_are_taken_by_their_split(place: Path, tmp_path: 
         "weights": str(image_files.weights(tmp_path / "n")),
     }
     for name, settings in (
-        ("new_project", {**path, "backbone": "embedded", "size": 32}),
+        ("new_project", {**path, "size": 32}),
         ("learn_folder", {"paths": [folder]}),
         (
             "shrink",
