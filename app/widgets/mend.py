@@ -201,8 +201,8 @@ class MendBar(QWidget):
         return named(made, text, help, key)
 
     def key(self, where: QWidget, key: str, act: Callable[[], object]) -> None:
-        context = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        QShortcut(QKeySequence(key), where, act, context=context)
+        made = QShortcut(QKeySequence(key), where, act)
+        made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     def do(self, act: Callable[[Sequence[Row]], None]) -> None:
         rows = answered(self.chosen())
