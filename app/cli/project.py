@@ -226,6 +226,7 @@ def steps(options: argparse.Namespace) -> int:
     ended = do(options, "list_steps", project=options.project)
 
     def table(result: Steps) -> str:
+        """A line for each step, newest last."""
         rows = [("step", "when", "what", "learner", "classes", "accuracy", "")]
         for s in result["steps"]:
             rows.append(

@@ -109,6 +109,7 @@ class Words(QGraphicsItem):
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
+        """Draws the words over the whole chart."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for word, place in self.words:
             painter.setFont(self.font(word))

@@ -53,10 +53,8 @@ def sort_images(
     folders = {name: target / folder for name, folder in names.items()}
     walk = Walk([Path(path) for path in paths], without(paths, target, folders))
     total = yield from counted(walk)
-    roots = tuple(map(place_of, paths))
-    sorting = Sorting(
-        asked, target, folders, FilePlacer(move), known_only, least, begun(target), roots
-    )
+    known, roots = begun(target), tuple(map(place_of, paths))
+    sorting = Sorting(asked, target, folders, FilePlacer(move), known_only, least, known, roots)
     eta, done = Eta(total, "Moving images" if move else "Copying images"), 0
     with closing(sorting.sheet), closing(answers(asked, walk)) as found:
         for some in found:

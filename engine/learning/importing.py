@@ -82,20 +82,16 @@ def bring_in(
     views: int = 0,
     glimpse: Callable[[int, int], Iterable[Event]] | None = None,
 ) -> Generator[Event, None, Added]:
-    """Checks and stores the images found; with `views` > 0 also computes their features.
-
-    One pass: each file is read once, while the network works on those before it. Now and then
-    `glimpse(done, total)` tells how well it goes.
-    """
+    """Checks and stores the images found; with `views` > 0 also computes their features, in one
+    pass over the files. Now and then `glimpse(done, total)` tells how well it goes."""
     project, added, batch = session.require(), Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
-    preprocessing = extractor.backbone.preprocessing if extractor else None
     eta = Eta(len(files), "Looking at images" if views else "Checking images")
     snapshot = Every(SECONDS_BETWEEN_SNAPSHOTS, at_once=True)  # so that a class appears early
     glance = Every(SECONDS_BETWEEN_GLIMPSES)
     yield eta.at(0)
-    opened = open_many([path for _, path, _ in files], preprocessing)
+    opened = open_many([f[1] for f in files], extractor and extractor.backbone.preprocessing)
     try:
         pairs = enumerate(zip(files, opened, strict=True), start=1)
         for number, ((name, _, split), (path, image)) in pairs:

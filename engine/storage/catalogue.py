@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def class_id_for(project: Project, name: str) -> int:
     return inserted(project.db, "class", {"name": name, "made": now()})
 
 
+def wanted_class(project: Project, name: str) -> int:
+    """As class_id_for; a class that was forgotten and is given new images is wanted again."""
+    number = class_id_for(project, name)
+    project.db.execute("UPDATE class SET set_aside = 0 WHERE id = ? AND set_aside", [number])
+    return number
+
+
 def class_names(project: Project) -> dict[int, str]:
     return {int(row["id"]): str(row["name"]) for row in project.db["class"].rows}
 
@@ -76,29 +84,21 @@ def add(
     pack = project.blobs.put(b"".join(arrival.image.thumb for arrival in fresh))
     copied = {a.image.sha256 for a in fresh if copy and copied_in(project, a)}
     with project.transaction(gesture) as db:
-        numbers = {
-            name: class_id_for(project, name) for name in dict.fromkeys(a.class_name for a in fresh)
-        }
-        for number in numbers.values():
-            # A class that was forgotten and is given new images is wanted again.
-            db.execute("UPDATE class SET set_aside = 0 WHERE id = ? AND set_aside", [number])
+        numbers = {name: wanted_class(project, name) for name in {a.class_name: 0 for a in fresh}}
         splits, earlier = splits_for(db, fresh, numbers, sides)
-        at, rows = 0, []
-        for arrival in fresh:
-            sha256, length = arrival.image.sha256, len(arrival.image.thumb)
-            rows.append(
-                {
-                    **plain_facts(arrival),
-                    "class_id": numbers[arrival.class_name],
-                    "copied": int(sha256 in copied),
-                    "split": splits[sha256],
-                    "pack": pack,
-                    "thumb_at": at,
-                    "thumb_length": length,
-                }
-            )
-            at += length
-        db.table("image").insert_all(rows)
+        lengths = [len(arrival.image.thumb) for arrival in fresh]
+        db.table("image").insert_all(
+            {
+                **plain_facts(arrival),
+                "class_id": numbers[arrival.class_name],
+                "copied": int(arrival.image.sha256 in copied),
+                "split": splits[arrival.image.sha256],
+                "pack": pack,
+                "thumb_at": end - length,
+                "thumb_length": length,
+            }
+            for arrival, length, end in zip(fresh, lengths, accumulate(lengths), strict=True)
+        )
         for change in earlier:
             db.execute("UPDATE image SET split = ? WHERE sha256 = ?", change)
     return fresh

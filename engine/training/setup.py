@@ -80,8 +80,7 @@ def course_of(session: Session, run: Run) -> Generator[Event, None, TuningRun]:
     if not begun:  # what a checkpoint holds is not computed anew
         head = first_head(data, numbers, frozenset() if corpus is every else new)
     stack = stack_of(tuning.dressed(backbone), head, device)
-    names, total = list(stack.parts), tuning.steps(len(corpus))
-    table = Timetable(timing, names, tuning.lr, total)
+    table = Timetable(timing, names := list(stack.parts), tuning.lr, tuning.steps(len(corpus)))
     views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
     lessons = BatchSource(tuning, views, table, device)
     shown, kept = Views(held_out, backbone.preprocessing, "none"), None

@@ -168,6 +168,7 @@ class ExportPage(QWidget):
         self.bridge.submit("export", lambda ended: self.take(ended, folder), **settings)
 
     def take(self, ended: Ended, folder: Path) -> None:
+        """Says how the export ended and shows its receipt."""
         self.export_button.setEnabled(True)
         if self.news.hasFocus():
             self.export_button.setFocus()

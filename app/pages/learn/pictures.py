@@ -52,6 +52,7 @@ class Pictures(QWidget):
         self.connect_all()
 
     def connect_all(self) -> None:
+        """A double click looks closer; what is chosen and mended is followed."""
         self.gallery.opened.connect(
             lambda n: Viewer(self.rows, n, self.window(), self.mending).open()
         )

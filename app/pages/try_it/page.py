@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QBuffer, QIODevice, QMimeData
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
-from PySide6.QtWidgets import QFileDialog, QSizePolicy, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QPushButton, QSizePolicy, QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.images.page import PICTURES
@@ -83,17 +83,7 @@ class TryPage(QWidget):
         self.list.setFixedHeight(self.list.cell.height() + 2)
         self.list.hide()
         self.nearest.setFixedHeight(self.nearest.cell.height() + 2)
-        pick = button("Pick an image", "Opens a file", self.pick, key="Ctrl+P", icon="folder")
-        paste = button(
-            "Paste", "Tries the image on the clipboard", self.paste, key="Ctrl+V", icon="paste"
-        )
-        sort = button(
-            "Sort a folder …",
-            "Copies images into one folder for each class",
-            self.sort,
-            key="Ctrl+Shift+S",
-            icon="move",
-        )
+        pick, paste, sort = self.ways()
         self.mend_button = button(
             "No, it is …",
             "Adds the image to the class that you say, and learns it at once",
@@ -119,6 +109,20 @@ class TryPage(QWidget):
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(pick)
         self.say_nothing()
+
+    def ways(self) -> tuple[QPushButton, QPushButton, QPushButton]:
+        """The buttons that bring images: from a file, from the clipboard, a whole folder."""
+        return (
+            button("Pick an image", "Opens a file", self.pick, key="Ctrl+P", icon="folder"),
+            button("Paste", "Tries the copied image", self.paste, key="Ctrl+V", icon="paste"),
+            button(
+                "Sort a folder …",
+                "Copies images into one folder for each class",
+                self.sort,
+                key="Ctrl+Shift+S",
+                icon="move",
+            ),
+        )
 
     # Showing.
 

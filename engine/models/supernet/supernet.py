@@ -69,6 +69,7 @@ class SlicedNorm(nn.BatchNorm2d):
     """A batch norm of as many of its first channels as come; all subnets share its statistics."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalises float32 (n, width, h, w), width at most the norm's own."""
         width, (mean, variance) = x.shape[1], running(self)
         assert self.momentum is not None
         return F.batch_norm(

@@ -98,6 +98,7 @@ class TrainingCost:
     seconds: float | None = None
 
     def row(self) -> Cost:
+        """What the cut costs: work, bytes read and, where it was timed, seconds."""
         seen, steps = self.images * self.epochs, self.images * self.epochs / self.batch
         once = self.images * min(self.views, self.epochs)
         macs = once * self.below.macs + seen * (1 + BACKWARD) * self.above.macs
