@@ -91,7 +91,8 @@ def bring_in(
     snapshot = Every(SECONDS_BETWEEN_SNAPSHOTS, at_once=True)  # so that a class appears early
     glance = Every(SECONDS_BETWEEN_GLIMPSES)
     yield eta.at(0)
-    opened = open_many([f[1] for f in files], extractor and extractor.backbone.preprocessing)
+    seen_as = extractor.backbone.preprocessing if extractor is not None else None
+    opened = open_many([path for _, path, _ in files], seen_as)
     try:
         pairs = enumerate(zip(files, opened, strict=True), start=1)
         for number, ((name, _, split), (path, image)) in pairs:
@@ -111,8 +112,7 @@ def bring_in(
     finally:
         opened.close()
     catalogue.add_skipped(project, gesture, added.skipped)
-    yield from notices(found, added)
-    yield from extractor.notices if extractor else ()
+    yield from (*notices(found, added), *(extractor.notices if extractor else ()))
     return added
 
 
