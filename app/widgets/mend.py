@@ -250,7 +250,8 @@ def choices(offered: list[tuple[str, float]], shares: bool = True) -> str:
         f"{digit} {shown(name)}{f' {per_cent(share, 0)}' if shares else ''}"
         for digit, (name, share) in enumerate(offered, 1)
     ]
-    return "   ".join(text.replace(" ", "\u00a0") for text in texts)
+    whole = str.maketrans({" ": "\u00a0", "-": "\u2011"})
+    return "   ".join(text.translate(whole) for text in texts)
 
 
 def mend_menu(mending: Mending, rows: Sequence[Row], parent: QWidget) -> QMenu:

@@ -20,8 +20,8 @@ from engine.results.learn import AnsweredImages
 from engine.system.words import plural
 
 ONE_SIDE = " to test · those to learn can't be judged by this method"
-PICTURE = 96
-"""Pixels of an image's longer side: three fit beside each other in the smallest window."""
+PICTURE = 112
+"""Pixels of an image's longer side: large enough to judge it, and for the words below it."""
 
 
 class Pictures(QWidget):
