@@ -50,6 +50,8 @@ def choose_class(
     field.setCurrentIndex(max(0, field.findText(first, Qt.MatchFlag.MatchExactly)))
     field.setEditable(not fixed)
     named(field, "Class", title, "Alt+C")
+    if edit := field.lineEdit():  # so that typing takes the proposal's place
+        edit.selectAll()
     text = "&Class" if fixed else "&Class, or a new name"
     return field.currentText().strip() if ask(parent, title, field, text, "OK") else ""
 

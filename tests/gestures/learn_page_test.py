@@ -35,6 +35,24 @@ def test_another_learner_is_a_new_step_in_the_plot(learnt: Person) -> None:
     assert [x for x, _ in page.scores.lines.series[0].points] == [1, 2]
 
 
+def test_where_all_is_learnt_no_step_is_made_and_redo_stays(learnt: Person) -> None:
+    page = learnt.page("Learn")
+    learnt.sees(lambda: page.learner.count() >= 3)
+    learnt.waits_for(lambda: learnt.presses("Ctrl+L"))  # with the method's settings as shown
+    learnt.waits_for(lambda: learnt.window.bridge.submit("forget", name="apple"))
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    steps, redo = len(learnt.project.steps), learnt.project.redo
+    assert redo
+    learnt.sees(page.learn_button.isEnabled)
+
+    learnt.presses("Ctrl+L")
+
+    learnt.sees(lambda: page.news.text().startswith("Nothing new to learn."))
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Shift+Z"))
+    assert len(learnt.project.steps) == steps + 1
+    assert "apple" not in learnt.project.current_step.classes
+
+
 def test_classes_learnt_later_split_old_from_new(learnt: Person, tmp_path: Path) -> None:
     more = class_folders(tmp_path / "more", {"plum": 12}, seed=5)
     learnt.waits_for(lambda: drop(learnt.page("Images"), urls([more])))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QListView, QStackedWidget, QWidget
 
@@ -226,9 +229,22 @@ class LearnPage(QWidget):
     # Gestures.
 
     def learn(self) -> None:
-        self.bridge.submit(
-            "learn", learner=self.learner.currentData() or "", settings=self.form.values
-        )
+        """Learns what there is; where all is learnt, says so, and what can be redone stays."""
+        learner, settings = self.learner.currentData() or "", self.form.values
+        if self.is_learnt(learner, settings):
+            self.news.setText(
+                "Nothing new to learn. Add images, or choose another method under Details."
+            )
+        else:
+            self.bridge.submit("learn", learner=learner, settings=settings)
+
+    def is_learnt(self, learner: str, settings: Mapping[str, Any]) -> bool:
+        """Whether the step in use has learnt all images with this method and network."""
+        project = self.project
+        step = project.current_step if project is not None else None
+        if project is None or step is None or not all(c.learnt for c in project.classes):
+            return False
+        return (step.learner, dict(step.settings)) == (learner, dict(settings))
 
     def add_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")

@@ -173,7 +173,10 @@ class TryPage(QWidget):
         if answer["known"]:
             self.verdict.setText(best)
             sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
-            self.reason.setText(f"{sure}: about {per_cent(share, 0)} of such answers are right.")
+            self.reason.setText(
+                f"{sure}: of images of these classes, about {per_cent(share, 0)} of such answers "
+                "are right."
+            )
         else:
             self.verdict.setText("None of these")
             self.reason.setText(
@@ -181,6 +184,11 @@ class TryPage(QWidget):
             )
         self.bars.show_answer(answer["classes"], answer["known"])
         near = answer.get("nearest", [])
+        if answer["known"] and self.image.path in {row["file"] for row in near}:
+            self.reason.setText(
+                "This very image was learnt, so the answer says little. Try others, and add more "
+                f"images of {best}."
+            )
         self.near.give([{**r, "caption": r["class"], "split": ""} for r in near])
 
     def show_chosen(self) -> None:

@@ -398,7 +398,9 @@ def test_what_can_not_be_grown_is_refused(session: Session, photos: Path, tmp_pa
     assert "0 to 100 points" in refused(session, "grow_branch", threshold=-1.0, **wrong)
     assert "exact, calibrated" in refused(session, "grow_branch", join="glued", **wrong)
     assert "0 to 100 earlier images" in refused(session, "grow_branch", memory=-1.0, **wrong)
-    assert "better, clearly, always, never" in refused(session, "grow_branch", adopt="maybe", **wrong)
+    assert "better, clearly, always, never" in refused(
+        session, "grow_branch", adopt="maybe", **wrong
+    )
     assert "no setting called" in refused(session, "grow_branch", paths=[], settings={"speed": 1})
     assert "no branches to merge" in refused(session, "merge_branches")
     assert "no branch 1" in refused(session, "remove_branch", branch=1)
