@@ -41,27 +41,27 @@ CUTS = {"stem": 1, "stage1": 2, "stage2": 3, "stage3": 4, "stage4": 5, "stage5":
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow's "same" is: what is odd of it goes right and below."""
+    """A convolution padded as TensorFlow's "same" is: what is odd of it goes right and below.
+
+    It takes maps of `side` pixels, since the padding depends on them: ceil(side / stride) come out.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, side: int, kernel: int, stride: int = 1, groups: int = 1
+    ) -> None:
+        self.gives = math.ceil(side / stride)
+        total = max(0, (self.gives - 1) * stride + kernel - side)
+        before, after = total // 2, total - total // 2
+        even = before if before == after else 0
+        super().__init__(inputs, outputs, kernel, stride, even, groups=groups, bias=False)
+        self.uneven = (before, after, before, after) if before != after else ()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        above, below = self.padding_for(x.shape[-2])
-        left, right = self.padding_for(x.shape[-1])
-        if (above, left) == (below, right):
-            return F.conv2d(
-                x, self.weight, None, self.stride, (above, left), self.dilation, self.groups
-            )
-        x = F.pad(x, (left, right, above, below))
-        return F.conv2d(x, self.weight, None, self.stride, 0, self.dilation, self.groups)
-
-    def padding_for(self, side: int) -> tuple[int, int]:
-        """Zeros before and after a side of so many pixels: ceil(side / stride) come out."""
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        total = max(0, (math.ceil(side / stride) - 1) * stride + kernel - side)
-        return total // 2, total - total // 2
+        return super().forward(F.pad(x, self.uneven) if self.uneven else x)
 
 
-def conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    return SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+def conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 1, bias=False)
 
 
 def norm(width: int) -> nn.BatchNorm2d:
@@ -71,12 +71,14 @@ def norm(width: int) -> nn.BatchNorm2d:
 class Block(nn.Module):
     """An inverted residual: expand, filter each channel, project (Sandler et al., CVPR 2018)."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expand: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, side: int, kernel: int, stride: int, expand: int
+    ) -> None:
         super().__init__()
         middle = inputs * expand
         if expand > 1:
             self._expand_conv, self._bn0 = conv(inputs, middle), norm(middle)
-        self._depthwise_conv = conv(middle, middle, kernel, stride, groups=middle)
+        self._depthwise_conv = SameConv2d(middle, middle, side, kernel, stride, groups=middle)
         self._bn1 = norm(middle)
         self._project_conv, self._bn2 = conv(middle, outputs), norm(outputs)
         self.expands, self.residual = expand > 1, stride == 1 and inputs == outputs
@@ -91,17 +93,19 @@ class Block(nn.Module):
 class EfficientNetLite(nn.Module):
     """The whole network: float32 (n, 3, side, side), normalised, to logits (n, 1000)."""
 
-    def __init__(self, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
+    def __init__(self, widths: tuple[int, ...], depths: tuple[int, ...], side: int) -> None:
         super().__init__()
-        self._conv_stem, self._bn0 = conv(3, STEM, 3, stride=2), norm(STEM)
+        self._conv_stem, self._bn0 = SameConv2d(3, STEM, side, 3, stride=2), norm(STEM)
+        side = self._conv_stem.gives
         self._blocks = nn.ModuleList()
         inputs = STEM
         for number, (width, depth) in enumerate(zip(widths, depths, strict=True)):
             for i in range(depth):
                 stride = STRIDES[number] if i == 0 else 1
                 expand = 6 if number else 1
-                self._blocks.append(Block(inputs, width, KERNELS[number], stride, expand))
-                inputs = width
+                block = Block(inputs, width, side, KERNELS[number], stride, expand)
+                self._blocks.append(block)
+                inputs, side = width, block._depthwise_conv.gives
         self._conv_head, self._bn1 = conv(inputs, FEATURES), norm(FEATURES)
         self._fc = nn.Linear(FEATURES, CLASSES)
         self.ends = [sum(depths[:number]) for number in CUTS.values()]
@@ -139,11 +143,11 @@ class Lite(Network):
     """ImageNet top 1 as TensorFlow published it, for the network in 32 bits."""
     macs: ClassVar[int]
 
-    def build(self) -> EfficientNetLite:
-        """The network with random weights."""
+    def build(self, side: int) -> EfficientNetLite:
+        """The network with random weights, for images of so many pixels."""
         ends = (0, len(DEPTHS) - 1)  # the first and the last group keep their depth
         depths = [n if i in ends else math.ceil(n * self.depth) for i, n in enumerate(DEPTHS)]
-        return EfficientNetLite(tuple(scaled(w, self.width) for w in WIDTHS), tuple(depths))
+        return EfficientNetLite(tuple(scaled(w, self.width) for w in WIDTHS), tuple(depths), side)
 
     def preprocessing(self) -> Preprocessing:
         """(x - 127) / 128 of bytes, at the size that it was trained for."""
@@ -200,7 +204,7 @@ class Lite(Network):
     def assemble(self, state: State | None, size: int = 0) -> Backbone:
         """As Network.assemble. Raises BadSetting where the size can't be."""
         size = checked_size(self.title, size, self.size, 32)
-        net = self.build()
+        net = self.build(size)
         if state is not None:
             net.load_state_dict(dict(state), strict=False)
         stages = net.eval().stages()
@@ -225,7 +229,7 @@ def scaled(width: int, by: float) -> int:
 @cache
 def signature_of(kind: type[Lite]) -> Mapping[str, tuple[int, ...]]:
     with torch.device("meta"):
-        state = kind().build().state_dict()
+        state = kind().build(kind.size).state_dict()
     counter = "num_batches_tracked"
     return {k: tuple(v.shape) for k, v in state.items() if k[:4] != "_fc." and counter not in k}
 

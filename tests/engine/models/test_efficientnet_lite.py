@@ -43,7 +43,7 @@ def formula_image(side: int) -> torch.Tensor:
 def test_the_published_weights_answer_as_in_another_implementation(name, side, logits, features):
     architecture = network(name)
     state = architecture.read(architecture.found())
-    net = architecture.build().eval()
+    net = architecture.build(side).eval()
     net.load_state_dict(state)
     with torch.inference_mode():
         found = net(formula_image(side))[0]
@@ -56,13 +56,13 @@ def test_the_published_weights_answer_as_in_another_implementation(name, side, l
 @pytest.mark.parametrize("side", [7, 8, 9, 12])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
 def test_what_is_odd_of_the_padding_goes_right_and_below(side, kernel, stride):
-    conv = SameConv2d(1, 1, kernel, stride, bias=False)
+    conv = SameConv2d(1, 1, side, kernel, stride)
     image = torch.rand(1, 1, side, side)
     out = -(-side // stride)
     total = max(0, (out - 1) * stride + kernel - side)
     padded = F.pad(image, (total // 2, total - total // 2) * 2)
     expected = F.conv2d(padded, conv.weight, stride=stride)
-    assert expected.shape[-1] == out
+    assert expected.shape[-1] == conv.gives == out
     torch.testing.assert_close(conv(image), expected)
 
 
