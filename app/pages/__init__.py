@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def images_page(window: Window) -> QWidget:
     from app.pages.images.page import ImagesPage
 
-    return ImagesPage(window.bridge, window.thumbs, window.preferences)
+    return ImagesPage(window.bridge, window.thumbs, window.preferences, window.sample.take)
 
 
 def learn_page(window: Window) -> QWidget:
     from app.pages.learn.page import LearnPage
 
-    return LearnPage(window.bridge, window.thumbs, window.preferences)
+    return LearnPage(window.bridge, window.thumbs, window.preferences, window.sample.take)
 
 
 def tune_page(window: Window) -> QWidget:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from app import theme
@@ -33,6 +33,20 @@ RUNS_ON = (
     "the window stays quick: “1 thread” is one core at work"
 )
 MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
+
+
+class MenuBelow(QMenu):
+    """A menu that ends where its button ends, so that it stays inside the window."""
+
+    def __init__(self, of: QWidget, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.of = of
+
+    def showEvent(self, event: QShowEvent) -> None:
+        # Qt begins it at the button's left edge, and minds the screen's edge alone.
+        right = self.of.mapToGlobal(QPoint(self.of.width(), 0)).x()
+        self.move(right - self.width(), self.y())
+        super().showEvent(event)
 
 
 class HistoryButton(QToolButton):
@@ -148,7 +162,7 @@ class Header(QWidget):
     ) -> None:
         """The menu: entries of (words, key, what it does), with recent projects and the theme
         before the last two, which are help."""
-        menu = QMenu(self)
+        menu = MenuBelow(self.menu_button, self)
         for text, key, act in entries[:-2]:
             action = menu.addAction(text, QKeySequence(key), act)
             self.addAction(action)

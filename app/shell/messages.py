@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from app.bridge import Bridge
-from app.shell.notices import Notices
-from app.shell.said import sentence
+from app.shell.notices import Action, Notices
+from app.shell.said import sentence, share_right
 from engine.events import Ended, Notice, ProjectView, Started
 from engine.results.project import TakenBack
 
@@ -19,7 +19,11 @@ TUNING = ("tune", "resume_run")
 OTHERS = ("open_project", "new_project", "close_project", "make_sample")
 """Jobs that change which project is open: what the other one can undo is no news."""
 GESTURE = "gesture"
-"""The topic of what was done last; it goes once something else can be undone."""
+"""The topic of what was done last; it goes once something else can be undone, or with its page."""
+LEARNING = ("learn_folder", "learn")
+"""Jobs whose message says how well it went, and leads to the scores."""
+READ = 3000
+"""Milliseconds in which a message is read; a change of the page before that takes none away."""
 CRASH = "crash"
 
 
@@ -34,6 +38,7 @@ class Messages(QObject):
         self.titles: dict[int, str] = {}
         self.before: dict[int, tuple[str, ...]] = {}
         self.running = ""
+        self.page = ""
         self.path = ""
         self.undo: tuple[str, ...] = ()
         bridge.started.connect(self.on_started)
@@ -62,6 +67,14 @@ class Messages(QObject):
             self.notices.settle(GESTURE)
         self.path, self.undo = path, undo
 
+    def turn_to(self, page: str) -> None:
+        """Another page is shown: what was said of a gesture on the one before goes, once read."""
+        if page != self.page:
+            self.page = page
+            for card in self.notices.cards:
+                if card.topic == GESTURE:
+                    QTimer.singleShot(max(0, READ - card.age), card, card.dismiss)
+
     def on_ended(self, ticket: int, event: Ended) -> None:
         """A job that did not end well says why; one that was lost can be done again."""
         title = self.titles.pop(ticket, "A job")
@@ -89,6 +102,7 @@ class Messages(QObject):
         """What a gesture did, with the way back; what changed nothing is not told."""
         if self.undo == before or name in OTHERS:
             return
+        action: Action
         if name == "undo":
             text = f"Undone: {event.of(TakenBack)['title']}."
             action = ("Redo", lambda: self.bridge.submit("redo"))
@@ -97,4 +111,8 @@ class Messages(QObject):
             told = f"Done again: {title}."
             text = told if name == "redo" else sentence(name, settings, event.result, title)
             action = ("Undo", lambda: self.bridge.submit("undo"))
+            if name in LEARNING and (right := share_right(self.bridge.project)):
+                text = f"{text.removesuffix('.')}: {right}."
+                if self.page != "Learn":
+                    action = ("See the scores", lambda: self.go("Learn"))
         self.notices.say(text, action=action, topic=GESTURE)

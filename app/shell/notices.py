@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QElapsedTimer, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QFrame, QLabel, QVBoxLayout, QWidget
 
@@ -44,6 +44,8 @@ class NoticeCard(QFrame):
         self.setObjectName("noticeWarning" if level == "warning" else "notice")
         self.text, self.details, self.topic, self.gone = text, details, topic, False
         self.level, self.mark = level, QLabel()
+        self.clock = QElapsedTimer()
+        self.clock.start()
         self.setAccessibleName(text)
         self.draw_mark()
         sentence = label(text, wrap=True)
@@ -66,6 +68,11 @@ class NoticeCard(QFrame):
         line.addWidget(self.close_button)
         pack(QVBoxLayout(self), column(line, self.more), edge=4)
         laid_out(self).setContentsMargins(12, 4, 4, 4)
+
+    @property
+    def age(self) -> int:
+        """Milliseconds since it was said."""
+        return self.clock.elapsed()
 
     def button_of(self, words: str, act: Callable[[], object]) -> QAbstractButton:
         """Does what the message offers, and puts it away."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -10,12 +10,19 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QWidget
 
 from app.widgets.controls import Elided, buddy, button, column, label, named, row
 from app.widgets.names import folder_name
-from app.widgets.rows import short
+from app.widgets.rows import short, shown
 
 SUFFIX = ".espalier"
 PROPOSED = "My classes"
 LONGEST = 100
 """Letters of a name, as the engine takes them."""
+
+
+def name_for(paths: Sequence[str]) -> str:
+    """What to call a project of these folders: as the folder, or the one around several."""
+    first = Path(paths[0])
+    alone = len(paths) == 1 and first.is_dir()
+    return shown((first if alone else first.parent).name) or PROPOSED
 
 
 def free_path(folder: Path, name: str) -> Path:
@@ -31,14 +38,19 @@ class ProjectDialog(QDialog):
     """Asks for a name; `make` is called with it and with the path that is free for it."""
 
     def __init__(
-        self, parent: QWidget, folder: Path, text: str, make: Callable[[str, Path], object]
+        self,
+        parent: QWidget,
+        folder: Path,
+        text: str,
+        make: Callable[[str, Path], object],
+        name: str = PROPOSED,
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("New project")
         self.setMinimumWidth(520)
         self.folder, self.make = folder, make
-        proposed = free_path(folder, PROPOSED).name.removesuffix(SUFFIX)
+        proposed = free_path(folder, name).name.removesuffix(SUFFIX)
         self.field = QLineEdit(proposed)
         self.field.setMaxLength(LONGEST)
         self.field.selectAll()

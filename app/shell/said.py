@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.events import ProjectView
-from engine.system.words import listed, per_cent, plural
+from engine.system.words import listed, per_cent, plural, whole
 
 Facts = Mapping[str, Any]
 
@@ -17,8 +17,8 @@ def share_right(project: ProjectView | None) -> str:
     if project is None or step is None or step.accuracy is None or len(step.classes) < 2:
         return ""
     tested = sum(view.validation for view in project.classes if view.known)
-    whole = f"{plural(tested, 'test image')} are" if tested != 1 else "1 test image is"
-    return f"{per_cent(step.accuracy, 0)} of {whole} right" if tested else ""
+    images = f"{plural(tested, 'test image')} are" if tested != 1 else "1 test image is"
+    return f"{whole(step.accuracy)} of {images} right" if tested else ""
 
 
 def learnt(asked: Facts, result: Facts) -> str:
@@ -41,6 +41,23 @@ def moved(asked: Facts, result: Facts) -> str:
     return f"{plural(count)} {'is' if count == 1 else 'are'} in {asked.get('to')} now."
 
 
+def mended(asked: Facts, result: Facts) -> str:
+    """That images were moved, or stay where they are, and are not asked about again."""
+    count = int(result.get("moved", 0))
+    if count:
+        return moved(asked, result)
+    kept = int(result.get("kept", 0))
+    return f"{plural(kept)} {'stays where it is' if kept == 1 else 'stay where they are'}."
+
+
+def learnt_again(asked: Facts, result: Facts) -> str:
+    now, before = result.get("accuracy"), result.get("accuracy_before")
+    if now is None:
+        return "What you put right is learnt."
+    was = f" (before: {per_cent(before)})" if before is not None else ""
+    return f"What you put right is learnt: {per_cent(now)} of the test images are right{was}."
+
+
 def used_for(asked: Facts, result: Facts) -> str:
     count = int(result.get("moved", 0))
     what = "learning" if asked.get("split") == "train" else "testing"
@@ -57,6 +74,9 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "add_images": added,
     "move_images": moved,
     "remove_images": removed,
+    "mend_images": mended,
+    "learn_again": learnt_again,
+    "teach_image": lambda asked, _: f"The image is in {asked.get('to')} now, and learnt.",
     "set_split": used_for,
     "use_backbone": network,
     "forget": lambda asked, _: f"{asked.get('name')} is forgotten. Its images are kept.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,14 @@ from PySide6.QtCore import QObject
 
 from app.shell.project_dialog import SUFFIX
 from app.shell.said import share_right
+from app.widgets.ask import choose
 from engine.events import Ended
 
 if TYPE_CHECKING:
     from app.shell.window import Window
 
 TOPIC = "sample"
+ASK = "Make a new project of these images, or add them to the sample?"
 
 
 class Sample(QObject):
@@ -23,10 +26,30 @@ class Sample(QObject):
     def __init__(self, window: Window) -> None:
         super().__init__(window)
         self.window = window
+        self.mixed = False
+        """Whether the person said that own images go into the sample."""
 
     @property
     def path(self) -> Path:
         return self.window.home() / f"Sample{SUFFIX}"
+
+    def take(self, paths: list[str], add: Callable[[], object]) -> None:
+        """Does `add` with what was dropped; where the sample is open, asks first whether these
+        shall be a project of their own."""
+        project = self.window.bridge.project
+        here = project is not None and Path(project.path).resolve() == self.path.resolve()
+        if not here or self.mixed:
+            add()
+            return
+
+        def mix() -> None:
+            self.mixed = True
+            add()
+
+        new = ("New project", "Asks for its name, and learns the images in it")
+        old = ("Add to the sample", "Adds them to the project that is open, and learns them")
+        answers = [(*new, lambda: self.window.begin_with(paths)), (*old, mix)]
+        choose(self.window, "The sample is open", ASK, answers)
 
     def open(self) -> None:
         """The one that was drawn before, or a new one."""

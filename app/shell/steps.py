@@ -1,29 +1,37 @@
-"""The way through: images, learn, try, use. The present step is marked, and so is the next."""
+"""The way through: images, learn, try, export. The present step is marked, and so is the next."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from app.bridge import Bridge
 from app.widgets.controls import button, calling, label, named, row
-from engine.events import ProjectView
+from engine.events import Ended, ProjectView
 
 STEPS = (
     ("Images", "Images", "F5", "Adds images and sorts them into classes"),
     ("Learn", "Learn", "F6", "Shows how well the classes are recognised"),
     ("Try", "Try", "F7", "Shows what the model says of an image"),
-    ("Export", "Use", "F8", "Writes the model as one file, to use it elsewhere"),
+    ("Export", "Export", "F8", "Writes the model as one file, to use it elsewhere"),
 )
 """Each with its page, its word, its key and what it is for."""
 
 
-def next_step(project: ProjectView, tried: bool) -> str:
-    """The page on which the next thing is to be done."""
+def next_step(project: ProjectView, looked: bool, tried: bool, exported: bool) -> str:
+    """The page on which the next thing is to be done; none once the model was exported."""
     if not project.classes:
         return "Images"
-    if project.current_step is None or any(c.train and not c.known for c in project.classes):
+    fresh = any(c.train and not c.known for c in project.classes)
+    if project.current_step is None or fresh or not looked:
         return "Learn"
-    return "Export" if tried else "Try"
+    return "" if exported else "Export" if tried else "Try"
+
+
+def state(project: ProjectView) -> tuple[str, int]:
+    """The project, and its step in use."""
+    step = project.current_step
+    return project.path, step.id if step is not None else 0
 
 
 class StepRow(QWidget):
@@ -31,10 +39,15 @@ class StepRow(QWidget):
 
     chosen = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         super().__init__()
+        self.bridge = bridge
         self.project: ProjectView | None = None
-        self.present, self.tried = "", ""
+        self.present = ""
+        self.unseen, self.tried = "", ""
+        """Paths of projects: whose first learning nobody looked at, and that was tried."""
+        self.exported: tuple[str, int] | None = None
+        """The project and the step of it that were written as a file."""
         self.buttons = {step[0]: self.step_button(i, *step) for i, step in enumerate(STEPS, 1)}
         line = row(gap=4)
         for number, made in enumerate(self.buttons.values()):
@@ -43,6 +56,7 @@ class StepRow(QWidget):
             line.addWidget(made)
         line.setContentsMargins(16, 8, 8, 0)
         self.setLayout(line)
+        bridge.ended.connect(self.on_ended)
 
     def step_button(self, number: int, page: str, word: str, key: str, help: str) -> QPushButton:
         made = button(f"{number}  {word}", help, calling(self.choose, page), key=key, kind="step")
@@ -61,13 +75,26 @@ class StepRow(QWidget):
         self.refresh()
 
     def show_project(self, project: ProjectView) -> None:
-        self.project = project
+        """A first learning is to be looked at; a project opened with one was looked at before."""
+        before, self.project = self.project, project
+        if before is not None and before.path == project.path and before.current_step is None:
+            self.unseen = project.path
         self.refresh()
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        job, _ = self.bridge.jobs.get(ticket, ("", {}))
+        if job == "export" and event.how == "done" and self.project is not None:
+            self.exported = state(self.project)
+            self.refresh()
 
     def refresh(self) -> None:
         """Marks the present step, and the next, which is told in words as well."""
-        project = self.project
-        following = next_step(project, self.tried == project.path) if project else ""
+        project, following = self.project, ""
+        if project is not None:
+            if self.present == "Learn" and project.current_step is not None:
+                self.unseen = ""
+            looked, tried = self.unseen != project.path, self.tried == project.path
+            following = next_step(project, looked, tried, self.exported == state(project))
         for number, (page, word, key, help) in enumerate(STEPS, 1):
             made, comes = self.buttons[page], page == following and page != self.present
             made.setChecked(page == self.present)

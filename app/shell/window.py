@@ -30,7 +30,7 @@ from app.shell.messages import CRASH, Messages
 from app.shell.notices import Notices
 from app.shell.offer import NetworkOffer
 from app.shell.preferences import Preferences
-from app.shell.project_dialog import SUFFIX, ProjectDialog
+from app.shell.project_dialog import PROPOSED, SUFFIX, ProjectDialog, name_for
 from app.shell.rail import Rail
 from app.shell.sample import Sample
 from app.shell.steps import StepRow
@@ -67,7 +67,7 @@ class Window(QMainWindow):
         self.thumbs = Thumbnails(self)
         self.history = History(self.bridge, self)
         self.header = Header(self.bridge, self.history, preferences)
-        self.steps = StepRow()
+        self.steps = StepRow(self.bridge)
         self.content = QWidget()
         self.notices = Notices(self.content, self.steps)
         self.job_bar = JobBar(self.bridge)
@@ -186,6 +186,7 @@ class Window(QMainWindow):
 
     def go(self, name: str) -> None:
         if self.bridge.project is not None:
+            self.messages.turn_to(name)
             self.stack.setCurrentWidget(self.pages[name])
             self.rail.mark(name)
             self.steps.mark(name)
@@ -235,11 +236,13 @@ class Window(QMainWindow):
         """Asks for its name, and makes it."""
         self.ask_name(NEW)
 
-    def ask_name(self, text: str, follow: Callable[[Ended], object] | None = None) -> None:
+    def ask_name(
+        self, text: str, follow: Callable[[Ended], object] | None = None, proposed: str = PROPOSED
+    ) -> None:
         def make(name: str, path: Path) -> None:
             self.bridge.submit("new_project", follow, path=str(path), name=name)
 
-        ProjectDialog(self, self.home(), text, make).open()
+        ProjectDialog(self, self.home(), text, make, proposed).open()
 
     def rename_project(self) -> None:
         """Asks for another name; the folder keeps its own, so that nothing is moved about."""
@@ -271,7 +274,7 @@ class Window(QMainWindow):
             if ended.how == "done":
                 self.bridge.submit("learn_folder", paths=paths)
 
-        self.ask_name(DROPPED, follow)
+        self.ask_name(DROPPED, follow, name_for(paths))
 
     # Theme, help, the end.
 

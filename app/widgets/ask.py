@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLineEdit, QWidget
 
-from app.widgets.controls import buddy, column, label, named
+from app.widgets.controls import buddy, button, column, label, named, row
 
 
 def ask(parent: QWidget, title: str, control: QWidget | None, text: str, yes: str) -> bool:
@@ -31,6 +31,33 @@ def ask(parent: QWidget, title: str, control: QWidget | None, text: str, yes: st
     agreed = dialog.exec() == QDialog.DialogCode.Accepted
     dialog.deleteLater()
     return agreed
+
+
+def choose(
+    parent: QWidget, title: str, text: str, answers: Sequence[tuple[str, str, Callable[[], object]]]
+) -> None:
+    """Opens a dialog with a button for each answer (words, help, what it does), the first being
+    the usual one, and Cancel. It returns at once: whoever dropped something here is let go."""
+    dialog = QDialog(parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setWindowTitle(title)
+    dialog.setMinimumWidth(480)
+    line = row(0, button("Cancel", "Changes nothing", dialog.reject, key="Esc"))
+    for number, (words, help, act) in enumerate(answers):
+
+        def answer(act: Callable[[], object] = act) -> None:
+            dialog.accept()
+            act()
+
+        usual = number == 0
+        made = button(words, help, answer, kind="primary" if usual else "")
+        named(made, words, help, "Return" if usual else "")
+        made.setDefault(usual)
+        line.insertWidget(1, made)
+    dialog.setLayout(
+        column(label(title, "heading", wrap=True), label(text, wrap=True), 8, line, edge=24)
+    )
+    dialog.open()
 
 
 def type_name(parent: QWidget, title: str, text: str, value: str = "") -> str:

@@ -13,6 +13,9 @@ from PySide6.QtWidgets import QWidget
 
 from app import theme
 
+Take = Callable[[list[str], Callable[[], object]], object]
+"""Hears what was dropped and what adds it, and adds it here unless it belongs elsewhere."""
+
 
 def path_of(url: QUrl) -> str:
     """The path of a local file, byte for byte: names need not be UTF-8 on Linux."""

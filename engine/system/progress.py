@@ -7,18 +7,29 @@ import time
 
 from engine.events import Progress
 
+SEEN = 2.0
+"""Seconds of work that an estimate needs: one from less is often ten times wrong."""
+
 
 class Eta:
-    """Counts what is done of `total`, and estimates what is left from the time since the start."""
+    """Counts what is done of `total`, and estimates what is left from the pace so far.
+
+    The pace is taken from the first that is done: what comes before it, such as opening files and
+    importing libraries, comes once.
+    """
 
     def __init__(self, total: int, doing: str) -> None:
         self.total = total
         self.doing = doing
-        self.started = time.monotonic()
+        self.first: tuple[float, int] | None = None
 
     def at(self, done: int) -> Progress:
-        passed = time.monotonic() - self.started
-        left = passed / done * (self.total - done) if done else None
+        now = time.monotonic()
+        if done and self.first is None:
+            self.first = now, done
+        begun, before = self.first or (now, done)
+        passed, made = now - begun, done - before
+        left = passed / made * (self.total - done) if made > 0 and passed >= SEEN else None
         return Progress(done, self.total, self.doing, left)
 
 

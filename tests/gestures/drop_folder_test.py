@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtWidgets import QApplication, QLineEdit
+
+from app.shell.project_dialog import SUFFIX, ProjectDialog
 from tests.helpers.window import Person, drop, texts, urls
 
 
@@ -65,14 +68,78 @@ def test_a_folder_dropped_into_the_empty_window_makes_a_project(
     window = person.window
     assert window.stack.currentWidget() is window.welcome
 
+    proposed: list[str] = []
+
+    def look() -> bool:
+        if dialog := QApplication.activeModalWidget():
+            field = dialog.findChild(QLineEdit)
+            proposed.extend((field.text(), field.selectedText()))
+        return dialog is not None
+
+    person.later(look)
     person.will_answer("My fruit: red/yellow", "Create")
     drop(window.welcome, urls([images]))
 
     person.sees(lambda: len(person.endings) == 2)
     assert [ended.how for ended in person.endings] == ["done", "done"]
-    assert person.project.name == "My fruit: red/yellow", "never named after a folder of images"
+    assert proposed == ["fruit", "fruit"], "the folder's name is proposed, to be typed over"
+    assert person.project.name == "My fruit: red/yellow"
     assert Path(person.project.path).name == "My fruit red yellow.espalier"
     assert person.classes() == {"apple": 12, "banana": 12, "cherry": 12}
     assert window.preferences.recent == [person.project.path]
     assert window.preferences.names == {person.project.path: person.project.name}
     assert window.rail.isVisible()
+
+
+def test_a_folder_dropped_on_learn_is_learnt(owner: Person, images: Path) -> None:
+    owner.waits_for(lambda: drop(owner.page("Learn"), urls([images])))
+    assert owner.classes() == {"apple": 12, "banana": 12, "cherry": 12}
+    page = owner.page("Learn")
+    matrix = page.scores.matrix
+    over = page.childAt(matrix.mapTo(page, matrix.rect().center()))
+    while not over.acceptDrops():
+        over = over.parentWidget()
+    assert over is page, "nothing on the page takes the drop for itself"
+
+
+def sample_of_one(person: Person, images: Path) -> None:
+    """Opens a project where the sample lies: drawing the real one takes seconds."""
+    path = str(person.window.sample.path)
+    submit = person.window.bridge.submit
+    person.waits_for(lambda: submit("new_project", path=path))
+    person.waits_for(lambda: submit("add_images", paths=[str(images / "apple")]))
+
+
+def test_an_own_folder_dropped_on_the_sample_makes_a_project_of_its_own(
+    person: Person, images: Path
+) -> None:
+    sample_of_one(person, images)
+    sample, before = person.project.path, len(person.endings)
+
+    person.will_answer("", "New project")
+    drop(person.page("Images"), urls([images]))
+    person.sees(lambda: person.window.findChild(ProjectDialog))
+    person.will_answer("", "Create")
+
+    person.sees(lambda: len(person.endings) == before + 2)
+    assert person.project.path != sample
+    assert Path(person.project.path).name == f"fruit{SUFFIX}"
+    assert person.classes() == {"apple": 12, "banana": 12, "cherry": 12}
+
+
+def test_an_own_folder_is_added_to_the_sample_where_the_person_says_so(
+    person: Person, images: Path
+) -> None:
+    sample_of_one(person, images)
+    sample, before = person.project.path, len(person.endings)
+
+    person.will_answer("", "Cancel")
+    drop(person.page("Learn"), urls([images / "banana"]))
+    person.sees(lambda: QApplication.activeModalWidget() is None)
+    assert len(person.endings) == before
+    person.will_answer("", "Add to the sample")
+    person.waits_for(lambda: drop(person.page("Learn"), urls([images / "banana"])))
+    assert person.project.path == sample
+    assert person.classes() == {"apple": 12, "banana": 12}
+    person.waits_for(lambda: drop(person.page("Images"), urls([images / "cherry"])))
+    assert list(person.classes()) == ["apple", "banana", "cherry"], "asked once"

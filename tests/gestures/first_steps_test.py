@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.shell import offer
@@ -23,7 +24,11 @@ def marked(person: Person) -> tuple[list[str], list[str]]:
     return present, [page for page, made in buttons.items() if made.property("next")]
 
 
-def test_the_row_of_steps_leads_through_the_whole_way(owner: Person, images: Path) -> None:
+def test_the_row_of_steps_leads_through_the_whole_way(
+    owner: Person, images: Path, tmp_path: Path
+) -> None:
+    words = [made.text() for made in owner.window.steps.buttons.values()]
+    assert words == ["1  Images", "2  Learn", "3  Try", "4  Export"]
     assert marked(owner) == (["Images"], [])
     owner.presses("F6")
     owner.sees(lambda: marked(owner) == (["Learn"], ["Images"]))
@@ -31,7 +36,11 @@ def test_the_row_of_steps_leads_through_the_whole_way(owner: Person, images: Pat
     owner.presses("F5")
     owner.sees(lambda: marked(owner) == (["Images"], []))
     owner.waits_for(lambda: drop(owner.window.pages["Images"], urls([images])))
-    assert marked(owner) == (["Images"], ["Try"])
+    assert marked(owner) == (["Images"], ["Learn"]), "nobody has looked at the scores yet"
+    owner.presses("F6")
+    owner.sees(lambda: marked(owner) == (["Learn"], ["Try"]))
+    owner.presses("F5")
+    owner.sees(lambda: marked(owner) == (["Images"], ["Try"]))
     owner.presses("F7")
     owner.sees(lambda: owner.window.stack.currentWidget() is owner.window.pages["Try"])
     assert marked(owner) == (["Try"], ["Export"])
@@ -39,7 +48,12 @@ def test_the_row_of_steps_leads_through_the_whole_way(owner: Person, images: Pat
     assert owner.window.stack.currentWidget() is owner.window.pages["Export"]
     assert marked(owner) == (["Export"], [])
     owner.page("Tune")
-    assert marked(owner)[0] == [], "no step of the way"
+    assert marked(owner) == ([], ["Export"]), "no step of the way"
+    target = str(tmp_path / "fruit.onnx")
+    owner.waits_for(lambda: owner.window.bridge.submit("export", to=target))
+    assert marked(owner) == ([], []), "the way is gone through"
+    owner.waits_for(lambda: owner.window.bridge.submit("forget", name="apple"))
+    assert marked(owner) == ([], ["Export"]), "another model, and no file of it"
 
 
 @pytest.mark.parametrize("name", ["Try", "Export"])
@@ -135,6 +149,71 @@ def test_older_messages_wait_behind_the_newest(person: Person) -> None:
     person.sees(lambda: person.messages() == ["Message 2.", "Message 3."])
     assert notices.cards[-1].close_button.property("key") == "Shift+F9"
     assert complaints(notices) == []
+
+
+def test_a_first_learning_tells_its_score_and_leads_to_it(owner: Person, images: Path) -> None:
+    window = owner.window
+    owner.waits_for(lambda: drop(owner.page("Images"), urls([images])))
+    (card,) = (c for c in window.notices.cards if c.text.startswith("Learnt"))
+    tested = sum(view.validation for view in owner.project.classes)
+    assert card.text.startswith("Learnt apple, banana and cherry: ")
+    assert card.text.endswith(f" of {tested} test images are right.")
+    assert card.action_button.text() == "See the scores"
+
+    owner.presses("F9")
+
+    owner.sees(lambda: window.stack.currentWidget() is window.pages["Learn"])
+    assert not window.notices.cards
+    owner.waits_for(lambda: window.bridge.submit("learn"))
+    (card,) = (c for c in window.notices.cards if "test images are right" in c.text)
+    assert card.action_button.text() == "Undo", "the scores are there to see"
+
+
+def test_what_was_said_of_a_gesture_goes_with_the_page(learnt: Person) -> None:
+    learnt.page("Images")
+    learnt.waits_for(lambda: learnt.window.bridge.submit("forget", name="apple"))
+    assert learnt.messages()
+    learnt.window.go("Images")
+    learnt.window.notices.say("Something else.", "warning")
+
+    learnt.page("Try")
+
+    learnt.sees(lambda: learnt.messages() == ["Something else."])
+
+
+def test_what_was_put_right_is_told_in_sentences_of_its_own(
+    learnt: Person, images: Path, tmp_path: Path
+) -> None:
+    submit, page = learnt.window.bridge.submit, learnt.window.pages["Images"]
+    learnt.sees(lambda: page.rows.row(1) is not None)
+    one, two = (page.rows.row(n)["id"] for n in (0, 1))
+
+    learnt.waits_for(lambda: submit("mend_images", images=[one]))
+    assert learnt.messages()[-1] == "1 image stays where it is."
+    learnt.waits_for(lambda: submit("mend_images", images=[one, two], to="cherry"))
+    assert learnt.messages()[-1] == "2 images are in cherry now."
+    path = str(images / "apple" / "003.jpg")
+    learnt.waits_for(lambda: submit("teach_image", to="banana", path=path))
+    assert learnt.messages()[-1] == "The image is in banana now, and learnt."
+    assert len(learnt.messages()) == 1, "one gesture's message takes the other's place"
+
+
+def test_the_menu_stays_inside_the_window(person: Person) -> None:
+    window, made = person.window, person.window.header.menu_button
+    menu, places = made.menu(), list[QRect]()
+
+    def look() -> bool:
+        if menu.isVisible():
+            places.append(menu.geometry())
+            menu.close()
+        return bool(places)
+
+    person.later(look)
+
+    made.click()
+
+    person.sees(lambda: places)
+    assert places[0].right() <= window.geometry().right()
 
 
 def test_an_undo_that_would_take_back_something_else_is_not_offered(learnt: Person) -> None:

@@ -6,6 +6,8 @@ import csv
 import shutil
 from pathlib import Path
 
+from PySide6.QtWidgets import QAbstractButton
+
 from tests.helpers.image_files import text_file
 from tests.helpers.window import Person, drop, urls
 
@@ -63,3 +65,33 @@ def test_near_duplicates_are_shown_in_groups(owner: Person, images: Path) -> Non
 
     captions = [panel.rows.row(i)["caption"] for i in range(panel.rows.rowCount())]
     assert all(" · " in caption for caption in captions)
+
+
+def test_where_nothing_is_to_be_reviewed_only_that_is_said(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.review_button.click()
+
+    for number, why in enumerate(
+        (
+            "No image lies in several classes.",
+            "No images look almost the same.",
+            "No file was left out.",
+        )
+    ):
+        page.review.go(number)
+        panel = page.review.panels[number]
+        learnt.sees(lambda panel=panel: "Nothing to review" in texts(panel))
+        assert texts(panel) == f"Nothing to review. {why}"
+        assert not any(made.isVisible() for made in panel.findChildren(QAbstractButton))
+
+
+def test_whoever_comes_back_to_the_images_sees_them(learnt: Person) -> None:
+    page = learnt.page("Images")
+    page.review_button.click()
+    assert page.stack.currentWidget() is page.review
+
+    learnt.page("Learn")
+    learnt.page("Images")
+
+    assert page.stack.currentWidget() is page.gallery
+    assert not page.review_button.isChecked()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QFocusEvent, QKeySequence
+from PySide6.QtGui import QAction, QFocusEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QMenu,
@@ -35,7 +36,7 @@ from app.widgets.controls import (
     say_on,
     tool,
 )
-from app.widgets.drops import Drops
+from app.widgets.drops import Drops, Take
 from app.widgets.empty import EmptyState
 from app.widgets.gallery import Gallery
 from app.widgets.mend import Mending
@@ -52,8 +53,12 @@ PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All fil
 class ImagesPage(QWidget):
     """Adds images, shows them, and moves, renames, merges and removes."""
 
-    def __init__(self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences) -> None:
+    def __init__(
+        self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences, take: Take
+    ) -> None:
+        """`take` is asked first with what was dropped: it may belong elsewhere."""
         super().__init__()
+        self.take = take
         self.setObjectName("page")
         self.bridge, self.preferences = bridge, preferences
         self.project: ProjectView | None = None
@@ -275,7 +280,6 @@ class ImagesPage(QWidget):
         for control in (self.move_button, self.remove_button):
             control.setEnabled(some and shown)
             control.setVisible(shown)
-
         self.show_count()
 
     def show_count(self) -> None:
@@ -287,6 +291,12 @@ class ImagesPage(QWidget):
     def look(self, number: int) -> None:
         Viewer(self.rows, number, self.window(), self.mending).open()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Whoever comes back sees the images; a window that was minimised is as it was."""
+        super().showEvent(event)
+        if not event.spontaneous():
+            self.review_button.setChecked(False)
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Hands the focus on to the gallery. A focus proxy would make Tab skip all before it."""
         super().focusInEvent(event)
@@ -297,7 +307,11 @@ class ImagesPage(QWidget):
     def add(self, paths: list[str], into: str = "") -> None:
         """Adds files and folders, learning them at once where the person wants that."""
         job = "learn_folder" if self.at_once.isChecked() else "add_images"
-        self.bridge.submit(job, paths=paths, into=into, copy=self.copy.isChecked())
+        given: dict[str, Any] = {"paths": paths, "into": into, "copy": self.copy.isChecked()}
+        if into:
+            self.bridge.submit(job, **given)
+        else:
+            self.take(paths, lambda: self.bridge.submit(job, **given))
 
     def choose_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")

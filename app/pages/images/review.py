@@ -9,13 +9,14 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QFileDialog,
+    QLayout,
     QPushButton,
     QStackedWidget,
     QWidget,
 )
 
 from app.bridge import Bridge
-from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
+from app.widgets.controls import buddy, button, column, label, laid_out, named, reach, row, say_on
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, shown
 from app.widgets.table import Table, TableRows
@@ -27,12 +28,35 @@ from engine.system.words import plural
 NOBODY = "none of them"
 
 
-class Conflicts(QWidget):
+class Panel(QWidget):
+    """A list to review, below what is to be done with it; where it is empty it says only that."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self.bridge = bridge
+        self.full = QWidget()
+        self.news = label("", "muted", wrap=True)
+        self.news.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def lay_out(self, text: str, tools: QLayout, view: QWidget) -> None:
+        """What the list is about, what can be done, and the list."""
+        self.full.setLayout(column(label(text, "muted", wrap=True), tools, view))
+        self.full.hide()
+        self.setLayout(column(self.news, self.full))
+        laid_out(self).setStretch(1, 1)
+
+    def show_found(self, found: bool, news: str) -> None:
+        """Shows the list where something is in it, and `news` where something is to be said."""
+        self.full.setVisible(found)
+        self.news.setText(news)
+        self.news.setVisible(bool(news))
+
+
+class Conflicts(Panel):
     """Images that lie in several classes; the person says which class keeps them."""
 
     def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
-        super().__init__()
-        self.bridge = bridge
+        super().__init__(bridge)
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
         named(self.gallery, "Conflicts", "Choose images, then the class that keeps them")
@@ -44,7 +68,7 @@ class Conflicts(QWidget):
         )
         text = "These images lie in several classes, so they teach both. Choose which keeps them."
         line = row(buddy("&Keep in", self.keep), self.keep, self.settle_button, 0)
-        self.setLayout(column(label(text, "muted", wrap=True), line, self.gallery))
+        self.lay_out(text, line, self.gallery)
         self.gallery.chosen.connect(self.offer)
         self.keep.currentTextChanged.connect(self.say_where)
 
@@ -62,6 +86,8 @@ class Conflicts(QWidget):
         self.rows.give(
             [{**c["images"][0], "caption": " / ".join(c["classes"]), "conflict": c} for c in found]
         )
+        none = "Nothing to review. No image lies in several classes."
+        self.show_found(bool(found), "" if found else none if ended.how == "done" else ended.text)
         self.offer()
 
     def offer(self) -> None:
@@ -82,17 +108,16 @@ class Conflicts(QWidget):
             )
 
 
-class NearDuplicates(QWidget):
+class NearDuplicates(Panel):
     """Groups of images that look almost the same, those on both sides of the split first."""
 
     def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
-        super().__init__()
-        self.bridge = bridge
+        super().__init__(bridge)
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
         named(self.gallery, "Near duplicates", "Choose images to remove")
         reach(self.gallery, "Alt+I")
-        self.news = label("", "muted")
+        self.count = label("", "muted")
         self.remove_button = button(
             "Remove chosen images",
             "Takes them out of the project; the files stay",
@@ -103,16 +128,15 @@ class NearDuplicates(QWidget):
             "Images with the same number look almost the same. A marked group lies on both sides "
             "of the split, which makes scores look better than they are."
         )
-        self.setLayout(
-            column(
-                label(text, "muted", wrap=True), row(self.remove_button, self.news, 0), self.gallery
-            )
-        )
+        self.lay_out(text, row(self.remove_button, self.count, 0), self.gallery)
         self.gallery.chosen.connect(self.refresh_tools)
         self.refresh_tools()
 
     def refresh(self) -> None:
-        self.news.setText("Comparing all images …")
+        comparing = "Comparing all images …"
+        self.count.setText(comparing)
+        if not self.full.isVisibleTo(self):
+            self.show_found(False, comparing)
         self.bridge.ask("near_duplicates", self.take)
 
     def take(self, ended: Ended) -> None:
@@ -123,7 +147,9 @@ class NearDuplicates(QWidget):
         )
         total, shown_here = found["total"], len(found["groups"])
         more = f", the first {shown_here:,} are shown" if total > shown_here else ""
-        self.news.setText(f"{plural(total, 'group')}{more}" if done else ended.text)
+        self.count.setText(f"{plural(total, 'group')}{more}")
+        none = "Nothing to review. No images look almost the same."
+        self.show_found(total > 0, "" if total else none if done else ended.text)
         self.rows.give(
             [
                 {
@@ -143,12 +169,11 @@ class NearDuplicates(QWidget):
         self.bridge.submit("remove_images", images=[r["id"] for r in self.gallery.selected_rows()])
 
 
-class Skipped(QWidget):
+class Skipped(Panel):
     """Files that were left out, with the reason of each."""
 
     def __init__(self, bridge: Bridge) -> None:
-        super().__init__()
-        self.bridge = bridge
+        super().__init__(bridge)
         self.rows = TableRows(("File", "Why it was left out"))
         self.table = Table(self.rows)
         self.table.setObjectName("bare")
@@ -159,7 +184,7 @@ class Skipped(QWidget):
         named(save, "Save the list", "Saves this list as a table", "Ctrl+S")
         save.setShortcut("Ctrl+S")
         text = "These files were not added. Mend them and add them again, or leave them out."
-        self.setLayout(column(label(text, "muted", wrap=True), row(save, 0), self.table))
+        self.lay_out(text, row(save, 0), self.table)
 
     def refresh(self) -> None:
         self.bridge.ask("skipped", self.take)
@@ -167,6 +192,8 @@ class Skipped(QWidget):
     def take(self, ended: Ended) -> None:
         found = ended.of(results.Skipped)["skipped"] if ended.how == "done" else []
         self.rows.give([(shown(r["path"]), r["reason"]) for r in found])
+        none = "Nothing to review. No file was left out."
+        self.show_found(bool(found), "" if found else none if ended.how == "done" else ended.text)
 
     def choose_file(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the list", "left-out.csv", "*.csv")

@@ -15,6 +15,7 @@ from app.pages.learn.steps import StepRows, StepTile
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose_class
 from app.widgets.controls import button, column, label, laid_out, named, reach, row, rule, scrolled
+from app.widgets.drops import Drops, Take
 from app.widgets.empty import EmptyState
 from app.widgets.rows import ROW
 from app.widgets.thumbs import Thumbnails
@@ -37,8 +38,12 @@ def all_learnt(classes: int) -> str:
 class LearnPage(QWidget):
     """Learns what is not learnt yet, and shows how well it went."""
 
-    def __init__(self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences) -> None:
+    def __init__(
+        self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences, take: Take
+    ) -> None:
+        """`take` is asked first with what was dropped: it may belong elsewhere."""
         super().__init__()
+        self.take = take
         self.setObjectName("page")
         self.bridge, self.preferences = bridge, preferences
         self.project: ProjectView | None = None
@@ -144,6 +149,7 @@ class LearnPage(QWidget):
         return made
 
     def connect_all(self) -> None:
+        Drops(self, "Drop to add these images and learn them").dropped.connect(self.add)
         self.bridge.changed.connect(self.show_project)
         self.bridge.started.connect(self.on_started)
         self.bridge.step.connect(self.on_step)
@@ -249,8 +255,14 @@ class LearnPage(QWidget):
     def add_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
         if path:
-            copy = self.preferences.get("copy_images", False)
-            self.bridge.submit("learn_folder", paths=[path], copy=copy)
+            self.add([path])
+
+    def add(self, paths: list[str]) -> None:
+        """Adds what was dropped or chosen, and learns it."""
+        copy = self.preferences.get("copy_images", False)
+        self.take(
+            paths, lambda: self.bridge.submit("learn_folder", paths=paths, into="", copy=copy)
+        )
 
     def forget(self) -> None:
         known = [c.name for c in self.project.classes if c.known] if self.project else []

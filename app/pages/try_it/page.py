@@ -21,7 +21,7 @@ from app.widgets.drops import Drops, paths_of
 from app.widgets.gallery import Gallery
 from app.widgets.images import Picture
 from app.widgets.next_step import NextStep
-from app.widgets.rows import ROW, ImageRows, short, shown
+from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, Notice, Progress, ProjectView
@@ -233,13 +233,8 @@ class TryPage(QWidget):
         to = choose_class(self, "What is it?", names, first=second[0] if second else "")
         if not to:
             return
-
-        def say(ended: Ended) -> None:
-            if ended.how == "done":
-                self.bridge.notice.emit(Notice(f"It is in {shown(to)} now, and learnt."))
-
         given = {"path": path} if path else {"content": self.content}
-        self.bridge.submit("teach_image", say, to=to, **given)
+        self.bridge.submit("teach_image", to=to, **given)
 
     def try_paths(self, paths: list[str]) -> None:
         self.clear()
