@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QAbstractButton
 
 from tests.helpers.image_files import text_file
-from tests.helpers.window import Person, drop, urls
+from tests.helpers.window import Person, drop, texts, urls
 
 
 def test_what_was_left_out_is_listed_and_saved_as_csv(
