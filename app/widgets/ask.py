@@ -53,7 +53,7 @@ def choose(
         made = button(words, help, answer, kind="primary" if usual else "")
         named(made, words, help, "Return" if usual else "")
         made.setDefault(usual)
-        line.insertWidget(1, made)
+        line.insertWidget(2, made)
     dialog.setLayout(
         column(label(title, "heading", wrap=True), label(text, wrap=True), 8, line, edge=24)
     )
