@@ -52,7 +52,7 @@ def test_the_row_of_steps_leads_through_the_whole_way(
     target = str(tmp_path / "fruit.onnx")
     owner.waits_for(lambda: owner.window.bridge.submit("export", path=target))
     assert marked(owner) == ([], []), "the way is gone through"
-    owner.waits_for(lambda: owner.window.bridge.submit("forget", name="apple"))
+    owner.waits_for(lambda: owner.window.bridge.submit("learn"))
     assert marked(owner) == ([], ["Export"]), "another model, and no file of it"
 
 
