@@ -38,3 +38,4 @@ class PathField(QLineEdit):
             Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine,
             shortened,
         )
+        painter.end()

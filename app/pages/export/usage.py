@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.widgets.controls import Elided, column
+from app.widgets.controls import column, label, tip
 from engine.results.export import Receipt
 
 
@@ -27,14 +28,19 @@ class Usage(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines = [Elided("", "muted") for _ in range(2)]
+        self.lines = [label("", "muted", wrap=True) for _ in range(2)]
+        for made in self.lines:
+            made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            # A long name is cut rather than that it widens the window.
+            made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setLayout(column(*self.lines, gap=4))
         self.clear()
 
     def show_use(self, receipt: Receipt) -> None:
         told = uses(receipt)
         for made, text in zip(self.lines, [*told, ""], strict=False):
-            made.set_full(text)
+            made.setText(text)
+            made.setToolTip(tip(text))
         self.show()
 
     def clear(self) -> None:
