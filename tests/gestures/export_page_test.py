@@ -50,7 +50,7 @@ def test_an_export_leaves_a_page_to_print_that_names_the_noted_licence(
 
     assert ended.how == "done", ended.text
     assert page.matrix.isVisibleTo(page)
-    assert sum(map(sum, page.matrix.counts)) == ended.result["accuracy_images"]
+    assert sum(map(sum, page.matrix.counts)) == ended.result["accuracy_held_out_images"]
     desktop = Desktop(tmp_path, monkeypatch)
     page.page_button.click()
     learnt.sees(lambda: desktop.opened)
