@@ -29,7 +29,8 @@ WEIGHTS = "Weights (*.safetensors *.pth *.pt);;All files (*)"
 
 ABOUT = (
     "The network is what looks at the images. Stronger ones recognise more and take longer. With "
-    "another one everything is learnt again from your images; undo brings the old one back."
+    "another one everything is learnt again from your images; undo brings the old one back. One "
+    "that holds many sizes can be made as fast as you ask for, on the Specialise page."
 )
 
 
@@ -49,10 +50,16 @@ def ready(backbone: BackboneRow) -> str:
     return f"Download {size(backbone['bytes'])}" if backbone["url"] else "Missing"
 
 
+def sizes(backbone: BackboneRow) -> str:
+    """Whether Specialise finds smaller networks inside."""
+    return "many sizes" if backbone["many_sizes"] else ""
+
+
 COLUMNS: tuple[tuple[str, Callable[[BackboneRow], str]], ...] = (
     ("Network", lambda b: b["title"]),
     ("Right on ImageNet", lambda b: per_cent(b["accuracy"]) if b["accuracy"] else ""),
     ("Speed here", speed),
+    ("Holds", sizes),
     ("Size", lambda b: size(b["bytes"]) if b["bytes"] else ""),
     ("Weights", ready),
 )

@@ -33,7 +33,12 @@ def added(asked: Facts, result: Facts) -> str:
 
 def network(asked: Facts, result: Facts) -> str:
     again = " and everything is learnt again" if "accuracy" in result else ""
-    return f"{result.get('backbone', 'Another network')} is in use{again}."
+    used = f"{result.get('backbone', 'Another network')} is in use{again}."
+    now, before = result.get("accuracy"), result.get("before")
+    if now is None or before is None:
+        return used
+    right = f"{per_cent(now, 0)} of the test images are right; before, {per_cent(before, 0)} were."
+    return f"{used} {right}"
 
 
 def moved(asked: Facts, result: Facts) -> str:

@@ -166,6 +166,14 @@ def indented(made: Spin) -> Spin:
     return made
 
 
+def keeps_place(made: QWidget) -> None:
+    """Hides a part whose place stays, so that nothing beside it moves when it comes and goes."""
+    policy = made.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)
+    made.setSizePolicy(policy)
+    made.hide()
+
+
 def buddy(text: str, control: QWidget) -> QLabel:
     """A label whose underlined letter, with Alt, goes to its control."""
     made = label(text, "muted")

@@ -30,7 +30,13 @@ def list_exporters(session: Session) -> Work[Exporters]:
     described = []
     for view in EXPORTERS.describe():
         plugin = EXPORTERS[view.name]
-        facts = {"suffix": plugin.suffix, "missing": plugin.missing(), "inside": plugin.inside}
+        facts = {
+            "suffix": plugin.suffix,
+            "missing": plugin.missing(),
+            "inside": plugin.inside,
+            "whom": plugin.whom,
+            "recommended": view.name == FIRST,
+        }
         described.append(replace(view, facts=facts))
     described.sort(key=lambda view: view.name != FIRST)
     return {"exporters": described}

@@ -153,7 +153,8 @@ def use_backbone(
     project.check_writable()
     net, content = chosen_backbone(name, weights, size)
     blob = project.blobs.put(content) if content else ""
-    again = learn and steps.current(project) is not None
+    before = steps.current(project)
+    again = learn and before is not None
     title, used = f"Use {net.name}", BackboneUsed(backbone=net.name)
     with project.gesture(title, all_or_nothing=again) as gesture:
         with project.transaction(gesture):
@@ -162,6 +163,7 @@ def use_backbone(
         if again:
             learnt = yield from step.learn(session, gesture, *choice(project), title)
             used["accuracy"] = learnt["accuracy"]
+            used["before"] = before["scores"].get("accuracy") if before else None
     yield session.changed("backbone")
     return used
 

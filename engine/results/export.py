@@ -24,6 +24,7 @@ class Receipt(TypedDict):
     `confusion` has true class, answer and number of images, as places in `classes`.
     """
 
+    file: str
     summary: list[list[str]]
     verdict: str
     papers: dict[str, str]

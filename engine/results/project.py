@@ -13,8 +13,16 @@ class ProjectOpened(AtPath):
 
 
 ProjectRenamed = TypedDict("ProjectRenamed", {"name": str, "before": str, "path": str})
-BackboneUsed = TypedDict("BackboneUsed", {"backbone": str, "accuracy": NotRequired[float | None]})
-"""`accuracy` is there where everything was learnt again with it."""
+
+
+class BackboneUsed(TypedDict):
+    """`accuracy`, and what it was `before`, are there where everything was learnt again with it."""
+
+    backbone: str
+    accuracy: NotRequired[float | None]
+    before: NotRequired[float | None]
+
+
 LicenceNoted = TypedDict("LicenceNoted", {"data_licence": str})
 DeviceUsed = TypedDict("DeviceUsed", {"device": str})
 Devices = TypedDict("Devices", {"devices": list[str]})
@@ -28,7 +36,10 @@ NetworkSpeed = TypedDict("NetworkSpeed", {"milliseconds": float, "size": int})
 
 @with_more
 class BackboneRow(TypedDict):
-    """A network with its facts; `macs` are for one image, `here` says that it can be used now."""
+    """A network with its facts; `macs` are for one image, `here` says that it can be used now.
+
+    `many_sizes` says that there are smaller networks inside, which Specialise searches.
+    """
 
     name: str
     title: str
@@ -40,6 +51,7 @@ class BackboneRow(TypedDict):
     licence: str
     url: str
     here: bool
+    many_sizes: bool
     size: NotRequired[int]
     measured: NotRequired[NetworkSpeed | None]
 

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QObject, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
-from tests.helpers.window import Person
+from tests.helpers.window import Person, texts
 
 
 class Desktop(QObject):
@@ -50,7 +50,7 @@ def test_an_export_leaves_a_page_to_print_that_names_the_noted_licence(
 
     assert ended.how == "done", ended.text
     assert page.matrix.isVisibleTo(page)
-    assert sum(map(sum, page.matrix.counts)) == ended.result["accuracy_images"]
+    assert sum(map(sum, page.matrix.counts)) == ended.result["accuracy_held_out_images"]
     desktop = Desktop(tmp_path, monkeypatch)
     page.page_button.click()
     learnt.sees(lambda: desktop.opened)
@@ -104,6 +104,15 @@ def test_an_export_goes_into_a_folder_of_its_own_and_the_keyboard_stays(learnt: 
     assert ended.how == "done", ended.text
     assert first.is_file()
     assert page.export_button.hasFocus(), "not the header"
+    assert "python mine.py image.jpg" in texts(page)
+    assert "espalier predict mine.onnx image.jpg" in texts(page)
+    assert page.form.format.currentText() == "ONNX (recommended)"
+    assert page.form.help.text().startswith("Right for most")
+    page.export_button.setFocus()
+    shown = page.target.shortened
+    assert len(shown) < len(page.target.text())
+    assert shown[:4] == page.target.text()[:4]
+    assert shown.endswith(".onnx"), "both ends are seen"
     (card,) = (c for c in learnt.window.notices.cards if "exported and checked" in c.text)
     assert card.action_button.text() == "Show in folder"
     assert Path(page.target.text()).parent.name == f"{first.parent.name} 2", "for the next one"

@@ -43,6 +43,8 @@ def measured(embedded: Person) -> Person:
         box.setChecked(size == min(page.form.sizes))
     if page.plot.range is None:
         assert page.plot.empty == UNKNOWN
+        assert page.measure_button.objectName() == "primary", "it is what to do first"
+        assert page.search_button.objectName() == ""
         ended = embedded.waits_for(lambda: embedded.presses("Ctrl+M"))
         assert ended.how == "done", ended.text
     embedded.sees(lambda: page.plot.range)
@@ -66,23 +68,36 @@ def test_without_classes_the_page_says_what_to_do_first(owner: Person) -> None:
     assert not page.search_button.isVisible()
 
 
+def test_until_the_networks_are_read_the_page_says_nothing_false(learnt: Person) -> None:
+    page = learnt.page("Specialise")
+    assert "One moment …" in texts(page)
+    assert "Learn some classes first" not in texts(page)
+    learnt.sees(lambda: page.backbone_button.isVisible())
+    assert "One moment …" not in texts(page)
+
+
 def test_a_backbone_without_subnets_leads_to_those_that_have_some(learnt: Person) -> None:
     page = learnt.page("Specialise")
     learnt.sees(lambda: page.backbone_button.isVisible())
     said = texts(page.no_subnets)
     assert "This network comes in one size" in said
     assert "Choose one that holds many sizes" in said
-    assert "once-for-all" in page.backbone_button.toolTip()
 
     learnt.presses("Ctrl+Shift+B")
 
     learnt.sees(lambda: learnt.window.findChild(BackboneDialog))
-    learnt.window.findChild(BackboneDialog).reject()
+    dialog = learnt.window.findChild(BackboneDialog)
+    learnt.sees(lambda: dialog.rows.rows)
+    many = [row["name"] for row in dialog.rows.rows if "many sizes" in dialog.rows.text(row, 3)]
+    assert set(many) == {"embedded", "ofa_w10", "ofa_w12"}
+    dialog.reject()
 
 
 def test_what_is_known_of_this_computer_and_a_first_target_are_shown(measured: Person) -> None:
     page = measured.window.pages["Specialise"]
     assert re.search(r"Measured on \d+ \w+ \d{4} at \d\d:\d\d: ", page.table_news.text())
+    assert page.search_button.objectName() == "primary"
+    assert page.measure_button.objectName() == ""
     fastest, slowest = page.plot.range
     assert fastest < page.form.target.value() == page.plot.target < slowest
     assert page.plot.empty == EMPTY

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QScrollArea
 
 from app.pages.tune.preview import PreviewDialog
 from app.shell.window import Window
@@ -57,7 +58,7 @@ def chooses(person: Person, name: str, value: str) -> None:
 
 
 def starts(person: Person, **settings: Any) -> None:
-    """Types the settings and starts a run, once its time is known."""
+    """Types the settings and starts a run; its time need not be known."""
     page = person.window.pages["Tune"]
     types(person, **{"lr": RATE, "batch": 4, **settings})
     person.sees(lambda: page.form.start_button.isEnabled())
@@ -90,7 +91,10 @@ def test_a_person_chooses_how_long_it_may_take_and_sees_the_current_network(lear
     page = learnt.page("Tune")
     learnt.sees(lambda: page.form.way.name == "quick" and page.table.isVisible())
     assert not page.form.first.isVisible(), "nothing has to be set"
-    learnt.sees(lambda: page.form.start_button.isEnabled())
+    assert page.form.start_button.isEnabled(), "its time is not known yet, and need not be"
+    assert page.form.bar.isVisible(), "something is being done"
+    learnt.sees(lambda: "…" not in page.form.way.times["quick"].text())
+    assert not page.form.bar.isVisible()
     told = [page.form.way.times[name].text() for name in ("quick", "thorough", "overnight")]
     assert all(text.startswith("about ") for text in told)
     assert page.form.time.text().lower().startswith(told[0])
@@ -116,23 +120,32 @@ def test_a_person_chooses_how_long_it_may_take_and_sees_the_current_network(lear
     assert [y for _, y in best] == [pytest.approx(100 * run["best_accuracy"])]
 
 
-def test_the_time_comes_first_and_what_can_not_be_tuned_is_refused(tuner: Person) -> None:
+def test_nothing_scrolls_sideways_on_a_new_page(learnt: Person) -> None:
+    page = learnt.page("Tune")
+    learnt.sees(lambda: page.table.isVisible())
+    for wide, high in ((1280, 800), (1024, 700)):
+        learnt.window.resize(wide, high)
+        learnt.sees(lambda wide=wide: learnt.window.width() == wide)
+        for place in page.findChildren(QScrollArea):
+            learnt.sees(lambda place=place: not place.horizontalScrollBar().maximum())
+
+
+def test_a_run_is_told_its_time_and_what_can_not_be_tuned_is_refused(tuner: Person) -> None:
     page = tuner.window.pages["Tune"]
     assert page.form.choices["tuner"].currentData() == "fine_tune"
     assert page.form.values["lr"] < 0.003, "the rate goes with the small batch"
     assert page.form.values["batch"] >= 16, "batch norms need more than a few images"
     assert "most accurate way" in page.form.helps["tuner"].text()
-    assert not page.form.start_button.isEnabled(), "nothing starts before its time is known"
     assert "runs yet" in page.count.text()
     types(tuner, epochs=2, batch=4)
-    tuner.sees(lambda: page.form.start_button.isEnabled())
+    assert page.form.start_button.isEnabled(), "nothing waits for the estimate"
+    tuner.sees(lambda: " for " in page.form.time.text())
     images = sum(c.train for c in tuner.project.classes)
     assert f" for {2 * (images // 4)} steps on {images} images" in page.form.time.text()
     assert page.form.time.text().startswith("About")
 
     types(tuner, batch=64)
 
-    assert not page.form.start_button.isEnabled()
     tuner.sees(lambda: "batch of 64" in page.form.time.text())
     assert not page.form.start_button.isEnabled()
     chooses(tuner, "schedule", "freezeout")

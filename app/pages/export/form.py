@@ -22,9 +22,21 @@ from PySide6.QtWidgets import (
 
 from app.bridge import Bridge
 from app.forms import Form
+from app.pages.export.usage import Usage
 from app.theme import GRID
-from app.widgets.controls import buddy, button, column, label, laid_out, named, row, scrolled
+from app.widgets.controls import (
+    buddy,
+    button,
+    column,
+    label,
+    laid_out,
+    named,
+    row,
+    say_on,
+    scrolled,
+)
 from app.widgets.names import folder_name
+from app.widgets.path_field import PathField
 from engine.events import Ended, ProjectView
 from engine.registry import PluginView
 from engine.results.export import Exporters
@@ -45,6 +57,15 @@ def file_name(project: str, format: PluginView) -> str:
     """How an export is called that a person did not name: moths.onnx, moths.fp16.onnx."""
     variant = format.name.partition("-")[2]
     return f"{project}{f'.{variant}' if variant else ''}{format.facts['suffix']}"
+
+
+def listed(format: PluginView) -> str:
+    """A format in the list: which one is right for most, and which can't be used here."""
+    if format.facts["missing"]:
+        return f"{format.title} (not here)"
+    if format.facts["recommended"]:
+        return f"{format.title.partition(',')[0]} (recommended)"
+    return format.title
 
 
 def free_file(beside: Path, project: str, name: str) -> Path:
@@ -72,10 +93,11 @@ class ExportForm(QFrame):
         self.format = QComboBox()
         self.help = label("", "caption", wrap=True)
         self.missing = label("", "caption", wrap=True)
-        self.target, self.licence = QLineEdit(), QLineEdit()
+        self.target, self.licence = PathField(), QLineEdit()
         self.overwrite = QCheckBox("&Replace a file that is there")
         self.settings = Form(TAKEN)
         self.news = label("", "muted", wrap=True)
+        self.usage = Usage()
         self.make_controls()
         self.lay_out()
 
@@ -93,6 +115,7 @@ class ExportForm(QFrame):
         self.browse = button(
             "Browse …", "Chooses the file", self.choose_file, key="Ctrl+Shift+B", icon="folder"
         )
+        say_on(self.browse, "")  # the path needs the room
         self.export_button = button(
             "Export",
             "Writes and checks the model",
@@ -116,7 +139,8 @@ class ExportForm(QFrame):
         scroll = scrolled(inside)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         title = label("Export the model", "big")
-        whole = column(title, scroll, row(self.export_button, 0), self.news, edge=24)
+        ask = row(self.export_button, 0)
+        whole = column(title, scroll, self.news, self.usage, ask, edge=24)
         whole.setStretch(1, 1)
         self.setLayout(whole)
         self.missing.hide()
@@ -160,8 +184,9 @@ class ExportForm(QFrame):
         self.format.clear()
         for at, view in enumerate(self.formats.values()):
             reason = view.facts["missing"]
-            self.format.addItem(f"{view.title} (not here)" if reason else view.title, view.name)
-            self.format.setItemData(at, reason or view.help, Qt.ItemDataRole.ToolTipRole)
+            self.format.addItem(listed(view), view.name)
+            help = reason or f"{view.facts['whom']} {view.help}"
+            self.format.setItemData(at, help, Qt.ItemDataRole.ToolTipRole)
             model.item(at).setEnabled(not reason)
         self.format.setCurrentIndex(max(self.format.findData(chosen), 0))
         self.format.blockSignals(False)
@@ -180,7 +205,8 @@ class ExportForm(QFrame):
         """The format's settings, and its ending in the file's name, unless a person named it."""
         if self.chosen is not None:
             outside = "" if self.chosen.facts["inside"] else f" {OUTSIDE}"
-            self.help.setText(f"{self.chosen.help}{outside}")
+            whom = self.chosen.facts["whom"]
+            self.help.setText(f"{whom}\n{self.chosen.help}{outside}")
             self.settings.show_plugin(self.chosen)
             self.settings.setVisible(bool(self.chosen.settings))
             self.put_in_order()
@@ -218,6 +244,7 @@ class ExportForm(QFrame):
             self.propose(anew=other)
         if other:
             self.news.clear()
+            self.usage.clear()
         # What someone is typing stays, unless another project is shown.
         if other or before is None or before.data_licence != project.data_licence:
             self.licence.setText(project.data_licence)

@@ -164,6 +164,7 @@ class ExportPage(QWidget):
             self.news.setFocus()
         self.export_button.setEnabled(False)
         self.news.setText("Writing and checking …")
+        self.form.usage.clear()
         folder = Path(settings["path"]).absolute().parent
         self.bridge.submit("export", lambda ended: self.take(ended, folder), **settings)
 
@@ -177,7 +178,9 @@ class ExportPage(QWidget):
         )
         if ended.how == "done":
             self.folder = folder
-            self.show_receipt(ended.of(Receipt))
+            receipt = ended.of(Receipt)
+            self.show_receipt(receipt)
+            self.form.usage.show_use(receipt)
             self.form.propose()
             text = f"The model is exported and checked. It is in {short(str(folder))}."
             show = ("Show in folder", lambda: show_file(folder, self.tell))

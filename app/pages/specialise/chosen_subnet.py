@@ -67,7 +67,7 @@ class ChosenSubnet(QFrame):
         self.busy = False
         self.chosen: SubnetDetails | None = None
         self.pinned: SubnetDetails | None = None
-        self.title = label("Subnet", "heading")
+        self.title = label("Smaller network", "heading")
         self.title.setToolTip(SUBNET)
         self.text = Elided("", "caption")
         self.drawing = SubnetDrawing("Architecture", "")
@@ -82,21 +82,20 @@ class ChosenSubnet(QFrame):
         """What can be done with the chosen subnet."""
         self.pin_button = button(
             "Pin",
-            "Keeps this subnet beside the next one that you choose, to compare the two",
+            "Keeps this network beside the next one that you choose, to compare the two",
             self.pin,
             key="Ctrl+K",
         )
         self.export_button = button(
             "Export …",
-            "Writes this subnet as one file; the project stays as it is",
+            "Writes this network as one file; the project stays as it is",
             self.export,
             key="Ctrl+E",
             icon="export",
         )
         self.use_button = button(
             "Use this",
-            "Makes this subnet the project's backbone and learns all classes again; "
-            "undo takes it back",
+            "Makes this the project's network and learns all classes again; undo takes it back",
             self.use,
             key="Ctrl+U",
             kind="primary",
@@ -199,7 +198,7 @@ class ChosenSubnet(QFrame):
 
     def use(self) -> None:
         def follow(ended: Ended) -> None:
-            done = "This subnet is the project's backbone now. Undo takes it back."
+            done = "This is the project's network now. Undo takes it back."
             self.said.emit(done if ended.how == "done" else ended.text, "")
 
         if self.chosen:  # A key acts a moment after it is pressed, when there may be none left.

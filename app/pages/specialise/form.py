@@ -1,4 +1,7 @@
-"""What a search for a subnet is asked for: the target, the budget, resolutions and limits."""
+"""What a search for a subnet is asked for: the target, the budget, resolutions and limits.
+
+In the window the target is “At most … ms an image” and the budget “Try … networks”.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ from app.theme import GRID
 from app.widgets.controls import buddy, button, column, indented, label, named, row
 
 TARGET = (
-    "The target: the longest time that one image may take on this computer. It is the line in "
-    "the plot, which you can drag"
+    "The longest time that one image may take on this computer, in milliseconds: the target. It "
+    "is the line in the plot, which you can drag"
 )
 BUDGET = (
-    "How many networks are tried on your images. Each takes a moment; more of them find a better "
-    "network"
+    "How many smaller networks are tried on your images. Each takes a moment; more of them find a "
+    "better one"
 )
 RESOLUTIONS = (
     "How large images are when they enter the network. Smaller ones are faster and show less"
@@ -59,12 +62,12 @@ class SearchForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.target = amount(" ms", "Target", TARGET, "Alt+T")
+        self.target = amount(" ms an image", "At most", TARGET, "Alt+T")
         self.budget = indented(QSpinBox())
         self.budget.setRange(2, 5000)
         self.budget.setValue(60)
         self.budget.setSuffix(" networks")
-        named(self.budget, "Budget", BUDGET, "Alt+B")
+        named(self.budget, "Networks to try", BUDGET, "Alt+Y")
         self.sizes: dict[int, QCheckBox] = {}
         self.size_grid = QGridLayout()
         self.size_grid.setSpacing(0)
@@ -88,7 +91,7 @@ class SearchForm(QWidget):
 
     def lay_out(self) -> None:
         """Target and budget, the resolutions, and the limits, which are folded away at first."""
-        first = self.form([("&Target", self.target), ("&Budget", self.budget)])
+        first = self.form([("At mos&t", self.target), ("Tr&y", self.budget)])
         self.limit_rows = QWidget()
         self.limit_rows.setLayout(
             self.form([(text, self.limits[name]) for name, text, *_ in LIMITS])
@@ -108,7 +111,7 @@ class SearchForm(QWidget):
         for text, control in lines:
             name = buddy(text, control)
             name.setMinimumHeight(4 * GRID)
-            name.setMinimumWidth(9 * GRID)
+            name.setMinimumWidth(7 * GRID)
             name.setToolTip(control.toolTip())
             control.setMinimumWidth(12 * GRID)
             control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from app import theme
 from app.bridge import Bridge
 from app.pages.specialise.chosen_subnet import SUBNET, UNDOABLE, ChosenSubnet
 from app.pages.specialise.figures import event_point, landmark_of, point_of
@@ -29,6 +30,7 @@ from app.widgets.controls import (
     rule,
     say_on,
     scrolled,
+    set_kind,
     tip,
 )
 from app.widgets.empty import EmptyState
@@ -45,13 +47,13 @@ JOBS = (
     "shrink",
 )
 """Jobs of this page; after each of them it is read anew."""
-SEARCH = "Finds the subnet that recognises your classes best within the target."
-TRAIN = "Train these subnets …"
+SEARCH = "Finds the smaller network inside yours that knows your classes best and is fast enough."
+TRAIN = "Train these networks …"
 WATCH = "Watch the training …"
-EMPTY = "No network has been tried yet. Set a target, then press Search."
+EMPTY = "No network has been tried yet. Say how long an image may take, then press Search."
 UNKNOWN = (
-    "Press “Measure this computer” first: then this plot shows how fast subnets are here, and you "
-    "can set a target. It takes about half a minute."
+    "Press “Measure this computer” first: then this plot shows how fast the smaller networks are "
+    "here, and you can say how long an image may take. It takes about half a minute."
 )
 ONE_SIZE = "This network comes in one size"
 WHY_ONE_SIZE = (
@@ -59,6 +61,7 @@ WHY_ONE_SIZE = (
     "The current network holds only itself. Choose one that holds many sizes to set a speed here: "
     "your images and classes stay, and are learnt again with it."
 )
+WAIT, WHY_WAIT = "One moment …", "The networks of this project are being read."
 NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
 OFF = "This computer runs slower or faster than when it was measured. Measure it again."
 
@@ -120,7 +123,8 @@ class SpecialisePage(QWidget):
         )
         self.measure_button = button(
             "Measure this computer",
-            "Times the blocks of all subnets here, once; searches predict latencies from that",
+            "Times the parts of all smaller networks here, once; from that a search predicts how "
+            "fast each is",
             self.measure,
             key="Ctrl+M",
             icon="device",
@@ -134,14 +138,14 @@ class SpecialisePage(QWidget):
         )
         self.train_button = button(
             TRAIN,
-            "Trains all subnets of the supernet on your images, so that each is better at "
-            "your classes; you see first how long it takes",
+            "Trains all smaller networks inside yours (its subnets) on your images, so that each "
+            "is better at your classes; you see first how long it takes",
             self.train,
             key="Ctrl+Shift+T",
         )
         self.backbone_button = button(
             "Choose a network …",
-            "Shows the networks; those called once-for-all hold many sizes",
+            "Shows the networks, and which of them hold many sizes",
             choose_backbone,
             key="Ctrl+Shift+B",
             icon="backbone",
@@ -157,6 +161,7 @@ class SpecialisePage(QWidget):
             "here the network that is fast enough for this computer and knows them best.",
         )
         self.no_subnets = EmptyState("specialise", ONE_SIZE, WHY_ONE_SIZE, self.backbone_button)
+        self.waiting = EmptyState("specialise", WAIT, WHY_WAIT)
         plot = card(self.plot, edge=12)
         named(
             self.plot,
@@ -169,11 +174,11 @@ class SpecialisePage(QWidget):
         right = column(plot, self.subnet, gap=16)
         right.setStretch(0, 9)
         right.setStretch(1, 8)
-        both = QWidget()
-        both.setLayout(row(self.left_side(), right, gap=16))
-        laid_out(both).setStretch(1, 1)
+        self.both = QWidget()
+        self.both.setLayout(row(self.left_side(), right, gap=16))
+        laid_out(self.both).setStretch(1, 1)
         self.pages = QStackedWidget()
-        for page in (self.nothing, self.no_subnets, both):
+        for page in (self.nothing, self.waiting, self.no_subnets, self.both):
             self.pages.addWidget(page)
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.plot)
@@ -230,6 +235,8 @@ class SpecialisePage(QWidget):
             self.forget()
         self.project = project
         if now != self.shown:
+            if now[:3] != self.shown[:3]:  # of this network nothing is known yet
+                self.pages.setCurrentWidget(self.waiting)
             self.shown, self.stale = now, True
             self.read()
 
@@ -262,7 +269,7 @@ class SpecialisePage(QWidget):
         if found is None or not found["supernet"]:
             self.show_why(found["why"] if found else ended.text, done=found is not None)
             return
-        self.pages.setCurrentIndex(2)
+        self.pages.setCurrentWidget(self.both)
         self.form.show_resolutions(found.get("resolutions", ()))
         self.plot.empty = EMPTY if found["table"] else UNKNOWN
         self.plot.show_points(
@@ -272,10 +279,20 @@ class SpecialisePage(QWidget):
             found["in_use"],
         )
         self.table_news.setText(about_table(found["table"], found["error_ms"] or 0.0))
+        self.show_first(measured=found["table"] is not None and found["table"]["fits"])
         self.offer_target()
         self.refresh_tools()
         self.subnet.keep(self.plot.points, self.found)
         self.found = ""
+
+    def show_first(self, measured: bool) -> None:
+        """What is to be done next has the accent: a search needs a computer that was measured."""
+        for made, first, icon in (
+            (self.search_button, measured, "specialise"),
+            (self.measure_button, not measured, "device"),
+        ):
+            set_kind(made, "primary" if first else "")
+            theme.put_icon(made, icon, "on_accent" if first else "muted", 18)
 
     def show_why(self, why: str, done: bool) -> None:
         """No subnets: another network has some; or they could not be read."""

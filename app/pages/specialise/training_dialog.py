@@ -30,7 +30,8 @@ from engine.results.tune import Estimate
 from engine.system.words import duration, plural
 
 ABOUT = (
-    "Training makes all subnets inside the supernet good at your classes: on each batch of images "
+    "Training makes all smaller networks inside yours (its subnets) good at your classes: on each "
+    "batch of images "
     "several of them learn together, and the largest teaches the others. Afterwards each can be "
     "picked without being trained again. The result is a file of its own, and the project stays "
     "as it is until you use it. Learning and searching wait while it trains."
@@ -75,7 +76,7 @@ class TrainDialog(QDialog):
     def __init__(self, bridge: Bridge, run: TrainingRun, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Train these subnets")
+        self.setWindowTitle("Train these networks")
         self.resize(936, 600)
         self.bridge, self.run = bridge, run
         self.plugins: list[PluginView] = []
@@ -150,7 +151,7 @@ class TrainDialog(QDialog):
         middle.setStretch(1, 1)
         about = label(ABOUT, "muted", wrap=True)
         whole: QVBoxLayout = column(
-            label("Train these subnets", "big"), about, middle, self.foot(), gap=16, edge=24
+            label("Train these networks", "big"), about, middle, self.foot(), gap=16, edge=24
         )
         whole.setStretch(2, 1)
         self.setLayout(whole)

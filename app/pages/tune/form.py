@@ -8,13 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QFrame, QWidget
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QProgressBar, QWidget
 
 from app import theme
 from app.bridge import Bridge
 from app.forms import Form
 from app.pages.tune.presets import OWN, PresetChoice
-from app.widgets.controls import buddy, button, column, label, named, row, scrolled
+from app.widgets.controls import buddy, button, column, keeps_place, label, named, row, scrolled
 from engine.events import Ended, Progress
 from engine.registry import PluginView
 from engine.results.tune import Estimate, PresetRow, PresetTimes, TuningChoices
@@ -54,7 +55,7 @@ class TuneForm(QFrame):
         self.proposed: Mapping[str, Mapping[str, Any]] = {}
         self.presets: dict[str, PresetRow] = {}
         self.seconds: dict[str, float] = {}
-        self.estimated = self.busy = False
+        self.estimated = self.busy = self.refused = False
         self.question = 0
         self.way = PresetChoice()
         self.choices = {"tuner": QComboBox(), "schedule": QComboBox()}
@@ -62,6 +63,7 @@ class TuneForm(QFrame):
         self.first, self.more = Form(TAKEN), Form(TAKEN)
         self.adopt = QComboBox()
         self.time = label("", "muted", wrap=True)
+        self.bar = QProgressBar(textVisible=False)
         self.pause = QTimer(self, singleShot=True, interval=PAUSE)
         self.make_controls()
         self.lay_out()
@@ -77,6 +79,8 @@ class TuneForm(QFrame):
         named(self.adopt, "Use the result", used, "Alt+U")
         for words, name in ADOPT:
             self.adopt.addItem(words, name)
+        named(self.bar, "Estimating the time", "How far the estimate is; you can start now")
+        keeps_place(self.bar)
         self.fold = button(
             "More settings",
             "Settings of the schedule, and what else can be set",
@@ -101,7 +105,7 @@ class TuneForm(QFrame):
         )
         self.start_button = button(
             "Start",
-            "Starts a run with these settings",
+            "Starts a run with these settings; the estimate of its time need not be waited for",
             self.start,
             key="Ctrl+Return",
             icon="tune",
@@ -126,7 +130,8 @@ class TuneForm(QFrame):
         use.setStretch(1, 1)
         tools = row(self.preview_button, self.branches_button)
         tools.setStretch(0, 1)
-        whole = column(self.settings_part, tools, use, self.time, self.start_button, edge=16)
+        time = column(self.time, self.bar, gap=4)
+        whole = column(self.settings_part, tools, use, time, self.start_button, edge=16)
         whole.setStretch(0, 1)
         self.setLayout(whole)
 
@@ -245,6 +250,8 @@ class TuneForm(QFrame):
         self.forget_question()
         if self.plugins and not self.busy:
             self.time.setText(ASKING)
+            self.bar.setRange(0, 0)
+            self.bar.show()
             self.pause.start()
         self.refresh_tools()
 
@@ -255,7 +262,8 @@ class TuneForm(QFrame):
         self.forget_question()
 
     def forget_question(self) -> None:
-        self.estimated = False
+        self.estimated = self.refused = False
+        self.bar.hide()
         self.pause.stop()
         self.bridge.drop(self.question)
 
@@ -275,11 +283,13 @@ class TuneForm(QFrame):
     def show_timing(self, event: Progress) -> None:
         if event.total:
             self.time.setText(f"{ASKING} {event.done + 1} of {event.total}")
+            self.bar.setRange(0, event.total)
+            self.bar.setValue(event.done)
 
     def take_estimate(self, ended: Ended) -> None:
         """The time in words; or why there would be no run with these settings."""
+        self.show_end(ended)
         self.estimated = ended.how == "done"
-        self.time.setText(ended.text)
         if self.estimated:
             found = ended.of(Estimate)
             self.time.setText(
@@ -290,11 +300,18 @@ class TuneForm(QFrame):
 
     def take_presets(self, ended: Ended) -> None:
         """The time of each preset; or why there would be no run."""
-        self.time.setText(ended.text)
+        self.show_end(ended)
         if ended.how == "done":
             self.seconds = ended.of(PresetTimes)["seconds"]
             self.way.show_times(self.seconds)
             self.show_time_of(self.way.name)
+        self.refresh_tools()
+
+    def show_end(self, ended: Ended) -> None:
+        """An estimate is over; what refused it would refuse the run too."""
+        self.refused = ended.how == "refused"
+        self.bar.hide()
+        self.time.setText(ended.text)
 
     def show_time_of(self, name: str) -> None:
         """The time of a preset, once more in the place where that of own settings stands."""
@@ -320,7 +337,13 @@ class TuneForm(QFrame):
     def refresh_tools(self) -> None:
         for part in (self.settings_part, self.preview_button, self.adopt):
             part.setEnabled(bool(self.plugins) and not self.busy)
-        self.start_button.setEnabled(self.estimated and not self.busy)
+        self.start_button.setEnabled(bool(self.plugins) and not self.busy and not self.refused)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Another page must not wait for an estimate that nobody looks at."""
+        super().hideEvent(event)
+        if not event.spontaneous() and not self.estimated:
+            self.forget_question()
 
     def start(self) -> None:
         self.started.emit({**self.settings, "adopt": self.adopt.currentData()})

@@ -32,8 +32,10 @@ EVERY = 100
 """Milliseconds between two looks at a run that goes on."""
 HEIGHT = 136
 """Pixels of the table: its titles and four runs."""
-TABLE, CARD, WIDEST = 416, 392, 16_777_215
-"""Pixels of the table and of the card where they stand side by side; what Qt takes for no limit."""
+CARD, WIDEST = 376, 16_777_215
+"""Pixels of the card where it stands beside the table; what Qt takes for no limit."""
+AROUND = 78
+"""Pixels around form, table and card: edges, gaps, and the bar that scrolls."""
 LOW = 168
 """Pixels of the card where it stands below the table."""
 
@@ -95,8 +97,8 @@ class TunePage(QWidget):
         )
         self.count = label("Runs", "heading")
         tools = row(self.count, 0, self.repeat_button, self.remove_button, gap=0)
-        runs = card(tools, self.table, edge=12)
-        self.above = row(runs, self.card, gap=16)
+        self.runs = card(tools, self.table, edge=12)
+        self.above = row(self.runs, self.card, gap=16)
         self.above.setStretch(0, 1)
         right = QWidget()
         right.setLayout(column(self.above, self.watch, gap=16))
@@ -138,7 +140,8 @@ class TunePage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """What stands side by side stands in one column where there is no room for it."""
         super().resizeEvent(event)
-        beside = self.width() - self.form.width() - 64 >= TABLE + CARD
+        room = self.width() - self.form.width() - AROUND
+        beside = room >= self.runs.minimumSizeHint().width() + CARD
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self.above.setDirection(across if beside else down)
         self.card.setMaximumWidth(CARD if beside else WIDEST)

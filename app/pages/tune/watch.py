@@ -23,7 +23,7 @@ EMPTY = "Start a run: its {} is drawn here, step by step and at the end of each 
 EVERY = 300
 """Milliseconds between two looks at the curves of a run that goes on: one plot at a time, so that
 no frame is missed."""
-LEAST = 200
+LEAST = 176
 """Pixels of the plot of stages, so that all is seen at 1280 x 800."""
 SAME = "These runs have the same settings."
 DIFFER = "Settings that differ"

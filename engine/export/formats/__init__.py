@@ -58,6 +58,9 @@ class Exporter(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     suffix: ClassVar[str]
+    whom: ClassVar[str]
+    """Who is served best by it, as one plain sentence."""
+
     inside: ClassVar[bool] = True
     """Whether the file holds the preprocessing; otherwise script and card do it."""
 

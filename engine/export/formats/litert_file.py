@@ -44,6 +44,7 @@ class LitertFile(Exporter):
     """
 
     suffix = ".tflite"
+    whom = "For phones and small boards."
     inside = False
     companions = (".json",)
 

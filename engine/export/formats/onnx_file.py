@@ -21,6 +21,7 @@ class OnnxFile(Exporter):
     """One file with preprocessing inside, for ONNX Runtime and everything that reads ONNX."""
 
     suffix = ".onnx"
+    whom = "Right for most: it runs on any computer and in most programs."
 
     def write(
         self, model: Model, path: Path, material: ExportData

@@ -43,6 +43,7 @@ class OnnxFp16(Exporter):
     """
 
     suffix = ".onnx"
+    whom = "For graphics cards and phones, where the file should be half as large."
 
     def write(
         self, model: Model, path: Path, material: ExportData

@@ -54,6 +54,7 @@ class OnnxInt8(Exporter):
     """
 
     suffix = ".onnx"
+    whom = "For newer processors, where the file should be small and fast."
 
     points: float = setting(
         1.0,

@@ -33,6 +33,7 @@ class OpenvinoFiles(Exporter):
     """Two files, .xml and .bin, for OpenVINO on Intel's processors and graphics."""
 
     suffix = ".xml"
+    whom = "For computers with Intel's processors or graphics."
     companions = (".bin",)
 
     @classmethod

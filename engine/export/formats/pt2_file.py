@@ -31,6 +31,7 @@ class Pt2File(Exporter):
     """One file with preprocessing inside, for PyTorch and what compiles its programs."""
 
     suffix = ".pt2"
+    whom = "For people who program with PyTorch."
 
     def write(
         self, model: Model, path: Path, material: ExportData

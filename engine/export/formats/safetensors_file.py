@@ -55,6 +55,7 @@ class SafetensorsFile(Exporter):
     """
 
     suffix = ".safetensors"
+    whom = "For people who go on training in PyTorch, or read the network's code."
     inside = False
     companions = (".json", CODE)
 

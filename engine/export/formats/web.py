@@ -49,6 +49,7 @@ class WebPage(Exporter):
     """One zip with a page that classifies pictures in any browser, without a network."""
 
     suffix = ".zip"
+    whom = "For people without any program: it opens in a browser."
 
     def write(
         self, model: Model, path: Path, material: ExportData

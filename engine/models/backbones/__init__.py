@@ -65,7 +65,9 @@ FIRST_CHOICE = "efficientnet_lite0"
 def describe_backbones() -> tuple[PluginView, ...]:
     """All backbones for a list, with their facts (see Network.facts)."""
     return tuple(
-        replace(view, facts=BACKBONES.make(view.name).facts()) for view in BACKBONES.describe()
+        replace(view, facts={**network.facts(), "many_sizes": network.many_sizes})
+        for view in BACKBONES.describe()
+        for network in (BACKBONES.make(view.name),)
     )
 
 

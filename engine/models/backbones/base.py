@@ -27,6 +27,8 @@ class Network(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    many_sizes: ClassVar[bool] = False
+    """Whether there are smaller networks inside, of which Specialise can take one."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from engine.models.backbones.base import BACKBONES, Network, State, checked_size
 @BACKBONES.register("embedded", "Embedded (small)")
 @dataclass
 class Embedded(Network):
-    """Comes with the program and works offline; weaker than all others, good for a first try."""
+    """Comes with the program and holds many sizes. Weaker than all others: for a first try."""
+
+    many_sizes = True
 
     def facts(self) -> dict[str, Any]:
         """As Network.facts; it has no ImageNet accuracy, and nothing to download."""

@@ -38,6 +38,7 @@ class OnceForAll(Network):
     file: ClassVar[str] = ""
     digest: ClassVar[str] = ""
     accuracy: ClassVar[float | None] = None
+    many_sizes = True
     licence: ClassVar[str] = (
         "Weights of the once-for-all project (MIT), trained on ImageNet, whose images are for "
         "research."
@@ -93,7 +94,7 @@ class OnceForAll(Network):
 @BACKBONES.register("ofa_w10", "Once-for-all MobileNetV3 1.0")
 @dataclass
 class OnceForAll10(OnceForAll):
-    """One network that holds thousands: under Specialise you pick one for a latency."""
+    """Holds many sizes: under Specialise you pick one that is as fast as you ask for."""
 
     multiplier = 1.0
     file = "ofa_mbv3_d234_e346_k357_w1.0"
@@ -104,7 +105,7 @@ class OnceForAll10(OnceForAll):
 @BACKBONES.register("ofa_w12", "Once-for-all MobileNetV3 1.2")
 @dataclass
 class OnceForAll12(OnceForAll):
-    """The wider one of the two published: more accurate and slower."""
+    """Holds many sizes too; the wider one of the two published: more accurate and slower."""
 
     multiplier = 1.2
     file = "ofa_mbv3_d234_e346_k357_w1.2"
