@@ -27,12 +27,12 @@ from engine.system.words import plural
 
 JOBS = ("tune", "resume_run", "finish_run", "adopt_run", "discard_run", "remove_run")
 """Jobs of this page; while one of them runs none can be asked for."""
-NO_RUNS = "No runs yet"
+NO_RUNS = "No runs"
 EVERY = 100
 """Milliseconds between two looks at a run that goes on."""
 HEIGHT = 136
 """Pixels of the table: its titles and four runs."""
-CARD, WIDEST = 376, 16_777_215
+CARD, WIDEST = 392, 16_777_215
 """Pixels of the card where it stands beside the table; what Qt takes for no limit."""
 AROUND = 78
 """Pixels around form, table and card: edges, gaps, and the bar that scrolls."""
@@ -95,7 +95,7 @@ class TunePage(QWidget):
             "only the head above it learns. Learn two classes first: drop folders of images on "
             "the Images page.",
         )
-        self.count = label("Runs", "heading")
+        self.count = label(NO_RUNS, "heading")
         tools = row(self.count, 0, self.repeat_button, self.remove_button, gap=0)
         self.runs = card(tools, self.table, edge=12)
         self.above = row(self.runs, self.card, gap=16)
