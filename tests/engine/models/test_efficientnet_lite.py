@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from engine.errors import BadSetting, UnusableWeights
 from engine.models.backbones import BACKBONES, load_backbone
 from engine.models.backbones.efficientnet_lite import Lite, SameConv2d
+from engine.models.onnx_export import write_onnx
 
 LITES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 SHOWN = [0, 1, 250, 500, 999]
@@ -97,3 +99,13 @@ def test_its_file_is_recognised_when_a_person_gives_it():
 def test_sizes_that_it_cannot_take_are_refused():
     with pytest.raises(BadSetting, match="takes images of 32 to 1024 pixels"):
         load_backbone("efficientnet_lite0", size=16)
+
+
+def test_what_is_written_of_it_pads_by_constants(tmp_path: Path):
+    """Files get 8 bits layer by layer, which needs to know each layer's padding."""
+    net, file = load_backbone("efficientnet_lite0", size=40), tmp_path / "net.onnx"
+    write_onnx(net.below(), torch.zeros(1, 3, 40, 40), file, ("pixels", ["features"]))
+    graph = onnx.load(file).graph
+    kinds = [node.op_type for node in graph.node]
+    assert "Shape" not in kinds  # nothing is computed from what comes
+    assert kinds.count("Pad") == 3  # sides of 40, 20 and 10 are even and padded unevenly
