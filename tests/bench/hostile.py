@@ -69,9 +69,10 @@ class Outcome:
 UNDO = """
 import argparse, sys
 from app.cli.terminal import do, finish
+from engine.results.project import TakenBack
 if __name__ == "__main__":
     options = argparse.Namespace(device="auto", verbose=False, json=False)
-    sys.exit(finish(options, do(options, "undo", project=sys.argv[1]), str))
+    sys.exit(finish(options, do(options, "undo", project=sys.argv[1]), TakenBack, str))
 """
 """Undo as the window asks for it: the command line has no word for it."""
 
