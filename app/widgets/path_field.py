@@ -23,6 +23,7 @@ class PathField(QLineEdit):
         return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """Qt's own drawing while the path fits or is edited; else frame and shortened text."""
         shortened = self.shortened
         if self.hasFocus() or shortened == self.text():
             super().paintEvent(event)
