@@ -20,7 +20,7 @@ import psutil
 
 from engine.errors import EspalierError, Refused, UnusableImage
 from engine.events import Progress
-from engine.export.readers import open_exported, whole_image
+from engine.export.readers import open_exported, upright
 from engine.export.readers.trial import remember
 from engine.system.guarded import Limits, Send, Sentences, guarded
 
@@ -85,7 +85,7 @@ def answers(send: Send, path: Path, images: list[Path], threads: int) -> Checked
     most = 0
     for place, image in enumerate(images):
         try:
-            pixels = whole_image(image)
+            pixels = exported.given(upright(image))
         except UnusableImage:
             continue  # it was deleted or changed since; the receipt says how many were compared
         for _ in range(1 if used else 1 + WARM):

@@ -77,11 +77,11 @@ class Room:
 
 
 def decoded_ahead(
-    met: Iterable[WalkEntry], prepare: Prepare | None, threads: int
+    met: Iterable[WalkEntry], prepare: Prepare, threads: int
 ) -> Generator[Decoded, None, None]:
     """Decodes what was met on a walk, turned upright and whole, in the order in which it was met.
 
-    `prepare` makes of an image what the network sees; without it pixels keep the image's size.
+    `prepare` makes of an image what is asked; `np.asarray` keeps it as it is.
     Closing the generator ends the threads, after the image that each is at.
     """
     room, stopped = Room(ROOM), threading.Event()
@@ -110,7 +110,7 @@ def decoded_ahead(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def one(turn: int, met: WalkEntry, prepare: Prepare | None, room: Room) -> Decoded:
+def one(turn: int, met: WalkEntry, prepare: Prepare, room: Room) -> Decoded:
     """One image; room is taken once its header says how much it needs."""
     taken, waits = 0, True
     try:
@@ -122,7 +122,7 @@ def one(turn: int, met: WalkEntry, prepare: Prepare | None, room: Room) -> Decod
         room.take(turn, taken)
         with one_big_image if width * height > BIG else nullcontext():
             upright = decode(image, WHOLE)[0]
-        pixels = np.asarray(upright) if prepare is None else prepare(upright)
+        pixels = prepare(upright)
     except UnusableImage as reason:
         room.take(turn, 0) if waits else room.give_back(taken)
         return Decoded(met.path, None, str(reason))

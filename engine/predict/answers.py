@@ -43,14 +43,14 @@ class Answerer:
     """Whoever is asked: a project's model, or an exported file.
 
     `run` takes uint8 (n, height, width, 3) and gives probabilities (n, classes) and distances
-    (n,). `prepare` makes its pixels of a whole image; None: it takes any size. `threads` runs
+    (n,). `prepare` makes what it takes of a whole image, and may refuse it. `threads` runs
     may go on at once, and so many images are decoded at once as `decoders` says.
     """
 
     run: Run
     class_names: tuple[str, ...]
     threshold: float
-    prepare: Prepare | None = None
+    prepare: Prepare
     threads: int = 1
     decoders: int = 1
 
@@ -70,7 +70,7 @@ def exported_answerer(path: Path) -> Answerer:
     try_first(path)
     exported, cores = open_exported(path), available_cores()
     names, threshold = exported.class_names, exported.threshold
-    return Answerer(exported.answers, names, threshold, None, cores, cores)
+    return Answerer(exported.answers, names, threshold, exported.given, cores, cores)
 
 
 def project_answerer(model: Model, extractor: Extractor) -> Answerer:

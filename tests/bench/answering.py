@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.export.readers import open_exported, whole_image
+from engine.export.readers import open_exported, upright
 
 Answer = Callable[[np.ndarray], np.ndarray]
 WARM = 3
@@ -30,8 +30,8 @@ def main() -> None:
     model, threads = Path(sys.argv[1]), int(sys.argv[2])
     images = [Path(image) for image in json.loads(input())]
     answer = eager(model, threads) if model.is_dir() else by_file(model, threads)
-    say([int(answer(whole_image(image)).argmax()) for image in images])
-    few = [whole_image(image) for image in images[:16]]
+    say([int(answer(np.asarray(upright(image))).argmax()) for image in images])
+    few = [np.asarray(upright(image)) for image in images[:16]]
     for pixels in few[:WARM]:
         answer(pixels)
     at = 0

@@ -124,7 +124,7 @@ def ready_rate(model: Path, small: list[Path], size: int) -> float:
 
 
 def decode_rate(many: Path) -> float:
-    return rate_of(1 for _ in decoded_ahead(Walk([many]), None, available_cores()))
+    return rate_of(1 for _ in decoded_ahead(Walk([many]), np.asarray, available_cores()))
 
 
 def rate_of(done: Iterator[int]) -> float:

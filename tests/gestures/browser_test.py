@@ -21,7 +21,7 @@ from engine.errors import UnusableWeights
 from engine.export.formats import ExportData
 from engine.export.formats.web import WebPage
 from engine.export.graphs.model_onnx import Whole
-from engine.export.readers import open_exported, predict_exported, whole_image
+from engine.export.readers import open_exported, predict_exported, upright
 from engine.export.write import export_model
 from engine.images.decode import open_image
 from engine.models.backbone import Model
@@ -201,7 +201,7 @@ def test_the_camera_answers_until_it_is_stopped(
     frame = tmp_path / "frame.png"
     frame.write_bytes(base64.b64decode(page.value(FRAME).partition(",")[2]))
     # The film repeats one image, compressed anew: the page sees what the file sees of that frame.
-    expected, _ = open_exported(exported[0]).answer(whole_image(frame))
+    expected, _ = open_exported(exported[0]).answer(np.asarray(upright(frame)))
     np.testing.assert_allclose(shares, expected, atol=0.02)
     assert text(page, "camera") == "Stop the camera"
     page.value("document.getElementById('camera').click()")

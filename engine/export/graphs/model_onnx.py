@@ -94,14 +94,15 @@ def complete(
 
 def metadata(model: Model) -> dict[str, str]:
     """What an exported file says of itself; all values are text."""
-    backbone = model.backbone
+    backbone, p = model.backbone, model.backbone.preprocessing
     facts = {
         # ASCII: any name survives, also one from a folder whose name is no valid UTF-8.
         "class_names": json.dumps(list(model.class_names)),
         "threshold": repr(float(model.threshold)),
         "backbone": backbone.name,
         "weights_sha256": backbone.digest,
-        "preprocessing": in_words(backbone.preprocessing),
+        "preprocessing": in_words(p),
+        "sizes": json.dumps({"size": p.size, "resize": p.resize, "interpolation": p.interpolation}),
         "views": str(model.views),
         "licence": backbone.licence,
         "program": f"Espalier {program_version()}",

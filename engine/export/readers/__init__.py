@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from engine.errors import EspalierError, UnusableImage, UnusableWeights
 from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
+from engine.images.preprocess import FILTERS, preprocess
 from engine.results.learn import ImageAnswer, NoAnswer
 from engine.system.replacing import CutOffError, finish_beside
 
@@ -29,6 +31,11 @@ Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 TRIAL = (8, 8)
 """Height and width of the first image that a file is asked about, to see whether it answers."""
 
+LARGE = 48_000_000
+"""Pixels of an image from which on it is shrunk before the file is asked: the file's own resizing
+would hold it in memory several times over."""
+MOST_SIDE = 8192
+
 READERS = {
     ".onnx": "engine.export.readers.onnx_file",
     ".xml": "engine.export.readers.openvino_ir",
@@ -38,6 +45,19 @@ READERS = {
     ".tflite": "engine.export.readers.litert_file",
 }
 """Which module's `open_file(path, threads)` opens files with an ending."""
+
+
+@dataclass(frozen=True)
+class InputSizes:
+    """What `preprocess` needs to know of a network's input."""
+
+    size: int
+    resize: int
+    interpolation: str
+
+    def __post_init__(self) -> None:
+        if not 0 < self.size <= self.resize <= MOST_SIDE or self.interpolation not in FILTERS:
+            raise ValueError("no sizes of an input")
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,27 @@ class Exported:
     facts: Mapping[str, str]
     name: str
     """Of the file, for sentences."""
+    sizes: InputSizes | None = None
+    """How it brings images to its network's size; None where it does not say."""
+
+    def given(self, image: Image.Image) -> np.ndarray:
+        """What the file is given of an upright image: uint8 (height, width, 3), whole.
+
+        Of a large one it is given what its own preprocessing would keep, at the size at which
+        that changes nothing. Raises UnusableImage where the file does not say what that is.
+        """
+        if image.width * image.height <= LARGE:
+            return np.asarray(image)
+        if self.sizes is None:
+            raise UnusableImage(
+                f"This image has more than {LARGE // 1_000_000} megapixels, and {self.name} does "
+                "not say how to shrink it. Export it again, or save the image smaller."
+            )
+        size, resize = self.sizes.size, self.sizes.resize
+        start = round((resize - size) / 2)
+        framed = np.zeros((resize, resize, 3), np.uint8)
+        framed[start : start + size, start : start + size] = preprocess(image, self.sizes)
+        return framed
 
     def answers(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (n, classes) and distances (n,) of images of one size.
@@ -115,6 +156,7 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
     """
     try:
         names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
+        sizes = InputSizes(**json.loads(facts["sizes"])) if "sizes" in facts else None
         "".join(names).encode("utf-8", "surrogateescape")  # as names of folders are
     except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
@@ -122,7 +164,7 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
         raise foreign(path)
     if math.isnan(threshold):
         raise foreign(path)
-    return Exported(run, tuple(names), threshold, dict(facts), path.name)
+    return Exported(run, tuple(names), threshold, dict(facts), path.name, sizes)
 
 
 def all_numbers(values: np.ndarray) -> bool:
@@ -145,12 +187,12 @@ def foreign(path: Path) -> UnusableWeights:
     )
 
 
-def whole_image(path: Path) -> np.ndarray:
-    """An image as a person sees it, uint8 (height, width, 3). Raises UnusableImage."""
+def upright(path: Path) -> Image.Image:
+    """An image as a person sees it, RGB, whole. Raises UnusableImage."""
     silence_pillow()
     image = identify(read(path), path)
     checked_size(image.size)
-    return np.asarray(decode(image, WHOLE)[0])
+    return decode(image, WHOLE)[0]
 
 
 def predict_exported(path: Path, images: Sequence[Path]) -> dict[str, ImageAnswer | NoAnswer]:
@@ -161,7 +203,7 @@ def predict_exported(path: Path, images: Sequence[Path]) -> dict[str, ImageAnswe
 
 def told(exported: Exported, image: Path) -> ImageAnswer | NoAnswer:
     try:
-        probabilities, distance = exported.answer(whole_image(image))
+        probabilities, distance = exported.answer(exported.given(upright(image)))
     except UnusableImage as reason:
         return {"reason": str(reason)}
     return {

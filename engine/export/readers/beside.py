@@ -14,19 +14,8 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import UnusableWeights
-from engine.export.readers import foreign
+from engine.export.readers import InputSizes, foreign
 from engine.images.preprocess import preprocess
-
-MOST_PIXELS = 4096
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What engine/images/preprocess.py needs to know of a network's input."""
-
-    size: int
-    resize: int
-    interpolation: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +23,7 @@ class Card:
     """What a card says: of the file, and of what must be done to an image."""
 
     facts: Mapping[str, str]
-    shape: Shape
+    shape: InputSizes
     told: Mapping[str, Any]
 
     def prepared(self, images: np.ndarray) -> np.ndarray:
@@ -71,13 +60,10 @@ def card_beside(path: Path) -> Card:
         ) from error
     try:
         p = told["preprocessing"]
-        shape = Shape(int(p["size"]), int(p["resize"]), str(p["interpolation"]))
+        shape = InputSizes(int(p["size"]), int(p["resize"]), str(p["interpolation"]))
         card, known = Card(told["facts"], shape, told), told["weights_file_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
-    sides = 0 < shape.size <= MOST_PIXELS and shape.size <= shape.resize <= 2 * MOST_PIXELS
-    if shape.interpolation not in ("bilinear", "bicubic") or not sides:
-        raise foreign(path)
     if known != digest:
         raise UnusableWeights(
             f"{path.name} does not belong to {name}, or is damaged. Export both again, or copy "

@@ -21,6 +21,7 @@ import pytest
 import torch
 
 from engine.errors import Refused
+from engine.export import readers
 from engine.export.check import Checked
 from engine.export.formats import EXPORTERS, ExportData
 from engine.export.graphs.model_onnx import Whole
@@ -46,7 +47,7 @@ from tests.helpers.supernets import supernet
 NAMES = ("red", "odd \udcff", "two\nlines")
 EACH = 8
 """Images of a class to compare on; as many others are learnt from."""
-SIZES = ((40, 31), (33, 97), (16, 16), (150, 61))
+SIZES = ((40, 31), (33, 97), (16, 16), (150, 91))
 KINDS = ("slda", "tilda", "tuned", "branched", "subnet")
 KINDS_OF = {"litert": ("slda", "tilda"), "pt2": ("tilda", "tuned", "branched")}
 """Where PyTorch's compiler takes ten seconds for each kind: the others differ in nothing that it
@@ -211,3 +212,18 @@ def test_a_file_that_answers_otherwise_is_refused(name, models, receipts) -> Non
         other = replace(material, expected=np.roll(material.expected, 1, axis=1), truth=None)
         with pytest.raises(Refused, match=r"\.$"):
             exporter.judge(receipt_of(exporter, model, path, checked, other))
+
+
+@there
+def test_of_a_large_image_a_file_is_given_what_it_would_keep(name, models, receipts, monkeypatch):
+    usable(name)
+    monkeypatch.setattr(readers, "LARGE", 97 * 91)
+    path = receipts(name)["slda" if name != "pt2" else "tuned"][3]
+    exported = readers.open_exported(path)
+    large = readers.upright(next(p for p in models["slda"][1].images if "3.png" in p.name))
+    whole, given = np.asarray(large), exported.given(large)
+    assert whole.shape[:2] == SIZES[3][::-1]
+    assert given.shape[:2] < whole.shape[:2]
+    (expected, far), (found, distance) = (exported.answer(pixels) for pixels in (whole, given))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(distance, far, rtol=1e-4)

@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
 from engine.errors import UnusableWeights
-from engine.export.readers import READERS, open_exported
+from engine.export.readers import READERS, open_exported, predict_exported
 
 NAMES = ["red", "green", "blue"]
 
@@ -121,3 +122,12 @@ def test_names_of_files_that_no_system_takes_are_refused(tmp_path: Path) -> None
         entry.key, entry.value = "location", name
         path.write_bytes(model.SerializeToString())
         assert "can't be run: it is damaged" in refusal(path)
+
+
+def test_a_large_image_is_not_given_to_a_file_that_does_not_say_how_to_shrink_it(tmp_path) -> None:
+    path = tmp_path / "large.png"
+    Image.new("1", (8000, 6001)).save(path)
+    model = file(tmp_path / "m.onnx")
+    reason = predict_exported(model, [path])[str(path)]["reason"]
+    assert reason.startswith("This image has more than 48 megapixels, and m.onnx does not say")
+    assert reason.endswith(".")
