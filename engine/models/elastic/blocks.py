@@ -1,0 +1,186 @@
+"""The inverted residuals of a network, whatever family they come from, and narrower copies of them.
+
+A block is found by its layers: a 1x1 convolution that expands, one that filters each channel by
+itself, and a 1x1 convolution that projects, each with a batch norm; a squeeze-and-excite may stand
+before the last. So are those of EfficientNet-Lite, MobileNetV2 and V3, and EfficientNet.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.backbone import Stage
+from engine.models.batch_norm import running
+
+SQUEEZE = ("fc1", "fc2")
+"""How torchvision calls the two convolutions of a squeeze-and-excite."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers of an inverted residual that a narrower middle changes."""
+
+    expand: nn.Conv2d
+    depthwise: nn.Conv2d
+    project: nn.Conv2d
+    norms: tuple[nn.BatchNorm2d, nn.BatchNorm2d, nn.BatchNorm2d]
+    squeeze: tuple[nn.Conv2d, nn.Conv2d] | None
+
+    @property
+    def width(self) -> int:
+        """Channels of the middle."""
+        return self.project.in_channels
+
+    @property
+    def shortcut(self) -> bool:
+        """Whether the block adds its input: all these families do where the shapes allow it."""
+        return self.depthwise.stride == (1, 1) and (
+            self.expand.in_channels == self.project.out_channels
+        )
+
+
+def layers_of(module: nn.Module) -> Layers | None:
+    """The layers, where a module is an inverted residual that expands; otherwise None."""
+    squeezes = [pair for m in module.modules() if (pair := squeeze_of(m)) is not None]
+    apart = {conv for pair in squeezes for conv in pair}
+    found = [m for m in module.modules() if isinstance(m, nn.Conv2d) and m not in apart]
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    if len(found) != 3 or len(norms) != 3 or len(squeezes) > 1:
+        return None
+    expand, depthwise, project = found
+    middle = depthwise.in_channels
+    fits = pointwise(expand) and pointwise(project) and depthwise.groups == middle > 1
+    if not fits or not expand.out_channels == middle == project.in_channels:
+        return None
+    squeeze = squeezes[0] if squeezes else None
+    return Layers(expand, depthwise, project, (norms[0], norms[1], norms[2]), squeeze)
+
+
+def squeeze_of(module: nn.Module) -> tuple[nn.Conv2d, nn.Conv2d] | None:
+    """The two convolutions of a squeeze-and-excite; None for any other module."""
+    reads, gates = (getattr(module, name, None) for name in SQUEEZE)
+    if isinstance(reads, nn.Conv2d) and isinstance(gates, nn.Conv2d):
+        return reads, gates
+    return None
+
+
+def pointwise(conv: nn.Conv2d) -> bool:
+    return conv.kernel_size == (1, 1) and conv.groups == 1 and conv.stride == (1, 1)
+
+
+def blocks_of(stages: Sequence[Stage]) -> dict[str, nn.Module]:
+    """The inverted residuals of a network by place ("stage2.1"), from the stem up."""
+    return {place: module for place, module in steps_of(stages) if layers_of(module) is not None}
+
+
+def steps_of(stages: Sequence[Stage]) -> Iterator[tuple[str, nn.Module]]:
+    """A network as the modules that run one after the other, by place."""
+    for stage in stages:
+        yield from inside(stage.name, stage.module)
+
+
+def inside(place: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules of a chain, and of chains in it; a module that is none is one step."""
+    if not is_chain(module):
+        yield place, module
+    else:
+        for name, child in module.named_children():
+            yield from inside(f"{place}.{name}", child)
+
+
+def is_chain(module: nn.Module) -> bool:
+    """Whether a module does nothing but run its children in order."""
+    return type(module).forward is nn.Sequential.forward
+
+
+def rebuilt(stages: Sequence[Stage], made: Mapping[str, nn.Module]) -> list[Stage]:
+    """The stages with new blocks in the places of the old; what is not new is shared."""
+    return [Stage(stage.name, replaced(stage.name, stage.module, made)) for stage in stages]
+
+
+def replaced(place: str, module: nn.Module, made: Mapping[str, nn.Module]) -> nn.Module:
+    if place in made:
+        return made[place]
+    if not is_chain(module) or not any(new.startswith(f"{place}.") for new in made):
+        return module
+    chain = nn.Sequential()
+    for name, child in module.named_children():
+        chain.add_module(name, replaced(f"{place}.{name}", child, made))
+    return chain.eval()
+
+
+@torch.no_grad()
+def folded_projection(layers: Layers) -> tuple[Tensor, Tensor]:
+    """What the last convolution and its norm do: weights float64 (outputs, width), and biases."""
+    norm, (mean, variance) = layers.norms[2], running(layers.norms[2])
+    scale = norm.weight.double() / (variance.double() + norm.eps).sqrt()
+    bias = norm.bias.double() - mean.double() * scale
+    if layers.project.bias is not None:
+        bias = bias + layers.project.bias.double() * scale
+    return layers.project.weight[:, :, 0, 0].double() * scale[:, None], bias
+
+
+@torch.no_grad()
+def narrowed(block: nn.Module, kept: Tensor, weight: Tensor, bias: Tensor) -> nn.Module:
+    """A copy of a block with the middle channels `kept` (int64, rising), projected anew.
+
+    `weight` (outputs, kept) and `bias` (outputs,) are what projection and norm do together.
+    """
+    made = copy.deepcopy(block)
+    layers = layers_of(made)
+    assert layers is not None
+    for conv, norm in zip((layers.expand, layers.depthwise), layers.norms[:2], strict=True):
+        sliced_outputs(conv, kept)
+        sliced_norm(norm, kept)
+    layers.depthwise.in_channels = layers.depthwise.groups = len(kept)
+    if layers.squeeze is not None:
+        reads, gates = layers.squeeze
+        sliced_inputs(reads, kept)
+        sliced_outputs(gates, kept)
+    sliced_inputs(layers.project, kept)
+    layers.project.weight.copy_(weight[:, :, None, None])
+    plain(layers, bias)
+    return made
+
+
+def sliced_outputs(conv: nn.Conv2d, kept: Tensor) -> None:
+    conv.weight, conv.out_channels = parameter(conv.weight[kept]), len(kept)
+    if conv.bias is not None:
+        conv.bias = parameter(conv.bias[kept])
+
+
+def sliced_inputs(conv: nn.Conv2d, kept: Tensor) -> None:
+    conv.weight, conv.in_channels = parameter(conv.weight[:, kept]), len(kept)
+
+
+def sliced_norm(norm: nn.BatchNorm2d, kept: Tensor) -> None:
+    norm.weight, norm.bias = parameter(norm.weight[kept]), parameter(norm.bias[kept])
+    norm.running_mean, norm.running_var = (values[kept].clone() for values in running(norm))
+    norm.num_features = len(kept)
+
+
+def plain(layers: Layers, bias: Tensor) -> None:
+    """Lets the last norm add `bias` and do nothing else."""
+    norm, (mean, variance) = layers.norms[2], running(layers.norms[2])
+    mean.zero_()
+    variance.fill_(1 - norm.eps)
+    norm.weight.fill_(1)
+    norm.bias.copy_(bias)
+    if layers.project.bias is not None:
+        layers.project.bias.zero_()
+
+
+def parameter(values: Tensor) -> nn.Parameter:
+    return nn.Parameter(values.clone(), requires_grad=False)
+
+
+def widths_of(stages: Sequence[Stage]) -> dict[str, int]:
+    """Channels of each block's middle, by place."""
+    found: dict[str, Any] = {p: layers_of(b) for p, b in blocks_of(stages).items()}
+    return {place: layers.width for place, layers in found.items()}
