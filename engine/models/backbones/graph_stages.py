@@ -79,10 +79,9 @@ def single(graph: fx.Graph, steps: Sequence[fx.Node], place: int) -> bool:
 def places_of(graph: fx.Graph, steps: Sequence[fx.Node], ends: Sequence[str]) -> list[int]:
     """For each end the first place, at its module or after, that one tensor alone passes."""
     calls = {str(n.target): i for i, n in enumerate(steps) if n.op == "call_module"}
-    modules = [calls.get(end, 0) for end in ends]
-    known = sorted({place for place in modules if place})
+    known = sorted({calls[end] for end in ends if end in calls})
     places = []
-    for place, following in zip(known, [*known[1:], len(steps) - 1], strict=True):
+    for place, following in zip(known, [*known, len(steps) - 1][1:], strict=True):
         found = (p for p in range(place, following) if single(graph, steps, p))
         places += [p for p in (next(found, None),) if p is not None]
     return places

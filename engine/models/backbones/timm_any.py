@@ -7,6 +7,7 @@ others, and never by timm. timm is imported when one of its networks is asked fo
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -39,7 +40,8 @@ MISSING = f"The networks of timm are an extra that is not installed here. Get it
 
 def has_timm() -> bool:
     """Whether the extra is there; timm is not imported for it."""
-    return "timm" in sys.modules or find_spec("timm") is not None
+    there = "timm" in sys.modules
+    return sys.modules["timm"] is not None if there else find_spec("timm") is not None
 
 
 def timm_module() -> ModuleType:
@@ -82,13 +84,13 @@ class Timm(Network):
         A name without the tag of its weights gets the one that timm takes now.
         """
         timm = timm_module()
-        known = timm.is_model(self.own_name)
-        found = timm.models.get_pretrained_cfg(self.own_name) if known else None
-        if found is None:
+        try:
+            found = timm.models.get_pretrained_cfg(self.own_name, allow_unregistered=False)
+        except RuntimeError as error:
             raise BadSetting(
                 f"timm {timm.__version__} has no network called “{self.own_name}”. Look for one "
-                f"with: espalier backbones {self.own_name.split('_')[0] or 'resnet'}."
-            )
+                f"with: espalier backbones {re.split('[_.]', self.own_name)[0] or 'resnet'}."
+            ) from error
         if found.tag:
             self.name = f"{PREFIX}{found.architecture}.{found.tag}"
 
@@ -181,8 +183,8 @@ class Timm(Network):
 
     def translated(self, state: State) -> State:
         """A file in the names of the network's first authors, in timm's, as timm itself does it."""
-        names = {key for key in state if not self.set_aside(key)}
-        if names >= self.signature().keys():
+        names = {k for k in state if not self.set_aside(k) and "num_batches_tracked" not in k}
+        if names == self.signature().keys():
             return state
         with WithoutRandom():
             net = self.build()
@@ -268,14 +270,10 @@ def ends_of(net: Any) -> list[str]:
 
 def licence_of(name: str | None) -> str:
     """The terms as timm states them."""
-    stated = (
-        f"Licence of the weights, as timm states it: {name}"
-        if name
-        else ("timm states no licence for the weights")
-    )
+    stated = f"{name}, as timm states it" if name else "timm states no licence for these weights"
     return (
-        f"{stated}. The images that they were trained on have terms of their own; check that both "
-        "allow your use."
+        f"{stated}. The images that the weights were trained on have terms of their own; check "
+        "that both allow your use."
     )
 
 
