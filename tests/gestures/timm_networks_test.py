@@ -44,13 +44,11 @@ def test_it_learns_predicts_exports_and_opens_again(
 
     image = next((pictures / "moth").iterdir())
     ours, theirs = (
-        answered(home, "predict", model, image) for model in (path, tmp_path / "net.onnx")
+        answered(home, "predict", model, image)[str(image)]
+        for model in (path, tmp_path / "net.onnx")
     )
-    (one,), (other,) = ours["predictions"], theirs["predictions"]
-    assert one["classes"][0]["name"] == other["classes"][0]["name"]
-    assert one["classes"][0]["probability"] == pytest.approx(
-        other["classes"][0]["probability"], abs=1e-4
-    )
+    assert max(ours, key=ours.get) == max(theirs, key=theirs.get)
+    assert ours == pytest.approx(theirs, abs=1e-3)
 
     monkeypatch.setitem(sys.modules, "timm", None)
     assert answered(home, "classes", path)["classes"], "it opens, and can be looked at"

@@ -188,6 +188,8 @@ def download_weights(name: str) -> Generator[Progress, None, Path]:
     """Downloads a backbone's weights, unless they are there, and returns the file's path."""
     architecture = network_named(name)
     facts = architecture.facts()
+    if not facts["url"] and name.startswith(PREFIX):
+        raise Refused(architecture.missing())
     if not facts["url"]:
         raise Refused(f"{architecture.title} comes with the program; there is nothing to download.")
     return architecture.found() or (yield from architecture.download())

@@ -152,7 +152,12 @@ class Timm(Network):
                 url = hf_hub_url(self.published.hf_hub_id, file)
                 return url, f"{self.name.replace('/', '-')}.safetensors"
         url = self.published.url or ""
-        return url, PurePosixPath(urlparse(url).path).name
+        return url, PurePosixPath(urlparse(url).path).name or f"{self.name.replace('/', '-')}.pth"
+
+    def missing(self) -> str:
+        if self.facts()["url"]:
+            return super().missing()
+        return f"timm knows of no weights for {self.title}. Choose a file of them, or another one."
 
     def download(self) -> Generator[Progress, None, Any]:
         """As Network.download. Where timm names no digest, the server's own is taken."""

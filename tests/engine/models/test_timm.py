@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engine.errors import BadSetting, Refused, UnusableWeights
-from engine.models.backbones import find_timm, load_backbone, network_named
+from engine.models.backbones import download_weights, find_timm, load_backbone, network_named
 from engine.models.backbones.graph_stages import CantCut, graph_stages
 from tests.helpers.timm_networks import (
     CNN,
@@ -181,6 +181,13 @@ def test_names_that_timm_does_not_know_are_refused_with_a_way_to_find_one():
 def test_without_its_weights_it_says_where_to_get_them_and_their_name_here():
     with pytest.raises(Refused, match=r"save it as .*timm-resnet18\.a1_in1k\.safetensors\.$"):
         load_backbone(CNN)
+
+
+@needs_timm
+def test_a_network_without_published_weights_is_not_used_with_random_ones():
+    for ask in (load_backbone, lambda name: next(download_weights(name))):
+        with pytest.raises(Refused, match=r"no weights for timm/mixer_s16_224\."):
+            ask("timm/mixer_s16_224")
 
 
 @needs_timm
