@@ -49,11 +49,12 @@ WITH_LITERT = (
     "yaml",
 )  # fmt: skip
 EXTRAS = {
+    "timm": "an extra that a person installs",
     "openvino": "180 MB, for its own format only",
     "litert_torch": "900 MB with what it needs, for its own format only",
     **dict.fromkeys(WITH_LITERT, "comes with litert_torch"),
 }
-"""Modules of export formats that the program says are not installed where they are missing."""
+"""Modules of extras that the program says are not installed where they are missing."""
 
 FILES_NOT_NEEDED = {
     "*nvidia/*": "libraries of graphics cards (2.9 GB)",

@@ -62,7 +62,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p.add_argument("name", metavar="CLASS")
     command("classes", classes, "List the classes of a project.", "project")
     command("steps", steps, "List the steps of learning.", "project")
-    command("backbones", backbones, "List the networks to start from.")
+    listed = command("backbones", backbones, "List the networks to start from.")
+    listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
     predict.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
@@ -247,16 +248,20 @@ def steps(options: argparse.Namespace) -> int:
 
 def backbones(options: argparse.Namespace) -> int:
     """Every network with its size, ImageNet accuracy, operations, and whether it is here."""
-    ended = do(options, "list_backbones")
+    words = " ".join(options.word)
+    ended = do(options, "find_backbones", words=words) if words else do(options, "list_backbones")
 
     def table(result: Backbones) -> str:
         rows = [("name", "size", "ImageNet", "operations", "here", "what")]
         for b in result["backbones"]:
-            size = f"{b['bytes'] / 1e6:.0f} MB"
+            size = f"{b['bytes'] / 1e6:.0f} MB" if b["bytes"] else "–"
             macs = f"{b['macs'] / 1e6:.0f} M" if b["macs"] else "–"
             here = "yes" if b["here"] else "no"
-            rows.append((b["name"], size, per_cent(b["accuracy"]), macs, here, b["title"]))
-        return columns(rows)
+            what = b["title"] if b["title"] != b["name"] else b["help"]
+            rows.append((b["name"], size, per_cent(b["accuracy"]), macs, here, what))
+        found = columns(rows) if rows[1:] else f"No network here has “{words}” in its name."
+        licence = f"\n\n{result['backbones'][0]['licence']}" if len(rows) == 2 else ""
+        return f"{found}{licence}\n\n{result['more']}"
 
     return finish(options, ended, Backbones, table)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
+    QLineEdit,
     QSpinBox,
     QWidget,
 )
@@ -24,6 +25,9 @@ from engine.events import Ended
 from engine.results.project import BackboneRow, Backbones
 from engine.system.words import per_cent
 
+PAUSE = 250
+"""Milliseconds without a key after which networks are searched."""
+TIMM = "timm/"
 WEIGHTS = "Weights (*.safetensors *.pth *.pt);;All files (*)"
 
 
@@ -47,7 +51,9 @@ def speed(backbone: BackboneRow) -> str:
 def ready(backbone: BackboneRow) -> str:
     if backbone["here"]:
         return "Ready"
-    return f"Download {size(backbone['bytes'])}" if backbone["url"] else "Missing"
+    if not backbone["url"]:
+        return "Missing"
+    return f"Download {size(backbone['bytes'])}" if backbone["bytes"] else "Download"
 
 
 def sizes(backbone: BackboneRow) -> str:
@@ -88,13 +94,21 @@ class BackboneDialog(QDialog):
         self.table = Table(self.rows)
         self.side = indented(QSpinBox())
         self.note = label("", "muted", wrap=True)
+        self.words = QLineEdit()
+        self.more = label("", "muted", wrap=True)
+        self.typed = QTimer(self, singleShot=True, interval=PAUSE)
         self.lay_out()
-        self.question = bridge.ask("list_backbones", self.take)
-        self.finished.connect(lambda _: bridge.drop(self.question))
+        self.detail = self.question = bridge.ask("list_backbones", self.take)
+        self.finished.connect(lambda _: self.drop())
 
     def lay_out(self) -> None:
         """What a network is, the list, the note of the chosen one, and the buttons."""
         self.fit_table()
+        self.words.setPlaceholderText("Search by name")
+        named(self.words, "Search", "Shows networks with these words in their names")
+        reach(self.words, "Ctrl+F")
+        self.words.textChanged.connect(lambda _: self.typed.start())
+        self.typed.timeout.connect(self.look)
         self.side.setRange(0, 512)
         self.side.setSingleStep(32)
         self.side.setSpecialValueText("usual")
@@ -103,8 +117,10 @@ class BackboneDialog(QDialog):
             column(
                 label("Choose a network", "big"),
                 label(ABOUT, "muted", wrap=True),
+                self.words,
                 self.table,
                 self.note,
+                self.more,
                 self.foot(),
                 gap=12,
                 edge=24,
@@ -134,8 +150,26 @@ class BackboneDialog(QDialog):
             buddy("Input &size", self.side), self.side, 0, self.file_button, cancel, self.use_button
         )
 
+    def look(self) -> None:
+        """Asks for the networks with the words in their names; without words for the list."""
+        self.drop()
+        if words := self.words.text().strip():
+            self.more.setText("Looking …")
+            self.question = self.bridge.ask("find_backbones", self.take, words=words)
+        else:
+            self.question = self.bridge.ask("list_backbones", self.take)
+
+    def drop(self) -> None:
+        for ticket in (self.question, self.detail):
+            self.bridge.drop(ticket)
+
     def take(self, ended: Ended) -> None:
-        self.rows.give(ended.of(Backbones)["backbones"] if ended.how == "done" else [])
+        done = ended.how == "done"
+        self.rows.give(ended.of(Backbones)["backbones"] if done else [])
+        self.more.setText(ended.of(Backbones)["more"] if done else ended.text)
+        self.use_button.setEnabled(bool(self.rows.rows))
+        if done and not self.rows.rows:
+            self.note.setText("No network has these words in its name. Search for others.")
         name = self.bridge.project.backbone if self.bridge.project else ""
         chosen = next((i for i, b in enumerate(self.rows.rows) if b["name"] == name), 0)
         if self.rows.rows:
@@ -150,9 +184,23 @@ class BackboneDialog(QDialog):
         backbone = self.chosen
         if backbone is not None:
             self.note.setText(" ".join(t for t in (backbone["help"], backbone["licence"]) if t))
-            words = "Use" if backbone["here"] else f"Download {size(backbone['bytes'])} and use"
-            say_on(self.use_button, words)
+            say_on(self.use_button, "Use" if backbone["here"] else f"{ready(backbone)} and use")
             self.use_button.setEnabled(bool(backbone["here"] or backbone["url"]))
+            if not backbone["bytes"]:
+                self.ask_size(backbone)
+
+    def ask_size(self, backbone: BackboneRow) -> None:
+        """How large a network is that was found among so many that only its name was read."""
+        self.bridge.drop(self.detail)
+
+        def take(ended: Ended) -> None:
+            rows = ended.of(Backbones)["backbones"] if ended.how == "done" else []
+            backbone["bytes"] = next((r["bytes"] for r in rows if r["name"] == backbone["name"]), 0)
+            if backbone["bytes"]:
+                self.table.viewport().update()
+                self.show_chosen()
+
+        self.detail = self.bridge.ask("find_backbones", take, words=backbone["name"])
 
     def use(self) -> None:
         """Takes the chosen backbone; its weights are downloaded first where they are missing."""
@@ -163,5 +211,9 @@ class BackboneDialog(QDialog):
     def choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Weights", "", WEIGHTS)
         if path:
-            self.bridge.submit("use_backbone", weights=path, size=self.side.value(), learn=True)
+            # Other networks are recognised by their weights.
+            chosen = self.chosen["name"] if self.chosen is not None else ""
+            name = chosen if chosen.startswith(TIMM) else ""
+            side = self.side.value()
+            self.bridge.submit("use_backbone", name=name, weights=path, size=side, learn=True)
             self.accept()

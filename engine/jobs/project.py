@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import Refused
@@ -10,10 +11,11 @@ from engine.jobs import job
 from engine.learning import step
 from engine.learning.material import choice
 from engine.models.backbone import Backbone
-from engine.models.backbones import describe_backbones
+from engine.models.backbones import describe_backbones, find_timm, has_timm, more_networks
 from engine.models.backbones import download_weights as fetch
 from engine.models.first_size import first_size
 from engine.models.speeds import known_speeds
+from engine.registry import PluginView
 from engine.results.images import ImagesAdded, SampleMade
 from engine.results.learn import FolderLearnt
 from engine.results.project import (
@@ -251,6 +253,25 @@ def list_backbones(session: Session) -> Work[Backbones]:
     `measured` is what an image took on this computer, for networks that were used here.
     """
     yield Progress(0, None, "Reading")
+    return {"backbones": rows_of(describe_backbones()), "more": more_networks()}
+
+
+@job("Find networks", reads=True)
+def find_backbones(session: Session, *, words: str) -> Work[Backbones]:
+    """The networks with all the words in their names: those of the list, then timm's.
+
+    `bytes` of timm's networks are 0 where many were found. Nothing is downloaded.
+    """
+    yield Progress(0, None, "Looking")
+    wanted = words.lower().split()
+    named = ((f"{v.name} {v.title}".lower(), v) for v in describe_backbones())
+    own = [view for name, view in named if all(word in name for word in wanted)]
+    timm = find_timm(words) if has_timm() else ()
+    return {"backbones": rows_of((*own, *timm)), "more": more_networks()}
+
+
+def rows_of(views: Iterable[PluginView]) -> list[BackboneRow]:
+    """Networks as rows of a list, with what an image took here."""
     speeds = known_speeds()
     rows = [
         {
@@ -260,9 +281,9 @@ def list_backbones(session: Session) -> Work[Backbones]:
             **v.facts,
             "measured": speeds.get(v.name),
         }
-        for v in describe_backbones()
+        for v in views
     ]
-    return {"backbones": [checked(BackboneRow, row, row["name"]) for row in rows]}
+    return [checked(BackboneRow, row, row["name"]) for row in rows]
 
 
 @job("Download weights")

@@ -125,7 +125,8 @@ def recognise(path: Path, state: Mapping[str, torch.Tensor], known: Iterable[Net
     if best.share < 0.5:
         raise UnusableWeights(
             f"The weights in {path.name} are of no network that is known here. Known are: "
-            f"{', '.join(fit.architecture.title for fit in fits)}."
+            f"{', '.join(fit.architecture.title for fit in fits)}. Of a file of timm's, say which "
+            "network it is of, too: timm/NAME."
         )
     best.check()
     return best
@@ -136,7 +137,7 @@ class Fit:
 
     def __init__(self, path: Path, architecture: Network, state: Mapping[str, torch.Tensor]):
         self.path, self.architecture = path, architecture
-        named = {architecture.renamed(k): v for k, v in state.items()}
+        named = architecture.translated(state)
         self.state = {k: v for k, v in named.items() if not architecture.set_aside(k)}
         expected = architecture.signature()
         given = {k: tuple(v.shape) for k, v in self.state.items() if not counts(k, v)}

@@ -56,6 +56,7 @@ class BackboneRow(TypedDict):
     measured: NotRequired[NetworkSpeed | None]
 
 
-Backbones = TypedDict("Backbones", {"backbones": list[BackboneRow]})
+Backbones = TypedDict("Backbones", {"backbones": list[BackboneRow], "more": str})
+"""`more` says in one sentence which networks there are beside these."""
 Classes = TypedDict("Classes", {"classes": list[ClassView]})
 Steps = TypedDict("Steps", {"steps": list[StepView]})

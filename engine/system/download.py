@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 
@@ -37,29 +37,56 @@ def find_weights(file: str) -> Path | None:
     return next((p / file for p in places if file and os.path.isfile(p / file)), None)
 
 
-def mirrored(url: str) -> str:
+def mirrored(url: str, name: str = "") -> str:
     """The address to fetch from: ESPALIER_MIRROR, where it is set, holds all files side by side."""
     mirror = os.environ.get("ESPALIER_MIRROR")
-    return f"{mirror.rstrip('/')}/{url.rsplit('/', 1)[1]}" if mirror else url
+    return f"{mirror.rstrip('/')}/{name or url.rsplit('/', 1)[1]}" if mirror else url
+
+
+class Stays(urllib.request.HTTPRedirectHandler):
+    """Does not go where a server sends it: what the server itself says is what is looked for."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def stated_digest(url: str) -> str:
+    """The sha256 that a server states of a file that it keeps elsewhere (git-lfs), else nothing.
+
+    It shows that a file came whole and as the server has it, where nobody else states a digest.
+    """
+    request = urllib.request.Request(mirrored(url), method="HEAD")
+    try:
+        with urllib.request.build_opener(Stays).open(request, timeout=SECONDS) as answer:
+            headers = answer.headers
+    except urllib.error.HTTPError as error:
+        headers = error.headers
+        error.close()
+    except Broken:
+        return ""  # fetching says what is wrong
+    found = re.fullmatch('"?([0-9a-f]{64})"?', headers.get("X-Linked-Etag", ""))
+    return found.group(1) if found else ""
 
 
 def fetch(
-    url: str, digest: str = "", folder: Path | None = None
+    url: str, digest: str = "", folder: Path | None = None, name: str = ""
 ) -> Generator[Progress, None, Path]:
     """Downloads `url` into `folder` (the program's own by default) and returns the file's path.
+
+    `name` is what the file is called here, where that is not the end of the address.
 
     `digest` is the start of the sha256 that the file must have, or `git:` and the SHA-1 of the blob
     in the repository that it is published in. What has come is kept as
     NAME.part, and the next call goes on from there. Raises Refused when the connection fails, and
     UnusableWeights when the digest is wrong; the file is then thrown away.
     """
-    name = url.rsplit("/", 1)[1]
+    name = name or url.rsplit("/", 1)[1]
     target = (folder or weights_folder()) / name
     part = target.with_name(name + ".part")
     for attempt in range(1, TRIES + 1):
         before = size_of(part)
         try:
-            yield from fetch_once(mirrored(url), part)
+            yield from fetch_once(mirrored(url, name), part)
             break
         except urllib.error.HTTPError as error:
             error.close()
@@ -159,8 +186,15 @@ def by_hand(url: str, target: Path, reason: str, have: int = 0) -> str:
     kept = f" The {have / 1e6:.1f} MB that came are kept, and the next try goes on from there."
     return (
         f"{target.name} could not be downloaded: {reason}.{kept if have else ''} Without internet "
-        f"here, get {url} on another computer and put the file into {target.parent}."
+        f"here, get {url} on another computer and {put_at(url, target)}."
     )
+
+
+def put_at(url: str, target: Path) -> str:
+    """Where a person puts a file, and under which name where that is another one."""
+    if url.rsplit("/", 1)[-1] == target.name:
+        return f"put the file into {target.parent}"
+    return f"save it as {target}"
 
 
 def reason_of(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,11 +26,11 @@ from engine.models.backbones.once_for_all import (
     load_supernet,
     network_for,
 )
+from engine.models.backbones.timm_any import GET, PREFIX, Timm, has_timm, timm_names
 from engine.models.tuned import TUNED, load_tuned
 from engine.models.weights import Fit, read_weights, recognise
 from engine.registry import PluginView
 from engine.system.device import one_thread
-from engine.system.download import fetch
 
 __all__ = [
     "BACKBONES",
@@ -43,10 +43,13 @@ __all__ = [
     "download_weights",
     "efficientnet_lite",
     "embedded",
+    "find_timm",
+    "has_timm",
     "holds_many",
     "is_supernet",
     "load_backbone",
     "load_supernet",
+    "more_networks",
     "once_for_all",
     "subnet_backbone",
     "torchvision_mobile",
@@ -58,6 +61,8 @@ __all__ = [
 
 SUBNET = "subnet"
 """The name of the backbone of a project that uses a subnet; its weights are a blob."""
+FEW = 8
+"""So many networks of timm are built, at most, to say how large their files are."""
 FIRST_CHOICE = "efficientnet_lite0"
 """What a new project takes."""
 
@@ -71,6 +76,32 @@ def describe_backbones() -> tuple[PluginView, ...]:
     )
 
 
+def more_networks() -> str:
+    """What there is beside the list, in one sentence."""
+    if has_timm():
+        return "Any of timm's networks can be used as well: find it by its name."
+    return f"More than a thousand networks of timm can be used as well, with an extra: {GET}."
+
+
+def find_timm(words: str) -> Iterator[PluginView]:
+    """timm's networks with all the words in their names, for a list; sizes only of a FEW.
+
+    Raises Refused where timm is not installed.
+    """
+    wanted = words.lower().split()
+    names = [name for name in timm_names() if all(word in name.lower() for word in wanted)]
+    for name in names:
+        network = Timm(name)
+        if network.usable:
+            facts = network.facts() if len(names) <= FEW else network.quick_facts()
+            yield PluginView(name, name, network.help, (), {**facts, "many_sizes": False})
+
+
+def network_named(name: str) -> Network:
+    """A network of the list, or one of timm's. Raises BadSetting, or Refused without timm."""
+    return Timm(name) if name.startswith(PREFIX) else BACKBONES.make(name)
+
+
 def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) -> Backbone:
     """A pretrained backbone: by name, from a file of weights, or the best that is there.
 
@@ -81,7 +112,7 @@ def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) ->
     """
     if weights is not None:
         return from_file(weights, name, size)
-    architecture = BACKBONES.make(name or FIRST_CHOICE)
+    architecture = network_named(name or FIRST_CHOICE)
     if not architecture.facts()["file"]:
         return architecture.assemble(None, size)
     file = architecture.found()
@@ -100,7 +131,7 @@ def from_file(path: Path, name: str = "", size: int = 0) -> Backbone:
             return subnet_backbone(path.read_bytes())
         state = read_weights(path)
         if name and name != OWN:
-            fit = Fit(path, BACKBONES.make(name), state)
+            fit = Fit(path, network_named(name), state)
             fit.check()
         else:
             fit = recognised(path, state)
@@ -150,13 +181,15 @@ def tuned_backbone(content: bytes, find: Callable[[str], Path]) -> Backbone:
 
 def untrained(name: str, size: int = 0) -> Backbone:
     """A backbone with random weights, for learning from scratch and for tests."""
-    return BACKBONES.make(name).assemble(None, size)
+    return network_named(name).assemble(None, size)
 
 
 def download_weights(name: str) -> Generator[Progress, None, Path]:
     """Downloads a backbone's weights, unless they are there, and returns the file's path."""
-    architecture = BACKBONES.make(name)
+    architecture = network_named(name)
     facts = architecture.facts()
+    if not facts["url"] and name.startswith(PREFIX):
+        raise Refused(architecture.missing())
     if not facts["url"]:
         raise Refused(f"{architecture.title} comes with the program; there is nothing to download.")
-    return architecture.found() or (yield from fetch(facts["url"], facts["digest"]))
+    return architecture.found() or (yield from architecture.download())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import torch
 
 from engine.errors import BadSetting
+from engine.events import Progress
 from engine.models.backbone import Backbone
 from engine.models.weights import read_weights
 from engine.registry import Registry
-from engine.system.download import find_weights
+from engine.system.download import fetch, find_weights, put_at
 from engine.system.paths import weights_folder
 
 BACKBONES: Registry[Network] = Registry("backbone")
@@ -60,10 +61,15 @@ class Network(ABC):
 
     def missing(self) -> str:
         """What a person can do where the weights are not on this computer."""
+        url, file = self.facts()["url"], self.facts()["file"]
         return (
             f"The weights of {self.title} are not on this computer. Download them, or get "
-            f"{self.facts()['url']} on another computer and put the file into {weights_folder()}."
+            f"{url} on another computer and {put_at(url, weights_folder() / file)}."
         )
+
+    def download(self) -> Generator[Progress, None, Path]:
+        """Fetches the file of its weights. Raises Refused or UnusableWeights, see fetch."""
+        return (yield from fetch(self.facts()["url"], self.facts()["digest"]))
 
     def set_aside(self, key: str) -> bool:
         """Whether a weight belongs to the classifier, which is not loaded."""
@@ -72,6 +78,10 @@ class Network(ABC):
     def renamed(self, key: str) -> str:
         """The present name of a weight that older files call otherwise."""
         return key
+
+    def translated(self, state: State) -> State:
+        """A file's weights, all under their present names."""
+        return {self.renamed(key): tensor for key, tensor in state.items()}
 
 
 def checked_size(title: str, size: int, usual: int, least: int, step: int = 1) -> int:

@@ -14,9 +14,10 @@ import pytest
 from engine.errors import Refused, UnusableWeights
 from engine.models.backbones import download_weights
 from engine.models.backbones.base import BACKBONES
-from engine.system.download import fetch
+from engine.system.download import fetch, stated_digest
 from engine.system.paths import weights_folder
 from tests.helpers.generators import result
+from tests.helpers.timm_networks import CNN, needs_timm
 
 CONTENT = bytes(i * i % 251 for i in range(900_000))
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -46,6 +47,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         end = server.breaks.pop(0) if server.breaks else len(CONTENT)
         self.wfile.write(CONTENT[start:end])
+
+    def do_HEAD(self) -> None:
+        """As servers do that keep large files elsewhere: they send there, and state the digest."""
+        self.send_response(302)
+        self.send_header("Location", "/elsewhere")
+        if "unstated" not in self.path:
+            self.send_header("X-Linked-Etag", f'"{DIGEST}"')
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the tests look at what was asked."""
@@ -170,3 +179,25 @@ def test_a_backbone_is_downloaded_by_name_from_a_mirror_and_checked(
     with pytest.raises(UnusableWeights, match=digest):
         result(download_weights("resnet18"))
     assert server.asked == [None]
+
+
+def test_a_digest_that_the_server_states_is_taken_where_there_is_one(server: Server) -> None:
+    assert stated_digest(server.url()) == DIGEST
+    assert stated_digest(server.url("unstated.safetensors")) == ""
+    with Server() as closed:
+        url = closed.url()
+    assert stated_digest(url) == ""
+
+
+@needs_timm
+def test_a_network_of_timm_is_checked_by_that_digest_and_kept_under_its_own_name(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESPALIER_MIRROR", server.url("all")[:-4])
+    path, _ = result(download_weights(CNN))
+    assert path == weights_folder() / "timm-resnet18.a1_in1k.safetensors"
+    assert path.read_bytes() == CONTENT
+    path.unlink()
+    part(f"{path.name}.part").write_bytes(b"x" * 1000)  # goes on from bytes that are none of it
+    with pytest.raises(UnusableWeights, match="arrived damaged"):
+        result(download_weights(CNN))
