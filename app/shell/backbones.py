@@ -17,7 +17,18 @@ from PySide6.QtWidgets import (
 
 from app.bridge import Bridge
 from app.shell.offer import change_network
-from app.widgets.controls import buddy, button, column, indented, label, named, reach, row, say_on
+from app.widgets.controls import (
+    buddy,
+    button,
+    column,
+    indented,
+    label,
+    named,
+    reach,
+    row,
+    say_on,
+    sized,
+)
 from app.widgets.receipt import size
 from app.widgets.table import Table, TableRows
 from engine.events import Ended
@@ -82,7 +93,7 @@ class BackboneDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Network")
-        self.resize(800, 560)
+        sized(self, 800, 560)
         self.bridge = bridge
         self.rows = BackboneRows([title for title, _ in COLUMNS])
         self.table = Table(self.rows)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QDialog, QWidget
 
-from app.widgets.controls import Elided, button, column, laid_out, named, row, tool
+from app.widgets.controls import Elided, button, column, laid_out, named, row, sized, tool
 from app.widgets.gallery import LARGER, zoom_of
 from app.widgets.images import Picture
 from app.widgets.mend import MendBar, Mending, answer_of
@@ -88,7 +88,7 @@ class Viewer(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.rows, self.number = rows, number
         self.setWindowTitle("Image")
-        self.resize(900, 640)
+        sized(self, 900, 640)
         self.image = ZoomedPicture("This file can't be read. It may have been moved or deleted.")
         self.answer = Elided("", "heading")
         self.caption = Elided("", "muted")

@@ -276,3 +276,23 @@ def test_a_method_that_judges_one_side_says_so(mender: Person) -> None:
     mender.sees(lambda: "can't be judged" in pictures(mender).title.full)
     rows = pictures(mender).rows.everything()
     assert {row["split"] for row in rows} == {"validation"}
+
+
+def test_the_button_says_where_return_moves_it_and_is_gone_where_nowhere(
+    mender: Person, planted_files: list[str]
+) -> None:
+    shows_wrong(mender)
+    bar, row = pictures(mender).bar, current(mender)
+    assert row["predicted"] != row["class"]
+    assert bar.mover.text() == f"Move to {row['predicted']}  ↵"
+
+    mender.presses("Alt+U")
+    found = pictures(mender)
+    mender.sees(lambda: found.choices[0].isChecked() and found.rows.rowCount())
+    right = next(n for n, r in enumerate(found.rows.everything()) if r["predicted"] == r["class"])
+    below = bar.buttons[0].pos()
+    found.gallery.go_to(right)
+
+    assert not bar.mover.isVisible()
+    assert bar.buttons[0].isVisible()
+    assert bar.buttons[0].pos() == below, "nothing moves"

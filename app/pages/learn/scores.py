@@ -12,7 +12,7 @@ from app.bridge import Bridge
 from app.pages.learn.pictures import Pictures
 from app.pages.learn.summary import Summary
 from app.widgets.class_plots import BarPlot, ClassBar
-from app.widgets.controls import card, column, named, reach, row, scrolled
+from app.widgets.controls import Yielding, card, column, named, reach, row, scrolled
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.matrix_plot import HELP, TITLE, MatrixPlot
 from app.widgets.thumbs import Thumbnails
@@ -82,7 +82,7 @@ class Scores(QWidget):
                 line.setStretch(at, share)
         inside = QWidget()
         inside.setLayout(column(self.summary, self.top_row, self.second_row, 0, gap=GAP))
-        self.area = scrolled(inside)
+        self.area = scrolled(inside, Yielding)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setLayout(column(self.area))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +49,7 @@ __all__ = [
     "load_supernet",
     "once_for_all",
     "subnet_backbone",
+    "title_of",
     "torchvision_mobile",
     "torchvision_residual",
     "torchvision_transformer",
@@ -58,6 +59,8 @@ __all__ = [
 
 SUBNET = "subnet"
 """The name of the backbone of a project that uses a subnet; its weights are a blob."""
+TITLES = {SUBNET: "Subnet", TUNED: "Tuned network", OWN: "Supernet of one's own"}
+"""Of backbones that are known by no list."""
 FIRST_CHOICE = "efficientnet_lite0"
 """What a new project takes."""
 
@@ -69,6 +72,17 @@ def describe_backbones() -> tuple[PluginView, ...]:
         for view in BACKBONES.describe()
         for network in (BACKBONES.make(view.name),)
     )
+
+
+def title_of(name: str, facts: Mapping[str, object] | None = None) -> str:
+    """What a person calls a backbone; a name that nobody knows stays as it is.
+
+    `facts` are the backbone's own: a tuned one is called by what it began as.
+    """
+    began = str((facts or {}).get("origin_backbone", ""))
+    if name == TUNED and began:
+        return f"{title_of(began)}, tuned"
+    return BACKBONES[name].title if name in BACKBONES else TITLES.get(name, name)
 
 
 def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) -> Backbone:
