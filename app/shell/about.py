@@ -8,7 +8,8 @@ from PySide6.QtCore import QModelIndex
 from PySide6.QtWidgets import QDialog, QHeaderView, QPlainTextEdit, QWidget
 
 from app.licences import Part, all_parts, digests
-from app.widgets.controls import button, column, label, named, row, sized
+from app.widgets.controls import button, column, label, named, row
+from app.widgets.sizes import sized
 from app.widgets.table import Table, TableRows
 from engine import __version__
 

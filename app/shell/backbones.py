@@ -17,19 +17,9 @@ from PySide6.QtWidgets import (
 
 from app.bridge import Bridge
 from app.shell.offer import change_network
-from app.widgets.controls import (
-    buddy,
-    button,
-    column,
-    indented,
-    label,
-    named,
-    reach,
-    row,
-    say_on,
-    sized,
-)
+from app.widgets.controls import buddy, button, column, indented, label, named, reach, row, say_on
 from app.widgets.receipt import size
+from app.widgets.sizes import sized
 from app.widgets.table import Table, TableRows
 from engine.events import Ended
 from engine.results.project import BackboneRow, Backbones

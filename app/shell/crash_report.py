@@ -9,7 +9,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QWidget
 
 from app.shell.about import plain
-from app.widgets.controls import button, column, label, row, sized
+from app.widgets.controls import button, column, label, row
+from app.widgets.sizes import sized
 
 log = logging.getLogger(__name__)
 

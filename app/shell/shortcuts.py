@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QWidget
 
-from app.widgets.controls import button, column, label, row, scrolled, sized
+from app.widgets.controls import button, column, label, row, scrolled
+from app.widgets.sizes import sized
 
 GENERAL = (
     ("Go through the controls", "Tab"),

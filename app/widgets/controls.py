@@ -29,9 +29,6 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.theme import GRID
 
-FRAME = 24
-"""Pixels that are left free around a dialog."""
-
 Spin = TypeVar("Spin", bound=QAbstractSpinBox)
 Control = TypeVar("Control", bound=QWidget)
 Box = TypeVar("Box", bound=QBoxLayout)
@@ -225,12 +222,6 @@ def card(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 2 * GRID
     made.setObjectName("card")
     pack(QVBoxLayout(made), *things, gap=gap, edge=edge)
     return made
-
-
-def sized(dialog: QWidget, width: int, height: int) -> None:
-    """Gives a dialog its size at first; no more than the screen has beside its frame."""
-    free = dialog.screen().availableGeometry().size() - QSize(FRAME, 2 * FRAME)
-    dialog.resize(QSize(width, height).boundedTo(free))
 
 
 class Yielding(QScrollArea):

@@ -42,7 +42,7 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.theme import GRID
 from app.widgets.captions import fitted, lines_of
-from app.widgets.rows import ROW, ImageRows, Row, side
+from app.widgets.rows import ImageRows, Row, row_of, side
 from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 
@@ -88,7 +88,7 @@ class Tile(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """One tile, or an empty place until its row and its thumbnail are here."""
-        row: Row | None = index.data(ROW)
+        row = row_of(index)
         cell = option.rect.adjusted(4, 4, -4, -4)
         self.paint_ground(painter, option, cell)
         side = self.side

@@ -244,6 +244,7 @@ class Plot(QWidget, Drawing):
             for number, (text, look) in enumerate(legend):
                 self.signs.addItem(Sign(look), text)
                 self.signs.layout.setColumnSpacing(2 * (number % columns) + 1, self.legend_gap)
+            self.signs.layout.activate()  # or the last words would lie over the first
         left, top, right, bottom = self.margins
         top += LEGEND + (lines - 1) * NEXT if legend else 4
         self.chart.plotItem.layout.setContentsMargins(left, top, right, bottom)

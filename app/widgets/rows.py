@@ -191,3 +191,10 @@ class ImageRows(QAbstractListModel):
         made = QMimeData()
         made.setData(MIME, ",".join(str(row["id"]) for row in rows if row).encode())
         return made
+
+
+def row_of(index: Index) -> Row | None:
+    """The row itself: what `data` hands over has passed through Qt, and is plain text."""
+    model = index.model()
+    assert isinstance(model, ImageRows)
+    return model.row(index.row())

@@ -6,11 +6,12 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QDialog, QWidget
 
-from app.widgets.controls import Elided, button, column, laid_out, named, row, sized, tool
+from app.widgets.controls import Elided, button, column, laid_out, named, row, tool
 from app.widgets.gallery import LARGER, zoom_of
 from app.widgets.images import Picture
 from app.widgets.mend import MendBar, Mending, answer_of
 from app.widgets.rows import ImageRows, Row, words
+from app.widgets.sizes import sized
 
 MOST_LARGER = 16.0
 

@@ -230,7 +230,6 @@ def test_a_legend_that_is_made_anew_lies_where_it_lay(qtbot: object) -> None:
 
     def places() -> list[object]:
         QCoreApplication.processEvents()
-        plot.signs.layout.activate()
         return [label.sceneBoundingRect().getRect() for _, label in plot.signs.items]
 
     before = places()

@@ -91,3 +91,11 @@ def test_a_verdict_in_a_narrow_window_has_its_figures_one_below_the_other(small:
     labels = [c for c in page.card.comparison.findChildren(QLabel) if c.isVisible() and c.text()]
     assert labels
     assert all(made.height() >= made.fontMetrics().height() for made in labels)
+
+
+def test_nothing_lies_over_the_captions_in_a_small_window(small: Person) -> None:
+    found = small.page("Learn").scores.images
+    small.sees(lambda: found.rows.rowCount())
+    QCoreApplication.processEvents()
+    assert found.gallery.geometry().bottom() < found.bar.geometry().top()
+    assert found.gallery.height() >= found.gallery.cell.height()

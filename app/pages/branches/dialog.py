@@ -25,20 +25,10 @@ from app.forms import Form
 from app.pages.branches.result import BranchResult, BranchRows, figures, listed
 from app.pages.branches.share_plot import SharePlot
 from app.pages.branches.work import GROW, MEASURE, MERGE, REMOVE, BranchWork
-from app.widgets.controls import (
-    button,
-    card,
-    column,
-    label,
-    laid_out,
-    named,
-    row,
-    say_on,
-    scrolled,
-    sized,
-)
+from app.widgets.controls import button, card, column, label, laid_out, named, row, say_on, scrolled
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.empty import EmptyState
+from app.widgets.sizes import sized
 from engine.events import Ended, ProjectView
 from engine.results.branches import BranchChoices
 

@@ -21,8 +21,8 @@ from engine.results.learn import FullScores
 
 SIDE_BY_SIDE = 800
 """Pixels from which on the matrix and the images behind it stand beside each other."""
-LEAST, LOWER = 400, 320
-"""Pixels of height of the matrix, and of what stands below it."""
+LEAST, BELOW, LOWER = 400, 392, 320
+"""Pixels of height of the matrix, of the images where they stand below it, and of the plots."""
 GAP = 16
 NOTHING = "Learn classes to see this."
 
@@ -98,7 +98,7 @@ class Scores(QWidget):
             line.setDirection(way)
         room = self.height() - self.summary.heightForWidth(self.area.viewport().width()) - GAP
         self.matrix_card.setFixedHeight(max(room, LEAST))
-        self.images_card.setFixedHeight(max(room, LEAST) if wide else LOWER)
+        self.images_card.setFixedHeight(max(room, LEAST) if wide else BELOW)
 
     def show_project(self, project: ProjectView) -> None:
         """Shows the steps; the scores are read anew when another step is in use."""

@@ -21,20 +21,9 @@ from app.bridge import Bridge
 from app.forms import Form, FormArea
 from app.pages.specialise.training_run import TrainingRun
 from app.theme import GRID
-from app.widgets.controls import (
-    buddy,
-    button,
-    card,
-    column,
-    label,
-    named,
-    reach,
-    row,
-    say_on,
-    sized,
-    tip,
-)
+from app.widgets.controls import buddy, button, card, column, label, named, reach, row, say_on, tip
 from app.widgets.line_plot import LinePlot
+from app.widgets.sizes import sized
 from engine.events import Ended, Progress, ProjectView
 from engine.registry import PluginView
 from engine.results.specialise import SupernetTuners
