@@ -180,7 +180,7 @@ class FigureTable(QTableView):
         self.rows.show_rows(*rows)
         header = self.horizontalHeader()
         header.setVisible(len(rows) == 2)
-        self.setMinimumWidth(280 if len(rows) == 2 else 176)
+        self.setMinimumWidth(280 if len(rows) == 2 else 192)
         if rows:
             header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
             header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
