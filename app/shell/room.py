@@ -7,6 +7,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 
+ASKS = QEvent.Type.LayoutRequest
+
+
 class Room(QWidget):
     """Holds a stack of pages, and asks for what the page that is shown needs.
 
@@ -21,7 +24,7 @@ class Room(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """A page that needs other room now tells the place in which this scrolls."""
-        if event.type() == QEvent.Type.LayoutRequest:
+        if event.type() == ASKS:
             self.updateGeometry()
         return super().event(event)
 
