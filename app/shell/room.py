@@ -6,7 +6,6 @@ from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-
 ASKS = QEvent.Type.LayoutRequest
 
 

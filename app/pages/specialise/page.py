@@ -207,6 +207,7 @@ class SpecialisePage(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made = card(scroll, self.search_button, self.news, edge=16)
         made.setFixedWidth(264)
+        laid_out(made).setContentsMargins(16, 16, 12, 16)  # beside it is the bar
         laid_out(made).setStretch(0, 1)
         return made
 
