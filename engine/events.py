@@ -199,6 +199,8 @@ class StepView:
     backward_transfer: float | None
     seconds: Mapping[str, float]
     scored_on: str = "validation images"
+    backbone_title: str = ""
+    """What a person calls the backbone."""
     tested: int = 0
     """How many validation images the accuracy stands on; 0 where there is no accuracy."""
     current: bool = False
@@ -225,6 +227,8 @@ class ProjectView:
     skipped: int
     hints: tuple[str, ...] = ()
     read_only: bool = False
+    backbone_title: str = ""
+    """What a person calls the backbone."""
     data_licence: str = ""
     """Under what terms the images are, in a person's words; empty where nothing is said."""
 

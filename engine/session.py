@@ -192,9 +192,28 @@ class Session:
     # What the window sees.
 
     def view(self) -> ProjectView:
+        from engine.models.backbones import title_of
+
         found = devices.describe(devices.choose(self.device))
         shown = f"Automatic: {found}" if self.device == "auto" else found
-        return project_view(self.require(), shown)
+        return project_view(self.require(), shown, self.network_title(), title_of)
+
+    def network_title(self) -> str:
+        """What a person calls the project's backbone; of a tuned one also what it began as."""
+        from engine.models.backbones import title_of
+        from engine.models.provenance import facts_in
+        from engine.models.tuned import TUNED
+
+        project = self.require()
+        name, weights = project.facts["backbone"], project.facts["weights"]
+
+        def read() -> str:
+            try:
+                return title_of(name, facts_in(project.blobs.get(weights) or b""))
+            except (KeyError, ValueError):  # damaged: whoever uses it says so
+                return title_of(name)
+
+        return self.keep(("title", weights), read) if name == TUNED else title_of(name)
 
     def changed(self, what: str) -> Changed:
         return Changed(what, self.view() if self.project is not None else None)

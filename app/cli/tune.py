@@ -9,6 +9,8 @@ from app.cli.terminal import ADOPT, columns, do, finish, scores_table
 from engine.results.tune import Estimate, RunDetails, Runs, Tuned
 from engine.system.words import per_cent
 
+PRESETS = ("quick", "thorough", "long", "overnight")
+"""The last is what `long` was called before: scripts may say it."""
 NAMES = ("tune", "runs", "resume")
 
 
@@ -24,8 +26,8 @@ def add_to(command: Any) -> None:
 def add_tune(parser: argparse.ArgumentParser) -> None:
     """The options of a run: what changes, when, how long, and whether it is used."""
     add = parser.add_argument
-    help = "settings that fit the number of images, instead of --tuner and --schedule"
-    add("--preset", choices=("quick", "thorough", "overnight"), default="", help=help)
+    help = "quick, thorough or long, by the number of images; instead of --tuner and --schedule"
+    add("--preset", choices=PRESETS, default="", metavar="NAME", help=help)
     add(
         "--tuner",
         default="fine_tune",

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QHeaderView, QPlainTextEdit, QWidget
 
 from app.licences import Part, all_parts, digests
 from app.widgets.controls import button, column, label, named, row
+from app.widgets.sizes import sized
 from app.widgets.table import Table, TableRows
 from engine import __version__
 
@@ -29,7 +30,7 @@ class AboutDialog(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("About Espalier")
-        self.resize(1008, 640)
+        sized(self, 1008, 640)
         self.parts = Parts(TITLES)
         self.table = Table(self.parts)
         header = self.table.horizontalHeader()

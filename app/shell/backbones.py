@@ -20,6 +20,7 @@ from app.bridge import Bridge
 from app.shell.offer import change_network
 from app.widgets.controls import buddy, button, column, indented, label, named, reach, row, say_on
 from app.widgets.receipt import size
+from app.widgets.sizes import sized
 from app.widgets.table import Table, TableRows
 from engine.events import Ended
 from engine.results.project import BackboneRow, Backbones
@@ -88,7 +89,7 @@ class BackboneDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Network")
-        self.resize(800, 560)
+        sized(self, 800, 560)
         self.bridge = bridge
         self.rows = BackboneRows([title for title, _ in COLUMNS])
         self.table = Table(self.rows)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 
 from app.shell.about import plain
 from app.widgets.controls import button, column, label, row
+from app.widgets.sizes import sized
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class ReportDialog(QDialog):
     def __init__(self, parent: QWidget, reports: list[Path]) -> None:
         super().__init__(parent)
         self.setWindowTitle("Report of a crash")
-        self.resize(880, 600)
+        sized(self, 880, 600)
         self.reports = reports
         texts = [self.read(path) for path in reversed(reports)]
         self.text = plain("\n\n".join(texts), "Report", "What was kept of the crash")

@@ -200,7 +200,7 @@ class Header(QWidget):
             self.asked = self.bridge.ask("list_devices", self.take_devices)
         self.name.setText(project.name + (" (only to look at)" if project.read_only else ""))
         self.place.set_full(short(project.path))
-        say_on(self.backbone, f"{project.backbone} · {project.input_size} px")
+        say_on(self.backbone, f"{project.backbone_title} · {project.input_size} px")
         say_on(self.device, DEVICES.get(project.device, project.device))
 
     def show_score(self, step: StepView | None) -> None:

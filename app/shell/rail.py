@@ -23,7 +23,7 @@ HELP = {
     "Try": "See what the model says of an image",
     "Export": "Write the model as one file",
 }
-USUAL, SMALL = QSize(80, 56), QSize(64, 48)
+USUAL, SMALL = QSize(80, 56), QSize(68, 48)
 """A page's button."""
 
 
@@ -79,12 +79,13 @@ class Rail(QWidget):
 
     def fit(self, small: bool) -> None:
         """Takes less room where the window has little."""
-        size, gap = (SMALL, 0) if small else (USUAL, 8)
+        size, gap, pixels = (SMALL, 0, 18) if small else (USUAL, 8, 24)
         if self.width() != size.width() + 8:
             self.setFixedWidth(size.width() + 8)
             laid_out(self).setSpacing(gap)
             for made in self.buttons.values():
                 made.setFixedSize(size)
+                made.setIconSize(QSize(pixels, pixels))
 
     def mark(self, name: str) -> None:
         self.buttons[name].setChecked(True)

@@ -33,7 +33,7 @@ def added(asked: Facts, result: Facts) -> str:
 
 def network(asked: Facts, result: Facts) -> str:
     again = " and everything is learnt again" if "accuracy" in result else ""
-    used = f"{result.get('backbone', 'Another network')} is in use{again}."
+    used = f"{result.get('title', 'Another network')} is in use{again}."
     now, before = result.get("accuracy"), result.get("before")
     if now is None or before is None:
         return used

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QWidget
 
 from app.widgets.controls import button, column, label, row, scrolled
+from app.widgets.sizes import sized
 
 GENERAL = (
     ("Go through the controls", "Tab"),
@@ -49,7 +50,7 @@ class ShortcutsDialog(QDialog):
         scroll.setMinimumWidth(inside.sizeHint().width() + scroll.verticalScrollBar().width())
         close = button("Close", "Goes back", self.close, key="Esc")
         self.setLayout(column(label("Keys", "big"), scroll, row(0, close), edge=24))
-        self.resize(880, 620)
+        sized(self, 880, 620)
 
     def group(self, title: str, keys: list[tuple[str, str]]) -> QWidget:
         made = QWidget()

@@ -32,6 +32,7 @@ from app.shell.offer import NetworkOffer
 from app.shell.preferences import Preferences
 from app.shell.project_dialog import PROPOSED, SUFFIX, ProjectDialog, name_for
 from app.shell.rail import Rail
+from app.shell.room import Room
 from app.shell.sample import Sample
 from app.shell.steps import StepRow
 from app.shell.undo import History
@@ -92,7 +93,7 @@ class Window(QMainWindow):
         self.setWindowTitle("Espalier")
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
-        pages = scrolled(self.stack)  # up and down, where the screen is lower than a page
+        pages = scrolled(Room(self.stack))  # up and down, where the screen is lower than a page
         pages.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.content.setLayout(column(row(self.steps, 0), pages, gap=0))
         laid_out(self.content).setStretch(1, 1)

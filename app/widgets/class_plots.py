@@ -67,9 +67,9 @@ class BarPlot(RowPlot):
     def legend(self) -> Legend:
         bar = self.pen("accent", 8)
         bar.setCapStyle(Qt.PenCapStyle.FlatCap)
-        mark = self.pen("text", 2, Qt.PenStyle.DotLine)
         marked = any(one.precision is not None for one in self.bars)
-        return [(BAR, {"pen": bar}), *([(MARK, {"pen": mark})] if marked else [])]
+        mark = {"symbol": "|", "size": 14, "pen": self.pen("text", 2), "brush": None}
+        return [(BAR, {"pen": bar}), *([(MARK, mark)] if marked else [])]
 
     def table(self) -> Sequence[Sequence[object]]:
         rows = [["" if cell is None else cell for cell in bar] for bar in self.bars]
@@ -91,7 +91,7 @@ class BarPlot(RowPlot):
         widest = max(metrics.horizontalAdvance(bar.name) for bar in self.bars)
         shares = max(metrics.horizontalAdvance(bar.words) for bar in self.bars)
         room = min(widest + 2, self.width() * 0.32)
-        elide = Qt.TextElideMode.ElideRight
+        elide = Qt.TextElideMode.ElideMiddle
         names = [metrics.elidedText(bar.name, elide, room) for bar in self.bars]
         self.say_beside("left", names)
         self.chart.getAxis("left").setWidth(room + 8)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from html import escape
 from typing import TypeVar
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtWidgets import (
@@ -224,9 +224,27 @@ def card(*things: QWidget | QLayout | int, gap: int = GRID, edge: int = 2 * GRID
     return made
 
 
-def scrolled(widget: QWidget) -> QScrollArea:
+class Yielding(QScrollArea):
+    """A place to scroll in that asks for no height: it takes what the page has left, so that the
+    page itself need not scroll too."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self.minimumSizeHint().height())
+
+
+class Whole(Yielding):
+    """One that is as wide as what is in it: sideways nothing scrolls, so it would be cut."""
+
+    def minimumSizeHint(self) -> QSize:
+        usual, bar = super().minimumSizeHint(), self.verticalScrollBar().sizeHint().width()
+        inside = self.widget()
+        wide = inside.minimumSizeHint().width() + bar if inside is not None else usual.width()
+        return QSize(wide, usual.height())
+
+
+def scrolled(widget: QWidget, kind: type[QScrollArea] = QScrollArea) -> QScrollArea:
     """A place in which a widget scrolls up and down, on whatever ground lies behind it."""
-    made = QScrollArea()
+    made = kind()
     made.setWidget(widget)
     made.setWidgetResizable(True)
     made.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -57,7 +57,7 @@ class CurvePlot(LinePlot):
 
     def legend(self) -> Legend:
         """The line of single steps first: its name is the longest, and columns are the shorter."""
-        return [(s.name, self.look(s)) for s in sorted(self.series, key=lambda s: not s.dense)]
+        return [(s.name, self.sign(s)) for s in sorted(self.series, key=lambda s: not s.dense)]
 
     def number(self, x: float) -> str:
         return f"{x:,.6g}"

@@ -20,6 +20,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import (
     QColor,
+    QFont,
+    QFontMetrics,
     QImage,
     QKeyEvent,
     QPainter,
@@ -39,7 +41,8 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.theme import GRID
-from app.widgets.rows import ROW, ImageRows, Row, side
+from app.widgets.captions import fitted, lines_of
+from app.widgets.rows import ImageRows, Row, row_of, side
 from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 
@@ -85,7 +88,7 @@ class Tile(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """One tile, or an empty place until its row and its thumbnail are here."""
-        row: Row | None = index.data(ROW)
+        row = row_of(index)
         cell = option.rect.adjusted(4, 4, -4, -4)
         self.paint_ground(painter, option, cell)
         side = self.side
@@ -142,15 +145,23 @@ class Tile(QStyledItemDelegate):
             painter.drawPixmap(QRect(place.right() - 20, place.top() + 4, 16, 16), mark)
         if self.captions:
             painter.setPen(theme.colour("text"))
-            said = (row.get("caption") or self.naming(row)).split("\n")
             top = cell.bottom() - CAPTION * self.lines
-            for place_of_line, text in enumerate(said[: self.lines]):
-                line = QRect(
-                    cell.left() + 4, top + CAPTION * place_of_line, cell.width() - 8, CAPTION
-                )
-                elide = Qt.TextElideMode.ElideMiddle
-                words = painter.fontMetrics().elidedText(text, elide, line.width())
+            for place_of_line, words in enumerate(self.words(row, cell.width())):
+                line = QRect(cell.left(), top + CAPTION * place_of_line, cell.width(), CAPTION)
                 painter.drawText(line, Qt.AlignmentFlag.AlignCenter, words)
+
+    def words(self, row: Row, wide: int) -> list[str]:
+        """The lines of a caption as they are painted in a tile so many pixels wide."""
+        lines = lines_of(row.get("caption") or self.naming(row))[: self.lines]
+        metrics = QFontMetrics(self.font)
+        return [fitted(parts, metrics, wide - 8) for parts in lines]
+
+    @property
+    def font(self) -> QFont:
+        """Captions are written as all text is."""
+        parent = self.parent()
+        assert isinstance(parent, QWidget)
+        return parent.font()
 
     def paint_badge(self, painter: QPainter, place: QRect, text: str, ink: QColor) -> None:
         """A small text on a light ground in the corner of the image."""

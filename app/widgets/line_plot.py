@@ -129,7 +129,16 @@ class LinePlot(Plot):
         return bool(self.series)
 
     def legend(self) -> Legend:
-        return [(s.name, self.look(s)) for s in self.series]
+        return [(s.name, self.sign(s)) for s in self.series]
+
+    def sign(self, series: Series) -> dict[str, Any]:
+        """A line with its marks, a mark alone where no line is drawn through it."""
+        pen = self.look(series)["pen"]
+        if not series.marked:
+            return {"pen": pen}
+        mark = {"symbol": "o", "size": series.size, "pen": None}
+        line = pen if len(series.points) > 1 else None
+        return {**mark, "brush": theme.colour(series.token), "line": line}
 
     def table(self) -> Sequence[Sequence[object]]:
         places = sorted({x for s in self.series if not s.level for x, _ in s.points})

@@ -154,7 +154,7 @@ class MatrixPlot(Plot):
     def edge_names(self, font: QFont, beside: float, below: float) -> list[Word]:
         """The names of the rows at the left, and those of the columns below."""
         metrics, (rows, columns) = QFontMetricsF(font), self.seen()
-        elide, pixels = Qt.TextElideMode.ElideRight, max(font.pixelSize(), 0)
+        elide, pixels = Qt.TextElideMode.ElideMiddle, max(font.pixelSize(), 0)
 
         def cut(n: int, room: float) -> str:
             return metrics.elidedText(self.names[n], elide, room)
@@ -225,7 +225,7 @@ class MatrixPlot(Plot):
         look: dict[str, Any] = {"token": "text", "box": "surface"}
         words = []
         for n, x, y, share in ((r, columns.start, -r - 0.5, 1.0), (c, c + 0.5, -rows.stop, 0.5)):
-            name = metrics.elidedText(self.names[n], Qt.TextElideMode.ElideRight, 0.6 * width)
+            name = metrics.elidedText(self.names[n], Qt.TextElideMode.ElideMiddle, 0.6 * width)
             wide = metrics.horizontalAdvance(name) + 16
             left = self.spot(x, y).x() - self.chart.x() - share * wide
             inside = min(max(left, 0), width - wide)

@@ -7,10 +7,11 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import button, calling, column, label, named, row
+from app.widgets.captions import Caption, Name, fitted
+from app.widgets.controls import button, calling, column, keeps_place, label, named, row
 from app.widgets.rows import ImageRows, Row, shown
 from engine.events import Ended, ProjectView
 from engine.results.learn import LearntAgain
@@ -21,6 +22,8 @@ PAUSE = 800
 MOST = 9
 LINES = 2
 """Of text above and below the buttons, whatever is said, so that nothing moves."""
+EDGES = 26
+"""Pixels of a button beside its words."""
 SIGNS = {"Return": "↵", "Delete": "Del"}
 """Keys as the buttons show them."""
 
@@ -33,13 +36,13 @@ def answer_of(row: Row) -> str:
     return f"{shown(row['class'])}, taken for {shown(row['predicted'])} {share}"
 
 
-def caption(row: Row) -> str:
+def caption(row: Row) -> Caption:
     """Two lines under an image: “hat, taken for”, “shoes 100 %”."""
-    share = per_cent(row["confidence"], 0)
-    kept = " · kept" if row.get("kept") else ""
-    if row["predicted"] == row["class"]:
-        return f"{shown(row['class'])} {share}{kept}"
-    return f"{shown(row['class'])}, taken for\n{shown(row['predicted'])} {share}{kept}"
+    share = (f" {per_cent(row['confidence'], 0)}", *([" · kept"] if row.get("kept") else []))
+    name, answer = Name(shown(row["class"])), Name(shown(row["predicted"]))
+    if name == answer:
+        return Caption.of((name, *share))
+    return Caption.of((name, ", taken for"), (answer, *share))
 
 
 def others(row: Row) -> list[tuple[str, float]]:
@@ -177,13 +180,18 @@ class MendBar(QWidget):
         self.choices.setAccessibleName("Classes to choose from")
         for words in (self.choices, self.news):
             words.setFixedHeight(LINES * words.fontMetrics().lineSpacing())
+        self.mover = self.act(
+            "Move", "Moves it to the class that was answered", "Return", mending.agree
+        )
+        self.mover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        keeps_place(self.mover)
         self.buttons = [
-            self.act("Move", "Moves it to the class that was answered", "Return", mending.agree),
             self.act("Keep", "Keeps it where it is, and never asks again", "K", mending.keep),
             self.act("Remove", "Takes it out; the file stays", "Delete", mending.remove),
         ]
         undo = self.made("Undo", "Takes the last change back", "Z", mending.undo)
-        self.setLayout(column(self.choices, row(*self.buttons, undo, 0, gap=4), self.news, gap=4))
+        below = row(*self.buttons, undo, 0, gap=4)
+        self.setLayout(column(self.choices, self.mover, below, self.news, gap=4))
         keys = {"Return": mending.agree, "Enter": mending.agree, "K": mending.keep}
         for key, act in {**keys, "Delete": mending.remove}.items():
             self.key(where, key, calling(self.do, act))
@@ -192,10 +200,12 @@ class MendBar(QWidget):
         self.key(where, "Z", mending.undo)
         mending.said.connect(self.news.setText)
 
-    def act(self, text: str, help: str, key: str, act: Callable[[Sequence[Row]], None]) -> QWidget:
+    def act(
+        self, text: str, help: str, key: str, act: Callable[[Sequence[Row]], None]
+    ) -> QPushButton:
         return self.made(text, help, key, lambda: self.do(act))
 
-    def made(self, text: str, help: str, key: str, act: Callable[[], object]) -> QWidget:
+    def made(self, text: str, help: str, key: str, act: Callable[[], object]) -> QPushButton:
         made = button(f"{text}  {SIGNS.get(key, key)}", help, act, kind="quiet")
         made.setAutoDefault(False)  # Return belongs to the image, also in a dialog
         return named(made, text, help, key)
@@ -223,6 +233,22 @@ class MendBar(QWidget):
             made.setEnabled(bool(rows))
         offered = others(rows[0]) if rows else []
         self.choices.setText(self.fitting(offered) if rows else "Choose an image to put it right.")
+        self.say_where(list(dict.fromkeys(r["predicted"] for r in rows if is_wrong(r))))
+
+    def say_where(self, names: Sequence[str]) -> None:
+        """The button says where Return moves the images; where nowhere, it is not there."""
+        self.mover.setVisible(bool(names))
+        if not names:
+            return
+        sign = SIGNS["Return"]
+        words: list[str] = ["Move to ", Name(shown(names[0]))]
+        if len(names) > 1:
+            words = ["Move each to its answer"]
+        room = self.width() - EDGES
+        told = fitted([*words, f"  {sign}"], self.mover.fontMetrics(), room)
+        self.mover.setText(told.replace("&", "&&"))
+        said = "".join(words)
+        named(self.mover, said, f"{said}: what the model answered", "Return")
 
     def fitting(self, offered: list[tuple[str, float]]) -> str:
         """The digits and what they mean, as much as has room: nothing is cut, and nothing moves."""
@@ -238,6 +264,10 @@ class MendBar(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.refresh()
+
+
+def is_wrong(row: Row) -> bool:
+    return bool(row["predicted"] != row["class"])
 
 
 def answered(rows: Iterable[Row]) -> list[Row]:

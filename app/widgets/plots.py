@@ -36,14 +36,15 @@ from app.widgets.plot_files import save_button, write
 from app.widgets.plot_words import Reading, Word, Words
 
 TITLE = 28
-LEGEND, NEXT, SIGN, LINES = 24, 17, 30, 3
+LEGEND, NEXT, SIGN, LINES = 24, 17, 42, 3
 """Pixels of a line of the legend, of each below it, of a sign beside its word; lines at most."""
 LEFT, NUMBERS, BOTTOM, BELOW = 60, 50, 42, 4
 """Pixels for numbers and title beside the frame, for numbers alone, for both below it with room."""
 PAUSE = 33
 """Milliseconds between two charts that are made: each takes about one frame."""
 Legend = list[tuple[str, Mapping[str, Any]]]
-"""Words, and how the line (pen) or mark (symbol, size, pen, brush) beside each looks."""
+"""Words, and how the line (pen) or mark (symbol, size, pen, brush) beside each looks; a mark on a
+line has both, the line's pen as `line`."""
 MOVES: dict[int, tuple[int, int]] = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -142,11 +143,13 @@ class Plot(QWidget, Drawing):
             return
         import pyqtgraph as pg
 
+        from app.widgets.legend_signs import Signs
+
         self.chart = chart = new_chart(self)
         # Widths that followed the words would be known after painting only.
         chart.getAxis("left").setWidth(LEFT if self.y_title else NUMBERS)
         chart.getAxis("bottom").setHeight(BOTTOM - BELOW if self.x_title else 0)
-        self.signs = pg.LegendItem(frame=False, verSpacing=-6)
+        self.signs = Signs()
         self.signs.layout.setContentsMargins(2, 0, 0, 0)
         self.signs.setParentItem(chart.plotItem)
         self.cross, self.marked = pg.PlotCurveItem(), QGraphicsRectItem()
@@ -230,7 +233,7 @@ class Plot(QWidget, Drawing):
         lines = self.lines_of(legend)
         if legend != self.explained or lines != self.legend_lines:
             self.explained, self.legend_lines = legend, lines
-            import pyqtgraph as pg
+            from app.widgets.legend_signs import Sign
 
             self.signs.clear()
             columns = max(-(-len(legend) // lines), 1)
@@ -239,9 +242,9 @@ class Plot(QWidget, Drawing):
                 self.signs.layout.setRowFixedHeight(line, NEXT + 6)
             self.signs.setLabelTextColor(theme.colour("muted"))
             for number, (text, look) in enumerate(legend):
-                kind = pg.ScatterPlotItem if "symbol" in look else pg.PlotDataItem
-                self.signs.addItem(kind(**{**look, "antialias": True}), text)
+                self.signs.addItem(Sign(look), text)
                 self.signs.layout.setColumnSpacing(2 * (number % columns) + 1, self.legend_gap)
+            self.signs.layout.activate()  # or the last words would lie over the first
         left, top, right, bottom = self.margins
         top += LEGEND + (lines - 1) * NEXT if legend else 4
         self.chart.plotItem.layout.setContentsMargins(left, top, right, bottom)

@@ -15,7 +15,7 @@ from app.widgets.controls import tip
 from app.widgets.table import Index
 from engine.events import Ended
 from engine.results.images import ImagePage
-from engine.system.words import per_cent
+from engine.system.words import listed, per_cent
 
 PAGE = 256
 PAGES_KEPT = 40
@@ -44,8 +44,13 @@ def side(row: Row) -> str:
 
 def words(row: Row) -> str:
     """One row in words, for the tooltip and for screen readers."""
-    parts = [shown(PurePath(row["path"]).name), f"class {row['class']}"] if row.get("class") else []
-    parts = parts or [shown(PurePath(row["path"]).name)]
+    parts = [shown(PurePath(row["path"]).name)]
+    if "conflict" in row:
+        parts.append(f"classes {listed([shown(n) for n in row['conflict']['classes']], 9)}")
+    elif row.get("class"):
+        parts.append(f"class {shown(row['class'])}")
+    elif row.get("caption"):
+        parts.append(row["caption"])
     if row.get("predicted"):
         parts.append(f"seen as {shown(row['predicted'])} {per_cent(row['confidence'], 0)}")
     if row.get("split"):
@@ -186,3 +191,10 @@ class ImageRows(QAbstractListModel):
         made = QMimeData()
         made.setData(MIME, ",".join(str(row["id"]) for row in rows if row).encode())
         return made
+
+
+def row_of(index: Index) -> Row | None:
+    """The row itself: what `data` hands over has passed through Qt, and is plain text."""
+    model = index.model()
+    assert isinstance(model, ImageRows)
+    return model.row(index.row())

@@ -11,6 +11,7 @@ from app.widgets.gallery import LARGER, zoom_of
 from app.widgets.images import Picture
 from app.widgets.mend import MendBar, Mending, answer_of
 from app.widgets.rows import ImageRows, Row, words
+from app.widgets.sizes import sized
 
 MOST_LARGER = 16.0
 
@@ -88,7 +89,7 @@ class Viewer(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.rows, self.number = rows, number
         self.setWindowTitle("Image")
-        self.resize(900, 640)
+        sized(self, 900, 640)
         self.image = ZoomedPicture("This file can't be read. It may have been moved or deleted.")
         self.answer = Elided("", "heading")
         self.caption = Elided("", "muted")

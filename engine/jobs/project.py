@@ -11,7 +11,7 @@ from engine.jobs import job
 from engine.learning import step
 from engine.learning.material import choice
 from engine.models.backbone import Backbone
-from engine.models.backbones import describe_backbones, find_timm, has_timm, more_networks
+from engine.models.backbones import describe_backbones, find_timm, has_timm, more_networks, title_of
 from engine.models.backbones import download_weights as fetch
 from engine.models.first_size import first_size
 from engine.models.speeds import known_speeds
@@ -157,7 +157,8 @@ def use_backbone(
     blob = project.blobs.put(content) if content else ""
     before = steps.current(project)
     again = learn and before is not None
-    title, used = f"Use {net.name}", BackboneUsed(backbone=net.name)
+    called = title_of(net.name, net.facts)
+    title, used = f"Use {called}", BackboneUsed(backbone=net.name, title=called)
     with project.gesture(title, all_or_nothing=again) as gesture:
         with project.transaction(gesture):
             facts = {"backbone": net.name, "weights": blob, "size": net.preprocessing.size}

@@ -14,7 +14,7 @@ from engine.export.write import check_target
 from engine.jobs import job
 from engine.learning import material, step, subnet
 from engine.models import timing
-from engine.models.backbones import SUBNET, subnet_backbone
+from engine.models.backbones import SUBNET, subnet_backbone, title_of
 from engine.models.supernet.architecture import Architecture
 from engine.models.supernet.files import subnet_bytes
 from engine.models.supernet.space import Space
@@ -118,7 +118,7 @@ def candidates(session: Session) -> Work[Subnets]:
     sizes = usual_resolutions(origin.size)
     found: Subnets = {
         **nothing,
-        "supernet": {"title": origin.backbone, "width": supernet.multiplier},
+        "supernet": {"title": title_of(origin.backbone), "width": supernet.multiplier},
         "resolutions": list(sizes),
     }
     measured = subnet_results.stored(session.require(), bench.key)

@@ -64,7 +64,7 @@ def tune(
 ) -> Work[Tuned]:
     """Tunes the project's network on its images, and compares it with the one in use.
 
-    `settings` are those of the tuner and of the schedule. A `preset` (quick, thorough, overnight)
+    `settings` are those of the tuner and of the schedule. A `preset` (quick, thorough, long)
     chooses both and their settings; what is set beside it counts before it. With `adopt` "better"
     the result is used where it answers more held-out images rightly, as one gesture that can be
     undone. A cancelled run can be resumed.

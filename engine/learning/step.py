@@ -18,6 +18,7 @@ from engine.events import Event, Saved, Scored, Step, Work
 from engine.learners import LEARNERS, Learner, Task
 from engine.learning import scoring, subnet
 from engine.learning.material import Known, LearningData, choice, features_by, learning_data
+from engine.models.backbones import title_of
 from engine.models.extractor import Extractor
 from engine.models.speeds import keep_speed
 from engine.results.scores import StepScores
@@ -63,7 +64,7 @@ def learn(
     )
     row = steps.row_of(project, steps.add(project, gesture, facts, kept, answers))
     yield Saved("step")
-    yield Scored(step_view(row, len(steps.all_rows(project)), current=True))
+    yield Scored(step_view(row, len(steps.all_rows(project)), True, title_of))
     return scoring.named(project, row)
 
 

@@ -19,6 +19,7 @@ class BackboneUsed(TypedDict):
     """`accuracy`, and what it was `before`, are there where everything was learnt again with it."""
 
     backbone: str
+    title: str
     accuracy: NotRequired[float | None]
     before: NotRequired[float | None]
 

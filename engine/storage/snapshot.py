@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.events import ClassView, ProjectView, StepView
@@ -23,8 +23,13 @@ FIGURES = (
 """The scores of a step that the window shows."""
 
 
-def project_view(project: Project, device: str) -> ProjectView:
-    """The project as it is now, in plain values."""
+def project_view(
+    project: Project, device: str, network: str, title_of: Callable[[str], str]
+) -> ProjectView:
+    """The project as it is now, in plain values.
+
+    `network` is what a person calls its backbone, `title_of` what they call one by its name.
+    """
     facts = project.facts
     rows = steps.all_rows(project)
     current = next((row for row in rows if row["id"] == facts["step"]), None)
@@ -33,13 +38,14 @@ def project_view(project: Project, device: str) -> ProjectView:
         path=str(project.path),
         name=facts["name"],
         backbone=facts["backbone"],
+        backbone_title=network,
         input_size=facts["size"],
         device=device,
         learner=facts["learner"],
         settings=facts["settings"],
         classes=classes,
         steps=tuple(
-            step_view(row, number, row["id"] == facts["step"])
+            step_view(row, number, row["id"] == facts["step"], title_of)
             for number, row in enumerate(rows, start=1)
         ),
         undo=tuple(g["title"] for g in project.gestures(undone=False)),
@@ -102,7 +108,9 @@ def hints(classes: Sequence[ClassView]) -> tuple[str, ...]:
     return ()
 
 
-def step_view(row: Mapping[str, Any], number: int, current: bool) -> StepView:
+def step_view(
+    row: Mapping[str, Any], number: int, current: bool, title_of: Callable[[str], str]
+) -> StepView:
     """A step as the window lists it; `number` is its place among all steps, from 1."""
     # One class alone is always right: projects of before have kept that as an accuracy.
     scores: Mapping[str, Any] = row["scores"] if len(row["classes"]) > 1 else {}
@@ -116,6 +124,7 @@ def step_view(row: Mapping[str, Any], number: int, current: bool) -> StepView:
         learner=row["learner"],
         settings=row["settings"],
         backbone=row["backbone"],
+        backbone_title=title_of(row["backbone"].partition(" ")[0]),  # before its digest
         classes=tuple(names.values()),
         new_classes=tuple(names.get(c, "?") for c in row["new_classes"]),
         seconds=row["seconds"],

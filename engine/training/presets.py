@@ -57,8 +57,8 @@ PRESETS = (
         steps=60,
     ),
     Preset(
-        name="overnight",
-        title="Overnight",
+        name="long",
+        title="Long",
         help="The whole network learns for long. It ends by itself once nothing gets better.",
         schedule="none",
         epochs=60,
@@ -66,6 +66,10 @@ PRESETS = (
         settings={"augment": "medium", "patience": 15},
     ),
 )
+
+
+OLD_NAMES = {"overnight": "long"}
+"""Names of before, as scripts may hold them."""
 
 
 def batch_for(images: int, usual: int) -> int:
@@ -87,7 +91,8 @@ def preset_of(name: str, images: int) -> tuple[str, str, dict[str, Any]]:
 
     Raises BadSetting where there is no such preset.
     """
-    preset = next((made for made in PRESETS if made.name == name), None)
+    meant = OLD_NAMES.get(name, name)
+    preset = next((made for made in PRESETS if made.name == meant), None)
     if preset is None:
         names = ", ".join(made.name for made in PRESETS)
         raise BadSetting(f"There is no preset “{name}”. Choose one of: {names}.")

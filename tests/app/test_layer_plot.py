@@ -11,7 +11,6 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 
 from app import theme
-from app.pages.tune.layer_image import Scale
 from app.pages.tune.layer_plot import EMPTY, LayerPlot
 from app.shell.window import make_application
 from engine.events import LayerPlan, LayerState
@@ -314,26 +313,6 @@ def test_the_figures_are_saved_as_csv(qtbot: object, tmp_path: Path) -> None:
     assert rows[-1][6:] == ["cached", "frozen", "learns", "learns"]
 
 
-def test_a_very_long_run_keeps_as_many_columns_as_a_screen_shows(tmp_path: Path) -> None:
-    plot, total = LayerPlot(), 40_000
-    for done in range(2, total + 1, 2):
-        plot.state(
-            LayerState(
-                done,
-                total,
-                ("stem", "head"),
-                (done / 1e6, 0.1),
-                (False,) * 2,
-                (False,) * 2,
-                ("Learns.",) * 2,
-            )
-        )
-    rows = table(plot, tmp_path / "t.csv")
-    assert 5000 < len(rows) <= 10_001
-    plot.read((0, total - 1))
-    assert plot.said()[2] == "learning rate 0.04"
-
-
 def test_a_saved_plot_has_its_words_cells_and_no_crosshair(plot: LayerPlot, tmp_path: Path) -> None:
     plot.read((HEAD, 30))
     said = words(plot, tmp_path / "p.svg")
@@ -371,18 +350,6 @@ def test_rates_that_lie_far_apart_are_shown_by_powers_of_ten(qtbot: object, tmp_
     said = words(far, tmp_path / "p.svg")
     assert "(log)" in said
     assert {"0.0001", "0.001", "0.01", "0.1"} <= set(said.split())
-
-
-def test_a_scale_goes_from_0_to_1_and_its_marks_lie_where_their_rates_do() -> None:
-    for peaks in ([0.1, 0.19], [1e-7, 3e-3, 0.02], [0.0, 0.0]):
-        scale = Scale.over(peaks)
-        assert (scale.place(scale.low), scale.place(scale.high)) == (0, 1)
-        assert scale.place(2 * scale.high) == 1
-        marks = scale.ticks(6)
-        assert 2 <= len(marks) <= 7
-        assert [scale.place(float(text)) for _, text in marks] == pytest.approx(
-            [place for place, _ in marks]
-        )
 
 
 def test_the_cells_follow_the_theme(plot: LayerPlot) -> None:

@@ -15,6 +15,7 @@ from app import theme
 from app.shell.window import make_application
 from app.widgets import plots
 from app.widgets.class_plots import BarPlot, ClassBar
+from app.widgets.curve_plot import CurvePlot
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.matrix_plot import MatrixPlot
 from app.widgets.plots import Plot
@@ -200,3 +201,43 @@ def test_a_plot_without_figures_says_what_to_do(qtbot: object, tmp_path: Path) -
     qtbot.addWidget(plot)
     plot.resize(400, 300)
     assert "Learn classes to see this." in words(plot, tmp_path / "p.svg")
+
+
+def test_a_legend_shows_dots_and_dashes_and_what_is_a_mark_alone(qtbot: object) -> None:
+    plot = LinePlot("Accuracy over steps", "Learn first.", "step", "%")
+    both, one = ((1, 90.0), (2, 80.0)), ((2, 75.0),)
+    dashed, dotted = Qt.PenStyle.DashLine, Qt.PenStyle.DotLine
+    plot.show_series(
+        [
+            Series("all", both),
+            Series("old", one, "muted", dashed),
+            Series("new", both, "text", dotted),
+        ]
+    )
+    shown(plot, qtbot, 480, 320)
+    look = dict(plot.explained)
+    styles = {name: look[name]["line"] and look[name]["line"].style() for name in look}
+    assert styles == {"all": Qt.PenStyle.SolidLine, "old": None, "new": dotted}
+    image = plot.signs.items[1][0].look
+    assert image["symbol"] == "o", "one value is a mark without a line"
+
+
+def test_a_legend_that_is_made_anew_lies_where_it_lay(qtbot: object) -> None:
+    plot = CurvePlot("Accuracy", "Run first.", "%")
+    names = [f"a line with a name {n}" for n in range(9)]
+    plot.show_curves([Series(name, ((1, 90.0), (2, 80.0))) for name in names], "epoch")
+    shown(plot, qtbot, 560, 320)
+
+    def places() -> list[object]:
+        QCoreApplication.processEvents()
+        return [label.sceneBoundingRect().getRect() for _, label in plot.signs.items]
+
+    before = places()
+    theme.use("dark")
+    try:
+        after = places()
+    finally:
+        theme.use("light")
+    assert plot.legend_lines > 1
+    assert len(set(before)) == 9
+    assert after == before

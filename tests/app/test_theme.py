@@ -6,9 +6,10 @@ import re
 
 import pytest
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QComboBox
 
 from app import theme
+from app.shell.window import make_application
 
 
 def luminance(colour: str) -> float:
@@ -72,3 +73,24 @@ def test_every_icon_is_drawn_in_the_colour_asked_for(qapp: QApplication) -> None
 def test_icons_are_sharp_at_200_per_cent(qapp: QApplication) -> None:
     sizes = {size.width() for size in theme.icon("learn").availableSizes()}
     assert sizes == {20, 40}
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_no_corner_shows_behind_a_drop_down_list(qtbot: object, mode: str) -> None:
+    make_application()
+    theme.use(mode)
+    choice = QComboBox()
+    qtbot.addWidget(choice)
+    choice.addItems(["ONNX", "OpenVINO"])
+    choice.show()
+    choice.showPopup()
+    frame = choice.view().window()
+    qtbot.waitUntil(frame.isVisible)
+
+    image = frame.grab().toImage()
+    wide, high = image.width() - 1, image.height() - 1
+    corners = [image.pixelColor(x, y) for x in (0, wide) for y in (0, high)]
+
+    choice.hidePopup()
+    assert corners == [image.pixelColor(wide // 2, 0)] * 4, "its own line, to the corner"
+    theme.use("light")

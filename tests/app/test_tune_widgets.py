@@ -1,4 +1,4 @@
-"""The parts of the Tune page: curves, bars, the words of a verdict, and what differs."""
+"""The parts of the Tune page: plots, bars, the words of a verdict, and what differs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from app.pages.tune.watch import Watch
 from app.shell.window import make_application
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.line_plot import Series
-from app.widgets.run_curves import PIECES, Curves, overlaid
+from app.widgets.run_curves import Curves
 from engine.events import LayerPlan
 from tests.helpers.plots import shown, table, words
+from tests.helpers.runs import curves, epoch, judged, names, run
 from tests.helpers.window import texts
 
 STAGES = ("stem", "low", "head")
@@ -32,117 +33,6 @@ STAGES = ("stem", "low", "head")
 def light() -> None:
     make_application()
     theme.use("light")
-
-
-def step(number: int, loss: float = 1.0) -> dict[str, float]:
-    return {"loss": loss, "accuracy": 0.5, "seconds": number / 10, "rate": 0.1}
-
-
-def epoch(number: int, done: int, accuracy: float = 0.5, **more: float) -> dict[str, float]:
-    return {
-        "epoch": float(number),
-        "step": done,
-        "seconds": done / 10,
-        "train_loss": 1.0,
-        "train_accuracy": 0.6,
-        "validation_loss": 2.0,
-        "validation_accuracy": accuracy,
-        **more,
-    }
-
-
-def curves(epochs: int, each: int = 4) -> Curves:
-    made = Curves()
-    made.know_epochs(epochs * each, epochs)
-    for number in range(1, epochs * each + 1):
-        made.add(number, step(number, float(number)))
-        if number % each == 0:
-            made.add(number, epoch(number // each, number, number / 100))
-    return made
-
-
-def run(number: int, **more: Any) -> dict[str, Any]:
-    return {
-        "id": number,
-        "title": "",
-        "made": "2026-01-01",
-        "tuner": "fine_tune",
-        "schedule": "none",
-        "settings": {"lr": 0.01, "epochs": 3.0},
-        "state": "done",
-        "epochs_done": 3.0,
-        "epochs": 3.0,
-        "seconds": 12.0,
-        "saved": {"seconds": 1.0, "flops": 2e9},
-        "best_accuracy": 0.8,
-        "before": None,
-        "after": None,
-        "difference": None,
-        "images": None,
-        **more,
-    }
-
-
-def judged(new: list[float] | None) -> dict[str, Any]:
-    return run(
-        1,
-        before={"accuracy": 0.8, "old_accuracy": 0.9, "new_accuracy": 0.7},
-        after={"accuracy": 0.85, "old_accuracy": 0.9, "new_accuracy": 0.8},
-        difference={"all": [0.05, 0.01, 0.09], "old": [0.0, -0.01, 0.01], "new": new},
-        images=200,
-    )
-
-
-def names(series: list[Series]) -> dict[str, tuple[tuple[float, float], ...]]:
-    return {made.name: made.points for made in series}
-
-
-# Curves.
-
-
-def test_curves_over_epochs_and_over_seconds() -> None:
-    made = curves(2)
-    over = names(made.series("accuracy", "epoch"))
-    assert over["validation"] == ((1.0, 4.0), (2.0, 8.0))
-    assert over["train"] == ((1.0, 60.0), (2.0, 60.0))
-    assert over["old classes"] == (), "there are none that were told"
-    assert [x for x, _ in over["train, step by step"]] == [n / 4 for n in range(1, 9)]
-    over = names(made.series("loss", "seconds"))
-    assert over["validation"] == ((0.4, 2.0), (0.8, 2.0))
-    assert over["train, step by step"][-1] == (0.8, 8.0)
-
-
-def test_old_and_new_classes_have_their_own_lines() -> None:
-    made = Curves()
-    made.add(4, epoch(1, 4, old_accuracy=0.25, new_accuracy=0.75))
-    over = names(made.series("accuracy", "epoch"))
-    assert over["old classes"] == ((1.0, 25.0),)
-    assert over["new classes"] == ((1.0, 75.0),)
-
-
-def test_a_run_that_goes_on_from_a_checkpoint_takes_back_what_came_after_it() -> None:
-    made = curves(3)
-    made.add(5, step(5, 100.0))
-    assert made.steps["step"] == [1, 2, 3, 4, 5]
-    assert made.steps["loss"][-1] == 100.0
-    made.add(8, epoch(2, 8, 0.9))
-    assert [row["epoch"] for row in made.epochs] == [1, 2]
-    assert made.best == 0.9
-
-
-def test_many_steps_are_drawn_as_means() -> None:
-    made = curves(1, each=PIECES * 3 + 1)
-    points = names(made.series("loss", "epoch"))["train, step by step"]
-    assert len(points) == PIECES
-    assert points[0][1] == 2.0, "the mean of 1, 2 and 3"
-    last = PIECES * 3
-    assert points[-1][1] == pytest.approx((last - 2 + last - 1 + last + last + 1) / 4)
-
-
-def test_runs_are_laid_over_each_other_with_lines_that_differ() -> None:
-    made = overlaid([(f"run {n}", curves(n)) for n in (1, 2, 3)], "accuracy", "epoch")
-    assert [len(series.points) for series in made] == [1, 2, 3]
-    assert len({(series.token, series.dash) for series in made}) == 3
 
 
 # The plots.

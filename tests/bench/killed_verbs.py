@@ -178,62 +178,58 @@ def some_stored(state: State, old: State, new: State) -> bool:
 def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Verb]:
     """All verbs; what they begin with is made in `place` when it is asked for."""
     bases = Bases(place, photos or images(place / "photos"), weights, size)
-    each = [str(folder) for folder in sorted(bases.photos.iterdir()) if folder.is_dir()]
-    first, second, more, state = Path(each[0]).name, Path(each[1]).name, each[3:5], project_state
-    quick = {**SMALL, "adopt": "always"}
-    empty = partial(make_at, bases, "empty")
-    learnt = bases.after(empty, "learnt", ("learn_folder", {"paths": each[:3]}))
-    renamed = ("rename_class", {"name": first, "to": "other"})
-    undone = bases.after(learnt, "undone", renamed, ("undo", {}))
-    run = bases.after(learnt, "run", ("tune", {**SMALL, "adopt": "never"}))
-    branched = bases.after(learnt, "branched", ("grow_branch", {"paths": more, **BRANCH}))
-    search = {"latency_ms": 1000, "budget": 3, "resolutions": [bases.small], "use": True}
-    searched = bases.after(learnt, "searched", ("specialise", {**search, "use": False}))
+    return [*of_classes(bases), *of_networks(bases), *of_files(bases)]
+
+
+def of_classes(bases: Bases) -> list[Verb]:
+    """Learning classes and changing them."""
+    (first, second), state = bases.names[:2], project_state
+    learn = {"paths": bases.each[:3]}
+    add = job("learn_folder", paths=bases.more[:1], into=first)
+    begins = {"state": state, "batch": some_stored}
     return [
-        Verb("learn", empty, job("learn_folder", paths=each[:3]), 14, state, batch=some_stored),
-        Verb(
-            "learn --copy",
-            empty,
-            job("learn_folder", paths=each[:3], copy=True),
-            8,
-            state,
-            batch=some_stored,
-        ),
-        Verb(
-            "add to a class",
-            learnt,
-            job("learn_folder", paths=more[:1], into=first),
-            10,
-            state,
-            batch=some_stored,
-        ),
-        Verb("forget", undone, job("forget", name=first), 18, state),
-        Verb("remove class", undone, job("remove_class", name=first), 18, state),
-        Verb("merge", learnt, job("merge_classes", name=first, into=second), 10, state),
-        Verb("rename", undone, job("rename_class", name=first, to="new"), 6, state),
-        Verb("undo", learnt, job("undo"), 8, state),
-        Verb("redo", undone, job("redo"), 8, state),
-        Verb("backbone", learnt, job("use_backbone", name="embedded", size=bases.small), 4, state),
+        Verb("learn", bases.empty, job("learn_folder", **learn), 14, **begins),
+        Verb("learn --copy", bases.empty, job("learn_folder", **learn, copy=True), 8, **begins),
+        Verb("add to a class", bases.learnt, add, 10, **begins),
+        Verb("forget", bases.undone, job("forget", name=first), 18, state),
+        Verb("remove class", bases.undone, job("remove_class", name=first), 18, state),
+        Verb("merge", bases.learnt, job("merge_classes", name=first, into=second), 10, state),
+        Verb("rename", bases.undone, job("rename_class", name=first, to="new"), 6, state),
+        Verb("undo", bases.learnt, job("undo"), 8, state),
+        Verb("redo", bases.undone, job("redo"), 8, state),
+    ]
+
+
+def of_networks(bases: Bases) -> list[Verb]:
+    """Choosing a network, training it, and growing branches."""
+    learnt, small, state = bases.learnt, bases.small, project_state
+    quick = {**SMALL, "adopt": "always"}
+    run = bases.after(learnt, "run", ("tune", {**SMALL, "adopt": "never"}))
+    growth = {"paths": bases.more, **BRANCH}
+    branched = bases.after(learnt, "branched", ("grow_branch", growth))
+    search = {"latency_ms": 1000, "budget": 3, "resolutions": [small], "use": True}
+    searched = bases.after(learnt, "searched", ("specialise", {**search, "use": False}))
+    tune, on = job("tune", **quick), partial(tuned, quick=quick)
+    use = job("use_subnet", architecture=subnet(small))
+    return [
+        Verb("backbone", learnt, job("use_backbone", name="embedded", size=small), 4, state),
         Verb("new", partial(make_at, bases, "nothing"), bases.make, 14, new_state, sweeps=True),
-        Verb(
-            "tune and adopt",
-            learnt,
-            job("tune", **quick),
-            14,
-            state,
-            go_on=partial(tuned, quick=quick),
-        ),
+        Verb("tune and adopt", learnt, tune, 14, state, go_on=on),
         Verb("adopt", run, job("adopt_run", run=1), 10, state),
         Verb("specialise --use", searched, job("specialise", **search), 10, some_subnet),
-        Verb(
-            "use a subnet", learnt, job("use_subnet", architecture=subnet(bases.small)), 10, state
-        ),
-        Verb("branch", learnt, job("grow_branch", paths=more, **BRANCH), 12, state),
+        Verb("use a subnet", learnt, use, 10, state),
+        Verb("branch", learnt, job("grow_branch", **growth), 12, state),
         Verb("remove a branch", branched, job("remove_branch", branch=1), 6, state),
-        bases.export("onnx", "m.onnx", learnt, first, 6),
-        bases.export("openvino", "m.xml", learnt, first, 8),
-        bases.export("safetensors", "m.safetensors", learnt, first, 8),
-        bases.sort("m.onnx", learnt),
+    ]
+
+
+def of_files(bases: Bases) -> list[Verb]:
+    """Writing files for elsewhere, and moving images by one of them."""
+    return [
+        bases.export("onnx", "m.onnx", 6),
+        bases.export("openvino", "m.xml", 8),
+        bases.export("safetensors", "m.safetensors", 8),
+        bases.sort("m.onnx"),
     ]
 
 
@@ -261,6 +257,34 @@ class Bases:
     def small(self) -> int:
         return max(32, self.size // 2)
 
+    @property
+    def each(self) -> list[str]:
+        """The classes' folders; a project learns the first three of them."""
+        return [str(folder) for folder in sorted(self.photos.iterdir()) if folder.is_dir()]
+
+    @property
+    def names(self) -> list[str]:
+        return [Path(folder).name for folder in self.each]
+
+    @property
+    def more(self) -> list[str]:
+        """The folders that come later."""
+        return self.each[3:5]
+
+    @property
+    def empty(self) -> Base:
+        return partial(make_at, self, "empty")
+
+    @property
+    def learnt(self) -> Base:
+        return self.after(self.empty, "learnt", ("learn_folder", {"paths": self.each[:3]}))
+
+    @property
+    def undone(self) -> Base:
+        """A project in which something can be done again."""
+        renamed = ("rename_class", {"name": self.names[0], "to": "other"})
+        return self.after(self.learnt, "undone", renamed, ("undo", {}))
+
     def make(self, there: Path) -> None:
         backbone = "" if self.weights else "embedded"
         with closing(Session()) as session:
@@ -277,18 +301,19 @@ class Bases:
         """A base after some more jobs."""
         return partial(made_after, base, self.place / "bases" / name, jobs)
 
-    def export(self, format: str, file: str, base: Base, name: str, kills: int) -> Verb:
+    def export(self, format: str, file: str, kills: int) -> Verb:
         """An export that replaces one of a model with a class more."""
         settings = {"path": "{there}/" + file, "format": format, "overwrite": True}
-        folder = self.after(base, format, ("export", settings), ("forget", {"name": name}))
+        fewer = ("forget", {"name": self.names[0]})
+        folder = self.after(self.learnt, format, ("export", settings), fewer)
         state = partial(export_state, file=file)
         return Verb(
             f"export {format}", folder, job("export", **settings), kills, state, renames=True
         )
 
-    def sort(self, file: str, base: Base) -> Verb:
+    def sort(self, file: str) -> Verb:
         """Images of all classes in one folder, moved into folders by an exported file."""
-        exported = self.after(base, "exported", ("export", {"path": "{there}/" + file}))
+        exported = self.after(self.learnt, "exported", ("export", {"path": "{there}/" + file}))
         folder = partial(with_pictures, exported, self)
         return Verb(
             "sort --move", folder, partial(sorted_by, file=file), 10, sort_state, batch=some_moved

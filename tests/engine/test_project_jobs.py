@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.jobs import run
+from engine.models.backbones import title_of
 from engine.models.speeds import keep_speed, known_speeds
 from engine.session import Session
 from engine.storage import steps
@@ -61,7 +62,7 @@ def test_another_network_learns_at_once_or_nothing_changes(learnt: Session, tmp_
     assert project.facts["size"] == 64
     assert steps.current(project) is not None
     assert all(view.learnt for view in learnt.view().classes)
-    assert project.gestures(undone=False)[-1]["title"] == f"Use {before['backbone']}"
+    assert project.gestures(undone=False)[-1]["title"] == f"Use {title_of(before['backbone'])}"
     done(learnt, "undo")
     assert project.facts == before
 

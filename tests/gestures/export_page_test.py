@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -116,6 +117,21 @@ def test_an_export_goes_into_a_folder_of_its_own_and_the_keyboard_stays(learnt: 
     (card,) = (c for c in learnt.window.notices.cards if "exported and checked" in c.text)
     assert card.action_button.text() == "Show in folder"
     assert Path(page.target.text()).parent.name == f"{first.parent.name} 2", "for the next one"
+
+
+def test_a_receipt_is_for_people_and_its_file_for_machines(learnt: Person, tmp_path: Path) -> None:
+    page = learnt.page("Export")
+    learnt.sees(lambda: page.form.formats)
+    page.target.setText(str(tmp_path / "fruit.onnx"))
+    learnt.waits_for(page.export_button.click)
+
+    said = texts(page)
+    assert "SqueezeNet 1.1" in said
+    assert "squeezenet1_1" not in said
+    assert "mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225)" in said
+    assert "- Backbone: SqueezeNet 1.1, weights" in (tmp_path / "fruit.md").read_text("utf-8")
+    receipt = json.loads((tmp_path / "fruit.receipt.json").read_text("utf-8"))
+    assert (receipt["backbone"], receipt["backbone_title"]) == ("squeezenet1_1", "SqueezeNet 1.1")
 
 
 def test_what_was_in_the_way_of_an_export_is_no_news_after_the_next(

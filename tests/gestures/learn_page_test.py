@@ -9,6 +9,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.pages.learn.steps import APART
+from app.widgets.rows import ROW
 from tests.helpers.image_files import class_folders
 from tests.helpers.window import Person, drop, texts, urls
 
@@ -257,3 +259,44 @@ def test_a_class_without_images_to_test_says_so(owner: Person, tmp_path: Path) -
 
     assert page.scores.bars.bars[-1].words == "not tested"
     assert "1 class is not tested, for want of images: fig." in texts(page.scores.summary)
+
+
+def test_steps_of_one_title_are_told_apart(learnt: Person) -> None:
+    page = learnt.page("Learn")
+    learnt.sees(lambda: page.form.controls)
+    submit = learnt.window.bridge.submit
+    for learner in ("ncm", "ridge"):
+        learnt.waits_for(lambda name=learner: submit("learn", learner=name))
+
+    steps = [page.rows.index(n) for n in range(3)]
+    assert [made.data(ROW).title for made in steps[:2]] == ["Learn", "Learn"]
+    apart = [made.data(APART) for made in steps]
+    assert len(set(apart)) == 3
+    assert apart[0].startswith("Ridge on random features · none new · ")
+    assert apart[1].startswith("Nearest class mean · none new · ")
+    assert " · 3 new · " in apart[2]
+    assert "SqueezeNet 1.1" in steps[0].data(Qt.ItemDataRole.ToolTipRole), "not its key"
+
+
+def test_figures_of_several_steps_are_in_plain_words(learnt: Person, tmp_path: Path) -> None:
+    page = learnt.page("Learn")
+    more = class_folders(tmp_path / "more", {"plum": 12}, seed=5)
+    learnt.waits_for(lambda: learnt.window.bridge.submit("learn_folder", paths=[str(more)]))
+    unfolds(learnt)
+
+    said = texts(page.details.figures)
+    assert "Older classes lost" in said
+    assert "transfer" not in said
+    helps = [made.toolTip() for made in page.details.values.values()]
+    terms = ["Average incremental accuracy: ", "Forgetting: ", "Backward transfer: "]
+    assert all(help.startswith(term) for help, term in zip(helps, terms, strict=True))
+
+
+def test_the_header_calls_the_network_by_its_title(learnt: Person) -> None:
+    assert learnt.project.backbone == "squeezenet1_1"
+    assert learnt.window.header.backbone.text() == "SqueezeNet 1.1 · 64 px"
+
+
+def test_the_sentence_says_what_the_range_is(learnt: Person) -> None:
+    summary = learnt.page("Learn").scores.summary
+    learnt.sees(lambda: "(likely between " in texts(summary))

@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from app.widgets.rows import row_of
 from app.widgets.viewer import Viewer
 from tests.helpers.image_files import plain_folders, planted
 from tests.helpers.window import Person, drop, urls
@@ -276,3 +277,40 @@ def test_a_method_that_judges_one_side_says_so(mender: Person) -> None:
     mender.sees(lambda: "can't be judged" in pictures(mender).title.full)
     rows = pictures(mender).rows.everything()
     assert {row["split"] for row in rows} == {"validation"}
+
+
+def test_the_button_says_where_return_moves_it_and_is_gone_where_nowhere(
+    mender: Person, planted_files: list[str]
+) -> None:
+    shows_wrong(mender)
+    bar, row = pictures(mender).bar, current(mender)
+    assert row["predicted"] != row["class"]
+    assert bar.mover.text() == f"Move to {row['predicted']}  ↵"
+
+    mender.presses("Alt+U")
+    found = pictures(mender)
+    mender.sees(lambda: found.choices[0].isChecked() and found.rows.rowCount())
+    right = next(n for n, r in enumerate(found.rows.everything()) if r["predicted"] == r["class"])
+    below = bar.buttons[0].pos()
+    found.gallery.go_to(right)
+
+    assert not bar.mover.isVisible()
+    assert bar.buttons[0].isVisible()
+    assert bar.buttons[0].pos() == below, "nothing moves"
+
+
+def test_captions_are_shortened_in_their_names_alone(owner: Person, tmp_path: Path) -> None:
+    names_ = [f"a class with a very long name that ends in {n}" for n in range(2)]
+    planted(plain_folders(tmp_path / "long", names_, 24), [(*names_, 0), (*names_[::-1], 1)])
+    owner.waits_for(lambda: drop(owner.page("Images"), urls([tmp_path / "long"])))
+    owner.page("Learn")
+    shows_wrong(owner)
+    gallery = pictures(owner).gallery
+
+    row = row_of(gallery.rows.index(0))
+    first, second = gallery.tile.words(row, 128)
+
+    assert first.endswith(f"{row['class'][-1]} →")
+    assert second.endswith(f"{row['predicted'][-1]} {100 * row['confidence']:.0f} %")
+    whole = f"class {row['class']}, seen as {row['predicted']} "
+    assert whole in gallery.rows.index(0).data(Qt.ItemDataRole.ToolTipRole)

@@ -193,3 +193,11 @@ def test_control_c_pauses_it(home: Path, project: Path) -> None:
     resumed = espalier(home, "resume", project, "--adopt", "never", "--json")
     assert "Going on from step 2 of 6." in resumed.stderr
     assert json.loads(resumed.stdout)["run"] == row["id"]
+
+
+@pytest.mark.parametrize("name", ["long", "overnight"])
+def test_the_longest_preset_goes_by_its_name_and_that_of_before(
+    home: Path, project: Path, name: str
+) -> None:
+    found = answered(home, "tune", project, "--preset", name, "--estimate")
+    assert found["steps"] >= 240

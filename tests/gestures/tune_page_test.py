@@ -95,12 +95,12 @@ def test_a_person_chooses_how_long_it_may_take_and_sees_the_current_network(lear
     assert page.form.bar.isVisible(), "something is being done"
     learnt.sees(lambda: "…" not in page.form.way.times["quick"].text())
     assert not page.form.bar.isVisible()
-    told = [page.form.way.times[name].text() for name in ("quick", "thorough", "overnight")]
+    told = [page.form.way.times[name].text() for name in ("quick", "thorough", "long")]
     assert all(text.startswith("about ") for text in told)
     assert page.form.time.text().lower().startswith(told[0])
     assert complaints(page) == []
     learnt.presses("Alt+N")
-    learnt.sees(lambda: page.form.way.name == "overnight")
+    learnt.sees(lambda: page.form.way.name == "long")
     assert page.form.start_button.isEnabled(), "its time is known already"
     assert page.form.time.text().lower().startswith(told[2])
     learnt.presses("Alt+Q")

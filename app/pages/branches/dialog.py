@@ -28,6 +28,7 @@ from app.pages.branches.work import GROW, MEASURE, MERGE, REMOVE, BranchWork
 from app.widgets.controls import button, card, column, label, laid_out, named, row, say_on, scrolled
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.empty import EmptyState
+from app.widgets.sizes import sized
 from engine.events import Ended, ProjectView
 from engine.results.branches import BranchChoices
 
@@ -87,7 +88,7 @@ class BranchDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Branches")
-        self.resize(1008, 632)
+        sized(self, 1008, 632)
         self.bridge, self.work = bridge, work
         self.choices: BranchChoices | None = None
         self.question = 0

@@ -25,6 +25,7 @@ from app.forms import Form
 from app.pages.export.usage import Usage
 from app.theme import GRID
 from app.widgets.controls import (
+    Whole,
     buddy,
     button,
     column,
@@ -136,7 +137,7 @@ class ExportForm(QFrame):
             )
         )
         laid_out(inside).setContentsMargins(0, 0, 0, 0)
-        scroll = scrolled(inside)
+        scroll = scrolled(inside, Whole)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         title = label("Export the model", "big")
         ask = row(self.export_button, 0)

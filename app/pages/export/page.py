@@ -12,7 +12,18 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QSizePolicy, QStackedWidget, 
 
 from app.bridge import Bridge
 from app.pages.export.form import ExportForm
-from app.widgets.controls import button, card, column, label, laid_out, named, reach, row, scrolled
+from app.widgets.controls import (
+    Yielding,
+    button,
+    card,
+    column,
+    label,
+    laid_out,
+    named,
+    reach,
+    row,
+    scrolled,
+)
 from app.widgets.desktop import show_file
 from app.widgets.matrix_plot import MatrixPlot
 from app.widgets.next_step import NextStep
@@ -54,20 +65,20 @@ class ExportPage(QWidget):
     def make_buttons(self) -> None:
         """What can be done with an export."""
         self.page_button = button(
-            "Open the page to print",
+            "Page to print",
             "Opens the receipt in the browser, to print it or keep it",
             self.open_page,
             key="Ctrl+P",
         )
         self.open_button = button(
-            "Open the folder",
+            "Show the folder",
             "Shows the file in its folder",
             self.open_folder,
             key="Ctrl+Shift+E",
             icon="folder",
         )
         self.copy_button = button(
-            "Copy the receipt", "Copies the receipt as text", self.copy, key="Ctrl+Shift+C"
+            "Copy as text", "Copies the receipt as text", self.copy, key="Ctrl+Shift+C"
         )
 
     def lay_out(self) -> None:
@@ -96,7 +107,7 @@ class ExportPage(QWidget):
         self.matrix.hide()
         inside = QWidget()
         inside.setLayout(column(self.receipt_rows, 8, self.matrix, 0))
-        scroll = scrolled(inside)
+        scroll = scrolled(inside, Yielding)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verdict = label(NOTHING, "muted", wrap=True)
         tools = row(self.page_button, self.open_button, self.copy_button, 0)

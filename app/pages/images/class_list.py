@@ -128,7 +128,7 @@ class ClassTile(QStyledItemDelegate):
         metrics = painter.fontMetrics()
         room.setWidth(room.width() - metrics.horizontalAdvance(count) - 8)
         painter.setPen(theme.colour("text"))
-        words = metrics.elidedText(view.name, Qt.TextElideMode.ElideRight, room.width())
+        words = metrics.elidedText(view.name, Qt.TextElideMode.ElideMiddle, room.width())
         painter.drawText(room, middle, words)
         font = QFont(painter.font())
         font.setPointSizeF(8.5)

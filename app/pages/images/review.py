@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
+from app.widgets.captions import Caption, Name
 from app.widgets.controls import buddy, button, column, label, laid_out, named, reach, row, say_on
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows, shown
@@ -52,6 +54,12 @@ class Panel(QWidget):
         self.news.setVisible(bool(news))
 
 
+def both(names: Sequence[str]) -> Caption:
+    """The classes that an image lies in, on two lines; the tooltip names all of them."""
+    first, *rest = (Name(shown(name)) for name in names)
+    return Caption.of((first, " and"), (rest[0],) if len(rest) == 1 else (f"{len(rest)} more",))
+
+
 class Conflicts(Panel):
     """Images that lie in several classes; the person says which class keeps them."""
 
@@ -59,6 +67,7 @@ class Conflicts(Panel):
         super().__init__(bridge)
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
+        self.gallery.tile.lines = 2
         named(self.gallery, "Conflicts", "Choose images, then the class that keeps them")
         reach(self.gallery, "Alt+I")
         self.keep = QComboBox()
@@ -84,7 +93,7 @@ class Conflicts(Panel):
         """One tile for each image in conflict, captioned with the classes it lies in."""
         found = ended.of(results.Conflicts)["conflicts"] if ended.how == "done" else []
         self.rows.give(
-            [{**c["images"][0], "caption": " / ".join(c["classes"]), "conflict": c} for c in found]
+            [{**c["images"][0], "caption": both(c["classes"]), "conflict": c} for c in found]
         )
         none = "Nothing to review. No image lies in several classes."
         self.show_found(bool(found), "" if found else none if ended.how == "done" else ended.text)
@@ -154,7 +163,7 @@ class NearDuplicates(Panel):
             [
                 {
                     **image,
-                    "caption": f"{number} · {image['class']}",
+                    "caption": Caption.of((f"{number:,} · ", Name(shown(image["class"])))),
                     "note": "on both sides of the split" if group["crosses_split"] else "",
                 }
                 for number, group in enumerate(found["groups"], 1)

@@ -18,21 +18,21 @@ RECOMMENDED = "Recommended"
 FIGURES = (
     (
         "average_incremental_accuracy",
-        "Average incremental accuracy",
-        "The mean of the accuracies after each step so far.",
+        "Right on average, over all steps",
+        "Average incremental accuracy: the mean of the accuracies after each step so far.",
     ),
     (
         "forgetting",
-        "Forgetting",
-        "How far old classes have fallen below their best accuracy, on average.",
+        "Older classes lost",
+        "Forgetting: how far old classes have fallen below their best accuracy, on average.",
     ),
     (
         "backward_transfer",
-        "Backward transfer",
-        "How much old classes gained (or lost, below 0) since they were learnt.",
+        "Older classes gained",
+        "Backward transfer: how much old classes gained (or lost, below 0) since they were learnt.",
     ),
 )
-"""Of several steps: what each is called, and what it means."""
+"""Of several steps: each in plain words, and what it means, with the field's term."""
 
 
 class Details(QWidget):

@@ -14,7 +14,18 @@ from app.pages.learn.scores import Scores
 from app.pages.learn.steps import StepRows, StepTile
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose_class
-from app.widgets.controls import button, column, label, laid_out, named, reach, row, rule, scrolled
+from app.widgets.controls import (
+    Yielding,
+    button,
+    column,
+    label,
+    laid_out,
+    named,
+    reach,
+    row,
+    rule,
+    scrolled,
+)
 from app.widgets.drops import Drops, Take
 from app.widgets.empty import EmptyState
 from app.widgets.rows import ROW
@@ -139,7 +150,7 @@ class LearnPage(QWidget):
         inside.setLayout(column(upper, self.steps_part, 0, self.forget_button))
         laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
         laid_out(inside).setContentsMargins(0, 0, 4, 0)
-        place = scrolled(inside)
+        place = scrolled(inside, Yielding)
         place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made.setObjectName("card")
         made.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -181,7 +192,9 @@ class LearnPage(QWidget):
 
     def take_learners(self, ended: Ended) -> None:
         if ended.how == "done":
-            self.details.show_plugins(ended.of(Learners)["learners"])
+            found = ended.of(Learners)["learners"]
+            self.details.show_plugins(found)
+            self.rows.know(found)
             if self.project is not None:
                 self.details.show_method(self.project.learner, self.project.settings)
 

@@ -12,7 +12,7 @@ from app.bridge import Bridge
 from app.pages.learn.pictures import Pictures
 from app.pages.learn.summary import Summary
 from app.widgets.class_plots import BarPlot, ClassBar
-from app.widgets.controls import card, column, named, reach, row, scrolled
+from app.widgets.controls import Yielding, card, column, named, reach, row, scrolled
 from app.widgets.line_plot import LinePlot, Series
 from app.widgets.matrix_plot import HELP, TITLE, MatrixPlot
 from app.widgets.thumbs import Thumbnails
@@ -21,8 +21,8 @@ from engine.results.learn import FullScores
 
 SIDE_BY_SIDE = 800
 """Pixels from which on the matrix and the images behind it stand beside each other."""
-LEAST, LOWER = 400, 320
-"""Pixels of height of the matrix, and of what stands below it."""
+LEAST, BELOW, LOWER = 400, 392, 320
+"""Pixels of height of the matrix, of the images where they stand below it, and of the plots."""
 GAP = 16
 NOTHING = "Learn classes to see this."
 
@@ -82,7 +82,7 @@ class Scores(QWidget):
                 line.setStretch(at, share)
         inside = QWidget()
         inside.setLayout(column(self.summary, self.top_row, self.second_row, 0, gap=GAP))
-        self.area = scrolled(inside)
+        self.area = scrolled(inside, Yielding)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setLayout(column(self.area))
 
@@ -98,7 +98,7 @@ class Scores(QWidget):
             line.setDirection(way)
         room = self.height() - self.summary.heightForWidth(self.area.viewport().width()) - GAP
         self.matrix_card.setFixedHeight(max(room, LEAST))
-        self.images_card.setFixedHeight(max(room, LEAST) if wide else LOWER)
+        self.images_card.setFixedHeight(max(room, LEAST) if wide else BELOW)
 
     def show_project(self, project: ProjectView) -> None:
         """Shows the steps; the scores are read anew when another step is in use."""

@@ -26,13 +26,13 @@ def tested(step: StepView | None) -> str:
 
 
 def accuracy(scores: ScoreTable) -> str:
-    """“83 % of 179 test images are right (77 to 88 %).”"""
+    """“83 % of 179 test images are right (likely between 77 and 88 %).”"""
     images = sum(row["images"] for row in scores["rows"])
     interval = scores["interval"]
     if scores["accuracy"] is None or interval is None:
         return NONE_TESTED
     low, high = interval
-    between = f"({100 * low:.0f} to {100 * high:.0f} %)"
+    between = f"(likely between {100 * low:.0f} and {100 * high:.0f} %)"
     if images == 1:
         return f"The one test image is {'right' if scores['accuracy'] else 'wrong'} {between}."
     share = "All" if scores["accuracy"] == 1 else f"{whole(scores['accuracy'])} of"

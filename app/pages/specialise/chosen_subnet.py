@@ -108,8 +108,8 @@ class ChosenSubnet(QFrame):
         head.setStretch(0, 1)
         self.bars_part = scrolled(self.bars)
         self.bars_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.bars_part.setMinimumWidth(176)
-        self.bars.setMinimumWidth(160)
+        self.bars_part.setMinimumWidth(152)
+        self.bars.setMinimumWidth(136)
         for plot, key in ((self.drawing, "Alt+D"), (self.other, "Alt+N"), (self.bars, "Alt+C")):
             named(plot, plot.title, "Arrow keys read values; Ctrl+S saves the drawing")
             reach(plot, key)

@@ -107,11 +107,11 @@ class SearchForm(QWidget):
         made = QFormLayout()
         made.setContentsMargins(0, 0, 0, 0)
         made.setVerticalSpacing(GRID)
-        made.setHorizontalSpacing(2 * GRID)
+        made.setHorizontalSpacing(GRID)
         for text, control in lines:
             name = buddy(text, control)
             name.setMinimumHeight(4 * GRID)
-            name.setMinimumWidth(7 * GRID)
+            name.setMinimumWidth(6 * GRID)
             name.setToolTip(control.toolTip())
             control.setMinimumWidth(12 * GRID)
             control.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

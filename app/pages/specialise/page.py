@@ -19,6 +19,7 @@ from app.pages.specialise.scatter_plot import ScatterPlot
 from app.pages.specialise.training_dialog import TrainDialog
 from app.pages.specialise.training_run import TrainingRun
 from app.widgets.controls import (
+    Yielding,
     button,
     card,
     column,
@@ -202,10 +203,11 @@ class SpecialisePage(QWidget):
                 0,
             )
         )
-        scroll = scrolled(inside)
+        scroll = scrolled(inside, Yielding)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made = card(scroll, self.search_button, self.news, edge=16)
-        made.setFixedWidth(288)
+        made.setFixedWidth(264)
+        laid_out(made).setContentsMargins(16, 16, 12, 16)  # beside it is the bar
         laid_out(made).setStretch(0, 1)
         return made
 

@@ -36,7 +36,7 @@ class SubnetDrawing(Plot):
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
         self.stages: Stages = ()
-        self.setMinimumSize(128, 112)
+        self.setMinimumSize(152, 112)
 
     def show_stages(self, stages: Stages) -> None:
         """Shows the blocks of each of five stages."""

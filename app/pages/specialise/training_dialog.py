@@ -23,6 +23,7 @@ from app.pages.specialise.training_run import TrainingRun
 from app.theme import GRID
 from app.widgets.controls import buddy, button, card, column, label, named, reach, row, say_on, tip
 from app.widgets.line_plot import LinePlot
+from app.widgets.sizes import sized
 from engine.events import Ended, Progress, ProjectView
 from engine.registry import PluginView
 from engine.results.specialise import SupernetTuners
@@ -77,7 +78,7 @@ class TrainDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Train these networks")
-        self.resize(936, 600)
+        sized(self, 936, 600)
         self.bridge, self.run = bridge, run
         self.plugins: list[PluginView] = []
         self.proposed: dict[str, Any] = {}

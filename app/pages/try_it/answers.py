@@ -56,7 +56,7 @@ class AnswerBars(QWidget):
             font.setBold(first)
             painter.setFont(font)
             painter.setPen(theme.colour("text" if first else "muted"))
-            elide = Qt.TextElideMode.ElideRight
+            elide = Qt.TextElideMode.ElideMiddle
             words = painter.fontMetrics().elidedText(name, elide, int(left) - 12)
             painter.drawText(QRectF(0, top, left - 8, LINE), middle, words)
             if not self.known:

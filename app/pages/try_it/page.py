@@ -15,6 +15,7 @@ from app.pages.images.page import PICTURES
 from app.pages.try_it.answers import AnswerBars
 from app.pages.try_it.sort_dialog import SortDialog, told
 from app.widgets.ask import choose_class
+from app.widgets.captions import Caption, Name
 from app.widgets.controls import Elided, button, card, column, label, laid_out, named, reach, row
 from app.widgets.desktop import show_file
 from app.widgets.drops import Drops, paths_of
@@ -80,6 +81,7 @@ class TryPage(QWidget):
         named(self.list, "Tried images", "Choose one to see its answer again")
         reach(self.list, "Alt+I")
         self.list.chosen.connect(self.show_chosen)
+        self.list.tile.lines = 2
         self.list.setFixedHeight(self.list.cell.height() + 2)
         self.list.hide()
         self.nearest.setFixedHeight(self.nearest.cell.height() + 2)
@@ -314,9 +316,11 @@ class TryPage(QWidget):
 
     def tile(self, path: str, answer: ImageAnswer | NoAnswer) -> dict[str, Any]:
         """One image of several, captioned with its answer."""
-        caption = "can't be read"
+        caption = Caption.of(("can't be",), ("read",))
         if "classes" in answer:
             classes = answer["classes"]
             best = max(classes, key=lambda name: classes[name])
-            caption = best if answer["known"] else "none of these"
+            caption = Caption.of(("none of",), ("these",))
+            if answer["known"]:
+                caption = Caption.of((Name(best),), (per_cent(classes[best], 0),))
         return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}

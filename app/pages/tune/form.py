@@ -15,7 +15,17 @@ from app import theme
 from app.bridge import Bridge
 from app.forms import Form
 from app.pages.tune.presets import OWN, PresetChoice
-from app.widgets.controls import buddy, button, column, keeps_place, label, named, row, scrolled
+from app.widgets.controls import (
+    Yielding,
+    buddy,
+    button,
+    column,
+    keeps_place,
+    label,
+    named,
+    row,
+    scrolled,
+)
 from engine.events import Ended, Progress
 from engine.registry import PluginView
 from engine.results.tune import Estimate, PresetRow, PresetTimes, TuningChoices
@@ -124,11 +134,11 @@ class TuneForm(QFrame):
         self.own.hide()
         heading = label("How long may it take?", "heading")
         inside.setLayout(column(heading, self.way, self.own, 0))
-        self.settings_part = scrolled(inside)
+        self.settings_part = scrolled(inside, Yielding)
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         use = row(buddy("&Use the result", self.adopt), self.adopt)
         use.setStretch(1, 1)
-        tools = row(self.preview_button, self.branches_button)
+        tools = row(self.preview_button, self.branches_button, gap=4)
         tools.setStretch(0, 1)
         time = column(self.time, self.bar, gap=4)
         whole = column(self.settings_part, tools, use, time, self.start_button, edge=16)

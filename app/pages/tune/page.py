@@ -19,7 +19,7 @@ from app.pages.tune.runs import RunTable
 from app.pages.tune.verdict import RunCard
 from app.pages.tune.watch import Watch
 from app.widgets.ask import confirm
-from app.widgets.controls import button, card, column, label, laid_out, row, scrolled
+from app.widgets.controls import Yielding, button, card, column, label, laid_out, row, scrolled
 from app.widgets.empty import EmptyState
 from engine.events import Ended, LayerPlan, LayerState, ProjectView, Step
 from engine.results.tune import RunDetails, RunRow, Runs, TuningChoices
@@ -36,7 +36,7 @@ CARD, WIDEST = 392, 16_777_215
 """Pixels of the card where it stands beside the table; what Qt takes for no limit."""
 AROUND = 78
 """Pixels around form, table and card: edges, gaps, and the bar that scrolls."""
-LOW = 168
+LOW = 232
 """Pixels of the card where it stands below the table."""
 
 
@@ -104,7 +104,7 @@ class TunePage(QWidget):
         right.setLayout(column(self.above, self.watch, gap=16))
         laid_out(right).setStretch(1, 1)
         both = QWidget()
-        both.setLayout(row(self.form, scrolled(right), gap=16))
+        both.setLayout(row(self.form, scrolled(right, Yielding), gap=16))
         laid_out(both).setStretch(1, 1)
         self.table.setFixedHeight(HEIGHT)
         self.pages = QStackedWidget()

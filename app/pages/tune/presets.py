@@ -15,7 +15,7 @@ OWN = "own"
 FIRST = "quick"
 """The preset that is chosen at first: it takes the least time, and changes the least."""
 OWN_TITLE, OWN_HELP = "Own settings", "Choose what learns, when and how fast."
-KEYS = {"quick": "Q", "thorough": "H", "overnight": "N", OWN: "O"}
+KEYS = {"quick": "Q", "thorough": "H", "long": "N", OWN: "O"}
 """The letter of each choice, with Alt."""
 WAITING = "…"
 

@@ -10,6 +10,7 @@ from engine.export.receipts import About
 from engine.learners import LEARNERS
 from engine.learning import scoring
 from engine.models.backbone import Backbone
+from engine.models.backbones import title_of
 from engine.models.growth import growth_of
 from engine.registry import settings_of
 from engine.storage import catalogue, runs, steps
@@ -42,7 +43,7 @@ def about_network(project: Project, backbone: Backbone) -> About:
     return About(
         project=facts["name"],
         data_licence=facts.get("data_licence", ""),
-        began=str(backbone.facts.get("origin_backbone", "")),
+        began=title_of(str(backbone.facts.get("origin_backbone", ""))),
         architecture=str(backbone.facts.get("architecture", "")),
         adapters=growth.adapters,
         branches=branches,
@@ -70,7 +71,9 @@ def steps_to(project: Project) -> tuple[Any, ...]:
     """The steps that led to the one in use, as they are listed; numbers as under Learn."""
     places = {row["id"]: at for at, row in enumerate(steps.all_rows(project), start=1)}
     now = project.facts["step"]
-    return tuple(step_view(row, places[row["id"]], row["id"] == now) for row in steps.line(project))
+    return tuple(
+        step_view(row, places[row["id"]], row["id"] == now, title_of) for row in steps.line(project)
+    )
 
 
 def run_in_use(project: Project) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.export.receipts import NOT_STATED, About
 from engine.export.receipts.preprocess_text import TO_PIXELS, pixel_steps
-from engine.export.receipts.words import Receipt, readable, summary, value_in_words
+from engine.export.receipts.words import Receipt, network, readable, summary, value_in_words
 from engine.images.preprocess import Preprocessing
 from engine.learners.confidence import KNOWN
 from engine.learners.metrics import DEFINITIONS, accuracy_interval
@@ -89,8 +89,8 @@ def purpose(r: Receipt, about: About) -> list[str]:
 
 def learning(r: Receipt, model: Model, about: About) -> list[str]:
     """The network and how it came to be, the learner, and the steps."""
-    network = f"- Backbone: {plain(r['backbone'])}, weights sha256 `{r['digests']['weights']}`."
-    lines = ["## How it was learnt", "", network]
+    told = f"- Backbone: {plain(network(r))}, weights sha256 `{r['digests']['weights']}`."
+    lines = ["## How it was learnt", "", told]
     lines += [f"- {line}" for line in grown(about)]
     if about.learner:
         settings = f" ({plain(value_in_words(about.settings))})" if about.settings else ""

@@ -17,6 +17,7 @@ from engine.export.receipts import NOT_STATED
 from engine.images.preprocess import Preprocessing
 from engine.learners.metrics import share
 from engine.models.backbone import Model
+from engine.models.backbones import title_of
 from engine.models.timing import processor_name
 from engine.storage.gestures import now
 from engine.system import device as devices
@@ -51,6 +52,7 @@ def receipt_of(
             for file in sorted(path.parent.iterdir())
         },
         "backbone": model.backbone.name,
+        "backbone_title": title_of(model.backbone.name, model.backbone.facts),
         "digests": {"weights": model.backbone.digest, **model.digests},
         "classes": list(model.class_names),
         "threshold": float(model.threshold),
@@ -132,7 +134,8 @@ def note(compared: int) -> str:
 
 def in_words(p: Preprocessing, inside: bool = True) -> str:
     resized = f"shorter side to {p.resize} ({p.interpolation}, antialiased), centre crop {p.size}"
-    scaled = f"divided by 255, mean {p.mean}, std {p.std}"
+    mean, std = (", ".join(f"{x:.6g}" for x in values) for values in (p.mean, p.std))
+    scaled = f"divided by 255, mean ({mean}), std ({std})"
     if inside:
         return f"inside the file: {resized}, {scaled}"
     return f"before the file is asked, as its script does: {resized}; inside the file: {scaled}"

@@ -99,6 +99,11 @@ def latency(r: Receipt) -> str:
     )
 
 
+def network(r: Receipt) -> str:
+    """The backbone as a person calls it; receipts of before name it by its key alone."""
+    return str(r.get("backbone_title") or r["backbone"])
+
+
 def digests(values: Mapping[str, str]) -> str:
     return ", ".join(f"{readable(name)} {value}" for name, value in values.items())
 
@@ -119,7 +124,7 @@ LINES: tuple[tuple[str, str, Callable[[Receipt], str]], ...] = (
     ("latency_ms", "Measured on", lambda r: r["latency_ms"]["machine"]),
     ("classes", "Classes", classes),
     ("threshold", "None of these beyond", lambda r: f"a distance of {r['threshold']:.3f}"),
-    ("backbone", "Backbone", lambda r: readable(r["backbone"])),
+    ("backbone", "Backbone", lambda r: readable(network(r))),
     ("preprocessing", "Preprocessing", lambda r: r["preprocessing"]),
     ("licence", "Licence of the backbone", lambda r: readable(r["licence"] or NOT_STATED)),
     ("data_licence", "Licence of the images", lambda r: readable(r["data_licence"] or NOT_STATED)),
@@ -147,6 +152,7 @@ SAID = {key for key, *_ in LINES} | {
     "papers",
     "summary",
     "verdict",
+    "backbone_title",
 }
 """What has a line, is part of one, or is shown in another way."""
 

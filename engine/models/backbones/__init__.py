@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +52,7 @@ __all__ = [
     "more_networks",
     "once_for_all",
     "subnet_backbone",
+    "title_of",
     "torchvision_mobile",
     "torchvision_residual",
     "torchvision_transformer",
@@ -63,6 +64,8 @@ SUBNET = "subnet"
 """The name of the backbone of a project that uses a subnet; its weights are a blob."""
 FEW = 8
 """So many networks of timm are built, at most, to say how large their files are."""
+TITLES = {SUBNET: "Subnet", TUNED: "Tuned network", OWN: "Supernet of one's own"}
+"""Of backbones that are known by no list."""
 FIRST_CHOICE = "efficientnet_lite0"
 """What a new project takes."""
 
@@ -100,6 +103,17 @@ def find_timm(words: str) -> Iterator[PluginView]:
 def network_named(name: str) -> Network:
     """A network of the list, or one of timm's. Raises BadSetting, or Refused without timm."""
     return Timm(name) if name.startswith(PREFIX) else BACKBONES.make(name)
+
+
+def title_of(name: str, facts: Mapping[str, object] | None = None) -> str:
+    """What a person calls a backbone; a name that nobody knows stays as it is.
+
+    `facts` are the backbone's own: a tuned one is called by what it began as.
+    """
+    began = str((facts or {}).get("origin_backbone", ""))
+    if name == TUNED and began:
+        return f"{title_of(began)}, tuned"
+    return BACKBONES[name].title if name in BACKBONES else TITLES.get(name, name)
 
 
 def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) -> Backbone:

@@ -22,7 +22,7 @@ from engine.export.graphs.model_onnx import halves
 from engine.export.int8.choice import opened_pixels, points_lost
 from engine.export.int8.layers import BETWEEN, Body
 from engine.export.int8.qdq import ACTIVATIONS, WEIGHTED
-from engine.export.int8.ranges import Histogram, histograms
+from engine.export.int8.ranges import histograms
 from engine.images.decode import open_image
 from engine.models.backbone import Model
 from engine.models.onnx_export import write_onnx
@@ -387,21 +387,3 @@ def test_numbers_too_large_for_16_bits_stay_in_32(images, tmp_path, scale) -> No
     ]
     assert all(np.isfinite(onnx.numpy_helper.to_array(tensor)).all() for tensor in halves)
     assert halves
-
-
-@pytest.mark.parametrize("method", ["percentile", "entropy"])
-def test_ranges_leave_out_what_is_rare_and_hold_what_is_not(method: str) -> None:
-    rng = np.random.default_rng(0)
-    usual, rare = rng.normal(0, 1, 100_000), np.array([400.0])
-    counts = Histogram()
-    for part in np.array_split(usual, 7):
-        counts.add(part.astype(np.float32))
-    low, high = counts.range_by(method)
-    assert -6 < low < -3
-    assert 3 < high < 6
-    counts.add(rare.astype(np.float32))
-    low, high = counts.range_by(method)
-    assert high < 200
-    positive = Histogram()
-    positive.add(np.minimum(np.abs(usual * 4), 6).astype(np.float32))
-    assert positive.range_by(method) == pytest.approx((0, 6), abs=0.01)

@@ -109,48 +109,56 @@ def parts(archive: Path) -> tuple[bytes, bytearray]:
     return raw[:start], bytearray(raw[start : start + size])
 
 
+def pickled(name: str, content: bytes) -> bytes:
+    return content.replace(b'"use_pickle": false', b'"use_pickle": true')
+
+
+def evaluated(sprung: Path) -> Callable[[str, bytes], bytes]:
+    """Brings a formula that leaves a file behind."""
+    formula = f"\"expr_str\": \"open('{sprung}', 'w') or ".encode()
+    return lambda name, content: content.replace(b'"expr_str": "', formula)
+
+
+def calling(target: str) -> Callable[[str, bytes], bytes]:
+    """Makes it call something else than an operation on tensors."""
+    known = b'"target": "torch.ops.aten.relu.default"'
+
+    def change(name: str, content: bytes) -> bytes:
+        assert known in content or not name.endswith("model.json")
+        return content.replace(known, f'"target": "{target}"'.encode())
+
+    return change
+
+
+FOREIGN = (
+    "torch.ops.aten.from_file.default",
+    "torch.hub.load",
+    "torch.ops.aten.add.__class__",
+    "_operator.methodcaller",
+    "math.floor",
+    "torch.ops.higher_order.cond",
+)
+"""What a program must not call."""
+PICKLES = (
+    "data/constants/custom_obj_0",
+    "data/constants/opaque_obj_0",
+    "data/aotinductor/model/x.so",
+    "data/weights/model.pt",
+)
+"""Parts that PyTorch would unpickle or run."""
+
+
 def test_programs_that_could_run_anything_are_not_loaded(exported, tmp_path: Path) -> None:
     path, to, sprung = exported("pt2"), tmp_path / "foreign.pt2", tmp_path / "sprung"
     trap = pickle.dumps(Trap(sprung), protocol=2)
 
-    def pickled(name: str, content: bytes) -> bytes:
-        return content.replace(b'"use_pickle": false', b'"use_pickle": true')
-
     def sampled(name: str, content: bytes) -> bytes:
         return trap if name.endswith("model.pt") else content
 
-    def evaluated(name: str, content: bytes) -> bytes:
-        """A formula that leaves a file behind."""
-        return content.replace(
-            b'"expr_str": "', f"\"expr_str\": \"open('{sprung}', 'w') or ".encode()
-        )
-
-    def calling(target: str) -> Callable[[str, bytes], bytes]:
-        """A program that calls something else than an operation on tensors."""
-        known = b'"target": "torch.ops.aten.relu.default"'
-
-        def change(name: str, content: bytes) -> bytes:
-            assert known in content or not name.endswith("model.json")
-            return content.replace(known, f'"target": "{target}"'.encode())
-
-        return change
-
-    foreign = (
-        "torch.ops.aten.from_file.default",
-        "torch.hub.load",
-        "torch.ops.aten.add.__class__",
-        "_operator.methodcaller",
-        "math.floor",
-        "torch.ops.higher_order.cond",
-    )
-    for change in (pickled, sampled, evaluated, guarded(sprung), *map(calling, foreign)):
+    changes = pickled, sampled, evaluated(sprung), guarded(sprung), *map(calling, FOREIGN)
+    for change in changes:
         assert "could run any code" in refusal(repacked(path, to, change))
-    for name in (
-        "data/constants/custom_obj_0",
-        "data/constants/opaque_obj_0",
-        "data/aotinductor/model/x.so",
-        "data/weights/model.pt",
-    ):
+    for name in PICKLES:
         repacked(path, to, lambda _, content: content, **{name: trap})
         assert "could run any code" in refusal(to)
     assert not sprung.exists()

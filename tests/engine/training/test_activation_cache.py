@@ -244,11 +244,17 @@ def test_a_full_disk_ends_in_a_sentence_and_a_run_that_can_go_on(
     session.close()
 
 
-def test_held_out_pictures_are_shown_as_they_are(tmp_path: Path) -> None:
-    plain = networks.views(networks.corpus(), "none")
-    kept = prefix(tmp_path, seen=plain, count=1)
-    rows = np.arange(6)
-    found = kept(rows, np.zeros(6, np.int64), 2)
-    whole = networks.views(networks.corpus(), "strong")(rows, np.full(6, PLAIN))
+def test_held_out_images_are_shown_as_they_are(tmp_path: Path) -> None:
+    """Nothing is done to them, however much is done to those to learn; so is what is kept."""
+    images, rows = networks.corpus(), np.arange(6)
+    strong = networks.views(images, "strong")
+    shown = strong(rows, np.full(6, PLAIN))
+    p = strong.preprocessing
+    pixels = torch.from_numpy(images.images[:6]).permute(0, 3, 1, 2).float() / 255
+    mean, std = (torch.tensor(values)[:, None, None] for values in (p.mean, p.std))
+    torch.testing.assert_close(shown, (pixels - mean) / std)
+    assert not torch.allclose(strong(rows, np.zeros(6, np.int64)), shown, atol=0.1)
+    kept = prefix(tmp_path, seen=networks.views(images, "none"), count=1)
     with torch.inference_mode():
-        close(found, nn.Sequential(*kept.stages[:2]).eval()(whole))
+        expected = nn.Sequential(*kept.stages[:2]).eval()(shown)
+    close(kept(rows, np.zeros(6, np.int64), 2), expected)

@@ -48,8 +48,12 @@ def test_each_preset_takes_longer_than_the_one_before() -> None:
 
 
 def test_an_unknown_preset_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(BadSetting, match=r"“lunch”.*quick, thorough, overnight"):
+    with pytest.raises(BadSetting, match=r"“lunch”.*quick, thorough, long"):
         preset_of("lunch", 40)
+
+
+def test_a_script_may_say_the_name_of_before() -> None:
+    assert preset_of("overnight", 40) == preset_of("long", 40)
 
 
 def test_a_run_by_a_preset_has_its_settings_but_for_what_is_set_beside_it(tmp_path: Path) -> None:
@@ -64,7 +68,7 @@ def test_a_run_by_a_preset_has_its_settings_but_for_what_is_set_beside_it(tmp_pa
     assert made_run["settings"]["epochs"] == 1
     times = projects.done(session, "estimate_presets")["seconds"]
     assert list(times) == NAMES
-    assert 0 < times["quick"] < times["overnight"]
+    assert 0 < times["quick"] < times["long"]
     *_, ended = run(session, "tune", {"preset": "lunch"})
-    assert "quick, thorough, overnight" in ended.text
+    assert "quick, thorough, long" in ended.text
     session.close()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,86 +21,10 @@ from engine.training.branching import sharing_curve as curves
 from engine.training.branching.grow import ground_of
 from engine.training.branching.options import BranchOptions
 from engine.training.branching.sharing_curve import cuts_of
-from tests.helpers import image_files
+from tests.helpers.branching import QUICK, done, folders, grow, kept, refused
 from tests.helpers.generators import result
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-QUICK = {"batch": 8, "views": 2, "epochs": 2}
-
-
-def done(session: Session, name: str, /, **settings: Any) -> tuple[dict[str, Any], list[Event]]:
-    """What a job that ends well returns, and what it said."""
-    *events, ended = run(session, name, settings)
-    assert ended.how == "done", ended.text
-    return dict(ended.result), events
-
-
-def refused(session: Session, name: str, /, **settings: Any) -> str:
-    *_, ended = run(session, name, settings)
-    assert ended.how == "refused", ended
-    return ended.text
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return image_files.class_folders(tmp_path_factory.mktemp("photos"), dict.fromkeys("abcdef", 20))
-
-
-def folders(photos: Path, names: str) -> list[str]:
-    return [str(photos / name) for name in names]
-
-
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
-    """A project that has learnt two classes without a branch."""
-    home = tmp_path_factory.mktemp("started")
-    with closing(Session()) as session:
-        weights = str(image_files.weights(home / "net.safetensors"))
-        path = home / "p.espalier"
-        done(session, "new_project", path=str(path), weights=weights, size=32)
-        done(session, "learn_folder", paths=folders(photos, "ab"))
-    return path
-
-
-@pytest.fixture(scope="module")
-def branched(started: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a branch for two more classes, whose head leaves the earlier one as it was."""
-    with closing(Session()) as session:
-        session.open(path := copied(started, tmp_path_factory.mktemp("branched")))
-        grow(session, photos, "cd", join="calibrated")
-    return path
-
-
-def copied(project: Path, folder: Path, name: str = "p") -> Path:
-    path = folder / f"{name}.espalier"
-    return shutil.copytree(project, path, ignore=shutil.ignore_patterns(".lock"))
-
-
-@pytest.fixture
-def session(started: Path, tmp_path: Path) -> Iterator[Session]:
-    """A copy of the project without a branch."""
-    with closing(Session()) as session:
-        session.open(copied(started, tmp_path))
-        yield session
-
-
-@pytest.fixture
-def grown_session(branched: Path, tmp_path: Path) -> Iterator[Session]:
-    """A copy of the project with a branch."""
-    with closing(Session()) as session:
-        session.open(copied(branched, tmp_path, "grown"))
-        yield session
-
-
-def grow(session: Session, photos: Path, names: str, **settings: Any) -> dict[str, Any]:
-    asked = {"cut": "stage2", "adopt": "always", "settings": QUICK, **settings}
-    return done(session, "grow_branch", paths=folders(photos, names), **asked)[0]
-
-
-def kept(session: Session) -> tuple[Any, ...]:
-    """What undo must bring back."""
-    project = session.require()
-    return project.facts, catalogue.class_names(project), steps.line(project)
 
 
 def test_the_curve_goes_from_little_sharing_to_all(
@@ -334,53 +255,6 @@ def test_cancelled_it_leaves_the_project_as_it_was(session: Session, photos: Pat
     assert kept(session) == before
     assert not (session.require().path / "runs" / "branch").exists()
     assert len(session.require().gestures(undone=False)) == 1
-
-
-# Removing and merging.
-
-
-def test_branches_are_removed_and_their_classes_stay(grown_session: Session, photos: Path):
-    session, one = grown_session, kept(grown_session)
-    grow(session, photos, "ef", join="calibrated", cut="stage1")
-    gone, _ = done(session, "remove_branch", branch=1)
-    assert set(gone["per_class"]) == set("abcdef")
-    assert gone["before"] is not None
-    (left,) = branches_of(session.backbone())
-    assert left.cut == "stage1"
-    listed, _ = done(session, "list_branches")
-    assert [row["classes"] for row in listed["branches"]] == [["e", "f"]]
-    assert session.require().facts["learner"] == "per_branch"
-    done(session, "remove_branch", branch=1)
-    assert branches_of(session.backbone()) == ()
-    assert session.require().facts["learner"] == "slda"
-    for _ in range(3):
-        done(session, "undo")
-    assert kept(session) == one
-    assert "has 1" in refused(session, "remove_branch", branch=2)
-
-
-def test_merging_makes_one_network_of_the_original_size(grown_session: Session):
-    session = grown_session
-    branched, before = session.backbone(), kept(session)
-    merged, _ = done(session, "merge_branches", allowed=100, settings=QUICK)
-    backbone = session.backbone()
-    assert merged["adopted"]
-    assert set(merged["per_class"]) == set("abcd")
-    assert backbone.cuts == plain(branched).cuts
-    assert backbone.width == plain(branched).width
-    assert backbone.digest != plain(branched).digest  # it learnt something
-    done(session, "undo")
-    assert kept(session) == before
-    assert session.backbone().digest == branched.digest
-
-
-def test_a_merged_network_that_loses_too_much_is_not_used(grown_session: Session):
-    before = kept(grown_session)
-    spoilt = {**QUICK, "lr": 0.2, "smoothing": 0.0}
-    merged, _ = done(grown_session, "merge_branches", allowed=0, settings=spoilt, epochs=1)
-    assert merged["difference"]["all"][0] < 0
-    assert not merged["adopted"]
-    assert kept(grown_session) == before
 
 
 # What can't be done.
