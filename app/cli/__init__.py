@@ -19,11 +19,13 @@ from app.cli.terminal import EXIT
 from app.licences import digests
 from engine import __version__
 from engine.system.files import is_full
+from engine.system.log import log_file
 
 NO_DISPLAY = (
     "There is no display here, so the window can't be opened. Use the commands instead (espalier "
     "--help lists them), or come with a display, for example by ssh -X."
 )
+STDERR = 2
 SHOWN = 16
 """Digits of a digest that are printed."""
 
@@ -43,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(version(whole="--json" in arguments))
         return 0
     options = make_parser().parse_args(arguments)
+    keep_libraries_quiet()
     try:
         code = options.command(options)
         sys.stdout.flush()
@@ -60,6 +63,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"What was found can't be written here ({why}). Write it elsewhere.", file=sys.stderr)
         return EXIT["refused"]
     return code
+
+
+def keep_libraries_quiet() -> None:
+    """What libraries in C write by themselves goes into a file beside the log, not between lines.
+
+    An image of a TIFF that is broken, for one, is told by libtiff in words of its own. Done once in
+    a process whose standard error is the terminal's, or whatever the person sent it to.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.fileno() != STDERR:
+            return
+        place = log_file("libraries")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as file:
+            said = os.dup(STDERR)
+            os.dup2(file.fileno(), STDERR)
+        sys.stderr = os.fdopen(said, "w", 1, sys.stderr.encoding, "backslashreplace")
 
 
 def silence() -> None:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from importlib import import_module
-from threading import Thread
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +30,7 @@ from PySide6.QtWidgets import QGraphicsRectItem, QToolTip, QWidget
 from app import theme
 from app.widgets.chart import Drawing, new_chart
 from app.widgets.plot_files import save_button, write
+from app.widgets.plot_library import imported
 from app.widgets.plot_words import Reading, Word, Words
 
 TITLE = 28
@@ -52,14 +50,6 @@ MOVES: dict[int, tuple[int, int]] = {
     Qt.Key.Key_Down: (0, 1),
 }
 PICKS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
-
-
-@lru_cache(maxsize=1)
-def importing() -> Thread:
-    """Imports the library once, in half a second, in a thread where it makes no Qt object."""
-    thread = Thread(target=import_module, args=("pyqtgraph",), name="espalier plots")
-    thread.start()
-    return thread
 
 
 class Plot(QWidget, Drawing):
@@ -132,7 +122,7 @@ class Plot(QWidget, Drawing):
     def load(self) -> None:
         """Makes the chart when the library is there, and no other was made in this frame."""
         just_now = 1000 * (time.monotonic() - Plot.made_at) < PAUSE
-        if self.chart is None and (importing().is_alive() or just_now):
+        if self.chart is None and (just_now or not imported()):
             QTimer.singleShot(PAUSE, self, self.load)
         else:
             self.make_chart()

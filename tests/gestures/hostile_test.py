@@ -21,7 +21,7 @@ from engine.jobs import run
 from engine.models import pickled
 from engine.session import Session
 from tests.helpers import image_files
-from tests.helpers.commands import answered, espalier, refused
+from tests.helpers.commands import answered, espalier, in_a_process, refused
 from tests.hostile.exported import ONNX, model, saved
 from tests.hostile.images import IMAGES, plain
 from tests.hostile.projects import CELLS, FILES, JOURNAL, SCHEMA, opened, projects_of
@@ -73,6 +73,19 @@ def test_images_are_opened_or_named_with_their_reason(home, learnt, tmp_path, na
 def test_an_image_that_would_take_too_much_says_why(home, learnt, tmp_path, name, why):
     IMAGES[name](tmp_path / name)
     assert why in espalier(home, "predict", learnt, tmp_path / name).stdout
+
+
+def test_what_a_library_writes_by_itself_stands_in_a_file_and_not_on_the_terminal(
+    home: Path, learnt: Path, tmp_path: Path
+) -> None:
+    IMAGES["lzw.tif"](tmp_path / "lzw.tif")
+    asked = in_a_process(home, "predict", learnt, tmp_path / "lzw.tif")
+    said, beside = asked.communicate()
+    assert asked.returncode == 2
+    assert not beside
+    one_sentence(said.strip())
+    assert said.endswith("This image is broken: a part of it is missing or damaged. Get it again.\n")
+    assert "Using code not yet in table" in (home / "logs" / "libraries.log").read_text()
 
 
 def test_a_webp_of_75_megapixels_is_told_to_be_too_large(home, learnt, tmp_path):
