@@ -84,7 +84,7 @@ def test_what_a_library_writes_by_itself_stands_in_a_file_and_not_on_the_termina
     assert asked.returncode == 2
     assert not beside
     one_sentence(said.strip())
-    assert said.endswith("This image is broken: a part of it is missing or damaged. Get it again.\n")
+    assert said.endswith("a part of it is missing or damaged. Get it again.\n")
     assert "Using code not yet in table" in (home / "logs" / "libraries.log").read_text()
 
 
