@@ -151,7 +151,7 @@ class Session:
         if not file.is_file():
             raise UnusableWeights(
                 "The project is damaged: a file of its network's weights is gone. Undo the change "
-                "of the network, or choose a backbone again."
+                "of the network, or choose a network again."
             )
         return file
 

@@ -72,7 +72,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     help = "Draw a project's scores as the window shows them; needs no display."
     p = command("picture", picture, help, "project")
     p.add_argument("--to", default=".", metavar="FOLDER", help="where to put window.png")
-    p = command("pretrain", pretrain, "Train the embedded backbone anew (hours).")
+    p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     specialise.add_to(command)
     tune.add_to(command)

@@ -33,7 +33,7 @@ def add_specialise(parser: argparse.ArgumentParser) -> None:
     add("--memory", type=float, default=0, metavar="MIB", help="at most so many MiB of activations")
     add("--file-mb", type=float, default=0, metavar="MB", help="a file of at most so many MB")
     add("--table", default="", metavar="NAME", help="another device's latency table")
-    add("--use", action="store_true", help="make the winner the project's backbone")
+    add("--use", action="store_true", help="make the winner the project's network")
 
 
 def specialise(options: argparse.Namespace) -> int:

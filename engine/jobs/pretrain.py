@@ -20,7 +20,7 @@ from engine.training.supernet.pretraining import STORED, Recipe, check, one_epoc
 from engine.training.supernet.teacher import taught
 
 
-@job("Training the embedded backbone")
+@job("Training the embedded network")
 def pretrain(
     session: object, *, data: str, teacher: str, out: str, work: str, **settings: Any
 ) -> Work[Pretrained]:

@@ -143,7 +143,7 @@ def close_project(session: Session) -> Work[Nothing]:
     return {}
 
 
-@job("Change the backbone")
+@job("Change the network")
 def use_backbone(
     session: Session, *, name: str = "", weights: str = "", size: int = 0, learn: bool = False
 ) -> Work[BackboneUsed]:

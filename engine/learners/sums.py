@@ -94,7 +94,7 @@ def finite(features: Tensor) -> Tensor:
     if not bool(torch.isfinite(features).all()):
         raise Refused(
             "The network gave features that are no numbers, so nothing was learnt from them. "
-            "Choose other weights for the backbone."
+            "Choose other weights for the network."
         )
     return features
 

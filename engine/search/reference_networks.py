@@ -71,7 +71,7 @@ def measure(
     if missing:
         yield Notice(
             f"Not compared, because their weights are not here: {', '.join(missing)}. Download "
-            "them in the list of backbones."
+            "them in the list of networks."
         )
 
 

@@ -129,7 +129,7 @@ def test_a_receipt_is_for_people_and_its_file_for_machines(learnt: Person, tmp_p
     assert "SqueezeNet 1.1" in said
     assert "squeezenet1_1" not in said
     assert "mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225)" in said
-    assert "- Backbone: SqueezeNet 1.1, weights" in (tmp_path / "fruit.md").read_text("utf-8")
+    assert "- Network: SqueezeNet 1.1, weights" in (tmp_path / "fruit.md").read_text("utf-8")
     receipt = json.loads((tmp_path / "fruit.receipt.json").read_text("utf-8"))
     assert (receipt["backbone"], receipt["backbone_title"]) == ("squeezenet1_1", "SqueezeNet 1.1")
 

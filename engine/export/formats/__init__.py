@@ -94,5 +94,5 @@ class Exporter(ABC):
                 f"The exported file does not agree with the project: on {receipt['compared']} "
                 f"images a probability differs by up to {receipt['largest_difference']:.3f} (at "
                 f"most {MOST} is allowed), and {receipt['clear_disagreements']} clear answers "
-                "changed. It was not kept. Try another format, learner or backbone."
+                "changed. It was not kept. Try another format, method or network."
             )

@@ -59,7 +59,7 @@ class WebPage(Exporter):
         if len(network) > MOST:
             raise Refused(
                 f"This network has {len(network) >> 20} MB, more than the {MOST >> 20} MB that "
-                "browsers can take in a page, so nothing was exported. Choose a smaller backbone, "
+                "browsers can take in a page, so nothing was exported. Choose a smaller network, "
                 "or another format."
             )
         yield Progress(1, 2, "Writing the page")
@@ -94,7 +94,7 @@ def page(facts: dict[str, str], network: bytes) -> bytes:
         "classes": json.loads(facts["class_names"]),
         "threshold": float(facts["threshold"]),
         "facts": {
-            "Backbone": facts["backbone"],
+            "Network": facts["backbone"],
             "Preprocessing": facts["preprocessing"],
             "Licence": facts["licence"],
             "Made by": facts["program"],

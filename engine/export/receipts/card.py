@@ -89,7 +89,7 @@ def purpose(r: Receipt, about: About) -> list[str]:
 
 def learning(r: Receipt, model: Model, about: About) -> list[str]:
     """The network and how it came to be, the learner, and the steps."""
-    told = f"- Backbone: {plain(network(r))}, weights sha256 `{r['digests']['weights']}`."
+    told = f"- Network: {plain(network(r))}, weights sha256 `{r['digests']['weights']}`."
     lines = ["## How it was learnt", "", told]
     lines += [f"- {line}" for line in grown(about)]
     if about.learner:
@@ -306,7 +306,7 @@ def papers(r: Receipt) -> list[str]:
     return [
         "## Licences",
         "",
-        f"- Backbone: {plain(r['licence'] or NOT_STATED)}",
+        f"- Network: {plain(r['licence'] or NOT_STATED)}",
         f"- Images: {plain(r['data_licence'] or NOT_STATED)}",
         "",
         "## Digests and versions",

@@ -45,8 +45,8 @@ class Embedded(Network):
         """The program's own weights (`state` is not looked at). Raises Refused without them."""
         if not self.facts()["here"]:
             raise Refused(
-                "The embedded backbone is missing from this copy of Espalier. Install it again, "
-                "or choose another backbone."
+                "The embedded network is missing from this copy of Espalier. Install it again, "
+                "or choose another network."
             )
         # Not before it is asked for: the list of backbones must not pay for it.
         from engine.models.supernet.embedded import embedded_backbone

@@ -182,8 +182,8 @@ def load_supernet(name: str, weights: Path | None) -> tuple[Any, str]:
     known = name in BACKBONES and isinstance(BACKBONES.make(name), OnceForAll)
     if not known and name != OWN:
         raise Refused(
-            "This project's backbone is one fixed network. To ask for a latency, choose a backbone "
-            "that holds many: the embedded one, or a once-for-all network."
+            "This project's network comes in one size. To ask for a latency, choose one that holds "
+            "many: the embedded one, or a once-for-all network."
         )
     path = weights or find_weights(BACKBONES.make(name).facts()["file"])
     if path is None:

@@ -112,7 +112,7 @@ def read_subnet(content: bytes) -> Backbone:
         licence = facts["origin_licence"]
     except BROKEN as error:
         raise UnusableWeights(
-            "The weights of this project's subnet are damaged. Choose a backbone, or use a subnet "
+            "The weights of this project's subnet are damaged. Choose a network, or use a subnet "
             "under Specialise again."
         ) from error
     check_numbers(SUBNET, state)

@@ -94,7 +94,7 @@ def test_a_persons_own_supernet_is_recognised_whatever_its_width(own_file):
 
 
 def test_a_fixed_network_has_no_subnets():
-    with pytest.raises(Refused, match="one fixed network"):
+    with pytest.raises(Refused, match="comes in one size"):
         load_supernet("mobilenet_v2", None)
 
 

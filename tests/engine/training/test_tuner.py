@@ -122,5 +122,5 @@ def test_a_project_with_a_fixed_network_has_nothing_to_train(tmp_path: Path, pla
     for job, settings in (("list_tuners", {}), ("estimate_shrink", {"base": "project", **TINY})):
         last = ended(session, job, **settings)
         assert last.how == "refused"
-        assert "one fixed network" in last.text
+        assert "comes in one size" in last.text
     session.close()
