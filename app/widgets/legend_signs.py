@@ -32,6 +32,7 @@ class Sign(pg.ItemSample):
         return QRectF(0, 0, self.wide, HIGH)
 
     def paint(self, painter: QPainter, *_: object) -> None:
+        """The line over the whole width, the mark in its middle."""
         look, middle = self.look, QPointF(self.wide / 2, HIGH / 2 + 1)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         line = look.get("line", None if "symbol" in look else look["pen"])
