@@ -264,7 +264,7 @@ def test_another_network_is_learnt_with_at_once_and_one_undo_brings_the_old_one_
     assert learnt.project.current_step.id != before
     assert all(view.learnt for view in learnt.project.classes)
     assert not any("recognises more" in text for text in learnt.messages())
-    used = "mobilenet_v3_small is in use and everything is learnt again."
+    used = "MobileNetV3-Small is in use and everything is learnt again."
     said = next(text for text in learnt.messages() if text.startswith(used))
     assert re.search(r" \d+ % of the test images are right; before, \d+ % were\.$", said)
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
