@@ -56,8 +56,11 @@ class InputSizes:
     interpolation: str
 
     def __post_init__(self) -> None:
-        if not 0 < self.size <= self.resize <= MOST_SIDE or self.interpolation not in FILTERS:
+        whole = type(self.size) is type(self.resize) is int
+        if not whole or not 0 < self.size <= self.resize <= MOST_SIDE:
             raise ValueError("no sizes of an input")
+        if self.interpolation not in FILTERS:
+            raise ValueError("no way of resizing")
 
 
 @dataclass(frozen=True)

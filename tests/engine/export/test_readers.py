@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from engine.errors import UnusableWeights
-from engine.export.readers import READERS, open_exported, predict_exported
+from engine.export.readers import READERS, open_exported, predict_exported, told_by
 
 NAMES = ["red", "green", "blue"]
 
@@ -131,3 +131,21 @@ def test_a_large_image_is_not_given_to_a_file_that_does_not_say_how_to_shrink_it
     reason = predict_exported(model, [path])[str(path)]["reason"]
     assert reason.startswith("This image has more than 48 megapixels, and m.onnx does not say")
     assert reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        '{"size": 3.5, "resize": 8, "interpolation": "bilinear"}',
+        '{"size": 8, "resize": 4, "interpolation": "bilinear"}',
+        '{"size": 8, "resize": 99999999, "interpolation": "bilinear"}',
+        '{"size": 8, "resize": 8, "interpolation": "nearest"}',
+        '{"size": 8}',
+        "[8, 8]",
+        "no sizes",
+    ],
+)
+def test_a_file_whose_sizes_can_not_be_is_none_of_espaliers(tmp_path: Path, sizes: str) -> None:
+    facts = {"class_names": json.dumps(NAMES), "threshold": "0.5", "sizes": sizes}
+    with pytest.raises(UnusableWeights, match="not exported by Espalier"):
+        told_by(lambda pixels: (pixels, pixels), facts, tmp_path / "m.onnx")
