@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.events import CANCEL, FINISH, Event
+from engine.system.cpu import give_way
 from engine.system.crash_reports import unwatch, watch
 from engine.system.log import start_log
 
@@ -43,6 +44,7 @@ def main(pipe: Connection) -> None:
     """Runs until the window says stop or goes away."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch("engine")
+    give_way()
     lines = Lines(pipe)
     work: queue.Queue[Any] = queue.Queue()
     reads: queue.Queue[Any] = queue.Queue()

@@ -295,7 +295,7 @@ def open_many(
     pool = ThreadPoolExecutor(threads, thread_name_prefix="pictures")
     try:
         while True:
-            while len(ahead) < 4 * threads and (chunk := list(islice(waiting, 4))):
+            while len(ahead) < 8 * threads and (chunk := list(islice(waiting, 4))):
                 ahead.append(pool.submit(some, chunk))
             if not ahead:
                 return

@@ -20,6 +20,7 @@ from engine.models.onnx_export import CantExport, write_onnx
 from engine.models.ort import CantRun, open_session
 from engine.models.trunk import Frozen
 from engine.system import device as devices
+from engine.system.cpu import available_cores
 from engine.system.files import put_in_place
 
 GRAPH = 1
@@ -145,8 +146,10 @@ class Extractor:
         return Frozen(self.backbone.preprocessing, self.trunk, views).eval()
 
     def on_processor(self, session: ort.InferenceSession, pixels: np.ndarray) -> np.ndarray:
-        """Runs batches in as many threads as networks may take here."""
-        count = devices.threads()
+        """Runs batches on all cores. These threads never wait for each other as those inside of
+        a network do, and the engine's process gives way to the window (measured: its turns stay
+        as short), so none needs to be kept free."""
+        count = available_cores()
         parts = list(batches(pixels, min(BATCH, max(1, -(-len(pixels) // count)))))
 
         def run(part: np.ndarray) -> np.ndarray:

@@ -1,8 +1,13 @@
-"""How many cores this process may use."""
+"""How many cores this process may use, and before whom."""
 
 from __future__ import annotations
 
 import os
+
+import psutil
+
+POLITE = 5
+"""By how much the engine's process steps back behind the window's, of 19."""
 
 
 def available_cores() -> int:
@@ -12,3 +17,16 @@ def available_cores() -> int:
     most = int(wanted) if wanted.isdecimal() and int(wanted) else os.cpu_count() or 1
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else most
     return min(most, there)
+
+
+def give_way() -> None:
+    """Lets every process of usual priority go before this one and those that it starts, so that
+    all cores can be used while a window is open, and the window does not wait for one."""
+    own = psutil.Process()
+    try:
+        if psutil.WINDOWS:
+            own.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        elif own.nice() < POLITE:
+            own.nice(POLITE)
+    except (psutil.Error, OSError):
+        pass  # A system that forbids it is only less smooth.

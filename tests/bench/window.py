@@ -41,11 +41,12 @@ import sys, time
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton
 from app.shell import window as w
-real = w.Window.paintEvent
+real, painted = w.Window.paintEvent, []
 def paint(self, event):
     real(self, event)
-    w.Window.paintEvent = real
-    QTimer.singleShot(0, lambda: click(self))
+    if not painted:
+        painted.append(True)
+        QTimer.singleShot(0, lambda: click(self))
 def click(window):
     (sample,) = [b for b in window.findChildren(QPushButton) if b.text() == "Open the sample"]
     sample.click()
@@ -74,6 +75,7 @@ def first_sample(folder: Path) -> list[tuple[str, str]]:
     script.write_text(FIRST_SAMPLE)
     home = folder / "new home"
     home.mkdir()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     begun = time.time()
     with subprocess.Popen(
         [sys.executable, script],

@@ -117,6 +117,11 @@ def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path
     engine.close()
 
 
+def test_the_process_gives_way_to_the_window(engine):
+    assert end(engine, engine.submit("list_backbones")).how == "done"
+    assert psutil.Process(engine.process_id).nice() > psutil.Process().nice()
+
+
 def test_closing_in_the_middle_leaves_no_process(tmp_path, images):
     engine = Engine()
     new_project(engine, tmp_path)
