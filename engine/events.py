@@ -100,13 +100,14 @@ class Scored(Event):
 class Candidate(Event):
     """A subnet was measured on the project's classes, or is predicted to be worth it.
 
-    `architecture` is its text. Milliseconds are for one image; `error_ms` is how far predictions
-    were off on networks that had no part in the fit. `measured_ms` is None until it was timed.
-    `accuracy` is a share of validation images; `front` says that no other found so far is both
-    faster and at least as accurate.
+    `architecture` is its text, `title` what a person reads. Milliseconds are for one image;
+    `error_ms` is how far predictions were off on networks that had no part in the fit.
+    `measured_ms` is None until it was timed. `accuracy` is a share of validation images; `front`
+    says that no other found so far is both faster and at least as accurate.
     """
 
     architecture: str
+    title: str
     predicted_ms: float
     error_ms: float
     measured_ms: float | None

@@ -145,6 +145,14 @@ class Session:
 
         return self.keep(("supernet", name, weights, size), made)
 
+    def has_subnets(self) -> bool:
+        """Whether the project's backbone is a supernet or came from one."""
+        try:
+            self.supernet()
+        except Refused:
+            return False
+        return True
+
     def _weights(self, name: str) -> Path:
         """A file of weights that the project keeps. Raises UnusableWeights where it is gone."""
         file = self.require().blobs.path(name)

@@ -11,10 +11,11 @@ from engine.errors import BadSetting, Refused
 from engine.events import Progress, Saved, Work
 from engine.export.material import exporter_of, written
 from engine.export.write import check_target
-from engine.jobs import job
+from engine.jobs import elastic, job
 from engine.learning import material, step, subnet
 from engine.models import timing
 from engine.models.backbones import SUBNET, subnet_backbone, title_of
+from engine.models.elastic.architecture import ElasticArchitecture, is_elastic
 from engine.models.supernet.architecture import Architecture
 from engine.models.supernet.files import subnet_bytes
 from engine.models.supernet.space import Space
@@ -73,6 +74,9 @@ def specialise(
     if budget < 2:
         raise BadSetting("A search needs a budget of at least 2 measurements.")
     session.require().check_writable()  # what is measured is kept
+    if not session.has_subnets():
+        elastic.check_options(searcher, "linas", settings, table)
+        return (yield from elastic.specialise_elastic(session, limits, budget, resolutions, use))
     plugin = made_searcher(searcher, settings)
     clock = time.perf_counter()
     hunt = yield from prepared(session, resolutions, limits, table)
@@ -94,6 +98,8 @@ def specialise(
 
 NOTHING: Subnets = {
     "supernet": None,
+    "elastic": False,
+    "ready": False,
     "rows": [],
     "landmarks": [],
     "range_ms": None,
@@ -110,6 +116,8 @@ def candidates(session: Session) -> Work[Subnets]:
     """What was measured of the project's supernet, and what it is compared with."""
     yield Progress(0, None, "Reading")
     nothing: Subnets = {**NOTHING, "in_use": in_use(session)}
+    if not session.has_subnets():
+        return elastic.elastic_candidates(session, nothing)
     try:
         supernet, origin = session.supernet()
         bench = SubnetEvaluator(session.require(), supernet, origin)
@@ -150,6 +158,9 @@ def in_use(session: Session) -> str:
 @job("Look at a subnet", reads=True)
 def candidate(session: Session, *, architecture: str) -> Work[SubnetDetails]:
     """One measured subnet: its blocks, its costs, and its accuracy for each class."""
+    if is_elastic(architecture):
+        form = ElasticArchitecture.parse(architecture)
+        return (yield from elastic.elastic_candidate(session, form))
     yield Progress(0, None, "Reading")
     wanted = Architecture.parse(architecture)
     supernet, origin = session.supernet()
@@ -173,6 +184,8 @@ def candidate(session: Session, *, architecture: str) -> Work[SubnetDetails]:
 @job("Use a subnet")
 def use_subnet(session: Session, *, architecture: str) -> Work[SubnetUsed]:
     """Makes a subnet the project's backbone, and learns all classes again from their images."""
+    if is_elastic(architecture):
+        return (yield from elastic.use_elastic(session, ElasticArchitecture.parse(architecture)))
     wanted, project = Architecture.parse(architecture), session.require()
     title = f"Use a subnet at {wanted.resolution} pixels"
     with project.gesture(title, all_or_nothing=True) as gesture:
@@ -195,6 +208,10 @@ def export_subnet(
     overwrite: bool = False,
 ) -> Work[Receipt]:
     """Writes a subnet with a head for the project's classes; the project stays as it is."""
+    if is_elastic(architecture):
+        form = ElasticArchitecture.parse(architecture)
+        export = elastic.export_elastic(session, form, path, format, settings, overwrite)
+        return (yield from export)
     wanted, exporter = Architecture.parse(architecture), exporter_of(format, settings)
     check_target(exporter, Path(path).absolute(), overwrite)
     supernet, origin = session.supernet()

@@ -20,21 +20,25 @@ class Growth:
     """What was grown onto a network: adapters' width (0: none), and branches from first to last.
 
     A branch is {"cut": the stage above which it begins, "classes": the numbers of its classes,
-    "width": how many features its narrowing last layer gives, 0 where it has none}.
+    "width": how many features its narrowing last layer gives, 0 where it has none}. `narrowed` are
+    the blocks that were pruned before (models/elastic/): the channels of their middle by place.
     """
 
     adapters: int = 0
     branches: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    narrowed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        return json.dumps({"adapters": self.adapters, "branches": list(self.branches)})
+        told = {"adapters": self.adapters, "branches": list(self.branches)}
+        return json.dumps(told | ({"narrowed": dict(self.narrowed)} if self.narrowed else {}))
 
     @classmethod
     def parse(cls, text: str) -> Growth:
         """Raises ValueError, KeyError or TypeError for what `text` did not give."""
         found = json.loads(text)
-        growth = cls(int(found["adapters"]), tuple(found["branches"]))
+        narrowed = {str(k): int(v) for k, v in dict(found.get("narrowed", {})).items()}
+        growth = cls(int(found["adapters"]), tuple(found["branches"]), narrowed)
         widths = [growth.adapters, *(int(branch.get("width", 0)) for branch in growth.branches)]
         if len(widths) > MOST_BRANCHES or not all(0 <= width <= MOST_WIDTH for width in widths):
             raise ValueError("more than any network grows")

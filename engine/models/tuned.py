@@ -1,7 +1,7 @@
 """Tuned backbones: the network that a project began with, with weights of the project's own.
 
 A file holds all stages' tensors as "STAGE|NAME", and as texts where the network came from and what
-was grown onto it: adapters after its stages, branches beside its upper stages.
+was made of it: blocks narrowed, adapters after its stages, branches beside its upper stages.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from engine.errors import UnusableWeights
 from engine.models.adapters import with_adapters
 from engine.models.backbone import Backbone, Stage, digest_of, parameters_of
+from engine.models.elastic.blocks import shaped
 from engine.models.growth import Growth, state_of
 from engine.models.provenance import BROKEN, Origin, check_numbers, facts_in
 
@@ -23,15 +24,19 @@ TUNED = "tuned"
 """The name of the backbone of a project whose network was tuned; its weights are a blob."""
 
 
-def tuned_bytes(stages: Sequence[Stage], origin: Origin, growth: Growth) -> bytes:
-    """The stages' weights as the bytes of a file."""
-    return safetensors.torch.save(state_of(stages), facts_for(origin, growth))
+def tuned_bytes(
+    stages: Sequence[Stage], origin: Origin, growth: Growth, more: Mapping[str, str] | None = None
+) -> bytes:
+    """The stages' weights as the bytes of a file; `more` are further texts in it."""
+    return safetensors.torch.save(state_of(stages), facts_for(origin, growth, more))
 
 
-def facts_for(origin: Origin, growth: Growth) -> dict[str, str]:
+def facts_for(
+    origin: Origin, growth: Growth, more: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """What a tuned backbone tells of itself, as texts."""
     facts = {f"origin_{name}": str(value) for name, value in vars(origin).items()}
-    return {**facts, "growth": growth.text}
+    return {**facts, "growth": growth.text, **(more or {})}
 
 
 def load_tuned(base: Backbone, content: bytes) -> Backbone:
@@ -66,7 +71,7 @@ def grown_to(base: Backbone, growth: Growth) -> Backbone:
     from engine.models.branches import clone_of, grown
 
     stages = [Stage(stage.name, copy.deepcopy(stage.module)) for stage in base.stages]
-    backbone = replace(base, stages=stages)
+    backbone = replace(base, stages=shaped(stages, growth.narrowed))
     if growth.adapters:
         backbone = with_adapters(backbone, growth.adapters)
     for branch in growth.branches:

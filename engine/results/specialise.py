@@ -40,6 +40,7 @@ class SubnetRow(TypedDict):
     """A measured subnet. On the `front` no other is both faster and at least as accurate."""
 
     architecture: str
+    title: str
     predicted_ms: float
     error_ms: float
     measured_ms: float | None
@@ -51,7 +52,8 @@ class SubnetRow(TypedDict):
     front: bool
 
 
-Block = TypedDict("Block", {"kernel": int, "expand": int})
+Block = TypedDict("Block", {"kernel": int, "expand": float})
+MadeElastic = TypedDict("MadeElastic", {"seconds": float, "resolutions": list[int]})
 
 
 class SubnetDetails(SubnetRow):
@@ -67,9 +69,12 @@ SupernetUsed = TypedDict("SupernetUsed", {"title": str, "width": float})
 
 
 class Subnets(TypedDict):
-    """`why` there are none, if so; `in_use` is an architecture, or nothing."""
+    """`why` there are none, if so; `in_use` is an architecture, or nothing. A network that is no
+    supernet may be `elastic`, and `ready` once it was made so."""
 
     supernet: SupernetUsed | None
+    elastic: bool
+    ready: bool
     rows: list[SubnetRow]
     landmarks: list[Landmark]
     range_ms: list[float] | None
@@ -87,6 +92,7 @@ class SearchSummary(TypedDict):
     """The winner of a search; `measured_ms` is None where another device's table was taken."""
 
     architecture: str
+    title: str
     predicted_ms: float
     error_ms: float
     measured_ms: Timing | None

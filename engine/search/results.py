@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.events import Candidate
 from engine.models.supernet.architecture import Architecture
 from engine.models.timing import device_key
 from engine.results.specialise import SubnetRow
@@ -51,6 +52,7 @@ class Costs:
         size = sizes(architecture, self.table.multiplier)
         return {
             "architecture": str(architecture),
+            "title": f"subnet at {architecture.resolution} pixels",
             "predicted_ms": predicted,
             "error_ms": self.table.error_ms,
             "measured_ms": timed["p50"] if timed else None,
@@ -95,3 +97,20 @@ def within(rows: Iterable[SubnetRow], limits: Mapping[str, float]) -> list[Subne
 
     kept = [row for row in rows if all(cost(row, n) <= most for n, most in limits.items())]
     return sorted(kept, key=lambda row: (-row["accuracy"], best_ms(row)))
+
+
+def candidate_event(row: SubnetRow) -> Candidate:
+    """A row of the list as an event."""
+    return Candidate(
+        architecture=row["architecture"],
+        title=row["title"],
+        predicted_ms=row["predicted_ms"],
+        error_ms=row["error_ms"],
+        measured_ms=row["measured_ms"],
+        accuracy=row["accuracy"],
+        macs=row["macs"],
+        parameters=row["params"],
+        memory=row["memory"],
+        file_bytes=row["file_bytes"],
+        front=row["front"],
+    )

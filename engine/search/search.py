@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import BadSetting, Refused
-from engine.events import Candidate, Event, Notice, Progress, Saved, Work
+from engine.events import Event, Notice, Progress, Saved, Work
 from engine.models import timing as models_timing
 from engine.models.supernet.architecture import Architecture
 from engine.models.supernet.as_onnx import network_onnx
@@ -178,29 +178,13 @@ def spend(hunt: SearchSetup, plugin: Any, budget: int) -> Generator[Event, None,
             accuracies.append(known[text]["accuracy"])
             rows[text] = rows.get(text) or hunt.costs.rows({text: known[text]})[0]
             kept.mark_front(list(rows.values()))
-            yield candidate_event(rows[text])
+            yield kept.candidate_event(rows[text])
             yield pace.at(count)
         try:
             wanted = search.send(np.array(accuracies))
         except StopIteration:
             wanted = None
     return count
-
-
-def candidate_event(row: SubnetRow) -> Candidate:
-    """A row of the list as an event."""
-    return Candidate(
-        architecture=row["architecture"],
-        predicted_ms=row["predicted_ms"],
-        error_ms=row["error_ms"],
-        measured_ms=row["measured_ms"],
-        accuracy=row["accuracy"],
-        macs=row["macs"],
-        parameters=row["params"],
-        memory=row["memory"],
-        file_bytes=row["file_bytes"],
-        front=row["front"],
-    )
 
 
 def rows_of(hunt: SearchSetup) -> list[SubnetRow]:
@@ -278,6 +262,7 @@ def summary(
     """The result of a search, in plain values."""
     return {
         "architecture": winner["architecture"],
+        "title": winner["title"],
         "predicted_ms": winner["predicted_ms"],
         "error_ms": hunt.costs.table.error_ms,
         "measured_ms": {"p50": timed["p50"], "p95": timed["p95"]} if timed else None,

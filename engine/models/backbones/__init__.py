@@ -27,6 +27,7 @@ from engine.models.backbones.once_for_all import (
     network_for,
 )
 from engine.models.backbones.timm_any import GET, PREFIX, Timm, has_timm, timm_names
+from engine.models.growth import Growth
 from engine.models.tuned import TUNED, load_tuned
 from engine.models.weights import Fit, read_weights, recognise
 from engine.registry import PluginView
@@ -111,8 +112,11 @@ def title_of(name: str, facts: Mapping[str, object] | None = None) -> str:
     `facts` are the backbone's own: a tuned one is called by what it began as.
     """
     began = str((facts or {}).get("origin_backbone", ""))
-    if name == TUNED and began:
-        return f"{title_of(began)}, tuned"
+    if name == TUNED and began and facts:
+        narrower = ", narrower" if Growth.parse(str(facts["growth"])).narrowed else ""
+        whole = str(facts.get("whole", ""))
+        tuned = ", tuned" if not whole or TUNED in whole else ""
+        return f"{title_of(began)}{narrower}{tuned}"
     return BACKBONES[name].title if name in BACKBONES else TITLES.get(name, name)
 
 
@@ -176,10 +180,11 @@ def subnet_backbone(content: bytes) -> Backbone:
     return backbone
 
 
-def tuned_backbone(content: bytes, find: Callable[[str], Path]) -> Backbone:
+def tuned_backbone(content: bytes, find: Callable[[str], Path], size: int = 0) -> Backbone:
     """The backbone that a tuned network's bytes hold, upon the one that it began with.
 
-    `find` gives the file of a blob. Raises UnusableWeights, or Refused without the first network.
+    `find` gives the file of a blob; `size` is another input than the usual one. Raises
+    UnusableWeights, or Refused without the first network.
     """
     from engine.models.provenance import facts_in, origin_of
 
@@ -190,7 +195,7 @@ def tuned_backbone(content: bytes, find: Callable[[str], Path]) -> Backbone:
             "The tuned weights of this project are damaged. Undo the tuning, or adopt another run."
         ) from error
     file = find(origin.weights) if origin.weights else None
-    return load_tuned(load_backbone(origin.backbone, file, origin.size), content)
+    return load_tuned(load_backbone(origin.backbone, file, size or origin.size), content)
 
 
 def untrained(name: str, size: int = 0) -> Backbone:

@@ -184,3 +184,22 @@ def widths_of(stages: Sequence[Stage]) -> dict[str, int]:
     """Channels of each block's middle, by place."""
     found: dict[str, Any] = {p: layers_of(b) for p, b in blocks_of(stages).items()}
     return {place: layers.width for place, layers in found.items()}
+
+
+def shaped(stages: Sequence[Stage], widths: Mapping[str, int]) -> list[Stage]:
+    """The stages with blocks so wide in the middle; their weights are worth nothing yet.
+
+    Raises KeyError or ValueError where there is no such block, or none so wide.
+    """
+    blocks = blocks_of(stages)
+    made = {place: cut_to(blocks[place], width) for place, width in widths.items()}
+    return rebuilt(stages, made)
+
+
+def cut_to(block: nn.Module, width: int) -> nn.Module:
+    """A copy of a block with the first `width` channels of its middle."""
+    layers = layers_of(block)
+    if layers is None or not 1 <= width <= layers.width:
+        raise ValueError("no width of this block")
+    weight, bias = folded_projection(layers)
+    return narrowed(block, torch.arange(width), weight[:, :width], bias)

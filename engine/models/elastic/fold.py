@@ -77,8 +77,17 @@ class Regression:
 
     def add(self, z: Tensor, target: Tensor) -> None:
         """Adds a batch: rows float32 (positions, kept) and (positions, outputs)."""
+        sums = Sums()
+        sums.add(z, target)
+        self.add_sums(sums)
+
+    def add_sums(self, sums: Sums) -> None:
+        """Adds a batch that was summed already."""
         self.batches += 1
-        (self.fitted if self.batches % HELD_OUT else self.held).add(z, target)
+        if self.batches % HELD_OUT:
+            self.fitted = self.fitted.plus(sums) if self.fitted.z.count else sums
+        else:
+            self.held = self.held.plus(sums) if self.held.z.count else sums
 
     def solved(self, before: Tensor) -> tuple[Tensor, Tensor]:
         """Weights and biases; `before` (outputs, kept) are those that are drawn toward."""

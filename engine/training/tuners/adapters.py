@@ -28,7 +28,7 @@ class Adapters(Tuning):
 
     def dressed(self, backbone: Backbone) -> list[Stage]:
         """Raises Refused where the network has grown already."""
-        if growth_of(backbone) != Growth():
+        if replace(growth_of(backbone), narrowed={}) != Growth():
             raise Refused(
                 "This network has adapters or branches already. Fine-tune all weights instead."
             )

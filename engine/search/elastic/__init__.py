@@ -1,0 +1,1 @@
+"""Any network of inverted residuals made faster on a person's images, beside all that are here."""

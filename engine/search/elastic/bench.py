@@ -1,0 +1,146 @@
+"""Networks measured on a project's images: accuracy with the project's learner, time and size.
+
+Nothing is trained: a fixed network's features of a stratified sample make the head in closed form,
+and held-out images are scored. The same network and images give the same accuracy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import Refused
+from engine.events import Event
+from engine.images.preprocess import Preprocessing
+from engine.learners import LEARNERS
+from engine.learning.comparison import scored
+from engine.learning.material import choice
+from engine.models import timing
+from engine.models.backbone import Backbone, parameters_of
+from engine.models.backbones import title_of
+from engine.models.extractor import Extractor
+from engine.models.flops import counter
+from engine.models.trunk import Normalise
+from engine.search.evaluation import sample_of
+from engine.storage import catalogue
+from engine.storage.project import Project
+from engine.system.progress import Eta
+
+VERSION = 1
+"""Goes up when the way of measuring changes, so that no older figure is taken for a new one."""
+SECONDS = 0.6
+"""How long a network is timed."""
+DECODED = 64
+
+
+@dataclass
+class Bench:
+    """One project's sample of images, decoded for one resolution at a time."""
+
+    project: Project
+    setting: timing.Setting = field(default_factory=timing.Setting)
+
+    def __post_init__(self) -> None:
+        self.sample = sample_of(catalogue.to_learn(self.project))
+        self.learner, self.settings = choice(self.project)
+        self.device = timing.device_key(self.setting)
+        self.seen: tuple[str, dict[str, np.ndarray]] = ("", {})
+
+    def key(self, digest: str) -> str:
+        """Names all that a measurement of a network with these weights depends on."""
+        learner = f"{self.learner}|{sorted(self.settings.items())}"
+        text = f"elastic {VERSION}|{digest}|{learner}|{self.sample.key}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def prepare(self, preprocessing: Preprocessing) -> Generator[Event, None, None]:
+        """Decodes the sample as a network sees it, and lets go what was decoded before."""
+        name = f"{preprocessing.interpolation}-{preprocessing.resize}-{preprocessing.size}"
+        if self.seen[0] == name:
+            return
+        hashes, found = self.sample.hashes, dict[str, np.ndarray]()
+        self.seen = ("", {})
+        eta = Eta(len(hashes), f"Looking at images at {preprocessing.size} pixels")
+        with closing(catalogue.decoded(self.project, hashes, preprocessing)) as images:
+            for number, (sha256, image) in enumerate(images, 1):
+                if image is not None:
+                    found[sha256] = image.seen
+                if number % DECODED == 0 or number == len(hashes):
+                    yield eta.at(number)
+        self.seen = (name, found)
+
+    def of(self, pairs: Sequence[tuple[str, int]]) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels uint8 (n, size, size, 3) and class numbers (n,), without images that are lost."""
+        there = [(h, n) for h, n in pairs if h in self.seen[1]]
+        if not there:
+            raise Refused("The images of this project can't be read now. Drop them again.")
+        return np.stack([self.seen[1][h] for h, _ in there]), np.array([n for _, n in there])
+
+    def facts_of(self, backbone: Backbone) -> dict[str, Any]:
+        """Accuracy, sizes and time of a network; `prepare` was called for its preprocessing."""
+        learner = LEARNERS.make(self.learner, self.settings)
+        train, classes = self.of(self.sample.train)
+        held_out, truth = self.of(self.sample.held_out)
+        with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
+            extractor = Extractor(backbone, device="cpu", cache=Path(folder))
+            timed = self.timed(extractor)
+            known, asked = (
+                torch.from_numpy(extractor(p, learner.views)) for p in (train, held_out)
+            )
+            size = extractor.file(Path(folder), 1).stat().st_size
+        measured = scored(learner, known, classes, asked, truth).plain()
+        return {**measured, **sizes_of(backbone), "file_bytes": size, "timed": timed}
+
+    def timed(self, extractor: Extractor) -> dict[str, dict[str, float]]:
+        """Milliseconds for one image by the graph that is exported, under this device's name."""
+        session = extractor.session(1)
+        if session is None or extractor.cache is None:
+            name = title_of(extractor.backbone.name)
+            raise Refused(f"{name} can't be run by ONNX Runtime, so it can't be timed here.")
+        file, size = extractor.file(extractor.cache, 1), extractor.backbone.preprocessing.size
+        return {self.device: timing.time_network(file, size, self.setting, SECONDS)}
+
+    def only_timed(self, backbone: Backbone) -> dict[str, dict[str, float]]:
+        with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
+            return self.timed(Extractor(backbone, device="cpu", cache=Path(folder)))
+
+
+def sizes_of(backbone: Backbone) -> dict[str, int]:
+    """Multiplications for one image, parameters, and bytes that are alive together at most."""
+    size = backbone.preprocessing.size
+    x, most = torch.zeros(1, 3, size, size), 0
+
+    def look(_: torch.nn.Module, given: tuple[Tensor, ...], found: Tensor) -> None:
+        nonlocal most
+        most = max(most, 4 * (sum(x.numel() for x in given) + found.numel()))
+
+    leaves = [m for s in backbone.stages for m in s.module.modules() if not list(m.children())]
+    hooks = [leaf.register_forward_hook(look) for leaf in leaves]
+    count = counter()
+    try:
+        with torch.inference_mode(), count:
+            backbone.below()(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    parameters = parameters_of(stage.module for stage in backbone.stages)
+    return {"macs": count.get_total_flops() // 2, "params": parameters, "memory": most}
+
+
+def batches_of(pixels: np.ndarray, preprocessing: Preprocessing) -> list[Tensor]:
+    """Images as float32 (n, 3, size, size) in batches, mixed and always in the same order."""
+    mixed = pixels[np.random.default_rng(0).permutation(len(pixels))]
+    normalise = Normalise(preprocessing)
+    parts = np.array_split(mixed, max(1, len(mixed) // max(4, min(32, len(mixed) // 8))))
+    return [
+        normalise(torch.from_numpy(part)).contiguous(memory_format=torch.channels_last)
+        for part in parts
+    ]
