@@ -68,12 +68,17 @@ def winner_table(result: SubnetFound) -> str:
             f"winner: {result['architecture']}",
             f"accuracy on held-out images: {per_cent(result['accuracy'])}",
             *timing_lines(ms),
-            f"predicted {result['predicted_ms']:.3g} ±{result['error_ms']:.1g} ms",
+            f"predicted {result['predicted_ms']:.3g}{error_of(result)} ms",
             f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
             "parameters",
             f"{result['measured_candidates']} subnets measured in {result['seconds']:.1f} s",
         ]
     )
+
+
+def error_of(result: SubnetFound) -> str:
+    """How far predictions were off, where a latency table told them."""
+    return f" ±{result['error_ms']:.1g}" if result["error_ms"] else ""
 
 
 def timing_lines(ms: Timing | None) -> list[str]:

@@ -168,8 +168,8 @@ class ChosenSubnet(QFrame):
         chosen, pinned = self.chosen, self.pinned
         two = bool(pinned)
         self.body.setCurrentIndex(1 if chosen else 0)
-        self.text.set_full(name_of(chosen))
-        self.text.setToolTip(f"{self.text.full}\n\n{ARCHITECTURE}" if chosen else "")
+        self.text.set_full(shown_name(chosen))
+        self.text.setToolTip(f"{name_of(chosen)}\n\n{ARCHITECTURE}" if chosen else "")
         self.drawing.title = "Chosen" if two else "Architecture"
         self.drawing.setAccessibleName(self.drawing.title)
         self.drawing.show_stages(chosen["stages"] if chosen else ())
@@ -250,3 +250,9 @@ class ChosenSubnet(QFrame):
 def name_of(subnet: SubnetDetails | None) -> str:
     """Its architecture; nothing where there is none."""
     return subnet["architecture"] if subnet else ""
+
+
+def shown_name(subnet: SubnetDetails | None) -> str:
+    """Its title, where its architecture is a line of figures for each block of a known network."""
+    name = name_of(subnet)
+    return subnet["title"] if subnet and not name[:1].isdecimal() else name

@@ -82,13 +82,9 @@ def of_class(name: str) -> Figure:
     return Figure(name, lambda r: share(r["per_class"].get(name)), "%", 1, help)
 
 
-def title_of(architecture: str) -> str:
-    return f"subnet at {architecture.partition(':')[0]} pixels"
-
-
 def point_of(row: SubnetRow) -> Point:
     return Point(
-        row["architecture"], title_of(row["architecture"]), row["accuracy"],
+        row["architecture"], row["title"], row["accuracy"],
         row["predicted_ms"], row["error_ms"], row["measured_ms"],
     )  # fmt: skip
 
@@ -101,7 +97,7 @@ def landmark_of(row: Landmark) -> Point:
 def event_point(event: Candidate) -> Point:
     """A candidate as it arrives during a search."""
     return Point(
-        event.architecture, title_of(event.architecture), event.accuracy,
+        event.architecture, event.title, event.accuracy,
         event.predicted_ms, event.error_ms, event.measured_ms,
     )  # fmt: skip
 

@@ -91,7 +91,7 @@ class SearchForm(QWidget):
 
     def lay_out(self) -> None:
         """Target and budget, the resolutions, and the limits, which are folded away at first."""
-        first = self.form([("At mos&t", self.target), ("Tr&y", self.budget)])
+        self.first = self.form([("At mos&t", self.target), ("Tr&y", self.budget)])
         self.limit_rows = QWidget()
         self.limit_rows.setLayout(
             self.form([(text, self.limits[name]) for name, text, *_ in LIMITS])
@@ -99,7 +99,7 @@ class SearchForm(QWidget):
         self.limit_rows.hide()
         self.fold.setCheckable(True)
         fold = row(self.fold, 0)
-        self.setLayout(column(first, self.size_title, self.size_grid, fold, self.limit_rows))
+        self.setLayout(column(self.first, self.size_title, self.size_grid, fold, self.limit_rows))
         self.size_title.hide()
 
     def form(self, lines: Sequence[tuple[str, QAbstractSpinBox]]) -> QFormLayout:
@@ -137,6 +137,10 @@ class SearchForm(QWidget):
             made.setChecked(not chosen or size in chosen)
             self.size_grid.addWidget(made, number // 3, number % 3)
         self.size_title.setVisible(bool(sizes))
+
+    def show_budget(self, shown: bool) -> None:
+        """Whether a person says how many networks are tried; where few are, all of them are."""
+        self.first.setRowVisible(self.budget, shown)
 
     def show_step(self, step: float) -> None:
         """The target's arrows go by so many milliseconds."""

@@ -43,6 +43,7 @@ JOBS = (
     "specialise",
     "measure_latency",
     "measure_landmarks",
+    "make_elastic",
     "use_subnet",
     "export_subnet",
     "shrink",
@@ -57,6 +58,12 @@ UNKNOWN = (
     "here, and you can say how long an image may take. It takes about half a minute."
 )
 ONE_SIZE = "This network comes in one size"
+ELASTIC = "Make it elastic (about 2 minutes)"
+WHY_ELASTIC = (
+    "It can be made elastic: Espalier then knows which of its parts count for your images, and "
+    "finds a narrower form of it for any speed that you ask for. That takes about two minutes, "
+    "once. The network that you use stays as it is."
+)
 WHY_ONE_SIZE = (
     "Specialise finds a network that is as fast as you ask for, inside one that holds many sizes. "
     "The current network holds only itself. Choose one that holds many sizes to set a speed here: "
@@ -144,6 +151,15 @@ class SpecialisePage(QWidget):
             self.train,
             key="Ctrl+Shift+T",
         )
+        self.elastic_button = button(
+            ELASTIC,
+            "Measures once, on your images, what each part of your network counts for, and how "
+            "fast it is here",
+            self.make_elastic,
+            key="Ctrl+Shift+A",
+            icon="specialise",
+            kind="primary",
+        )
         self.backbone_button = button(
             "Choose a network …",
             "Shows the networks, and which of them hold many sizes",
@@ -162,6 +178,7 @@ class SpecialisePage(QWidget):
             "here the network that is fast enough for this computer and knows them best.",
         )
         self.no_subnets = EmptyState("specialise", ONE_SIZE, WHY_ONE_SIZE, self.backbone_button)
+        self.one_size = EmptyState("specialise", ONE_SIZE, WHY_ELASTIC, self.elastic_button)
         self.waiting = EmptyState("specialise", WAIT, WHY_WAIT)
         plot = card(self.plot, edge=12)
         named(
@@ -179,7 +196,7 @@ class SpecialisePage(QWidget):
         self.both.setLayout(row(self.left_side(), right, gap=16))
         laid_out(self.both).setStretch(1, 1)
         self.pages = QStackedWidget()
-        for page in (self.nothing, self.waiting, self.no_subnets, self.both):
+        for page in (self.nothing, self.waiting, self.no_subnets, self.one_size, self.both):
             self.pages.addWidget(page)
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.plot)
@@ -188,21 +205,11 @@ class SpecialisePage(QWidget):
         """The form and this computer, which scroll where there is no room; the button below."""
         about = label(SEARCH, "muted", wrap=True)
         about.setToolTip(SUBNET)
+        self.computer = QWidget()
+        tools = (self.table_news, self.measure_button, self.compare_button, self.train_button)
+        self.computer.setLayout(column(rule(), label("This computer", "heading"), *tools))
         inside = QWidget()
-        inside.setLayout(
-            column(
-                label("Search", "heading"),
-                about,
-                self.form,
-                rule(),
-                label("This computer", "heading"),
-                self.table_news,
-                self.measure_button,
-                self.compare_button,
-                self.train_button,
-                0,
-            )
-        )
+        inside.setLayout(column(label("Search", "heading"), about, self.form, self.computer, 0))
         scroll = scrolled(inside, Yielding)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made = card(scroll, self.search_button, self.news, edge=16)
@@ -268,12 +275,18 @@ class SpecialisePage(QWidget):
     def take(self, ended: Ended) -> None:
         """Shows the candidates; or why there can be none with this backbone."""
         found = ended.of(Subnets) if ended.how == "done" else None
-        if found is None or not found["supernet"]:
+        if found is not None and found["elastic"] and not found["ready"]:
+            self.pages.setCurrentWidget(self.one_size)
+            return
+        if found is None or not (found["supernet"] or found["elastic"]):
             self.show_why(found["why"] if found else ended.text, done=found is not None)
             return
         self.pages.setCurrentWidget(self.both)
         self.form.show_resolutions(found.get("resolutions", ()))
-        self.plot.empty = EMPTY if found["table"] else UNKNOWN
+        elastic = found["elastic"]
+        self.form.show_budget(not elastic)
+        self.computer.setVisible(not elastic)
+        self.plot.empty = EMPTY if found["table"] or elastic else UNKNOWN
         self.plot.show_points(
             [point_of(made) for made in found["rows"]],
             [landmark_of(made) for made in found["landmarks"]],
@@ -281,7 +294,8 @@ class SpecialisePage(QWidget):
             found["in_use"],
         )
         self.table_news.setText(about_table(found["table"], found["error_ms"] or 0.0))
-        self.show_first(measured=found["table"] is not None and found["table"]["fits"])
+        table = found["table"]
+        self.show_first(measured=elastic or (table is not None and table["fits"]))
         self.offer_target()
         self.refresh_tools()
         self.subnet.keep(self.plot.points, self.found)
@@ -316,7 +330,8 @@ class SpecialisePage(QWidget):
     def refresh_tools(self) -> None:
         read_only = self.project is not None and self.project.read_only
         free = not self.tickets and not read_only
-        for made in (self.search_button, self.measure_button, self.compare_button):
+        tools = (self.search_button, self.measure_button, self.compare_button, self.elastic_button)
+        for made in tools:
             made.setEnabled(free)
         self.subnet.refresh_tools(not free)
         self.refresh_training()
@@ -365,6 +380,9 @@ class SpecialisePage(QWidget):
         self.news.setText(text)
         self.news.setVisible(bool(text))
         self.news.setToolTip(tip(details))
+
+    def make_elastic(self) -> None:
+        self.bridge.submit("make_elastic")
 
     def measure(self) -> None:
         self.bridge.submit("measure_latency", resolutions=self.form.values["resolutions"])

@@ -1,4 +1,4 @@
-"""The drawing of a subnet: a bar for each block, in five stages."""
+"""The drawing of a subnet: a bar for each block, stage by stage."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ KERNELS = {3: 80, 5: 155, 7: 255}
 """How strong the colour of each kernel is."""
 EXPANDS = (3, 4, 6)
 SLOTS = 4
-"""Blocks of a stage at most."""
-PITCH = 4.5
-"""From one stage to the next, in blocks."""
+"""Blocks of a stage, at least."""
 AXIS, NARROW, HEAD, FOOT = 52, 32, 16, 24
 """Pixels for the numbers on the left, and for words above and below the bars."""
 
@@ -36,13 +34,18 @@ class SubnetDrawing(Plot):
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
         self.stages: Stages = ()
+        self.slots, self.pitch = SLOTS, SLOTS + 0.5
         self.setMinimumSize(152, 112)
 
     def show_stages(self, stages: Stages) -> None:
-        """Shows the blocks of each of five stages."""
+        """Shows the blocks of each stage."""
         self.stages, self.at = tuple(stages), None
+        self.slots = max([SLOTS, *map(len, self.stages)])
+        self.pitch = self.slots + 0.5
         depths = ", ".join(str(len(stage)) for stage in self.stages)
-        self.setAccessibleDescription(f"Blocks of the five stages: {depths}" if depths else "")
+        self.setAccessibleDescription(
+            f"Blocks of the {len(self.stages)} stages: {depths}" if depths else ""
+        )
         self.redraw_soon()
 
     def has_figures(self) -> bool:
@@ -73,7 +76,7 @@ class SubnetDrawing(Plot):
 
     def room(self, stage: int, block: int) -> QRectF:
         """The room of a block as values, as high as a bar can be."""
-        return QRectF(stage * PITCH + block, 0, 1, EXPANDS[-1])
+        return QRectF(stage * self.pitch + block, 0, 1, EXPANDS[-1])
 
     def place(self, stage: int, block: int) -> QRectF:
         """The same in pixels of the widget."""
@@ -84,10 +87,10 @@ class SubnetDrawing(Plot):
         """Lines at the three heights, the bars, and a short line where a block is left out."""
         import pyqtgraph as pg
 
-        right = len(self.stages) * PITCH - 0.5
+        right = len(self.stages) * self.pitch - 0.5
         heights = [float(expand) for expand in EXPANDS for _ in "12"]
         self.line([0.0, right] * len(EXPANDS), heights, self.pen("line"), "pairs")
-        slots = [(s, b) for s in range(len(self.stages)) for b in range(SLOTS)]
+        slots = [(s, b) for s in range(len(self.stages)) for b in range(self.slots)]
         lefts = [self.room(*slot).left() for slot in slots]
         bars = [(x, self.block(*slot)) for x, slot in zip(lefts, slots, strict=True)]
         gaps = [x + end for x, block in bars if block is None for end in (0.15, 0.85)]
@@ -142,11 +145,12 @@ class SubnetDrawing(Plot):
 
     def under(self, at: QPointF) -> tuple[int, int] | None:
         value = QPointF(*self.value(at))
-        places = [(s, b) for s in range(len(self.stages)) for b in range(SLOTS)]
+        places = [(s, b) for s in range(len(self.stages)) for b in range(self.slots)]
         return next((p for p in places if self.room(*p).contains(value)), None)
 
     def step(self, right: int, down: int) -> tuple[int, int]:
         """The next block to the right or left; down and up go a stage on or back."""
         stage, block = self.at or (0, 0)
-        n = stage * SLOTS + block + right + down * SLOTS if self.at else 0
-        return divmod(min(max(n, 0), len(self.stages) * SLOTS - 1), SLOTS)
+        slots = self.slots
+        n = stage * slots + block + right + down * slots if self.at else 0
+        return divmod(min(max(n, 0), len(self.stages) * slots - 1), slots)

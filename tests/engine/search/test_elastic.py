@@ -1,0 +1,280 @@
+"""A network that comes in one size is made elastic on a project's images, narrowed and used."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import BadSetting, Refused
+from engine.events import Candidate, Ended, Event, Progress
+from engine.jobs import run
+from engine.models.elastic.architecture import ElasticArchitecture, is_elastic
+from engine.session import Session
+from engine.storage import subnet_results
+from tests.helpers import image_files
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SIZE = 64
+NETWORK = "mobilenet_v3_small"
+NARROWED = f"{NETWORK} {SIZE}: " + " ".join(["50"] * 10)
+"""Half of each block's middle."""
+
+
+def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], list[Event]]:
+    """What a job gives, and what it said."""
+    *events, end = run(session, job, settings)
+    assert isinstance(end, Ended)
+    if end.how != "done":
+        raise Refused(end.text)
+    return end.result, events
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fruit")
+    return image_files.class_folders(folder, {"apple": 24, "banana": 24, "cherry": 24})
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory, folders: Path) -> Path:
+    """A project of three classes, learnt with a small network of random weights."""
+    folder, made = tmp_path_factory.mktemp("learnt"), Session()
+    weights = image_files.weights(folder / "net.safetensors", NETWORK)
+    path = folder / "p.espalier"
+    done(made, "new_project", path=str(path), weights=str(weights), size=SIZE)
+    done(made, "learn_folder", paths=[str(folders)])
+    made.close()
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, learnt: Path) -> tuple[Path, dict[str, Any]]:
+    """The same after a search, and what it found."""
+    folder = tmp_path_factory.mktemp("found")
+    made = copy_of(learnt, folder)
+    result, _ = searched(made)
+    made.close()
+    return folder / learnt.name, result
+
+
+def copy_of(project: Path, folder: Path) -> Session:
+    shutil.copytree(project, folder / project.name)
+    made = Session()
+    done(made, "open_project", path=str(folder / project.name))
+    return made
+
+
+@pytest.fixture
+def session(tmp_path: Path, learnt: Path) -> Iterator[Session]:
+    """A project that nobody has searched."""
+    made = copy_of(learnt, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def after(tmp_path: Path, found: tuple[Path, dict[str, Any]]) -> Iterator[Session]:
+    """A project after a search."""
+    made = copy_of(found[0], tmp_path)
+    yield made
+    made.close()
+
+
+def whole_macs(session: Session) -> float:
+    """Millions, of the network in use."""
+    from engine.search.elastic.bench import sizes_of
+
+    return sizes_of(session.backbone())["macs"] / 1e6
+
+
+def searched(session: Session, **settings: Any) -> tuple[dict[str, Any], list[Event]]:
+    """A search at one resolution for something narrower than the whole network."""
+    most = 0.97 * whole_macs(session)
+    return done(session, "specialise", resolutions=[SIZE], macs=most, **settings)
+
+
+def test_a_narrower_network_is_found_used_and_taken_back(session: Session) -> None:
+    whole, most = session.backbone(), whole_macs(session)
+
+    result, events = searched(session, use=True)
+
+    wanted = ElasticArchitecture.parse(result["architecture"])
+    assert wanted.network == NETWORK
+    assert min(wanted.shares) < 100
+    assert result["macs"] / 1e6 <= 0.97 * most
+    assert {e.architecture for e in events if isinstance(e, Candidate)} >= {str(wanted)}
+    narrower = session.backbone()
+    assert sum(p.numel() for s in narrower.stages for p in s.module.parameters()) < sum(
+        p.numel() for s in whole.stages for p in s.module.parameters()
+    )
+    assert session.network_title() == "MobileNetV3-Small, narrower"
+    found, _ = done(session, "candidates")
+    assert found["elastic"]
+    assert found["ready"]
+    assert found["in_use"] == str(wanted)
+    assert {row["architecture"] for row in found["rows"]} >= {str(wanted), f"{NETWORK} {SIZE}"}
+
+    done(session, "undo")
+
+    assert session.backbone().digest == whole.digest
+
+
+def test_a_narrower_network_is_the_same_after_a_restart(after: Session) -> None:
+    searched(after, use=True)
+    path, narrower = after.require().path, after.backbone()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    expected = after.extractor()(pixels)
+    after.close()
+    again = Session()
+
+    done(again, "open_project", path=str(path))
+
+    assert again.backbone().digest == narrower.digest
+    assert np.array_equal(again.extractor()(pixels), expected)
+    again.close()
+
+
+def test_the_whole_network_stays_as_it_is_to_the_bit(after: Session) -> None:
+    from engine.search.elastic.networks import network_of, root_of
+
+    x, before = torch.randn(2, 3, SIZE, SIZE), after.backbone()
+    searched(after, use=True)
+    root = root_of(after)
+    with torch.inference_mode():
+        again = network_of(after.require(), root, SIZE).below()(x)
+        assert torch.equal(again, before.below()(x))
+
+
+def test_what_was_measured_is_kept(after: Session, found: tuple[Path, dict[str, Any]]) -> None:
+    first = found[1]
+    again, events = searched(after)
+    assert again["architecture"] == first["architecture"]
+    assert again["accuracy"] == first["accuracy"]
+    doing = {e.doing for e in events if isinstance(e, Progress)}
+    assert not any("elastic" in text or "Fitting" in text for text in doing)
+
+
+def test_a_search_that_was_stopped_goes_on_and_leaves_the_project_as_it_was(
+    session: Session,
+) -> None:
+    before = session.require().facts
+    stopped = run(session, "specialise", {"resolutions": [SIZE], "macs": whole_macs(session)})
+    for event in stopped:
+        if isinstance(event, Progress) and event.doing.startswith("Fitting"):
+            break
+    stopped.close()
+    assert session.require().facts == before
+    found, _ = done(session, "candidates")
+    assert found["ready"], "that it was made elastic was kept"
+
+    result, events = searched(session)
+
+    assert result["architecture"]
+    assert not any("elastic" in e.doing for e in events if isinstance(e, Progress))
+
+
+def test_images_of_another_kind_ask_for_another_measurement(after: Session, tmp_path: Path) -> None:
+    more = image_files.class_folders(tmp_path / "more", dict.fromkeys("defgh", 30))
+    done(after, "learn_folder", paths=[str(more)])
+    found, _ = done(after, "candidates")
+    assert not found["ready"]
+
+
+def test_a_target_that_nothing_meets_is_refused_at_once(session: Session) -> None:
+    with pytest.raises(Refused, match="No network meets this target: the smallest one takes"):
+        done(session, "specialise", latency_ms=0.0001, resolutions=[SIZE])
+    known = subnet_results.stored(session.require(), f"calibration|{session.backbone().digest}")
+    assert not known, "nothing was measured on images"
+
+
+def test_a_tuned_network_is_narrowed_and_found_again(session: Session) -> None:
+    done(session, "tune", preset="quick", settings={"epochs": 1}, adopt="always")
+    tuned = session.backbone()
+
+    result, _ = searched(session, use=True)
+
+    assert result["architecture"].startswith("tuned ")
+    assert session.network_title() == "MobileNetV3-Small, narrower, tuned"
+    found, _ = done(session, "candidates")
+    assert found["in_use"] == result["architecture"]
+    again, _ = done(session, "use_subnet", architecture=f"tuned {SIZE}")
+    assert again["architecture"] == f"tuned {SIZE}"
+    assert session.backbone().digest == tuned.digest
+
+
+def test_a_narrower_network_is_exported_and_the_project_stays(
+    after: Session, found: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    result, before = found[1], after.require().facts
+    file = tmp_path / "narrow.onnx"
+    settings = {"architecture": result["architecture"], "path": str(file)}
+    receipt, _ = done(after, "export_subnet", **settings)
+    assert file.is_file()
+    assert receipt["classes"] == ["apple", "banana", "cherry"]
+    assert after.require().facts == before
+
+
+def test_details_name_each_block_and_class(
+    after: Session, found: tuple[Path, dict[str, Any]]
+) -> None:
+    result = found[1]
+    details, _ = done(after, "candidate", architecture=result["architecture"])
+    shares = ElasticArchitecture.parse(result["architecture"]).shares
+    assert sum(map(len, details["stages"])) == len(shares)
+    assert set(details["per_class"]) == {"apple", "banana", "cherry"}
+    whole, _ = done(after, "candidate", architecture=f"{NETWORK} {SIZE}")
+    widest = [block["expand"] for stage in whole["stages"] for block in stage]
+    narrower = [block["expand"] for stage in details["stages"] for block in stage]
+    assert all(narrow <= wide for narrow, wide in zip(narrower, widest, strict=True))
+    with pytest.raises(Refused, match="not measured"):
+        done(after, "candidate", architecture=NARROWED.replace("50", "99"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"searcher": "random"}, "for networks that hold many sizes"),
+        ({"table": "pi"}, "for networks that hold many sizes"),
+        ({"resolutions": [16]}, "takes no images of these sizes"),
+        ({"latency_ms": -1}, "above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    session: Session, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises((Refused, BadSetting), match=words):
+        done(session, "specialise", **options)
+
+
+def test_a_network_of_another_kind_says_which_can_be_made_smaller(
+    session: Session, tmp_path: Path
+) -> None:
+    other = image_files.weights(tmp_path / "other.safetensors")
+    done(session, "use_backbone", weights=str(other), size=SIZE)
+    found, _ = done(session, "candidates")
+    assert not found["elastic"]
+    assert "comes in one size" in found["why"]
+    with pytest.raises(Refused, match="MobileNet can be made smaller"):
+        done(session, "specialise", latency_ms=1)
+
+
+def test_an_architecture_is_a_line_of_text() -> None:
+    made = ElasticArchitecture("net", 96, (100, 50, 25))
+    assert str(made) == "net 96: 100 50 25"
+    assert ElasticArchitecture.parse(str(made)) == made
+    assert ElasticArchitecture.of("net", 96, [1.0, 1.0]) == ElasticArchitecture("net", 96)
+    assert ElasticArchitecture.parse("net 96") == ElasticArchitecture("net", 96)
+    assert made.by_place("abc") == {"a": 1.0, "b": 0.5, "c": 0.25}
+    for broken in ("", "net", "net x", "net 96:", "net 96: 0 50", "net 96: 101", "96: 3/3"):
+        with pytest.raises(BadSetting):
+            ElasticArchitecture.parse(broken)
+    with pytest.raises(BadSetting, match="has 2 blocks"):
+        made.by_place("ab")
+    assert is_elastic(str(made))
+    assert not is_elastic("96: 35/36 753/346")
