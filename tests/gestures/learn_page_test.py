@@ -300,3 +300,27 @@ def test_the_header_calls_the_network_by_its_title(learnt: Person) -> None:
 def test_the_sentence_says_what_the_range_is(learnt: Person) -> None:
     summary = learnt.page("Learn").scores.summary
     learnt.sees(lambda: "(likely between " in texts(summary))
+
+
+def test_scores_are_read_again_where_the_project_was_closed_before_they_came(
+    learnt: Person,
+) -> None:
+    path, submit = learnt.project.path, learnt.window.bridge.submit
+    before = len(learnt.endings)
+    for job in ("close_project", "open_project", "close_project", "open_project"):
+        submit(job, **({"path": path} if job == "open_project" else {}))
+    learnt.sees(lambda: len(learnt.endings) == before + 4)
+    page = learnt.page("Learn")
+    learnt.sees(lambda: page.scores.matrix.has_figures() and texts(page.scores.summary), 20_000)
+
+
+def test_accuracy_over_steps_is_no_higher_than_the_page_beside_many_bars(
+    learnt: Person, tmp_path: Path
+) -> None:
+    more = class_folders(tmp_path / "more", {"plum": 12}, seed=5)
+    learnt.waits_for(lambda: drop(learnt.page("Images"), urls([more])))
+    scores = learnt.page("Learn").scores
+    learnt.sees(lambda: scores.bars.bars and scores.lines_card.isVisible())
+    scores.bars.setMinimumHeight(3 * scores.height())
+    learnt.sees(lambda: scores.bars.height() >= 3 * scores.height())
+    assert scores.lines_card.height() <= scores.height()
