@@ -177,7 +177,7 @@ class RunCard(QFrame):
             key="Ctrl+Shift+E",
         )
         self.adopt_button = button(
-            "Use the tuned network",
+            "Use the tuned one",
             "Uses this network and learns all classes again with it; undo goes back",
             self.adopt_asked.emit,
             key="Ctrl+U",
