@@ -174,6 +174,10 @@ def test_the_card_of_a_result_tells_old_and_new_apart(qtbot: Any) -> None:
     assert card.keep_button.isVisible()
     assert card.heading.text() == "Better: +5.0 points"
     assert card.layout().totalHeightForWidth(CARD) <= 200, "it fits beside the table"
+    best = {"best_epoch": 12.5, "epochs_done": 20.0, "best_accuracy": 0.8}
+    card.show_run({**judged([0.1, 0.02, 0.2]), **best}, busy=False)
+    assert "Best epoch: 12.5 of 20." in texts(card)
+    assert card.layout().totalHeightForWidth(CARD) <= 200, "also with the best epoch"
     for state, said in (("adopted", "Undo goes back"), ("discarded", "was kept")):
         card.show_run({**judged([0.1, 0.02, 0.2]), "state": state}, busy=False)
         assert said in texts(card)
