@@ -12,7 +12,7 @@ from app import theme
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
 from app.shell.undo import History
-from app.widgets.controls import Elided, calling, column, label, named, row, say_on, tool
+from app.widgets.controls import Elided, calling, column, named, row, say_on, tool
 from app.widgets.rows import short
 from engine.events import Ended, ProjectView, StepView
 from engine.results.project import Devices
@@ -81,7 +81,7 @@ class Header(QWidget):
         self.bridge, self.preferences = bridge, preferences
         self.of_project: list[QAction] = []
         self.asked = 0
-        self.name = label("Espalier", "heading")
+        self.name = Elided("Espalier", "heading")
         self.place = Elided("", "caption")
         self.backbone = self.chip(
             "backbone", "Network", "Shows which network looks at the images, and others", "Ctrl+B"
@@ -193,12 +193,12 @@ class Header(QWidget):
         for action in self.of_project:
             action.setEnabled(project is not None)
         if project is None:
-            self.name.setText("Espalier")
+            self.name.set_full("Espalier")
             say_on(self.device, DEVICES.get(self.preferences.get("device", "auto"), "Automatic"))
             return
         if not self.asked:
             self.asked = self.bridge.ask("list_devices", self.take_devices)
-        self.name.setText(project.name + (" (only to look at)" if project.read_only else ""))
+        self.name.set_full(project.name + (" (only to look at)" if project.read_only else ""))
         self.place.set_full(short(project.path))
         say_on(self.backbone, f"{project.backbone_title} · {project.input_size} px")
         say_on(self.device, DEVICES.get(project.device, project.device))

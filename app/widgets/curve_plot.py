@@ -21,6 +21,7 @@ class CurvePlot(LinePlot):
     """
 
     legend_wraps = True
+    legend_gap = 8
 
     def __init__(self, title: str, empty: str, unit: str) -> None:
         super().__init__(title, empty, "epoch", unit)

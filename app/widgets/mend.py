@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QObject, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QFontMetrics, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
 
 from app.bridge import Bridge
@@ -21,7 +21,7 @@ PAUSE = 800
 """Milliseconds without a key after which what was mended is learnt."""
 MOST = 9
 LINES = 2
-"""Of text above and below the buttons, whatever is said, so that nothing moves."""
+"""Of text above the keys, whatever it says, so that nothing moves."""
 EDGES = 26
 """Pixels of a button beside its words."""
 SIGNS = {"Return": "↵", "Delete": "Del"}
@@ -178,8 +178,10 @@ class MendBar(QWidget):
         self.choices = label("", "caption", wrap=True)
         self.news = label("", "caption", wrap=True)
         self.choices.setAccessibleName("Classes to choose from")
+        self.choices.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for words in (self.choices, self.news):
             words.setFixedHeight(LINES * words.fontMetrics().lineSpacing())
+        self.news.hide()
         self.mover = self.act(
             "Move", "Moves it to the class that was answered", "Return", mending.agree
         )
@@ -191,14 +193,14 @@ class MendBar(QWidget):
         ]
         undo = self.made("Undo", "Takes the last change back", "Z", mending.undo)
         below = row(*self.buttons, undo, 0, gap=4)
-        self.setLayout(column(self.choices, self.mover, below, self.news, gap=4))
+        self.setLayout(column(self.news, self.mover, self.choices, below, gap=4))
         keys = {"Return": mending.agree, "Enter": mending.agree, "K": mending.keep}
         for key, act in {**keys, "Delete": mending.remove}.items():
             self.key(where, key, calling(self.do, act))
         for digit in range(1, MOST + 1):
             self.key(where, str(digit), calling(self.choose, digit))
         self.key(where, "Z", mending.undo)
-        mending.said.connect(self.news.setText)
+        mending.said.connect(self.tell)
 
     def act(
         self, text: str, help: str, key: str, act: Callable[[Sequence[Row]], None]
@@ -250,12 +252,19 @@ class MendBar(QWidget):
         said = "".join(words)
         named(self.mover, said, f"{said}: what the model answered", "Return")
 
+    def tell(self, text: str) -> None:
+        """Says it above the keys, which stay where they are; with nothing to say, takes no room."""
+        self.news.setText(text)
+        self.news.setVisible(bool(text))
+
     def fitting(self, offered: list[tuple[str, float]]) -> str:
         """The digits and what they mean, as much as has room: nothing is cut, and nothing moves."""
+        metrics, width = self.choices.fontMetrics(), self.choices.width()
         for count in range(len(offered), 0, -1):
-            for words in (choices(offered[:count]), choices(offered[:count], shares=False)):
-                needed = self.choices.fontMetrics().boundingRect(
-                    QRect(0, 0, self.choices.width(), 10_000), Qt.TextFlag.TextWordWrap, words
+            for shares in (True, False):
+                words = choices(offered[:count], metrics, width, shares)
+                needed = metrics.boundingRect(
+                    QRect(0, 0, width, 10_000), Qt.TextFlag.TextWordWrap, words
                 )
                 if needed.height() <= self.choices.height():
                     return words
@@ -274,14 +283,17 @@ def answered(rows: Iterable[Row]) -> list[Row]:
     return [r for r in rows if "predicted" in r]
 
 
-def choices(offered: list[tuple[str, float]], shares: bool = True) -> str:
+def choices(
+    offered: list[tuple[str, float]], metrics: QFontMetrics, room: int, shares: bool = True
+) -> str:
     """The digits and what they mean: “1 shoes 98 %   2 pants 1 %”; a line ends between two."""
-    texts = [
-        f"{digit} {shown(name)}{f' {per_cent(share, 0)}' if shares else ''}"
-        for digit, (name, share) in enumerate(offered, 1)
-    ]
     whole = str.maketrans({" ": "\u00a0", "-": "\u2011"})
-    return "   ".join(text.translate(whole) for text in texts)
+    texts = []
+    for digit, (name, share) in enumerate(offered, 1):
+        name = Name(shown(name).translate(whole))
+        parts = (f"{digit} ", name, f" {per_cent(share, 0)}" if shares else "")
+        texts.append(fitted(parts, metrics, room).translate(whole).replace("…", "…\u2060"))
+    return "   ".join(texts)
 
 
 def mend_menu(mending: Mending, rows: Sequence[Row], parent: QWidget) -> QMenu:

@@ -159,6 +159,8 @@ class Plot(QWidget, Drawing):
     def place_chart(self) -> None:
         """Below the title; the edge stays free for the frame that shows the focus."""
         if self.chart is not None:
+            # What stood beside the axes of a wider chart would hold it wider than it can be seen.
+            self.chart.plotItem.layout.setContentsMargins(0, 0, 0, 0)
             self.chart.setGeometry(2, TITLE, self.width() - 4, self.height() - TITLE - 2)
             # Before it is shown, Qt keeps the news of its size back.
             self.chart.resizeEvent(None)

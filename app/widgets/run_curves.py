@@ -102,7 +102,7 @@ class Curves:
             Series(name, self.line(figure, plot, over), token, dash)
             for name, figure, token, dash in LINES[plot]
         ]
-        fine = Series("train, step by step", self.fine(plot, over), "muted", dense=True)
+        fine = Series("train, steps", self.fine(plot, over), "muted", dense=True)
         return [*lines, fine, *(self.marks(over) if plot == "accuracy" else ())]
 
     def marks(self, over: str) -> list[Series]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from app.widgets.controls import tip
 
 Index = QModelIndex | QPersistentModelIndex
 """Either may be handed to what a model or a view overrides."""
+AROUND = 14
+"""Pixels of a title beside its words."""
 
 
 class TableRows(QAbstractTableModel):
@@ -52,6 +54,23 @@ class TableRows(QAbstractTableModel):
         return self.titles[section] if across else None
 
 
+class Titles(QHeaderView):
+    """Titles that ask for the room of their words, in the font of their table.
+
+    Qt would measure them bold and in the header's own font, which the style sheet makes smaller.
+    """
+
+    def __init__(self, table: QTableView) -> None:
+        super().__init__(Qt.Orientation.Horizontal, table)
+        self.table = table
+        self.setSectionsClickable(True)
+
+    def sectionSizeFromContents(self, section: int) -> QSize:
+        text = str(self.model().headerData(section, self.orientation()) or "")
+        words = self.table.fontMetrics().horizontalAdvance(text)
+        return QSize(words + AROUND, super().sectionSizeFromContents(section).height())
+
+
 class Table(QTableView):
     """Shows rows; titles stand on the left, and columns share the width."""
 
@@ -61,6 +80,7 @@ class Table(QTableView):
         self.verticalHeader().hide()
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setTabKeyNavigation(False)  # Tab leaves the table; arrows go through it
-        header = self.horizontalHeader()
+        header = Titles(self)
+        self.setHorizontalHeader(header)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

@@ -161,3 +161,12 @@ def test_the_large_window_opens_a_cell_and_escape_leaves_it(qtbot: object) -> No
     QTest.keyClick(dialog.matrix, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: not plot.findChildren(MatrixDialog))
     assert picked == [(plot.names[0], plot.names[0])]
+
+
+def test_cells_stay_square_and_inside_when_it_becomes_much_narrower(qtbot: object) -> None:
+    plot = matrix_of(2, qtbot, 400)
+    for width in (1200, 430, 900, 300):
+        plot.resize(width, 400)
+        frame = plot.frame()
+        assert frame.width() == pytest.approx(frame.height())
+        assert frame.right() <= width

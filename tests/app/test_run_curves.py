@@ -14,10 +14,10 @@ def test_curves_over_epochs_and_over_seconds() -> None:
     assert over["validation"] == ((1.0, 4.0), (2.0, 8.0))
     assert over["train"] == ((1.0, 60.0), (2.0, 60.0))
     assert over["old classes"] == (), "there are none that were told"
-    assert [x for x, _ in over["train, step by step"]] == [n / 4 for n in range(1, 9)]
+    assert [x for x, _ in over["train, steps"]] == [n / 4 for n in range(1, 9)]
     over = names(made.series("loss", "seconds"))
     assert over["validation"] == ((0.4, 2.0), (0.8, 2.0))
-    assert over["train, step by step"][-1] == (0.8, 8.0)
+    assert over["train, steps"][-1] == (0.8, 8.0)
 
 
 def test_old_and_new_classes_have_their_own_lines() -> None:
@@ -40,7 +40,7 @@ def test_a_run_that_goes_on_from_a_checkpoint_takes_back_what_came_after_it() ->
 
 def test_many_steps_are_drawn_as_means() -> None:
     made = curves(1, each=PIECES * 3 + 1)
-    points = names(made.series("loss", "epoch"))["train, step by step"]
+    points = names(made.series("loss", "epoch"))["train, steps"]
     assert len(points) == PIECES
     assert points[0][1] == 2.0, "the mean of 1, 2 and 3"
     last = PIECES * 3

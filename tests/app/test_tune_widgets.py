@@ -45,15 +45,15 @@ def test_the_crosshair_reads_the_last_point_of_each_line(qtbot: object, tmp_path
     QTest.keyClick(plot, Qt.Key.Key_Right)
     QTest.keyClick(plot, Qt.Key.Key_Right)
     assert plot.at == 2.0, "it stops at the epochs, not at each step"
-    assert plot.words(2.0) == ["epoch 2", "validation: 2", "train: 1", "train, step by step: 8"]
-    assert plot.words(1.3)[1:] == ["validation: 2", "train: 1", "train, step by step: 5"]
+    assert plot.words(2.0) == ["epoch 2", "validation: 2", "train: 1", "train, steps: 8"]
+    assert plot.words(1.3)[1:] == ["validation: 2", "train: 1", "train, steps: 5"]
     rows = table(plot, tmp_path / "l.csv")
-    assert rows[0] == ["epoch", "validation", "train", "train, step by step"]
+    assert rows[0] == ["epoch", "validation", "train", "train, steps"]
     assert len(rows) == 9, "the file has each step"
     assert rows[-1] == ["2.0", "2.0", "1.0", "8.0"]
     said = words(plot, tmp_path / "l.svg")
     assert "Loss" in said
-    assert "step by step" in said
+    assert "train, steps" in said
     plot.show_curves(curves(2).series("loss", "seconds"), "seconds")
     assert plot.at is None
 
@@ -174,6 +174,10 @@ def test_the_card_of_a_result_tells_old_and_new_apart(qtbot: Any) -> None:
     assert card.keep_button.isVisible()
     assert card.heading.text() == "Better: +5.0 points"
     assert card.layout().totalHeightForWidth(CARD) <= 200, "it fits beside the table"
+    best = {"best_epoch": 12.5, "epochs_done": 20.0, "best_accuracy": 0.8}
+    card.show_run({**judged([0.1, 0.02, 0.2]), **best}, busy=False)
+    assert "Best epoch: 12.5 of 20." in texts(card)
+    assert card.layout().totalHeightForWidth(CARD) <= 200, "also with the best epoch"
     for state, said in (("adopted", "Undo goes back"), ("discarded", "was kept")):
         card.show_run({**judged([0.1, 0.02, 0.2]), "state": state}, busy=False)
         assert said in texts(card)
@@ -186,7 +190,7 @@ def test_the_card_of_a_result_tells_old_and_new_apart(qtbot: Any) -> None:
 @pytest.mark.parametrize(
     ("difference", "first"),
     [
-        ([0.05, 0.01, 0.09], "Use the tuned network"),
+        ([0.05, 0.01, 0.09], "Use the tuned one"),
         ([-0.05, -0.09, -0.01], "Keep the current one"),
         ([0.05, -0.01, 0.11], "Keep the current one"),
         ([0.0, 0.0, 0.0], "Keep the current one"),
@@ -294,3 +298,13 @@ def test_the_table_keeps_what_is_chosen_when_the_runs_are_read_anew(qtbot: Any) 
     made.runs.tell(4, epochs_done=1.5)
     assert made.runs.index(0, 4).data() == "1.5/3"
     assert "Run 4" in made.runs.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_eight_words_of_a_legend_are_whole_at_1280_pixels(qtbot: Any) -> None:
+    names = ("train, steps", "validation", "old classes", "new classes", "train")
+    names += ("before tuning", "after tuning", "best epoch")
+    plot = CurvePlot("Accuracy", "Empty.", "%")
+    plot.show_series([Series(name, ((0, 1.0), (1, 2.0))) for name in names])
+    shown(plot, qtbot, 396, 160)
+    for _, said in plot.signs.items:
+        assert said.sceneBoundingRect().right() <= plot.chart.width() + 8, said.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.pages.learn.steps import APART
 from app.widgets.rows import ROW
+from engine.events import Ended
 from tests.helpers.image_files import class_folders
 from tests.helpers.window import Person, drop, texts, urls
 
@@ -300,3 +302,42 @@ def test_the_header_calls_the_network_by_its_title(learnt: Person) -> None:
 def test_the_sentence_says_what_the_range_is(learnt: Person) -> None:
     summary = learnt.page("Learn").scores.summary
     learnt.sees(lambda: "(likely between " in texts(summary))
+
+
+def test_scores_are_read_again_where_the_project_was_closed_before_they_came(
+    learnt: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = learnt.page("Learn").scores
+    learnt.sees(scores.matrix.has_figures)
+    path, bridge = learnt.project.path, learnt.window.bridge
+    submit, ask, cancelled = bridge.submit, bridge.ask, []
+
+    def cancel_first(job: str, answer: Any, *more: Any, **settings: Any) -> int:
+        if job != "scores" or cancelled:
+            return ask(job, answer, *more, **settings)
+        cancelled.append(job)
+        answer(Ended("cancelled", ""))
+        return 0
+
+    learnt.waits_for(lambda: submit("close_project"))
+    scores.shown = "", 0  # as in a window that has just opened
+    scores.matrix.show_matrix([], [])
+    monkeypatch.setattr(bridge, "ask", cancel_first)
+    learnt.waits_for(lambda: submit("open_project", path=path))
+    assert cancelled
+    learnt.waits_for(lambda: submit("close_project"))
+    learnt.waits_for(lambda: submit("open_project", path=path))
+    learnt.page("Learn")
+    learnt.sees(scores.matrix.has_figures, 20_000)
+
+
+def test_accuracy_over_steps_is_no_higher_than_the_page_beside_many_bars(
+    learnt: Person, tmp_path: Path
+) -> None:
+    more = class_folders(tmp_path / "more", {"plum": 12}, seed=5)
+    learnt.waits_for(lambda: drop(learnt.page("Images"), urls([more])))
+    scores = learnt.page("Learn").scores
+    learnt.sees(lambda: scores.bars.bars and scores.lines_card.isVisible())
+    scores.bars.setMinimumHeight(3 * scores.height())
+    learnt.sees(lambda: scores.bars.height() >= 3 * scores.height())
+    assert scores.lines_card.height() <= scores.height()

@@ -314,3 +314,31 @@ def test_captions_are_shortened_in_their_names_alone(owner: Person, tmp_path: Pa
     assert second.endswith(f"{row['predicted'][-1]} {100 * row['confidence']:.0f} %")
     whole = f"class {row['class']}, seen as {row['predicted']} "
     assert whole in gallery.rows.index(0).data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_keys_stand_at_the_foot_and_news_moves_none_of_them(mender: Person) -> None:
+    shows_wrong(mender)
+    bar = pictures(mender).bar
+    keys = [bar.mover, *bar.buttons]
+    before = [key.mapTo(mender.window, QPoint()) for key in keys]
+    assert not bar.news.isVisible()
+    assert bar.buttons[0].geometry().bottom() >= bar.height() - 1, "no room is lost below them"
+
+    mender.waits_for(lambda: presses(mender, "K"))
+
+    mender.sees(lambda: bar.news.isVisible() and bar.mover.isVisible())
+    mender.sees(lambda: [key.mapTo(mender.window, QPoint()) for key in keys] == before)
+
+
+def test_long_names_leave_the_cards_as_wide_as_they_are(owner: Person, tmp_path: Path) -> None:
+    long = "a class whose name is longer than the room beside its images, as those of moths are"
+    root = plain_folders(tmp_path / "clothes", ["hat", long, "skirt"], 12)
+    owner.waits_for(lambda: drop(owner.page("Images"), urls([root])))
+    owner.window.resize(1280, 800)
+    scores = owner.page("Learn").scores
+    owner.sees(lambda: long[:3] in scores.images.bar.choices.text().replace("\xa0", " "))
+    owner.sees(lambda: scores.matrix_card.width() > scores.images_card.width())
+    words = scores.images.bar.choices
+    metrics = words.fontMetrics()
+    for said in words.text().split("   "):
+        assert metrics.horizontalAdvance(said) <= words.width()

@@ -99,3 +99,13 @@ def test_nothing_lies_over_the_captions_in_a_small_window(small: Person) -> None
     QCoreApplication.processEvents()
     assert found.gallery.geometry().bottom() < found.bar.geometry().top()
     assert found.gallery.height() >= found.gallery.cell.height()
+
+
+def test_a_long_name_of_a_project_is_shortened_and_told_in_full(small: Person) -> None:
+    long = "Moths and butterflies of the garden and of the woods behind it"
+    ended = small.waits_for(lambda: small.window.bridge.submit("rename_project", name=long))
+    assert ended.how == "done", ended.text
+    made = small.window.header.name
+    small.sees(lambda: "…" in made.text())
+    assert made.fontMetrics().horizontalAdvance(made.text()) <= made.width()
+    assert made.toolTip() == long

@@ -130,6 +130,23 @@ def test_nothing_scrolls_sideways_on_a_new_page(learnt: Person) -> None:
             learnt.sees(lambda place=place: not place.horizontalScrollBar().maximum())
 
 
+def test_titles_and_ways_of_runs_are_whole_beside_the_card(learnt: Person) -> None:
+    learnt.window.resize(1280, 800)
+    page = learnt.page("Tune")
+    learnt.sees(lambda: page.form.way.name == "quick" and learnt.window.width() == 1280)
+    asked = {"preset": "quick", "epochs": 1, "adopt": "never"}
+    learnt.waits_for(lambda: learnt.window.bridge.submit("tune", **asked))
+    learnt.sees(lambda: page.card.comparison.isVisible())
+    header, metrics = page.table.horizontalHeader(), page.table.fontMetrics()
+    titles = page.table.runs.titles
+    for column, title in enumerate(titles):
+        assert metrics.horizontalAdvance(title) + 8 <= header.sectionSize(column), title
+    for column in (1, 2):
+        text = page.table.runs.index(0, column).data()
+        assert metrics.horizontalAdvance(text) + 8 <= header.sectionSize(column), text
+    assert not page.table.horizontalScrollBar().maximum()
+
+
 def test_a_run_is_told_its_time_and_what_can_not_be_tuned_is_refused(tuner: Person) -> None:
     page = tuner.window.pages["Tune"]
     assert page.form.choices["tuner"].currentData() == "fine_tune"
@@ -194,8 +211,8 @@ def test_a_run_is_watched_to_its_verdict(tuner: Person) -> None:
     tuner.sees(lambda: len(lines(page.watch.accuracy)["validation"]) == 3)
     accuracy = lines(page.watch.accuracy)
     assert [x for x, _ in accuracy["validation"]] == [1.0, 2.0, 3.0]
-    assert len(accuracy["train, step by step"]) == page.live.plan.total
-    assert set(lines(page.watch.loss)) == {"validation", "train", "train, step by step"}
+    assert len(accuracy["train, steps"]) == page.live.plan.total
+    assert set(lines(page.watch.loss)) == {"validation", "train", "train, steps"}
     tuner.presses("Alt+2")
     tuner.sees(lambda: page.watch.accuracy.x_title == "seconds")
     seconds = [x for x, _ in lines(page.watch.accuracy)["validation"]]

@@ -75,8 +75,10 @@ class Scores(QWidget):
         self.lines_card, bars_card = card(self.lines, edge=12), card(self.bars, edge=12)
         self.lines.setMinimumHeight(LOWER - 24)
         self.lines_card.hide()
+        beside_bars = column(self.lines_card, 0)
+        beside_bars.setStretch(0, 99)  # the space below it begins where it is as high as it may be
         self.top_row = row(self.matrix_card, self.images_card, gap=GAP)
-        self.second_row = row(bars_card, self.lines_card, gap=GAP)
+        self.second_row = row(bars_card, beside_bars, gap=GAP)
         for line, shares in ((self.top_row, (3, 2)), (self.second_row, (1, 1))):
             for at, share in enumerate(shares):
                 line.setStretch(at, share)
@@ -99,6 +101,7 @@ class Scores(QWidget):
         room = self.height() - self.summary.heightForWidth(self.area.viewport().width()) - GAP
         self.matrix_card.setFixedHeight(max(room, LEAST))
         self.images_card.setFixedHeight(max(room, LEAST) if wide else BELOW)
+        self.lines_card.setMaximumHeight(max(room, LEAST))  # also beside the bars of many classes
 
     def show_project(self, project: ProjectView) -> None:
         """Shows the steps; the scores are read anew when another step is in use."""
@@ -135,6 +138,7 @@ class Scores(QWidget):
     def take(self, ended: Ended) -> None:
         """Shows sentence, bars and matrix of the scores that were read."""
         if ended.how != "done":
+            self.shown = ("", 0)  # the project was closed meanwhile: it may be opened again
             return
         result = ended.of(FullScores)
         self.summary.show_scores(result)

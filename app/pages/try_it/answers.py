@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app import theme
@@ -13,6 +13,8 @@ from engine.system.words import per_cent
 
 LINE = 34
 MOST, NEAREST = 8, 3
+NAMES = 0.45
+"""The share of the width that names may take at most."""
 
 
 class AnswerBars(QWidget):
@@ -42,11 +44,18 @@ class AnswerBars(QWidget):
         self.setAccessibleDescription(words if known else nearest)
         self.update()
 
+    def widest(self) -> float:
+        """Pixels of the longest name; the first one may be bold."""
+        font = self.font()
+        font.setBold(True)
+        metrics = QFontMetricsF(font)
+        return max((metrics.horizontalAdvance(name) for name, _ in self.bars), default=0.0)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """One line for each class: its name, its bar, its share."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        left = min(self.width() * 0.36, 200.0)
+        left = min(self.width() * NAMES, self.widest() + 12)
         track = self.width() - left - 72
         middle = Qt.AlignmentFlag.AlignVCenter
         for number, (name, share) in enumerate(self.bars):

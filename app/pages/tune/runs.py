@@ -116,7 +116,6 @@ class RunTable(Table):
         self.setShowGrid(False)
         self.verticalHeader().setDefaultSectionSize(26)
         header = self.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         for column in (1, 2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)

@@ -59,7 +59,7 @@ def verdict(difference: Sequence[float], images: int) -> tuple[str, str]:
     if mean == low == high == 0:
         return "No difference", f"Both recognise the same of {images:,} validation images."
     words = "Better" if low > 0 else "Worse" if high < 0 else "No clear difference"
-    sure = f"With 95 % certainty between {points(low)} and {points(high)} points"
+    sure = f"With 95 % certainty {points(low)} to {points(high)}"
     return f"{words}: {points(mean)} points", f"{sure}, on the same {images:,} validation images."
 
 
@@ -177,7 +177,7 @@ class RunCard(QFrame):
             key="Ctrl+Shift+E",
         )
         self.adopt_button = button(
-            "Use the tuned network",
+            "Use the tuned one",
             "Uses this network and learns all classes again with it; undo goes back",
             self.adopt_asked.emit,
             key="Ctrl+U",
