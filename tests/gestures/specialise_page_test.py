@@ -108,7 +108,18 @@ def test_what_is_known_of_this_computer_and_a_first_target_are_shown(measured: P
 def test_candidates_arrive_while_the_search_runs(measured: Person) -> None:
     page = measured.window.pages["Specialise"]
     events = [
-        Candidate("32: 33/33", "subnet at 32 pixels", 1.0 + n, 0.1, None, 0.5 + 0.1 * n, 10**6, 10**5, 10**5, 10**6)
+        Candidate(
+            "32: 33/33",
+            "subnet at 32 pixels",
+            1.0 + n,
+            0.1,
+            None,
+            0.5 + 0.1 * n,
+            10**6,
+            10**5,
+            10**5,
+            10**6,
+        )
         for n in range(2)
     ]
 

@@ -156,7 +156,7 @@ class SpecialisePage(QWidget):
             "Measures once, on your images, what each part of your network counts for, and how "
             "fast it is here",
             self.make_elastic,
-            key="Ctrl+Shift+A",
+            key="Ctrl+Shift+W",
             icon="specialise",
             kind="primary",
         )

@@ -93,3 +93,8 @@ def possible(project: Project, origin: Origin, sizes: tuple[int, ...]) -> list[i
             continue
         found.append(size)
     return found
+
+
+def places_of(project: Project, origin: Origin) -> list[str]:
+    """The blocks of a network that can be narrowed."""
+    return list(blocks_of(network_of(project, origin, origin.size).stages))

@@ -8,28 +8,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.errors import BadSetting, Refused
 from engine.events import Event, Progress, Saved, Work
 from engine.models.backbones import title_of
 from engine.models.elastic.architecture import ElasticArchitecture
+from engine.models.elastic.blocks import shaped, widths_of
 from engine.models.elastic.calibration import Calibration
 from engine.models.elastic.costs import BlockCosts
-from engine.models.elastic.passes import allotted
+from engine.models.elastic.passes import SHARES, allotted, width_at
 from engine.models.provenance import Origin
 from engine.results.specialise import SubnetRow
 from engine.search.elastic import folding, networks
-from engine.search.elastic.bench import Bench
+from engine.search.elastic.bench import Bench, sizes_of
 from engine.search.results import best_ms, candidate_event, mark_front, within
 from engine.session import Session
 from engine.storage import subnet_results
 
 MARGIN = 0.95
 """A network is folded to take so much of the target by prediction: its median is a little more."""
-BUDGETS = (0.75, 0.5)
-"""Of what a network's blocks take, where no latency is asked for."""
+BUDGETS, NARROW = (0.75, 0.5), (0.9, 0.75, 0.6, 0.5, 0.4, 0.3, 0.26)
+"""Of what a network's blocks take, where no latency is asked for; or only limits of another kind,
+of which the first that keeps them is taken."""
+NUMBER = 4
+"""Bytes of a number in a file."""
+WORDS = {
+    "macs": "{:,.0f} operations",
+    "parameters": "{:,.0f} parameters",
+    "memory": "{:,.0f} bytes of memory",
+    "file_bytes": "{:,.0f} bytes as a file",
+}
 OCTAVE, LOST = 0.07, 0.1
 """What twice the resolution brings in accuracy, and what the whole variance of the features costs:
 by these the most promising is tried first (clothing photos, EfficientNet-Lite0)."""
@@ -145,9 +155,10 @@ def search(choice: Choice) -> Work[SubnetRow]:
 
 def check_possible(choice: Choice) -> Generator[Event, None, None]:
     """Raises Refused where even the smallest form of the smallest size takes too long."""
+    least = min(choice.resolutions)
+    check_sizes(choice, least)
     if math.isinf(choice.target):
         return
-    least = min(choice.resolutions)
     costs = yield from costs_at(choice, least)
     if costs.least > choice.target and not choice.allowed():
         fastest = min(costs.least, (yield from fastest_whole(choice, least)))
@@ -156,6 +167,34 @@ def check_possible(choice: Choice) -> Generator[Event, None, None]:
                 f"No network meets this target: the smallest one takes {fastest:.2f} ms here. Ask "
                 "for more, or allow a smaller resolution."
             )
+
+
+def check_sizes(choice: Choice, resolution: int) -> None:
+    """Raises Refused where even the smallest form is too large."""
+    blocks = networks.places_of(choice.bench.project, choice.root)
+    smallest = ElasticArchitecture.of(choice.root.backbone, resolution, [SHARES[-1]] * len(blocks))
+    sizes = sizes_for(choice, smallest)
+    missed = [WORDS[name].format(sizes[name]) for name in over(choice, sizes)]
+    if missed and not choice.allowed():
+        raise Refused(
+            f"No network meets this: the smallest one has {' and '.join(missed)}. Ask for more, or "
+            "allow a smaller resolution."
+        )
+
+
+def sizes_for(choice: Choice, wanted: ElasticArchitecture) -> dict[str, float]:
+    """What a form takes besides time, by the names of the limits; known before it is folded."""
+    network = networks.network_of(choice.bench.project, choice.root, wanted.resolution)
+    full = widths_of(network.stages)
+    shares = wanted.by_place(list(full))
+    widths = {place: width_at(full[place], share) for place, share in shares.items()}
+    sizes = sizes_of(replace(network, stages=shaped(network.stages, widths)))
+    named = {"macs": sizes["macs"], "parameters": sizes["params"], "memory": sizes["memory"]}
+    return {**named, "file_bytes": NUMBER * sizes["params"]}
+
+
+def over(choice: Choice, sizes: Mapping[str, float]) -> list[str]:
+    return [name for name, size in sizes.items() if size > choice.limits.get(name, math.inf)]
 
 
 def fastest_whole(choice: Choice, resolution: int) -> Generator[Event, None, float]:
@@ -217,11 +256,14 @@ def proposals(
         costs = yield from costs_at(choice, size)
         for budget in budgets_at(choice, costs):
             shares = allotted(calibration.errors, costs.of, budget - costs.rest)
-            if costs.total(shares) > budget or all(s >= 1 for s in shares.values()):
+            wanted = ElasticArchitecture.of(choice.root.backbone, size, list(shares.values()))
+            fits = costs.total(shares) <= budget and wanted.shares
+            if not fits or over(choice, sizes_for(choice, wanted)):
                 continue
             lost = sum(calibration.errors[p][s] for p, s in shares.items())
-            wanted = ElasticArchitecture.of(choice.root.backbone, size, list(shares.values()))
             found.append((OCTAVE * math.log2(size) - LOST * lost, wanted))
+            if choice.limits:
+                break  # the widest that keeps them
     found.sort(key=lambda pair: -pair[0])
     return [wanted for _, wanted in found]
 
@@ -230,7 +272,8 @@ def budgets_at(choice: Choice, costs: BlockCosts) -> list[float]:
     """Milliseconds that a folded network may take at a resolution."""
     whole = costs.total({})
     if math.isinf(choice.target):
-        return [costs.rest + part * (whole - costs.rest) for part in BUDGETS]
+        parts = NARROW if choice.limits else BUDGETS
+        return [costs.rest + part * (whole - costs.rest) for part in parts]
     return [MARGIN * choice.target] if costs.least <= choice.target < whole else []
 
 

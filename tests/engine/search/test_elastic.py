@@ -193,6 +193,13 @@ def test_a_target_that_nothing_meets_is_refused_at_once(session: Session) -> Non
     assert not known, "nothing was measured on images"
 
 
+def test_limits_of_size_are_kept_or_refused_at_once(after: Session) -> None:
+    result, _ = done(after, "specialise", parameters=1.2, resolutions=[SIZE])
+    assert result["params"] <= 1.2e6
+    with pytest.raises(Refused, match=r"the smallest one has [\d,]+ parameters"):
+        done(after, "specialise", parameters=0.01, resolutions=[SIZE])
+
+
 def test_a_tuned_network_is_narrowed_and_found_again(session: Session) -> None:
     done(session, "tune", preset="quick", settings={"epochs": 1}, adopt="always")
     tuned = session.backbone()

@@ -1,0 +1,79 @@
+"""A person's network comes in one size: it is made elastic, searched for a speed, and narrowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.events import Ended
+from tests.helpers.image_files import class_folders, weights
+from tests.helpers.window import Person, drop, texts, urls
+
+SIZE = 64
+PATIENT = 120_000
+
+
+@pytest.fixture
+def narrowable(person: Person, tmp_path: Path) -> Person:
+    """A person whose project learnt three classes with a network that can be narrowed."""
+    net = str(weights(tmp_path / "net.safetensors", "mobilenet_v3_small"))
+    path = str(tmp_path / "mine.espalier")
+    submit = person.window.bridge.submit
+    ended = person.waits_for(lambda: submit("new_project", path=path, weights=net, size=SIZE))
+    assert ended.how == "done", ended.text
+    folders = class_folders(tmp_path / "fruit", {"apple": 20, "banana": 20, "cherry": 20})
+    ended = person.waits_for(lambda: drop(person.page("Images"), urls([folders])))
+    assert ended.how == "done", ended.text
+    return person
+
+
+def test_a_network_of_one_size_is_made_elastic_and_a_narrower_one_is_used(
+    narrowable: Person,
+) -> None:
+    page = narrowable.page("Specialise")
+    narrowable.sees(lambda: page.elastic_button.isVisible())
+    said = texts(page.one_size)
+    assert "This network comes in one size" in said
+    assert "It can be made elastic" in said
+    assert not page.search_button.isVisible()
+
+    ended = asked(narrowable, "Ctrl+Shift+W")
+
+    assert ended.how == "done", ended.text
+    narrowable.sees(lambda: page.search_button.isVisible() and page.plot.points)
+    assert page.search_button.objectName() == "primary"
+    assert not page.computer.isVisible(), "nothing of this computer is to be measured"
+    assert not page.form.budget.isVisible()
+    assert len(page.plot.points) == len(page.form.sizes), "the whole network at each size"
+    fastest, slowest = page.plot.range
+    assert fastest < page.form.target.value() < slowest
+
+    for size, box in page.form.sizes.items():
+        box.setChecked(size == SIZE)
+    page.form.target.setValue(0)
+    page.form.limits["parameters"].setValue(1.2)
+    ended = asked(narrowable, "Ctrl+F")
+
+    assert ended.how == "done", ended.text
+    assert ended.result["params"] < 1.2e6
+    narrowable.sees(lambda: page.subnet.chosen)
+    assert page.subnet.text.full.startswith("MobileNetV3-Small, 64 pixels, ")
+    assert sum(map(len, page.subnet.drawing.stages)) == 10
+    assert page.news.text().startswith("Found: ")
+
+    ended = asked(narrowable, "Ctrl+U")
+
+    assert ended.how == "done", ended.text
+    assert narrowable.project.backbone_title == "MobileNetV3-Small, narrower"
+    narrowable.sees(lambda: page.plot.in_use == ended.result["architecture"])
+    narrowable.waits_for(lambda: narrowable.presses("Ctrl+Z"))
+    assert narrowable.project.backbone_title == "MobileNetV3-Small"
+
+
+def asked(person: Person, key: str) -> Ended:
+    """The end of a job that takes longer than most."""
+    before = len(person.endings)
+    person.presses(key)
+    person.sees(lambda: len(person.endings) > before, PATIENT)
+    return person.endings[-1]
