@@ -1,21 +1,24 @@
-"""A pretrained network folded to so much of its operations, beside the same at lower resolutions.
+"""What Specialise finds for some latencies, beside whole networks at lower resolutions.
 
-    python -m tests.bench.elastic PHOTOS [--backbone efficientnet_lite0] [--weights FILE]
-                                  [--sizes 96,128] [--budgets 0.75,0.5] [--images 1000]
+    python -m tests.bench.elastic PHOTOS [--weights FILE] [--targets 1.5,2.5,4,6] [--images 1000]
+                                  [--sizes 64,96,128,160,192,224] [--networks a,b]
 
-PHOTOS holds train/ and test/, each a folder of class folders. Folded on photos of train/ without
-their classes; the head is learnt from the same with them, and judged on test/. Latencies are of
-one thread, interleaved in one run (low percentile and median). "error" is that of the features
-beside the whole network's at the same size, on photos that had no part in the fold.
+PHOTOS holds train/ and test/ (and validation/), each a folder of class folders; so many photos of
+train/ make a project with EfficientNet-Lite0. FILE holds weights of MobileNetV2, which then stands
+beside it. For each target the search's network and all whole ones are judged on the photos of test/
+and validation/, which the search has not seen, with a head from the same photos. Latencies are of
+one thread, interleaved in one run. "lead" is the difference to the best whole network that is as
+fast, with its 95 % interval (paired bootstrap).
 """
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,132 +26,128 @@ import torch
 
 from engine.images.decode import open_image
 from engine.learners import LEARNERS, Task
+from engine.learners.metrics import difference_interval
 from engine.models.backbone import Backbone
 from engine.models.backbones import load_backbone
-from engine.models.elastic import passes
-from engine.models.elastic.blocks import blocks_of, layers_of, rebuilt
+from engine.models.backbones.base import BACKBONES
+from engine.models.elastic.architecture import ElasticArchitecture
 from engine.models.extractor import Extractor
 from engine.models.timing import Timed
-from engine.models.trunk import Normalise
-from tests.bench.common import timed
+from engine.search.elastic import using
+from engine.search.elastic.search import choice_for
+from engine.session import Session
+from engine.system.paths import weights_folder
+from tests.bench.common import do, finished, new, timed
 from tests.bench.given import parser_of, parts_of
 
-BATCH, HELD_OUT, ROUNDS = 32, 128, 40
-
-
-@dataclass
-class Photos:
-    """Pixels uint8 (n, size, size, 3) and class numbers (n,) to learn from and to judge by."""
-
-    train: np.ndarray
-    classes: np.ndarray
-    test: np.ndarray
-    truth: np.ndarray
+ROUNDS = 60
 
 
 @dataclass
 class Row:
+    """A network, which of the judging photos it has right, and what it took to make."""
+
     name: str
     backbone: Backbone
-    seconds: float
-    accuracy: float
-    error: float
+    right: np.ndarray
+    whole: bool
+    seconds: float = 0.0
+    target: float = 0.0
+
+
+@dataclass
+class Judge:
+    """Photos to learn from and to judge by, with their class numbers."""
+
+    train: list[Path]
+    test: list[Path]
+
+    def right(self, network: Backbone) -> np.ndarray:
+        extractor, names = Extractor(network), sorted({p.parent.name for p in self.train})
+
+        def features(paths: Sequence[Path]) -> tuple[torch.Tensor, torch.Tensor]:
+            pixels = np.stack([open_image(p, network.preprocessing).seen for p in paths])
+            classes = torch.tensor([names.index(p.parent.name) for p in paths])
+            return torch.from_numpy(extractor(pixels)), classes
+
+        (known, classes), (asked, truth) = features(self.train), features(self.test)
+        learner = LEARNERS.make("slda")
+        new = {n: known[classes == n] for n in classes.unique().tolist()}
+        for _ in learner.learn(Task(new, known, classes)):
+            pass
+        return learner.answers(asked) == truth.numpy()
 
 
 def main() -> None:
     parser = parser_of(__doc__, parts=True)
-    parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument("--sizes", default="96,128")
-    parser.add_argument("--budgets", default="0.75,0.5")
+    parser.add_argument("--targets", default="1.5,2.5,4,6")
     parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--sizes", default="64,96,128,160,192,224")
+    parser.add_argument("--networks", default="efficientnet_lite0,efficientnet_lite1,mobilenet_v2")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    weights = Path(options.weights) if options.weights else None
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
-        folder, rows = parts_of(options, Path(name)), list[Row]()
-        for size in map(int, options.sizes.split(",")):
-            whole = load_backbone("" if weights else options.backbone, weights, size)
-            photos = photos_for(folder, whole, options.images)
-            rows += rows_at(whole, photos, [float(b) for b in options.budgets.split(",")])
+        here = Path(name)
+        os.environ["ESPALIER_HOME"] = str(here / "home")
+        if options.weights:
+            weights_folder().mkdir(parents=True, exist_ok=True)
+            file = BACKBONES.make("mobilenet_v2").facts()["file"]
+            shutil.copy(options.weights, weights_folder() / file)
+        judge = judge_of(parts_of(options, here), options.images)
+        session = new(here, "elastic", size=224)
+        do(session, "learn_folder", paths=[str(linked(judge.train, here / "photos"))])
+        targets = [float(target) for target in options.targets.split(",")]
+        rows = list(found(session, judge, targets))
+        session.close()
+        sizes = [int(size) for size in options.sizes.split(",")]
+        rows += whole(judge, options.networks.split(","), sizes, Path(options.weights or ""))
         print_rows(rows)
 
 
-def photos_for(folder: Path, network: Backbone, count: int) -> Photos:
-    """So many photos of train/, and all of test/."""
+def judge_of(photos: Path, count: int) -> Judge:
+    """So many photos of train/, as many of each class as there are, and all that are to judge."""
+    rng, classes = random.Random(0), []
+    for folder in sorted(path for path in (photos / "train").iterdir() if path.is_dir()):
+        files = sorted(folder.iterdir())
+        rng.shuffle(files)
+        classes.append(files)
+    turns = [files[n] for n in range(max(map(len, classes))) for files in classes if n < len(files)]
+    judges = [p for part in ("validation", "test") for p in sorted((photos / part).glob("*/*"))]
+    return Judge(turns[:count], judges)
 
-    def read(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-        seen = [open_image(path, network.preprocessing).seen for path in paths]
-        return np.stack(seen), np.array([names.index(path.parent.name) for path in paths])
 
-    train, test = (sorted((folder / part).glob("*/*")) for part in ("train", "test"))
-    names = sorted({path.parent.name for path in train})
-    random.Random(0).shuffle(train)
-    return Photos(*read(train[:count]), *read(test))
+def linked(files: Sequence[Path], to: Path) -> Path:
+    for file in files:
+        link = to / file.parent.name / file.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.resolve())
+    return to
 
 
-def rows_at(whole: Backbone, photos: Photos, budgets: Sequence[float]) -> list[Row]:
-    """The whole network at its size, and folded to shares of its blocks' operations."""
-    size = whole.preprocessing.size
-    few = photos.test[:HELD_OUT]
-    expected = Extractor(whole)(few)[:, 0]
-    rows = [Row(f"whole, {size}", whole, 0.0, accuracy(whole, photos), 0.0)]
-    batches = seen(whole, photos.train)
-    seconds, moments = timed(lambda: last(passes.measured(whole.stages, batches)))
-    more, orders = timed(lambda: passes.orders_of(whole.stages, moments))
-    held_out = torch.cat(seen(whole, few))
-    most, known = timed(lambda: last(passes.sensitivities(whole.stages, moments, orders, held_out)))
-    print(f"{size} pixels: pass {seconds:.1f} s, orders {more:.1f} s, shares {most:.1f} s")
-    operations = macs_of(whole)
-    for budget in budgets:
-        shares = passes.allotted(
-            known.errors, lambda p, s: operations[p] * s, budget * sum(operations.values())
-        )
-        begun = time.perf_counter()
-        made = last(passes.folded(whole.stages, orders, shares, batches))
-        took = time.perf_counter() - begun
-        small = replace(whole, stages=rebuilt(whole.stages, made), digest=f"{budget} {size}")
-        features = torch.from_numpy(Extractor(small)(few)[:, 0])
-        error = passes.feature_error(features, torch.from_numpy(expected))
-        rows.append(Row(f"{budget:g}, {size}", small, took, accuracy(small, photos), error))
+def found(session: Session, judge: Judge, targets: Sequence[float]) -> Iterator[Row]:
+    """What the search finds for each target."""
+    seconds, _ = timed(lambda: do(session, "make_elastic"))
+    print(f"made elastic in {seconds:.0f} s", flush=True)
+    for target in targets:
+        seconds, result = timed(lambda t=target: do(session, "specialise", latency_ms=t))
+        choice = choice_for(session, (), {}, 0)
+        wanted = ElasticArchitecture.parse(result["architecture"])
+        network = finished(using.found(choice, wanted)).backbone
+        ms = result["measured_ms"]["p50"]
+        print(f"{target:g} ms: {result['title']}, {ms:.2f} ms, {seconds:.0f} s", flush=True)
+        yield Row(result["title"], network, judge.right(network), False, seconds, target)
+
+
+def whole(judge: Judge, names: Sequence[str], sizes: Sequence[int], weights: Path) -> list[Row]:
+    """Whole networks at each size; MobileNetV2 only where its weights were given."""
+    rows = []
+    for name in names:
+        given = weights if name == "mobilenet_v2" else None
+        for size in sizes if given is None or given.is_file() else ():
+            network = load_backbone(name, given, size)
+            rows.append(
+                Row(f"{BACKBONES.make(name).title} {size}", network, judge.right(network), True)
+            )
     return rows
-
-
-def seen(network: Backbone, pixels: np.ndarray) -> list[torch.Tensor]:
-    normalise = Normalise(network.preprocessing)
-    parts = (torch.from_numpy(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH))
-    return [normalise(part).contiguous(memory_format=torch.channels_last) for part in parts]
-
-
-def last(states):
-    """What a pass had found at its end."""
-    *_, found = states
-    return found
-
-
-def macs_of(network: Backbone) -> dict[str, int]:
-    """Multiplications in each block's middle, for one image."""
-    found: dict[str, int] = {}
-    x = torch.zeros(1, 3, network.preprocessing.size, network.preprocessing.size)
-    blocks = blocks_of(network.stages)
-    with torch.inference_mode():
-        for place, module in passes.steps_of(network.stages):
-            y = module(x)
-            if place in blocks and (layers := layers_of(module)) is not None:
-                inner = y[0, 0].numel() * (layers.depthwise.weight[0].numel() + y.shape[1])
-                found[place] = layers.width * (x[0].numel() + inner)
-            x = y
-    return found
-
-
-def accuracy(network: Backbone, photos: Photos) -> float:
-    extractor = Extractor(network)
-    known, asked = (torch.from_numpy(extractor(p)) for p in (photos.train, photos.test))
-    classes = torch.from_numpy(photos.classes)
-    learner = LEARNERS.make("slda")
-    new = {n: known[classes == n] for n in classes.unique().tolist()}
-    for _ in learner.learn(Task(new, known, classes)):
-        pass
-    return float((learner.answers(asked) == photos.truth).mean())
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -162,15 +161,22 @@ def print_rows(rows: Sequence[Row]) -> None:
     for _ in range(ROUNDS):
         for run in runs:
             run.round()
-    order = sorted(range(len(rows)), key=lambda at: np.median(runs[at].seconds))
-    print("network       ms (p20)  ms (p50)  accuracy  error   fold")
-    for at in order:
-        low, middle = 1000 * np.quantile(runs[at].seconds, [0.2, 0.5])
+    ms = [1000 * float(np.median(run.seconds)) for run in runs]
+    print(f"{'network':44} {'ms':>6} {'accuracy':>9}   lead over the best whole one as fast")
+    for at in sorted(range(len(rows)), key=lambda n: ms[n]):
         row = rows[at]
-        print(
-            f"{row.name:12} {low:9.2f} {middle:9.2f} {100 * row.accuracy:8.1f} % {row.error:6.3f} "
-            f"{row.seconds:5.1f} s"
-        )
+        print(f"{row.name:44} {ms[at]:6.2f} {100 * row.right.mean():8.1f} %   {lead(rows, ms, at)}")
+
+
+def lead(rows: Sequence[Row], ms: Sequence[float], at: int) -> str:
+    """Nothing for a whole network."""
+    as_fast = [n for n, row in enumerate(rows) if row.whole and ms[n] <= ms[at]]
+    if rows[at].whole or not as_fast:
+        return "" if rows[at].whole else "none is as fast"
+    best = max(as_fast, key=lambda n: rows[n].right.mean())
+    low, high = difference_interval(list(rows[best].right), list(rows[at].right)) or (0.0, 0.0)
+    points = 100 * (rows[at].right.mean() - rows[best].right.mean())
+    return f"{points:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) over {rows[best].name}"
 
 
 if __name__ == "__main__":
