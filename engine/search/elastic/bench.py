@@ -35,7 +35,7 @@ from engine.storage import catalogue
 from engine.storage.project import Project
 from engine.system.progress import Eta
 
-VERSION = 1
+VERSION = 2
 """Goes up when the way of measuring changes, so that no older figure is taken for a new one."""
 SECONDS = 0.6
 """How long a network is timed."""

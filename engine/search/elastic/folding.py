@@ -120,6 +120,18 @@ def folded(
     return narrowed(network, rebuilt(network.stages, made))
 
 
+def lost(bench: Bench, origin: Origin, network: Backbone) -> float:
+    """The error of a narrower network's features beside the whole one's, on held-out images, as a
+    share of their variance."""
+    whole = network_of(bench.project, origin, network.preprocessing.size)
+    batches = batches_of(bench.of(bench.sample.held_out)[0][:HELD_OUT], network.preprocessing)
+
+    def features(backbone: Backbone) -> torch.Tensor:
+        return torch.cat(passes.on_all_cores(backbone.below(), batches))
+
+    return passes.feature_error(features(network), features(whole))
+
+
 def followed(states: Iterable[State], pace: Eta, before: int = 0) -> Generator[Event, None, State]:
     """The last state of a pass; says after each how far it is."""
     for done, state in enumerate(states, before + 1):

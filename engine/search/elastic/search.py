@@ -23,6 +23,7 @@ from engine.models.provenance import Origin
 from engine.results.specialise import SubnetRow
 from engine.search.elastic import folding, networks
 from engine.search.elastic.bench import Bench, sizes_of
+from engine.search.elastic.likely import expected_of, likely
 from engine.search.results import best_ms, candidate_event, mark_front, within
 from engine.session import Session
 from engine.storage import subnet_results
@@ -40,9 +41,6 @@ WORDS = {
     "memory": "{:,.0f} bytes of memory",
     "file_bytes": "{:,.0f} bytes as a file",
 }
-OCTAVE, LOST = 0.07, 0.1
-"""What twice the resolution brings in accuracy, and what the whole variance of the features costs:
-by these the most promising is tried first (clothing photos, EfficientNet-Lite0)."""
 LEFT = 0.85
 """A network that takes less of the target than this could be wider."""
 TRIES = 3
@@ -80,8 +78,11 @@ class Choice:
 
     def allowed(self) -> list[SubnetRow]:
         """The rows that keep all limits, at the resolutions that were asked for; best first."""
-        rows = [r for r in self.rows() if resolution_of(r) in self.resolutions]
-        return within(rows, self.limits)
+        known, rows = self.facts(), self.rows()
+        images = len(self.bench.sample.held_out)
+        expected = expected_of(known, self.root.backbone, images)
+        asked = [r for r in rows if resolution_of(r) in self.resolutions]
+        return sorted(within(asked, self.limits), key=lambda r: -expected[r["architecture"]])
 
 
 def resolution_of(row: SubnetRow) -> int:
@@ -261,7 +262,7 @@ def proposals(
             if not fits or over(choice, sizes_for(choice, wanted)):
                 continue
             lost = sum(calibration.errors[p][s] for p, s in shares.items())
-            found.append((OCTAVE * math.log2(size) - LOST * lost, wanted))
+            found.append((likely(size, lost), wanted))
             if choice.limits:
                 break  # the widest that keeps them
     found.sort(key=lambda pair: -pair[0])
@@ -318,7 +319,8 @@ def measure(
             network = yield from folding.folded(bench, origin, wanted, calibration)
         yield from bench.prepare(network.preprocessing)
         predicted = yield from predicted_ms(choice, origin, wanted, calibration)
-        known = {**bench.facts_of(network), "predicted": {bench.device: predicted}}
+        lost = folding.lost(bench, origin, network) if wanted.shares else 0.0
+        known = {**bench.facts_of(network), "predicted": {bench.device: predicted}, "lost": lost}
         subnet_results.keep(bench.project, key, text, known)
         yield Saved("candidate")
     yield from tell(choice, text)

@@ -1,0 +1,47 @@
+"""Networks that few images judged are told apart by what is known of such networks, too."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.search.elastic.likely import expected_of, likely
+
+NARROW = "net 128: 50 50"
+
+
+def known(**accuracies: float) -> dict[str, dict[str, float]]:
+    return {f"net {name[1:]}": {"accuracy": share} for name, share in accuracies.items()}
+
+
+def best(found: dict[str, float]) -> str:
+    return max(found, key=lambda text: found[text])
+
+
+def test_by_few_images_a_larger_resolution_is_expected_to_be_better() -> None:
+    measured = known(_96=0.81, _128=0.80)
+    assert best(expected_of(measured, "net", images=50)) == "net 128"
+
+
+def test_by_many_images_what_was_measured_counts() -> None:
+    measured = known(_96=0.81, _128=0.80)
+    found = expected_of(measured, "net", images=10**6)
+    assert best(found) == "net 96"
+    assert found == pytest.approx({"net 96": 0.81, "net 128": 0.80}, abs=1e-3)
+
+
+def test_what_the_features_lost_counts() -> None:
+    measured = {NARROW: {"accuracy": 0.8, "lost": 1.0}, "net 128": {"accuracy": 0.8}}
+    assert best(expected_of(measured, "net", images=50)) == "net 128"
+    assert likely(128, 0.0) > likely(128, 0.5) > likely(64, 0.5)
+
+
+def test_another_network_is_believed_sooner() -> None:
+    measured = {"net 128": {"accuracy": 0.80}, "other 128": {"accuracy": 0.86}}
+    mine = expected_of(measured, "net", images=200)
+    theirs = expected_of(measured, "other", images=200)
+    assert mine["other 128"] > theirs["other 128"]
+    assert mine["net 128"] > theirs["net 128"]
+
+
+def test_nothing_is_expected_of_nothing() -> None:
+    assert expected_of({}, "net", images=10) == {}
