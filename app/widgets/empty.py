@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app import theme
 from app.widgets.controls import label, pack, row
+
+
+class Either(QStackedWidget):
+    """One page or another. It asks for the least height of the page that is shown, not for the one
+    that a line of news in it would like best: then the whole page would scroll for it."""
+
+    def __init__(self, *pages: QWidget) -> None:
+        super().__init__()
+        for page in pages:
+            self.addWidget(page)
+
+    def hasHeightForWidth(self) -> bool:
+        return False
 
 
 class EmptyState(QWidget):

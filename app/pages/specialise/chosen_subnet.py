@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QSt
 
 from app.bridge import Bridge
 from app.pages.specialise.figures import FigureTable
-from app.pages.specialise.subnet_drawing import SubnetDrawing
+from app.pages.specialise.subnet_drawing import SLOTS, SubnetDrawing
 from app.widgets.class_plots import BarPlot, ClassBar
 from app.widgets.controls import (
     Elided,
@@ -172,8 +172,9 @@ class ChosenSubnet(QFrame):
         self.text.setToolTip(f"{name_of(chosen)}\n\n{ARCHITECTURE}" if chosen else "")
         self.drawing.title = "Chosen" if two else "Architecture"
         self.drawing.setAccessibleName(self.drawing.title)
-        self.drawing.show_stages(chosen["stages"] if chosen else ())
-        self.other.show_stages(pinned["stages"] if pinned else ())
+        for drawing, subnet in ((self.drawing, chosen), (self.other, pinned)):
+            slots = SLOTS if is_subnet(name_of(subnet)) else 0
+            drawing.show_stages(subnet["stages"] if subnet else (), slots)
         self.table.show_rows(*([pinned] if pinned else []), *([chosen] if chosen else []))
         shares = chosen["per_class"] if chosen else {}
         self.bars.show_bars([ClassBar(name, share) for name, share in shares.items()])
@@ -255,4 +256,9 @@ def name_of(subnet: SubnetDetails | None) -> str:
 def shown_name(subnet: SubnetDetails | None) -> str:
     """Its title, where its architecture is a line of figures for each block of a known network."""
     name = name_of(subnet)
-    return subnet["title"] if subnet and not name[:1].isdecimal() else name
+    return subnet["title"] if subnet and not is_subnet(name) else name
+
+
+def is_subnet(architecture: str) -> bool:
+    """Whether a supernet holds it, which begins with the resolution; others with their name."""
+    return architecture[:1].isdecimal()

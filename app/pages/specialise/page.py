@@ -7,7 +7,7 @@ from datetime import datetime
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app import theme
 from app.bridge import Bridge
@@ -34,7 +34,7 @@ from app.widgets.controls import (
     set_kind,
     tip,
 )
-from app.widgets.empty import EmptyState
+from app.widgets.empty import Either, EmptyState
 from engine.events import Candidate, Ended, ProjectView, Started
 from engine.results.specialise import LatencyTableRow, SubnetFound, Subnets
 from engine.system.words import per_cent
@@ -195,9 +195,7 @@ class SpecialisePage(QWidget):
         self.both = QWidget()
         self.both.setLayout(row(self.left_side(), right, gap=16))
         laid_out(self.both).setStretch(1, 1)
-        self.pages = QStackedWidget()
-        for page in (self.nothing, self.waiting, self.no_subnets, self.one_size, self.both):
-            self.pages.addWidget(page)
+        self.pages = Either(self.nothing, self.waiting, self.no_subnets, self.one_size, self.both)
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.plot)
 

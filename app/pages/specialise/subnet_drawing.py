@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 from PySide6.QtCore import QPointF, QRectF
@@ -19,7 +20,7 @@ KERNELS = {3: 80, 5: 155, 7: 255}
 """How strong the colour of each kernel is."""
 EXPANDS = (3, 4, 6)
 SLOTS = 4
-"""Blocks of a stage, at least."""
+"""Blocks of a stage at most, in a subnet."""
 AXIS, NARROW, HEAD, FOOT = 52, 32, 16, 24
 """Pixels for the numbers on the left, and for words above and below the bars."""
 
@@ -34,14 +35,16 @@ class SubnetDrawing(Plot):
     def __init__(self, title: str, empty: str) -> None:
         super().__init__(title, empty)
         self.stages: Stages = ()
-        self.slots, self.pitch = SLOTS, SLOTS + 0.5
+        self.places: list[tuple[int, int]] = []
+        self.starts: list[float] = [0.0]
         self.setMinimumSize(152, 112)
 
-    def show_stages(self, stages: Stages) -> None:
-        """Shows the blocks of each stage."""
+    def show_stages(self, stages: Stages, slots: int = SLOTS) -> None:
+        """Shows the blocks of each stage; with `slots`, also which of so many are left out."""
         self.stages, self.at = tuple(stages), None
-        self.slots = max([SLOTS, *map(len, self.stages)])
-        self.pitch = self.slots + 0.5
+        lengths = [slots or len(stage) for stage in self.stages]
+        self.places = [(s, b) for s, length in enumerate(lengths) for b in range(length)]
+        self.starts = [0.0, *accumulate(length + 0.5 for length in lengths)]
         depths = ", ".join(str(len(stage)) for stage in self.stages)
         self.setAccessibleDescription(
             f"Blocks of the {len(self.stages)} stages: {depths}" if depths else ""
@@ -76,7 +79,7 @@ class SubnetDrawing(Plot):
 
     def room(self, stage: int, block: int) -> QRectF:
         """The room of a block as values, as high as a bar can be."""
-        return QRectF(stage * self.pitch + block, 0, 1, EXPANDS[-1])
+        return QRectF(self.starts[stage] + block, 0, 1, EXPANDS[-1])
 
     def place(self, stage: int, block: int) -> QRectF:
         """The same in pixels of the widget."""
@@ -87,12 +90,10 @@ class SubnetDrawing(Plot):
         """Lines at the three heights, the bars, and a short line where a block is left out."""
         import pyqtgraph as pg
 
-        right = len(self.stages) * self.pitch - 0.5
+        right = self.starts[-1] - 0.5
         heights = [float(expand) for expand in EXPANDS for _ in "12"]
         self.line([0.0, right] * len(EXPANDS), heights, self.pen("line"), "pairs")
-        slots = [(s, b) for s in range(len(self.stages)) for b in range(self.slots)]
-        lefts = [self.room(*slot).left() for slot in slots]
-        bars = [(x, self.block(*slot)) for x, slot in zip(lefts, slots, strict=True)]
+        bars = [(self.room(*place).left(), self.block(*place)) for place in self.places]
         gaps = [x + end for x, block in bars if block is None for end in (0.15, 0.85)]
         self.line(gaps, [0.0] * len(gaps), self.pen("line", 2), "pairs")
         for brush in (lambda _: theme.colour("surface"), self.ink):
@@ -125,7 +126,7 @@ class SubnetDrawing(Plot):
         words = [Word(-0.5, e, f"×{e}", **beside) for e in EXPANDS if not low or e != 4]
         words += [] if low else [Word(-0.5, EXPANDS[-1], "expand", left=1, off=(-6, -15))]
         words += [Word(-0.5, 0, "stage", left=1, off=(-6, 13))] if wide else []
-        middles = [self.room(s, 2).left() for s in range(len(self.stages))]
+        middles = [(a + b - 0.5) / 2 for a, b in pairwise(self.starts)]
         words += [Word(x, 0, f"{s}", off=(0, 13)) for s, x in enumerate(middles, 1)]
         self.overlay.say(words)
 
@@ -145,12 +146,15 @@ class SubnetDrawing(Plot):
 
     def under(self, at: QPointF) -> tuple[int, int] | None:
         value = QPointF(*self.value(at))
-        places = [(s, b) for s in range(len(self.stages)) for b in range(self.slots)]
-        return next((p for p in places if self.room(*p).contains(value)), None)
+        return next((p for p in self.places if self.room(*p).contains(value)), None)
 
     def step(self, right: int, down: int) -> tuple[int, int]:
         """The next block to the right or left; down and up go a stage on or back."""
-        stage, block = self.at or (0, 0)
-        slots = self.slots
-        n = stage * slots + block + right + down * slots if self.at else 0
-        return divmod(min(max(n, 0), len(self.stages) * slots - 1), slots)
+        if self.at is None:
+            return self.places[0]
+        stage, block = self.at
+        at = self.places.index((stage, block)) + right
+        if down:
+            wanted = (stage + down, block)
+            at = self.places.index(wanted) if wanted in self.places else down * len(self.places)
+        return self.places[min(max(at, 0), len(self.places) - 1)]
