@@ -218,7 +218,7 @@ class Session:
         def read() -> str:
             try:
                 return title_of(name, facts_in(project.blobs.get(weights) or b""))
-            except (KeyError, ValueError):  # damaged: whoever uses it says so
+            except (KeyError, ValueError, TypeError):  # damaged: whoever uses it says so
                 return title_of(name)
 
         return self.keep(("title", weights), read) if name == TUNED else title_of(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
 
 from engine.errors import BadSetting, Refused, UnusableWeights
 from engine.models.backbone import Backbone
@@ -44,7 +44,7 @@ def root_of(session: Session) -> Origin:
     facts = project.facts
     name, weights, size = facts["backbone"], facts["weights"], facts["size"]
     if WHOLE in backbone.facts:
-        name, weights, size = json.loads(str(backbone.facts[WHOLE]))
+        name, weights, size = whole_of(backbone)
         backbone = network_of(project, Origin(name, weights, size, "", backbone.licence), size)
     growth = growth_of(backbone)
     if growth.adapters or growth.branches:
@@ -60,6 +60,18 @@ def root_of(session: Session) -> Origin:
     return Origin(name, weights, size, backbone.digest, backbone.licence)
 
 
+def whole_of(backbone: Backbone) -> tuple[str, str, int]:
+    """Backbone, weights and size before a network was narrowed. Raises UnusableWeights."""
+    try:
+        name, weights, size = json.loads(str(backbone.facts[WHOLE]))
+        return str(name), str(weights), int(size)
+    except (ValueError, TypeError) as error:
+        raise UnusableWeights(
+            "The project's narrowed network does not say any more what it was made of. Undo its "
+            "use, or choose a network again."
+        ) from error
+
+
 def network_of(project: Project, origin: Origin, resolution: int) -> Backbone:
     """A network at a resolution. Raises BadSetting where it can't take this one."""
     if origin.backbone == TUNED:
@@ -72,15 +84,23 @@ def network_of(project: Project, origin: Origin, resolution: int) -> Backbone:
 def others(root: Origin) -> Iterator[Origin]:
     """The networks beside the project's own whose weights are on this computer."""
     for name in FAST:
-        facts: dict[str, Any] = BACKBONES.make(name).facts()
-        if not facts["here"] or name == root.backbone:
+        file = BACKBONES.make(name).found()
+        if file is None or name == root.backbone:
             continue
-        try:
-            found = load_backbone(name)
-        except (Refused, UnusableWeights):
-            continue  # A file that is damaged is told where it is chosen.
-        if found.digest != root.digest:
-            yield Origin(name, "", facts["size"], found.digest, found.licence)
+        origin = origin_in(name, str(file), file.stat().st_mtime_ns)
+        if origin is not None and origin.digest != root.digest:
+            yield origin
+
+
+@lru_cache(maxsize=64)
+def origin_in(name: str, file: str, changed: int) -> Origin | None:
+    """A network by name, with the digest of its weights; None where its file is damaged, which is
+    told where it is chosen. `file` and when it `changed` say until when that holds."""
+    try:
+        found = load_backbone(name)
+    except (Refused, UnusableWeights):
+        return None
+    return Origin(name, "", found.preprocessing.size, found.digest, found.licence)
 
 
 def possible(project: Project, origin: Origin, sizes: tuple[int, ...]) -> list[int]:

@@ -320,7 +320,10 @@ def measure(
         yield from bench.prepare(network.preprocessing)
         predicted = yield from predicted_ms(choice, origin, wanted, calibration)
         lost = folding.lost(bench, origin, network) if wanted.shares else 0.0
-        known = {**bench.facts_of(network), "predicted": {bench.device: predicted}, "lost": lost}
+        facts = {**bench.facts_of(network), "lost": lost}
+        facts["timed"] |= known.get("timed", {})
+        facts["predicted"] = {**known.get("predicted", {}), bench.device: predicted}
+        known = facts
         subnet_results.keep(bench.project, key, text, known)
         yield Saved("candidate")
     yield from tell(choice, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import BadSetting, Refused
+from engine.errors import BadSetting, Refused, UnusableWeights
 from engine.events import Candidate, Ended, Event, Progress
 from engine.jobs import run
+from engine.models.backbones import untrained
 from engine.models.elastic.architecture import ElasticArchitecture, is_elastic
 from engine.session import Session
 from engine.storage import subnet_results
@@ -269,6 +271,15 @@ def test_a_network_of_another_kind_says_which_can_be_made_smaller(
     assert "comes in one size" in found["why"]
     with pytest.raises(Refused, match="MobileNet can be made smaller"):
         done(session, "specialise", latency_ms=1)
+
+
+@pytest.mark.parametrize("text", ["", "{", "1", '["a", "b"]', '["a", "b", "c"]'])
+def test_a_narrowed_network_that_does_not_say_what_it_was_is_told_as_damaged(text: str) -> None:
+    from engine.search.elastic.networks import WHOLE, whole_of
+
+    narrowed = replace(untrained(NETWORK, SIZE), facts={WHOLE: text})
+    with pytest.raises(UnusableWeights, match="what it was made of"):
+        whole_of(narrowed)
 
 
 def test_an_architecture_is_a_line_of_text() -> None:
