@@ -15,7 +15,7 @@ NAMES = ("specialise", "subnets")
 
 def add_to(command: Any) -> None:
     """Adds the commands; `command(name, work, help, *places)` makes a parser for each."""
-    help = "Search for the subnet that meets a latency on this computer."
+    help = "Search for the network that meets a latency on this computer."
     add_specialise(command("specialise", specialise, help, "project"))
     command("subnets", subnets, "List the subnets that were measured, and the front.", "project")
 

@@ -31,7 +31,9 @@ class About:
     began: str = ""
     """The network that a tuned one or a subnet began with."""
     architecture: str = ""
-    """Of a subnet."""
+    """Of a subnet, or of a narrowed network."""
+    narrowed: int = 0
+    """How many blocks were made narrower."""
     adapters: int = 0
     branches: tuple[Mapping[str, Any], ...] = ()
     """For each branch: cut, classes (names), width."""

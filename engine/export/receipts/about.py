@@ -45,6 +45,7 @@ def about_network(project: Project, backbone: Backbone) -> About:
         data_licence=facts.get("data_licence", ""),
         began=title_of(str(backbone.facts.get("origin_backbone", ""))),
         architecture=str(backbone.facts.get("architecture", "")),
+        narrowed=len(growth.narrowed),
         adapters=growth.adapters,
         branches=branches,
     )

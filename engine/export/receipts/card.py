@@ -13,6 +13,7 @@ from engine.images.preprocess import Preprocessing
 from engine.learners.confidence import KNOWN
 from engine.learners.metrics import DEFINITIONS, accuracy_interval
 from engine.models.backbone import Model
+from engine.models.elastic.architecture import is_elastic
 from engine.system.words import many, share
 
 PAIRS = 8
@@ -104,11 +105,16 @@ def learning(r: Receipt, model: Model, about: About) -> list[str]:
 
 
 def grown(about: About) -> list[str]:
-    """How the backbone came to be what it is: a subnet, tuned, with adapters or branches."""
-    found = []
-    if about.architecture:
+    """How the backbone came to be what it is: a subnet, narrowed, tuned, with more grown onto it."""
+    found, subnet = [], about.architecture and not is_elastic(about.architecture)
+    if about.narrowed:
+        which = f": `{about.architecture}`" if about.architecture else ""
+        blocks = f"{many(about.narrowed, 'block')} of {plain(about.began)}"
+        how = "were narrowed on the project's images, without training"
+        found.append(f"{blocks} {how}{which}.")
+    if subnet:
         found.append(f"It is a subnet of {plain(about.began)}: `{about.architecture}`.")
-    elif about.began:
+    elif about.began and not (about.narrowed and about.architecture):
         tuned = " and was tuned on the project's images" if about.run or not about.branches else ""
         found.append(f"It began as {plain(about.began)}{tuned}.")
     if about.run:

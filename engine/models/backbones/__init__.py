@@ -112,7 +112,7 @@ def title_of(name: str, facts: Mapping[str, object] | None = None) -> str:
     `facts` are the backbone's own: a tuned one is called by what it began as.
     """
     began = str((facts or {}).get("origin_backbone", ""))
-    if name == TUNED and began and facts:
+    if name.split(" ")[0] == TUNED and began and facts:
         narrower = ", narrower" if Growth.parse(str(facts["growth"])).narrowed else ""
         whole = str(facts.get("whole", ""))
         tuned = ", tuned" if not whole or TUNED in whole else ""

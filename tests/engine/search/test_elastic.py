@@ -226,6 +226,9 @@ def test_a_narrower_network_is_exported_and_the_project_stays(
     receipt, _ = done(after, "export_subnet", **settings)
     assert file.is_file()
     assert receipt["classes"] == ["apple", "banana", "cherry"]
+    card = file.with_suffix(".md").read_text("utf-8")
+    assert "Network: MobileNetV3-Small, narrower, weights" in card
+    assert "of MobileNetV3-Small were narrowed on the project's images, without training: `" in card
     assert after.require().facts == before
 
 
