@@ -105,7 +105,7 @@ def learning(r: Receipt, model: Model, about: About) -> list[str]:
 
 
 def grown(about: About) -> list[str]:
-    """How the backbone came to be what it is: a subnet, narrowed, tuned, with more grown onto it."""
+    """How the backbone came to be what it is: a subnet, narrowed, tuned, with more on top of it."""
     found, subnet = [], about.architecture and not is_elastic(about.architecture)
     if about.narrowed:
         which = f": `{about.architecture}`" if about.architecture else ""
