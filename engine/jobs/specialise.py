@@ -42,6 +42,7 @@ from engine.search.search import (
     timed_winner,
     usual_resolutions,
 )
+from engine.search.searchers import Searcher
 from engine.search.take import model_with
 from engine.session import Session
 from engine.storage import catalogue, subnet_results
@@ -63,12 +64,13 @@ def specialise(
     table: str = "",
     use: bool = False,
 ) -> Work[SubnetFound]:
-    """Searches the project's supernet for the most accurate subnet that keeps the limits.
+    """Searches for the most accurate network that keeps the limits: a subnet of the project's
+    supernet, or its network narrowed, or another one that is here.
 
     `latency_ms` is for one image on this computer; `macs` and `parameters` are in millions,
     `memory` in MiB of activations, `file_mb` in millions of bytes; 0 sets no limit. `budget` is how
-    many subnets are measured; those measured before count for nothing. The winner is timed for
-    real. Raises Refused at once where no subnet can keep the limits.
+    many are measured; those measured before count for nothing. The winner is timed for
+    real. Raises Refused at once where none can keep the limits.
     """
     limits = limits_of(latency_ms, macs, parameters, memory, file_mb)
     if budget < 2:
@@ -78,19 +80,31 @@ def specialise(
         elastic.check_options(searcher, "linas", settings, table)
         return (yield from elastic.specialise_elastic(session, limits, budget, resolutions, use))
     plugin = made_searcher(searcher, settings)
+    result = yield from search_supernet(session, plugin, budget, resolutions, limits, table)
+    if use:
+        yield from use_subnet(session, architecture=result["architecture"])
+    return result
+
+
+def search_supernet(
+    session: Session,
+    plugin: Searcher,
+    budget: int,
+    resolutions: Sequence[int],
+    limits: Mapping[str, float],
+    table: str,
+) -> Work[SubnetFound]:
+    """Measures subnets, and times the one that keeps the limits."""
     clock = time.perf_counter()
     hunt = yield from prepared(session, resolutions, limits, table)
     measured = yield from spend(hunt, plugin, budget)
     winner, timed = yield from timed_winner(hunt, rows_of(hunt))
-    result: SubnetFound = {
+    return {
         **summary(hunt, winner, timed),
-        "target_ms": latency_ms or None,
+        "target_ms": limits.get("ms"),
         "measured_candidates": measured,
         "seconds": time.perf_counter() - clock,
     }
-    if use:
-        yield from use_subnet(session, architecture=winner["architecture"])
-    return result
 
 
 # What the page asks for.

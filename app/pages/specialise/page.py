@@ -120,12 +120,13 @@ class SpecialisePage(QWidget):
         self.table_news = label("", "muted", wrap=True)
         self.plot = ScatterPlot("Latency and accuracy on your classes", EMPTY)
         self.subnet = ChosenSubnet(bridge)
-        self.make_buttons(choose_backbone)
+        self.make_buttons()
+        self.make_ways_out(choose_backbone)
         self.lay_out()
         self.connect_all()
 
-    def make_buttons(self, choose_backbone: Callable[[], object]) -> None:
-        """What can be asked for on the left side, and the way out of the empty page."""
+    def make_buttons(self) -> None:
+        """What can be asked for on the left side."""
         self.search_button = button(
             "Search", SEARCH, self.search, key="Ctrl+F", icon="specialise", kind="primary"
         )
@@ -151,6 +152,9 @@ class SpecialisePage(QWidget):
             self.train,
             key="Ctrl+Shift+T",
         )
+
+    def make_ways_out(self, choose_backbone: Callable[[], object]) -> None:
+        """The buttons of the page where there is nothing to search yet."""
         self.elastic_button = button(
             ELASTIC,
             "Measures once, on your images, what each part of your network counts for, and how "
