@@ -88,8 +88,12 @@ def check_options(searcher: str, usual: str, settings: object, table: str) -> No
 def elastic_candidates(session: Session, nothing: Subnets) -> Subnets:
     """What was measured of the project's network and of those beside it."""
     try:
-        choice = choice_for(session, (), {}, 0)
+        networks.root_of(session)
     except Refused as reason:
+        return {**nothing, "fixed": True, "why": str(reason)}
+    try:
+        choice = choice_for(session, (), {}, 0)
+    except Refused as reason:  # there are too few images
         return {**nothing, "why": str(reason)}
     ready = known(folding.calibrated(choice.bench, choice.root, known_only=True)) is not None
     rows = choice.rows()

@@ -114,6 +114,7 @@ NOTHING: Subnets = {
     "supernet": None,
     "elastic": False,
     "ready": False,
+    "fixed": False,
     "rows": [],
     "landmarks": [],
     "range_ms": None,

@@ -70,11 +70,12 @@ SupernetUsed = TypedDict("SupernetUsed", {"title": str, "width": float})
 
 class Subnets(TypedDict):
     """`why` there are none, if so; `in_use` is an architecture, or nothing. A network that is no
-    supernet may be `elastic`, and `ready` once it was made so."""
+    supernet may be `elastic`, and `ready` once it was made so; otherwise it is `fixed`."""
 
     supernet: SupernetUsed | None
     elastic: bool
     ready: bool
+    fixed: bool
     rows: list[SubnetRow]
     landmarks: list[Landmark]
     range_ms: list[float] | None

@@ -64,11 +64,8 @@ WHY_ELASTIC = (
     "finds a narrower form of it for any speed that you ask for. That takes about two minutes, "
     "once. The network that you use stays as it is."
 )
-WHY_ONE_SIZE = (
-    "Specialise finds a network that is as fast as you ask for, inside one that holds many sizes. "
-    "The current network holds only itself. Choose one that holds many sizes to set a speed here: "
-    "your images and classes stay, and are learnt again with it."
-)
+STAYS = "Your images and classes stay, and are learnt again with it."
+TOO_LITTLE = "Nothing to specialise yet"
 WAIT, WHY_WAIT = "One moment …", "The networks of this project are being read."
 NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
 OFF = "This computer runs slower or faster than when it was measured. Measure it again."
@@ -177,11 +174,11 @@ class SpecialisePage(QWidget):
         """What is searched on the left; the plot and below it the chosen subnet on the right."""
         self.nothing = EmptyState(
             "specialise",
-            "Nothing to specialise yet",
+            TOO_LITTLE,
             "Learn some classes first: drop folders of images on the Images page. Then find "
             "here the network that is fast enough for this computer and knows them best.",
         )
-        self.no_subnets = EmptyState("specialise", ONE_SIZE, WHY_ONE_SIZE, self.backbone_button)
+        self.no_subnets = EmptyState("specialise", ONE_SIZE, STAYS, self.backbone_button)
         self.one_size = EmptyState("specialise", ONE_SIZE, WHY_ELASTIC, self.elastic_button)
         self.waiting = EmptyState("specialise", WAIT, WHY_WAIT)
         plot = card(self.plot, edge=12)
@@ -281,7 +278,7 @@ class SpecialisePage(QWidget):
             self.pages.setCurrentWidget(self.one_size)
             return
         if found is None or not (found["supernet"] or found["elastic"]):
-            self.show_why(found["why"] if found else ended.text, done=found is not None)
+            self.show_why(found, ended.text)
             return
         self.pages.setCurrentWidget(self.both)
         self.form.show_resolutions(found.get("resolutions", ()))
@@ -312,13 +309,15 @@ class SpecialisePage(QWidget):
             set_kind(made, "primary" if first else "")
             theme.put_icon(made, icon, "on_accent" if first else "muted", 18)
 
-    def show_why(self, why: str, done: bool) -> None:
-        """No subnets: another network has some; or they could not be read."""
-        self.stale = not done
-        self.no_subnets.title.setText(ONE_SIZE if done else "The subnets can't be read now")
-        self.no_subnets.text.setText(WHY_ONE_SIZE if done else why)
-        self.no_subnets.text.setToolTip(why if done else "")
-        self.backbone_button.setVisible(done)
+    def show_why(self, found: Subnets | None, trouble: str) -> None:
+        """No networks: another one has some, or there are too few images; or `trouble`."""
+        self.stale = found is None
+        fixed = found is not None and found["fixed"]
+        title = ONE_SIZE if fixed else TOO_LITTLE if found else "The subnets can't be read now"
+        why = found["why"] if found else trouble
+        self.no_subnets.title.setText(title)
+        self.no_subnets.text.setText(f"{why} {STAYS}" if fixed else why)
+        self.backbone_button.setVisible(fixed)
         self.pages.setCurrentWidget(self.no_subnets)
 
     def offer_target(self) -> None:

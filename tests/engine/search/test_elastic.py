@@ -271,9 +271,18 @@ def test_a_network_of_another_kind_says_which_can_be_made_smaller(
     done(session, "use_backbone", weights=str(other), size=SIZE)
     found, _ = done(session, "candidates")
     assert not found["elastic"]
+    assert found["fixed"]
     assert "comes in one size" in found["why"]
     with pytest.raises(Refused, match="MobileNet can be made smaller"):
         done(session, "specialise", latency_ms=1)
+
+
+def test_too_few_images_are_no_fault_of_the_network(session: Session) -> None:
+    done(session, "remove_class", name="banana")
+    done(session, "remove_class", name="cherry")
+    found, _ = done(session, "candidates")
+    assert not found["fixed"]
+    assert "too little to measure networks with" in found["why"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "1", '["a", "b"]', '["a", "b", "c"]'])
