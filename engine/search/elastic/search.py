@@ -176,16 +176,18 @@ def check_sizes(choice: Choice, resolution: int) -> None:
     smallest = ElasticArchitecture.of(choice.root.backbone, resolution, [SHARES[-1]] * len(blocks))
     sizes = sizes_for(choice, smallest)
     missed = [WORDS[name].format(sizes[name]) for name in over(choice, sizes)]
-    if missed and not choice.allowed():
+    whole = (ElasticArchitecture(name, resolution) for name in list(choice.origins)[1:])
+    if missed and all(over(choice, sizes_for(choice, other)) for other in whole):
         raise Refused(
-            f"No network meets this: the smallest one has {' and '.join(missed)}. Ask for more, or "
+            f"No network meets this: yours has at least {' and '.join(missed)}. Ask for more, or "
             "allow a smaller resolution."
         )
 
 
 def sizes_for(choice: Choice, wanted: ElasticArchitecture) -> dict[str, float]:
     """What a form takes besides time, by the names of the limits; known before it is folded."""
-    network = networks.network_of(choice.bench.project, choice.root, wanted.resolution)
+    origin = choice.origins[wanted.network]
+    network = networks.network_of(choice.bench.project, origin, wanted.resolution)
     full = widths_of(network.stages)
     shares = wanted.by_place(list(full))
     widths = {place: width_at(full[place], share) for place, share in shares.items()}

@@ -198,7 +198,7 @@ def test_a_target_that_nothing_meets_is_refused_at_once(session: Session) -> Non
 def test_limits_of_size_are_kept_or_refused_at_once(after: Session) -> None:
     result, _ = done(after, "specialise", parameters=1.2, resolutions=[SIZE])
     assert result["params"] <= 1.2e6
-    with pytest.raises(Refused, match=r"the smallest one has [\d,]+ parameters"):
+    with pytest.raises(Refused, match=r"yours has at least [\d,]+ parameters"):
         done(after, "specialise", parameters=0.01, resolutions=[SIZE])
 
 
