@@ -228,6 +228,8 @@ class ProjectView:
     skipped: int
     hints: tuple[str, ...] = ()
     read_only: bool = False
+    features: str = "pooled"
+    """Those of the network's last stage, or of the "stages" before it, too."""
     backbone_title: str = ""
     """What a person calls the backbone."""
     data_licence: str = ""

@@ -111,13 +111,14 @@ class Session:
         project = self.require()
         facts = project.facts
         file = self._weights(facts["weights"]) if facts["weights"] else None
-        key = ("backbone", facts["backbone"], facts["weights"], facts["size"])
+        features = facts["features"]
+        key = ("backbone", facts["backbone"], facts["weights"], facts["size"], features)
 
         def made() -> Backbone:
             if facts["backbone"] == TUNED:
                 content = project.blobs.get(facts["weights"]) or b""  # damaged: nothing
                 return tuned_backbone(content, self._weights)
-            return load_backbone(facts["backbone"], file, facts["size"])
+            return load_backbone(facts["backbone"], file, facts["size"], features)
 
         return self.keep(key, made)
 

@@ -11,7 +11,7 @@ from app.cli import branch, latency, predict, specialise, tune
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
-from engine.results.project import AtPath, Backbones, Classes, ProjectRenamed, Steps
+from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
 from engine.results.tune import Estimate
 from engine.system.words import per_cent
@@ -19,6 +19,7 @@ from engine.system.words import per_cent
 NAMES = (
     "new",
     "rename",
+    "backbone",
     "learn",
     "score",
     "forget",
@@ -50,7 +51,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
             parser.add_argument(place)
         return parser
 
-    add_new(command("new", new, "Make an empty project.", "project"))
+    add_network(command("new", new, "Make an empty project.", "project"))
+    help = "Give a project another network, and learn its classes again with it."
+    add_network(command("backbone", backbone, help, "project"))
     help = "Give a project another name; its folder stays where it is."
     p = command("rename", rename, help, "project")
     p.add_argument("name", metavar="NAME")
@@ -92,11 +95,14 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     add("--data-licence", metavar="TEXT", help=help)
 
 
-def add_new(parser: argparse.ArgumentParser) -> None:
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Which network a project has, and how it looks at images."""
     add = parser.add_argument
     add("--backbone", default="", help="its name; `espalier backbones` lists them")
     add("--weights", default="", help="a weights file of your own (.safetensors, .pth, .pt)")
     add("--size", type=int, default=0, help="the side in pixels that the network sees")
+    help = "pooled: those of the last stage; stages: the means of two more beside them"
+    add("--features", default="", metavar="KIND", help=help)
 
 
 def add_learn(parser: argparse.ArgumentParser) -> None:
@@ -135,8 +141,30 @@ def new(options: argparse.Namespace) -> int:
         backbone=options.backbone,
         weights=options.weights,
         size=options.size,
+        features=options.features,
     )
     return finish(options, ended, AtPath, lambda r: f"Made {r['path']}.")
+
+
+def backbone(options: argparse.Namespace) -> int:
+    ended = do(
+        options,
+        "use_backbone",
+        project=options.project,
+        name=options.backbone,
+        weights=options.weights,
+        size=options.size,
+        features=options.features,
+        learn=True,
+    )
+
+    def told(result: BackboneUsed) -> str:
+        if "accuracy" not in result:
+            return f"The network is {result['title']} now."
+        now, before = per_cent(result["accuracy"]), per_cent(result["before"])
+        return f"The network is {result['title']} now. Learnt again: {now} right, {before} before."
+
+    return finish(options, ended, BackboneUsed, told)
 
 
 def rename(options: argparse.Namespace) -> int:

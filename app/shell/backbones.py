@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
@@ -72,6 +73,9 @@ COLUMNS: tuple[tuple[str, Callable[[BackboneRow], str]], ...] = (
 )
 
 
+FEATURES = {"usual": "", "last stage": "pooled", "several stages": "stages"}
+
+
 class BackboneRows(TableRows):
     """The networks that are known, with their figures."""
 
@@ -94,6 +98,7 @@ class BackboneDialog(QDialog):
         self.rows = BackboneRows([title for title, _ in COLUMNS])
         self.table = Table(self.rows)
         self.side = indented(QSpinBox())
+        self.features = QComboBox()
         self.note = label("", "muted", wrap=True)
         self.words = QLineEdit()
         self.more = label("", "muted", wrap=True)
@@ -114,6 +119,10 @@ class BackboneDialog(QDialog):
         self.side.setSingleStep(32)
         self.side.setSpecialValueText("usual")
         named(self.side, "Input size in pixels", "Smaller is faster and sees less", "Alt+S")
+        for title, kind in FEATURES.items():
+            self.features.addItem(title, kind)
+        help = "What classes are learnt from: the network's last stage, or the ones before it too"
+        named(self.features, "Features", help, "Alt+T")
         self.setLayout(
             column(
                 label("Choose a network", "big"),
@@ -148,7 +157,14 @@ class BackboneDialog(QDialog):
         )
         cancel = button("Cancel", "Changes nothing", self.reject, key="Esc")
         return row(
-            buddy("Input &size", self.side), self.side, 0, self.file_button, cancel, self.use_button
+            buddy("Input &size", self.side),
+            self.side,
+            buddy("Fea&tures", self.features),
+            self.features,
+            0,
+            self.file_button,
+            cancel,
+            self.use_button,
         )
 
     def look(self) -> None:
@@ -206,7 +222,8 @@ class BackboneDialog(QDialog):
     def use(self) -> None:
         """Takes the chosen backbone; its weights are downloaded first where they are missing."""
         if self.chosen is not None:
-            change_network(self.bridge, self.chosen, self.side.value())
+            features = str(self.features.currentData())
+            change_network(self.bridge, self.chosen, self.side.value(), features)
             self.accept()
 
     def choose_file(self) -> None:
@@ -215,6 +232,8 @@ class BackboneDialog(QDialog):
             # Other networks are recognised by their weights.
             chosen = self.chosen["name"] if self.chosen is not None else ""
             name = chosen if chosen.startswith(TIMM) else ""
-            side = self.side.value()
-            self.bridge.submit("use_backbone", name=name, weights=path, size=side, learn=True)
+            side, kind = self.side.value(), str(self.features.currentData())
+            self.bridge.submit(
+                "use_backbone", name=name, weights=path, size=side, features=kind, learn=True
+            )
             self.accept()

@@ -24,13 +24,17 @@ DEVICES = {
     "cuda": "Graphics card (CUDA)",
     "mps": "Apple graphics (MPS)",
 }
+FEATURES = {
+    "pooled": "classes are learnt from its last stage",
+    "stages": "classes are learnt from its last stages",
+}
 NEEDS_PROJECT = ("Rename the project …", "Close the project")
 """Entries of the menu that do nothing without a project."""
 EVERYWHERE = ("auto", "cpu")
 """What every computer has; the others are offered where the engine finds them."""
 RUNS_ON = (
-    "What this computer learns and answers with. On the processor one core is left free, so that "
-    "the window stays quick: “1 thread” is one core at work"
+    "What this computer learns and answers with. While it trains on the processor one core is left "
+    "free, so that the window stays quick: “1 thread” is one core at work"
 )
 MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
@@ -201,6 +205,8 @@ class Header(QWidget):
         self.name.set_full(project.name + (" (only to look at)" if project.read_only else ""))
         self.place.set_full(short(project.path))
         say_on(self.backbone, f"{project.backbone_title} · {project.input_size} px")
+        help = f"Looks at the images; {FEATURES[project.features]}. Shows others"
+        named(self.backbone, f"Network: {self.backbone.text()}", help, "Ctrl+B")
         say_on(self.device, DEVICES.get(project.device, project.device))
 
     def show_score(self, step: StepView | None) -> None:

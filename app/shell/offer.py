@@ -21,13 +21,15 @@ STRONG = {"efficientnet_lite0": 89, "mobilenet_v2": 89}
 LEARN = ("learn_folder", "learn")
 
 
-def change_network(bridge: Bridge, chosen: BackboneRow, pixels: int = 0) -> None:
+def change_network(
+    bridge: Bridge, chosen: BackboneRow, pixels: int = 0, features: str = ""
+) -> None:
     """Takes a network of the list and learns again; missing weights are downloaded first."""
     name = chosen["name"]
 
     def use(ended: Ended | None = None) -> None:
         if ended is None or ended.how == "done":
-            bridge.submit("use_backbone", name=name, size=pixels, learn=True)
+            bridge.submit("use_backbone", name=name, size=pixels, features=features, learn=True)
 
     if chosen["here"]:
         use()

@@ -11,9 +11,19 @@ from engine.jobs import job
 from engine.learning import step
 from engine.learning.material import choice
 from engine.models.backbone import Backbone
-from engine.models.backbones import describe_backbones, find_timm, has_timm, more_networks, title_of
+from engine.models.backbones import (
+    describe_backbones,
+    find_timm,
+    has_timm,
+    load_backbone,
+    more_networks,
+    title_of,
+    usual_features,
+)
 from engine.models.backbones import download_weights as fetch
+from engine.models.features import with_features
 from engine.models.first_size import first_size
+from engine.models.growth import growth_of
 from engine.models.speeds import known_speeds
 from engine.registry import PluginView
 from engine.results.images import ImagesAdded, SampleMade
@@ -52,10 +62,11 @@ def new_project(
     backbone: str = "",
     weights: str = "",
     size: int = 0,
+    features: str = "",
 ) -> Work[AtPath]:
     """Makes and opens an empty project at `path` (NAME.espalier), named after it or by `name`."""
     named = {"name": name_of(name)} if name else {}
-    net, content = chosen_backbone(backbone, weights, size)
+    net, content = chosen_backbone(backbone, weights, size, features)
     side, seconds = net.preprocessing.size, 0.0
     if not (backbone or weights or size):
         side, seconds = first_size(net)
@@ -65,6 +76,7 @@ def new_project(
         backbone=net.name,
         weights="",
         size=side,
+        features=growth_of(net).features,
         learner=DEFAULT_LEARNER,
         settings=settings_text({}),
         **named,
@@ -105,11 +117,10 @@ def rename_project(session: Session, *, name: str) -> Work[ProjectRenamed]:
     return {"name": told, "before": before, "path": str(project.path)}
 
 
-def chosen_backbone(name: str, weights: str, size: int) -> tuple[Backbone, bytes]:
+def chosen_backbone(name: str, weights: str, size: int, features: str) -> tuple[Backbone, bytes]:
     """The backbone asked for, and its weights' bytes where they are a person's own file."""
-    from engine.models.backbones import load_backbone
-
     net = load_backbone(name, Path(weights) if weights else None, size)
+    net = with_features(net, features or usual_features(net.name))
     return net, Path(weights).read_bytes() if weights else b""
 
 
@@ -145,15 +156,22 @@ def close_project(session: Session) -> Work[Nothing]:
 
 @job("Change the network")
 def use_backbone(
-    session: Session, *, name: str = "", weights: str = "", size: int = 0, learn: bool = False
+    session: Session,
+    *,
+    name: str = "",
+    weights: str = "",
+    size: int = 0,
+    features: str = "",
+    learn: bool = False,
 ) -> Work[BackboneUsed]:
     """Gives the project another backbone; its classes must be learnt again from their images.
 
+    `features` are the kind that it gives (models/features.py); without, what is usual for it.
     With `learn` that is done at once, where something was learnt: then both happen, or nothing.
     """
     project = session.require()
     project.check_writable()
-    net, content = chosen_backbone(name, weights, size)
+    net, content = chosen_backbone(name, weights, size, features)
     blob = project.blobs.put(content) if content else ""
     before = steps.current(project)
     again = learn and before is not None
@@ -161,7 +179,8 @@ def use_backbone(
     title, used = f"Use {called}", BackboneUsed(backbone=net.name, title=called)
     with project.gesture(title, all_or_nothing=again) as gesture:
         with project.transaction(gesture):
-            facts = {"backbone": net.name, "weights": blob, "size": net.preprocessing.size}
+            kind, side = growth_of(net).features, net.preprocessing.size
+            facts = {"backbone": net.name, "weights": blob, "size": side, "features": kind}
             project.set_facts(**facts, step=None)
         if again:
             learnt = yield from step.learn(session, gesture, *choice(project), title)

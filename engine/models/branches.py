@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from engine.errors import Refused
 from engine.models.backbone import Backbone, Stage, digest_of, parameters_of
-from engine.models.growth import Growth, growth_of, state_of
+from engine.models.growth import Growth, growth_of, named_digest, state_of
 
 LAST = "branches"
 """The name of a branched backbone's last stage."""
@@ -172,7 +172,8 @@ def retold(backbone: Backbone, growth: Growth) -> Backbone:
     """The backbone with what it tells of itself brought in line with its stages."""
     told = {"growth": growth.text, "parameters": parameters_of(s.module for s in backbone.stages)}
     facts = {**backbone.facts, **told}
-    return replace(backbone, digest=digest_of(state_of(backbone.stages)), facts=facts)
+    digest = named_digest(digest_of(state_of(backbone.stages)), growth)
+    return replace(backbone, digest=digest, facts=facts)
 
 
 def features_of(original: Backbone, cut: str, clone: nn.Module) -> int:

@@ -1,7 +1,8 @@
-"""What grew on a tuned network: adapters and branches, as its file says."""
+"""What grew on a network: wider features, adapters and branches, as a tuned network's file says."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from engine.models.backbone import Backbone, Stage
 MOST_WIDTH, MOST_BRANCHES = 8192, 1000
 """Of what is grown onto a network; memory is taken for it before its weights are looked at."""
 
+POOLED, STAGES = "pooled", "stages"
+"""Features of the last stage, or means of earlier stages beside them (models/features.py)."""
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -21,27 +25,36 @@ class Growth:
 
     A branch is {"cut": the stage above which it begins, "classes": the numbers of its classes,
     "width": how many features its narrowing last layer gives, 0 where it has none}. `narrowed` are
-    the blocks that were pruned before (models/elastic/): the channels of their middle by place.
+    the blocks that were pruned before (models/elastic/): the channels of their middle by place;
+    `features` are the kind that it gives.
     """
 
     adapters: int = 0
     branches: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     narrowed: Mapping[str, int] = field(default_factory=dict)
+    features: str = POOLED
 
     @property
     def text(self) -> str:
-        told = {"adapters": self.adapters, "branches": list(self.branches)}
-        return json.dumps(told | ({"narrowed": dict(self.narrowed)} if self.narrowed else {}))
+        told: dict[str, Any] = {"adapters": self.adapters, "branches": list(self.branches)}
+        if self.narrowed:
+            told["narrowed"] = dict(self.narrowed)
+        if self.features != POOLED:
+            told["features"] = self.features
+        return json.dumps(told)
 
     @classmethod
     def parse(cls, text: str) -> Growth:
         """Raises ValueError, KeyError or TypeError for what `text` did not give."""
         found = json.loads(text)
         narrowed = {str(k): int(v) for k, v in dict(found.get("narrowed", {})).items()}
-        growth = cls(int(found["adapters"]), tuple(found["branches"]), narrowed)
+        features = str(found.get("features", POOLED))
+        growth = cls(int(found["adapters"]), tuple(found["branches"]), narrowed, features)
         widths = [growth.adapters, *(int(branch.get("width", 0)) for branch in growth.branches)]
         if len(widths) > MOST_BRANCHES or not all(0 <= width <= MOST_WIDTH for width in widths):
             raise ValueError("more than any network grows")
+        if features not in (POOLED, STAGES):
+            raise ValueError(f"no features {features}")
         return growth
 
 
@@ -49,6 +62,13 @@ def growth_of(backbone: Backbone) -> Growth:
     """What a backbone has grown; nothing for one that was never tuned."""
     text = backbone.facts.get("growth")
     return Growth.parse(str(text)) if text else Growth()
+
+
+def named_digest(digest: str, growth: Growth) -> str:
+    """What names a network: the sha256 of its weights, or of these and its kind of features."""
+    if growth.features == POOLED:
+        return digest
+    return hashlib.sha256(f"{digest}|{growth.features}".encode()).hexdigest()
 
 
 def state_of(stages: Sequence[Stage]) -> dict[str, torch.Tensor]:

@@ -17,7 +17,8 @@ from engine.errors import UnusableWeights
 from engine.models.adapters import with_adapters
 from engine.models.backbone import Backbone, Stage, digest_of, parameters_of
 from engine.models.elastic.blocks import shaped
-from engine.models.growth import Growth, state_of
+from engine.models.features import with_features
+from engine.models.growth import Growth, named_digest, state_of
 from engine.models.provenance import BROKEN, Origin, check_numbers, facts_in
 
 TUNED = "tuned"
@@ -39,14 +40,18 @@ def facts_for(
     return {**facts, "growth": growth.text, **(more or {})}
 
 
-def load_tuned(base: Backbone, content: bytes) -> Backbone:
-    """The backbone that `tuned_bytes` wrote, built on the network that it began with.
+def load_tuned(base: Backbone, content: bytes, features: str = "") -> Backbone:
+    """The backbone that `tuned_bytes` wrote, built on the network that it began with, which gives
+    pooled features. With `features` it gives these, and not those that it was tuned with.
 
     Raises UnusableWeights.
     """
     try:
         facts = facts_in(content)
         growth = Growth.parse(facts["growth"])
+        if features:
+            growth = replace(growth, features=features)
+            facts["growth"] = growth.text
         state = safetensors.torch.load(content)
         backbone = grown_to(base, growth)
         fill(backbone.stages, state)
@@ -72,6 +77,7 @@ def grown_to(base: Backbone, growth: Growth) -> Backbone:
 
     stages = [Stage(stage.name, copy.deepcopy(stage.module)) for stage in base.stages]
     backbone = replace(base, stages=shaped(stages, growth.narrowed))
+    backbone = with_features(backbone, growth.features)
     if growth.adapters:
         backbone = with_adapters(backbone, growth.adapters)
     for branch in growth.branches:
@@ -86,7 +92,8 @@ def as_tuned(backbone: Backbone, facts: Mapping[str, object]) -> Backbone:
         stage.module.eval()
     modules = [stage.module for stage in backbone.stages]
     told = {**facts, "parameters": parameters_of(modules)}
-    digest = digest_of(state_of(backbone.stages))
+    growth = Growth.parse(str(facts["growth"]))
+    digest = named_digest(digest_of(state_of(backbone.stages)), growth)
     return replace(backbone, name=f"{TUNED} {base_name(backbone.name)}", digest=digest, facts=told)
 
 

@@ -51,6 +51,8 @@ NO_ROOM = (
     "damaged. Free some space and open it again."
 )
 READING = "“{name}” is only read here."
+ADDED = {"data_licence": "", "features": "pooled"}
+"""Facts that an older project lacks while it is only read."""
 
 
 class Project(Gestures):
@@ -210,7 +212,7 @@ class Project(Gestures):
 
     @property
     def facts(self) -> dict[str, Any]:
-        row = dict(self.db.table("project").get(1))
+        row = {**ADDED, **self.db.table("project").get(1)}
         row["settings"] = json.loads(row["settings"])
         if not isinstance(row["settings"], dict):
             raise UnusableProject(damaged(self.path / "project.db", "its settings"))

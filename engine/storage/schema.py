@@ -110,14 +110,18 @@ def licence_of_images(db: Database) -> None:
     The journal's triggers name the columns that they found, so those of the table are made anew.
     """
     db.execute("ALTER TABLE project ADD COLUMN data_licence TEXT NOT NULL DEFAULT ''")
-    for when in ("insert", "update", "delete"):
-        db.execute(f"DROP TRIGGER project_{when}")
-    journal_changes(db, "project")
+    journal_anew(db, "project")
 
 
 def unfinished_gestures(db: Database) -> None:
     """Version 5: which gestures that are whole or not at all did not come to their end yet."""
     db.execute("ALTER TABLE gesture ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0")
+
+
+def kinds_of_features(db: Database) -> None:
+    """Version 6: which features the network gives; projects of before keep the pooled ones."""
+    db.execute("ALTER TABLE project ADD COLUMN features TEXT NOT NULL DEFAULT 'pooled'")
+    journal_anew(db, "project")
 
 
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
@@ -126,7 +130,15 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     tuning_runs,
     licence_of_images,
     unfinished_gestures,
+    kinds_of_features,
 )
+
+
+def journal_anew(db: Database, table: str) -> None:
+    """Makes the triggers of a table whose columns changed."""
+    for when in ("insert", "update", "delete"):
+        db.execute(f"DROP TRIGGER {table}_{when}")
+    journal_changes(db, table)
 
 
 def journal_changes(db: Database, table: str) -> None:

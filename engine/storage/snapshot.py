@@ -40,6 +40,7 @@ def project_view(
         backbone=facts["backbone"],
         backbone_title=network,
         input_size=facts["size"],
+        features=facts["features"],
         device=device,
         learner=facts["learner"],
         settings=facts["settings"],
@@ -54,7 +55,7 @@ def project_view(
         skipped=count(project, "SELECT COUNT(*) FROM skipped"),
         hints=hints(classes),
         read_only=project.read_only,
-        data_licence=facts.get("data_licence", ""),
+        data_licence=facts["data_licence"],
     )
 
 

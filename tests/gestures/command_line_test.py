@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sys
@@ -54,6 +55,27 @@ def test_a_project_is_renamed_and_its_folder_stays(home, project, tmp_path):
     assert answered(home, "rename", copy, "Moths")["before"] == "Moths of 2025"
     assert copy.is_dir()
     assert "needs a name" in refused(home, "rename", copy, " ")
+
+
+def test_the_network_and_its_features_are_changed_and_learnt_with_at_once(home, project, tmp_path):
+    copy = tmp_path / "again.espalier"
+    shutil.copytree(project, copy)
+    before = answered(home, "score", copy, "--predictions")
+    weights = image_files.weights(tmp_path / "net.safetensors", "mobilenet_v3_small")
+    words = ("backbone", copy, "--weights", weights, "--size", 64)
+
+    done = espalier(home, *words, "--features", "stages")
+
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r"The network is MobileNetV3-Small now\. Learnt again: \d+ % right, \d+ % before\.",
+        done.stdout.strip(),
+    )
+    wide, pooled = answered(home, "export", copy, "--to", tmp_path / "a.onnx"), tmp_path / "b.onnx"
+    assert answered(home, *words)["backbone"] == "mobilenet_v3_small"
+    assert wide["bytes"] > answered(home, "export", copy, "--to", pooled)["bytes"]
+    assert "pooled or stages" in refused(home, *words, "--features", "all")
+    assert answered(home, "score", project, "--predictions") == before, "the other one stays"
 
 
 def test_scores_agree_with_the_predictions(home, project):

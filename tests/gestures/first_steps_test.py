@@ -273,6 +273,28 @@ def test_another_network_is_learnt_with_at_once_and_one_undo_brings_the_old_one_
     assert not any("recognises more" in text for text in learnt.messages()), "offered once"
 
 
+def test_features_of_several_stages_are_chosen_with_the_network(
+    learnt: Person, tmp_path: Path
+) -> None:
+    learnt.presses("Ctrl+B")
+    learnt.sees(lambda: learnt.window.findChild(BackboneDialog))
+    dialog = learnt.window.findChild(BackboneDialog)
+    learnt.sees(lambda: dialog.rows.rows)
+    dialog.side.setValue(64)
+    dialog.features.setFocus()
+    learnt.presses("End", dialog.features)
+    assert dialog.features.currentText() == "several stages"
+    learnt.will_choose_file(random_weights(tmp_path / "o.safetensors", "mobilenet_v3_small"))
+
+    ended = learnt.waits_for(dialog.file_button.click)
+
+    assert ended.how == "done", ended.text
+    assert "from its last stages" in learnt.window.header.backbone.toolTip()
+    assert all(view.learnt for view in learnt.project.classes)
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    assert "from its last stage." in learnt.window.header.backbone.toolTip()
+
+
 def test_the_offer_of_a_stronger_network_swaps_and_learns_by_one_button(
     learnt: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

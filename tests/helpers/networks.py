@@ -48,6 +48,13 @@ def backbone(seed: int = 0, pointwise: bool = True) -> Backbone:
     return Backbone("tiny", stages, Preprocessing(SIZE, SIZE), WIDTH, facts={})
 
 
+def with_last_layer(network: Backbone, width: int = 16) -> Backbone:
+    """The network with a convolution before its features are pooled, as EfficientNet has one."""
+    last = [nn.Conv2d(WIDTH, width, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    stages = [*network.stages[:-1], Stage("features", nn.Sequential(*last).eval())]
+    return replace(network, stages=stages, width=width)
+
+
 def corpus(each: Sequence[int] = (8, 8, 8, 8), seed: int = 0, side: int = SIZE) -> ImageArray:
     """So many images of each class: noise about a colour of its own."""
     rng = np.random.default_rng(seed)

@@ -35,6 +35,8 @@ class About:
     narrowed: int = 0
     """How many blocks were made narrower."""
     adapters: int = 0
+    features: str = ""
+    """Which features it gives, in words; empty for those of the last stage alone."""
     branches: tuple[Mapping[str, Any], ...] = ()
     """For each branch: cut, classes (names), width."""
     run: Mapping[str, Any] = field(default_factory=dict)

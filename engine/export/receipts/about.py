@@ -11,6 +11,7 @@ from engine.learners import LEARNERS
 from engine.learning import scoring
 from engine.models.backbone import Backbone
 from engine.models.backbones import title_of
+from engine.models.features import TITLES
 from engine.models.growth import growth_of
 from engine.registry import settings_of
 from engine.storage import catalogue, runs, steps
@@ -42,11 +43,12 @@ def about_network(project: Project, backbone: Backbone) -> About:
     )
     return About(
         project=facts["name"],
-        data_licence=facts.get("data_licence", ""),
+        data_licence=facts["data_licence"],
         began=title_of(str(backbone.facts.get("origin_backbone", ""))),
         architecture=str(backbone.facts.get("architecture", "")),
         narrowed=len(growth.narrowed),
         adapters=growth.adapters,
+        features=TITLES[growth.features],
         branches=branches,
     )
 

@@ -122,6 +122,8 @@ def grown(about: About) -> list[str]:
         found.append(f"Tuning run: {plain(about.run['title'])} ({settings}).{gain(about.run)}")
     if about.adapters:
         found.append(f"Adapters of width {about.adapters} stand after its stages.")
+    if about.features:
+        found.append(f"Its features are {about.features}.")
     for number, branch in enumerate(about.branches, start=1):
         names = ", ".join(map(plain, branch["classes"]))
         narrow = f", narrowed to {branch['width']} features" if branch.get("width") else ""

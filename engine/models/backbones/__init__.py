@@ -27,7 +27,8 @@ from engine.models.backbones.once_for_all import (
     network_for,
 )
 from engine.models.backbones.timm_any import GET, PREFIX, Timm, has_timm, timm_names
-from engine.models.growth import Growth
+from engine.models.features import with_features
+from engine.models.growth import POOLED, Growth
 from engine.models.tuned import TUNED, load_tuned
 from engine.models.weights import Fit, read_weights, recognise
 from engine.registry import PluginView
@@ -59,6 +60,7 @@ __all__ = [
     "torchvision_transformer",
     "tuned_backbone",
     "untrained",
+    "usual_features",
 ]
 
 SUBNET = "subnet"
@@ -120,16 +122,28 @@ def title_of(name: str, facts: Mapping[str, object] | None = None) -> str:
     return BACKBONES[name].title if name in BACKBONES else TITLES.get(name, name)
 
 
-def load_backbone(name: str = "", weights: Path | None = None, size: int = 0) -> Backbone:
+def usual_features(name: str) -> str:
+    """Which features a new project takes of a backbone (models/features.py)."""
+    return BACKBONES[name].features if name in BACKBONES else POOLED
+
+
+def load_backbone(
+    name: str = "", weights: Path | None = None, size: int = 0, features: str = POOLED
+) -> Backbone:
     """A pretrained backbone: by name, from a file of weights, or the best that is there.
 
     With `weights` the network is recognised in the file; `name` then only says which one is
     meant. With `name` alone the weights are looked for in the folder of downloads. `size` is the
-    side of the network's input in pixels; 0 takes the usual one. Raises BadSetting (unknown name,
-    impossible size), Refused (weights not there, and where to get them) or UnusableWeights.
+    side of the network's input in pixels; 0 takes the usual one. `features` are the kind that it
+    gives (models/features.py). Raises BadSetting (unknown name, impossible size or features),
+    Refused (weights not there, and where to get them) or UnusableWeights.
     """
-    if weights is not None:
-        return from_file(weights, name, size)
+    found = by_name(name, size) if weights is None else from_file(weights, name, size)
+    return with_features(found, features)
+
+
+def by_name(name: str, size: int) -> Backbone:
+    """A backbone whose weights are in their package or in the folder of downloads."""
     architecture = network_named(name or FIRST_CHOICE)
     if not architecture.facts()["file"]:
         return architecture.assemble(None, size)
@@ -180,11 +194,13 @@ def subnet_backbone(content: bytes) -> Backbone:
     return backbone
 
 
-def tuned_backbone(content: bytes, find: Callable[[str], Path], size: int = 0) -> Backbone:
+def tuned_backbone(
+    content: bytes, find: Callable[[str], Path], size: int = 0, features: str = ""
+) -> Backbone:
     """The backbone that a tuned network's bytes hold, upon the one that it began with.
 
-    `find` gives the file of a blob; `size` is another input than the usual one. Raises
-    UnusableWeights, or Refused without the first network.
+    `find` gives the file of a blob; `size` is another input than the usual one, and `features` are
+    others than it was tuned with. Raises UnusableWeights, or Refused without the first network.
     """
     from engine.models.provenance import facts_in, origin_of
 
@@ -195,7 +211,8 @@ def tuned_backbone(content: bytes, find: Callable[[str], Path], size: int = 0) -
             "The tuned weights of this project are damaged. Undo the tuning, or adopt another run."
         ) from error
     file = find(origin.weights) if origin.weights else None
-    return load_tuned(load_backbone(origin.backbone, file, size or origin.size), content)
+    base = load_backbone(origin.backbone, file, size or origin.size)
+    return load_tuned(base, content, features)
 
 
 def untrained(name: str, size: int = 0) -> Backbone:

@@ -13,6 +13,7 @@ import torch
 from engine.errors import BadSetting
 from engine.events import Progress
 from engine.models.backbone import Backbone
+from engine.models.growth import POOLED
 from engine.models.weights import read_weights
 from engine.registry import Registry
 from engine.system.download import fetch, find_weights, put_at
@@ -30,6 +31,8 @@ class Network(ABC):
     title: ClassVar[str]
     many_sizes: ClassVar[bool] = False
     """Whether there are smaller networks inside, of which Specialise can take one."""
+    features: ClassVar[str] = POOLED
+    """What a new project takes of it, as measured (tests/bench/features.py)."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

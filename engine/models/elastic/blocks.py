@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from engine.models.backbone import Stage
 from engine.models.batch_norm import running
+from engine.models.features import Carrying, Joining
 
 SQUEEZE = ("fc1", "fc2")
 """How torchvision calls the two convolutions of a squeeze-and-excite."""
@@ -87,7 +88,7 @@ def steps_of(stages: Sequence[Stage]) -> Iterator[tuple[str, nn.Module]]:
 
 def inside(place: str, module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The modules of a chain, and of chains in it; a module that is none is one step."""
-    if not is_chain(module):
+    if not is_chain(module) and not isinstance(module, Carrying | Joining):
         yield place, module
     else:
         for name, child in module.named_children():

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.errors import Refused
+from engine.errors import BadSetting, Refused
 from engine.events import Event
 from engine.images.preprocess import Preprocessing
 from engine.learners import LEARNERS
@@ -28,7 +28,9 @@ from engine.models import timing
 from engine.models.backbone import Backbone, parameters_of
 from engine.models.backbones import title_of
 from engine.models.extractor import Extractor
+from engine.models.features import with_features
 from engine.models.flops import counter
+from engine.models.growth import POOLED
 from engine.models.trunk import Normalise
 from engine.search.evaluation import sample_of
 from engine.storage import catalogue
@@ -53,13 +55,26 @@ class Bench:
         self.sample = sample_of(catalogue.to_learn(self.project))
         self.learner, self.settings = choice(self.project)
         self.device = timing.device_key(self.setting)
+        self.features = self.project.facts["features"]
         self.seen: tuple[str, dict[str, np.ndarray]] = ("", {})
 
     def key(self, digest: str) -> str:
         """Names all that a measurement of a network with these weights depends on."""
         learner = f"{self.learner}|{sorted(self.settings.items())}"
-        text = f"elastic {VERSION}|{digest}|{learner}|{self.sample.key}"
+        text = f"elastic {VERSION}|{digest}|{learner}|{self.sample.key}{self.mark}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def mark(self) -> str:
+        """Tells what was measured with other features than the pooled ones apart."""
+        return "" if self.features == POOLED else f"|{self.features}"
+
+    def dressed(self, network: Backbone) -> Backbone:
+        """A network of pooled features with those that the project has, where it can give them."""
+        try:
+            return with_features(network, self.features)
+        except BadSetting:
+            return network
 
     def prepare(self, preprocessing: Preprocessing) -> Generator[Event, None, None]:
         """Decodes the sample as a network sees it, and lets go what was decoded before."""
@@ -89,6 +104,7 @@ class Bench:
         learner = LEARNERS.make(self.learner, self.settings)
         train, classes = self.of(self.sample.train)
         held_out, truth = self.of(self.sample.held_out)
+        backbone = self.dressed(backbone)
         with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
             extractor = Extractor(backbone, device="cpu", cache=Path(folder))
             timed = self.timed(extractor)
@@ -110,7 +126,8 @@ class Bench:
 
     def only_timed(self, backbone: Backbone) -> dict[str, dict[str, float]]:
         with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
-            return self.timed(Extractor(backbone, device="cpu", cache=Path(folder)))
+            extractor = Extractor(self.dressed(backbone), device="cpu", cache=Path(folder))
+            return self.timed(extractor)
 
 
 def sizes_of(backbone: Backbone) -> dict[str, int]:

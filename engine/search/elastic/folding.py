@@ -86,7 +86,7 @@ def images_of(bench: Bench, network: Backbone) -> list[torch.Tensor]:
 
 def costs_at(bench: Bench, origin: Origin, resolution: int) -> Generator[Event, None, BlockCosts]:
     """What a network's blocks take here at a resolution, timed now where they were not."""
-    project, key = bench.project, f"{bench.device}|{origin.digest}"
+    project, key = bench.project, f"{bench.device}|{origin.digest}{bench.mark}"
     name = f"{COSTS} {resolution}"
     facts = subnet_results.stored(project, key).get(name)
     if facts is None:

@@ -14,7 +14,7 @@ from engine.models.backbone import Backbone
 from engine.models.backbones import TUNED, load_backbone, title_of, tuned_backbone
 from engine.models.backbones.base import BACKBONES
 from engine.models.elastic.blocks import blocks_of
-from engine.models.growth import growth_of
+from engine.models.growth import POOLED, growth_of
 from engine.models.provenance import Origin
 from engine.session import Session
 from engine.storage.project import Project
@@ -43,15 +43,21 @@ def root_of(session: Session) -> Origin:
     project, backbone = session.require(), session.backbone()
     facts = project.facts
     name, weights, size = facts["backbone"], facts["weights"], facts["size"]
+    growth = growth_of(backbone)
     if WHOLE in backbone.facts:
         name, weights, size = whole_of(backbone)
-        backbone = network_of(project, Origin(name, weights, size, "", backbone.licence), size)
-    growth = growth_of(backbone)
-    if growth.adapters or growth.branches:
+    elif growth.adapters or growth.branches:
         raise Refused(
             "This network has adapters or branches, and can't be made smaller with them. Merge the "
             "branches, or choose a network again."
         )
+    licence = backbone.licence
+
+    def whole() -> Backbone:
+        return network_of(project, Origin(name, weights, size, "", licence), size)
+
+    if WHOLE in backbone.facts or growth.features != POOLED:
+        backbone = session.keep(("whole", name, weights, size), whole)
     if len(blocks_of(backbone.stages)) < LEAST_BLOCKS:
         raise Refused(
             f"{title_of(backbone.name)} comes in one size. EfficientNet, EfficientNet-Lite and "
@@ -73,10 +79,13 @@ def whole_of(backbone: Backbone) -> tuple[str, str, int]:
 
 
 def network_of(project: Project, origin: Origin, resolution: int) -> Backbone:
-    """A network at a resolution. Raises BadSetting where it can't take this one."""
+    """A network at a resolution, with pooled features: what is folded knows of no others.
+
+    Raises BadSetting where it can't take this one.
+    """
     if origin.backbone == TUNED:
         content = project.blobs.get(origin.weights) or b""
-        return tuned_backbone(content, project.blobs.path, resolution)
+        return tuned_backbone(content, project.blobs.path, resolution, POOLED)
     file = project.blobs.path(origin.weights) if origin.weights else None
     return load_backbone(origin.backbone, file, resolution)
 

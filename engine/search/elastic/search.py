@@ -220,7 +220,7 @@ def costs_at(choice: Choice, resolution: int) -> Generator[Event, None, BlockCos
 def whole_ms(choice: Choice, origin: Origin, resolution: int) -> Generator[Event, None, float]:
     """What a whole network takes at a resolution here; timed once."""
     project, device = choice.bench.project, choice.bench.device
-    key, name = f"{device}|{origin.digest}", f"whole {resolution}"
+    key, name = f"{device}|{origin.digest}{choice.bench.mark}", f"whole {resolution}"
     facts = subnet_results.stored(project, key).get(name)
     if facts is None:
         yield Progress(0, None, f"Timing {title_of(origin.backbone)} at {resolution} pixels")

@@ -46,12 +46,13 @@ def found(choice: Choice, wanted: ElasticArchitecture) -> Generator[Event, None,
     origin = origin_named(choice, wanted)
     project, size = choice.bench.project, wanted.resolution
     if not wanted.shares and origin.backbone != TUNED:
-        network = networks.network_of(project, origin, size)
+        network = choice.bench.dressed(networks.network_of(project, origin, size))
         facts = {"backbone": origin.backbone, "weights": origin.weights, "size": size}
-        return Found(network, facts, b"", ())
+        return Found(network, facts | features_in(network), b"", ())
     calibration = yield from folding.calibrated(choice.bench, origin)
     assert calibration is not None
     network = yield from folding.folded(choice.bench, origin, wanted, calibration)
+    network = choice.bench.dressed(network)
     began = origin_of(network.facts) if origin.backbone == TUNED else origin
     more = {
         "architecture": str(wanted),
@@ -60,8 +61,12 @@ def found(choice: Choice, wanted: ElasticArchitecture) -> Generator[Event, None,
     told = replace(began, size=size), growth_of(network), more
     content = tuned_bytes(network.stages, *told)
     keeps = tuple(blob for blob in (origin.weights, began.weights) if blob)
-    facts = {"backbone": TUNED, "weights": "", "size": size}
+    facts = {"backbone": TUNED, "weights": "", "size": size, **features_in(network)}
     return Found(as_tuned(network, facts_for(*told)), facts, content, keeps)
+
+
+def features_in(network: Backbone) -> dict[str, str]:
+    return {"features": growth_of(network).features}
 
 
 def in_use(backbone: Backbone, root: Origin) -> str:

@@ -28,7 +28,8 @@ class Adapters(Tuning):
 
     def dressed(self, backbone: Backbone) -> list[Stage]:
         """Raises Refused where the network has grown already."""
-        if replace(growth_of(backbone), narrowed={}) != Growth():
+        there = growth_of(backbone)
+        if there.adapters or there.branches:
             raise Refused(
                 "This network has adapters or branches already. Fine-tune all weights instead."
             )

@@ -1,6 +1,7 @@
 """Every format with every kind of model: written, opened in another process, compared, judged.
 
 The kinds: discriminant analysis, TILDA's vote, a tuned network, one with a branch, and a subnet.
+All but the second and the last give the means of earlier stages among their features.
 All of a kind of runtime are opened in one process, one after the other, by the function that each
 export is checked with; whether a single export is one gesture is for tests/gestures.
 """
@@ -34,6 +35,8 @@ from engine.learners.joining import written_split
 from engine.models.adapters import with_adapters
 from engine.models.backbone import Backbone, Model
 from engine.models.branches import clone_of, grown
+from engine.models.features import with_features
+from engine.models.growth import STAGES
 from engine.models.supernet.architecture import smallest
 from engine.models.supernet.files import backbone_of
 from engine.models.trunk import Frozen
@@ -70,6 +73,8 @@ def backbone(kind: str) -> Backbone:
         return backbone_of("subnet", supernet().subnet(smallest(32)).eval(), 32, "", {})
     found = networks.backbone(pointwise=False)
     torch.manual_seed(1)
+    if kind != "tilda":  # its vote stands on equal parts of the features
+        found = with_features(networks.with_last_layer(found), STAGES)
     if kind == "tuned":
         found = with_adapters(found, 4)
         for stage in found.stages:

@@ -144,6 +144,7 @@ def to_version_2(file: Path) -> None:
     for when in ("insert", "update", "delete"):
         db.execute(f"DROP TRIGGER project_{when}")
     db.execute("ALTER TABLE project DROP COLUMN data_licence")
+    db.execute("ALTER TABLE project DROP COLUMN features")
     journal_changes(db, "project")
     db.execute("DROP TABLE run")
     db.execute("PRAGMA user_version = 2")

@@ -1,0 +1,134 @@
+"""What the means of a network's earlier stages bring beside its pooled features.
+
+    python -m tests.bench.features [PHOTOS] [--networks a,b] [--weights FILE] [--sizes 128,224]
+                                   [--classes 20] [--images 100] [--match REGEX] [--seeds 1]
+                                   [--learner slda]
+
+PHOTOS holds train/ and test/ (or val/, or validation/, or several), each a folder of class
+folders. Of the classes whose names fit REGEX so many are drawn for each seed, and of each so many
+photos of train/; all photos of these classes in the other folders are asked. FILE holds
+MobileNetV2's weights. "gain" is of the same photos with both, with its 95 % interval (paired
+bootstrap); "pass" is the time of the network with the means beside without, the median of
+interleaved runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.images.decode import open_image
+from engine.learners import LEARNERS, Task
+from engine.learners.metrics import difference_interval
+from engine.models.backbone import Backbone
+from engine.models.backbones import load_backbone
+from engine.models.extractor import Extractor
+from engine.models.features import with_features
+from engine.models.growth import STAGES
+from tests.bench.given import parser_of, parts_of
+
+ASKED = ("test", "val", "validation")
+ROUNDS = 15
+
+
+@dataclass
+class Photos:
+    """Decoded photos with their class numbers."""
+
+    pixels: np.ndarray
+    classes: torch.Tensor
+
+
+def main() -> None:
+    options = arguments()
+    print(
+        f"{'network':20}{'size':>6}{'seed':>6}{'asked':>7}  pooled  +means   gain             pass"
+    )
+    with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
+        folder = parts_of(options, Path(name))
+        for network in options.networks.split(","):
+            for size in map(int, options.sizes.split(",")):
+                file = Path(options.weights) if network == "mobilenet_v2" else None
+                backbone = load_backbone(network, file, size)
+                for seed in range(options.seeds):
+                    print(f"{network:20}{size:>6}{seed:>6}", end="", flush=True)
+                    print(row(options, folder, backbone, seed), flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = parser_of(__doc__, parts=True)
+    parser.add_argument("--networks", default="efficientnet_lite0")
+    parser.add_argument("--sizes", default="128")
+    parser.add_argument("--classes", type=int, default=20)
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--match", default="")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--learner", default="slda")
+    return parser.parse_args()
+
+
+def row(options: argparse.Namespace, folder: Path, pooled: Backbone, seed: int) -> str:
+    learn, ask = drawn(options, folder, seed)
+    known, asked = photos(learn, pooled), photos(ask, pooled)
+    both = (pooled, with_features(pooled, STAGES))
+    extractors = [Extractor(backbone) for backbone in both]
+    found = [right(options.learner, extractor, known, asked) for extractor in extractors]
+    low, high = difference_interval(*(each.tolist() for each in found)) or (0.0, 0.0)
+    before, after = (100 * each.mean() for each in found)
+    told = f"{len(ask):>7}{before:8.1f}{after:8.1f}{after - before:+7.1f}"
+    interval = f"({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{told} {interval}  {pass_ratio(extractors, asked.pixels[:64]):.3f}"
+
+
+def drawn(options: argparse.Namespace, folder: Path, seed: int) -> tuple[list[Path], list[Path]]:
+    """Photos to learn from and to ask, of some classes."""
+    rng = random.Random(seed)
+    names = sorted(p.name for p in (folder / "train").iterdir() if re.match(options.match, p.name))
+    chosen = sorted(rng.sample(names, min(options.classes, len(names))))
+    learn = []
+    for name in chosen:
+        files = sorted((folder / "train" / name).iterdir())
+        learn += rng.sample(files, min(options.images, len(files)))
+    parts = [folder / part / name for part in ASKED for name in chosen]
+    return learn, [file for part in parts if part.is_dir() for file in sorted(part.iterdir())]
+
+
+def photos(files: Sequence[Path], backbone: Backbone) -> Photos:
+    names = sorted({file.parent.name for file in files})
+    pixels = np.stack([open_image(file, backbone.preprocessing).seen for file in files])
+    return Photos(pixels, torch.tensor([names.index(file.parent.name) for file in files]))
+
+
+def right(learner: str, extractor: Extractor, known: Photos, asked: Photos) -> np.ndarray:
+    """Which of the photos that are asked are answered rightly."""
+    method = LEARNERS.make(learner)
+    features = torch.from_numpy(extractor(known.pixels, method.views))
+    new = {n: features[known.classes == n] for n in known.classes.unique().tolist()}
+    for _ in method.learn(Task(new, features, known.classes)):
+        pass
+    answers = method.answers(torch.from_numpy(extractor(asked.pixels, method.views)))
+    return np.asarray(answers == asked.classes.numpy())
+
+
+def pass_ratio(extractors: Sequence[Extractor], pixels: np.ndarray) -> float:
+    times: list[list[float]] = [[], []]
+    for _ in range(ROUNDS):
+        for extractor, found in zip(extractors, times, strict=True):
+            clock = time.perf_counter()
+            extractor(pixels)
+            found.append(time.perf_counter() - clock)
+    first, second = (np.median(found) for found in times)
+    return float(second / first)
+
+
+if __name__ == "__main__":
+    main()
