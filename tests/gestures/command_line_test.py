@@ -68,7 +68,7 @@ def test_the_network_and_its_features_are_changed_and_learnt_with_at_once(home, 
 
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
-        r"The network is MobileNetV3-Small now\. Learnt again: \d+ % right, \d+ % before\.",
+        r"The network is MobileNetV3-Small now\. Learnt again: [\d.]+ % right, [\d.]+ % before\.",
         done.stdout.strip(),
     )
     wide, pooled = answered(home, "export", copy, "--to", tmp_path / "a.onnx"), tmp_path / "b.onnx"

@@ -1,7 +1,7 @@
 """Every format with every kind of model: written, opened in another process, compared, judged.
 
 The kinds: discriminant analysis, TILDA's vote, a tuned network, one with a branch, and a subnet.
-All but the second and the last give the means of earlier stages among their features.
+The first and the tuned one give the means of earlier stages among their features.
 All of a kind of runtime are opened in one process, one after the other, by the function that each
 export is checked with; whether a single export is one gesture is for tests/gestures.
 """
@@ -73,7 +73,7 @@ def backbone(kind: str) -> Backbone:
         return backbone_of("subnet", supernet().subnet(smallest(32)).eval(), 32, "", {})
     found = networks.backbone(pointwise=False)
     torch.manual_seed(1)
-    if kind != "tilda":  # its vote stands on equal parts of the features
+    if kind in ("slda", "tuned"):
         found = with_features(networks.with_last_layer(found), STAGES)
     if kind == "tuned":
         found = with_adapters(found, 4)
@@ -130,7 +130,7 @@ def learner_for(kind: str, network: Backbone) -> Any:
     if kind == "tilda":
         return LEARNERS.make("tilda", {"subspaces": 4, "anchors": 2, "views": 2})
     if kind == "branched":
-        split = written_split([networks.WIDTH, networks.WIDTH], [[0, 1], [2]])
+        split = written_split([network.width // 2] * 2, [[0, 1], [2]])
         return LEARNERS.make("per_branch", {"split": split})
     return LEARNERS.make("slda")
 

@@ -149,6 +149,11 @@ def test_branches_stand_beside_the_means_and_can_be_taken_away_again() -> None:
         assert torch.equal(found[:, : network.width], looked(network, x)), "the original's"
         assert not torch.equal(found[:, network.width :], found[:, : network.width])
         assert torch.equal(looked(plain(more), x), looked(network, x))
+        pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+        extractor = Extractor(more)
+        by_onnx, by_pytorch = extractor(pixels), extractor.by_pytorch(pixels, 1)
+        assert not extractor.notices
+        assert np.allclose(by_onnx, by_pytorch, atol=1e-5)
 
 
 def test_the_blocks_of_a_network_are_found_inside() -> None:
