@@ -20,6 +20,9 @@ CUT = "stage4"
 """A cut of the embedded network; choosing it on a curve takes many times as long."""
 BRANCH = {"cut": CUT, "adopt": "always", "settings": {"epochs": 1, "batch": 8, "views": 2}}
 
+LITE, BLOCKS = "efficientnet_lite0", 15
+"""A network that can be narrowed, and how many of its blocks."""
+
 State = dict[str, Any]
 Work = Callable[[Path], None]
 
@@ -94,7 +97,7 @@ def project_state(there: Path) -> State:
                 for row in project.db["image"].rows
             ),
             "classes": sorted((row["name"], row["set_aside"]) for row in project.db["class"].rows),
-            "network": (facts["backbone"], facts["weights"], facts["size"]),
+            "network": (facts["backbone"], facts["weights"], facts["size"], facts["features"]),
             "model": (
                 facts["learner"],
                 facts["settings"],
@@ -178,7 +181,7 @@ def some_stored(state: State, old: State, new: State) -> bool:
 def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Verb]:
     """All verbs; what they begin with is made in `place` when it is asked for."""
     bases = Bases(place, photos or images(place / "photos"), weights, size)
-    return [*of_classes(bases), *of_networks(bases), *of_files(bases)]
+    return [*of_classes(bases), *of_networks(bases), *of_elastic(bases), *of_files(bases)]
 
 
 def of_classes(bases: Bases) -> list[Verb]:
@@ -220,6 +223,21 @@ def of_networks(bases: Bases) -> list[Verb]:
         Verb("use a subnet", learnt, use, 10, state),
         Verb("branch", learnt, job("grow_branch", **growth), 12, state),
         Verb("remove a branch", branched, job("remove_branch", branch=1), 6, state),
+    ]
+
+
+def of_elastic(bases: Bases) -> list[Verb]:
+    """Narrowing a network that comes in one size."""
+    small, state = bases.small, project_state
+    lite = ("use_backbone", {"name": LITE, "size": small, "learn": True})
+    learnt = bases.after(bases.learnt, "narrowable", lite)
+    search = {"resolutions": [small], "macs": 5, "budget": 3, "use": True}
+    ready = bases.after(learnt, "elastic", ("specialise", {**search, "use": False}))
+    half = f"{LITE} {small}: " + " ".join(["50"] * BLOCKS)
+    return [
+        Verb("make elastic", learnt, job("make_elastic"), 4, state),
+        Verb("specialise, narrowed", learnt, job("specialise", **search), 12, some_subnet),
+        Verb("use a narrowed one", ready, job("use_subnet", architecture=half), 12, state),
     ]
 
 
