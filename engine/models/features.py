@@ -1,12 +1,13 @@
-"""Which features a network gives: those of its last stage, or means of earlier stages beside them.
+"""Which features a network gives: of its last stage, or moments of an earlier one beside them.
 
-A head on the pooled features sees what the last layers made of an image. The means over positions
-of what the two stages before gave hold more, and cost nothing in the pass: tests/bench/features.py
-measures both.
+A head on the pooled features sees what the last layers made of an image. What came to the last
+stage but one is less bound to the classes of the pretraining: the mean and the deviation over
+positions of each of its channels tell more of new classes, and cost nothing in the pass
+(tests/bench/features.py measures it).
 
-Nothing but these two stages knows of it: the last but one hands on the mean of what came to it as
-maps that are the same everywhere, and the last pools them with the maps that it looks at. So the
-network stays a chain of stages, to be cut, frozen, trained, branched and exported like any other.
+Nothing but two stages knows of it: the last but one hands these on as maps that are the same
+everywhere, and the last gives them beside its own features. So the network stays a chain of stages,
+to be cut, frozen, trained, branched and exported like any other.
 """
 
 from __future__ import annotations
@@ -20,34 +21,44 @@ from engine.errors import BadSetting
 from engine.models.backbone import Backbone, Stage
 from engine.models.growth import POOLED, STAGES, growth_of, named_digest
 
-TITLES = {POOLED: "", STAGES: "those of the last stage, and the means of the stages before it"}
+TITLES = {
+    POOLED: "",
+    STAGES: "those of the last stage, and means and deviations of what came to the one before",
+}
 KINDS = tuple(TITLES)
+SCALE = 2.0
+"""Of the moments, so that a regularised head does not think them small beside the features."""
+LEAST = 1e-5
+"""Of a variance: a root has no slope at 0."""
 
 
 class Carrying(nn.Sequential):
-    """A stage that gives, after its own maps, the mean of each channel that came to it.
+    """A stage that gives, after its own maps, mean and deviation of each channel that came to it.
 
-    From float32 (n, c, h, w) to (n, own + c, h', w'); a mean is a map that is the same everywhere.
+    From float32 (n, c, h, w) to (n, own + 2 c, h', w'); a moment is a map that is the same
+    everywhere.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         own = super().forward(x)
-        # Adding zeros spreads the means over the maps by one plain operation in every format.
+        mean = x.mean((2, 3), keepdim=True)
+        deviation = ((x - mean).square().mean((2, 3), keepdim=True) + LEAST).sqrt()
+        # Adding zeros spreads the moments over the maps by one plain operation in every format.
         spread = torch.zeros(1, 1, *(int(side) for side in own.shape[2:]), device=x.device)
-        return torch.cat([own, x.mean((2, 3), keepdim=True) + spread], dim=1)
+        return torch.cat([own, SCALE * torch.cat([mean, deviation], dim=1) + spread], dim=1)
 
 
 class Joining(nn.Sequential):
-    """A last stage that gives, after its own features, the mean of each channel that came to it.
+    """A last stage that gives what was carried to it after its own features.
 
     It looks at the first `own` channels: float32 (n, own + carried, h, w) to
-    (n, features + own + carried).
+    (n, features + carried).
     """
 
     own = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([super().forward(x[:, : self.own]), x.mean((2, 3))], dim=1)
+        return torch.cat([super().forward(x[:, : self.own]), x[:, self.own :].mean((2, 3))], dim=1)
 
 
 def with_features(backbone: Backbone, kind: str) -> Backbone:
@@ -57,25 +68,23 @@ def with_features(backbone: Backbone, kind: str) -> Backbone:
     """
     if kind not in KINDS:
         raise BadSetting(f"There are no features “{kind}”. Choose {' or '.join(KINDS)}.")
-    return with_means(backbone) if kind == STAGES else backbone
+    return with_moments(backbone) if kind == STAGES else backbone
 
 
-def with_means(backbone: Backbone) -> Backbone:
-    """Adds the means of what the two stages before the last gave; of one where the last only pools,
-    since its features are the other's means already."""
+def with_moments(backbone: Backbone) -> Backbone:
+    """Adds the moments of what comes to the last stage but one. A last stage that only pools gives
+    them as it is."""
     (below, last), (given, own, pooled) = backbone.stages[-2:], widths_above(backbone)
-    stages = [*backbone.stages[:-2], Stage(below.name, as_chain(Carrying(), below.module)), last]
-    width = pooled + given
     if any(True for _ in last.module.parameters()):
         joining = Joining()
         joining.own = own
-        stages[-1] = Stage(last.name, as_chain(joining, last.module))
-        width += own
+        last = Stage(last.name, as_chain(joining, last.module))
+    carrying = Stage(below.name, as_chain(Carrying(), below.module))
     growth = replace(growth_of(backbone), features=STAGES)
     return replace(
         backbone,
-        stages=stages,
-        width=width,
+        stages=[*backbone.stages[:-2], carrying, last],
+        width=pooled + 2 * given,
         digest=named_digest(backbone.digest, growth),
         facts={**backbone.facts, "growth": growth.text},
     )

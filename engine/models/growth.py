@@ -16,7 +16,7 @@ MOST_WIDTH, MOST_BRANCHES = 8192, 1000
 """Of what is grown onto a network; memory is taken for it before its weights are looked at."""
 
 POOLED, STAGES = "pooled", "stages"
-"""Features of the last stage, or means of earlier stages beside them (models/features.py)."""
+"""Features of the last stage, or moments of an earlier one beside them (models/features.py)."""
 
 
 @dataclass(frozen=True)

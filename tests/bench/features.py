@@ -1,4 +1,4 @@
-"""What the means of a network's earlier stages bring beside its pooled features.
+"""What moments of an earlier stage bring beside its pooled features.
 
     python -m tests.bench.features [PHOTOS] [--networks a,b] [--weights FILE] [--sizes 128,224]
                                    [--classes 20] [--images 100] [--match REGEX] [--seeds 1]
@@ -8,7 +8,7 @@ PHOTOS holds train/ and test/ (or val/, or validation/, or several), each a fold
 folders. Of the classes whose names fit REGEX so many are drawn for each seed, and of each so many
 photos of train/; all photos of these classes in the other folders are asked. FILE holds
 MobileNetV2's weights. "gain" is of the same photos with both, with its 95 % interval (paired
-bootstrap); "pass" is the time of the network with the means beside without, the median of
+bootstrap); "pass" is the time of the network with moments beside without, the median of
 interleaved runs.
 """
 
@@ -51,7 +51,7 @@ class Photos:
 def main() -> None:
     options = arguments()
     print(
-        f"{'network':20}{'size':>6}{'seed':>6}{'asked':>7}  pooled  +means   gain             pass"
+        f"{'network':20}{'size':>6}{'seed':>6}{'asked':>7}  pooled  +moments  gain             pass"
     )
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         folder = parts_of(options, Path(name))

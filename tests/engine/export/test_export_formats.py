@@ -1,7 +1,7 @@
 """Every format with every kind of model: written, opened in another process, compared, judged.
 
 The kinds: discriminant analysis, TILDA's vote, a tuned network, one with a branch, and a subnet.
-The first and the tuned one give the means of earlier stages among their features.
+The first and the tuned one give moments of an earlier stage among their features.
 All of a kind of runtime are opened in one process, one after the other, by the function that each
 export is checked with; whether a single export is one gesture is for tests/gestures.
 """

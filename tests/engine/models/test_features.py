@@ -1,4 +1,4 @@
-"""The means of earlier stages beside a network's pooled features."""
+"""Moments of an earlier stage beside a network's pooled features."""
 
 from __future__ import annotations
 
@@ -43,21 +43,19 @@ def images(size: int = 64) -> Tensor:
 
 
 def by_hand(network: Backbone, x: Tensor) -> Tensor:
-    """Pooled features, and the means that numpy makes of what the stages before gave."""
+    """Pooled features, and the moments that numpy makes of what came to the last stage but one."""
     given = []
     with torch.inference_mode():
         for stage in network.stages:
             x = stage.module.eval()(x)
             given.append(x.numpy())
-    pooled, last, before = given[-1], given[-2], given[-3]
-    means = [maps.mean((2, 3)) for maps in (last, before)]
-    if not any(True for _ in network.stages[-1].module.parameters()):
-        means = means[1:]
-    return torch.from_numpy(np.concatenate([pooled, *means], axis=1))
+    maps = given[-3].astype(np.float64)
+    moments = [2 * maps.mean((2, 3)), 2 * np.sqrt(maps.var((2, 3)) + 1e-5)]
+    return torch.from_numpy(np.concatenate([given[-1], *moments], axis=1).astype(np.float32))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_means_stand_beside_the_features_that_were_there(name: str) -> None:
+def test_the_moments_stand_beside_the_features_that_were_there(name: str) -> None:
     network = made(name)
     wide = with_features(network, STAGES)
 
@@ -99,7 +97,7 @@ def test_onnx_runtime_gives_the_same_and_the_cache_tells_them_apart() -> None:
     assert both[0].key != both[1].key
 
 
-def test_transformers_have_no_maps_to_take_means_of() -> None:
+def test_transformers_have_no_maps_to_take_moments_of() -> None:
     with pytest.raises(BadSetting, match="last stage only"):
         with_features(made("vit_b_16", 64), STAGES)
 
@@ -136,7 +134,7 @@ def test_a_tuned_network_comes_back_with_its_features() -> None:
     assert torch.equal(looked(as_before, images()), looked(small, images())[:, : network.width])
 
 
-def test_branches_stand_beside_the_means_and_can_be_taken_away_again() -> None:
+def test_branches_stand_beside_the_moments_and_can_be_taken_away_again() -> None:
     network = with_features(networks.with_last_layer(networks.backbone()), STAGES)
     x = torch.randn(2, 3, networks.SIZE, networks.SIZE)
     for cut in network.cuts[:-1]:
@@ -178,7 +176,7 @@ def test_what_is_usual_can_be_had() -> None:
             assert with_features(made(name, 64), STAGES).width > made(name, 64).width
 
 
-def test_a_module_that_is_no_chain_can_carry_means_too() -> None:
+def test_a_module_that_is_no_chain_can_carry_moments_too() -> None:
     class Twice(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.cat([x, x], dim=1)

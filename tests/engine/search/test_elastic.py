@@ -47,7 +47,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory: pytest.TempPathFactory, folders: Path) -> Path:
     """A project of three classes, learnt with a small network of random weights; among its features
-    are the means of earlier stages (tests of the window have the pooled ones alone)."""
+    are moments of an earlier stage (tests of the window have the pooled ones alone)."""
     folder, made = tmp_path_factory.mktemp("learnt"), Session()
     weights = image_files.weights(folder / "net.safetensors", NETWORK)
     path = folder / "p.espalier"
