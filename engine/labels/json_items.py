@@ -11,6 +11,7 @@ from engine.labels.formats import NotThisFormat
 
 SPACE = re.compile(r"[ \t\n\r]*")
 BETWEEN = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
+NUMBERS = (int, float)
 decode = json.JSONDecoder(strict=False).raw_decode
 
 
@@ -53,7 +54,8 @@ def members(key: str, text: str, at: int) -> Generator[tuple[str, Any], None, in
     while text[at : at + 1] != "]":
         value, at = decode(text, at)
         yield key, value
-        at = after(text, at, "]")
+        comma = BETWEEN.match(text, at)
+        at = comma.end() if comma else after(text, at, "]")
     return at + 1
 
 
@@ -81,7 +83,9 @@ def skip(text: str, at: int) -> int:
 
 def text_of(value: Any) -> str:
     """A text or a number as text; empty for what is neither."""
-    return str(value) if isinstance(value, str | int | float) else ""
+    if type(value) is str:
+        return value
+    return str(value) if isinstance(value, NUMBERS) else ""
 
 
 def written(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from engine.labels.formats import NotThisFormat
@@ -33,8 +34,8 @@ def cells(path: Path) -> Iterator[list[str]]:
         yield from csv.reader(file, delimiter=separator, strict=True)
 
 
-def columns(path: Path, *wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Of each row the cells in the wanted columns; empty where there is none.
+def columns(path: Path, *wanted: Sequence[str]) -> Iterator[list[str]]:
+    """Of each row the cells in the wanted columns, two at least; empty where there is none.
 
     Each column is wanted by its usual name, or others that it may have. Those whose first name ends
     in “?” may be missing. Raises NotThisFormat where another one is.
@@ -42,12 +43,12 @@ def columns(path: Path, *wanted: Sequence[str]) -> Iterator[tuple[str, ...]]:
     rows = cells(path)
     titles = [title.strip().casefold() for title in next(rows, [])]
     places = [place_of(titles, names) for names in wanted]
-    last = max(places)
+    last, chosen = max(places), itemgetter(*places)
     for row in rows:
-        if not row:
-            continue
-        row += [""] * (last + 2 - len(row))
-        yield tuple([cell_text(row[place]) if place >= 0 else "" for place in places])
+        if row:
+            row += [""] * (last + 1 - len(row))
+            row.append("")  # what a column takes that is not there, at -1
+            yield [cell if cell[:1] != "'" else cell_text(cell) for cell in chosen(row)]
 
 
 def place_of(titles: Sequence[str], names: Sequence[str]) -> int:
@@ -66,7 +67,7 @@ def place_of(titles: Sequence[str], names: Sequence[str]) -> int:
 
 def line(values: Sequence[str]) -> str:
     """A row as it is written."""
-    return ",".join([quoted(text_cell(value)) for value in values]) + "\n"
+    return ",".join([quoted(text_cell(value)) if value else "" for value in values]) + "\n"
 
 
 def quoted(cell: str) -> str:

@@ -14,7 +14,7 @@ from engine.images.folders import shown
 from engine.labels.formats import FORMATS, Entry, LabelFormat
 from engine.labels.places import written
 from engine.labels.text import head_of
-from engine.system.files import is_full, replace_file
+from engine.system.files import is_full
 from engine.system.replacing import NEW, hidden_folder, replace_all, sweep
 
 USUAL = ("csv", "coco")
@@ -139,7 +139,9 @@ def write_beside(
             done.left_out[str(path)] = reason
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, "".join(parts).encode())
+            half = path.with_name(f"{path.name}.half")
+            half.write_bytes("".join(parts).encode())
+            os.replace(half, path)
             count += 1
         if number % 50 == 0:
             yield Progress(number, len(entries), "Writing")

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 from engine.labels.formats import NotThisFormat
 
 PART = 1 << 16
+LARGEST = 16 << 20
 LONGEST = 1 << 20
 """Bytes that one tag may have."""
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -19,20 +20,22 @@ NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Listener(Protocol):
-    """Hears elements begin and end, and the text between."""
+    """Hears elements begin and end."""
 
     def start(self, name: str, attributes: dict[str, str]) -> None: ...
     def end(self, name: str) -> None: ...
-    def text(self, data: str) -> None: ...
 
 
 def parser_for(listener: Listener, spaces: str | None = None) -> expat.XMLParserType:
-    """A parser that tells `listener`; with `spaces`, names begin with their namespace and that."""
+    """A parser that tells `listener`, also the `text` between elements where it hears that.
+
+    With `spaces`, names begin with their namespace and that.
+    """
     parser = expat.ParserCreate(namespace_separator=spaces)
     parser.buffer_text = True
     parser.StartElementHandler = listener.start
     parser.EndElementHandler = listener.end
-    parser.CharacterDataHandler = listener.text
+    parser.CharacterDataHandler = getattr(listener, "text", None)
     parser.StartDoctypeDeclHandler = refuse_type
     return parser
 
@@ -44,16 +47,29 @@ def refuse_type(*_: object) -> None:
 def parse(path: Path, parser: expat.XMLParserType) -> Iterator[None]:
     """Feeds a file to a parser; stops after each part, for what was heard to be taken."""
     fed = 0
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            feed(parser, part, False)
+            fed += len(part)
+            if fed - parser.CurrentByteIndex > LONGEST:
+                raise NotThisFormat("has a tag of more than 1 MB")
+            yield
+    feed(parser, b"", True)
+    yield
+
+
+def parse_whole(path: str, parser: expat.XMLParserType) -> None:
+    """Feeds a small file to a parser at once."""
+    with open(path, "rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise NotThisFormat("is larger than 16 MB, which no sidecar is")
+    feed(parser, content, True)
+
+
+def feed(parser: expat.XMLParserType, part: bytes, last: bool) -> None:
     try:
-        with path.open("rb") as file:
-            while part := file.read(PART):
-                parser.Parse(part, False)
-                fed += len(part)
-                if fed - parser.CurrentByteIndex > LONGEST:
-                    raise NotThisFormat("has a tag of more than 1 MB")
-                yield
-        parser.Parse(b"", True)
-        yield
+        parser.Parse(part, last)
     except expat.ExpatError as error:
         raise broken(error) from error
     except (LookupError, ValueError) as error:

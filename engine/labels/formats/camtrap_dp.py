@@ -35,6 +35,7 @@ COLUMNS = {
     "bboxWidth,bboxHeight,classificationMethod,classifiedBy,classificationTimestamp,"
     "classificationProbability,observationTags,observationComments",
 }
+TITLES = {table: titles.split(",") for table, titles in COLUMNS.items()}
 OTHER_TYPES = ("human", "vehicle", "blank")
 """Types of observations that are classes themselves; what is none of them is an animal."""
 FIRST_TITLES = ("mediaID,", "observationID,")
@@ -109,7 +110,9 @@ def side_in(tags: str) -> str:
 def path_of(entry: Entry) -> str:
     """The path as the standard allows it: relative, or an address."""
     plain = PLAIN.fullmatch(entry.path) and not FORMULA.match(entry.path)
-    return entry.path if plain and not os.path.isabs(entry.path) else entry.file.as_uri()
+    if plain and not os.path.isabs(entry.path):
+        return entry.path
+    return entry.file.as_uri().replace("..", "%2E%2E")
 
 
 def deployment_of(entry: Entry) -> str:
@@ -118,7 +121,7 @@ def deployment_of(entry: Entry) -> str:
 
 def row(table: str, **values: object) -> str:
     """A row of a table, with all of its columns."""
-    return line([str(values.get(column, "")) for column in COLUMNS[table].split(",")])
+    return line([str(values.get(column, "")) for column in TITLES[table]])
 
 
 def deployments(entries: Sequence[Entry], times: Times) -> Iterator[str]:

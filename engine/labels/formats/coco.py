@@ -14,6 +14,7 @@ from engine.labels.json_items import items, text_of, written
 from engine.labels.text import whole
 
 Key = int | str
+KEYS = (int, str)
 
 
 @FORMATS.register("coco", "COCO")
@@ -61,7 +62,7 @@ class Coco(LabelFormat):
 def key_in(value: dict[str, Any], name: str) -> Key:
     """A number or text by which others refer to this; empty where there is none."""
     key = value.get(name)
-    return key if isinstance(key, int | str) else ""
+    return key if isinstance(key, KEYS) else ""
 
 
 def rows_of(

@@ -47,28 +47,25 @@ class Images:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.depth = 0
+        self.begun = False
         self.path, self.split, self.names = "", "", list[str]()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.depth += 1
-        if self.depth == 1 and name != "annotations":
-            raise NotThisFormat(f"begins with <{name[:40]}> and not with <annotations>")
         if name == "tag":
             self.names.append(attributes.get("label", ""))
-        elif name == "image":
+        elif name == "image" and self.begun:
             subset = attributes.get("subset", "")
             self.path, self.names = attributes.get("name", ""), []
             self.split = "" if subset == NO_SIDE else subset
+        elif name == "annotations":
+            self.begun = True
+        elif not self.begun:
+            raise NotThisFormat(f"begins with <{name[:40]}> and not with <annotations>")
 
     def end(self, name: str) -> None:
-        self.depth -= 1
         if name == "image":
             for one in self.names or [""]:
                 self.rows.append(Row(self.path, one, self.split))
-
-    def text(self, data: str) -> None:
-        """What stands between elements is not looked at."""
 
 
 def text(entries: Sequence[Entry]) -> Iterator[str]:

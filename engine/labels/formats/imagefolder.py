@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from json import JSONDecoder
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from engine.labels.tables import columns
 from engine.labels.text import opened
 
 LABEL = ("label", "labels", "class", "class_name", "category")
+decode = JSONDecoder().decode
 SPLIT = ("split?", "subset")
 
 
@@ -42,8 +43,8 @@ class ImageFolder(LabelFormat):
     def read(self, file: Path) -> Iterator[Row]:
         found = from_lines(file) if is_lines(file.name) else from_table(file)
         for row in found:
-            folder = row.path.partition("/")[0]
-            yield row if row.split or folder not in SPLITS else row._replace(split=folder)
+            folder = "" if row.split else row.path.partition("/")[0]
+            yield row._replace(split=folder) if folder in SPLITS else row
 
     def write(self, entries: Sequence[Entry], name: str) -> Files:
         titles = ("file_name", "label", "split")
@@ -62,22 +63,24 @@ def from_lines(file: Path) -> Iterator[Row]:
     """The rows of a file with one JSON object a line."""
     with opened(file) as text:
         for number, line in enumerate(text, start=1):
-            if not line.strip():
+            if line.isspace():
                 continue
             try:
-                value = json.loads(line)
+                value = decode(line)
             except (ValueError, RecursionError) as error:
                 raise NotThisFormat(f"has no JSON in line {number:,}. Save it anew") from error
             if not isinstance(value, dict) or "file_name" not in value:
                 raise NotThisFormat(f"names no “file_name” in line {number:,}")
-            split = text_of(value.get("split", ""))
+            path, split = text_of(value["file_name"]), text_of(value.get("split", ""))
             for name in labels_of(value):
-                yield Row(text_of(value["file_name"]), name, split)
+                yield Row(path, name, split)
 
 
 def labels_of(value: dict[str, Any]) -> list[str]:
     """The classes that an object names; an empty one where it names none."""
-    label = next((value[key] for key in LABEL if key in value), "")
+    label = value.get("label")
+    if label is None:
+        label = next((value[key] for key in LABEL if key in value), "")
     return [text_of(one) for one in label] or [""] if isinstance(label, list) else [text_of(label)]
 
 

@@ -44,8 +44,7 @@ class Xmp(LabelFormat):
     def read(self, file: Path) -> Iterator[Row]:
         for sidecar in sidecars(file) if file.is_dir() else (str(file),):
             path, keywords = image_of(sidecar), Keywords()
-            for _ in xml_events.parse(Path(sidecar), xml_events.parser_for(keywords, " ")):
-                pass
+            xml_events.parse_whole(sidecar, xml_events.parser_for(keywords, " "))
             if not keywords.packet:
                 raise NotThisFormat("is no XMP")
             for name in keywords.names or [""]:
