@@ -24,7 +24,6 @@ ONE_BY_ONE = 1000
 """How many things that are left out are listed each for itself."""
 LONGEST = 1000
 """Signs of the longest name that a class can have."""
-NOWHERE = "The file names no image here."
 NO_CLASS = "The file gives this image no class."
 LONG_NAME = f"The class's name has more than {LONGEST} signs."
 ADDRESS = "This is an address on the web. Download the image, and name its file instead."
@@ -94,6 +93,7 @@ class Labelled:
         self.rows = 0
         self.left: dict[str, str] = {}
         self.more: Counter[str] = Counter()
+        self.nameless: Counter[str] = Counter()
         self.missing: list[str] = []
         self.sides: Counter[str] = Counter()
 
@@ -121,7 +121,7 @@ class Labelled:
         """Takes an image, or notes why not."""
         text, given, split = row
         if not text.strip():
-            self.skip(str(file), NOWHERE)
+            self.nameless[str(file)] += 1
             return
         path = place_of(text, folder)
         name = self.name_of(given)
@@ -178,13 +178,22 @@ class Labelled:
             else:
                 found.classes.setdefault(name, []).append((path, "validation"))
         found.classes = dict(sorted(found.classes.items()))
+        self.left |= dict(self.of_files(os.path.abspath(files[-1])))
         found.skipped = [(safe(path), reason) for path, reason in self.left.items()]
-        last = Path(os.path.abspath(files[-1]))
-        found.skipped += [(last, f"{n:,} more: {reason}") for reason, n in self.more.items()]
         found.hints += [*self.hints(), *look_alikes(found.classes, {})]
         if not found.classes:
             raise Refused(self.nothing(files))
         return found
+
+    def of_files(self, last: str) -> Iterator[tuple[str, str]]:
+        """What is said of the files themselves, each once; what is left out beyond the first ones
+        is said of the last."""
+        told = {file: f"{plural(n, 'row')} without an image." for file, n in self.nameless.items()}
+        more = [told.pop(last)] if last in told else []
+        more += [f"{count:,} more: {reason}" for reason, count in self.more.items()]
+        yield from told.items()
+        if more:
+            yield last, " ".join(more)
 
     def hints(self) -> Iterator[str]:
         """What a person should know besides what is left out."""

@@ -28,7 +28,8 @@ class Csv(LabelFormat):
 
     @classmethod
     def fits(cls, name: str, head: str) -> bool:
-        return bool(head.strip()) and head.lstrip()[0] not in "[{<"
+        other = name.lower().endswith((".json", ".jsonl", ".xml", ".xmp"))
+        return bool(head.strip()) and head.lstrip()[0] not in "[{<" and not other
 
     def read(self, file: Path) -> Iterator[Row]:
         return map(Row._make, columns(file, PATH, CLASS, SPLIT))

@@ -159,7 +159,7 @@ def test_coco_that_does_not_hold_together_says_what_is_left_out(folder: Path) ->
     assert reasons(found) == {
         "2.jpg": no_class,
         "3 é.jpg": no_class,
-        "c.json": "The file names no image here.",
+        "c.json": "2 rows without an image.",
     }
 
 
