@@ -140,8 +140,12 @@ def write_beside(
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             half = path.with_name(f"{path.name}.half")
-            half.write_bytes("".join(parts).encode())
-            os.replace(half, path)
+            try:
+                half.write_bytes("".join(parts).encode())
+                os.replace(half, path)
+            except OSError:
+                half.unlink(missing_ok=True)
+                raise
             count += 1
         if number % 50 == 0:
             yield Progress(number, len(entries), "Writing")

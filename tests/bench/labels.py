@@ -2,7 +2,8 @@
 
     python -m tests.bench.labels [--rows 1000000] [--format NAME]
 
-"read" is from the file to its rows (path, class, side of the split), in one process, nothing kept;
+"read" is from the file to its rows (path, class, side of the split), in one process, nothing kept,
+"work" the processor's time for it, which other programs change little;
 "found" is from the file to what a dropped folder gives: paths resolved, each asked of the disk
 whether it is there (here none is). Of sidecars, each a file, a hundredth is measured and told as
 such.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -40,7 +42,9 @@ def measure(form: LabelFormat, folder: Path, count: int) -> str:
     to = folder / (form.proposed or "sidecars")
     given = images(folder if form.proposed else to, count)
     writing, _ = timed(lambda: finished(write(given, form, to, overwrite=False)))
+    clock = time.process_time()
     reading, last = timed(lambda: deque(enumerate(rows_of(to, form), start=1), maxlen=1)[0])
+    work = time.process_time() - clock
     assert last[0] == count, last
 
     def find() -> None:
@@ -49,7 +53,7 @@ def measure(form: LabelFormat, folder: Path, count: int) -> str:
 
     finding, _ = timed(find)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-    times = f"{writing:7.2f}  {reading:7.2f}  {finding:7.2f}"
+    times = f"{writing:7.2f}  {reading:7.2f}  {work:7.2f}  {finding:7.2f}"
     return f"{form.name:<13} {count:>9,} {size:7.1f}  {times}"
 
 
@@ -58,7 +62,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--format", default="")
     options = parser.parse_args()
-    print("format             rows      MB    write     read    found")
+    print("format             rows      MB    write     read     work    found")
     for name in [options.format] if options.format else FORMATS:
         form = FORMATS.make(name)
         count = options.rows if form.proposed else options.rows // SHARE
