@@ -90,3 +90,12 @@ def text_of(value: Any) -> str:
 
 def written(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+
+
+def listed(values: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """The members of a list, one a line."""
+    between = ""
+    for value in values:
+        yield between + written(value)
+        between = ",\n"
+    yield "\n" if between else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
-from engine.labels.formats import NotThisFormat
+from engine.labels.formats import Entry, NotThisFormat
 from engine.labels.text import HEAD, opened
 from engine.system.cells import cell_text, text_cell
 
@@ -74,3 +74,10 @@ def quoted(cell: str) -> str:
     if QUOTED.search(cell):
         return '"' + cell.replace('"', '""') + '"'
     return cell
+
+
+def table(titles: Sequence[str], entries: Sequence[Entry]) -> Iterator[str]:
+    """A table of path, class and side of the split, line by line."""
+    yield line(titles)
+    for entry in entries:
+        yield line((entry.path, entry.name, entry.split))

@@ -12,7 +12,7 @@ from engine.labels.formats import NotThisFormat
 
 HEAD = 1 << 16
 """How many bytes are looked at to tell what a file is."""
-MOST = 2 << 30
+MOST = 1 << 30
 """Bytes of a file that is taken into memory as a whole."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -50,6 +50,6 @@ def head_of(path: Path) -> str:
 def whole(path: Path) -> str:
     """All text of a file. Raises NotThisFormat where it is too long for that."""
     if path.stat().st_size > MOST:
-        raise NotThisFormat("is larger than 2 GB. Split it into several files")
+        raise NotThisFormat("is larger than 1 GB. Split it into several files")
     with opened(path) as file:
         return file.read()

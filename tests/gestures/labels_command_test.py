@@ -170,8 +170,7 @@ def test_what_is_not_there_is_counted_and_the_rest_comes_in(home, empty, images)
         "This is a folder and no image.",
         "The file gives this image no class.",
         "This is an address on the web. Download the image, and name its file instead.",
-        "The file names no image here.",
-        "203 more: There is nothing here now.",
+        "1 row without an image. 203 more: There is nothing here now.",
     ):
         assert reasons.count(reason) == 1
     assert sum("text file" in reason for reason in reasons) == 1

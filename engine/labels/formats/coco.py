@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.labels.formats import FORMATS, Entry, Files, LabelFormat, NotThisFormat, Row
-from engine.labels.json_items import items, text_of, written
+from engine.labels.json_items import items, listed, text_of
 from engine.labels.text import whole
 
 Key = int | str
@@ -104,12 +104,3 @@ def annotations_of(entries: Sequence[Entry], numbers: dict[str, int]) -> Iterato
         for entry in same:
             number += 1
             yield {"id": number, "image_id": image, "category_id": numbers[entry.name]}
-
-
-def listed(values: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """The members of a list, one a line."""
-    between = ""
-    for value in values:
-        yield between + written(value)
-        between = ",\n"
-    yield "\n" if between else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.labels.formats import FORMATS, Entry, Files, LabelFormat, Row
-from engine.labels.tables import columns, line
+from engine.labels.tables import columns, table
 
 PATH = ("path", "file", "filename", "file_name", "file name", "filepath", "image", "name")
 CLASS = ("class", "class_name", "class name", "label", "category", "species")
@@ -35,10 +35,4 @@ class Csv(LabelFormat):
         return map(Row._make, columns(file, PATH, CLASS, SPLIT))
 
     def write(self, entries: Sequence[Entry], name: str) -> Files:
-        yield name, rows(("path", "class", "split"), entries)
-
-
-def rows(titles: Sequence[str], entries: Sequence[Entry]) -> Iterator[str]:
-    yield line(titles)
-    for entry in entries:
-        yield line((entry.path, entry.name, entry.split))
+        yield name, table(("path", "class", "split"), entries)

@@ -10,9 +10,8 @@ from typing import Any
 
 from engine.images.splits import SPLITS
 from engine.labels.formats import FORMATS, Entry, Files, LabelFormat, NotThisFormat, Row
-from engine.labels.formats.csv import rows
 from engine.labels.json_items import text_of, written
-from engine.labels.tables import columns
+from engine.labels.tables import columns, table
 from engine.labels.text import opened
 
 LABEL = ("label", "labels", "class", "class_name", "category")
@@ -48,7 +47,7 @@ class ImageFolder(LabelFormat):
 
     def write(self, entries: Sequence[Entry], name: str) -> Files:
         titles = ("file_name", "label", "split")
-        yield name, lines(titles, entries) if is_lines(name) else rows(titles, entries)
+        yield name, lines(titles, entries) if is_lines(name) else table(titles, entries)
 
 
 def is_lines(name: str) -> bool:

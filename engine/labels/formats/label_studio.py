@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from engine.labels.formats import FORMATS, Entry, Files, LabelFormat, NotThisFormat, Row
-from engine.labels.formats.coco import listed
-from engine.labels.json_items import items, text_of
+from engine.labels.json_items import items, listed, text_of
 from engine.labels.text import whole
 
 LOCAL, UPLOAD = "/data/local-files/?d=", "/data/upload/"
