@@ -58,10 +58,12 @@ def chosen_format(to: Path, name: str) -> LabelFormat:
 
 def entries_of(
     images: Iterable[Labelled], form: LabelFormat, folder: str, written_so_far: Written
-) -> list[Entry]:
+) -> Generator[Progress, None, list[Entry]]:
     """What can be written, sorted by path and class; the rest is noted with its reason."""
     found: dict[tuple[str, str], Entry] = {}
-    for one in images:
+    for number, one in enumerate(images):
+        if number % PARTS == 0:
+            yield Progress(number, None, "Reading")
         if isinstance(one.path, bytes):
             written_so_far.left_out[one.path.decode(errors="replace")] = NO_TEXT
             continue
@@ -85,7 +87,7 @@ def write(
         endings = " or ".join(form.endings)
         raise Refused(f"A file of {form.title} ends in {endings}. Name it so, as {form.proposed}.")
     folder = to.parent if form.proposed else to
-    entries = entries_of(images, form, str(folder), done)
+    entries = yield from entries_of(images, form, str(folder), done)
     if not entries:
         reason = next(iter(done.left_out.values()), "The project has no images.")
         raise Refused(f"Nothing was written. {reason}")

@@ -30,7 +30,12 @@ class Adding(QObject):
     def __init__(self, page: ImagesPage) -> None:
         super().__init__(page)
         self.page, self.bridge = page, page.bridge
-        self.button = tool("plus", "Add images", "Adds folders or single images", key="Ctrl+I")
+        self.button = tool(
+            "plus",
+            "Add images",
+            "Adds folders, single images, or what a file of classes names",
+            key="Ctrl+I",
+        )
         self.button.setObjectName("action")
         say_on(self.button, "Add")
         self.menu = QMenu(self.button)

@@ -67,7 +67,8 @@ class ImagesPage(QWidget):
             "images",
             "No images yet",
             "Drop a folder here. A folder of images is one class named after it; "
-            "a folder of folders is one class each.",
+            "a folder of folders is one class each. A file that names images and their classes "
+            "(CSV, COCO, CVAT and others) can be dropped, too.",
             self.folder_button(),
         )
         self.lay_out()

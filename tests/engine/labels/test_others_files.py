@@ -84,6 +84,31 @@ def test_paths_that_are_whole_or_climb_out_are_read(folder: Path) -> None:
     }
 
 
+def test_what_can_be_no_file_is_left_out_with_its_reason(folder: Path) -> None:
+    """Below a file, of a name that is too long, and of one that no system has."""
+    rows = [("1.jpg/2.jpg", "a"), ("n" * 5000, "a"), ("zero\0.jpg", "a"), ("1.jpg", "a")]
+    lines = [{"file_name": path, "label": name} for path, name in (*rows, ("half\ud800.jpg", "a"))]
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    found = find(folder / "metadata.jsonl")
+    assert classes(found, folder) == {"a": [("1.jpg", None)]}
+    said = reasons(found)
+    assert said["2.jpg"] == "There is nothing here now."
+    assert said["n" * 5000] == "This can't be read (File name too long)."
+    assert said["zero\ufffd.jpg"] == said["half?.jpg"] == "No file can have this name."
+
+
+def test_a_class_is_named_as_folders_are(folder: Path) -> None:
+    names = {"1.jpg": " two\nlines\u202e ", "sub/2.jpg": "e\u0301", "sub/3 é.jpg": "m" * 1001}
+    lines = [{"file_name": path, "label": name} for path, name in names.items()]
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    found = find(folder / "metadata.jsonl")
+    assert list(found.classes) == ["two lines", "é"]
+    assert "more than 1000 signs" in reasons(found)["3 é.jpg"]
+    lines = [{"file_name": "1.jpg", "label": "\ud800"}, {"file_name": "sub/2.jpg", "label": " \n"}]
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert list(find(folder / "metadata.jsonl").classes) == ["?"]
+
+
 def test_formulas_come_in_as_they_were_named(folder: Path) -> None:
     (folder / "t.csv").write_text("path,class\n1.jpg,'=1+1\nsub/2.jpg,=1+1\nsub/3 é.jpg,'tis\n")
     assert classes(find(folder / "t.csv"), folder).keys() == {"=1+1", "'tis"}
