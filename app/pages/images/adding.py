@@ -31,10 +31,7 @@ class Adding(QObject):
         super().__init__(page)
         self.page, self.bridge = page, page.bridge
         self.button = tool(
-            "plus",
-            "Add images",
-            "Adds folders, single images, or what a file of classes names",
-            key="Ctrl+I",
+            "plus", "Add images", "Adds folders, images, or a file of classes", key="Ctrl+I"
         )
         self.button.setObjectName("action")
         say_on(self.button, "Add")
