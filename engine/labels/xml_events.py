@@ -20,21 +20,20 @@ NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Listener(Protocol):
-    """Hears elements begin and end."""
+    """Hears elements begin."""
 
     def start(self, name: str, attributes: dict[str, str]) -> None: ...
-    def end(self, name: str) -> None: ...
 
 
 def parser_for(listener: Listener, spaces: str | None = None) -> expat.XMLParserType:
-    """A parser that tells `listener`, also the `text` between elements where it hears that.
+    """A parser that tells `listener`, also each `end` and the `text` between where it hears them.
 
     With `spaces`, names begin with their namespace and that.
     """
     parser = expat.ParserCreate(namespace_separator=spaces)
     parser.buffer_text = True
     parser.StartElementHandler = listener.start
-    parser.EndElementHandler = listener.end
+    parser.EndElementHandler = getattr(listener, "end", None)
     parser.CharacterDataHandler = getattr(listener, "text", None)
     parser.StartDoctypeDeclHandler = refuse_type
     return parser

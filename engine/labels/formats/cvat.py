@@ -33,6 +33,8 @@ class Cvat(LabelFormat):
         for _ in xml_events.parse(file, xml_events.parser_for(found)):
             yield from found.rows
             found.rows = []
+        found.finish()
+        yield from found.rows
 
     def write(self, entries: Sequence[Entry], name: str) -> Files:
         yield name, text(entries)
@@ -49,11 +51,14 @@ class Images:
         self.rows: list[Row] = []
         self.begun = False
         self.path, self.split, self.names = "", "", list[str]()
+        self.inside = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "tag":
             self.names.append(attributes.get("label", ""))
         elif name == "image" and self.begun:
+            self.finish()
+            self.inside = True
             subset = attributes.get("subset", "")
             self.path, self.names = attributes.get("name", ""), []
             self.split = "" if subset == NO_SIDE else subset
@@ -62,8 +67,9 @@ class Images:
         elif not self.begun:
             raise NotThisFormat(f"begins with <{name[:40]}> and not with <annotations>")
 
-    def end(self, name: str) -> None:
-        if name == "image":
+    def finish(self) -> None:
+        """Keeps the image that was heard last: the next one, or the end, ends it."""
+        if self.inside:
             for one in self.names or [""]:
                 self.rows.append(Row(self.path, one, self.split))
 
