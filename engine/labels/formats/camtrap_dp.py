@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from mimetypes import guess_type
 from operator import attrgetter
@@ -102,6 +103,7 @@ def tables_of(file: Path) -> tuple[str, str]:
     return named["media"], named["observations"]
 
 
+@lru_cache(256)
 def side_in(tags: str) -> str:
     parts = (tag.strip().partition(":") for tag in tags.split("|"))
     return next((value for key, _, value in parts if key == "split"), "")
