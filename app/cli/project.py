@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.cli import branch, latency, predict, specialise, tune
+from app.cli import branch, labels, latency, predict, specialise, tune
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
@@ -34,6 +34,7 @@ NAMES = (
     "download",
     *predict.NAMES,
     *specialise.NAMES,
+    *labels.NAMES,
     *latency.NAMES,
     *tune.NAMES,
     *branch.NAMES,
@@ -80,6 +81,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     specialise.add_to(command)
     tune.add_to(command)
     branch.add_to(command)
+    labels.add_to(commands, common)
     latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
 

@@ -25,7 +25,10 @@ from engine.system.words import duration
 
 NAMES = {
     "learn_folder": "Learn the dropped images",
+    "learn_labels": "Learn the images of a file",
     "add_images": "Add images",
+    "add_labels": "Add the images of a file",
+    "save_labels": "Save the classes",
     "learn": "Learn",
     "export": "Export",
     "undo": "Undo",

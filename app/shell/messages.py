@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
 
 from app.bridge import Bridge
 from app.shell.notices import Action, Notices
 from app.shell.said import sentence, share_right
+from app.widgets.desktop import show_file
 from engine.events import Ended, Notice, ProjectView, Started
+from engine.results.labels import LabelsSaved
 from engine.results.project import TakenBack
 
 QUIET = ("undo", "redo", "set_device")
@@ -20,11 +23,16 @@ OTHERS = ("open_project", "new_project", "close_project", "make_sample")
 """Jobs that change which project is open: what the other one can undo is no news."""
 GESTURE = "gesture"
 """The topic of what was done last; it goes once something else can be undone, or with its page."""
-LEARNING = ("learn_folder", "learn")
+LEARNING = ("learn_folder", "learn_labels", "learn")
 """Jobs whose message says how well it went, and leads to the scores."""
 READ = 3000
 """Milliseconds in which a message is read; a change of the page before that takes none away."""
 CRASH = "crash"
+
+
+def folder_of(saved: LabelsSaved) -> Path:
+    to = Path(saved["to"])
+    return to if to.is_dir() else to.parent
 
 
 class Messages(QObject):
@@ -100,9 +108,13 @@ class Messages(QObject):
         self, name: str, settings: dict[str, object], event: Ended, before: tuple[str, ...]
     ) -> None:
         """What a gesture did, with the way back; what changed nothing is not told."""
+        action: Action
+        if name == "save_labels":
+            saved = event.of(LabelsSaved)
+            action = ("Show in folder", lambda: show_file(folder_of(saved), self.notices.say))
+            self.notices.say(sentence(name, settings, event.result, ""), action=action, topic=name)
         if self.undo == before or name in OTHERS:
             return
-        action: Action
         if name == "undo":
             text = f"Undone: {event.of(TakenBack)['title']}."
             action = ("Redo", lambda: self.bridge.submit("redo"))

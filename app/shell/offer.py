@@ -18,7 +18,7 @@ KEPT = 200
 WEAK = {"embedded": 58}
 STRONG = {"efficientnet_lite0": 89, "mobilenet_v2": 89}
 """Right answers in 100 test images of clothing at 224 pixels, measured (README); best first."""
-LEARN = ("learn_folder", "learn")
+LEARN = ("learn_folder", "learn_labels", "learn")
 
 
 def change_network(

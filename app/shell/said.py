@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from engine.events import ProjectView
@@ -29,6 +30,12 @@ def learnt(asked: Facts, result: Facts) -> str:
 def added(asked: Facts, result: Facts) -> str:
     counts = result.get("classes") or {}
     return f"Added images of {listed(list(counts))}. They are not learnt yet."
+
+
+def saved_labels(asked: Facts, result: Facts) -> str:
+    """Where the classes were written, and how many rows."""
+    place = PurePath(str(result.get("to"))).name
+    return f"Wrote {plural(int(result.get('rows', 0)), 'row')} to {place}."
 
 
 def network(asked: Facts, result: Facts) -> str:
@@ -75,8 +82,11 @@ def removed(asked: Facts, result: Facts) -> str:
 
 SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "learn_folder": learnt,
+    "learn_labels": learnt,
     "learn": learnt,
     "add_images": added,
+    "add_labels": added,
+    "save_labels": saved_labels,
     "move_images": moved,
     "remove_images": removed,
     "mend_images": mended,

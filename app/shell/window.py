@@ -39,6 +39,7 @@ from app.shell.undo import History
 from app.shell.welcome import WelcomePage
 from app.widgets.ask import type_name
 from app.widgets.controls import column, laid_out, row, scrolled
+from app.widgets.label_files import submit_added
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView
 from engine.system.crash_reports import take_reports, unwatch, watch
@@ -273,7 +274,7 @@ class Window(QMainWindow):
 
         def follow(ended: Ended) -> None:
             if ended.how == "done":
-                self.bridge.submit("learn_folder", paths=paths)
+                submit_added(self.bridge, paths, learn=True, copy=False)
 
         self.ask_name(DROPPED, follow, name_for(paths))
 

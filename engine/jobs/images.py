@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.errors import BadSetting, Refused
 from engine.events import Progress, Work
 from engine.images import near_duplicates as images_near_duplicates
+from engine.images.folders import class_name
 from engine.jobs import job
 from engine.learning import own_answers, step
 from engine.learning.importing import bring_in, look_for, title_for
@@ -83,7 +84,7 @@ def rename_class(
 ) -> Work[ClassChanged]:
     """Renames a class; where `to` is taken, merges the two if asked, and refuses otherwise."""
     project = session.require()
-    to = to.strip()
+    to = class_name(to) if to.strip() else ""
     taken = to in catalogue.class_names(project).values()
     if not to:
         raise Refused("A class needs a name. Type one.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import Refused
 from engine.events import Progress, Step, Work
+from engine.images.folders import FoundImages
 from engine.jobs import job
 from engine.jobs.project import DEFAULT_LEARNER
 from engine.learners import LEARNERS
@@ -42,6 +43,17 @@ def learn_folder(
 ) -> Work[FolderLearnt]:
     """The main gesture: checks images, stores them as classes, and learns them, in one pass."""
     found = look_for(paths, into)
+    return (yield from learn_found(session, found, copy, learner, settings))
+
+
+def learn_found(
+    session: Session,
+    found: FoundImages,
+    copy: bool,
+    learner: str,
+    settings: Mapping[str, Any] | None,
+) -> Work[FolderLearnt]:
+    """One gesture: the images found are checked, stored as classes and learnt."""
     project = session.require()
     name, chosen = material.choice(project, learner, settings)
     # With a supernet, features must wait until a subnet was taken out of it.

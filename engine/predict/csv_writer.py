@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,8 +13,6 @@ from pathlib import Path
 from engine.errors import Refused
 
 STANDARD_OUTPUT = "-"
-FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.])")
-"""How a cell begins that a spreadsheet would take for a formula."""
 
 Row = Sequence[object]
 
@@ -75,14 +72,6 @@ def cant_write(path: Path, error: OSError) -> str:
     where = "Standard output" if str(path) == STANDARD_OUTPUT else f"“{path}”"
     why = (error.strerror or str(error)).lower()
     return f"{where} can't be written ({why}). Choose another file."
-
-
-def name_cell(name: str) -> str:
-    """A class's name as a cell: one that a spreadsheet would run as a formula begins with “'”.
-
-    Whoever made an exported file chose the names.
-    """
-    return f"'{name}" if FORMULA.match(name) else name
 
 
 def refuse_taken(path: str, overwrite: bool) -> None:

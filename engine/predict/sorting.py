@@ -13,10 +13,11 @@ from pathlib import Path
 from engine.errors import EspalierError, Refused
 from engine.images.walk import identity_of
 from engine.predict.answers import Answered, Answerer
-from engine.predict.csv_writer import CsvWriter, Row, name_cell
+from engine.predict.csv_writer import CsvWriter, Row
 from engine.predict.place_files import FilePlacer, remove, same
 from engine.predict.table import KNOWN, UNKNOWN, known
 from engine.results.learn import ImagesSorted
+from engine.system.cells import text_cell
 from engine.system.files import is_full, sync_folder
 
 TITLES = ("from", "to", "class", "probability", "known", "reason")
@@ -184,7 +185,7 @@ class Sorting:
         return (
             str(one.path),
             to,
-            name_cell(self.asked.class_names[best]),
+            text_cell(self.asked.class_names[best]),
             f"{one.probabilities[best]:.4f}",
             verdict,
             reason,

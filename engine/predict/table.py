@@ -8,7 +8,8 @@ from engine.errors import Refused
 from engine.events import Event, Progress
 from engine.images.walk import Walk, none_in
 from engine.predict.answers import Answered, Answerer
-from engine.predict.csv_writer import STANDARD_OUTPUT, Row, name_cell
+from engine.predict.csv_writer import STANDARD_OUTPUT, Row
+from engine.system.cells import text_cell
 
 KNOWN, UNKNOWN = "known", "none of these"
 BETWEEN = 5_000
@@ -46,6 +47,6 @@ def row_of(asked: Answerer, one: Answered) -> Row:
     if p is None:
         return (path, "", "", "", "", "", "", one.reason)
     best, *second = p.argsort()[::-1][:2]
-    first, *rest = [(name_cell(asked.class_names[at]), f"{p[at]:.4f}") for at in (best, *second)]
+    first, *rest = [(text_cell(asked.class_names[at]), f"{p[at]:.4f}") for at in (best, *second)]
     verdict = KNOWN if known(asked, one) else UNKNOWN
     return (path, *first, *(rest[0] if rest else ("", "")), verdict, f"{one.distance:.4f}", "")

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from engine.errors import Refused, UnusableImage
 from engine.images.decode import CheckedImage, open_many
+from engine.images.folders import class_name
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import Sides
 from engine.results.images import ImageRow
@@ -46,11 +47,14 @@ def class_named(project: Project, name: str) -> dict[str, Any]:
 
 
 def class_id_for(project: Project, name: str) -> int:
-    """The number of the class `name`, which is made where it is missing."""
-    rows = list(project.db["class"].rows_where("name = ?", [name]))
-    if rows:
-        return int(rows[0]["id"])
-    return inserted(project.db, "class", {"name": name, "made": now()})
+    """The number of the class `name`, which is made where it is missing.
+
+    New names are as those that folders give, so that files that name classes can hold them.
+    """
+    for known in dict.fromkeys((name, class_name(name))):
+        for row in project.db["class"].rows_where("name = ?", [known]):
+            return int(row["id"])
+    return inserted(project.db, "class", {"name": class_name(name), "made": now()})
 
 
 def wanted_class(project: Project, name: str) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -95,3 +96,26 @@ def conflicts(project: Project) -> list[Conflict]:
         }
         for sha256, rows in groups.items()
     ]
+
+
+def every_image(project: Project) -> Iterator[dict[str, Any]]:
+    """Each image in each class: path, class, split and size in pixels.
+
+    The path is where it was added from; of one that was copied in, and is no longer there, where
+    its copy lies.
+    """
+    for row in project.db.query(
+        "SELECT path, sha256, copied, bytes, split, width, height, class.name AS class "
+        f"FROM {IN_CLASSES} ORDER BY image.id"
+    ):
+        if row["copied"] and not is_there(row["path"], row["bytes"]):
+            row["path"] = str(project.blobs.path(row["sha256"]))
+        yield row
+
+
+def is_there(path: str | bytes, size: int) -> bool:
+    """Whether a file of this size lies there."""
+    try:
+        return os.stat(path).st_size == size
+    except OSError:
+        return False

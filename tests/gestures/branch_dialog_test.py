@@ -36,7 +36,7 @@ def grower(person: Person, weights: Path, tmp_path: Path) -> Person:
 def adds(person: Person, folder: Path, *names: str) -> None:
     """Drops folders of new classes, which are not learnt at once."""
     page = person.page("Images")
-    page.at_once.setChecked(False)
+    page.adding.at_once.setChecked(False)
     new = class_folders(folder, dict.fromkeys(names, 12), seed=5)
     ended = person.waits_for(lambda: drop(page, urls([new])))
     assert ended.how == "done", ended.text

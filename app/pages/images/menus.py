@@ -18,7 +18,7 @@ def class_menu(page: ImagesPage) -> QMenu:
         menu.addAction("&Rename …", page.rename)
         menu.addAction("&Merge into …", page.merge)
         menu.addAction("Remo&ve", page.remove_class)
-    menu.addAction("&Add a folder …", page.choose_folder)
+    menu.addAction("&Add a folder …", page.adding.choose_folder)
     return menu
 
 

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QFocusEvent, QKeySequence, QShowEvent
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QMenu,
-    QPushButton,
-    QSplitter,
-    QStackedWidget,
-    QToolButton,
-    QWidget,
-)
+from PySide6.QtGui import QFocusEvent, QShowEvent
+from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QWidget
 
 from app.bridge import Bridge
+from app.pages.images.adding import Adding
 from app.pages.images.class_list import ClassList
 from app.pages.images.menus import class_menu, image_menu
 from app.pages.images.review import Review
@@ -47,8 +39,6 @@ from engine.events import Ended, ProjectView
 from engine.results.images import ImagesMoved, LikeliestClass
 from engine.system.words import plural
 
-PICTURES = "Images (*.jpg *.jpeg *.png *.webp *.bmp *.tif *.tiff *.gif);;All files (*)"
-
 
 class ImagesPage(QWidget):
     """Adds images, shows them, and moves, renames, merges and removes."""
@@ -63,6 +53,7 @@ class ImagesPage(QWidget):
         self.bridge, self.preferences = bridge, preferences
         self.project: ProjectView | None = None
         self.classes = ClassList()
+        self.adding = Adding(self)
         self.rows = ImageRows(bridge)
         self.gallery = Gallery(self.rows, thumbs)
         self.mending = Mending(bridge, self)
@@ -76,7 +67,8 @@ class ImagesPage(QWidget):
             "images",
             "No images yet",
             "Drop a folder here. A folder of images is one class named after it; "
-            "a folder of folders is one class each.",
+            "a folder of folders is one class each. A file that names images and their classes "
+            "(CSV, COCO, CVAT and others) can be dropped, too.",
             self.folder_button(),
         )
         self.lay_out()
@@ -117,7 +109,7 @@ class ImagesPage(QWidget):
         self.setLayout(column(self.pages, edge=16))
 
     def folder_button(self) -> QPushButton:
-        made = button("Choose a folder", "Adds the images of a folder", self.choose_folder)
+        made = button("Choose a folder", "Adds the images of a folder", self.adding.choose_folder)
         # The menu of the add button owns this key.
         return named(made, "Choose a folder", "Adds the images of a folder", "Ctrl+Shift+I")
 
@@ -161,37 +153,13 @@ class ImagesPage(QWidget):
             self.review_button,
             self.move_button,
             self.remove_button,
-            self.add_button(),
+            self.adding.lay_out(),
         )
         line.setStretch(0, 1)
         self.heading.setMinimumWidth(128)
         made = QWidget()
         made.setLayout(line)
         return made
-
-    def add_button(self) -> QToolButton:
-        """One button with both ways of adding, and what adding does."""
-        made = tool("plus", "Add images", "Adds folders or single images", key="Ctrl+I")
-        made.setObjectName("action")
-        say_on(made, "Add")
-        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(made)
-        menu.addAction("Add a &folder …", QKeySequence("Ctrl+Shift+I"), self.choose_folder)
-        menu.addAction("Add &images …", self.choose_images)
-        menu.addSeparator()
-        self.at_once = self.switch(menu, "&Learn what is added at once", "learn_at_once", True)
-        self.copy = self.switch(menu, "&Copy images into the project", "copy_images", False)
-        made.setMenu(menu)
-        self.addAction(menu.actions()[0])
-        return made
-
-    def switch(self, menu: QMenu, text: str, name: str, default: bool) -> QAction:
-        action = menu.addAction(text)
-        action.setCheckable(True)
-        action.setChecked(self.preferences.get(name, default))
-        action.toggled.connect(lambda on: self.preferences.put(name, on))
-        return action
 
     def connect_all(self) -> None:
         """What changes what."""
@@ -200,14 +168,14 @@ class ImagesPage(QWidget):
         # A class that is current already is not picked anew, and still means: no review.
         self.classes.clicked.connect(lambda _: self.review_button.setChecked(False))
         self.classes.activated.connect(lambda _: self.review_button.setChecked(False))
-        self.classes.files_dropped.connect(self.add)
+        self.classes.files_dropped.connect(self.adding.add)
         self.classes.images_dropped.connect(self.move_to)
         self.rows.counted.connect(lambda _: self.show_count())
         self.search.changed.connect(lambda: self.show_class(self.classes.name))
         self.gallery.chosen.connect(self.refresh_tools)
         self.gallery.opened.connect(self.look)
         self.review_button.toggled.connect(self.show_review)
-        Drops(self, "Drop to add these images and learn them").dropped.connect(self.add)
+        Drops(self, "Drop to add these images and learn them").dropped.connect(self.adding.add)
         for view in (self.classes, self.gallery):
             view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.classes.customContextMenuRequested.connect(
@@ -227,6 +195,7 @@ class ImagesPage(QWidget):
         self.pages.setCurrentWidget(
             self.split if project is not None and project.classes else self.empty
         )
+        self.adding.show(project is not None and bool(project.classes))
         if project is None:
             return
         waits = project.conflicts + project.skipped
@@ -303,30 +272,6 @@ class ImagesPage(QWidget):
         self.gallery.setFocus(event.reason())
 
     # Gestures: each submits one job and does nothing else.
-
-    def add(self, paths: list[str], into: str = "") -> None:
-        """Adds files and folders, learning them at once where the person wants that."""
-        job = "learn_folder" if self.at_once.isChecked() else "add_images"
-        given: dict[str, Any] = {"paths": paths, "into": into, "copy": self.copy.isChecked()}
-        if into:
-            self.bridge.submit(job, **given)
-        else:
-            self.take(paths, lambda: self.bridge.submit(job, **given))
-
-    def choose_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
-        if path:
-            self.add([path])
-
-    def choose_images(self) -> None:
-        """Adds single images to a class: the one that is shown, or one that is asked for."""
-        paths, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", PICTURES)
-        names = [c.name for c in self.project.classes] if self.project else []
-        into = self.classes.name
-        if paths and not into:
-            into = choose_class(self, "Which class do these images belong to?", names)
-        if paths and into:
-            self.add(paths, into)
 
     def rename(self) -> None:
         """Asks for a new name; where it is taken, offers to merge."""

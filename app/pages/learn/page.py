@@ -28,12 +28,14 @@ from app.widgets.controls import (
 )
 from app.widgets.drops import Drops, Take
 from app.widgets.empty import EmptyState
+from app.widgets.label_files import submit_added
 from app.widgets.rows import ROW
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView, Started, Step, StepView
 from engine.results.learn import Learners
 from engine.system.words import listed, plural, whole
 
+LEARNING = ("learn", "learn_folder", "learn_labels", "forget", "return_to_step")
 EXACT = "The result is equal to learning everything at once, in whatever order classes came."
 WIDTH = 256
 
@@ -225,7 +227,7 @@ class LearnPage(QWidget):
     # During a job.
 
     def on_started(self, ticket: int, event: Started) -> None:
-        if event.job in ("learn", "learn_folder", "forget", "return_to_step"):
+        if event.job in LEARNING:
             self.learning = ticket
             self.scores.begin_live()
             self.news.setText("Learning …")
@@ -273,9 +275,7 @@ class LearnPage(QWidget):
     def add(self, paths: list[str]) -> None:
         """Adds what was dropped or chosen, and learns it."""
         copy = self.preferences.get("copy_images", False)
-        self.take(
-            paths, lambda: self.bridge.submit("learn_folder", paths=paths, into="", copy=copy)
-        )
+        self.take(paths, lambda: submit_added(self.bridge, paths, True, copy))
 
     def forget(self) -> None:
         known = [c.name for c in self.project.classes if c.known] if self.project else []

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QPushButton, QSizePolicy, QStackedWidget, QWidget
 
 from app.bridge import Bridge
-from app.pages.images.page import PICTURES
+from app.pages.images.adding import IMAGES
 from app.pages.try_it.answers import AnswerBars
 from app.pages.try_it.sort_dialog import SortDialog, told
 from app.widgets.ask import choose_class
@@ -203,7 +203,7 @@ class TryPage(QWidget):
     # Gestures.
 
     def pick(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, "Pick images", "", PICTURES)
+        paths, _ = QFileDialog.getOpenFileNames(self, "Pick images", "", IMAGES)
         if paths:
             self.try_paths(paths)
 
