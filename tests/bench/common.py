@@ -38,11 +38,19 @@ def finished(work: Generator[Any, Any, Any]) -> Any:
             return end.value
 
 
-def new(folder: Path, name: str, backbone: str = "", weights: str = "", size: int = 0) -> Session:
+def new(
+    folder: Path,
+    name: str,
+    backbone: str = "",
+    weights: str = "",
+    size: int = 0,
+    features: str = "",
+) -> Session:
     """A session with a new project in `folder`; without a backbone or weights the first choice."""
     session = Session()
     path = str(folder / f"{name}.espalier")
-    do(session, "new_project", path=path, backbone=backbone, weights=weights, size=size)
+    given = {"backbone": backbone, "weights": weights, "size": size, "features": features}
+    do(session, "new_project", path=path, **given)
     return session
 
 

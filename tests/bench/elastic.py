@@ -8,7 +8,8 @@ train/ make a project with EfficientNet-Lite0. FILE holds weights of MobileNetV2
 beside it. For each target the search's network and all whole ones are judged on the photos of test/
 and validation/, which the search has not seen, with a head from the same photos. Latencies are of
 one thread, interleaved in one run. "lead" is the difference to the best whole network that is as
-fast, with its 95 % interval (paired bootstrap).
+fast, with its 95 % interval (paired bootstrap): among those with pooled features, and among all.
+With --features pooled the project's have none of an earlier stage.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from engine.models.backbones import load_backbone
 from engine.models.backbones.base import BACKBONES
 from engine.models.elastic.architecture import ElasticArchitecture
 from engine.models.extractor import Extractor
+from engine.models.features import KINDS
+from engine.models.growth import POOLED, STAGES
 from engine.models.timing import Timed
 from engine.search.elastic import using
 from engine.search.elastic.search import choice_for
@@ -50,7 +53,8 @@ class Row:
     name: str
     backbone: Backbone
     right: np.ndarray
-    whole: bool
+    whole: str
+    """The kind of features of a whole network; empty of others."""
     seconds: float = 0.0
     target: float = 0.0
 
@@ -84,6 +88,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--sizes", default="64,96,128,160,192,224")
     parser.add_argument("--networks", default="efficientnet_lite0,efficientnet_lite1,mobilenet_v2")
+    parser.add_argument("--features", default="", help="the project's: pooled or stages")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         here = Path(name)
@@ -93,7 +98,7 @@ def main() -> None:
             file = BACKBONES.make("mobilenet_v2").facts()["file"]
             shutil.copy(options.weights, weights_folder() / file)
         judge = judge_of(parts_of(options, here), options.images)
-        session = new(here, "elastic", size=224)
+        session = new(here, "elastic", size=224, features=options.features)
         do(session, "learn_folder", paths=[str(linked(judge.train, here / "photos"))])
         targets = [float(target) for target in options.targets.split(",")]
         rows = list(found(session, judge, targets))
@@ -134,19 +139,18 @@ def found(session: Session, judge: Judge, targets: Sequence[float]) -> Iterator[
         network = finished(using.found(choice, wanted)).backbone
         ms = result["measured_ms"]["p50"]
         print(f"{target:g} ms: {result['title']}, {ms:.2f} ms, {seconds:.0f} s", flush=True)
-        yield Row(result["title"], network, judge.right(network), False, seconds, target)
+        yield Row(result["title"], network, judge.right(network), "", seconds, target)
 
 
 def whole(judge: Judge, names: Sequence[str], sizes: Sequence[int], weights: Path) -> list[Row]:
     """Whole networks at each size; MobileNetV2 only where its weights were given."""
     rows = []
-    for name in names:
+    for name, kind in ((name, kind) for name in names for kind in KINDS):
         given = weights if name == "mobilenet_v2" else None
         for size in sizes if given is None or given.is_file() else ():
-            network = load_backbone(name, given, size)
-            rows.append(
-                Row(f"{BACKBONES.make(name).title} {size}", network, judge.right(network), True)
-            )
+            network = load_backbone(name, given, size, kind)
+            title = f"{BACKBONES.make(name).title} {size}{', stages' if kind == STAGES else ''}"
+            rows.append(Row(title, network, judge.right(network), kind))
     return rows
 
 
@@ -165,14 +169,16 @@ def print_rows(rows: Sequence[Row]) -> None:
     print(f"{'network':44} {'ms':>6} {'accuracy':>9}   lead over the best whole one as fast")
     for at in sorted(range(len(rows)), key=lambda n: ms[n]):
         row = rows[at]
-        print(f"{row.name:44} {ms[at]:6.2f} {100 * row.right.mean():8.1f} %   {lead(rows, ms, at)}")
+        leads = (lead(rows, ms, at, kinds) for kinds in ((POOLED,), KINDS))
+        told = "" if row.whole else "; ".join(leads)
+        print(f"{row.name:44} {ms[at]:6.2f} {100 * row.right.mean():8.1f} %   {told}")
 
 
-def lead(rows: Sequence[Row], ms: Sequence[float], at: int) -> str:
-    """Nothing for a whole network."""
-    as_fast = [n for n, row in enumerate(rows) if row.whole and ms[n] <= ms[at]]
-    if rows[at].whole or not as_fast:
-        return "" if rows[at].whole else "none is as fast"
+def lead(rows: Sequence[Row], ms: Sequence[float], at: int, kinds: Sequence[str]) -> str:
+    """Over the best whole network with these kinds of features that is as fast."""
+    as_fast = [n for n, row in enumerate(rows) if row.whole in kinds and ms[n] <= ms[at]]
+    if not as_fast:
+        return "none is as fast"
     best = max(as_fast, key=lambda n: rows[n].right.mean())
     low, high = difference_interval(list(rows[best].right), list(rows[at].right)) or (0.0, 0.0)
     points = 100 * (rows[at].right.mean() - rows[best].right.mean())
