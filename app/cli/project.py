@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.cli import branch, latency, predict, specialise, tune
+from app.cli import branch, heap, latency, predict, specialise, tune
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
@@ -31,6 +31,7 @@ NAMES = (
     "pretrain",
     "shrink",
     "download",
+    *heap.NAMES,
     *predict.NAMES,
     *specialise.NAMES,
     *latency.NAMES,
@@ -65,6 +66,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
+    heap.add_to(command)
     predict.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     p = command("demo", demo, "Do the main job on the sample images, without a window.")

@@ -58,6 +58,10 @@ class Added:
         }
 
 
+Store = Callable[[Project, int, list[NewImage], bool, Added], None]
+"""Stores a batch of checked images as a part of a gesture; whether copied; counts what came."""
+
+
 def look_for(paths: Sequence[str], into: str) -> FoundImages:
     """The images below `paths`. Raises Refused where there is none."""
     found = find_images([Path(p) for p in paths], into)
@@ -81,9 +85,11 @@ def bring_in(
     copy: bool,
     views: int = 0,
     glimpse: Callable[[int, int], Iterable[Event]] | None = None,
+    store: Store | None = None,
 ) -> Generator[Event, None, Added]:
     """Checks and stores the images found; with `views` > 0 also computes their features, in one
-    pass over the files. Now and then `glimpse(done, total)` tells how well it goes."""
+    pass over the files. Now and then `glimpse(done, total)` tells how well it goes. `store` puts
+    a batch where it belongs, into the classes if nothing is said."""
     project, added, batch = session.require(), Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
@@ -101,7 +107,8 @@ def bring_in(
             else:
                 batch.append(NewImage(name, path, image, split))
             if batch and (len(batch) == BATCH or number == len(files)):
-                yield from settle(project, gesture, batch, copy, added, extractor, views)
+                (store or into_classes)(project, gesture, batch, copy, added)
+                yield from settle(project, batch, added, extractor, views)
                 batch = []
                 yield eta.at(number)
                 if snapshot.due():
@@ -117,16 +124,9 @@ def bring_in(
 
 
 def settle(
-    project: Project,
-    gesture: int,
-    batch: list[NewImage],
-    copy: bool,
-    added: Added,
-    extractor: Extractor | None,
-    views: int,
+    project: Project, batch: list[NewImage], added: Added, extractor: Extractor | None, views: int
 ) -> Iterator[Event]:
-    """Stores a batch of checked images; with an extractor also computes their features."""
-    store(project, gesture, batch, copy, added)
+    """Says that a batch is stored; with an extractor also computes its features."""
     added.lap("images")
     yield Saved("pictures")
     if extractor:
@@ -134,7 +134,9 @@ def settle(
         added.lap("features")
 
 
-def store(project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added) -> None:
+def into_classes(
+    project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added
+) -> None:
     fresh = catalogue.add(project, gesture, batch, copy, added.sides)
     added.already += len(batch) - len(fresh)
     for arrival in batch:

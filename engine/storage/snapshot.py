@@ -55,6 +55,7 @@ def project_view(
         hints=hints(classes),
         read_only=project.read_only,
         data_licence=facts.get("data_licence", ""),
+        unsorted=count(project, "SELECT COUNT(*) FROM unsorted WHERE NOT aside"),
     )
 
 

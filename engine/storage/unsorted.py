@@ -1,0 +1,206 @@
+"""The heap: images that the project holds without a class, until a person names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from engine.errors import Refused
+from engine.results.heap import UnsortedRow
+from engine.storage import catalogue
+from engine.storage.catalogue import NewImage
+from engine.storage.gestures import now
+from engine.storage.project import Project
+
+DRAWN, MOST_DRAWN = 0.05, 100
+"""The share of images that are asked about at random, and how many at most in a project."""
+TYPED, ACCEPTED = "typed", "accepted"
+AT_ONCE = 500
+COLUMNS = (
+    "id, sha256, path, copied, width, height, note, pack, thumb_at, thumb_length, aside, drawn"
+)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """An image of the heap that gets a class: how, and what was suggested for it at that time."""
+
+    image: int
+    how: str
+    suggested: int | None = None
+    share: float | None = None
+
+
+def add(
+    project: Project, gesture: int, arrivals: Sequence[NewImage], copy: bool
+) -> tuple[list[NewImage], list[NewImage]]:
+    """Stores checked images without a class; returns those that are new, and those left out since
+    they lie in a class already."""
+    in_classes = {row["sha256"] for row in catalogue.among(project.db, arrivals, "sha256")}
+    waiting = {row["sha256"] for row in by_hash(project, [a.image.sha256 for a in arrivals])}
+    fresh: dict[str, NewImage] = {}
+    for arrival in arrivals:
+        if arrival.image.sha256 not in in_classes | waiting:
+            fresh.setdefault(arrival.image.sha256, arrival)
+    left_out = [a for a in arrivals if a.image.sha256 in in_classes]
+    if not fresh:
+        return [], left_out
+    pack = project.blobs.put(b"".join(a.image.thumb for a in fresh.values()))
+    copied = {h for h, a in fresh.items() if copy and catalogue.copied_in(project, a)}
+    lengths = [len(a.image.thumb) for a in fresh.values()]
+    with project.transaction(gesture) as db:
+        db.table("unsorted").insert_all(
+            {
+                **catalogue.plain_facts(arrival),
+                "copied": int(arrival.image.sha256 in copied),
+                "pack": pack,
+                "thumb_at": end - length,
+                "thumb_length": length,
+            }
+            for arrival, length, end in zip(
+                fresh.values(), lengths, accumulate(lengths), strict=True
+            )
+        )
+    return list(fresh.values()), left_out
+
+
+def draw(project: Project, gesture: int, hashes: Iterable[str]) -> None:
+    """Draws, among images that just came, those that will be asked about at random.
+
+    They are those with the smallest hashes, so that nothing a person or the program chooses later
+    has a part in it.
+    """
+    before = project.db.execute(
+        "SELECT (SELECT COUNT(*) FROM unsorted WHERE drawn) + "
+        "(SELECT COUNT(*) FROM named WHERE at_random)"
+    ).fetchone()[0]
+    found = sorted(hashes)
+    chosen = found[: max(0, min(round(DRAWN * len(found)), MOST_DRAWN - before))]
+    with project.transaction(gesture) as db:
+        for sha256 in chosen:
+            db.execute("UPDATE unsorted SET drawn = 1 WHERE sha256 = ?", [sha256])
+
+
+def rows(project: Project, aside: bool = False) -> list[dict[str, Any]]:
+    """All images that wait, or those that were set aside, in the order in which they came."""
+    question = f"SELECT {COLUMNS} FROM unsorted WHERE aside = ? ORDER BY id"
+    return list(project.db.query(question, [int(aside)]))
+
+
+def by_hash(project: Project, hashes: Sequence[str]) -> list[dict[str, Any]]:
+    return chosen_rows(project, "sha256", hashes)
+
+
+def by_id(project: Project, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The rows of images in the order of `ids`, those that are gone left out."""
+    found = {row["id"]: row for row in chosen_rows(project, "id", ids)}
+    return [found[number] for number in dict.fromkeys(ids) if number in found]
+
+
+def chosen_rows(
+    project: Project, column: str, values: Sequence[int] | Sequence[str]
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(values), AT_ONCE):
+        part = list(values[start : start + AT_ONCE])
+        marks = ",".join("?" * len(part))
+        question = f"SELECT {COLUMNS} FROM unsorted WHERE {column} IN ({marks})"
+        found += project.db.query(question, part)
+    return found
+
+
+def at_paths(project: Project, paths: Sequence[Any]) -> list[int]:
+    """The numbers of the images that were added from these files. Raises Refused where one does
+    not wait."""
+    known = {row["path"]: row["id"] for row in project.db.query("SELECT id, path FROM unsorted")}
+    stored = [catalogue.stored(path) for path in paths]
+    lost = [catalogue.displayable(path) for path in stored if path not in known]
+    if lost:
+        others = f" and {len(lost) - 1} more" if lost[1:] else ""
+        raise Refused(
+            f"“{lost[0]}”{others} does not wait for a class here, so nothing was changed. Add it "
+            "first, or name the file as it was added."
+        )
+    return [known[path] for path in stored]
+
+
+def view_of(project: Project, row: dict[str, Any]) -> UnsortedRow:
+    """An image as the window shows it; the thumbnail is read by the window from its pack."""
+    return {
+        "id": row["id"],
+        "path": catalogue.displayable(row["path"]),
+        "file": str(catalogue.file_of(project, row)),
+        "width": row["width"],
+        "height": row["height"],
+        "note": row["note"],
+        "thumb": (str(project.blobs.path(row["pack"])), row["thumb_at"], row["thumb_length"]),
+    }
+
+
+# Verbs. Each is called inside a gesture.
+
+
+def put_in_class(project: Project, gesture: int, namings: Sequence[Naming], to: str) -> int:
+    """Moves images from the heap into the class `to`, made where missing; returns its number.
+
+    One that was drawn, and that a person named, is held out to judge by, if the class has others
+    to learn from; the rest is learnt.
+    """
+    how = {naming.image: naming for naming in namings}
+    waiting = by_id(project, list(how))
+    with project.transaction(gesture) as db:
+        number = catalogue.wanted_class(project, to)
+        has_some = db.execute(
+            "SELECT 1 FROM image WHERE class_id = ? AND split = 'train' LIMIT 1", [number]
+        ).fetchone()
+        for row in sorted(waiting, key=lambda row: row["drawn"]):
+            naming = how[row["id"]]
+            judge = bool(row["drawn"] and naming.how == TYPED and has_some)
+            facts = dict(db.table("unsorted").get(row["id"]))
+            for name in ("id", "aside", "drawn"):
+                del facts[name]
+            split = "validation" if judge else "train"
+            db.table("image").insert({**facts, "class_id": number, "split": split})
+            db.table("unsorted").delete(row["id"])
+            note(project, row["sha256"], number, naming, judge, gesture)
+            has_some = has_some or split == "train"
+    return number
+
+
+def note(
+    project: Project, sha256: str, number: int, naming: Naming, at_random: bool, gesture: int
+) -> None:
+    """Keeps how an image came to its class; what was known of it before gives way."""
+    project.db.table("named").delete_where("sha256 = ?", [sha256])
+    project.db.table("named").insert(
+        {
+            "sha256": sha256,
+            "class_id": number,
+            "how": naming.how,
+            "suggested": naming.suggested,
+            "share": naming.share,
+            "at_random": int(at_random),
+            "act": gesture,
+            "made": now(),
+        }
+    )
+
+
+def set_aside(project: Project, gesture: int, ids: Sequence[int], aside: bool) -> int:
+    """Sets images aside, or takes them back among those that wait; returns how many changed."""
+    changed = [row["id"] for row in by_id(project, ids) if bool(row["aside"]) != aside]
+    with project.transaction(gesture) as db:
+        for number in changed:
+            db.table("unsorted").update(number, {"aside": int(aside)})
+    return len(changed)
+
+
+def remove(project: Project, gesture: int, ids: Sequence[int]) -> int:
+    """Takes images out of the project; the files stay where they lie."""
+    found = by_id(project, ids)
+    with project.transaction(gesture) as db:
+        for row in found:
+            db.table("unsorted").delete(row["id"])
+    return len(found)
