@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import RandomRelu
 from engine.learners.sums import FLOAT, ClassSums, blocks, lowest, plus, rows, thinned
 from engine.registry import setting
+
+if TYPE_CHECKING:
+    from engine.learners.live import Live
 
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 START = 0.3
@@ -85,6 +89,11 @@ class RandomRidge(Learner):
         Y, e = residuals(self._known, self._G, self._l, h, y)
         only = (self._known.n[y] == 1)[:, None]
         return (Y - e).masked_fill(only & (Y > 0), -torch.inf)
+
+    def live(self, waiting: Tensor) -> Live:
+        from engine.learners.live_ridge import LiveRidge
+
+        return LiveRidge(self, waiting)
 
     def memory(self) -> dict[str, np.ndarray]:
         """W is not in it: it comes again from the seed and the width."""

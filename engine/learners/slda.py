@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import Linear
 from engine.learners.sums import FLOAT, ClassSums, blocks, lowest, plus, rows, thinned
 from engine.registry import setting
+
+if TYPE_CHECKING:
+    from engine.learners.live import Live
 
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 START = 0.3
@@ -81,6 +85,11 @@ class StreamingLDA(Learner):
         # What shrinks the covariance stays as it is; its scale has one image less.
         less = 1.0 if is_zero(self._scatter, known) else (N - 1) / N
         return less * logits_left_out(known, self._scatter, self._s, rows(features), y)
+
+    def live(self, waiting: Tensor) -> Live:
+        from engine.learners.live_slda import LiveLDA
+
+        return LiveLDA(self, waiting)
 
     def memory(self) -> dict[str, np.ndarray]:
         return {
