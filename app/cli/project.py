@@ -14,7 +14,7 @@ from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
 from engine.results.tune import Estimate
-from engine.system.words import per_cent
+from engine.system.words import per_cent, plural
 
 NAMES = (
     "new",
@@ -197,6 +197,9 @@ def score(options: argparse.Namespace) -> int:
 def score_table(result: Score) -> str:
     rows = [("class", "accuracy")] + [(n, per_cent(a)) for n, a in result["per_class"].items()]
     lines = [columns(rows), "", f"accuracy: {per_cent(result['accuracy'])}"]
+    if result.get("typed_at_random"):
+        typed = plural(result["typed_at_random"])
+        lines.append(f"{typed} of those held out were drawn from unsorted ones and typed")
     own = ", on the project's own held-out images" if "unknown_classes" in result else ""
     average = result["average_incremental_accuracy"]
     lines.append(f"average incremental accuracy{own}: {per_cent(average)}")

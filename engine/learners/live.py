@@ -78,8 +78,8 @@ class AnyLive(Live):
         return self.asked(self.waiting)
 
     def asked(self, features: Tensor) -> Tensor:
-        if not len(features):
-            return torch.zeros(0, len(self.classes))
+        if not len(features) or not self.classes:
+            return torch.zeros(len(features), len(self.classes))
         return logits_of(self.learner.head().eval(), features, 2048)
 
     def settle(self, sample: Tensor, sample_classes: Tensor) -> None:

@@ -34,6 +34,7 @@ class LiveLinear(Live):
         self.known, self.x = known, x
         self.rows = torch.zeros(0, x.shape[1], dtype=FLOAT)
         self.signs = torch.zeros(0, dtype=FLOAT)
+        self.owners = torch.zeros(0, dtype=torch.int64)
         self.products = products if products.numel() and bool(products.trace()) else None
         """The sum of r r' of all rows but `rows`; None while these are all there are."""
         self.lower: Tensor | None = None
@@ -64,6 +65,9 @@ class LiveLinear(Live):
 
     has_bias = False
     """Whether half of t'B^-1 t is taken off, as for means."""
+    sums_rows = False
+    """Whether a class's column is the sum of its rows, Y'R. Then B^-1 T = R'(u D + R R')^-1 Y while
+    B0 is u I, and nothing large is taken from what is as large."""
 
     # Rows in and out.
 
@@ -80,6 +84,7 @@ class LiveLinear(Live):
         """Rows came with sign 1 or went with -1, and the class has another column."""
         self.rows = torch.cat([self.rows, rows])
         self.signs = torch.cat([self.signs, torch.full((len(rows),), sign, dtype=FLOAT)])
+        self.owners = torch.cat([self.owners, torch.full((len(rows),), number)])
         images = int(self.known.n.sum()) if self.known.counts else 0
         grown = max(images, self.images) > GROWTH * min(images, self.images)
         if len(self.rows) > FEW or (self.products is not None and (len(self.rows) > MOST or grown)):
@@ -106,7 +111,7 @@ class LiveLinear(Live):
         if len(self.rows) > FEW or (self.products is not None and len(self.rows)):
             held = self.products if self.products is not None else 0.0
             self.products = held + self.rows.T @ (self.signs[:, None] * self.rows)
-            self.rows, self.signs = self.rows[:0], self.signs[:0]
+            self.rows, self.signs, self.owners = self.rows[:0], self.signs[:0], self.owners[:0]
         self.images = int(self.known.n.sum()) if self.known.counts else 0
         self.lower = None
         if self.products is not None:
@@ -140,6 +145,9 @@ class LiveLinear(Live):
             return z, torch.zeros(len(z), 0, dtype=FLOAT), u, (t * z).sum(dim=1) / u
         inner = self.rows @ self.g.T
         inner.diagonal().add_(self.signs * (u / self.weight))
+        if self.sums_rows and self.lower is None:
+            y = (self.owners[:, None] == torch.tensor(self.classes)).to(FLOAT)
+            return torch.zeros_like(z), -u * torch.linalg.solve(inner, y).T, u, t[:, 0]
         rz = self.rows @ z.T
         k = torch.linalg.solve(inner, rz)
         own = (t * z).sum(dim=1) - (t @ self.g.T * k.T).sum(dim=1)
@@ -155,6 +163,8 @@ class LiveLinear(Live):
             return torch.zeros(len(self.x), 0)
         _, k, u, own = self.solved()
         found = torch.stack([self.xz[n] for n in self.classes])
+        if self.sums_rows and self.lower is None and k.shape[1]:
+            found.zero_()
         if k.shape[1]:
             found.addmm_(k.float(), self.xg, alpha=-1)
         found *= self.scale() / u

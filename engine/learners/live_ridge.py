@@ -13,6 +13,7 @@ class LiveRidge(LiveLinear):
     """G + l I with l in proportion to G's trace, and a column for each class: its sum Q."""
 
     weight = 1.0
+    sums_rows = True
 
     def __init__(self, learner: RandomRidge, waiting: Tensor) -> None:
         self.learner, self.width = learner, waiting.shape[2]

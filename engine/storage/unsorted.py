@@ -16,11 +16,15 @@ from engine.storage.project import Project
 
 DRAWN, MOST_DRAWN = 0.05, 100
 """The share of images that are asked about at random, and how many at most in a project."""
-TYPED, ACCEPTED = "typed", "accepted"
+TYPED, ACCEPTED, BULK = "typed", "accepted", "bulk"
+"""How an image got its class: a person named it, took what was suggested for it, or took what was
+suggested for all of which the program was sure, without looking at each."""
 AT_ONCE = 500
 COLUMNS = (
     "id, sha256, path, copied, width, height, note, pack, thumb_at, thumb_length, aside, drawn"
 )
+MOVED = "sha256, path, copied, width, height, bytes, phash, note, pack, thumb_at, thumb_length"
+"""What an image takes along into its class."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +146,17 @@ def view_of(project: Project, row: dict[str, Any]) -> UnsortedRow:
 # Verbs. Each is called inside a gesture.
 
 
-def put_in_class(project: Project, gesture: int, namings: Sequence[Naming], to: str) -> int:
-    """Moves images from the heap into the class `to`, made where missing; returns its number.
+def put_in_class(
+    project: Project, gesture: int, namings: Sequence[Naming], to: str
+) -> tuple[int, dict[str, str]]:
+    """Moves images from the heap into the class `to`, made where missing; returns its number, and
+    the side of the split of each image by its hash.
 
     One that was drawn, and that a person named, is held out to judge by, if the class has others
     to learn from; the rest is learnt.
     """
     how = {naming.image: naming for naming in namings}
-    waiting = by_id(project, list(how))
+    waiting, sides = by_id(project, list(how)), dict[str, str]()
     with project.transaction(gesture) as db:
         number = catalogue.wanted_class(project, to)
         has_some = db.execute(
@@ -157,16 +164,73 @@ def put_in_class(project: Project, gesture: int, namings: Sequence[Naming], to: 
         ).fetchone()
         for row in sorted(waiting, key=lambda row: row["drawn"]):
             naming = how[row["id"]]
-            judge = bool(row["drawn"] and naming.how == TYPED and has_some)
-            facts = dict(db.table("unsorted").get(row["id"]))
-            for name in ("id", "aside", "drawn"):
-                del facts[name]
-            split = "validation" if judge else "train"
-            db.table("image").insert({**facts, "class_id": number, "split": split})
-            db.table("unsorted").delete(row["id"])
-            note(project, row["sha256"], number, naming, judge, gesture)
-            has_some = has_some or split == "train"
-    return number
+            at_random = bool(row["drawn"] and naming.how == TYPED)
+            split = "validation" if at_random and has_some else "train"
+            db.execute(
+                f"INSERT INTO image (class_id, split, {MOVED}) SELECT ?, ?, {MOVED} "
+                "FROM unsorted WHERE id = ?",
+                [number, split, row["id"]],
+            )
+            db.execute("DELETE FROM unsorted WHERE id = ?", [row["id"]])
+            note(project, row["sha256"], number, naming, at_random, gesture)
+            sides[row["sha256"]] = split
+            has_some = True
+    return number, sides
+
+
+@dataclass(frozen=True)
+class Record:
+    """How images of the heap were named so far, counted."""
+
+    typed: int
+    accepted: int
+    bulk: int
+    acts: int
+    """Gestures in which a person looked at what they named."""
+    at_random: int
+    """Images that were asked about at random and typed."""
+    judged: int
+    """Those of them that are held out to judge by."""
+    recent: int
+    """The last suggestions that a person looked at, RECENT at most, and how many were right."""
+    recent_right: int
+
+
+RECENT = 50
+
+
+def record(project: Project) -> Record:
+    ways: dict[str, int] = dict(
+        project.db.execute("SELECT how, COUNT(*) FROM named GROUP BY how").fetchall()
+    )
+    ask = project.db.execute
+    (acts,) = ask("SELECT COUNT(DISTINCT act) FROM named WHERE how <> ?", [BULK]).fetchone()
+    (at_random,) = ask("SELECT COUNT(*) FROM named WHERE at_random").fetchone()
+    recent = ask(
+        "SELECT suggested = class_id FROM named WHERE suggested IS NOT NULL AND how <> ? "
+        f"ORDER BY id DESC LIMIT {RECENT}",
+        [BULK],
+    ).fetchall()
+    return Record(
+        typed=ways.get(TYPED, 0),
+        accepted=ways.get(ACCEPTED, 0),
+        bulk=ways.get(BULK, 0),
+        acts=acts,
+        at_random=at_random,
+        judged=judged_by(project),
+        recent=len(recent),
+        recent_right=sum(right for (right,) in recent),
+    )
+
+
+def judged_by(project: Project) -> int:
+    """How many held-out images were asked about at random, and typed by a person."""
+    found = project.db.execute(
+        "SELECT COUNT(*) FROM named JOIN image USING (sha256, class_id) "
+        "WHERE at_random AND how = ? AND split = 'validation'",
+        [TYPED],
+    )
+    return int(found.fetchone()[0])
 
 
 def note(
