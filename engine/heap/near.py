@@ -55,15 +55,18 @@ def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def k_means(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Centres, and the place of each image's own; Lloyd's rounds from k-means++ (Arthur and
-    Vassilvitskii, 2007), drawn from a seed."""
+    Vassilvitskii, 2007), of some candidates the best, all drawn from a seed."""
     rng = np.random.default_rng(0)
     k = min(k, len(np.unique(x, axis=0)))
     centres = [x[rng.integers(len(x))]]
     far = squared(x, centres[0][None])[:, 0]
     for _ in range(k - 1):
-        place = int(np.searchsorted(np.cumsum(far), rng.random() * far.sum(), side="right"))
-        centres.append(x[min(place, len(x) - 1)])
-        far = np.minimum(far, squared(x, centres[-1][None])[:, 0])
+        drawn = np.searchsorted(np.cumsum(far), rng.random(2 + int(np.log(k))) * far.sum())
+        candidates = x[np.minimum(drawn, len(x) - 1)]
+        left = np.minimum(far, squared(candidates, x))
+        best = int(left.sum(axis=1).argmin())
+        centres.append(candidates[best])
+        far = left[best]
     middle, own = np.stack(centres), np.zeros(len(x), np.int64)
     for _ in range(ROUNDS):
         before, own = own, squared(x, middle).argmin(axis=1)
