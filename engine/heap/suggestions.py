@@ -10,8 +10,9 @@ from engine.errors import Refused
 from engine.heap import forecast
 from engine.heap.order import ORDERS
 from engine.heap.state import HeapState
-from engine.results.heap import Asked, ClassesSuggested, Standing, Suggestion, Suggestions
+from engine.results.heap import Asked, ClassesSuggested, Standing, Suggestions
 from engine.storage import catalogue, unsorted
+from engine.storage.unsorted import Record
 
 LIKELIEST = 9
 """As many classes as there are digits."""
@@ -30,16 +31,20 @@ def suggestions(
     """Images that wait, those that are `visible` first as they are, for they must not jump."""
     check_order(order)
     shown = places_in_order(state, order, visible)
-    first = state.ids[shown[:limit]].tolist()
-    rows = unsorted.by_id(state.project, first)
-    names = catalogue.class_names(state.project)
+    places = shown[: max(0, limit)]
+    rows = unsorted.by_id(state.project, state.ids[places].tolist())
+    names, done = catalogue.class_names(state.project), unsorted.record(state.project)
+    likely = likeliest(state, places, names)
     return {
         "order": state.ids[shown].tolist(),
-        "rows": [suggestion(state, row, names) for row in rows],
-        "ask": ask(state, names),
+        "rows": [
+            {**unsorted.view_of(state.project, row), "likeliest": some}
+            for row, some in zip(rows, likely, strict=True)
+        ],
+        "ask": ask(state, names, done),
         "classes": [names[number] for number in state.classes],
         "groups": [] if state.classes else [state.ids[some].tolist() for some in state.groups()],
-        "standing": standing(state),
+        "standing": standing(state, done),
     }
 
 
@@ -51,38 +56,39 @@ def places_in_order(state: HeapState, order: str, visible: Sequence[int] = ()) -
     return np.concatenate([still, found[~np.isin(found, still)]])
 
 
-def suggestion(state: HeapState, row: dict[str, object], names: dict[int, str]) -> Suggestion:
-    place = state.place[int(str(row["id"]))]
-    return {**unsorted.view_of(state.project, row), "likeliest": likeliest(state, place, names)}
+def likeliest(
+    state: HeapState, places: np.ndarray, names: dict[int, str]
+) -> list[list[tuple[str, float]]]:
+    """Of each image the likeliest classes with their probabilities."""
+    shares = state.told[places]
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :LIKELIEST]
+    sorted_shares = np.take_along_axis(shares, order, axis=1).tolist()
+    known = [names[number] for number in state.classes]
+    return [
+        [(known[i], share) for i, share in zip(some, found, strict=True)]
+        for some, found in zip(order.tolist(), sorted_shares, strict=True)
+    ]
 
 
-def likeliest(state: HeapState, place: int, names: dict[int, str]) -> list[tuple[str, float]]:
-    shares = state.told[place]
-    order = np.argsort(-shares, kind="stable")[:LIKELIEST]
-    return [(names[state.classes[i]], float(shares[i])) for i in order]
-
-
-def ask(state: HeapState, names: dict[int, str]) -> Asked | None:
+def ask(state: HeapState, names: dict[int, str], done: Record) -> Asked | None:
     """The image to be asked about at random, when it is time for one."""
-    place = due(state)
+    place = due(state, done)
     if place is None:
         return None
     (row,) = unsorted.by_id(state.project, [int(state.ids[place])])
-    choices = sorted(name for name, _ in likeliest(state, place, names))
+    choices = sorted(name for name, _ in likeliest(state, np.array([place]), names)[0])
     return {**unsorted.view_of(state.project, row), "choices": choices}
 
 
-def due(state: HeapState) -> int | None:
+def due(state: HeapState, done: Record) -> int | None:
     """The place of the next image to be asked about at random, if its time has come."""
     place = state.asked_next
     if place is None:
         return None
-    done = unsorted.record(state.project)
     return place if done.at_random < SHARE * done.acts or not len(state.open) else None
 
 
-def standing(state: HeapState) -> Standing:
-    done = unsorted.record(state.project)
+def standing(state: HeapState, done: Record) -> Standing:
     aside = state.project.db.execute("SELECT COUNT(*) FROM unsorted WHERE aside").fetchone()[0]
     sure = sureness(state)
     others = int((state.alive & state.drawn).sum())
@@ -117,7 +123,8 @@ def in_full(state: HeapState, order: str, limit: int) -> ClassesSuggested:
     wanted = [names[number] for number in state.classes]
     paths = {row["id"]: catalogue.displayable(row["path"]) for row in unsorted.rows(state.project)}
     by_place = [paths[int(state.ids[place])] for place in shown]
-    asked = due(state)
+    done = unsorted.record(state.project)
+    asked = due(state, done)
     return {
         "suggestions": {
             path: dict(zip(wanted, map(float, state.told[place]), strict=True))
@@ -128,5 +135,5 @@ def in_full(state: HeapState, order: str, limit: int) -> ClassesSuggested:
         "groups": []
         if wanted
         else [[paths[int(state.ids[place])] for place in some] for some in state.groups()],
-        "standing": standing(state),
+        "standing": standing(state, done),
     }

@@ -42,6 +42,7 @@ class LiveLinear(Live):
         self.z: dict[int, Tensor] = {}
         self.xz: dict[int, Tensor] = {}
         """Z of each class, and Z and G times the images that wait."""
+        self._solved: tuple[Tensor, Tensor, float, Tensor] | None = None
         self.rebase()
 
     # What a learner says of itself.
@@ -82,6 +83,7 @@ class LiveLinear(Live):
 
     def take(self, rows: Tensor, sign: float, number: int) -> None:
         """Rows came with sign 1 or went with -1, and the class has another column."""
+        self._solved = None
         self.rows = torch.cat([self.rows, rows])
         self.signs = torch.cat([self.signs, torch.full((len(rows),), sign, dtype=FLOAT)])
         self.owners = torch.cat([self.owners, torch.full((len(rows),), number)])
@@ -96,18 +98,21 @@ class LiveLinear(Live):
         if not fresh:
             return
         columns = torch.cat(fresh, dim=1)
-        asked = (self.x @ columns.float()).T
+        # One after the other: a product with few columns is slower than as many with one.
+        asked = torch.stack([self.x @ column for column in columns.T.float().contiguous()])
         self.g = torch.cat([self.g, columns[:, : len(rows)].T])
         self.xg = torch.cat([self.xg, asked[: len(rows)]])
         if number in self.known.counts:
             self.z[number], self.xz[number] = columns[:, -1], asked[-1]
 
     def forget_class(self, number: int) -> None:
+        self._solved = None
         self.z.pop(number, None)
         self.xz.pop(number, None)
 
     def rebase(self) -> None:
         """Solves anew: what was kept of rows and classes is computed from where it is now."""
+        self._solved = None
         if len(self.rows) > FEW or (self.products is not None and len(self.rows)):
             held = self.products if self.products is not None else 0.0
             self.products = held + self.rows.T @ (self.signs[:, None] * self.rows)
@@ -133,6 +138,12 @@ class LiveLinear(Live):
     # Answers.
 
     def solved(self) -> tuple[Tensor, Tensor, float, Tensor]:
+        """As `solve_now`, once for all that is asked between two acts."""
+        if self._solved is None:
+            self._solved = self.solve_now()
+        return self._solved
+
+    def solve_now(self) -> tuple[Tensor, Tensor, float, Tensor]:
         """Z and the coefficients of G for each class, as rows; what both are divided by; t'B^-1 t.
 
         B^-1 T is (Z - G times the coefficients) / the divisor.

@@ -118,6 +118,8 @@ def chosen_rows(
 def at_paths(project: Project, paths: Sequence[Any]) -> list[int]:
     """The numbers of the images that were added from these files. Raises Refused where one does
     not wait."""
+    if not paths:
+        return []
     known = {row["path"]: row["id"] for row in project.db.query("SELECT id, path FROM unsorted")}
     stored = [catalogue.stored(path) for path in paths]
     lost = [catalogue.displayable(path) for path in stored if path not in known]
