@@ -22,6 +22,8 @@ def add_to(command: Any) -> None:
     parser = command("add", add, help, "project")
     parser.add_argument("path", nargs="+", metavar="PATH", help="images and folders of images")
     parser.add_argument("--copy", action="store_true", help="copy the images into the project")
+    help = "seconds after which an image of a camera belongs to another burst"
+    parser.add_argument("--gap", type=float, default=60.0, metavar="SECONDS", help=help)
     help = "Say what each image that waits may be, and in which order to look at them."
     parser = command("suggest", suggest, help, "project")
     help = "likeness, uncertain, useful or time"
@@ -32,6 +34,8 @@ def add_to(command: Any) -> None:
     parser = command("label", label, help, "project")
     parser.add_argument("path", nargs="+", metavar="PATH", help="images as they were added")
     parser.add_argument("name", metavar="CLASS", help="made, if there is none of that name")
+    help = "with all that was taken together with them"
+    parser.add_argument("--burst", action="store_true", help=help)
     help = "Put all images of whose class the project is sure into it, and learn them."
     parser = command("accept", accept, help, "project")
     help = "the least probability, from 0 to 1"
@@ -46,7 +50,12 @@ def add_to(command: Any) -> None:
 
 def add(options: argparse.Namespace) -> int:
     ended = do(
-        options, "add_unsorted", project=options.project, paths=options.path, copy=options.copy
+        options,
+        "add_unsorted",
+        project=options.project,
+        paths=options.path,
+        copy=options.copy,
+        gap=options.gap,
     )
     return finish(options, ended, UnsortedAdded, added_text)
 
@@ -104,6 +113,7 @@ def label(options: argparse.Namespace) -> int:
         project=options.project,
         paths=options.path,
         to=options.name,
+        burst=options.burst,
         learn=True,
     )
 

@@ -24,9 +24,8 @@ HEAP = "Unsorted"
 
 @dataclass
 class Arrived:
-    """What came to the heap: hashes of the new ones, and files whose image lies in a class."""
+    """Files whose image lies in a class already, and was left out."""
 
-    fresh: list[str] = field(default_factory=list)
     in_classes: list[Path] = field(default_factory=list)
 
     def store(
@@ -34,7 +33,7 @@ class Arrived:
     ) -> None:
         """What `bring_in` does with a batch."""
         fresh, left_out = unsorted.add(project, gesture, batch, copy)
-        self.fresh += [arrival.image.sha256 for arrival in fresh]
+        added.fresh += [arrival.image.sha256 for arrival in fresh]
         self.in_classes += [arrival.path for arrival in left_out]
         added.already += len(batch) - len(fresh) - len(left_out)
 
@@ -53,7 +52,7 @@ def find(paths: Sequence[str]) -> FoundImages:
 
 
 def arrive(
-    session: Session, gesture: int, found: FoundImages, copy: bool
+    session: Session, gesture: int, found: FoundImages, copy: bool, gap: float
 ) -> Work[tuple[Added, Arrived]]:
     """Checks and stores images, computes their features, and draws those to be asked about at
     random."""
@@ -61,8 +60,10 @@ def arrive(
     # With a supernet, features must wait until a subnet was taken out of it.
     views = 0 if subnet.is_mixture(project) else LEARNERS.make(*choice(project)).views
     arrived = Arrived()
-    added = yield from importing.bring_in(session, gesture, found, copy, views, store=arrived.store)
-    unsorted.draw(project, gesture, arrived.fresh)
+    added = yield from importing.bring_in(
+        session, gesture, found, copy, views, store=arrived.store, gap=gap
+    )
+    unsorted.draw(project, gesture, added.fresh)
     if arrived.in_classes:
         names = tuple(
             catalogue.displayable(catalogue.stored(path)) for path in arrived.in_classes[:100]

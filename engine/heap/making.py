@@ -66,6 +66,8 @@ def made(
         ids=np.array([row["id"] for row in rows], np.int64),
         hashes=hashes,
         drawn=np.array([row["drawn"] for row in rows], bool),
+        taken=[row["taken"] for row in rows],
+        bursts=[row["burst"] for row in rows],
         seen=x.mean(axis=1),
         learnt={h: n for n, some in data.split.train.items() for h in some},
         held={h: n for n, some in data.split.validation.items() for h in some},

@@ -12,7 +12,7 @@ ORDERS = {
     "likeness": "alike next to each other",
     "uncertain": "least certain first",
     "useful": "most useful first",
-    "time": "as they came",
+    "time": "as they were taken",
 }
 PICKS = 24
 """So many are picked one after the other; what comes after is in the order of its first gain."""

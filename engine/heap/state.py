@@ -39,6 +39,8 @@ class HeapState:
     ids: np.ndarray
     hashes: list[str]
     drawn: np.ndarray
+    taken: list[str]
+    bursts: list[str]
     seen: np.ndarray
     """What the network makes of each: float32 (images, width), views averaged; not kept."""
     learnt: dict[str, int]
@@ -52,6 +54,10 @@ class HeapState:
     def __post_init__(self) -> None:
         self.place = {int(number): place for place, number in enumerate(self.ids)}
         self.alive = np.ones(len(self.ids), bool)
+        self.mates: dict[str, list[int]] = {}
+        for place, burst in enumerate(self.bursts):
+            if burst:
+                self.mates.setdefault(burst, []).append(place)
         self.known: dict[str, Tensor] = {}
         self._told: np.ndarray | None = None
         self._herding: Herding | None = None
@@ -201,8 +207,8 @@ class HeapState:
     def ordered(self, order: str) -> np.ndarray:
         """The places of `open` in an order (order.ORDERS)."""
         waiting = self.open
-        if order == "time":
-            return waiting
+        if order == "time":  # those whose time is not known come last, as they came
+            return np.array(sorted(waiting.tolist(), key=self.when), np.int64)
         if order == "uncertain" and len(self.classes) > 1:
             return waiting[np.argsort(self.told[waiting].max(axis=1), kind="stable")]
         if order == "useful":
@@ -210,6 +216,14 @@ class HeapState:
         if self._chain is None:
             self._chain = chain(self.near)
         return self._chain[np.isin(self._chain, waiting)]
+
+    def when(self, place: int) -> tuple[bool, str, int]:
+        return not self.taken[place], self.taken[place], int(self.ids[place])
+
+    def burst_of(self, place: int) -> list[int]:
+        """The ids of all that wait and were taken together; none for one alone."""
+        others = self.mates.get(self.bursts[place], ())
+        return [int(self.ids[other]) for other in others if self.alive[other]]
 
     def useful(self, waiting: np.ndarray) -> np.ndarray:
         """Most useful first; of a large heap some are compared, always the same."""

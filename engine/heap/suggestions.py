@@ -38,7 +38,11 @@ def suggestions(
     return {
         "order": state.ids[shown].tolist(),
         "rows": [
-            {**unsorted.view_of(state.project, row), "likeliest": some}
+            {
+                **unsorted.view_of(state.project, row),
+                "likeliest": some,
+                "burst": state.burst_of(state.place[row["id"]]),
+            }
             for row, some in zip(rows, likely, strict=True)
         ],
         "ask": ask(state, names, done),

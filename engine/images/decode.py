@@ -24,6 +24,7 @@ from PIL import Image
 
 from engine.errors import UnusableImage
 from engine.images.effort import check_effort
+from engine.images.exif import Taken, taken
 from engine.images.formats import FORMATS, HEAD, promise, why_no_image
 from engine.images.preprocess import preprocess
 from engine.images.rgb import small_rgb
@@ -96,6 +97,7 @@ class CheckedImage:
     phash: str
     note: str
     pixels: np.ndarray | None
+    taken: Taken
 
     @property
     def seen(self) -> np.ndarray:
@@ -127,6 +129,7 @@ def open_bytes(
         small, turned = decode(image, need)
     if turned >= 5 and image.format != "TIFF":  # Pillow gives the size of turned TIFFs itself
         full = full[::-1]
+    said = taken(image)
     pixels = preprocess(small, preprocessing, full) if preprocessing else None
     little = thumbnail(small, thumb)
     return CheckedImage(
@@ -138,6 +141,7 @@ def open_bytes(
         phash=perceptual_hash(little),
         note=", ".join(notes(image, turned)),  # last: it looks at other frames
         pixels=pixels,
+        taken=said,
     )
 
 

@@ -9,6 +9,7 @@ from engine.errors import BadSetting, Refused
 from engine.events import Notice, Progress, Work
 from engine.heap import acts, arriving, making
 from engine.heap import suggestions as told
+from engine.images.bursts import GAP
 from engine.jobs import job
 from engine.results.heap import (
     Accepted,
@@ -29,17 +30,22 @@ from engine.system.words import plural
 
 @job("Add unsorted images")
 def add_unsorted(
-    session: Session, *, paths: Sequence[str], copy: bool = False
+    session: Session, *, paths: Sequence[str], copy: bool = False, gap: float = GAP
 ) -> Work[UnsortedAdded]:
-    """Checks images and keeps them without a class, with their features, ready to be sorted."""
+    """Checks images and keeps them without a class, with their features, ready to be sorted.
+
+    Those that one camera took into one folder are a burst, which ends where `gap` seconds pass.
+    """
+    if not gap >= 0:
+        raise BadSetting("The seconds that end a burst are 0 or more.")
     project = session.require()
     project.check_writable()
     found = arriving.find(paths)
     with project.gesture("Add unsorted images") as gesture:
-        added, arrived = yield from arriving.arrive(session, gesture, found, copy)
+        added, arrived = yield from arriving.arrive(session, gesture, found, copy, gap)
     yield session.changed("unsorted")
     return {
-        "added": len(arrived.fresh),
+        "added": len(added.fresh),
         "already_there": added.already,
         "in_classes": [catalogue.displayable(catalogue.stored(p)) for p in arrived.in_classes],
         "skipped": added.result()["skipped"],
@@ -114,6 +120,7 @@ def label_images(
     images: Sequence[int] = (),
     paths: Sequence[str] = (),
     how: str = TYPED,
+    burst: bool = False,
     order: str = "likeness",
     visible: Sequence[int] = (),
     limit: int = 60,
@@ -121,7 +128,8 @@ def label_images(
 ) -> Work[ImagesNamed]:
     """Moves images from the heap into the class `to`, and learns them at once.
 
-    `how` says whether a person typed the class or accepted it as suggested. What was learnt is
+    `how` says whether a person typed the class or accepted it as suggested; with `burst` all that
+    was taken together with the images moves with them. What was learnt is
     kept in the project with `learn`, or by `learn_sorted`; until then it is in memory, and comes
     again from the images.
     """
@@ -131,6 +139,7 @@ def label_images(
     if how not in (TYPED, ACCEPTED):
         raise BadSetting(f"A class is typed or accepted, not “{how}”.")
     chosen = [*images, *unsorted.at_paths(project, [Path(path) for path in paths])]
+    chosen = unsorted.with_bursts(project, chosen) if burst else chosen
     state = yield from making.state_of(session)
     if not chosen or not any(unsorted.by_id(project, chosen)):
         raise Refused("These images no longer wait for a class.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
+from engine.images.bursts import GAP
 from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
 from engine.images.splits import Sides
@@ -16,7 +17,7 @@ from engine.learning import material
 from engine.models.extractor import Extractor
 from engine.results.images import ImagesAdded
 from engine.session import Session
-from engine.storage import catalogue
+from engine.storage import bursts, catalogue
 from engine.storage.catalogue import NewImage
 from engine.storage.project import Project
 from engine.system.progress import Eta, Every
@@ -35,6 +36,9 @@ class Added:
     classes: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     already: int = 0
+    fresh: list[str] = field(default_factory=list)
+    free: list[str] = field(default_factory=list)
+    """Hashes of the images that are new, and of those of which no folder said their side."""
     sides: dict[int, Sides] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"images": 0.0, "features": 0.0})
     clock: float = field(default_factory=time.perf_counter)
@@ -86,10 +90,12 @@ def bring_in(
     views: int = 0,
     glimpse: Callable[[int, int], Iterable[Event]] | None = None,
     store: Store | None = None,
+    gap: float = GAP,
 ) -> Generator[Event, None, Added]:
     """Checks and stores the images found; with `views` > 0 also computes their features, in one
     pass over the files. Now and then `glimpse(done, total)` tells how well it goes. `store` puts
-    a batch where it belongs, into the classes if nothing is said."""
+    a batch where it belongs, into the classes if nothing is said; `gap` are the seconds that end a
+    burst."""
     project, added, batch = session.require(), Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
@@ -118,6 +124,8 @@ def bring_in(
                 added.lap()
     finally:
         opened.close()
+    bursts.note(project, gesture, added.fresh, gap)
+    bursts.keep_whole(project, gesture, added.free)
     catalogue.add_skipped(project, gesture, added.skipped)
     yield from (*notices(found, added), *(extractor.notices if extractor else ()))
     return added
@@ -141,6 +149,8 @@ def into_classes(
     added.already += len(batch) - len(fresh)
     for arrival in batch:
         added.classes.setdefault(arrival.class_name, 0)
+    added.fresh += [arrival.image.sha256 for arrival in fresh]
+    added.free += [arrival.image.sha256 for arrival in fresh if arrival.split is None]
     for arrival in fresh:
         added.classes[arrival.class_name] += 1
 

@@ -16,7 +16,10 @@ class UnsortedAdded(TypedDict):
 
 
 class UnsortedRow(TypedDict):
-    """An image that waits; `thumb` is the file of its thumbnail, where it begins, its bytes."""
+    """An image that waits; `thumb` is the file of its thumbnail, where it begins, its bytes.
+
+    `taken` is when, as its file says; empty where it doesn't.
+    """
 
     id: int
     path: str
@@ -24,6 +27,7 @@ class UnsortedRow(TypedDict):
     width: int
     height: int
     note: str
+    taken: str
     thumb: tuple[str, int, int]
 
 
@@ -33,9 +37,14 @@ UnsortedRemoved = TypedDict("UnsortedRemoved", {"removed": int})
 
 
 class Suggestion(UnsortedRow):
-    """With the likeliest classes and their probabilities, nine at most."""
+    """With the likeliest classes and their probabilities, nine at most.
+
+    `burst` are the ids of all that wait and were taken together with it, itself among them; empty
+    for one alone.
+    """
 
     likeliest: list[tuple[str, float]]
+    burst: list[int]
 
 
 class Asked(UnsortedRow):

@@ -116,6 +116,10 @@ def plain_facts(arrival: NewImage) -> dict[str, Any]:
         "bytes": image.bytes,
         "phash": image.phash,
         "note": image.note,
+        "taken": image.taken.when,
+        "camera": image.taken.camera,
+        "latitude": image.taken.latitude,
+        "longitude": image.taken.longitude,
     }
 
 

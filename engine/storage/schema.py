@@ -144,6 +144,27 @@ def images_without_a_class(db: Database) -> None:
         journal_changes(db, table)
 
 
+def when_and_where(db: Database) -> None:
+    """When, with what and where images were taken, as their files say, and with which others.
+
+    `burst` is a name, the hash of one of the images that were taken together; empty for one alone,
+    and for those that were there before.
+    """
+    for table in ("image", "unsorted"):
+        for column in (
+            "taken TEXT NOT NULL DEFAULT ''",
+            "camera TEXT NOT NULL DEFAULT ''",
+            "latitude REAL",
+            "longitude REAL",
+            "burst TEXT NOT NULL DEFAULT ''",
+        ):
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        for when in ("insert", "update", "delete"):
+            db.execute(f"DROP TRIGGER {table}_{when}")
+        journal_changes(db, table)
+    db.execute("CREATE INDEX image_by_burst ON image (burst) WHERE burst <> ''")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -151,6 +172,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     licence_of_images,
     unfinished_gestures,
     images_without_a_class,
+    when_and_where,
 )
 
 

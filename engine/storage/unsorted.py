@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.results.heap import UnsortedRow
-from engine.storage import catalogue
+from engine.storage import bursts, catalogue
 from engine.storage.catalogue import NewImage
 from engine.storage.gestures import now
 from engine.storage.project import Project
@@ -21,9 +21,13 @@ TYPED, ACCEPTED, BULK = "typed", "accepted", "bulk"
 suggested for all of which the program was sure, without looking at each."""
 AT_ONCE = 500
 COLUMNS = (
-    "id, sha256, path, copied, width, height, note, pack, thumb_at, thumb_length, aside, drawn"
+    "id, sha256, path, copied, width, height, note, pack, thumb_at, thumb_length, aside, drawn, "
+    "taken, burst"
 )
-MOVED = "sha256, path, copied, width, height, bytes, phash, note, pack, thumb_at, thumb_length"
+MOVED = (
+    "sha256, path, copied, width, height, bytes, phash, note, pack, thumb_at, thumb_length, "
+    "taken, camera, latitude, longitude, burst"
+)
 """What an image takes along into its class."""
 
 
@@ -74,7 +78,7 @@ def draw(project: Project, gesture: int, hashes: Iterable[str]) -> None:
     """Draws, among images that just came, those that will be asked about at random.
 
     They are those with the smallest hashes, so that nothing a person or the program chooses later
-    has a part in it.
+    has a part in it. All that was taken together is drawn together.
     """
     before = project.db.execute(
         "SELECT (SELECT COUNT(*) FROM unsorted WHERE drawn) + "
@@ -85,6 +89,10 @@ def draw(project: Project, gesture: int, hashes: Iterable[str]) -> None:
     with project.transaction(gesture) as db:
         for sha256 in chosen:
             db.execute("UPDATE unsorted SET drawn = 1 WHERE sha256 = ?", [sha256])
+        db.execute(
+            "UPDATE unsorted SET drawn = 1 WHERE NOT drawn AND burst <> '' "
+            "AND burst IN (SELECT burst FROM unsorted WHERE drawn)"
+        )
 
 
 def rows(project: Project, aside: bool = False) -> list[dict[str, Any]]:
@@ -132,6 +140,13 @@ def at_paths(project: Project, paths: Sequence[Any]) -> list[int]:
     return [known[path] for path in stored]
 
 
+def with_bursts(project: Project, ids: Sequence[int]) -> list[int]:
+    """Images with all that wait and were taken together with them."""
+    names = sorted({row["burst"] for row in by_id(project, ids) if row["burst"]})
+    others = [r["id"] for r in chosen_rows(project, "burst", names) if not r["aside"]]
+    return list(dict.fromkeys([*ids, *others]))
+
+
 def view_of(project: Project, row: dict[str, Any]) -> UnsortedRow:
     """An image as the window shows it; the thumbnail is read by the window from its pack."""
     return {
@@ -141,6 +156,7 @@ def view_of(project: Project, row: dict[str, Any]) -> UnsortedRow:
         "width": row["width"],
         "height": row["height"],
         "note": row["note"],
+        "taken": row["taken"],
         "thumb": (str(project.blobs.path(row["pack"])), row["thumb_at"], row["thumb_length"]),
     }
 
@@ -167,7 +183,8 @@ def put_in_class(
         for row in sorted(waiting, key=lambda row: row["drawn"]):
             naming = how[row["id"]]
             at_random = bool(row["drawn"] and naming.how == TYPED)
-            split = "validation" if at_random and has_some else "train"
+            side = "validation" if at_random and has_some else "train"
+            split = bursts.side_of(project, row["burst"]) or side
             db.execute(
                 f"INSERT INTO image (class_id, split, {MOVED}) SELECT ?, ?, {MOVED} "
                 "FROM unsorted WHERE id = ?",
@@ -176,7 +193,7 @@ def put_in_class(
             db.execute("DELETE FROM unsorted WHERE id = ?", [row["id"]])
             note(project, row["sha256"], number, naming, at_random, gesture)
             sides[row["sha256"]] = split
-            has_some = True
+            has_some = has_some or split == "train"
     return number, sides
 
 
