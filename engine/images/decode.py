@@ -26,6 +26,7 @@ from engine.errors import UnusableImage
 from engine.images.effort import check_effort
 from engine.images.exif import Taken, taken
 from engine.images.formats import FORMATS, HEAD, promise, why_no_image
+from engine.images.heic import EXTRA, opens_heic
 from engine.images.preprocess import preprocess
 from engine.images.rgb import small_rgb
 from engine.images.thumbnail import as_jpeg, perceptual_hash, thumbnail
@@ -176,7 +177,8 @@ def identify(data: bytes, path: Path) -> Image.Image:
     if reason := why_no_image(data[:HEAD], path):
         raise UnusableImage(reason)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        more = (EXTRA,) if opens_heic() else ()
+        image = Image.open(io.BytesIO(data), formats=(*FORMATS, *more))
     except Image.DecompressionBombError as error:
         raise UnusableImage(TOO_LARGE) from error
     except BROKEN as error:

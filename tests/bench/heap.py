@@ -30,6 +30,7 @@ import torch
 from engine.heap.near import basis_of
 from engine.heap.order import Herding, margin
 from engine.learners import LEARNERS
+from engine.learners.confidence import temperature
 from engine.learning import material
 from engine.session import Session
 from engine.system import device
@@ -70,7 +71,8 @@ def chosen(folder: Path, classes: int, each: int) -> list[Path]:
 
 def filled(work: Path, files: list[Path], options: argparse.Namespace) -> Path:
     """A closed project with these images on its heap; made once in a folder that is kept."""
-    name = f"heap {files[0].parent.parent.name} {len(files)} {options.size}"
+    source = " ".join(files[0].parts[-4:-2])
+    name = f"heap {source} {len(files)} {options.size}"
     path = work / f"{name}.espalier"
     if not path.exists():
         session = new(work, name, weights=options.weights, size=options.size)
@@ -285,14 +287,19 @@ def curve(
 
 
 def taught(x: np.ndarray, y: np.ndarray, picked: list[int], asked: np.ndarray) -> np.ndarray:
-    """Probabilities of images by the usual learner, which learnt those that were picked."""
+    """Probabilities of images by the usual learner, which learnt those that were picked, calibrated
+    as the heap does it with as few."""
     learner = LEARNERS.make("slda")
     known, numbers = torch.from_numpy(x[picked])[:, None], torch.from_numpy(y[picked])
     live = learner.live(torch.from_numpy(asked)[:, None])
     for number in numbers.unique().tolist():
         live.learn(number, known[numbers == number])
     live.settle(known, numbers)
-    return live.logits().softmax(dim=1).numpy()
+    if len(live.classes) < 2:
+        return live.logits().softmax(dim=1).numpy()
+    places = torch.searchsorted(torch.tensor(live.classes), numbers)
+    heat = temperature(live.asked(known), places, doubt=len(picked) ** 0.5)
+    return (live.logits() / heat).softmax(dim=1).numpy()
 
 
 # How long an act takes.
