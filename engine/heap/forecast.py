@@ -12,15 +12,17 @@ def mistakes(sure: np.ndarray) -> float:
     return float((1 - sure).sum())
 
 
-def keys_left(sure: np.ndarray, others: int = 0, wanted: float = WANTED) -> tuple[int, float]:
+def keys_left(
+    sure: np.ndarray, others: int = 0, done: int = 0, wrong: float = 0.0, wanted: float = WANTED
+) -> tuple[int, float]:
     """How many images are still to be named one by one, until the rest can be accepted at once and
     `wanted` of all are right; and the probability above which they are accepted then.
 
-    `others` are images that are asked about in any case. Those that a person names are right.
+    `others` are images that are asked about in any case, `done` those that have a class, of which
+    `wrong` are expected to be so. Those that a person names are right.
     """
     order = np.sort(sure)[::-1]
-    wrong = np.cumsum(1 - order)
-    may = (1 - wanted) * (len(sure) + others)
-    count = int(np.searchsorted(wrong, may, side="right"))
+    may = (1 - wanted) * (len(sure) + others + done) - wrong
+    count = int(np.searchsorted(np.cumsum(1 - order), may, side="right"))
     least = float(order[count - 1]) if count else 1.0
     return len(sure) - count + others, least

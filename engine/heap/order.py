@@ -41,6 +41,7 @@ class Herding:
         usual = float(np.median(far)) if len(far) else 1.0
         self.reach = REACH * max(usual, 1e-12)
         self.kernel = np.exp(-far / self.reach).astype(np.float32)
+        self._room = np.empty_like(self.kernel)
 
     def covered(self, learnt: np.ndarray) -> np.ndarray:
         """How far each image is spoken for by what was learnt: float32 (images,), from 0 to 1."""
@@ -54,24 +55,26 @@ class Herding:
         self, cover: np.ndarray, doubt: np.ndarray, waiting: np.ndarray, count: int = PICKS
     ) -> np.ndarray:
         """Places of the images that wait, most useful first."""
-        kernel = self.kernel[np.ix_(waiting, waiting)]
-        cover, u = cover[waiting].copy(), doubt[waiting].astype(np.float32)
-        gains = np.maximum(kernel - cover, 0) @ u
-        first, fresh = gains.copy(), np.ones(len(waiting), bool)
+        u = np.zeros(len(self.x), np.float32)
+        u[waiting] = doubt[waiting]
+        left = np.subtract(self.kernel, cover, out=self._room)
+        gains = np.maximum(left, 0, out=left) @ u
+        gains[np.setdiff1d(np.arange(len(gains)), waiting)] = -np.inf
+        first, fresh, cover = gains.copy(), np.ones(len(gains), bool), cover.copy()
         picked: list[int] = []
         while len(picked) < min(count, len(waiting)):
             best = int(gains.argmax())
             if fresh[best]:
                 picked.append(best)
-                np.maximum(cover, kernel[best], out=cover)
+                np.maximum(cover, self.kernel[best], out=cover)
                 gains[best] = -np.inf
                 fresh[:] = False
             else:
-                gains[best] = np.maximum(kernel[best] - cover, 0) @ u
+                gains[best] = np.maximum(self.kernel[best] - cover, 0) @ u
                 fresh[best] = True
-        rest = np.argsort(-first, kind="stable")
-        rest = rest[~np.isin(rest, picked)]
-        return waiting[np.concatenate([np.array(picked, np.int64), rest])]
+        first[picked] = np.inf
+        rest = np.argsort(-first, kind="stable")[len(picked) : len(waiting)]
+        return np.concatenate([np.array(picked, np.int64), rest])
 
 
 def margin(probabilities: np.ndarray) -> np.ndarray:

@@ -96,7 +96,8 @@ def standing(state: HeapState, done: Record) -> Standing:
     aside = state.project.db.execute("SELECT COUNT(*) FROM unsorted WHERE aside").fetchone()[0]
     sure = sureness(state)
     others = int((state.alive & state.drawn).sum())
-    keys, least = forecast.keys_left(sure, others)
+    named = done.typed + done.accepted + done.bulk
+    keys, least = forecast.keys_left(sure, others, named, done.doubtful)
     return {
         "waiting": int(state.alive.sum()),
         "aside": aside,

@@ -204,6 +204,8 @@ class Record:
     typed: int
     accepted: int
     bulk: int
+    doubtful: float
+    """How many of those that were taken without looking are expected to be wrong."""
     acts: int
     """Gestures in which a person looked at what they named."""
     at_random: int
@@ -225,6 +227,8 @@ def record(project: Project) -> Record:
     ask = project.db.execute
     (acts,) = ask("SELECT COUNT(DISTINCT act) FROM named WHERE how <> ?", [BULK]).fetchone()
     (at_random,) = ask("SELECT COUNT(*) FROM named WHERE at_random").fetchone()
+    question = "SELECT TOTAL(1 - share) FROM named WHERE how = ?"
+    (doubtful,) = ask(question, [BULK]).fetchone()
     recent = ask(
         "SELECT suggested = class_id FROM named WHERE suggested IS NOT NULL AND how <> ? "
         f"ORDER BY id DESC LIMIT {RECENT}",
@@ -234,6 +238,7 @@ def record(project: Project) -> Record:
         typed=ways.get(TYPED, 0),
         accepted=ways.get(ACCEPTED, 0),
         bulk=ways.get(BULK, 0),
+        doubtful=doubtful,
         acts=acts,
         at_random=at_random,
         judged=judged_by(project),
