@@ -79,10 +79,11 @@ def suggested(state: HeapState, image: int) -> tuple[int | None, float | None]:
 
 def take_up(session: Session, state: HeapState, act: Act) -> Work[HeapState]:
     """The state after an act: in one step, where only its images have changed."""
-    if act.new or act.class_id in state.classes:
+    known = act.new or act.class_id in state.classes
+    if known and all(number in state.place for number in act.images):
         state.act(act.images, act.on("train"), act.on("validation"))
         return state
-    # A class that was forgotten is wanted again, with all that it had.
+    # A class that was forgotten is wanted again, with all that it had; or an image was set aside.
     return (yield from making.state_of(session))
 
 

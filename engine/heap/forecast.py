@@ -21,7 +21,7 @@ def keys_left(
     `others` are images that are asked about in any case, `done` those that have a class, of which
     `wrong` are expected to be so. Those that a person names are right.
     """
-    order = np.sort(sure)[::-1]
+    order = np.sort(sure[sure > 0])[::-1]
     may = (1 - wanted) * (len(sure) + others + done) - wrong
     count = int(np.searchsorted(np.cumsum(1 - order), may, side="right"))
     least = float(order[count - 1]) if count else 1.0

@@ -47,9 +47,14 @@ def suggestions(
         ],
         "ask": ask(state, names, done),
         "classes": [names[number] for number in state.classes],
-        "groups": [] if state.classes else [state.ids[some].tolist() for some in state.groups()],
+        "groups": [state.ids[some].tolist() for some in groups(state)],
         "standing": standing(state, done),
     }
+
+
+def groups(state: HeapState) -> list[np.ndarray]:
+    """What is alike, while there are no two classes to choose from."""
+    return state.groups() if len(state.classes) < 2 else []
 
 
 def places_in_order(state: HeapState, order: str, visible: Sequence[int] = ()) -> np.ndarray:
@@ -63,7 +68,9 @@ def places_in_order(state: HeapState, order: str, visible: Sequence[int] = ()) -
 def likeliest(
     state: HeapState, places: np.ndarray, names: dict[int, str]
 ) -> list[list[tuple[str, float]]]:
-    """Of each image the likeliest classes with their probabilities."""
+    """Of each image the likeliest classes with their probabilities; none before there are two."""
+    if len(state.classes) < 2:
+        return [[] for _ in places]
     shares = state.told[places]
     order = np.argsort(-shares, axis=1, kind="stable")[:, :LIKELIEST]
     sorted_shares = np.take_along_axis(shares, order, axis=1).tolist()
@@ -80,7 +87,8 @@ def ask(state: HeapState, names: dict[int, str], done: Record) -> Asked | None:
     if place is None:
         return None
     (row,) = unsorted.by_id(state.project, [int(state.ids[place])])
-    choices = sorted(name for name, _ in likeliest(state, np.array([place]), names)[0])
+    likely = [name for name, _ in likeliest(state, np.array([place]), names)[0]]
+    choices = sorted(likely or [names[number] for number in state.classes])
     return {**unsorted.view_of(state.project, row), "choices": choices}
 
 
@@ -125,20 +133,19 @@ def in_full(state: HeapState, order: str, limit: int) -> ClassesSuggested:
     check_order(order)
     shown = places_in_order(state, order)[: limit or None]
     names = catalogue.class_names(state.project)
-    wanted = [names[number] for number in state.classes]
+    wanted = [names[number] for number in state.classes] if len(state.classes) > 1 else []
+    told = state.told[:, : len(wanted)]
     paths = {row["id"]: catalogue.displayable(row["path"]) for row in unsorted.rows(state.project)}
     by_place = [paths[int(state.ids[place])] for place in shown]
     done = unsorted.record(state.project)
     asked = due(state, done)
     return {
         "suggestions": {
-            path: dict(zip(wanted, map(float, state.told[place]), strict=True))
+            path: dict(zip(wanted, told[place].tolist(), strict=True))
             for path, place in zip(by_place, shown, strict=True)
         },
         "order": by_place,
         "ask": None if asked is None else paths[int(state.ids[asked])],
-        "groups": []
-        if wanted
-        else [[paths[int(state.ids[place])] for place in some] for some in state.groups()],
+        "groups": [[paths[int(state.ids[place])] for place in some] for some in groups(state)],
         "standing": standing(state, done),
     }

@@ -79,7 +79,7 @@ class Standing(TypedDict):
 class Suggestions(TypedDict):
     """`order` are the ids of all that wait; `rows` are the first of them. `ask` comes before them.
 
-    `groups` are ids of images that are alike, most typical first, while there is no class.
+    `groups` are ids of images that are alike, most typical first, until there are two classes.
     """
 
     order: list[int]

@@ -265,3 +265,44 @@ def test_after_the_loop_it_is_as_if_the_folders_had_been_learnt_at_once(
         a, b = found[path]["classes"], expected[path]["classes"]
         assert max(a, key=a.get) == max(b, key=b.get)
         assert a == pytest.approx(b, abs=1e-6)
+
+
+def test_one_class_alone_is_suggested_for_nothing(session: Session) -> None:
+    """Every answer would be that class, with certainty; groups go on helping."""
+    heap = waiting(session)
+    shown = label(session, heap["red"][:2], "red")["suggestions"]
+    assert shown["classes"] == ["red"]
+    assert all(row["likeliest"] == [] for row in shown["rows"])
+    assert sum(map(len, shown["groups"])) == len(shown["order"])
+    assert done(session, "accept_above", least=0.0)["images"] == 0
+    assert shown["standing"]["keys_left"] == shown["standing"]["waiting"]
+
+
+def test_an_image_that_was_set_aside_can_be_named_after_all(session: Session) -> None:
+    heap = waiting(session)
+    for name in NAMES[:2]:
+        label(session, heap[name][:2], name)
+    done(session, "set_aside", images=heap["teal"][2:4])
+    session.keep(making.KEPT, dict).clear()
+    assert label(session, heap["teal"][2:3], "teal")["images"] == 1
+    agrees(session)
+
+
+def test_an_image_whose_file_is_gone_can_be_named_and_is_not_learnt(
+    session: Session, tmp_path: Path
+) -> None:
+    image_files.class_folder(tmp_path, "more", 4)
+    done(session, "add_unsorted", paths=[str(tmp_path / "more")])
+    shutil.rmtree(tmp_path / "more")
+    project = session.require()
+    with project.transaction() as db:
+        db.execute(
+            "DELETE FROM feature WHERE sha256 IN (SELECT sha256 FROM unsorted WHERE id > 60)"
+        )
+    session.keep(making.KEPT, dict).clear()
+    heap = waiting(session)
+    label(session, heap["red"][:2], "red")
+    result = label(session, [61, 62], "more")
+    assert result["images"] == 2
+    assert result["suggestions"]["classes"] == ["red"]
+    agrees(session)
