@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -147,17 +148,22 @@ def with_bursts(project: Project, ids: Sequence[int]) -> list[int]:
     return list(dict.fromkeys([*ids, *others]))
 
 
+def blob_path(project: Project, sha256: str) -> str:
+    """As `Blobs.path`; a page of images asks for it a hundred times after each act."""
+    return os.path.join(project.blobs.folder, sha256[:2], sha256)
+
+
 def view_of(project: Project, row: dict[str, Any]) -> UnsortedRow:
     """An image as the window shows it; the thumbnail is read by the window from its pack."""
     return {
         "id": row["id"],
         "path": catalogue.displayable(row["path"]),
-        "file": str(catalogue.file_of(project, row)),
+        "file": blob_path(project, row["sha256"]) if row["copied"] else os.fsdecode(row["path"]),
         "width": row["width"],
         "height": row["height"],
         "note": row["note"],
         "taken": row["taken"],
-        "thumb": (str(project.blobs.path(row["pack"])), row["thumb_at"], row["thumb_length"]),
+        "thumb": (blob_path(project, row["pack"]), row["thumb_at"], row["thumb_length"]),
     }
 
 
@@ -261,18 +267,21 @@ def note(
     project: Project, sha256: str, number: int, naming: Naming, at_random: bool, gesture: int
 ) -> None:
     """Keeps how an image came to its class; what was known of it before gives way."""
-    project.db.table("named").delete_where("sha256 = ?", [sha256])
-    project.db.table("named").insert(
-        {
-            "sha256": sha256,
-            "class_id": number,
-            "how": naming.how,
-            "suggested": naming.suggested,
-            "share": naming.share,
-            "at_random": int(at_random),
-            "act": gesture,
-            "made": now(),
-        }
+    # As statements: the library would ask for the table's columns each time.
+    project.db.execute("DELETE FROM named WHERE sha256 = ?", [sha256])
+    project.db.execute(
+        "INSERT INTO named (sha256, class_id, how, suggested, share, at_random, act, made) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            sha256,
+            number,
+            naming.how,
+            naming.suggested,
+            naming.share,
+            int(at_random),
+            gesture,
+            now(),
+        ],
     )
 
 
