@@ -140,13 +140,12 @@ def label_images(
         raise BadSetting(f"A class is typed or accepted, not “{how}”.")
     chosen = [*images, *unsorted.at_paths(project, [Path(path) for path in paths])]
     chosen = unsorted.with_bursts(project, chosen) if burst else chosen
-    state = yield from making.state_of(session)
-    if not chosen or not any(unsorted.by_id(project, chosen)):
+    if not unsorted.by_id(project, chosen):
         raise Refused("These images no longer wait for a class.")
+    state = yield from making.state_of(session)
     title = f"Name {plural(len(chosen))} {to}"
     with project.gesture(title, all_or_nothing=learn) as gesture:
-        act = acts.name(state, gesture, chosen, to, how)
-        result = act.result(to)
+        result = (act := acts.name(state, gesture, chosen, to, how)).result(to)
         if learn:
             result["step"] = (yield from acts.learn(session, gesture, title))["step"]
     if not learn:

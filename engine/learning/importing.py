@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from engine.events import Event, Notice, Saved
 from engine.images.bursts import GAP
 from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
-from engine.images.splits import Sides
+from engine.images.splits import Sides, Split
 from engine.learning import material
 from engine.models.extractor import Extractor
 from engine.results.images import ImagesAdded
@@ -103,15 +104,9 @@ def bring_in(
     snapshot = Every(SECONDS_BETWEEN_SNAPSHOTS, at_once=True)  # so that a class appears early
     glance = Every(SECONDS_BETWEEN_GLIMPSES)
     yield eta.at(0)
-    seen_as = extractor.backbone.preprocessing if extractor is not None else None
-    opened = open_many([path for _, path, _ in files], seen_as)
-    try:
-        pairs = enumerate(zip(files, opened, strict=True), start=1)
-        for number, ((name, _, split), (path, image)) in pairs:
-            if isinstance(image, UnusableImage):
-                added.skipped.append((path, str(image)))
-            else:
-                batch.append(NewImage(name, path, image, split))
+    with closing(arrivals(files, extractor, added)) as opened:
+        for number, arrival in opened:
+            batch += [arrival] if arrival is not None else []
             if batch and (len(batch) == BATCH or number == len(files)):
                 (store or into_classes)(project, gesture, batch, copy, added)
                 yield from settle(project, batch, added, extractor, views)
@@ -122,13 +117,27 @@ def bring_in(
                 if glimpse and number < len(files) and glance.due():
                     yield from glimpse(number, len(files))
                 added.lap()
-    finally:
-        opened.close()
     bursts.note(project, gesture, added.fresh, gap)
     bursts.keep_whole(project, gesture, added.free)
     catalogue.add_skipped(project, gesture, added.skipped)
     yield from (*notices(found, added), *(extractor.notices if extractor else ()))
     return added
+
+
+def arrivals(
+    files: Sequence[tuple[str, Path, Split | None]], extractor: Extractor | None, added: Added
+) -> Generator[tuple[int, NewImage | None], None, None]:
+    """Each file's number, from 1, and its image; None where it can't be used, which is noted. To be
+    closed, if it is left before its end."""
+    seen_as = extractor.backbone.preprocessing if extractor is not None else None
+    with closing(open_many([path for _, path, _ in files], seen_as)) as opened:
+        pairs = enumerate(zip(files, opened, strict=True), start=1)
+        for number, ((name, _, split), (path, image)) in pairs:
+            if isinstance(image, UnusableImage):
+                added.skipped.append((path, str(image)))
+                yield number, None
+            else:
+                yield number, NewImage(name, path, image, split)
 
 
 def settle(
