@@ -234,6 +234,8 @@ class ProjectView:
     """What a person calls the backbone."""
     data_licence: str = ""
     """Under what terms the images are, in a person's words; empty where nothing is said."""
+    unsorted: int = 0
+    """Images that wait for a class; those that were set aside are not among them."""
 
     @property
     def images(self) -> int:

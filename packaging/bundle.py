@@ -50,6 +50,7 @@ WITH_LITERT = (
 )  # fmt: skip
 EXTRAS = {
     "timm": "an extra that a person installs",
+    "pillow_heif": "an extra that a person installs; its wheels hold a library under the GPL",
     "openvino": "180 MB, for its own format only",
     "litert_torch": "900 MB with what it needs, for its own format only",
     **dict.fromkeys(WITH_LITERT, "comes with litert_torch"),

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.cli import branch, labels, latency, predict, specialise, tune
+from app.cli import branch, heap, labels, latency, predict, specialise, tune
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
 from engine.results.tune import Estimate
-from engine.system.words import per_cent
+from engine.system.words import per_cent, plural
 
 NAMES = (
     "new",
@@ -32,6 +32,7 @@ NAMES = (
     "pretrain",
     "shrink",
     "download",
+    *heap.NAMES,
     *predict.NAMES,
     *specialise.NAMES,
     *labels.NAMES,
@@ -69,6 +70,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
+    heap.add_to(command)
     predict.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     p = command("demo", demo, "Do the main job on the sample images, without a window.")
@@ -225,6 +227,9 @@ def score(options: argparse.Namespace) -> int:
 def score_table(result: Score) -> str:
     rows = [("class", "accuracy")] + [(n, per_cent(a)) for n, a in result["per_class"].items()]
     lines = [columns(rows), "", f"accuracy: {per_cent(result['accuracy'])}"]
+    if result.get("typed_at_random"):
+        typed = plural(result["typed_at_random"])
+        lines.append(f"{typed} of those held out were drawn from unsorted ones and typed")
     own = ", on the project's own held-out images" if "unknown_classes" in result else ""
     average = result["average_incremental_accuracy"]
     lines.append(f"average incremental accuracy{own}: {per_cent(average)}")

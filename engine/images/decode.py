@@ -24,7 +24,9 @@ from PIL import Image
 
 from engine.errors import UnusableImage
 from engine.images.effort import check_effort
+from engine.images.exif import Taken, taken
 from engine.images.formats import FORMATS, HEAD, promise, why_no_image
+from engine.images.heic import EXTRA, opens_heic
 from engine.images.preprocess import preprocess
 from engine.images.rgb import small_rgb
 from engine.images.thumbnail import as_jpeg, perceptual_hash, thumbnail
@@ -96,6 +98,7 @@ class CheckedImage:
     phash: str
     note: str
     pixels: np.ndarray | None
+    taken: Taken
 
     @property
     def seen(self) -> np.ndarray:
@@ -127,6 +130,7 @@ def open_bytes(
         small, turned = decode(image, need)
     if turned >= 5 and image.format != "TIFF":  # Pillow gives the size of turned TIFFs itself
         full = full[::-1]
+    said = taken(image)
     pixels = preprocess(small, preprocessing, full) if preprocessing else None
     little = thumbnail(small, thumb)
     return CheckedImage(
@@ -138,6 +142,7 @@ def open_bytes(
         phash=perceptual_hash(little),
         note=", ".join(notes(image, turned)),  # last: it looks at other frames
         pixels=pixels,
+        taken=said,
     )
 
 
@@ -172,7 +177,8 @@ def identify(data: bytes, path: Path) -> Image.Image:
     if reason := why_no_image(data[:HEAD], path):
         raise UnusableImage(reason)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        more = (EXTRA,) if opens_heic() else ()
+        image = Image.open(io.BytesIO(data), formats=(*FORMATS, *more))
     except Image.DecompressionBombError as error:
         raise UnusableImage(TOO_LARGE) from error
     except BROKEN as error:

@@ -12,7 +12,7 @@ MOST_SCANS = 3000
 """Megapixels times scans of a progressive JPEG, each of which goes over all of them: usual ones
 have ten scans. So many take a few seconds (measured)."""
 
-UNPACKED = {"WEBP": 16, "AVIF": 12}
+UNPACKED = {"WEBP": 16, "AVIF": 12, "HEIF": 12}
 """Bytes that these formats' decoders take for each pixel, with what becomes of it (measured)."""
 KEPT = {"RGB": 4, "L": 5, "P": 5, "1": 5, "I;16": 6, "I;16B": 6}
 """The same for what Pillow makes of other formats, by its modes; 8 for all others."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import PurePath
 
+from engine.images.heic import opens_heic
+
 HEAD = 1024
 """How many of a file's first bytes are looked at."""
 
@@ -88,13 +90,13 @@ def described(head: bytes) -> tuple[str, str] | None:
 
 
 def boxed(head: bytes) -> tuple[str, str] | None:
-    """The same for ISO media files: AVIF can be opened, HEIC and films can't."""
+    """The same for ISO media files: AVIF can be opened, films can't, HEIC with an extra."""
     length = int.from_bytes(head[:4], "big")
     brands = {head[i : i + 4] for i in range(8, min(length, len(head)), 4)}
     if brands & {b"avif", b"avis"}:
         return None
     if brands & HEIC:
-        return "an HEIC image", AS_PICTURE
+        return None if opens_heic() else ("an HEIC image", AS_PICTURE)
     return "a film", "Save some of its frames as JPEG or PNG."
 
 

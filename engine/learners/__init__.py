@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from torch import nn
 from engine.events import Step
 from engine.learners.heads import logits_of
 from engine.registry import Registry
+
+if TYPE_CHECKING:
+    from engine.learners.live import Live
 
 LEARNERS: Registry[Learner] = Registry("learner", __name__)
 
@@ -105,6 +108,13 @@ class Learner(ABC):
         a class whose only image is left out. None where there is no closed form for it.
         """
         return None
+
+    def live(self, waiting: torch.Tensor) -> Live:
+        """A head that goes on from what is learnt, one image at a time, and says what each of those
+        that wait may be: features (images, views, width). The learner is given away with it."""
+        from engine.learners.live import AnyLive
+
+        return AnyLive(self, waiting)
 
     @abstractmethod
     def memory(self) -> dict[str, np.ndarray]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
+from engine.images.bursts import GAP
 from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
-from engine.images.splits import Sides
+from engine.images.splits import Sides, Split
 from engine.learning import material
 from engine.models.extractor import Extractor
 from engine.results.images import ImagesAdded
 from engine.session import Session
-from engine.storage import catalogue
+from engine.storage import bursts, catalogue
 from engine.storage.catalogue import NewImage
 from engine.storage.project import Project
 from engine.system.progress import Eta, Every
@@ -35,6 +37,9 @@ class Added:
     classes: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     already: int = 0
+    fresh: list[str] = field(default_factory=list)
+    free: list[str] = field(default_factory=list)
+    """Hashes of the images that are new, and of those of which no folder said their side."""
     sides: dict[int, Sides] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"images": 0.0, "features": 0.0})
     clock: float = field(default_factory=time.perf_counter)
@@ -56,6 +61,10 @@ class Added:
                 for path, reason in self.skipped
             ],
         }
+
+
+Store = Callable[[Project, int, list[NewImage], bool, Added], None]
+"""Stores a batch of checked images as a part of a gesture; whether copied; counts what came."""
 
 
 def look_for(paths: Sequence[str], into: str) -> FoundImages:
@@ -81,9 +90,13 @@ def bring_in(
     copy: bool,
     views: int = 0,
     glimpse: Callable[[int, int], Iterable[Event]] | None = None,
+    store: Store | None = None,
+    gap: float = GAP,
 ) -> Generator[Event, None, Added]:
     """Checks and stores the images found; with `views` > 0 also computes their features, in one
-    pass over the files. Now and then `glimpse(done, total)` tells how well it goes."""
+    pass over the files. Now and then `glimpse(done, total)` tells how well it goes. `store` puts
+    a batch where it belongs, into the classes if nothing is said; `gap` are the seconds that end a
+    burst."""
     project, added, batch = session.require(), Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
@@ -91,17 +104,12 @@ def bring_in(
     snapshot = Every(SECONDS_BETWEEN_SNAPSHOTS, at_once=True)  # so that a class appears early
     glance = Every(SECONDS_BETWEEN_GLIMPSES)
     yield eta.at(0)
-    seen_as = extractor.backbone.preprocessing if extractor is not None else None
-    opened = open_many([path for _, path, _ in files], seen_as)
-    try:
-        pairs = enumerate(zip(files, opened, strict=True), start=1)
-        for number, ((name, _, split), (path, image)) in pairs:
-            if isinstance(image, UnusableImage):
-                added.skipped.append((path, str(image)))
-            else:
-                batch.append(NewImage(name, path, image, split))
+    with closing(arrivals(files, extractor, added)) as opened:
+        for number, arrival in opened:
+            batch += [arrival] if arrival is not None else []
             if batch and (len(batch) == BATCH or number == len(files)):
-                yield from settle(project, gesture, batch, copy, added, extractor, views)
+                (store or into_classes)(project, gesture, batch, copy, added)
+                yield from settle(project, batch, added, extractor, views)
                 batch = []
                 yield eta.at(number)
                 if snapshot.due():
@@ -109,24 +117,33 @@ def bring_in(
                 if glimpse and number < len(files) and glance.due():
                     yield from glimpse(number, len(files))
                 added.lap()
-    finally:
-        opened.close()
+    bursts.note(project, gesture, added.fresh, gap)
+    bursts.keep_whole(project, gesture, added.free)
     catalogue.add_skipped(project, gesture, added.skipped)
     yield from (*notices(found, added), *(extractor.notices if extractor else ()))
     return added
 
 
+def arrivals(
+    files: Sequence[tuple[str, Path, Split | None]], extractor: Extractor | None, added: Added
+) -> Generator[tuple[int, NewImage | None], None, None]:
+    """Each file's number, from 1, and its image; None where it can't be used, which is noted. To be
+    closed, if it is left before its end."""
+    seen_as = extractor.backbone.preprocessing if extractor is not None else None
+    with closing(open_many([path for _, path, _ in files], seen_as)) as opened:
+        pairs = enumerate(zip(files, opened, strict=True), start=1)
+        for number, ((name, _, split), (path, image)) in pairs:
+            if isinstance(image, UnusableImage):
+                added.skipped.append((path, str(image)))
+                yield number, None
+            else:
+                yield number, NewImage(name, path, image, split)
+
+
 def settle(
-    project: Project,
-    gesture: int,
-    batch: list[NewImage],
-    copy: bool,
-    added: Added,
-    extractor: Extractor | None,
-    views: int,
+    project: Project, batch: list[NewImage], added: Added, extractor: Extractor | None, views: int
 ) -> Iterator[Event]:
-    """Stores a batch of checked images; with an extractor also computes their features."""
-    store(project, gesture, batch, copy, added)
+    """Says that a batch is stored; with an extractor also computes its features."""
     added.lap("images")
     yield Saved("pictures")
     if extractor:
@@ -134,11 +151,15 @@ def settle(
         added.lap("features")
 
 
-def store(project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added) -> None:
+def into_classes(
+    project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added
+) -> None:
     fresh = catalogue.add(project, gesture, batch, copy, added.sides)
     added.already += len(batch) - len(fresh)
     for arrival in batch:
         added.classes.setdefault(arrival.class_name, 0)
+    added.fresh += [arrival.image.sha256 for arrival in fresh]
+    added.free += [arrival.image.sha256 for arrival in fresh if arrival.split is None]
     for arrival in fresh:
         added.classes[arrival.class_name] += 1
 

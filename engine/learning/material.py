@@ -52,11 +52,15 @@ def compute(
         features.put(list(pixels), extractor(np.stack(list(pixels.values())), views))
 
 
-def ensure(project: Project, extractor: Extractor, views: int) -> Generator[Event, None, set[str]]:
-    """Computes what is missing from the files; returns the hashes that could not be had."""
+def ensure(
+    project: Project, extractor: Extractor, views: int, heap: bool = False
+) -> Generator[Event, None, set[str]]:
+    """Computes what is missing from the files; returns the hashes that could not be had. With
+    `heap` also of images that wait for a class."""
     features = features_by(project, extractor, views)
     features.drop_damaged()
-    wanted = features.missing(h for (h,) in project.db.execute("SELECT sha256 FROM image"))
+    also = " UNION SELECT sha256 FROM unsorted WHERE NOT aside" if heap else ""
+    wanted = features.missing(h for (h,) in project.db.execute(f"SELECT sha256 FROM image{also}"))
     if not wanted:
         return set()
     eta, lost, batch = Eta(len(wanted), "Looking at images"), set[str](), list[CheckedImage]()

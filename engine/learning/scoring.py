@@ -18,7 +18,7 @@ from engine.models.answers import Answers, answer
 from engine.models.backbone import Backbone
 from engine.results.learn import ClassScore, FullScores, ScoreTable
 from engine.results.scores import Continual, StepScores
-from engine.storage import catalogue, steps
+from engine.storage import catalogue, steps, unsorted
 from engine.storage.project import Project
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def in_full(project: Project, row: Mapping[str, Any]) -> FullScores:
     return {
         **named(project, row),
         **table(classes, places(numbers, truth), places(numbers, best)),
+        "typed_at_random": unsorted.judged_by(project),
         "definitions": dict(metrics.DEFINITIONS),
     }
 

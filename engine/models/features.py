@@ -43,9 +43,10 @@ class Carrying(nn.Sequential):
         own = super().forward(x)
         mean = x.mean((2, 3), keepdim=True)
         deviation = ((x - mean).square().mean((2, 3), keepdim=True) + LEAST).sqrt()
-        # Adding zeros spreads the moments over the maps by one plain operation in every format.
+        # Zeros spread each moment over the maps. LiteRT's converter takes the axes of `expand`, and
+        # of both moments spread together, for others, and its file then can't be run or is wrong.
         spread = torch.zeros(1, 1, *(int(side) for side in own.shape[2:]), device=x.device)
-        return torch.cat([own, SCALE * torch.cat([mean, deviation], dim=1) + spread], dim=1)
+        return torch.cat([own, SCALE * mean + spread, SCALE * deviation + spread], dim=1)
 
 
 class Joining(nn.Sequential):

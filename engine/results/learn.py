@@ -46,6 +46,9 @@ class ScoreTable(TypedDict):
 
 
 class FullScores(ScoreTable, Continual):
+    """`typed_at_random` of the held-out images were drawn from unsorted ones, and typed."""
+
+    typed_at_random: int
     old_accuracy: float | None
     new_accuracy: float | None
     step: int
@@ -55,6 +58,7 @@ class FullScores(ScoreTable, Continual):
 class Score(ScoreTable, Continual, total=False):
     """FullScores of the step in use, or the scores on a folder. `predictions` are by path."""
 
+    typed_at_random: int
     old_accuracy: float | None
     new_accuracy: float | None
     step: int

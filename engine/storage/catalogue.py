@@ -105,6 +105,8 @@ def add(
         )
         for change in earlier:
             db.execute("UPDATE image SET split = ? WHERE sha256 = ?", change)
+        for arrival in fresh:  # with a class it waits for none
+            db.execute("DELETE FROM unsorted WHERE sha256 = ?", [arrival.image.sha256])
     return fresh
 
 
@@ -118,6 +120,10 @@ def plain_facts(arrival: NewImage) -> dict[str, Any]:
         "bytes": image.bytes,
         "phash": image.phash,
         "note": image.note,
+        "taken": image.taken.when,
+        "camera": image.taken.camera,
+        "latitude": image.taken.latitude,
+        "longitude": image.taken.longitude,
     }
 
 
@@ -220,8 +226,9 @@ def decoded(
     for start in range(0, len(hashes), 500):
         part = hashes[start : start + 500]
         marks = ",".join("?" * len(part))
-        wanted = f"SELECT sha256, path, copied FROM image WHERE sha256 IN ({marks})"
-        for row in project.db.query(wanted, part):
+        wanted = f"SELECT sha256, path, copied FROM {{}} WHERE sha256 IN ({marks})"
+        both = f"{wanted.format('unsorted')} UNION ALL {wanted.format('image')}"
+        for row in project.db.query(both, [*part, *part]):
             files[row["sha256"]] = file_of(project, row)
     with closing(open_many([files[h] for h in hashes], preprocessing)) as opened:
         for sha256, (_, found) in zip(hashes, opened, strict=True):

@@ -229,6 +229,7 @@ class Project(Gestures):
         """Removes blobs that nothing names any more, the journal of undo included."""
         columns = {
             "image": ("pack", "sha256"),
+            "unsorted": ("pack", "sha256"),
             "feature": ("pack",),
             "step": ("memory", "predictions"),
             "kept": ("blob",),

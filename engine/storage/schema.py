@@ -21,7 +21,8 @@ def inserted(db: Database, table: str, row: dict[str, Any]) -> int:
 
 
 APPLICATION_ID = 0x45535041  # "ESPA"
-JOURNALLED = ("project", "class", "image", "step", "skipped", "settled")
+FIRST_JOURNALLED = ("project", "class", "image", "step", "skipped", "settled")
+JOURNALLED = (*FIRST_JOURNALLED, "unsorted", "named")
 
 
 def first_tables(db: Database) -> None:
@@ -29,7 +30,7 @@ def first_tables(db: Database) -> None:
     for statement in FIRST.split(";"):
         if statement.strip():
             db.execute(statement)
-    for table in JOURNALLED:
+    for table in FIRST_JOURNALLED:
         journal_changes(db, table)
 
 
@@ -124,6 +125,48 @@ def kinds_of_features(db: Database) -> None:
     journal_anew(db, "project")
 
 
+def images_without_a_class(db: Database) -> None:
+    """Version 7: images that wait for a class, and how those that got one from there were named.
+
+    `aside` are those that a person wants to see no more of; `drawn` those that are asked about at
+    random, to judge by. `how` is "typed" or "accepted"; `suggested` is the number of the class that
+    was suggested then, with the probability `share`; `act` is the gesture.
+    """
+    db.execute(
+        "CREATE TABLE unsorted (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL UNIQUE, "
+        "path TEXT NOT NULL, copied INTEGER NOT NULL, width INTEGER NOT NULL, "
+        "height INTEGER NOT NULL, bytes INTEGER NOT NULL, phash TEXT NOT NULL, note TEXT NOT NULL, "
+        "pack TEXT NOT NULL, thumb_at INTEGER NOT NULL, thumb_length INTEGER NOT NULL, "
+        "aside INTEGER NOT NULL DEFAULT 0, drawn INTEGER NOT NULL DEFAULT 0)"
+    )
+    db.execute(
+        "CREATE TABLE named (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL UNIQUE, "
+        "class_id INTEGER NOT NULL, how TEXT NOT NULL, suggested INTEGER, share REAL, "
+        "at_random INTEGER NOT NULL, act INTEGER NOT NULL, made TEXT NOT NULL)"
+    )
+    for table in ("unsorted", "named"):
+        journal_changes(db, table)
+
+
+def when_and_where(db: Database) -> None:
+    """Version 8: when, with what and where images were taken, as their files say, and beside which.
+
+    `burst` is a name, the hash of one of the images that were taken together; empty for one alone,
+    and for those that were there before.
+    """
+    for table in ("image", "unsorted"):
+        for column in (
+            "taken TEXT NOT NULL DEFAULT ''",
+            "camera TEXT NOT NULL DEFAULT ''",
+            "latitude REAL",
+            "longitude REAL",
+            "burst TEXT NOT NULL DEFAULT ''",
+        ):
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        journal_anew(db, table)
+    db.execute("CREATE INDEX image_by_burst ON image (burst) WHERE burst <> ''")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -131,6 +174,8 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     licence_of_images,
     unfinished_gestures,
     kinds_of_features,
+    images_without_a_class,
+    when_and_where,
 )
 
 

@@ -56,6 +56,7 @@ def project_view(
         hints=hints(classes),
         read_only=project.read_only,
         data_licence=facts["data_licence"],
+        unsorted=count(project, "SELECT COUNT(*) FROM unsorted WHERE NOT aside"),
     )
 
 

@@ -29,6 +29,8 @@ BYTES_TOO = ("path",)
 
 HASHES = {
     "image": ("sha256", "pack"),
+    "unsorted": ("sha256", "pack"),
+    "named": ("sha256",),
     "feature": ("sha256", "pack"),
     "step": ("memory", "predictions"),
     "project": ("weights",),

@@ -16,7 +16,7 @@ from typing import Any
 from engine.session import Session
 from engine.system import crash_points
 
-TABLES = ("project", "class", "image", "step", "skipped")
+TABLES = ("project", "class", "image", "step", "skipped", "unsorted", "named")
 COMMITS = ("before commit", "after commit")
 
 State = dict[str, Any]

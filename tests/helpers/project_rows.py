@@ -26,7 +26,8 @@ def rows(project: Project, table: str) -> list[dict]:
 
 
 def everything(project: Project) -> dict[str, list[dict]]:
-    return {t: rows(project, t) for t in ("project", "class", "image", "step", "settled")}
+    tables = ("project", "class", "image", "step", "settled", "unsorted", "named")
+    return {table: rows(project, table) for table in tables}
 
 
 def add_class(project: Project, name: str) -> int:

@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from engine.images.taken import Taken, taken
+from engine.labels.captured import Captured, captured
 from engine.labels.formats import FORMATS, Entry, Files, LabelFormat, NotThisFormat, Row
 from engine.labels.tables import columns, line
 from engine.labels.text import is_file, whole
@@ -82,7 +82,7 @@ class CamtrapDp(LabelFormat):
         yield name, iter([json.dumps(about, indent=2, ensure_ascii=False), "\n"])
 
 
-Times = dict[Path, Taken]
+Times = dict[Path, Captured]
 
 
 def tables_of(file: Path) -> tuple[str, str]:
@@ -130,10 +130,10 @@ def deployments(entries: Sequence[Entry], times: Times) -> Iterator[str]:
     """A row for each folder, with the time from its first image to its last. Finds the times."""
     for entry in entries:
         if entry.file not in times:
-            times[entry.file] = taken(entry.file)
+            times[entry.file] = captured(entry.file)
         yield ""  # it takes a while: here the person can stop it
     yield COLUMNS["deployments"] + "\n"
-    folders: dict[str, list[Taken]] = defaultdict(list)
+    folders: dict[str, list[Captured]] = defaultdict(list)
     for entry in entries:
         folders[deployment_of(entry)].append(times[entry.file])
     for folder, here in sorted(folders.items()):
@@ -149,7 +149,7 @@ def deployments(entries: Sequence[Entry], times: Times) -> Iterator[str]:
         )
 
 
-def first_and_last(times: Sequence[Taken]) -> tuple[str, str]:
+def first_and_last(times: Sequence[Captured]) -> tuple[str, str]:
     known = [one.when for one in times if one.when] or [""]
     return min(known), max(known)
 
@@ -191,7 +191,7 @@ def observations(entries: Sequence[Entry], times: Times) -> Iterator[str]:
             )
 
 
-def package(entries: Sequence[Entry], times: Sequence[Taken]) -> dict[str, Any]:
+def package(entries: Sequence[Entry], times: Sequence[Captured]) -> dict[str, Any]:
     """The package's metadata. It says to be made when its last image was taken, so that the same
     images give the same file."""
     first, last = first_and_last(times)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import UnusableImage
+from engine.images import formats
 from engine.images.decode import CheckedImage, open_bytes, open_image, open_many
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import split_of
@@ -73,6 +74,12 @@ def test_a_small_change_moves_few_bits_of_the_hash(tmp_path: Path) -> None:
     assert (one ^ other).bit_count() <= 6 < (one ^ stranger).bit_count()
 
 
+@pytest.fixture
+def no_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where nothing is installed that opens HEIC."""
+    monkeypatch.setattr(formats, "opens_heic", lambda: False)
+
+
 REASONS = {
     "empty.jpg": "empty",
     "text.jpg": "a text file with the name of a JPEG",
@@ -90,6 +97,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("name", image_files.NO_IMAGES)
+@pytest.mark.usefixtures("no_extra")
 def test_what_is_no_picture_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
     path = image_files.NO_IMAGES[name](tmp_path / name)
     with pytest.raises(UnusableImage, match=REASONS[name]) as refusal:
@@ -97,6 +105,7 @@ def test_what_is_no_picture_is_refused_with_its_reason(tmp_path: Path, name: str
     assert str(refusal.value).endswith(".")
 
 
+@pytest.mark.usefixtures("no_extra")
 def test_an_honest_name_is_not_called_a_disguise(tmp_path: Path) -> None:
     with pytest.raises(UnusableImage, match=r"^This is an HEIC image\. Save"):
         open_image(image_files.heic_file(tmp_path / "photo.heic"), None)

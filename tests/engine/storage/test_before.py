@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.session import Session
+from tests.helpers import image_files
 from tests.helpers.projects import done
 
 FILE = Path(__file__).parents[2] / "data" / "before.espalier.tar.xz"
@@ -60,3 +61,14 @@ def test_all_that_was_done_in_it_is_undone_and_done_again(session: Session) -> N
         done(session, "redo")
     assert names(session) == ["bark", "flower"]
     assert done(session, "score")["per_class"] == {"flower": 1.0, "bark": 1.0}
+
+
+def test_images_without_a_class_are_added_to_it(session: Session, tmp_path: Path) -> None:
+    before = done(session, "list_classes")
+    image_files.class_folder(tmp_path, "heap", 3)
+    added = done(session, "add_unsorted", paths=[str(tmp_path / "heap")])
+    assert (added["added"], added["waiting"]) == (3, 3)
+    assert (tmp_path / "before.espalier" / "project.db.before-version-5").is_file()
+    done(session, "undo")
+    assert session.view().unsorted == 0
+    assert done(session, "list_classes") == before

@@ -82,6 +82,21 @@ def branched(small: Path, tmp_path_factory: pytest.TempPathFactory, photos: Path
     return path
 
 
+@pytest.fixture(scope="module")
+def heaped(small: Path, tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    """The small project with images that wait for a class."""
+    path = Path(shutil.copytree(small, tmp_path_factory.mktemp("heaped") / "p.espalier"))
+    with closing(Session()) as session:
+        projects.done(session, "open_project", path=str(path))
+        projects.done(session, "add_unsorted", paths=[str(photos / "f")])
+        projects.done(session, "suggest")
+    return path
+
+
+def unsorted_ones(session: Session) -> list[int]:
+    return [row["id"] for row in projects.done(session, "unsorted_images")["rows"]][:3]
+
+
 def some_images(session: Session) -> list[int]:
     return [row["id"] for row in projects.done(session, "images", class_name="a")["rows"]][:3]
 
@@ -115,6 +130,19 @@ VERBS: dict[str, Verb] = {
     "return": ("small", "return_to_step", lambda s, p: {"step": 1}),
     "backbone": ("small", "use_backbone", lambda s, p: {"name": "embedded", "size": 32}),
     "licence": ("small", "set_data_licence", lambda s, p: {"text": "CC0"}),
+    "name unsorted ones": (
+        "heaped",
+        "label_images",
+        lambda s, p: {"images": unsorted_ones(s), "to": "new"},
+    ),
+    "name and learn": (
+        "heaped",
+        "label_images",
+        lambda s, p: {"images": unsorted_ones(s), "to": "new", "learn": True},
+    ),
+    "accept": ("heaped", "accept_above", lambda s, p: {"least": 0.0, "really": True}),
+    "set aside": ("heaped", "set_aside", lambda s, p: {"images": unsorted_ones(s)}),
+    "remove unsorted ones": ("heaped", "remove_unsorted", lambda s, p: {"images": [1, 2]}),
     "undo": ("small", "undo", lambda s, p: {}),
     "redo": ("small", "redo", lambda s, p: {}),
     "adopt": ("tuned", "adopt_run", lambda s, p: {"run": 1}),

@@ -1,0 +1,84 @@
+"""The state of a heap, from what a project holds: kept, brought in line, or made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.errors import Refused
+from engine.events import Event, Work
+from engine.heap.state import HeapState
+from engine.learners import LEARNERS
+from engine.learning import material, step, subnet
+from engine.learning.material import LearningData
+from engine.models.extractor import Extractor
+from engine.session import Session
+from engine.storage import catalogue, unsorted
+from engine.storage.project import Project, settings_text
+
+KEPT = ("heap",)
+
+
+def state_of(session: Session) -> Work[HeapState]:
+    """What waits and what it may be, as the tables have it now."""
+    project = session.require()
+    if subnet.is_mixture(project):
+        raise Refused(
+            "This network holds many in one, and one of them is taken out when folders are learnt. "
+            "Learn a folder first, or choose another network."
+        )
+    name, settings = material.choice(project)
+    extractor = session.extractor()
+    key = (str(project.path), name, settings_text(settings), extractor.key)
+    box: dict[str, Any] = session.keep(KEPT, dict)
+    known = box.get("state") if box.get("key") == key else None
+    if isinstance(known, HeapState) and known.follows(project):
+        return known
+    box.clear()
+    state = yield from made(project, extractor, name, settings)
+    box.update(key=key, state=state)
+    return state
+
+
+def made(
+    project: Project, extractor: Extractor, name: str, settings: dict[str, Any]
+) -> Generator[Event, None, HeapState]:
+    """Learns what there is to learn, as a step does, and looks at all that waits."""
+    learner = LEARNERS.make(name, settings)
+    lost = yield from material.ensure(project, extractor, learner.views, heap=True)
+    features = material.features_by(project, extractor, learner.views)
+    data = LearningData(features, catalogue.to_learn(project).without(lost))
+    if data.train:
+        yield from step.teach(project, learner, settings, data, data.sample())
+    rows = [row for row in unsorted.rows(project) if row["sha256"] not in lost]
+    hashes = [row["sha256"] for row in rows]
+    x = features.get(hashes)
+    if not len(x):
+        x = np.zeros((0, learner.views, extractor.backbone.width), np.float32)
+    live = learner.live(torch.from_numpy(x))
+    state = HeapState(
+        project=project,
+        features=features,
+        live=live,
+        ids=np.array([row["id"] for row in rows], np.int64),
+        hashes=hashes,
+        drawn=np.array([row["drawn"] for row in rows], bool),
+        taken=[row["taken"] for row in rows],
+        bursts=[row["burst"] for row in rows],
+        seen=x.mean(axis=1),
+        learnt={h: n for n, some in data.split.train.items() for h in some},
+        held={h: n for n, some in data.split.validation.items() for h in some},
+        lost=lost,
+    )
+    state.settle(data)
+    state.mark()
+    return state
+
+
+def settled(state: HeapState) -> None:
+    """Chooses how strongly the head is held back, from all that was learnt by now."""
+    split = catalogue.to_learn(state.project).without(state.lost)
+    state.settle(LearningData(state.features, split))

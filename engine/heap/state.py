@@ -1,0 +1,259 @@
+"""What waits for a class and what it may be, kept in memory between a person's acts.
+
+The tables say what is so; this follows them. An act changes both, and costs little; after anything
+else (an undo, a merge of classes, another network) the two are compared and brought in line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.heap.near import Basis, basis_of, chain, groups
+from engine.heap.order import MOST_COMPARED, Herding, margin
+from engine.learners.confidence import ENOUGH, temperature
+from engine.learners.live import Live
+from engine.learning.material import LearningData
+from engine.storage import catalogue, unsorted
+from engine.storage.feature_cache import Features
+from engine.storage.project import Project
+
+FEW = 200
+"""So many images say after each act how sure the head may be; all of them do in `settle`."""
+MUCH = 500
+"""After so many changes from elsewhere it is quicker to begin anew."""
+
+
+@dataclass
+class HeapState:
+    """One place for each image of the heap; those that left it are no more `alive`."""
+
+    project: Project
+    features: Features
+    live: Live
+    ids: np.ndarray
+    hashes: list[str]
+    drawn: np.ndarray
+    taken: list[str]
+    bursts: list[str]
+    seen: np.ndarray
+    """What the network makes of each: float32 (images, width), views averaged; not kept."""
+    learnt: dict[str, int]
+    held: dict[str, int]
+    lost: set[str]
+    alive: np.ndarray = field(init=False)
+    changes: int = -1
+    """How many rows of the tables had changed when both were in line."""
+    heat: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.place = {int(number): place for place, number in enumerate(self.ids)}
+        self.alive = np.ones(len(self.ids), bool)
+        self.mates: dict[str, list[int]] = {}
+        for place, burst in enumerate(self.bursts):
+            if burst:
+                self.mates.setdefault(burst, []).append(place)
+        self.known: dict[str, Tensor] = {}
+        self._told: np.ndarray | None = None
+        self._herding: Herding | None = None
+        self._cover: np.ndarray | None = None
+        self.basis: Basis = basis_of(self.seen)
+        self.near = self.basis(self.seen)
+        self.seen = self.seen[:0]
+        self._chain: np.ndarray | None = None
+
+    # In line with the tables.
+
+    @property
+    def in_line(self) -> bool:
+        """Whether nothing but acts changed the tables since."""
+        return self.changes == self.project.db.conn.total_changes
+
+    def mark(self) -> None:
+        """Notes that the tables and this say the same."""
+        self.changes = self.project.db.conn.total_changes
+
+    def follows(self, project: Project) -> bool:
+        """Whether this is in line with the tables of a project, or could be brought in line."""
+        return self.project is project and (self.in_line or self.follow())
+
+    def follow(self) -> bool:
+        """Brings this in line with the tables; False where it is to be made anew."""
+        split = catalogue.to_learn(self.project).without(self.lost)
+        train = {h: n for n, hashes in split.train.items() for h in hashes}
+        held = {h: n for n, hashes in split.validation.items() for h in hashes}
+        waits = [row["id"] for row in unsorted.rows(self.project) if row["sha256"] not in self.lost]
+        changed = set(train.items()) ^ set(self.learnt.items())
+        came = [h for h in {**train, **held} if h not in self.learnt and h not in self.held]
+        if (
+            len(changed) > MUCH
+            or not all(number in self.place for number in waits)
+            or self.features.missing(came)
+        ):
+            return False
+        self.alive[:] = False
+        self.alive[[self.place[number] for number in waits]] = True
+        self.take_out({h: n for h, n in self.learnt.items() if train.get(h) != n})
+        self.take_in({h: n for h, n in train.items() if self.learnt.get(h) != n})
+        self.held = held
+        self.calibrate()
+        self.mark()
+        return True
+
+    def take_in(self, images: Mapping[str, int]) -> None:
+        """Learns images, by hash with the number of their class."""
+        for number, hashes in by_class(images).items():
+            x = torch.from_numpy(self.features.get(hashes))
+            self.live.learn(number, x)
+            self.remember(hashes, x)
+            if self._cover is not None and self._herding is not None:
+                new = self._herding.covered(self.basis(x.mean(dim=1).numpy()))
+                np.maximum(self._cover, new, out=self._cover)
+        self.learnt.update(images)
+        self._told = None
+
+    def take_out(self, images: Mapping[str, int]) -> None:
+        for number, hashes in by_class(images).items():
+            gone = set(hashes)
+            left = [h for h, n in self.learnt.items() if n == number and h not in gone]
+            both = [torch.from_numpy(self.features.get(some)) for some in (hashes, left)]
+            if not left:
+                both[1] = both[0][:0]
+            self.live.unlearn(number, *both)
+            for sha256 in hashes:
+                del self.learnt[sha256]
+            self._cover = None
+        self._told = None
+
+    def remember(self, hashes: Sequence[str], x: Tensor) -> None:
+        """Keeps features of a few, to calibrate on."""
+        if len(self.known) < 2 * FEW:
+            self.known.update(zip(hashes, x, strict=True))
+
+    def act(self, ids: Iterable[int], learnt: Mapping[str, int], held: Mapping[str, int]) -> None:
+        """Images left those that wait: some to be learnt, some to judge by, some for good."""
+        self.alive[[self.place[number] for number in ids if number in self.place]] = False
+        self.take_in(learnt)
+        self.held.update(held)
+        self.calibrate()
+        self.mark()
+
+    # What the images may be.
+
+    def calibrate(self) -> None:
+        """Fits how sure the head may be, as for the project's answers, on a few of the images."""
+        at = {number: place for place, number in enumerate(self.live.classes)}
+        held = [h for h in sorted(self.held) if self.held[h] in at]
+        sides, judge = self.held, held
+        if len(held) < ENOUGH:
+            sides, judge = self.learnt, sorted(self.learnt)
+        few = judge[:: -(-len(judge) // FEW) or 1]
+        x = self.few_features(few)
+        places = torch.tensor([at[sides[h]] for h in few])
+        doubt = 1.0 if judge is held else math.sqrt(len(judge))
+        # Spread over as large a share of the few as of all.
+        self.fit(x, places, doubt * len(few) / max(1, len(judge)))
+
+    def few_features(self, hashes: Sequence[str]) -> Tensor:
+        missing = [h for h in hashes if h not in self.known]
+        if missing:
+            found = torch.from_numpy(self.features.get(missing))
+            self.known.update(zip(missing, found, strict=True))
+        return torch.stack([self.known[h] for h in hashes]) if hashes else torch.zeros(0)
+
+    def fit(self, x: Tensor, places: Tensor, doubt: float) -> None:
+        """The temperature from features and the places of their classes; see confidence."""
+        self._told = None
+        several = len(self.live.classes) > 1 and len(x) > 0
+        self.heat = temperature(self.live.asked(x), places, doubt) if several else 1.0
+
+    def settle(self, data: LearningData) -> None:
+        """Chooses the regularisation anew, from the images that it depends on, and fits how sure
+        the head may be on all of those that the project's answers are fitted on."""
+        if not data.train:
+            return
+        x, numbers = data.sample()
+        self.live.settle(x, numbers)
+        hashes, truth = data.held_out(self.live.classes)
+        doubt = math.sqrt(len(x))
+        if len(hashes) >= ENOUGH:
+            x, numbers, doubt = data.of(hashes), torch.from_numpy(truth), 1.0
+        self.fit(x, torch.searchsorted(torch.tensor(self.live.classes), numbers), doubt)
+
+    @property
+    def told(self) -> np.ndarray:
+        """Probabilities of every image of the heap, float32 (images, classes)."""
+        if self._told is None:
+            logits = self.live.logits()
+            self._told = (logits / self.heat).softmax(dim=1).numpy()
+        return self._told
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        return self.live.classes
+
+    # Which are asked about.
+
+    @property
+    def open(self) -> np.ndarray:
+        """Places of the images that wait and were not drawn to be asked about at random."""
+        return np.flatnonzero(self.alive & ~self.drawn)
+
+    def ordered(self, order: str) -> np.ndarray:
+        """The places of `open` in an order (order.ORDERS)."""
+        waiting = self.open
+        if order == "time":  # those whose time is not known come last, as they came
+            return np.array(sorted(waiting.tolist(), key=self.when), np.int64)
+        if order == "uncertain" and len(self.classes) > 1:
+            return waiting[np.argsort(self.told[waiting].max(axis=1), kind="stable")]
+        if order == "useful":
+            return self.useful(waiting)
+        if self._chain is None:
+            self._chain = chain(self.near)
+        return self._chain[np.isin(self._chain, waiting)]
+
+    def when(self, place: int) -> tuple[bool, str, int]:
+        return not self.taken[place], self.taken[place], int(self.ids[place])
+
+    def burst_of(self, place: int) -> list[int]:
+        """The ids of all that wait and were taken together; none for one alone."""
+        others = self.mates.get(self.bursts[place], ())
+        return [int(self.ids[other]) for other in others if self.alive[other]]
+
+    def useful(self, waiting: np.ndarray) -> np.ndarray:
+        """Most useful first; of a large heap some are compared, always the same."""
+        if self._herding is None:
+            some = np.argsort(np.array(self.hashes))[:MOST_COMPARED]
+            self._compared = np.sort(some)
+            self._herding, self._cover = Herding(self.near[self._compared]), None
+        if self._cover is None:
+            hashes = list(self.learnt)
+            x = self.features.get(hashes).mean(axis=1) if hashes else self.seen[:0]
+            self._cover = self._herding.covered(self.basis(x))
+        among = np.flatnonzero(np.isin(self._compared, waiting))
+        doubt = margin(self.told[self._compared])
+        picked = self._compared[self._herding.picks(self._cover, doubt, among)]
+        return np.concatenate([picked, waiting[~np.isin(waiting, picked)]])
+
+    def groups(self) -> list[np.ndarray]:
+        """Groups of images that are alike, as places: large first, the most typical first."""
+        waiting = self.open
+        return [waiting[some] for some in groups(self.near[waiting])]
+
+    @property
+    def asked_next(self) -> int | None:
+        """The place of the next image to be asked about at random; None where none is left."""
+        drawn = np.flatnonzero(self.alive & self.drawn).tolist()
+        return min(drawn, key=lambda place: self.hashes[place], default=None)
+
+
+def by_class(images: Mapping[str, int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for sha256 in sorted(images):
+        found.setdefault(images[sha256], []).append(sha256)
+    return found

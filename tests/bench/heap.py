@@ -1,0 +1,351 @@
+"""One unsorted heap: how many keys sort it, what the order is worth, and how long an act takes.
+
+    python -m tests.bench.heap FOLDER [--classes 20] [--each 150] [--weights FILE] [--size 224]
+        [--work FOLDER] [--seeds 3] [--orders useful,uncertain] [--parts keys,order,latency]
+
+FOLDER holds class folders. Some of their images are put on one heap, and a person who is always
+right sorts it by the jobs that the window uses, with the cheapest key: Return where the suggestion
+is right, a digit where the class is among the nine likeliest, otherwise its name as far as it tells
+it from others. A seed gives the order in which images come, and so which are drawn to judge by.
+The table of `order` learns from so many per cent of the images, chosen at random or as most useful,
+and scores the rest of the classes' images, a fifth, that nobody chose from. Milliseconds are those
+on the clock and those of the processor, which others on the computer lengthen less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.heap.near import basis_of
+from engine.heap.order import Herding, margin
+from engine.learners import LEARNERS
+from engine.learners.confidence import temperature
+from engine.learning import material
+from engine.session import Session
+from engine.system import device
+from tests.bench.common import do, new
+from tests.bench.given import parser_of, photos_of
+
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)
+PAUSE = 25
+"""After so many acts the person looks up, and the regularisation is chosen anew."""
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--classes", type=int, default=20)
+    parser.add_argument("--each", type=int, default=150)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=None, help="where what was looked at is kept")
+    parser.add_argument("--orders", default="useful,uncertain")
+    parser.add_argument("--parts", default="keys,order,latency")
+    options = parser.parse_args()
+    device.set_threads(window_open=True)
+    with tempfile.TemporaryDirectory() as folder:
+        work = options.work or Path(folder)
+        files = chosen(photos_of(options, Path(folder), 120), options.classes, options.each)
+        project = filled(work, files, options)
+        for part in options.parts.split(","):
+            PARTS[part](options, project, files, Path(folder))
+
+
+def chosen(folder: Path, classes: int, each: int) -> list[Path]:
+    """Files of the first so many classes, so many of each."""
+    found = sorted(path for path in folder.iterdir() if path.is_dir())[:classes]
+    return [
+        file for path in found for file in sorted(f for f in path.rglob("*") if f.is_file())[:each]
+    ]
+
+
+def filled(work: Path, files: list[Path], options: argparse.Namespace) -> Path:
+    """A closed project with these images on its heap; made once in a folder that is kept."""
+    source = " ".join(files[0].parts[-4:-2])
+    name = f"heap {source} {len(files)} {options.size}"
+    path = work / f"{name}.espalier"
+    if not path.exists():
+        session = new(work, name, weights=options.weights, size=options.size)
+        clock = time.perf_counter()
+        added = do(session, "add_unsorted", paths=[str(file) for file in files])
+        print(f"{added['added']} images added in {time.perf_counter() - clock:.0f} s")
+        session.close()
+    return path
+
+
+def opened(project: Path, folder: Path, name: str) -> Session:
+    """A session with a copy of the project."""
+    path = folder / f"{name}.espalier"
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(project, path, ignore=shutil.ignore_patterns(".lock"))
+    session = Session()
+    do(session, "open_project", path=str(path))
+    return session
+
+
+def shuffled(session: Session, seed: int) -> None:
+    """Draws other images to judge by, as if others had come."""
+    project = session.require()
+    ids = [row["id"] for row in project.db.query("SELECT id FROM unsorted ORDER BY sha256")]
+    count = project.db.execute("SELECT SUM(drawn) FROM unsorted").fetchone()[0]
+    with project.transaction() as db:
+        db.execute("UPDATE unsorted SET drawn = 0")
+        for number in random.Random(seed).sample(ids, count):
+            db.execute("UPDATE unsorted SET drawn = 1 WHERE id = ?", [number])
+
+
+# Keys.
+
+
+@dataclass
+class Person:
+    """Who sorts a heap, is always right, and counts keys."""
+
+    session: Session
+    truth: dict[int, str]
+    order: str
+    keys: int = 0
+    acts: int = 0
+    asked: int = 0
+    suggested_right: int = 0
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def act(self, image: int, how: str) -> dict[str, Any]:
+        clock, used = time.perf_counter(), time.process_time()
+        named = do(
+            self.session,
+            "label_images",
+            images=[image],
+            to=self.truth[image],
+            how=how,
+            order=self.order,
+        )
+        self.wall.append(1000 * (time.perf_counter() - clock))
+        self.cpu.append(1000 * (time.process_time() - used))
+        self.acts += 1
+        if self.acts % PAUSE == 0:
+            return do(self.session, "suggestions", order=self.order, settle=True)
+        return named["suggestions"]
+
+    def name(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """Names the image that is asked about, or the first one."""
+        row = shown["ask"] or shown["rows"][0]
+        if not shown["classes"] and shown["groups"]:
+            row = next(r for r in [row] if r) | {"id": shown["groups"][0][0]}
+        wanted = self.truth[row["id"]]
+        likely = [name for name, _ in row.get("likeliest", ())]
+        choices = row.get("choices") or likely
+        self.asked += row is shown["ask"]
+        right = bool(likely) and likely[0] == wanted and row is not shown["ask"]
+        self.suggested_right += right
+        self.keys += 1 if wanted in choices else typed(wanted, shown["classes"])
+        return self.act(row["id"], "accepted" if right else "typed")
+
+    def sort(self) -> dict[str, Any]:
+        """Until the forecast says that the rest may be accepted, and what was drawn is named."""
+        shown = do(self.session, "suggestions", order=self.order)
+        accepted: dict[str, Any] = {"images": 0, "mistakes": 0.0}
+        while shown["ask"] or shown["rows"]:
+            left = shown["standing"]["keys_left"]
+            if shown["rows"] and left == left_to_ask(self.session) and not shown["ask"]:
+                shown = do(self.session, "suggestions", order=self.order, settle=True)
+                if shown["standing"]["keys_left"] == left_to_ask(self.session):
+                    accepted = do(
+                        self.session, "accept_above", least=0.0, really=True, order=self.order
+                    )
+                    self.keys += 2
+                    shown = accepted["suggestions"]
+                    continue
+            shown = self.name(shown)
+        return accepted
+
+
+def typed(name: str, classes: Sequence[str]) -> int:
+    """Keys for a class's name: as far as it is the only one, and Return; all of a new one."""
+    if name not in classes:
+        return len(name) + 1
+    others = [other for other in classes if other != name]
+    for count in range(1, len(name) + 1):
+        if not any(other.startswith(name[:count]) for other in others):
+            return count + 1
+    return len(name) + 1
+
+
+def left_to_ask(session: Session) -> int:
+    found = session.require().db.execute("SELECT COUNT(*) FROM unsorted WHERE drawn AND NOT aside")
+    return int(found.fetchone()[0])
+
+
+def keys(options: argparse.Namespace, project: Path, files: list[Path], folder: Path) -> None:
+    print("order      seed  images  keys  a picture  right    accepted  expected wrong  wrong")
+    for order in options.orders.split(","):
+        for seed in range(options.seeds):
+            session = opened(project, folder, f"keys {order} {seed}")
+            shuffled(session, seed)
+            rows = list(session.require().db.query("SELECT id, path, sha256 FROM unsorted"))
+            truth = {row["id"]: Path(row["path"]).parent.name for row in rows}
+            by_hash = {row["sha256"]: truth[row["id"]] for row in rows}
+            person = Person(session, truth, order)
+            accepted = person.sort()
+            found = session.require().db.query(
+                "SELECT sha256, class.name AS class FROM image JOIN class ON class.id = class_id"
+            )
+            right = [by_hash[row["sha256"]] == row["class"] for row in found]
+            wrong = len(right) - sum(right)
+            each = person.keys / len(right)
+            print(
+                f"{order:10} {seed:4} {len(right):7} {person.keys:5} {each:10.3f} "
+                f"{100 * sum(right) / len(right):6.2f} % {accepted['images']:9} "
+                f"{accepted['mistakes']:14.1f} {wrong:6}   an act: {figures(person)}",
+                flush=True,
+            )
+            session.close()
+
+
+def figures(person: Person) -> str:
+    parts = []
+    for name, found in (("ms", person.wall), ("ms of processor", person.cpu)):
+        parts.append(
+            f"{np.median(found):.0f} {name} in the middle, p99 {np.percentile(found, 99):.0f}"
+        )
+    return "; ".join(parts)
+
+
+# What an order is worth.
+
+
+def features_of(project: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Features (images, width) and the place of each one's class."""
+    session = opened(project, folder, "features")
+    rows = list(session.require().db.query("SELECT path, sha256 FROM unsorted ORDER BY sha256"))
+    cache = material.features_by(session.require(), session.extractor(), 1)
+    x = cache.get([row["sha256"] for row in rows])[:, 0]
+    names = [Path(row["path"]).parent.name for row in rows]
+    session.close()
+    return x, np.unique(names, return_inverse=True)[1]
+
+
+def order(options: argparse.Namespace, project: Path, files: list[Path], folder: Path) -> None:
+    x, y = features_of(project, folder)
+    found: dict[str, list[list[float]]] = {"most useful": [], "random": []}
+    for seed in range(5):
+        places = np.random.default_rng(seed).permutation(len(x))
+        test, pool = places[: len(x) // 5], places[len(x) // 5 :]
+        for name, rows in found.items():
+            rows.append(list(curve(x, y, pool, test, seed, name == "most useful")))
+    whole = [float(np.mean(values)) for values in zip(*found["random"], strict=True)][-1]
+    heads = "".join(f"{100 * share:8.0f} %" for share in (*SHARES, 1))
+    print(f"accuracy with labels of   {heads}")
+    for name, rows in found.items():
+        means = np.mean(rows, axis=0)
+        print(f"{name:24}  " + "".join(f"{100 * value:8.1f}  " for value in means))
+    gaps = np.array(found["most useful"]) - np.array(found["random"])
+    worst = "".join(f"{100 * value:+8.1f}  " for value in gaps[:, :-1].min(axis=0))
+    print(f"{'worst seed, less random':24}  {worst}")
+    five = np.mean(found["most useful"], axis=0)[SHARES.index(0.05)]
+    print(f"with 5 %: {100 * five / whole:.1f} % of the accuracy with all")
+
+
+def curve(
+    x: np.ndarray, y: np.ndarray, pool: np.ndarray, test: np.ndarray, seed: int, useful: bool
+) -> Iterator[float]:
+    """The accuracy on `test` after each share of labels of `pool`, and after all."""
+    picked: list[int] = []
+    basis = basis_of(x[pool])
+    near = basis(x[pool])
+    herding = Herding(near)
+    rng = np.random.default_rng(seed)
+    at_random = rng.permutation(len(pool)).tolist()
+    for share in (*SHARES, 1):
+        count = round(share * len(pool))
+        if share == 1:
+            picked = list(range(len(pool)))
+        while len(picked) < count:
+            few = min(12, count - len(picked), max(2, len(picked)))
+            if useful:
+                left = np.setdiff1d(np.arange(len(pool)), picked)
+                shares = taught(x[pool], y[pool], picked, x[pool]) if picked else None
+                doubt = margin(shares) if shares is not None else np.ones(len(pool), np.float32)
+                cover = herding.covered(near[picked])
+                picked += herding.picks(cover, doubt, left, few)[:few].tolist()
+            else:
+                picked = at_random[: len(picked) + few]
+        asked = taught(x[pool], y[pool], picked, x[test])
+        classes = np.unique(y[pool][picked])
+        yield float((classes[asked.argmax(axis=1)] == y[test]).mean())
+
+
+def taught(x: np.ndarray, y: np.ndarray, picked: list[int], asked: np.ndarray) -> np.ndarray:
+    """Probabilities of images by the usual learner, which learnt those that were picked, calibrated
+    as the heap does it with as few."""
+    learner = LEARNERS.make("slda")
+    known, numbers = torch.from_numpy(x[picked])[:, None], torch.from_numpy(y[picked])
+    live = learner.live(torch.from_numpy(asked)[:, None])
+    for number in numbers.unique().tolist():
+        live.learn(number, known[numbers == number])
+    live.settle(known, numbers)
+    if len(live.classes) < 2:
+        return live.logits().softmax(dim=1).numpy()
+    places = torch.searchsorted(torch.tensor(live.classes), numbers)
+    heat = temperature(live.asked(known), places, doubt=len(picked) ** 0.5)
+    return (live.logits() / heat).softmax(dim=1).numpy()
+
+
+# How long an act takes.
+
+
+def latency(options: argparse.Namespace, project: Path, files: list[Path], folder: Path) -> None:
+    """Acts on drawn features: 3,000 waiting with 20 classes, 20,000 with 100."""
+    session = opened(project, folder, "latency")
+    width = session.backbone().width
+    session.close()
+    for count, classes in ((3000, 20), (20_000, 100)):
+        person = Person(drawn_heap(project, folder, count, classes, width), {}, "uncertain")
+        rows = person.session.require().db.query("SELECT id, path FROM unsorted")
+        person.truth = {row["id"]: Path(row["path"]).parent.name for row in rows}
+        shown = do(person.session, "suggestions", order="uncertain")
+        for number in range(300):
+            row = shown["ask"] or shown["rows"][number % 7]
+            shown = person.act(row["id"], "typed")
+        print(f"{count} wait, {classes} classes: {figures(person)}", flush=True)
+        person.session.close()
+
+
+def drawn_heap(project: Path, folder: Path, count: int, classes: int, width: int) -> Session:
+    """A project whose heap has so many images that are features alone; each class has two."""
+    session = opened(project, folder, f"latency {count}")
+    held, rng = session.require(), np.random.default_rng(0)
+    like = dict(next(iter(held.db.query("SELECT * FROM unsorted LIMIT 1"))))
+    middles = rng.normal(size=(classes, width)).clip(0) / 2
+    y = np.arange(count + 2 * classes) % classes
+    x = (middles[y] + rng.normal(size=(len(y), width)) / 2).clip(0).astype(np.float32)
+    hashes = [f"{number:064x}" for number in range(len(y))]
+    with held.transaction() as db:
+        db.execute("DELETE FROM unsorted")
+        db.table("unsorted").insert_all(
+            {**like, "id": n + 1, "sha256": h, "path": f"/heap/c{y[n]:03}/{n}.jpg", "drawn": 0}
+            for n, h in enumerate(hashes)
+        )
+    material.features_by(held, session.extractor(), 1).put(hashes, x[:, None])
+    for number in range(classes):
+        ids = (np.flatnonzero(y == number)[:2] + 1).tolist()
+        do(session, "label_images", images=ids, to=f"c{number:03}", order="time")
+    return session
+
+
+PARTS = {"keys": keys, "order": order, "latency": latency}
+
+
+if __name__ == "__main__":
+    main()
