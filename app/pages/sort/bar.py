@@ -31,10 +31,9 @@ SURE = 95
 
 
 def far(standing: Standing) -> str:
-    """“128 sorted, 340 left”, and how many were set aside."""
+    """“128 sorted, 340 left”."""
     done = standing["typed"] + standing["accepted"] + standing["bulk"]
-    aside = f", {standing['aside']:,} set aside" if standing["aside"] else ""
-    return f"{done:,} sorted, {standing['waiting']:,} left{aside}"
+    return f"{done:,} sorted, {standing['waiting']:,} left"
 
 
 def forecast(standing: Standing) -> str:
@@ -71,7 +70,7 @@ class SortBar(QWidget):
     accept_asked = Signal(float)
     order_chosen = Signal(str)
 
-    def __init__(self, add: QPushButton) -> None:
+    def __init__(self, back: QPushButton, add: QPushButton) -> None:
         super().__init__()
         self.heading = label("", "heading")
         self.forecast = Elided("", "muted")
@@ -92,12 +91,12 @@ class SortBar(QWidget):
             "Says how many mistakes are to be expected, and then gives all that are so sure "
             "their class",
             lambda: self.accept_asked.emit(self.least.value() / 100),
-            key="Ctrl+Return",
+            key="Ctrl+Shift+Return",
         )
         self.order.activated.connect(
             lambda _: self.order_chosen.emit(str(self.order.currentData()))
         )
-        first = row(self.heading, 8, self.forecast, add)
+        first = row(self.heading, 8, self.forecast, back, add)
         first.setStretch(2, 1)
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
@@ -45,20 +45,20 @@ class SortGallery(Gallery):
         self.anchor: int | None = None
         """The image, by id, at which a run begins that Shift makes longer."""
 
-    def show_rows(self, rows: Sequence[Row]) -> None:
+    def show_list(self, ids: Sequence[int], known: Mapping[int, Row]) -> None:
         """Shows these. Where the current image is gone, what follows has moved up to its place."""
-        before, now = self.heap.everything(), self.currentIndex().row()
+        before, now = self.heap.ids, self.currentIndex().row()
         chosen = {row["id"] for row in self.selected_rows()}
-        if not self.heap.put(rows) or not rows:
+        if not self.heap.put(ids, known) or not ids:
             return
-        places = {row["id"]: place for place, row in enumerate(rows)}
+        places = dict(zip(ids, range(len(ids)), strict=True))
         left = [places[number] for number in chosen if number in places]
-        if 0 <= now < len(before) and before[now]["id"] in places and left:
-            self.choose(left, places[before[now]["id"]])
+        if 0 <= now < len(before) and before[now] in places and left:
+            self.choose(left, places[before[now]])
             return
-        gone = [i for i, r in enumerate(before) if r["id"] in chosen and r["id"] not in places]
+        gone = [i for i, n in enumerate(before) if n in chosen and n not in places]
         first = min(gone, default=max(now, 0))
-        self.go_to(sum(row["id"] in places for row in before[:first]))
+        self.go_to(sum(number in places for number in before[:first]))
 
     def choose(self, places: Sequence[int], now: int) -> None:
         """Makes these the chosen ones, and one of them the current one."""
@@ -71,8 +71,7 @@ class SortGallery(Gallery):
 
     def lengthen(self, to: int) -> None:
         """Chooses all from where the run began to there."""
-        here = self.heap.everything()
-        ids = [row["id"] for row in here]
+        ids = self.heap.ids
         now = max(self.currentIndex().row(), 0)
         start = ids.index(self.anchor) if self.anchor in ids else now
         self.anchor = ids[start]

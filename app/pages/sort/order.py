@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from app.pages.sort.rows import blank, of_group, of_one, of_random
+from app.pages.sort.rows import of_group, of_one, of_random
 from app.widgets.rows import Row
 from engine.results.heap import Asked, Suggestion, Suggestions
 
@@ -26,10 +26,6 @@ class Shown:
         """Whether the next order is shown as it is, from its beginning."""
         self.ask: Asked | None = None
         """An image drawn at random, which takes its place in the list with the next act."""
-
-    @property
-    def rows(self) -> list[Row]:
-        return [self.known.get(number) or blank(number) for number in self.ids]
 
     def at_random(self, number: int) -> bool:
         return "choices" in self.known.get(number, {})

@@ -16,10 +16,10 @@ from app.pages.sort.side import Side
 from app.pages.sort.sorting import Sorting
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose
-from app.widgets.controls import button, column, laid_out, named, reach, row
+from app.widgets.controls import button, column, laid_out, named, reach, row, say_on
 from app.widgets.drops import Drops
 from app.widgets.empty import Either, EmptyState
-from app.widgets.rows import Row
+from app.widgets.rows import ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
@@ -50,10 +50,11 @@ class SortPage(QWidget):
         named(self.gallery, "Unsorted images", KEYS)
         reach(self.gallery, "Alt+I")
         self.sorting = Sorting(bridge, self.seen, self)
-        self.bar = SortBar(self.add_button("Add …"))
+        self.backs = [self.back_button(), self.back_button()]
+        self.bar = SortBar(self.backs[0], self.add_button("Add …"))
         self.side = Side(self.gallery)
-        self.held: list[str] = []
-        """Keys that wait for a suggestion that is not here yet."""
+        self.held: list[list[int]] = []
+        """Images that were accepted before their suggestions are here."""
         self.lay_out()
         self.connect_all()
 
@@ -76,8 +77,9 @@ class SortPage(QWidget):
         self.done = EmptyState(
             "sort",
             "Everything is sorted",
-            "Each image has a class now.",
+            "No image waits for a class. Ctrl+Z takes the last act back.",
             learn,
+            self.backs[1],
             self.add_button(ADD),
         )
         grid, work, frame = QWidget(), QWidget(), QWidget()
@@ -95,6 +97,13 @@ class SortPage(QWidget):
     def add_button(self, text: str, kind: str = "") -> QPushButton:
         made = button(text, HELP, self.choose_folder, key="Ctrl+I", icon="plus", kind=kind)
         return named(made, "Add unsorted images", HELP, "Ctrl+I")
+
+    def back_button(self) -> QPushButton:
+        """There only while images are set aside."""
+        help = "Images that were set aside wait for a class again"
+        made = button("", help, self.sorting.take_back_aside, key="Ctrl+Shift+B", kind="quiet")
+        made.hide()
+        return named(made, "Take back what was set aside", help, "Ctrl+Shift+B")
 
     def connect_all(self) -> None:
         """What changes what."""
@@ -137,6 +146,10 @@ class SortPage(QWidget):
         waits = self.sorting.list.ids or (self.project is not None and self.project.unsorted)
         standing = self.sorting.standing
         some = standing is not None and standing["typed"] + standing["accepted"] > 0
+        some = some or self.sorting.aside > 0
+        for made in self.backs:
+            say_on(made, f"Take back {self.sorting.aside:,} set aside")
+            made.setVisible(self.sorting.aside > 0)
         part = self.work if waits else self.done if some else self.empty
         if part is not self.pages.currentWidget():
             here = self.focusWidget() is not None and self.focusWidget().hasFocus()
@@ -147,11 +160,19 @@ class SortPage(QWidget):
     def show_list(self) -> None:
         """The list of now, what is suggested, and how far the heap is."""
         self.show_part()
-        self.gallery.show_rows(self.sorting.list.rows)
+        self.gallery.show_list(self.sorting.list.ids, self.sorting.list.known)
         self.bar.show_standing(self.sorting.standing, len(self.sorting.classes))
         self.show_chosen()
         self.sorting.want()
+        self.fetch_ahead()
         self.do_held()
+
+    def fetch_ahead(self) -> None:
+        """Thumbnails of what moves up next."""
+        stop = self.gallery.in_view().stop
+        for number in range(stop, stop + 2 * self.gallery.columns):
+            if ahead := self.rows.row(number):
+                self.gallery.tile.thumbs.get(ahead.get("thumb"))
 
     def chosen(self) -> list[Row]:
         """The images that keys are about, the current one first."""
@@ -194,7 +215,7 @@ class SortPage(QWidget):
 
         def show(ended: Ended, latest: bool) -> None:
             if ended.how == "done":
-                rows = HeapRows(self.bridge)
+                rows = ImageRows(self.bridge)
                 rows.give(ended.of(Suggestions)["rows"])
                 viewer = Viewer(rows, 0, self.window())
                 rows.setParent(viewer)
@@ -225,9 +246,11 @@ class SortPage(QWidget):
 
     def accept(self) -> None:
         """Each goes into the class that is suggested for it; one undo takes all of it back."""
-        rows = self.chosen()
-        if any(row["caption"] == "One moment …" for row in rows):
-            self.held.append("accept")
+        self.accept_rows(self.chosen())
+
+    def accept_rows(self, rows: Sequence[Row]) -> None:
+        if any(not row["path"] for row in rows):
+            self.held.append([row["id"] for row in rows])
             return
         names = list(dict.fromkeys(name for row in rows if (name := suggested(row))))
         if not names and rows:
@@ -239,8 +262,8 @@ class SortPage(QWidget):
     def do_held(self) -> None:
         """What was pressed before the suggestions came."""
         held, self.held = self.held, []
-        for _ in held:
-            self.accept()
+        for ids in held:
+            self.accept_rows([row for row in self.rows.everything() if row["id"] in ids])
 
     def name_burst(self) -> None:
         """The whole burst gets what is suggested; without that its name is typed."""

@@ -45,10 +45,11 @@ class NameField(QLineEdit):
         super().__init__()
         self.names: list[str] = []
         self.burst = False
+        self.setAcceptDrops(False)  # files that are dropped here are for the page
 
     def offer(self, names: Sequence[str]) -> None:
         """Names that are completed, the likeliest first."""
-        if list(names) != self.names:
+        if list(names) != self.names and not self.text():
             self.names = list(names)
             completer = QCompleter(self.names, self)
             completer.setCompletionMode(QCompleter.CompletionMode.InlineCompletion)
@@ -215,7 +216,7 @@ class Side(QWidget):
             made.setText(words.replace("&", "&&"))
             said = " ".join([f"Class {digit}:", shown(name), share]).strip()
             help = f"Gives the chosen {plural(max(len(self.now), 1))} this class"
-            named(made, said if there else f"Class {digit}: none", help, str(digit))
+            named(made, said if there else f"Class {digit}", help, str(digit))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

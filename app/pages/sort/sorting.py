@@ -12,7 +12,7 @@ from app.bridge import Bridge
 from app.pages.sort.order import Shown
 from app.widgets.rows import Row, shown
 from engine.events import Ended, ProjectView
-from engine.results.heap import Accepted, ImagesNamed, SetAside, Standing, Suggestions
+from engine.results.heap import Accepted, ImagesNamed, SetAside, Standing, Suggestions, UnsortedPage
 from engine.results.learn import LearntAgain
 from engine.system.words import per_cent, plural
 
@@ -72,7 +72,7 @@ class Sorting(QObject):
         self.classes: list[str] = []
         self.acts: list[Act] = []
         self.serial, self.asking, self.undoing, self.learning = 0, 0, 0, 0
-        self.stale = True
+        self.stale, self.waiting, self.aside = True, 0, 0
         self.pause.stop()
 
     # Hearing what others do.
@@ -83,6 +83,7 @@ class Sorting(QObject):
             self.path = path
             self.begin_anew()
             self.changed.emit()
+        self.waiting = project.unsorted if project is not None else 0
 
     def on_submitted(self, ticket: int, job: str) -> None:
         """An undo, whoever asks for it, brings our last images back to their places."""
@@ -108,8 +109,19 @@ class Sorting(QObject):
         self.own.discard(ticket)
 
     def refresh_if_seen(self) -> None:
-        if self.stale and self.path and self.watched:
+        """Asks nothing of the network where nothing waits, but how many were set aside."""
+        if not (self.stale and self.path and self.watched):
+            return
+        if self.waiting or self.list.ids:
             self.refresh()
+        else:
+            self.stale = False
+            self.bridge.ask("unsorted_images", self.follow_aside, aside=True, limit=0)
+
+    def follow_aside(self, ended: Ended) -> None:
+        if ended.how == "done":
+            self.aside = ended.of(UnsortedPage)["aside"]
+            self.changed.emit()
 
     # Asking.
 
@@ -175,6 +187,7 @@ class Sorting(QObject):
     def take(self, found: Suggestions, latest: bool) -> None:
         """New suggestions, and a new order of what is not seen."""
         self.standing, self.classes = found["standing"], found["classes"]
+        self.aside = found["standing"]["aside"]
         if latest:
             self.list.order(found, self.seen().stop)
         self.list.know(found["rows"], self.serial if latest else -1)
@@ -201,6 +214,17 @@ class Sorting(QObject):
         images = self.list.images_of([row["id"] for row in rows])
         words = f"{plural(len(images))} set aside. {BACK}"
         self.act("set_aside", {row["id"] for row in rows}, words, {"images": images})
+
+    def take_back_aside(self) -> None:
+        """All that was set aside waits again."""
+
+        def follow(ended: Ended) -> None:
+            if ended.how == "done" and (rows := ended.of(UnsortedPage)["rows"]):
+                ids = [row["id"] for row in rows]
+                words = f"{plural(len(ids))} taken back. Backspace sets aside again."
+                self.act("set_aside", set(), words, {"images": ids, "back": True})
+
+        self.bridge.ask("unsorted_images", follow, aside=True, limit=max(self.aside, 1))
 
     def act(
         self, job: str, gone: set[int], words: str, settings: dict[str, Any], joined: bool = False
