@@ -143,6 +143,18 @@ def test_single_files_can_be_dropped_and_images_takes_drops_as_ever(
     assert set(owner.classes()) == set(CLASSES)
 
 
+def test_a_project_with_nothing_but_a_heap_opens_where_it_is_sorted(sorter: Person) -> None:
+    path = sorter.project.path
+    sorter.window.close_project()
+    sorter.sees(lambda: sorter.project is None)
+    sorter.window.open_project(path)
+    sorter.sees(lambda: sorter.project is not None)
+    at_rest(sorter)
+    assert sorter.window.stack.currentWidget() is page(sorter)
+    assert rows(sorter)
+    assert sorter.page("Images").empty.title.text() == "No classes yet"
+
+
 def test_groups_come_first_and_a_name_is_for_all_of_a_group(sorter: Person) -> None:
     """The most typical image stands for each group; what is named is named as a whole."""
     found = page(sorter)
