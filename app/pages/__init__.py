@@ -20,7 +20,7 @@ def images_page(window: Window) -> QWidget:
 def sort_page(window: Window) -> QWidget:
     from app.pages.sort.page import SortPage
 
-    page = SortPage(window.bridge, window.thumbs, window.preferences)
+    page = SortPage(window.bridge, window.thumbs, window.preferences, window.notices.say)
     page.asked.connect(window.go)
     return page
 

@@ -143,6 +143,13 @@ def test_single_files_can_be_dropped_and_images_takes_drops_as_ever(
     assert set(owner.classes()) == set(CLASSES)
 
 
+def test_images_that_are_here_already_are_said_to_be(sorter: Person, heap: Path) -> None:
+    sorter.waits_for(lambda: drop(page(sorter), urls([heap])))
+    at_rest(sorter)
+    assert any("in the project already" in text for text in sorter.messages())
+    assert sorter.project.unsorted == 3 * COUNT
+
+
 def test_a_project_with_nothing_but_a_heap_opens_where_it_is_sorted(sorter: Person) -> None:
     path = sorter.project.path
     sorter.window.close_project()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
@@ -23,7 +23,7 @@ from app.widgets.rows import ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
-from engine.results.heap import Accepted, Suggestions
+from engine.results.heap import Accepted, Suggestions, UnsortedAdded
 from engine.system.words import per_cent, plural
 
 ADD = "Add unsorted images …"
@@ -40,8 +40,16 @@ class SortPage(QWidget):
     asked = Signal(str)
     """The page that comes next."""
 
-    def __init__(self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        thumbs: Thumbnails,
+        preferences: Preferences,
+        tell: Callable[[str], object],
+    ) -> None:
+        """`tell` says what matters on whatever part is shown."""
         super().__init__()
+        self.tell = tell
         self.setObjectName("page")
         self.bridge, self.preferences = bridge, preferences
         self.project: ProjectView | None = None
@@ -227,7 +235,12 @@ class SortPage(QWidget):
 
     def add(self, paths: Sequence[str]) -> None:
         copy = bool(self.preferences.get("copy_images", False))
-        self.bridge.submit("add_unsorted", paths=list(paths), copy=copy)
+
+        def follow(ended: Ended) -> None:
+            if ended.how == "done" and not ended.of(UnsortedAdded)["added"]:
+                self.tell("Nothing new there: these images are in the project already.")
+
+        self.bridge.submit("add_unsorted", follow, paths=list(paths), copy=copy)
 
     def choose_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of unsorted images")
