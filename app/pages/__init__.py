@@ -17,6 +17,14 @@ def images_page(window: Window) -> QWidget:
     return ImagesPage(window.bridge, window.thumbs, window.preferences, window.sample.take)
 
 
+def sort_page(window: Window) -> QWidget:
+    from app.pages.sort.page import SortPage
+
+    page = SortPage(window.bridge, window.thumbs, window.preferences, window.notices.say)
+    page.asked.connect(window.go)
+    return page
+
+
 def learn_page(window: Window) -> QWidget:
     from app.pages.learn.page import LearnPage
 
@@ -53,6 +61,7 @@ def export_page(window: Window) -> QWidget:
 
 PAGES: dict[str, Callable[[Window], QWidget]] = {
     "Images": images_page,
+    "Sort": sort_page,
     "Learn": learn_page,
     "Tune": tune_page,
     "Specialise": specialise_page,

@@ -25,6 +25,8 @@ GESTURE = "gesture"
 """The topic of what was done last; it goes once something else can be undone, or with its page."""
 LEARNING = ("learn_folder", "learn_labels", "learn")
 """Jobs whose message says how well it went, and leads to the scores."""
+SORTING = ("label_images", "set_aside", "accept_above", "suggestions", "learn_sorted")
+"""Jobs of which the Sort page tells itself: a message for each key would hide what it is about."""
 READ = 3000
 """Milliseconds in which a message is read; a change of the page before that takes none away."""
 CRASH = "crash"
@@ -88,7 +90,9 @@ class Messages(QObject):
         title = self.titles.pop(ticket, "A job")
         before = self.before.pop(ticket, self.undo)
         name, settings = self.bridge.jobs.get(ticket, ("", {}))
-        if event.how == "done":
+        if name in SORTING and event.how in ("done", "cancelled"):
+            pass
+        elif event.how == "done":
             self.say_done(name, settings, event, before)
         elif event.how == "lost" and name in TUNING:
             text = f"{title}: {event.text} Resume takes its last checkpoint."
@@ -113,7 +117,7 @@ class Messages(QObject):
             saved = event.of(LabelsSaved)
             action = ("Show in folder", lambda: show_file(folder_of(saved), self.notices.say))
             self.notices.say(sentence(name, settings, event.result, ""), action=action, topic=name)
-        if self.undo == before or name in OTHERS:
+        if self.undo == before or name in OTHERS or (name == "undo" and self.page == "Sort"):
             return
         if name == "undo":
             text = f"Undone: {event.of(TakenBack)['title']}."

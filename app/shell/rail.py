@@ -9,6 +9,7 @@ from app.widgets.controls import column, laid_out, say_on, tool
 
 ICONS = {
     "Images": "images",
+    "Sort": "sort",
     "Learn": "learn",
     "Tune": "tune",
     "Specialise": "specialise",
@@ -17,12 +18,15 @@ ICONS = {
 }
 HELP = {
     "Images": "Add images and sort them into classes",
+    "Sort": "Name images that have no class yet, key by key",
     "Learn": "Learn the classes and see how well they are recognised",
     "Tune": "Teach the network itself, and watch it",
     "Specialise": "Find the network that is fast enough for this computer",
     "Try": "See what the model says of an image",
     "Export": "Write the model as one file",
 }
+NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort")
+"""The pages in the order of their keys, which stay what they are when a page comes in between."""
 USUAL, SMALL = QSize(80, 56), QSize(68, 48)
 """A page's button."""
 
@@ -40,9 +44,7 @@ class Rail(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(USUAL.width() + 8)
         self.group = QButtonGroup(self)
-        self.buttons = {
-            name: self.page_button(name, number) for number, name in enumerate(names, 1)
-        }
+        self.buttons = {name: self.page_button(name, NUMBERS.index(name) + 1) for name in names}
         colours = tool(
             "theme",
             "Light or dark",

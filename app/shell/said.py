@@ -80,6 +80,12 @@ def removed(asked: Facts, result: Facts) -> str:
     return f"{plural(int(result.get('removed', 0)))} taken out. Your files stay where they are."
 
 
+def unsorted(asked: Facts, result: Facts) -> str:
+    count = int(result.get("added", 0))
+    wait = "waits for its" if count == 1 else "wait for their"
+    return f"{plural(count)} {wait} class on the Sort page."
+
+
 SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "learn_folder": learnt,
     "learn_labels": learnt,
@@ -87,6 +93,7 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "add_images": added,
     "add_labels": added,
     "save_labels": saved_labels,
+    "add_unsorted": unsorted,
     "move_images": moved,
     "remove_images": removed,
     "mend_images": mended,

@@ -23,6 +23,10 @@ PAST = {
     "Grow": "grew",
     "Begin": "began",
     "Note": "noted",
+    "Name": "named",
+    "Set": "set",
+    "Accept": "accepted",
+    "Take": "took",
 }
 
 

@@ -207,7 +207,7 @@ class Window(QMainWindow):
             return
         self.preferences.opened(project.path, project.name)
         if self.stack.currentWidget() is self.welcome:
-            self.go("Images")
+            self.go("Sort" if project.unsorted and not project.classes else "Images")
 
     def show_frame(self, project: ProjectView | None) -> None:
         """What stands around the pages, and is of use with a project alone."""

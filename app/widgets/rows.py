@@ -50,7 +50,7 @@ def words(row: Row) -> str:
     elif row.get("class"):
         parts.append(f"class {shown(row['class'])}")
     elif row.get("caption"):
-        parts.append(row["caption"])
+        parts.append(row["caption"].replace("\n", ", "))
     if row.get("predicted"):
         parts.append(f"seen as {shown(row['predicted'])} {per_cent(row['confidence'], 0)}")
     if row.get("split"):

@@ -198,6 +198,7 @@ class ImagesPage(QWidget):
         self.adding.show(project is not None and bool(project.classes))
         if project is None:
             return
+        self.empty.title.setText("No classes yet" if project.unsorted else "No images yet")
         waits = project.conflicts + project.skipped
         say_on(self.review_button, f"Review {waits:,}" if waits else "Review")
         self.review.show_project(project)

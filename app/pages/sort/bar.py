@@ -1,0 +1,115 @@
+"""Above the grid: how far the heap is, what is left to do, and in which order it is shown."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QWidget
+
+from app.widgets.controls import (
+    Elided,
+    buddy,
+    button,
+    column,
+    indented,
+    label,
+    laid_out,
+    named,
+    row,
+)
+from engine.results.heap import Accepted, Standing
+from engine.system.words import per_cent, plural
+
+ORDERS = (
+    ("likeness", "Likeness"),
+    ("uncertain", "Least certain"),
+    ("useful", "Most useful"),
+    ("time", "Time"),
+)
+BEGIN = "Begin to type the class of an image. Others like it are suggested then."
+SURE = 95
+"""Per cent above which suggestions are accepted, at first."""
+
+
+def far(standing: Standing) -> str:
+    """“128 sorted, 340 left”."""
+    done = standing["typed"] + standing["accepted"] + standing["bulk"]
+    return f"{done:,} sorted, {standing['waiting']:,} left"
+
+
+def forecast(standing: Standing) -> str:
+    """How good the suggestions were, and what is left; nothing before there are any to judge."""
+    if not standing["recent"]:
+        return BEGIN if standing["waiting"] else ""
+    right, recent = standing["recent_right"], standing["recent"]
+    words = f"{right} of the last {plural(recent, 'suggestion')} right"
+    wanted, keys = per_cent(standing["wanted"], 0), standing["keys_left"]
+    if not standing["waiting"]:
+        return words
+    if keys:
+        return f"{words} · about {plural(keys, 'more key')} to {wanted}"
+    least = per_cent(standing["least"], 0)
+    return f"{words} · accept all above {least} to have {wanted} right"
+
+
+def warned(found: Accepted) -> str:
+    """What accepting many at once may bring."""
+    wrong = found["mistakes"]
+    expected = (
+        "Less than one mistake is to be expected."
+        if wrong < 1
+        else f"About {plural(round(wrong), 'mistake')} {'is' if round(wrong) == 1 else 'are'} "
+        "to be expected."
+    )
+    each = "It gets" if found["images"] == 1 else "Each gets"
+    return f"{each} its likeliest class. {expected} One undo takes all of it back."
+
+
+class SortBar(QWidget):
+    """`accept_asked` brings the least probability, `order_chosen` an order's name."""
+
+    accept_asked = Signal(float)
+    order_chosen = Signal(str)
+
+    def __init__(self, back: QPushButton, add: QPushButton) -> None:
+        super().__init__()
+        self.heading = label("", "heading")
+        self.forecast = Elided("", "muted")
+        self.forecast.setAccessibleName("Forecast")
+        self.news = Elided("", "muted")
+        self.news.setAccessibleName("What was done")
+        self.order = QComboBox()
+        for name, words in ORDERS:
+            self.order.addItem(words, name)
+        named(self.order, "Order", "In which order images that wait are shown", "Alt+O")
+        self.least = indented(QSpinBox())
+        self.least.setRange(50, 100)
+        self.least.setValue(SURE)
+        self.least.setSuffix(" %")
+        named(self.least, "Accept all above", "How sure a suggestion has to be", "Alt+V")
+        self.accept = button(
+            "Accept all …",
+            "Says how many mistakes are to be expected, and then gives all that are so sure "
+            "their class",
+            lambda: self.accept_asked.emit(self.least.value() / 100),
+            key="Ctrl+Shift+Return",
+        )
+        self.order.activated.connect(
+            lambda _: self.order_chosen.emit(str(self.order.currentData()))
+        )
+        first = row(self.heading, 8, self.forecast, back, add)
+        first.setStretch(2, 1)
+        self.setObjectName("card")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        sure = buddy("Accept all abo&ve", self.least)
+        second = row(buddy("&Order", self.order), self.order, 8, self.news)
+        for made in (sure, self.least, self.accept):
+            second.addWidget(made)
+        second.setStretch(3, 1)
+        self.setLayout(column(first, second))
+        laid_out(self).setContentsMargins(16, 12, 16, 12)
+
+    def show_standing(self, standing: Standing | None, classes: int) -> None:
+        self.heading.setText(far(standing) if standing is not None else "One moment …")
+        self.forecast.set_full(forecast(standing) if standing is not None else "")
+        for made in (self.least, self.accept):
+            made.setEnabled(classes > 1 and standing is not None and standing["waiting"] > 0)

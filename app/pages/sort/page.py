@@ -1,0 +1,307 @@
+"""The Sort page: a heap of images becomes classes, key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+
+from app.bridge import Bridge
+from app.pages.sort.bar import SortBar, warned
+from app.pages.sort.gallery import SortGallery
+from app.pages.sort.rows import HeapRows, suggested
+from app.pages.sort.side import Side
+from app.pages.sort.sorting import Sorting
+from app.shell.preferences import Preferences
+from app.widgets.ask import choose
+from app.widgets.controls import button, column, laid_out, named, reach, row, say_on
+from app.widgets.drops import Drops
+from app.widgets.empty import Either, EmptyState
+from app.widgets.rows import ImageRows, Row
+from app.widgets.thumbs import Thumbnails
+from app.widgets.viewer import Viewer
+from engine.events import Ended, ProjectView
+from engine.results.heap import Accepted, Suggestions, UnsortedAdded
+from engine.system.words import per_cent, plural
+
+ADD = "Add unsorted images …"
+HELP = "Adds a folder of images that have no class yet"
+KEYS = (
+    "Enter accepts what is suggested, 1 to 9 give another class, a letter begins a name, E names "
+    "the burst, X sets aside, Backspace takes back, Space looks closer"
+)
+
+
+class SortPage(QWidget):
+    """Shows what waits for a class with what it may be, and names it."""
+
+    asked = Signal(str)
+    """The page that comes next."""
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        thumbs: Thumbnails,
+        preferences: Preferences,
+        tell: Callable[[str], object],
+    ) -> None:
+        """`tell` says what matters on whatever part is shown."""
+        super().__init__()
+        self.tell = tell
+        self.setObjectName("page")
+        self.bridge, self.preferences = bridge, preferences
+        self.project: ProjectView | None = None
+        self.rows = HeapRows(bridge)
+        self.gallery = SortGallery(self.rows, thumbs)
+        named(self.gallery, "Unsorted images", KEYS)
+        reach(self.gallery, "Alt+I")
+        self.sorting = Sorting(bridge, self.seen, self)
+        self.backs = [self.back_button(), self.back_button()]
+        self.bar = SortBar(self.backs[0], self.add_button("Add …"))
+        self.side = Side(self.gallery)
+        self.held: list[list[int]] = []
+        """Images that were accepted before their suggestions are here."""
+        self.lay_out()
+        self.connect_all()
+
+    def lay_out(self) -> None:
+        """Nothing here, all done, or the grid with its bar above and the acts beside it."""
+        self.empty = EmptyState(
+            "sort",
+            "No unsorted images",
+            "Drop a folder or images here that have no classes yet. You name a few, and the rest "
+            "is suggested.",
+            self.add_button(ADD, "primary"),
+        )
+        learn = button(
+            "See how well they are recognised",
+            "Goes to the Learn page",
+            lambda: self.asked.emit("Learn"),
+            key="Ctrl+Shift+L",
+            kind="primary",
+        )
+        self.done = EmptyState(
+            "sort",
+            "Everything is sorted",
+            "No image waits for a class. Ctrl+Z takes the last act back.",
+            learn,
+            self.backs[1],
+            self.add_button(ADD),
+        )
+        grid, work, frame = QWidget(), QWidget(), QWidget()
+        frame.setObjectName("card")
+        frame.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        frame.setLayout(column(self.gallery, edge=8))
+        grid.setLayout(row(frame, self.side, gap=16))
+        laid_out(grid).setStretch(0, 1)
+        work.setLayout(column(self.bar, grid, gap=16))
+        laid_out(work).setStretch(1, 1)
+        self.work = work
+        self.pages = Either(self.empty, self.done, work)
+        self.setLayout(column(self.pages, edge=16))
+
+    def add_button(self, text: str, kind: str = "") -> QPushButton:
+        made = button(text, HELP, self.choose_folder, key="Ctrl+I", icon="plus", kind=kind)
+        return named(made, "Add unsorted images", HELP, "Ctrl+I")
+
+    def back_button(self) -> QPushButton:
+        """There only while images are set aside."""
+        help = "Images that were set aside wait for a class again"
+        made = button("", help, self.sorting.take_back_aside, key="Ctrl+Shift+B", kind="quiet")
+        made.hide()
+        return named(made, "Take back what was set aside", help, "Ctrl+Shift+B")
+
+    def connect_all(self) -> None:
+        """What changes what."""
+        Drops(self, "Drop to add these images without a class").dropped.connect(self.add)
+        self.bridge.changed.connect(self.show_project)
+        self.sorting.changed.connect(self.show_list)
+        self.sorting.said.connect(self.bar.news.set_full)
+        self.sorting.reordered.connect(lambda: self.gallery.go_to(0))
+        self.gallery.chosen.connect(self.show_chosen)
+        self.gallery.verticalScrollBar().valueChanged.connect(lambda _: self.sorting.want())
+        self.gallery.opened.connect(self.look)
+        self.gallery.typed.connect(self.side.field.begin)
+        self.bar.order_chosen.connect(self.sorting.reorder)
+        self.bar.accept_asked.connect(
+            lambda least: self.sorting.count_above(least, lambda found: self.warn(found, least))
+        )
+        side = self.side
+        side.said.connect(self.bar.news.set_full)
+        side.field.given.connect(self.give)
+        side.field.left.connect(self.gallery.setFocus)
+        side.chose.connect(self.choose_class)
+        side.accepted.connect(self.accept)
+        side.burst_asked.connect(self.name_burst)
+        side.aside_asked.connect(self.set_aside)
+        side.undo_asked.connect(self.sorting.undo)
+        side.look_asked.connect(lambda: self.look(self.gallery.currentIndex().row()))
+
+    # Showing.
+
+    def seen(self) -> range:
+        """The places that can be seen now."""
+        return self.gallery.in_view() if self.isVisible() else range(0)
+
+    def show_project(self, project: ProjectView | None) -> None:
+        self.project = project
+        self.show_part()
+
+    def show_part(self) -> None:
+        """The grid while anything waits; otherwise that all is done, or what to do first."""
+        waits = self.sorting.list.ids or (self.project is not None and self.project.unsorted)
+        standing = self.sorting.standing
+        some = standing is not None and standing["typed"] + standing["accepted"] > 0
+        some = some or self.sorting.aside > 0
+        for made in self.backs:
+            say_on(made, f"Take back {self.sorting.aside:,} set aside")
+            made.setVisible(self.sorting.aside > 0)
+        part = self.work if waits else self.done if some else self.empty
+        if part is not self.pages.currentWidget():
+            here = self.focusWidget() is not None and self.focusWidget().hasFocus()
+            self.pages.setCurrentWidget(part)
+            if here:
+                self.take_focus()
+
+    def show_list(self) -> None:
+        """The list of now, what is suggested, and how far the heap is."""
+        self.show_part()
+        self.gallery.show_list(self.sorting.list.ids, self.sorting.list.known)
+        self.bar.show_standing(self.sorting.standing, len(self.sorting.classes))
+        self.show_chosen()
+        self.sorting.want()
+        self.fetch_ahead()
+        self.do_held()
+
+    def fetch_ahead(self) -> None:
+        """Thumbnails of what moves up next."""
+        stop = self.gallery.in_view().stop
+        for number in range(stop, stop + 2 * self.gallery.columns):
+            if ahead := self.rows.row(number):
+                self.gallery.tile.thumbs.get(ahead.get("thumb"))
+
+    def chosen(self) -> list[Row]:
+        """The images that keys are about, the current one first."""
+        rows = self.gallery.selected_rows()
+        now = self.rows.row(self.gallery.currentIndex().row())
+        return [now, *(r for r in rows if r is not now)] if now in rows else rows
+
+    def show_chosen(self) -> None:
+        self.side.show_rows(self.chosen(), self.sorting.classes)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.sorting.watched = True
+        self.sorting.refresh_if_seen()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.sorting.watched = False
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.take_focus()
+
+    def take_focus(self) -> None:
+        """Hands the focus on: to the grid, or to the button of what is next."""
+        now = self.pages.currentWidget()
+        if now is self.work:
+            self.gallery.setFocus()
+        elif now is not None and (first := now.findChild(QPushButton)) is not None:
+            first.setFocus()
+
+    def look(self, number: int) -> None:
+        """Shows an image large; of a group all images."""
+        found = self.rows.row(number)
+        if found is None:
+            return
+        if len(members := found.get("members", ())) < 2:
+            Viewer(self.rows, number, self.window()).open()
+            return
+
+        def show(ended: Ended, latest: bool) -> None:
+            if ended.how == "done":
+                rows = ImageRows(self.bridge)
+                rows.give(ended.of(Suggestions)["rows"])
+                viewer = Viewer(rows, 0, self.window())
+                rows.setParent(viewer)
+                viewer.open()
+
+        self.sorting.submit("suggestions", show, visible=list(members), limit=len(members))
+
+    # Gestures.
+
+    def add(self, paths: Sequence[str]) -> None:
+        copy = bool(self.preferences.get("copy_images", False))
+
+        def follow(ended: Ended) -> None:
+            if ended.how == "done" and not ended.of(UnsortedAdded)["added"]:
+                self.tell("Nothing new there: these images are in the project already.")
+
+        self.bridge.submit("add_unsorted", follow, paths=list(paths), copy=copy)
+
+    def choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of unsorted images")
+        if path:
+            self.add([path])
+
+    def give(self, name: str, burst: bool) -> None:
+        if rows := self.chosen():
+            self.sorting.name(rows, name, burst=burst)
+
+    def choose_class(self, name: str) -> None:
+        """A digit, or its button: what is suggested anyway counts as accepted."""
+        if rows := self.chosen():
+            how = "accepted" if all(suggested(r) == name for r in rows) else "typed"
+            self.sorting.name(rows, name, how)
+
+    def accept(self) -> None:
+        """Each goes into the class that is suggested for it; one undo takes all of it back."""
+        self.accept_rows(self.chosen())
+
+    def accept_rows(self, rows: Sequence[Row]) -> None:
+        if any(not row["path"] for row in rows):
+            self.held.append([row["id"] for row in rows])
+            return
+        names = list(dict.fromkeys(name for row in rows if (name := suggested(row))))
+        if not names and rows:
+            self.bar.news.set_full("Nothing is suggested here. Type its class.")
+        for name in names:
+            some = [row for row in rows if suggested(row) == name]
+            self.sorting.name(some, name, "accepted", joined=name != names[0])
+
+    def do_held(self) -> None:
+        """What was pressed before the suggestions came."""
+        held, self.held = self.held, []
+        for ids in held:
+            self.accept_rows([row for row in self.rows.everything() if row["id"] in ids])
+
+    def name_burst(self) -> None:
+        """The whole burst gets what is suggested; without that its name is typed."""
+        rows = [row for row in self.chosen() if len(row.get("burst", ())) > 1]
+        if not rows:
+            self.bar.news.set_full("This is no part of a burst. Shift+E begins a name.")
+        elif name := suggested(rows[0]):
+            self.sorting.name(rows[:1], name, "accepted", burst=True)
+        else:
+            self.side.field.begin(burst=True)
+
+    def set_aside(self) -> None:
+        if rows := self.chosen():
+            self.sorting.set_aside(rows)
+
+    def warn(self, found: Accepted, least: float) -> None:
+        """Says what is to be expected before anything is done."""
+        if not found["images"]:
+            self.bar.news.set_full(f"No suggestion is as sure as {per_cent(least, 0)}.")
+            return
+        count = plural(found["images"], "suggestion")
+        title = f"Accept {count} of {per_cent(least, 0)} and more?"
+        words = f"Accept {found['images']:,}"
+
+        def act() -> None:
+            self.sorting.accept_above(least)
+
+        choose(self, title, warned(found), [(words, title, act)])

@@ -1,0 +1,229 @@
+"""Beside the grid: what the chosen images may be, and all that can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QSizePolicy, QWidget
+
+from app.pages.sort.rows import about, choices, suggested
+from app.widgets.captions import Name, fitted
+from app.widgets.controls import (
+    Elided,
+    Yielding,
+    buddy,
+    button,
+    calling,
+    column,
+    label,
+    laid_out,
+    named,
+    row,
+    scrolled,
+)
+from app.widgets.rows import Row, shown
+from engine.system.words import plural
+
+MOST = 9
+WIDTH = 264
+EDGES = 26
+LINES = 40
+"""Pixels of two lines of words, so that nothing below them moves."""
+SIGNS = {"Return": "↵", "Backspace": "⌫"}
+"""Keys as the buttons show them."""
+
+
+class NameField(QLineEdit):
+    """Where a class's name is typed. Enter gives it, with Ctrl to the whole burst; Esc leaves."""
+
+    given = Signal(str, bool)
+    left = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.burst = False
+        self.setAcceptDrops(False)  # files that are dropped here are for the page
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Names that are completed, the likeliest first."""
+        if list(names) != self.names and not self.text():
+            self.names = list(names)
+            completer = QCompleter(self.names, self)
+            completer.setCompletionMode(QCompleter.CompletionMode.InlineCompletion)
+            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+            self.setCompleter(completer)
+
+    def begin(self, letter: str = "", burst: bool = False) -> None:
+        """Begins a name with a letter that was pressed elsewhere."""
+        self.clear()
+        self.burst = burst
+        self.setFocus()
+        if letter:
+            QLineEdit.keyPressEvent(
+                self, QKeyEvent(QEvent.Type.KeyPress, 0, Qt.KeyboardModifier.NoModifier, letter)
+            )
+
+    def event(self, event: QEvent) -> bool:
+        """Esc is this field's own here, and stops no job."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.leave()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            name = self.text().strip()
+            burst = self.burst or bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            self.leave()
+            if name:
+                self.given.emit(name, burst)
+        else:
+            super().keyPressEvent(event)
+
+    def leave(self) -> None:
+        self.clear()
+        self.burst = False
+        self.left.emit()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.burst = False
+
+
+class Side(QWidget):
+    """Says what is chosen, the classes with their digits, and the acts, each as a button.
+
+    `where` is the widget in which the keys work. `chose` brings a class's name.
+    """
+
+    chose = Signal(str)
+    accepted = Signal()
+    burst_asked = Signal()
+    aside_asked = Signal()
+    undo_asked = Signal()
+    look_asked = Signal()
+    said = Signal(str)
+
+    def __init__(self, where: QWidget) -> None:
+        super().__init__()
+        self.now: Sequence[Row] = ()
+        self.offered: list[tuple[str, str]] = []
+        self.title = Elided("", "heading")
+        self.about = label("", "muted", wrap=True)
+        self.about.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.about.setFixedHeight(LINES)
+        self.about.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.field = NameField()
+        self.field.setPlaceholderText("Type a name")
+        help = "A letter begins a name; Enter gives it, Ctrl with Enter to the whole burst"
+        named(self.field, "Class", help, "Alt+C")
+        self.choices = [self.choice(digit, where) for digit in range(1, MOST + 1)]
+        self.make_acts(where)
+        self.lay_out()
+
+    def choice(self, digit: int, where: QWidget) -> QPushButton:
+        made = button("", "", calling(self.choose, digit), kind="choice")
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        named(made, f"Class {digit}", "Gives the chosen images this class", str(digit))
+        self.key(where, str(digit), calling(self.choose, digit))
+        return made
+
+    def make_acts(self, where: QWidget) -> None:
+        """A button and a key for each act; the keys work in the grid, where letters are free."""
+        self.accept = self.act(
+            "Accept", "Gives each its suggested class", "Return", self.accepted, where, "primary"
+        )
+        self.key(where, "Enter", self.accepted.emit)
+        self.burst = self.act(
+            "Burst", "Names all that was taken together with it", "E", self.burst_asked, where
+        )
+        self.aside = self.act(
+            "Set aside", "None of these, or not usable", "X", self.aside_asked, where
+        )
+        self.look = self.act("Look", "Shows it large", "Space", self.look_asked, where)
+        self.undo = self.act(
+            "Undo", "Takes the last act back, all of it", "Backspace", self.undo_asked, where
+        )
+
+    def act(
+        self, text: str, help: str, key: str, signal: object, where: QWidget, kind: str = ""
+    ) -> QPushButton:
+        emit: Callable[[], object] = signal.emit  # type: ignore[attr-defined]
+        made = button(f"{text}  {SIGNS.get(key, key)}", help, emit, kind=kind)
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.key(where, key, emit)
+        return named(made, text, help, key)
+
+    def key(self, where: QWidget, key: str, act: Callable[[], object]) -> None:
+        made = QShortcut(QKeySequence(key), where, act)
+        made.setContext(Qt.ShortcutContext.WidgetShortcut)
+        made.setAutoRepeat(False)  # a key that is held down would name what nobody has seen
+
+    def lay_out(self) -> None:
+        """What is asked most lies highest; in a low window the rest is scrolled to."""
+        inside = QWidget()
+        acts = column(row(self.burst, self.aside), row(self.look, self.undo))
+        name = row(buddy("&Class", self.field), self.field)
+        digits = column(*self.choices, gap=0)
+        inside.setLayout(column(self.title, self.about, self.accept, digits, name, acts, 0))
+        laid_out(inside).setContentsMargins(0, 0, 4, 0)
+        place = scrolled(inside, Yielding)
+        place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setObjectName("card")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedWidth(WIDTH)
+        self.setLayout(column(place))
+        laid_out(self).setContentsMargins(16, 12, 4, 12)
+
+    def show_rows(self, rows: Sequence[Row], classes: Sequence[str]) -> None:
+        """What is chosen now, the current image first."""
+        self.now = rows
+        first: Row = rows[0] if rows else {}
+        several = len(rows) > 1
+        name = shown(str(first.get("path", ""))).replace("\\", "/").rsplit("/", 1)[-1]
+        self.title.set_full(f"{len(rows):,} chosen" if several else name or " ")
+        each = "Enter gives each the class that is suggested for it."
+        words = about(first) if rows else "Choose an image."
+        self.about.setText(each if several and suggested(first) else words)
+        self.offered = choices(first)[:MOST] if rows else []
+        if "members" in first or not self.offered:
+            self.offered = [(name, "") for name in classes[:MOST]] if rows else []
+        likely = [name for name, _ in self.offered]
+        self.field.offer([*likely, *(name for name in classes if name not in likely)])
+        self.accept.setEnabled(any(suggested(each) for each in rows))
+        self.burst.setEnabled(any(len(each.get("burst", ())) > 1 for each in rows))
+        for made in (self.aside, self.look, self.field):
+            made.setEnabled(bool(rows))
+        self.show_choices()
+
+    def show_choices(self) -> None:
+        """The digits, each with its class."""
+        for digit, made in enumerate(self.choices, 1):
+            there = digit <= len(self.offered)
+            made.setVisible(there)
+            name, share = self.offered[digit - 1] if there else ("", "")
+            parts = [f"{digit}   ", Name(shown(name)), f"  {share}" if share else ""]
+            words = fitted(parts, made.fontMetrics(), made.width() - EDGES) if there else ""
+            made.setText(words.replace("&", "&&"))
+            said = " ".join([f"Class {digit}:", shown(name), share]).strip()
+            help = f"Gives the chosen {plural(max(len(self.now), 1))} this class"
+            named(made, said if there else f"Class {digit}", help, str(digit))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.show_choices()
+
+    def choose(self, digit: int) -> None:
+        if digit <= len(self.offered):
+            self.chose.emit(self.offered[digit - 1][0])
+        elif self.now:
+            self.said.emit(f"No class has the digit {digit} yet. Type a name.")

@@ -1,0 +1,350 @@
+"""What waits for a class as a person sees it, and what they do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.bridge import Bridge
+from app.pages.sort.order import Shown
+from app.widgets.rows import Row, shown
+from engine.events import Ended, ProjectView
+from engine.results.heap import Accepted, ImagesNamed, SetAside, Standing, Suggestions, UnsortedPage
+from engine.results.learn import LearntAgain
+from engine.system.words import per_cent, plural
+
+PAUSE = 800
+"""Milliseconds without a key after which what was sorted is learnt."""
+AHEAD = 60
+"""So many images beyond those that are seen come with their suggestions."""
+READS = ("suggestions", "learn_sorted")
+OURS = ("Name ", "Set ", "Accept ", "Take back ")
+"""How the titles of the gestures begin that were made here."""
+BACK = "Backspace takes it back."
+
+Follow = Callable[[Ended, bool], object]
+
+
+@dataclass
+class Act:
+    """What was asked of the engine, and the places of the images that went, for the way back.
+
+    One that is `joined` to the act before it is taken back together with it.
+    """
+
+    spots: list[tuple[int, int]] = field(default_factory=list)
+    joined: bool = False
+
+
+class Sorting(QObject):
+    """Asks the engine, in the order of the keys, and shows at once what will come of it.
+
+    `changed`: the list or what is suggested. `said`: a sentence. An answer brings new suggestions
+    for all; it brings a new order only where nothing was done since, and only beyond what is seen.
+    """
+
+    changed = Signal()
+    reordered = Signal()
+    said = Signal(str)
+
+    def __init__(self, bridge: Bridge, seen: Callable[[], range], parent: QObject) -> None:
+        """`seen` are the places in the list that a person looks at; none while they don't."""
+        super().__init__(parent)
+        self.bridge, self.seen = bridge, seen
+        self.pause = QTimer(self, singleShot=True, interval=PAUSE)
+        self.pause.timeout.connect(self.learn)
+        self.path, self.order, self.watched = "", "likeness", False
+        self.own: set[int] = set()
+        self.acting = False
+        self.begin_anew()
+        bridge.changed.connect(self.on_changed)
+        bridge.submitted.connect(self.on_submitted)
+        bridge.ended.connect(self.on_ended)
+
+    def begin_anew(self) -> None:
+        """Nothing is known of what waits."""
+        self.life = object()
+        self.list = Shown()
+        self.standing: Standing | None = None
+        self.classes: list[str] = []
+        self.acts: list[Act] = []
+        self.serial, self.asking, self.undoing, self.learning = 0, 0, 0, 0
+        self.stale, self.waiting, self.aside = True, 0, 0
+        self.pause.stop()
+
+    # Hearing what others do.
+
+    def on_changed(self, project: ProjectView | None) -> None:
+        path = project.path if project is not None else ""
+        if path != self.path:
+            self.path = path
+            self.begin_anew()
+            self.changed.emit()
+        self.waiting = project.unsorted if project is not None else 0
+
+    def on_submitted(self, ticket: int, job: str) -> None:
+        """An undo, whoever asks for it, brings our last images back to their places."""
+        asks = job in READS or (job == "accept_above" and not self.bridge.jobs[ticket][1]["really"])
+        self.serial += not asks
+        if job == "undo":
+            self.undoing += 1
+            self.cancel_learning()
+            if self.acts:
+                self.bring_back(self.acts.pop())
+        elif not self.acting:
+            self.acts.clear()
+
+    def on_ended(self, ticket: int, event: Ended) -> None:
+        """After anything else that was done, what waits may be another."""
+        job, _ = self.bridge.jobs.get(ticket, ("", {}))
+        if job == "undo":
+            self.undoing = max(0, self.undoing - 1)
+            self.pause.start()
+        if job and ticket not in self.own:
+            self.stale = True
+            self.refresh_if_seen()
+        self.own.discard(ticket)
+
+    def refresh_if_seen(self) -> None:
+        """Asks nothing of the network where nothing waits, but how many were set aside."""
+        if not (self.stale and self.path and self.watched):
+            return
+        if self.waiting or self.list.ids:
+            self.refresh()
+        else:
+            self.stale = False
+            self.bridge.ask("unsorted_images", self.follow_aside, aside=True, limit=0)
+
+    def follow_aside(self, ended: Ended) -> None:
+        if ended.how == "done":
+            self.aside = ended.of(UnsortedPage)["aside"]
+            self.changed.emit()
+
+    # Asking.
+
+    def submit(self, job: str, follow: Follow, **settings: Any) -> int:
+        """Asks for a job; `follow` hears as well whether nothing was done since."""
+        life, mark = self.life, [0]
+
+        def answer(ended: Ended) -> None:
+            if life is self.life:
+                self.asking -= 1
+                follow(ended, mark[0] == self.serial)
+
+        self.asking += 1
+        self.acting = True
+        ticket = self.bridge.submit(job, answer, **settings)
+        self.acting = False
+        self.own.add(ticket)
+        mark[0] = self.serial
+        return ticket
+
+    def looking(self) -> dict[str, Any]:
+        """The settings of each job that answers with suggestions."""
+        ids = [self.list.ids[i] for i in self.seen() if i < len(self.list.ids)]
+        visible = [n for n in ids if not self.list.at_random(n)]
+        return {"order": self.order, "visible": visible, "limit": len(visible) + AHEAD}
+
+    def refresh(self, settle: bool = False) -> None:
+        """Asks what waits; with `settle` how sure the suggestions are is fitted on all, too."""
+        self.stale = False
+        self.submit("suggestions", self.follow_look, settle=settle, **self.looking())
+
+    def follow_look(self, ended: Ended, latest: bool) -> None:
+        if ended.how == "done":
+            self.take(ended.of(Suggestions), latest)
+        else:
+            self.stale = ended.how != "refused"
+            self.said.emit(ended.text)
+
+    def reorder(self, order: str) -> None:
+        """Shows what waits in another order, from its beginning."""
+        self.order, self.stale = order, False
+        self.submit("suggestions", self.follow_order, order=order, limit=AHEAD)
+
+    def follow_order(self, ended: Ended, latest: bool) -> None:
+        self.list.anew = latest
+        self.follow_look(ended, latest)
+        if latest:
+            self.reordered.emit()
+
+    def want(self) -> None:
+        """Asks about images that are seen and of which nothing new enough is known."""
+        missing = self.list.missing(self.seen(), self.serial)
+        if missing and not self.asking:
+            self.list.note(missing, self.serial)
+            settings = {"order": self.order, "visible": missing, "limit": len(missing)}
+            self.submit("suggestions", self.follow_rows, **settings)
+
+    def follow_rows(self, ended: Ended, latest: bool) -> None:
+        if ended.how == "done":
+            self.list.know(ended.of(Suggestions)["rows"], self.serial if latest else -1)
+            self.changed.emit()
+
+    def take(self, found: Suggestions, latest: bool) -> None:
+        """New suggestions, and a new order of what is not seen."""
+        self.standing, self.classes = found["standing"], found["classes"]
+        self.aside = found["standing"]["aside"]
+        if latest:
+            self.list.order(found, self.seen().stop)
+        self.list.know(found["rows"], self.serial if latest else -1)
+        self.changed.emit()
+
+    # Acts: each is one gesture.
+
+    def name(
+        self, rows: Sequence[Row], to: str, how: str = "typed", *, burst: bool = False, **more: Any
+    ) -> None:
+        """Gives images a class; a name that differs in capitals alone is that of the class."""
+        to = next((known for known in self.classes if known.casefold() == to.casefold()), to)
+        ids = [row["id"] for row in rows]
+        gone = {mate for row in rows for mate in row.get("burst", ())} if burst else set()
+        images = self.list.images_of(ids)
+        count = len(gone | set(images))
+        words = f"{plural(count)} {'is' if count == 1 else 'are'} in {shown(to)}. {BACK}"
+        if to not in self.classes:
+            self.classes = sorted([*self.classes, to])
+        given = {"images": images, "to": to, "how": how, "burst": burst}
+        self.act("label_images", {*ids, *gone}, words, given, **more)
+
+    def set_aside(self, rows: Sequence[Row]) -> None:
+        images = self.list.images_of([row["id"] for row in rows])
+        words = f"{plural(len(images))} set aside. {BACK}"
+        self.act("set_aside", {row["id"] for row in rows}, words, {"images": images})
+
+    def take_back_aside(self) -> None:
+        """All that was set aside waits again."""
+
+        def follow(ended: Ended) -> None:
+            if ended.how == "done" and (rows := ended.of(UnsortedPage)["rows"]):
+                ids = [row["id"] for row in rows]
+                words = f"{plural(len(ids))} taken back. Backspace sets aside again."
+                self.act("set_aside", set(), words, {"images": ids, "back": True})
+
+        self.bridge.ask("unsorted_images", follow, aside=True, limit=max(self.aside, 1))
+
+    def act(
+        self, job: str, gone: set[int], words: str, settings: dict[str, Any], joined: bool = False
+    ) -> None:
+        """The images leave the list at once; where the engine refuses, they come back."""
+        self.cancel_learning()
+        made = Act(self.list.take_out(gone), joined)
+        self.acts.append(made)
+        self.changed.emit()
+        self.said.emit(words)
+
+        def follow(ended: Ended, latest: bool) -> None:
+            if ended.how != "done":
+                self.came_back(made, ended.text)
+            elif job == "label_images":
+                self.take_of(ended.of(ImagesNamed)["suggestions"], latest)
+            else:
+                self.take_of(ended.of(SetAside)["suggestions"], latest)
+
+        self.submit(job, follow, **settings, **self.looking())
+        self.pause.start()
+
+    def take_of(self, found: Suggestions | None, latest: bool) -> None:
+        if found is not None:
+            self.take(found, latest)
+
+    def came_back(self, made: Act, why: str) -> None:
+        if made in self.acts:
+            self.acts.remove(made)
+            self.bring_back(made)
+        self.said.emit(why)
+        self.refresh()
+
+    def bring_back(self, made: Act) -> None:
+        self.list.put_back(made.spots)
+        self.changed.emit()
+
+    # Many at once.
+
+    def count_above(self, least: float, tell: Callable[[Accepted], object]) -> None:
+        """Asks how many suggestions are so sure, and how many mistakes they would bring."""
+
+        def follow(ended: Ended, latest: bool) -> None:
+            if ended.how == "done":
+                tell(ended.of(Accepted))
+
+        self.submit("accept_above", follow, least=least, really=False)
+
+    def accept_above(self, least: float) -> None:
+        """Gives all that are so sure their likeliest class: one gesture."""
+        self.cancel_learning()
+        made = Act()
+        self.acts.append(made)
+
+        def follow(ended: Ended, latest: bool) -> None:
+            if ended.how != "done":
+                self.came_back(made, ended.text)
+                return
+            done = ended.of(Accepted)
+            if (found := done["suggestions"]) is None:
+                self.acts = [act for act in self.acts if act is not made]
+                return
+            if latest:
+                made.spots = self.list.take_out(set(self.list.ids) - self.list.alive(found))
+            count = plural(done["images"], "suggestion")
+            self.said.emit(f"{count} accepted. Backspace takes them back.")
+            self.take(found, latest)
+
+        settings = {"order": self.order, "limit": AHEAD}
+        self.submit("accept_above", follow, least=least, really=True, **settings)
+        self.pause.start()
+
+    def undo(self) -> None:
+        """Takes the last act back, all of it; only what was done here."""
+        if self.acts:
+            joined = True
+            while self.acts and joined:
+                joined = self.acts[-1].joined
+                self.bridge.submit("undo")
+        elif self.left_to_undo() > 0:
+            self.bridge.submit("undo")
+        else:
+            self.said.emit("Nothing was sorted before this.")
+            return
+        self.said.emit("Taken back.")
+
+    def left_to_undo(self) -> int:
+        """How many of the last gestures were made here and are not being taken back."""
+        titles = list(self.bridge.project.undo) if self.bridge.project is not None else []
+        count = 0
+        while titles and titles.pop().startswith(OURS):
+            count += 1
+        return count - self.undoing
+
+    # Learning, when the keys pause.
+
+    def learn(self) -> None:
+        """Keeps in the project what was learnt from sorting."""
+        if self.asking:
+            self.pause.start()
+            return
+        self.learning = self.submit("learn_sorted", self.follow_learning)
+
+    def cancel_learning(self) -> None:
+        """A key comes first: learning begins again at the next pause."""
+        if self.learning:
+            self.bridge.cancel(self.learning)
+            self.learning = 0
+
+    def follow_learning(self, ended: Ended, latest: bool) -> None:
+        if ended.how == "cancelled":
+            return
+        self.learning = 0
+        if ended.how != "done":
+            self.said.emit(ended.text)
+            return
+        found = ended.of(LearntAgain)
+        if found.get("accuracy") is not None:
+            self.said.emit(f"Learnt: {per_cent(found['accuracy'])} of the test images are right.")
+        elif "accuracy" in found:
+            self.said.emit("Learnt.")
+        if self.watched and self.list.ids and "accuracy" in found:
+            self.refresh(settle=True)
