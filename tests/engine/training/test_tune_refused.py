@@ -137,15 +137,26 @@ def test_damaged_tuned_weights_are_told_in_a_sentence_and_undone(session: Sessio
     session.close()
 
 
+LATER = {
+    "project": ("data_licence", "features"),
+    "image": ("taken", "camera", "latitude", "longitude", "burst"),
+}
+"""Columns that came after version 2."""
+
+
 def to_version_2(file: Path) -> None:
     """Takes back what later migrations added to a project's tables, as if it had been made then."""
     db = Database(sqlite3.connect(file))
     db.execute("ALTER TABLE gesture DROP COLUMN unfinished")
-    for when in ("insert", "update", "delete"):
-        db.execute(f"DROP TRIGGER project_{when}")
-    db.execute("ALTER TABLE project DROP COLUMN data_licence")
-    db.execute("ALTER TABLE project DROP COLUMN features")
-    journal_changes(db, "project")
+    for table in ("unsorted", "named"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute("DROP INDEX image_by_burst")
+    for table, columns in LATER.items():
+        for when in ("insert", "update", "delete"):
+            db.execute(f"DROP TRIGGER {table}_{when}")
+        for column in columns:
+            db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        journal_changes(db, table)
     db.execute("DROP TABLE run")
     db.execute("PRAGMA user_version = 2")
     db.conn.commit()
