@@ -236,7 +236,7 @@ def of_elastic(bases: Bases) -> list[Verb]:
     half = f"{LITE} {small}: " + " ".join(["50"] * BLOCKS)
     return [
         Verb("make elastic", learnt, job("make_elastic"), 4, state),
-        Verb("specialise, narrowed", learnt, job("specialise", **search), 12, some_subnet),
+        Verb("specialise narrowed", learnt, job("specialise", **search), 12, some_subnet),
         Verb("use a narrowed one", ready, job("use_subnet", architecture=half), 12, state),
     ]
 
