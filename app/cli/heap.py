@@ -107,6 +107,7 @@ def line(path: str, shares: Mapping[str, float]) -> tuple[str, str, str, str, st
 
 
 def label(options: argparse.Namespace) -> int:
+    """Puts images that wait into a class, and learns them."""
     ended = do(
         options,
         "label_images",
@@ -126,6 +127,7 @@ def label(options: argparse.Namespace) -> int:
 
 
 def accept(options: argparse.Namespace) -> int:
+    """Takes all suggestions that are sure enough, or says what that would do."""
     ended = do(
         options,
         "accept_above",

@@ -73,11 +73,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     heap.add_to(command)
     predict.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
-    p = command("demo", demo, "Do the main job on the sample images, without a window.")
-    p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
-    help = "Draw a project's scores as the window shows them; needs no display."
-    p = command("picture", picture, help, "project")
-    p.add_argument("--to", default=".", metavar="FOLDER", help="where to put window.png")
+    add_to_look(command)
     p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     specialise.add_to(command)
@@ -86,6 +82,15 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     labels.add_to(commands, common)
     latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
+
+
+def add_to_look(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """What needs no project of a person's, or only draws it."""
+    p = command("demo", demo, "Do the main job on the sample images, without a window.")
+    p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
+    help = "Draw a project's scores as the window shows them; needs no display."
+    p = command("picture", picture, help, "project")
+    p.add_argument("--to", default=".", metavar="FOLDER", help="where to put window.png")
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +156,7 @@ def new(options: argparse.Namespace) -> int:
 
 
 def backbone(options: argparse.Namespace) -> int:
+    """Changes the network, and says what learning again came to."""
     ended = do(
         options,
         "use_backbone",

@@ -101,6 +101,7 @@ def due(state: HeapState, done: Record) -> int | None:
 
 
 def standing(state: HeapState, done: Record) -> Standing:
+    """How far the heap is, and about how many keys are left."""
     aside = state.project.db.execute("SELECT COUNT(*) FROM unsorted WHERE aside").fetchone()[0]
     sure = sureness(state)
     others = int((state.alive & state.drawn).sum())

@@ -6,10 +6,8 @@ import hashlib
 import io
 import os
 import stat
-import struct
 import threading
 import warnings
-import zlib
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +23,7 @@ from PIL import Image
 from engine.errors import UnusableImage
 from engine.images.effort import check_effort
 from engine.images.exif import Taken, taken
-from engine.images.formats import FORMATS, HEAD, promise, why_no_image
+from engine.images.formats import BROKEN, FORMATS, HEAD, promise, why_no_image
 from engine.images.heic import EXTRA, opens_heic
 from engine.images.preprocess import preprocess
 from engine.images.rgb import small_rgb
@@ -45,22 +43,6 @@ BIG = 32_000_000
 
 # Pillow raises above twice its own limit, before it takes the memory, and warns above it once.
 Image.MAX_IMAGE_PIXELS = PIXEL_CAP // 2
-
-# What Pillow's decoders raise on broken files; they let the errors of their own code through.
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 ORIENTATION = 0x0112
 TURNS = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,22 +11,12 @@ from typing import Any
 
 from PIL import Image
 
+from engine.images.formats import BROKEN
+
 MAKE, MODEL, DETAILS, PLACES = 0x010F, 0x0110, 0x8769, 0x8825
 ORIGINAL, OFFSET, SERIAL = 0x9003, 0x9011, 0xA431
 ZONE = re.compile(r"[+-]\d\d:\d\d")
 LONGEST = 100
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    RuntimeError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from pathlib import PurePath
 
 from engine.images.heic import opens_heic
@@ -12,6 +14,22 @@ HEAD = 1024
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM")
 """What Pillow is let open. Others are left out on purpose: EPS, for one, starts Ghostscript."""
+
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on broken files; they let the errors of their own code through."""
 
 SUFFIXES = {
     ".jpg": "a JPEG", ".jpeg": "a JPEG", ".jpe": "a JPEG", ".png": "a PNG", ".gif": "a GIF",

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from engine.images import exif
-from engine.images.formats import FORMATS
+from engine.images.formats import BROKEN, FORMATS
 
 DIGITS = 5
 """Of a degree: about a metre."""
@@ -31,7 +31,7 @@ def captured(path: Path) -> Captured:
     try:
         with Image.open(path, formats=FORMATS) as image:
             found = exif.taken(image)
-    except (*exif.BROKEN, Image.DecompressionBombError):
+    except (*BROKEN, Image.DecompressionBombError):
         found = exif.Taken()
     place = None
     if found.latitude is not None and found.longitude is not None:

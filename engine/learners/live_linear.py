@@ -170,6 +170,7 @@ class LiveLinear(Live):
         return trace <= 1e-13 * float(size)
 
     def logits(self) -> Tensor:
+        """Of all rows that wait, float32 (rows, classes), as the learner's own head gives them."""
         if not self.known.counts:
             return torch.zeros(len(self.x), 0)
         _, k, u, own = self.solved()

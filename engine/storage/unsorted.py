@@ -14,6 +14,7 @@ from engine.storage import bursts, catalogue
 from engine.storage.catalogue import NewImage
 from engine.storage.gestures import now
 from engine.storage.project import Project
+from engine.storage.sides import among
 
 DRAWN, MOST_DRAWN = 0.05, 100
 """The share of images that are asked about at random, and how many at most in a project."""
@@ -47,7 +48,7 @@ def add(
 ) -> tuple[list[NewImage], list[NewImage]]:
     """Stores checked images without a class; returns those that are new, and those left out since
     they lie in a class already."""
-    in_classes = {row["sha256"] for row in catalogue.among(project.db, arrivals, "sha256")}
+    in_classes = {row["sha256"] for row in among(project.db, arrivals, "sha256")}
     waiting = {row["sha256"] for row in by_hash(project, [a.image.sha256 for a in arrivals])}
     fresh: dict[str, NewImage] = {}
     for arrival in arrivals:

@@ -117,6 +117,7 @@ class Adding(QObject):
         """Asks for a file; its format is that of the chosen filter, or of the name's ending."""
 
         def choose(ended: Ended) -> None:
+            """Shows the dialog with every format that is one file, a table first."""
             if ended.how != "done":
                 return
             views = {

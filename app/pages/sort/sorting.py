@@ -280,6 +280,7 @@ class Sorting(QObject):
         self.acts.append(made)
 
         def follow(ended: Ended, latest: bool) -> None:
+            """Takes out what was accepted, unless something was done since."""
             if ended.how != "done":
                 self.came_back(made, ended.text)
                 return
@@ -335,6 +336,7 @@ class Sorting(QObject):
             self.learning = 0
 
     def follow_learning(self, ended: Ended, latest: bool) -> None:
+        """Says how well it went; what still waits is suggested for with all that was learnt."""
         if ended.how == "cancelled":
             return
         self.learning = 0

@@ -155,6 +155,7 @@ def first_and_last(times: Sequence[Captured]) -> tuple[str, str]:
 
 
 def media(entries: Sequence[Entry], times: Times) -> Iterator[str]:
+    """A line for each image, whatever the number of its classes."""
     yield COLUMNS["media"] + "\n"
     for number, (path, same) in enumerate(groupby(entries, attrgetter("path")), start=1):
         entry = next(same)
@@ -171,6 +172,7 @@ def media(entries: Sequence[Entry], times: Times) -> Iterator[str]:
 
 
 def observations(entries: Sequence[Entry], times: Times) -> Iterator[str]:
+    """A line for each class of each image."""
     yield COLUMNS["observations"] + "\n"
     number = 0
     for image, (_, same) in enumerate(groupby(entries, attrgetter("path")), start=1):

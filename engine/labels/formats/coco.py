@@ -34,6 +34,7 @@ class Coco(LabelFormat):
         return name.lower().endswith(".json") and head.lstrip()[:1] == "{"
 
     def read(self, file: Path) -> Iterator[Row]:
+        """The three lists may come in any order, so all of them are read before the first row."""
         images: dict[Key, tuple[str, str]] = {}
         names: dict[Key, str] = {}
         pairs: list[tuple[Key, Key]] = []

@@ -54,6 +54,7 @@ class Images:
         self.inside = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Hears an element begin; an image is whole when the next one does."""
         if name == "tag":
             self.names.append(attributes.get("label", ""))
         elif name == "image" and self.begun:
