@@ -169,10 +169,13 @@ def backbone(options: argparse.Namespace) -> int:
     )
 
     def told(result: BackboneUsed) -> str:
+        changed = f"The network is {result['title']} now."
         if "accuracy" not in result:
-            return f"The network is {result['title']} now."
+            return changed
+        if result["accuracy"] is None:  # nothing is held out to judge by
+            return f"{changed} Everything is learnt again."
         now, before = per_cent(result["accuracy"]), per_cent(result["before"])
-        return f"The network is {result['title']} now. Learnt again: {now} right, {before} before."
+        return f"{changed} Learnt again: {now} right, {before} before."
 
     return finish(options, ended, BackboneUsed, told)
 

@@ -78,6 +78,15 @@ def test_the_network_and_its_features_are_changed_and_learnt_with_at_once(home, 
     assert answered(home, "score", project, "--predictions") == before, "the other one stays"
 
 
+def test_a_network_without_held_out_images_is_changed_without_a_score(home, home_weights, tmp_path):
+    path = tmp_path / "few.espalier"
+    few = image_files.class_folders(tmp_path / "few", {"moth": 2, "beetle": 2})
+    answered(home, "new", path, "--weights", home_weights, "--size", 64)
+    answered(home, "learn", path, few)
+    done = espalier(home, "backbone", path, "--weights", home_weights, "--size", 48)
+    assert done.stdout.strip() == "The network is SqueezeNet 1.1 now. Everything is learnt again."
+
+
 def test_scores_agree_with_the_predictions(home, project):
     scored = answered(home, "score", project, "--predictions")
     right = [Path(p).parent.name == name for p, name in scored["predictions"].items()]

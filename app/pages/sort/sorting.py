@@ -23,7 +23,7 @@ AHEAD = 60
 READS = ("suggestions", "learn_sorted")
 OURS = ("Name ", "Set ", "Accept ", "Take back ")
 """How the titles of the gestures begin that were made here."""
-BACK = "Backspace takes it back."
+BACK = "Backspace undoes that."
 
 Follow = Callable[[Ended, bool], object]
 
@@ -221,7 +221,7 @@ class Sorting(QObject):
         def follow(ended: Ended) -> None:
             if ended.how == "done" and (rows := ended.of(UnsortedPage)["rows"]):
                 ids = [row["id"] for row in rows]
-                words = f"{plural(len(ids))} taken back. Backspace sets aside again."
+                words = f"{plural(len(ids))} taken back. Backspace undoes that."
                 self.act("set_aside", set(), words, {"images": ids, "back": True})
 
         self.bridge.ask("unsorted_images", follow, aside=True, limit=max(self.aside, 1))
@@ -291,7 +291,7 @@ class Sorting(QObject):
             if latest:
                 made.spots = self.list.take_out(set(self.list.ids) - self.list.alive(found))
             count = plural(done["images"], "suggestion")
-            self.said.emit(f"{count} accepted. Backspace takes them back.")
+            self.said.emit(f"{count} accepted. Backspace undoes that.")
             self.take(found, latest)
 
         settings = {"order": self.order, "limit": AHEAD}
