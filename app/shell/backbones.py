@@ -65,11 +65,11 @@ def sizes(backbone: BackboneRow) -> str:
 
 COLUMNS: tuple[tuple[str, Callable[[BackboneRow], str]], ...] = (
     ("Network", lambda b: b["title"]),
-    ("Right on ImageNet", lambda b: per_cent(b["accuracy"]) if b["accuracy"] else ""),
+    ("ImageNet", lambda b: per_cent(b["accuracy"]) if b["accuracy"] else ""),
     ("Speed here", speed),
     ("Holds", sizes),
     ("Size", lambda b: size(b["bytes"]) if b["bytes"] else ""),
-    ("Weights", ready),
+    ("Weights", lambda b: ready(b).split(" ")[0]),  # its size stands beside it
 )
 
 
@@ -93,7 +93,7 @@ class BackboneDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Network")
-        sized(self, 800, 560)
+        sized(self, 960, 560)
         self.bridge = bridge
         self.rows = BackboneRows([title for title, _ in COLUMNS])
         self.table = Table(self.rows)
@@ -143,6 +143,7 @@ class BackboneDialog(QDialog):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(88)  # titles are wider than some of the figures below
         self.table.selectionModel().currentChanged.connect(lambda *_: self.show_chosen())
         named(self.table, "Networks", "Choose the network that images start from")
         reach(self.table, "Alt+B")

@@ -556,6 +556,18 @@ def test_the_bar_says_how_far_it_is(begun: Person) -> None:
     assert (f"about {keys} more key" in found.bar.forecast.full) == bool(keys)
 
 
+def test_the_first_hint_fits_what_is_known(sorter: Person, tmp_path: Path) -> None:
+    found = page(sorter)
+    assert found.bar.forecast.full.startswith("Begin to type the class of an image.")
+    others = str(plain_folders(tmp_path / "others", CLASSES, 6, seed=1))
+
+    ended = sorter.waits_for(lambda: sorter.window.bridge.submit("learn_folder", paths=[others]))
+    assert ended.how == "done", ended.text
+    at_rest(sorter)
+
+    assert "Return accepts what is suggested" in found.bar.forecast.full
+
+
 def test_another_order_is_shown_from_its_beginning(begun: Person) -> None:
     found = page(begun)
     found.bar.order.setCurrentIndex(found.bar.order.findData("uncertain"))

@@ -26,6 +26,7 @@ ORDERS = (
     ("time", "Time"),
 )
 BEGIN = "Begin to type the class of an image. Others like it are suggested then."
+GO_ON = "Return accepts what is suggested, 1 to 9 and letters give another class."
 SURE = 95
 """Per cent above which suggestions are accepted, at first."""
 
@@ -36,10 +37,12 @@ def far(standing: Standing) -> str:
     return f"{done:,} sorted, {standing['waiting']:,} left"
 
 
-def forecast(standing: Standing) -> str:
-    """How good the suggestions were, and what is left; nothing before there are any to judge."""
+def forecast(standing: Standing, classes: int) -> str:
+    """How good the suggestions were, and what is left; before there are any to judge, what to do:
+    two classes are suggested at once."""
     if not standing["recent"]:
-        return BEGIN if standing["waiting"] else ""
+        hint = GO_ON if classes > 1 else BEGIN
+        return hint if standing["waiting"] else ""
     right, recent = standing["recent_right"], standing["recent"]
     words = f"{right} of the last {plural(recent, 'suggestion')} right"
     wanted, keys = per_cent(standing["wanted"], 0), standing["keys_left"]
@@ -110,6 +113,6 @@ class SortBar(QWidget):
 
     def show_standing(self, standing: Standing | None, classes: int) -> None:
         self.heading.setText(far(standing) if standing is not None else "One moment …")
-        self.forecast.set_full(forecast(standing) if standing is not None else "")
+        self.forecast.set_full(forecast(standing, classes) if standing is not None else "")
         for made in (self.least, self.accept):
             made.setEnabled(classes > 1 and standing is not None and standing["waiting"] > 0)
