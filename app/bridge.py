@@ -24,8 +24,8 @@ from engine.events import (
 )
 from engine.worker import Engine
 
-EVERY = 33
-"""Milliseconds between two looks at the engine's outbox: one frame at 30 a second."""
+EVERY = 16
+"""Milliseconds at least between two looks at the engine's outbox: a frame at 60 a second."""
 
 Answer = Callable[[Ended], object]
 
@@ -48,6 +48,8 @@ class Bridge(QObject):
     notice = Signal(object)
     saved = Signal(int, object)
     ended = Signal(int, object)
+    told_of = Signal()
+    """The engine's outbox is no more empty; the only signal that comes from its thread."""
 
     def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -68,12 +70,20 @@ class Bridge(QObject):
             Saved: self.saved,
             Ended: self.ended,
         }
-        self.timer = QTimer(self, interval=EVERY, timerType=Qt.TimerType.PreciseTimer)
-        self.timer.timeout.connect(self.drain)
+        self.rest = QTimer(
+            self, interval=EVERY, singleShot=True, timerType=Qt.TimerType.PreciseTimer
+        )
+        self.rest.timeout.connect(self.drain)
+        self.told_of.connect(self.wake, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
         """Begins to listen, once all who want to hear are there."""
-        self.timer.start()
+        self.engine.listen(self.told_of.emit)
+
+    def wake(self) -> None:
+        """The first word after a silence is heard at once, others after a rest."""
+        if not self.rest.isActive():
+            self.drain()
 
     def submit(self, job: str, answer: Answer | None = None, **settings: Any) -> int:
         """Asks for a job that the job bar shows; `answer` is called with its Ended."""
@@ -117,7 +127,10 @@ class Bridge(QObject):
 
     def drain(self) -> None:
         """Hands on what the engine said since the last look."""
-        for ticket, event in self.engine.take():
+        events = self.engine.take()
+        if events:
+            self.rest.start()
+        for ticket, event in events:
             self.hand_on(ticket, event)
 
     def hand_on(self, ticket: int, event: Event) -> None:
@@ -141,6 +154,7 @@ class Bridge(QObject):
 
     def close(self) -> None:
         """Stops listening, and ends the engine. Nothing is lost: each gesture was saved."""
-        self.timer.stop()
+        self.engine.listen(None)
+        self.rest.stop()
         self.answers.clear()
         self.engine.close()

@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -54,6 +55,7 @@ class Engine:
         self._guard = threading.Lock()
         self._orders: deque[tuple[str, Any]] = deque()
         self._outbox: list[tuple[int, Event]] = []
+        self._tell: Callable[[], object] | None = None
         self._wake_read, self._wake_write = mp.Pipe(duplex=False)
         self._project = ""
         self._process: mp.process.BaseProcess | None = None
@@ -88,6 +90,14 @@ class Engine:
             events, self._outbox = self._outbox, []
         return events
 
+    def listen(self, tell: Callable[[], object] | None) -> None:
+        """`tell` is called, in the engine thread, when there is something to take again; it returns
+        at once and asks nothing of this engine. None: nobody listens any more."""
+        with self._guard:
+            self._tell = tell
+            if tell is not None and self._outbox:
+                tell()
+
     def close(self, patience: float = 10.0) -> None:
         """Stops the running job at its next event, then the engine process and the thread."""
         if not self._closed.is_set():
@@ -113,6 +123,8 @@ class Engine:
             note(f"job {ticket} ended: {event.how}")
         with self._guard:
             self._outbox.append((ticket, event))
+            if self._tell is not None and len(self._outbox) == 1:
+                self._tell()
 
     def _live(self) -> None:
         waiting: deque[Order] = deque()

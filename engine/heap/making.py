@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import torch
 
 from engine.errors import Refused
 from engine.events import Event, Work
+from engine.heap.mixture import Mixture
+from engine.heap.near import basis_of
 from engine.heap.state import HeapState
 from engine.learners import LEARNERS
 from engine.learning import material, step, subnet
@@ -17,9 +19,13 @@ from engine.learning.material import LearningData
 from engine.models.extractor import Extractor
 from engine.session import Session
 from engine.storage import catalogue, unsorted
+from engine.storage.feature_cache import Features
 from engine.storage.project import Project, settings_text
 
 KEPT = ("heap",)
+MOST_LOOKED_AT, MOST_SPEAK = 5000, 4000
+"""Of so many images is found along what they differ, and so many of those that wait have a say in
+what their classes look like: those with the smallest hashes."""
 
 
 def state_of(session: Session) -> Work[HeapState]:
@@ -58,7 +64,10 @@ def made(
     x = features.get(hashes)
     if not len(x):
         x = np.zeros((0, learner.views, extractor.backbone.width), np.float32)
-    live = learner.live(torch.from_numpy(x))
+    live, seen = learner.live(torch.from_numpy(x)), x.mean(axis=1)
+    mixture = mixture_of(features, hashes, seen)
+    for number, some in data.train.items():
+        mixture.take(number, features.get(some).mean(axis=1))
     state = HeapState(
         project=project,
         features=features,
@@ -68,7 +77,8 @@ def made(
         drawn=np.array([row["drawn"] for row in rows], bool),
         taken=[row["taken"] for row in rows],
         bursts=[row["burst"] for row in rows],
-        seen=x.mean(axis=1),
+        near=mixture.basis(seen),
+        mixture=mixture,
         learnt={h: n for n, some in data.split.train.items() for h in some},
         held={h: n for n, some in data.split.validation.items() for h in some},
         lost=lost,
@@ -76,6 +86,17 @@ def made(
     state.settle(data)
     state.mark()
     return state
+
+
+def mixture_of(features: Features, hashes: Sequence[str], seen: np.ndarray) -> Mixture:
+    """Of the heap's images, none named yet. What is whitened, and who has a say, depends on all
+    images that the project ever looked at, so that no act changes it."""
+    looked_at = features.all()
+    some = looked_at[:MOST_LOOKED_AT]
+    basis = basis_of(features.get(some).mean(axis=1) if some else seen)
+    last = looked_at[:MOST_SPEAK][-1:]
+    speaks = np.array([sha256 <= last[0] for sha256 in hashes], bool)
+    return Mixture(basis, basis.round(seen), speaks)
 
 
 def settled(state: HeapState) -> None:

@@ -11,21 +11,30 @@ from dataclasses import dataclass
 import numpy as np
 
 WIDTH, SPARE = 50, 10
+ROUND_WIDTH, SHRINKAGE = 256, 0.3
+"""Of what is whitened: so many directions, and how far their covariance is drawn toward a round
+one."""
 ROUNDS = 25
 MOST_GROUPS = 40
 
 
 @dataclass(frozen=True)
 class Basis:
-    """The directions along which the images of a heap differ most."""
+    """The directions along which the images of a project differ most."""
 
     middle: np.ndarray
     directions: np.ndarray
-    """float32 (width, WIDTH), columns of length 1."""
+    """float32 (width, ROUND_WIDTH), columns of length 1."""
+    scale: np.ndarray
+    """float32 (ROUND_WIDTH,): what makes the images as wide along each, nearly."""
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Features (images, width) as float32 (images, WIDTH)."""
-        return (unit(features) - self.middle) @ self.directions
+        return (unit(features) - self.middle) @ self.directions[:, :WIDTH]
+
+    def round(self, features: np.ndarray) -> np.ndarray:
+        """Features (images, width), whitened and of length 1: float32 (images, ROUND_WIDTH)."""
+        return unit((unit(features) - self.middle) @ self.directions * self.scale)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -39,12 +48,18 @@ def basis_of(features: np.ndarray) -> Basis:
     width = features.shape[1]
     middle = x.mean(axis=0) if len(x) else np.zeros(width, np.float32)
     x = x - middle
-    count = min(WIDTH + SPARE, width)
+    count = min(ROUND_WIDTH + SPARE, width)
     draft = np.random.default_rng(0).standard_normal((width, count)).astype(np.float32)
     for _ in range(2):
         draft, _ = np.linalg.qr(x.T @ (x @ draft))
-    _, _, found = np.linalg.svd(x @ draft, full_matrices=False)
-    return Basis(middle, (draft @ found.T)[:, :WIDTH].astype(np.float32))
+    _, sizes, found = np.linalg.svd(x @ draft, full_matrices=False)
+    directions = (draft @ found.T)[:, :ROUND_WIDTH].astype(np.float32)
+    wide = np.zeros(directions.shape[1])
+    wide[: len(sizes)] = sizes[: len(wide)].astype(np.float64) ** 2
+    usual = float((x.astype(np.float64) ** 2).sum()) / width
+    spread = (1 - SHRINKAGE) * wide + SHRINKAGE * usual
+    scale = (spread / max(1, len(x)) + 1e-12) ** -0.5
+    return Basis(middle, directions, scale.astype(np.float32))
 
 
 def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.heap.near import Basis, basis_of, chain, groups
+from engine.heap.mixture import SOFT, SPREAD, Mixture, shares
+from engine.heap.near import Basis, chain, groups
 from engine.heap.order import MOST_COMPARED, Herding, margin
 from engine.learners.confidence import ENOUGH, temperature
 from engine.learners.live import Live
@@ -41,8 +42,9 @@ class HeapState:
     drawn: np.ndarray
     taken: list[str]
     bursts: list[str]
-    seen: np.ndarray
-    """What the network makes of each: float32 (images, width), views averaged; not kept."""
+    near: np.ndarray
+    """Each as a few numbers (near.Basis): float32 (images, WIDTH)."""
+    mixture: Mixture
     learnt: dict[str, int]
     held: dict[str, int]
     lost: set[str]
@@ -50,6 +52,9 @@ class HeapState:
     changes: int = -1
     """How many rows of the tables had changed when both were in line."""
     heat: float = 1.0
+    """By which the head's logits are divided."""
+    heat_together: float = 1.0
+    """By which what the head and the mixture say together is divided."""
 
     def __post_init__(self) -> None:
         self.place = {int(number): place for place, number in enumerate(self.ids)}
@@ -62,10 +67,11 @@ class HeapState:
         self._told: np.ndarray | None = None
         self._herding: Herding | None = None
         self._cover: np.ndarray | None = None
-        self.basis: Basis = basis_of(self.seen)
-        self.near = self.basis(self.seen)
-        self.seen = self.seen[:0]
         self._chain: np.ndarray | None = None
+
+    @property
+    def basis(self) -> Basis:
+        return self.mixture.basis
 
     # In line with the tables.
 
@@ -98,6 +104,7 @@ class HeapState:
             return False
         self.alive[:] = False
         self.alive[[self.place[number] for number in waits]] = True
+        self.mixture.changed()
         self.take_out({h: n for h, n in self.learnt.items() if train.get(h) != n})
         self.take_in({h: n for h, n in train.items() if self.learnt.get(h) != n})
         self.held = held
@@ -110,6 +117,7 @@ class HeapState:
         for number, hashes in by_class(images).items():
             x = torch.from_numpy(self.features.get(hashes))
             self.live.learn(number, x)
+            self.mixture.take(number, x.mean(dim=1).numpy())
             self.remember(hashes, x)
             if self._cover is not None and self._herding is not None:
                 new = self._herding.covered(self.basis(x.mean(dim=1).numpy()))
@@ -125,6 +133,7 @@ class HeapState:
             if not left:
                 both[1] = both[0][:0]
             self.live.unlearn(number, *both)
+            self.mixture.take(number, both[0].mean(dim=1).numpy(), -1)
             for sha256 in hashes:
                 del self.learnt[sha256]
             self._cover = None
@@ -138,6 +147,7 @@ class HeapState:
     def act(self, ids: Iterable[int], learnt: Mapping[str, int], held: Mapping[str, int]) -> None:
         """Images left those that wait: some to be learnt, some to judge by, some for good."""
         self.alive[[self.place[number] for number in ids if number in self.place]] = False
+        self.mixture.changed()
         self.take_in(learnt)
         self.held.update(held)
         self.calibrate()
@@ -157,7 +167,7 @@ class HeapState:
         places = torch.tensor([at[sides[h]] for h in few])
         doubt = 1.0 if judge is held else math.sqrt(len(judge))
         # Spread over as large a share of the few as of all.
-        self.fit(x, places, doubt * len(few) / max(1, len(judge)))
+        self.fit(x, places, doubt * len(few) / max(1, len(judge)), judge is not held)
 
     def few_features(self, hashes: Sequence[str]) -> Tensor:
         missing = [h for h in hashes if h not in self.known]
@@ -166,11 +176,27 @@ class HeapState:
             self.known.update(zip(missing, found, strict=True))
         return torch.stack([self.known[h] for h in hashes]) if hashes else torch.zeros(0)
 
-    def fit(self, x: Tensor, places: Tensor, doubt: float) -> None:
-        """The temperature from features and the places of their classes; see confidence."""
+    def fit(self, x: Tensor, places: Tensor, doubt: float, learnt: bool) -> None:
+        """The temperatures from features and the places of their classes, of images that were
+        learnt or are held out; see confidence."""
         self._told = None
-        several = len(self.live.classes) > 1 and len(x) > 0
-        self.heat = temperature(self.live.asked(x), places, doubt) if several else 1.0
+        self.heat = self.heat_together = 1.0
+        if len(self.live.classes) < 2 or not len(x):
+            return
+        logits = self.live.asked(x)
+        self.heat = temperature(logits, places, doubt)
+        seen = x.mean(dim=1).numpy()
+        if learnt:
+            cosines = self.mixture.left_out(seen, places.numpy(), self.live.classes, self.alive)
+        else:
+            cosines = self.mixture.asked(seen, self.live.classes, self.alive)
+        self.heat_together = temperature(self.together(logits, cosines), places, doubt)
+
+    def together(self, logits: Tensor, cosines: np.ndarray) -> Tensor:
+        """What the head says, and the mixture, which counts for less the fewer wait."""
+        waiting = int(self.alive.sum())
+        part = SPREAD * waiting / max(1, waiting + len(self.learnt))
+        return (logits / self.heat).log_softmax(dim=1) + part * torch.from_numpy(cosines)
 
     def settle(self, data: LearningData) -> None:
         """Chooses the regularisation anew, from the images that it depends on, and fits how sure
@@ -180,18 +206,29 @@ class HeapState:
         x, numbers = data.sample()
         self.live.settle(x, numbers)
         hashes, truth = data.held_out(self.live.classes)
-        doubt = math.sqrt(len(x))
-        if len(hashes) >= ENOUGH:
+        doubt, judged = math.sqrt(len(x)), len(hashes) >= ENOUGH
+        if judged:
             x, numbers, doubt = data.of(hashes), torch.from_numpy(truth), 1.0
-        self.fit(x, torch.searchsorted(torch.tensor(self.live.classes), numbers), doubt)
+        places = torch.searchsorted(torch.tensor(self.live.classes), numbers)
+        self.fit(x, places, doubt, not judged)
 
     @property
     def told(self) -> np.ndarray:
         """Probabilities of every image of the heap, float32 (images, classes)."""
         if self._told is None:
             logits = self.live.logits()
-            self._told = (logits / self.heat).softmax(dim=1).numpy()
+            if len(self.classes) > 1:
+                cosines = self.mixture.cosines(self.classes, self.alive)
+                logits = self.together(logits, cosines) / self.heat_together
+            self._told = logits.softmax(dim=1).numpy()
         return self._told
+
+    @property
+    def doubted(self) -> np.ndarray:
+        """Softer probabilities, by the mixture alone, for asking what is in doubt."""
+        if len(self.classes) < 2:
+            return self.told
+        return shares(self.mixture.cosines(self.classes, self.alive), SOFT)
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -233,10 +270,10 @@ class HeapState:
             self._herding, self._cover = Herding(self.near[self._compared]), None
         if self._cover is None:
             hashes = list(self.learnt)
-            x = self.features.get(hashes).mean(axis=1) if hashes else self.seen[:0]
-            self._cover = self._herding.covered(self.basis(x))
+            learnt = self.basis(self.features.get(hashes).mean(axis=1)) if hashes else None
+            self._cover = self._herding.covered(self.near[:0] if learnt is None else learnt)
         among = np.flatnonzero(np.isin(self._compared, waiting))
-        doubt = margin(self.told[self._compared])
+        doubt = margin(self.doubted[self._compared])
         picked = self._compared[self._herding.picks(self._cover, doubt, among)]
         return np.concatenate([picked, waiting[~np.isin(waiting, picked)]])
 

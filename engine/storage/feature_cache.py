@@ -27,6 +27,11 @@ class Features:
         }
         return [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in there]
 
+    def all(self) -> list[str]:
+        """The images that have activations, sorted."""
+        question = "SELECT sha256 FROM feature WHERE key = ? ORDER BY sha256"
+        return [row["sha256"] for row in self.project.db.query(question, [self.key])]
+
     def put(self, hashes: Sequence[str], activations: np.ndarray) -> None:
         """Stores activations (images, views, width), one pack for them all, then the rows."""
         buffer = io.BytesIO()

@@ -1,15 +1,16 @@
 """One unsorted heap: how many keys sort it, what the order is worth, and how long an act takes.
 
     python -m tests.bench.heap FOLDER [--classes 20] [--each 150] [--weights FILE] [--size 224]
-        [--work FOLDER] [--seeds 3] [--orders useful,uncertain] [--parts keys,order,latency]
+        [--work FOLDER] [--seeds 3] [--draws 5] [--orders useful,uncertain]
+        [--parts keys,order,latency]
 
 FOLDER holds class folders. Some of their images are put on one heap, and a person who is always
 right sorts it by the jobs that the window uses, with the cheapest key: Return where the suggestion
 is right, a digit where the class is among the nine likeliest, otherwise its name as far as it tells
 it from others. A seed gives the order in which images come, and so which are drawn to judge by.
-The table of `order` learns from so many per cent of the images, chosen at random or as most useful,
-and scores the rest of the classes' images, a fifth, that nobody chose from. Milliseconds are those
-on the clock and those of the processor, which others on the computer lengthen less.
+The table of `order` names so many per cent of the images, chosen at random or as most useful, and
+says how many suggestions are right for a fifth of the images, that nobody chose from. Milliseconds
+are those on the clock and those of the processor, which others on the computer lengthen less.
 """
 
 from __future__ import annotations
@@ -25,16 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from engine.heap.near import basis_of
-from engine.heap.order import Herding, margin
-from engine.learners import LEARNERS
-from engine.learners.confidence import temperature
+from engine.heap import making
+from engine.heap.state import HeapState
 from engine.learning import material
 from engine.session import Session
+from engine.storage import catalogue, unsorted
 from engine.system import device
-from tests.bench.common import do, new
+from tests.bench.common import do, finished, new
 from tests.bench.given import parser_of, photos_of
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -48,6 +47,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=20)
     parser.add_argument("--each", type=int, default=150)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=5, help="seeds of the table of order")
     parser.add_argument("--work", type=Path, default=None, help="where what was looked at is kept")
     parser.add_argument("--orders", default="useful,uncertain")
     parser.add_argument("--parts", default="keys,order,latency")
@@ -225,25 +225,13 @@ def figures(person: Person) -> str:
 # What an order is worth.
 
 
-def features_of(project: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features (images, width) and the place of each one's class."""
-    session = opened(project, folder, "features")
-    rows = list(session.require().db.query("SELECT path, sha256 FROM unsorted ORDER BY sha256"))
-    cache = material.features_by(session.require(), session.extractor(), 1)
-    x = cache.get([row["sha256"] for row in rows])[:, 0]
-    names = [Path(row["path"]).parent.name for row in rows]
-    session.close()
-    return x, np.unique(names, return_inverse=True)[1]
-
-
 def order(options: argparse.Namespace, project: Path, files: list[Path], folder: Path) -> None:
-    x, y = features_of(project, folder)
     found: dict[str, list[list[float]]] = {"most useful": [], "random": []}
-    for seed in range(5):
-        places = np.random.default_rng(seed).permutation(len(x))
-        test, pool = places[: len(x) // 5], places[len(x) // 5 :]
+    for seed in range(options.draws):
         for name, rows in found.items():
-            rows.append(list(curve(x, y, pool, test, seed, name == "most useful")))
+            session = opened(project, folder, "order")
+            rows.append(list(curve(session, seed, name == "most useful")))
+            session.close()
     whole = [float(np.mean(values)) for values in zip(*found["random"], strict=True)][-1]
     heads = "".join(f"{100 * share:8.0f} %" for share in (*SHARES, 1))
     print(f"accuracy with labels of   {heads}")
@@ -257,49 +245,38 @@ def order(options: argparse.Namespace, project: Path, files: list[Path], folder:
     print(f"with 5 %: {100 * five / whole:.1f} % of the accuracy with all")
 
 
-def curve(
-    x: np.ndarray, y: np.ndarray, pool: np.ndarray, test: np.ndarray, seed: int, useful: bool
-) -> Iterator[float]:
-    """The accuracy on `test` after each share of labels of `pool`, and after all."""
-    picked: list[int] = []
-    basis = basis_of(x[pool])
-    near = basis(x[pool])
-    herding = Herding(near)
-    rng = np.random.default_rng(seed)
-    at_random = rng.permutation(len(pool)).tolist()
+def curve(session: Session, seed: int, useful: bool) -> Iterator[float]:
+    """The share of right suggestions for a fifth of the images, which nobody chooses from, after
+    each share of labels of the others, and after all."""
+    with session.require().transaction() as db:
+        db.execute("UPDATE unsorted SET drawn = 0")
+    state = finished(making.state_of(session))
+    paths = {row["id"]: Path(row["path"]) for row in unsorted.rows(session.require())}
+    truth = [paths[int(number)].parent.name for number in state.ids]
+    mixed = np.random.default_rng(seed).permutation(np.argsort(np.array(state.hashes)))
+    test, pool = mixed[: len(mixed) // 5], mixed[len(mixed) // 5 :]
+    named = 0
     for share in (*SHARES, 1):
-        count = round(share * len(pool))
-        if share == 1:
-            picked = list(range(len(pool)))
-        while len(picked) < count:
-            few = min(12, count - len(picked), max(2, len(picked)))
-            if useful:
-                left = np.setdiff1d(np.arange(len(pool)), picked)
-                shares = taught(x[pool], y[pool], picked, x[pool]) if picked else None
-                doubt = margin(shares) if shares is not None else np.ones(len(pool), np.float32)
-                cover = herding.covered(near[picked])
-                picked += herding.picks(cover, doubt, left, few)[:few].tolist()
-            else:
-                picked = at_random[: len(picked) + few]
-        asked = taught(x[pool], y[pool], picked, x[test])
-        classes = np.unique(y[pool][picked])
-        yield float((classes[asked.argmax(axis=1)] == y[test]).mean())
+        while named < (count := round(share * len(pool))):
+            left = pool[state.alive[pool]]
+            some = min(12, count - named, max(2, named)) if useful and share < 1 else count - named
+            picked = state.useful(left)[:some] if useful and share < 1 else left[:some]
+            name_all(session, state, picked.tolist(), truth)
+            named += len(picked)
+            state = finished(making.state_of(session))
+        making.settled(state)
+        names = catalogue.class_names(session.require())
+        told = [names[state.classes[place]] for place in state.told[test].argmax(axis=1)]
+        yield float(np.mean([truth[place] == name for place, name in zip(test, told, strict=True)]))
 
 
-def taught(x: np.ndarray, y: np.ndarray, picked: list[int], asked: np.ndarray) -> np.ndarray:
-    """Probabilities of images by the usual learner, which learnt those that were picked, calibrated
-    as the heap does it with as few."""
-    learner = LEARNERS.make("slda")
-    known, numbers = torch.from_numpy(x[picked])[:, None], torch.from_numpy(y[picked])
-    live = learner.live(torch.from_numpy(asked)[:, None])
-    for number in numbers.unique().tolist():
-        live.learn(number, known[numbers == number])
-    live.settle(known, numbers)
-    if len(live.classes) < 2:
-        return live.logits().softmax(dim=1).numpy()
-    places = torch.searchsorted(torch.tensor(live.classes), numbers)
-    heat = temperature(live.asked(known), places, doubt=len(picked) ** 0.5)
-    return (live.logits() / heat).softmax(dim=1).numpy()
+def name_all(
+    session: Session, state: HeapState, places: Sequence[int], truth: Sequence[str]
+) -> None:
+    """Names images, class by class."""
+    for name in sorted({truth[place] for place in places}):
+        images = [int(state.ids[place]) for place in places if truth[place] == name]
+        do(session, "label_images", images=images, to=name)
 
 
 # How long an act takes.

@@ -9,6 +9,7 @@ import pytest
 from scipy.cluster.hierarchy import average
 from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
+from sklearn.covariance import ShrunkCovariance
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
@@ -33,7 +34,17 @@ def test_the_basis_holds_as_much_as_principal_components() -> None:
     assert found.shape == (300, 50)
     expected = PCA(50, svd_solver="full").fit_transform(unit(x))
     assert found.var(axis=0).sum() == pytest.approx(expected.var(axis=0).sum(), rel=0.02)
-    np.testing.assert_allclose(basis.directions.T @ basis.directions, np.eye(50), atol=1e-4)
+    np.testing.assert_allclose(basis.directions.T @ basis.directions, np.eye(120), atol=1e-4)
+
+
+def test_whitened_directions_are_those_of_a_shrunk_covariance() -> None:
+    rng = np.random.default_rng(2)
+    x = (rng.normal(size=(400, 40)) * np.linspace(3, 0.1, 40) + 1).astype(np.float32)
+    covariance = ShrunkCovariance(shrinkage=0.3).fit(unit(x))
+    values, vectors = np.linalg.eigh(covariance.covariance_)
+    expected = unit((unit(x) - covariance.location_) @ vectors / np.sqrt(values))
+    found = basis_of(x).round(x)
+    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-4)
 
 
 def test_distances_are_distances() -> None:
