@@ -6,8 +6,8 @@
 
 FOLDER holds class folders. Some of their images are put on one heap, and a person who is always
 right sorts it by the jobs that the window uses, with the cheapest key: Return where the suggestion
-is right, a digit where the class is among the nine likeliest, otherwise its name as far as it tells
-it from others. A seed gives the order in which images come, and so which are drawn to judge by.
+of a screenful is right, a digit for one that is not, if its class is among the nine likeliest, and
+else its name as far as it tells it from others. A seed gives the order in which images come, and so which are drawn to judge by.
 The table of `order` names so many per cent of the images, chosen at random or as most useful, and
 says how many suggestions are right for a fifth of the images, that nobody chose from. Milliseconds
 are those on the clock and those of the processor, which others on the computer lengthen less.
@@ -37,6 +37,8 @@ from tests.bench.common import do, finished, new
 from tests.bench.given import parser_of, photos_of
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)
+SCREEN = 24
+"""So many images are seen at once in a window of 1280 by 800."""
 PAUSE = 25
 """After so many acts the person looks up, and the regularisation is chosen anew."""
 
@@ -117,28 +119,24 @@ class Person:
     keys: int = 0
     acts: int = 0
     asked: int = 0
-    suggested_right: int = 0
+    mended: int = 0
+    screens: int = 0
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def act(self, image: int, how: str) -> dict[str, Any]:
+    def done(self, job: str, **settings: Any) -> dict[str, Any]:
+        """What is shown after an act; now and then a person looks up."""
         clock, used = time.perf_counter(), time.process_time()
-        named = do(
-            self.session,
-            "label_images",
-            images=[image],
-            to=self.truth[image],
-            how=how,
-            order=self.order,
-        )
+        found = do(self.session, job, order=self.order, **settings)
         self.wall.append(1000 * (time.perf_counter() - clock))
         self.cpu.append(1000 * (time.process_time() - used))
         self.acts += 1
         if self.acts % PAUSE == 0:
-            return do(self.session, "suggestions", order=self.order, settle=True)
-        return named["suggestions"]
+            visible = settings.get("visible", ())
+            return do(self.session, "suggestions", order=self.order, visible=visible, settle=True)
+        return found["suggestions"]
 
-    def name(self, shown: dict[str, Any]) -> dict[str, Any]:
+    def name(self, shown: dict[str, Any], visible: Sequence[int] = ()) -> dict[str, Any]:
         """Names the image that is asked about, or the first one."""
         row = shown["ask"] or shown["rows"][0]
         if not shown["classes"] and shown["groups"]:
@@ -148,27 +146,56 @@ class Person:
         choices = row.get("choices") or likely
         self.asked += row is shown["ask"]
         right = bool(likely) and likely[0] == wanted and row is not shown["ask"]
-        self.suggested_right += right
         self.keys += 1 if wanted in choices else typed(wanted, shown["classes"])
-        return self.act(row["id"], "accepted" if right else "typed")
+        return self.done(
+            "label_images",
+            images=[row["id"]],
+            to=wanted,
+            how="accepted" if right else "typed",
+            visible=visible,
+        )
 
     def sort(self) -> dict[str, Any]:
         """Until the forecast says that the rest may be accepted, and what was drawn is named."""
         shown = do(self.session, "suggestions", order=self.order)
         accepted: dict[str, Any] = {"images": 0, "mistakes": 0.0}
         while shown["ask"] or shown["rows"]:
-            left = shown["standing"]["keys_left"]
-            if shown["rows"] and left == left_to_ask(self.session) and not shown["ask"]:
+            if self.may_accept(shown):
                 shown = do(self.session, "suggestions", order=self.order, settle=True)
-                if shown["standing"]["keys_left"] == left_to_ask(self.session):
+                if self.may_accept(shown):
                     accepted = do(
                         self.session, "accept_above", least=0.0, really=True, order=self.order
                     )
                     self.keys += 2
                     shown = accepted["suggestions"]
                     continue
-            shown = self.name(shown)
+            few = len(shown["classes"]) < 2
+            shown = self.name(shown) if few or shown["ask"] else self.look_over(shown)
         return accepted
+
+    def may_accept(self, shown: dict[str, Any]) -> bool:
+        """Whether nothing is left to be named one by one but what was drawn."""
+        left = shown["standing"]["keys_left"]
+        return bool(shown["rows"]) and not shown["ask"] and left == left_to_ask(self.session)
+
+    def look_over(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """Names what is wrongly suggested among what is seen, each learnt at once while the others
+        stay where they are, and accepts the rest by one key."""
+        seen = [row["id"] for row in shown["rows"][:SCREEN]]
+        while True:
+            rows = {row["id"]: row for row in shown["rows"]}
+            wrong = [n for n in seen if rows[n]["likeliest"][0][0] != self.truth[n]]
+            if not wrong or shown["ask"]:
+                break
+            seen.remove(wrong[0])
+            shown = self.name({**shown, "rows": [rows[wrong[0]]]}, seen)
+            self.mended += 1
+        if shown["ask"] or not seen:
+            return shown
+        told = {n: tuple(rows[n]["likeliest"][0]) for n in seen}
+        self.keys += 1
+        self.screens += 1
+        return self.done("accept_shown", shown=told)
 
 
 def typed(name: str, classes: Sequence[str]) -> int:
@@ -188,7 +215,9 @@ def left_to_ask(session: Session) -> int:
 
 
 def keys(options: argparse.Namespace, project: Path, files: list[Path], folder: Path) -> None:
-    print("order      seed  images  keys  a picture  right    accepted  expected wrong  wrong")
+    print(
+        "order      seed  images  keys  a picture  mended  screens  asked   right    accepted wrong"
+    )
     for order in options.orders.split(","):
         for seed in range(options.seeds):
             session = opened(project, folder, f"keys {order} {seed}")
@@ -202,12 +231,11 @@ def keys(options: argparse.Namespace, project: Path, files: list[Path], folder: 
                 "SELECT sha256, class.name AS class FROM image JOIN class ON class.id = class_id"
             )
             right = [by_hash[row["sha256"]] == row["class"] for row in found]
-            wrong = len(right) - sum(right)
-            each = person.keys / len(right)
             print(
-                f"{order:10} {seed:4} {len(right):7} {person.keys:5} {each:10.3f} "
-                f"{100 * sum(right) / len(right):6.2f} % {accepted['images']:9} "
-                f"{accepted['mistakes']:14.1f} {wrong:6}   an act: {figures(person)}",
+                f"{order:10} {seed:4} {len(right):7} {person.keys:5} "
+                f"{person.keys / len(right):10.3f} {person.mended:7} {person.screens:8} "
+                f"{person.asked:6} {100 * sum(right) / len(right):6.2f} % "
+                f"{accepted['images']:9} {len(right) - sum(right):5}   an act: {figures(person)}",
                 flush=True,
             )
             session.close()
@@ -294,7 +322,7 @@ def latency(options: argparse.Namespace, project: Path, files: list[Path], folde
         shown = do(person.session, "suggestions", order="uncertain")
         for number in range(300):
             row = shown["ask"] or shown["rows"][number % 7]
-            shown = person.act(row["id"], "typed")
+            shown = person.done("label_images", images=[row["id"]], to=person.truth[row["id"]])
         print(f"{count} wait, {classes} classes: {figures(person)}", flush=True)
         person.session.close()
 

@@ -9,29 +9,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from engine.models.elastic.architecture import ElasticArchitecture
+from engine.models.growth import POOLED, STAGES
 
-OCTAVE, LOST = 0.1, 0.08
-"""What twice the resolution brings in accuracy, and what it costs where the features' whole
-variance is lost (EfficientNet-Lite0 on photos of clothing, 64 to 224 pixels)."""
+OCTAVE, LOST = {POOLED: 0.1, STAGES: 0.05}, 0.08
+"""What twice the resolution brings in accuracy, by the kind of features, and what it costs where
+their whole variance is lost (EfficientNet-Lite0 on photos of clothing, 64 to 224 pixels)."""
 SPREAD, OTHERS = 0.015, 0.03
 """How far the project's own network, and others, are usually from that."""
 DIFFER = 0.15
 """Of images, the share that one of two networks has right and the other has not."""
 
 
-def likely(resolution: int, lost: float) -> float:
+def likely(resolution: int, lost: float, features: str) -> float:
     """The accuracy before anything is measured, but for a constant."""
-    return OCTAVE * math.log2(resolution) - LOST * lost
+    return OCTAVE[features] * math.log2(resolution) - LOST * lost
 
 
-def expected_of(known: Mapping[str, Mapping[str, Any]], own: str, images: int) -> dict[str, float]:
+def expected_of(
+    known: Mapping[str, Mapping[str, Any]],
+    own: str,
+    images: int,
+    features: str,
+    published: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, float]:
     """The accuracy to expect of each network by its architecture, from what was measured of them on
-    so many images. `own` is the network that is narrowed."""
+    so many images. `own` is the network that is narrowed, `published` has the accuracies of some on
+    ImageNet: what one has more there, it is likely to have more here (Kornblith, Shlens and Le, Do
+    better ImageNet models transfer better?, 2019)."""
     parsed = {text: ElasticArchitecture.parse(text) for text in known}
-    before = {t: likely(a.resolution, known[t].get("lost", 0.0)) for t, a in parsed.items()}
+    before = {
+        t: likely(a.resolution, known[t].get("lost", 0.0), features) + ahead(a, own, published)
+        for t, a in parsed.items()
+    }
     level = sum(known[t]["accuracy"] - before[t] for t in known) / max(1, len(known))
     chance, expected = DIFFER / max(1, images), {}
     for text, architecture in parsed.items():
@@ -40,3 +53,10 @@ def expected_of(known: Mapping[str, Mapping[str, Any]], own: str, images: int) -
         surprise = known[text]["accuracy"] - before[text] - level
         expected[text] = level + before[text] + trust * surprise
     return expected
+
+
+def ahead(architecture: ElasticArchitecture, own: str, published: Mapping[str, float]) -> float:
+    """By how much a network was better than `own` where both were published; 0 where not."""
+    if own not in published or architecture.network not in published:
+        return 0.0
+    return published[architecture.network] - published[own]

@@ -6,7 +6,7 @@ The project's own is the one before it was narrowed: a narrowed network's file n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from engine.errors import BadSetting, Refused, UnusableWeights
@@ -110,6 +110,12 @@ def origin_in(name: str, file: str, changed: int) -> Origin | None:
     except (Refused, UnusableWeights):
         return None
     return Origin(name, "", found.preprocessing.size, found.digest, found.licence)
+
+
+def published(names: Iterable[str]) -> dict[str, float]:
+    """The accuracies on ImageNet of networks by name, where they were published."""
+    told = {name: BACKBONES.make(name).facts()["accuracy"] for name in names if name in BACKBONES}
+    return {name: accuracy for name, accuracy in told.items() if accuracy}
 
 
 def possible(project: Project, origin: Origin, sizes: tuple[int, ...]) -> list[int]:

@@ -80,7 +80,8 @@ class Choice:
         """The rows that keep all limits, at the resolutions that were asked for; best first."""
         known, rows = self.facts(), self.rows()
         images = len(self.bench.sample.held_out)
-        expected = expected_of(known, self.root.backbone, images)
+        published = networks.published(self.origins)
+        expected = expected_of(known, self.root.backbone, images, self.bench.features, published)
         asked = [r for r in rows if resolution_of(r) in self.resolutions]
         return sorted(within(asked, self.limits), key=lambda r: -expected[r["architecture"]])
 
@@ -264,7 +265,7 @@ def proposals(
             if not fits or over(choice, sizes_for(choice, wanted)):
                 continue
             lost = sum(calibration.errors[p][s] for p, s in shares.items())
-            found.append((likely(size, lost), wanted))
+            found.append((likely(size, lost, choice.bench.features), wanted))
             if choice.limits:
                 break  # the widest that keeps them
     found.sort(key=lambda pair: -pair[0])

@@ -19,29 +19,44 @@ def best(found: dict[str, float]) -> str:
 
 def test_by_few_images_a_larger_resolution_is_expected_to_be_better() -> None:
     measured = known(_96=0.81, _128=0.80)
-    assert best(expected_of(measured, "net", images=50)) == "net 128"
+    assert best(expected_of(measured, "net", 50, "pooled")) == "net 128"
 
 
 def test_by_many_images_what_was_measured_counts() -> None:
     measured = known(_96=0.81, _128=0.80)
-    found = expected_of(measured, "net", images=10**6)
+    found = expected_of(measured, "net", 10**6, "stages")
     assert best(found) == "net 96"
     assert found == pytest.approx({"net 96": 0.81, "net 128": 0.80}, abs=1e-3)
 
 
 def test_what_the_features_lost_counts() -> None:
     measured = {NARROW: {"accuracy": 0.8, "lost": 1.0}, "net 128": {"accuracy": 0.8}}
-    assert best(expected_of(measured, "net", images=50)) == "net 128"
-    assert likely(128, 0.0) > likely(128, 0.5) > likely(64, 0.5)
+    assert best(expected_of(measured, "net", 50, "pooled")) == "net 128"
+    for features in ("pooled", "stages"):
+        assert likely(128, 0.0, features) > likely(128, 0.5, features) > likely(64, 0.5, features)
+    gain = {kind: likely(128, 0.0, kind) - likely(64, 0.0, kind) for kind in ("pooled", "stages")}
+    assert gain["pooled"] > gain["stages"] > 0
 
 
 def test_another_network_is_believed_sooner() -> None:
     measured = {"net 128": {"accuracy": 0.80}, "other 128": {"accuracy": 0.86}}
-    mine = expected_of(measured, "net", images=200)
-    theirs = expected_of(measured, "other", images=200)
+    mine = expected_of(measured, "net", 200, "pooled")
+    theirs = expected_of(measured, "other", 200, "pooled")
     assert mine["other 128"] > theirs["other 128"]
     assert mine["net 128"] > theirs["net 128"]
 
 
+def test_of_two_that_few_images_find_as_good_the_better_known_is_expected() -> None:
+    measured = {"net 128": {"accuracy": 0.8}, "other 128": {"accuracy": 0.81}}
+    worse = {"net": 0.75, "other": 0.71}
+    assert best(expected_of(measured, "net", 200, "stages")) == "other 128"
+    assert best(expected_of(measured, "net", 200, "stages", worse)) == "net 128"
+    found = expected_of(measured, "net", 10**6, "stages", worse)
+    assert best(found) == "other 128", "by many images what was measured counts"
+    alone = {"other": 0.71}
+    told = expected_of(measured, "net", 200, "stages", alone)
+    assert told == expected_of(measured, "net", 200, "stages"), "nothing is known of one of them"
+
+
 def test_nothing_is_expected_of_nothing() -> None:
-    assert expected_of({}, "net", images=10) == {}
+    assert expected_of({}, "net", 10, "pooled") == {}
