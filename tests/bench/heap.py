@@ -5,9 +5,10 @@
         [--parts keys,order,latency]
 
 FOLDER holds class folders. Some of their images are put on one heap, and a person who is always
-right sorts it by the jobs that the window uses, with the cheapest key: Return where the suggestion
-of a screenful is right, a digit for one that is not, if its class is among the nine likeliest, and
-else its name as far as it tells it from others. A seed gives the order in which images come, and so which are drawn to judge by.
+right sorts it by the jobs that the window uses: looks over a screenful, gives each image whose
+suggestion is wrong its class, by a digit if it is among the nine likeliest, else by its name as far
+as it tells it from others, and accepts the rest of the screenful by one key. That an image is
+clicked is no key. A seed gives the order in which images come, and so which are drawn to judge by.
 The table of `order` names so many per cent of the images, chosen at random or as most useful, and
 says how many suggestions are right for a fifth of the images, that nobody chose from. Milliseconds
 are those on the clock and those of the processor, which others on the computer lengthen less.
