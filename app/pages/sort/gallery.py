@@ -126,9 +126,8 @@ class SortGallery(Gallery):
         spot = event.position().toPoint()
         index = self.indexAt(spot)
         row = self.rows.row(index.row()) or {}
-        if len(row.get("burst", ())) > 1 and self.heap_tile.count_place(self.visualRect(index)).contains(
-            spot
-        ):
+        count = self.heap_tile.count_place(self.visualRect(index))
+        if len(row.get("burst", ())) > 1 and count.contains(spot):
             self.count_clicked.emit(index.row())
             return
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and index.isValid():
