@@ -37,7 +37,8 @@ def test_to_sort_is_a_step_while_images_wait(owner: Person, images: Path) -> Non
     assert marked(owner) == (["Images"], ["Sort"])
     owner.presses("F4")
     owner.sees(lambda: marked(owner) == (["Sort"], []))
-    owner.waits_for(lambda: owner.presses("Ctrl+Z"))
+    owner.presses("Ctrl+Z")
+    owner.sees(lambda: not owner.project.unsorted)
     owner.page("Images")
     assert steps_shown(owner) == ["1  Images", "2  Learn", "3  Try", "4  Export"]
 

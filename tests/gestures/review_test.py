@@ -16,24 +16,25 @@ def test_what_was_left_out_is_listed_and_saved_as_csv(
     owner: Person, images: Path, tmp_path: Path
 ) -> None:
     text_file(images / "apple" / "notes.jpg")
-    text_file(images / "apple" / "=1+1.jpg")
     page = owner.page("Images")
     owner.waits_for(lambda: drop(page, urls([images])))
     page.review_button.click()
     skipped = page.review.panels[2]
     page.review.go(2)
-    owner.sees(lambda: skipped.rows.rowCount() == 2)
-    skipped.rows.give([("=1+1.jpg", "-x"), *skipped.rows.rows[1:]])
+    owner.sees(lambda: skipped.rows.rowCount() == 1)
     table = tmp_path / "left-out.csv"
     owner.will_choose_file(table)
 
     skipped.choose_file()
 
-    title, odd, row = csv.reader(table.read_text(encoding="utf-8").splitlines())
+    (title, row) = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
     assert title == ["path", "reason"]
     assert row[0].endswith("notes.jpg")
     assert row[1]
-    assert odd == ["'=1+1.jpg", "'-x"], "what a spreadsheet would run is text"
+    skipped.rows.give([("=1+1.jpg", "-x")])
+    skipped.save(str(table))
+    (_, row) = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
+    assert row == ["'=1+1.jpg", "'-x"], "what a spreadsheet would run is text"
 
 
 def test_a_conflict_is_settled_in_favour_of_one_class(owner: Person, images: Path) -> None:
