@@ -89,14 +89,15 @@ def right(x: Tensor, y: np.ndarray, folds: np.ndarray, s: float) -> np.ndarray:
     (images, width), class numbers, folds, and the shrinkage."""
     classes, place = np.unique(y, return_inverse=True)
     x, onehot = x - x.mean(dim=0), torch.eye(len(classes))[torch.from_numpy(place)]
-    products, sums, counts = x.T @ x, onehot.T @ x, onehot.sum(dim=0)
-    found = np.zeros(len(y), bool)
-    for fold in np.unique(folds):
-        out = torch.from_numpy(np.flatnonzero(folds == fold))
+    sums, counts = onehot.T @ x, onehot.sum(dim=0)
+    parts = [torch.from_numpy(np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
+    products = [x[out].T @ x[out] for out in parts]  # what takes longest, once for each image
+    total, found = sum(products), np.zeros(len(y), bool)
+    for out, own in zip(parts, products, strict=True):
         some, its = x[out], onehot[out]
         n = counts - its.sum(dim=0)
         m = (sums - its.T @ some) / n.clamp(min=1)[:, None]
-        scatter = products - some.T @ some - (m * n[:, None]).T @ m
+        scatter = total - own - (m * n[:, None]).T @ m
         shrunk = scatter * ((1 - s) / n.sum())
         shrunk.diagonal().add_(s * scatter.trace() / (n.sum() * len(shrunk)))
         w = torch.cholesky_solve(m.T, torch.linalg.cholesky(shrunk))

@@ -9,7 +9,7 @@ from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter, QPixmap
 
 from app import theme
 from app.pages.sort.rows import HeapRows, HeapTile
-from app.widgets.gallery import PICTURE, Gallery
+from app.widgets.gallery import CAPTION, PICTURE, Gallery
 from app.widgets.rows import Row
 from app.widgets.thumbs import Thumbnails
 
@@ -59,11 +59,11 @@ class SortGallery(Gallery):
         self.looked.emit()
 
     def whole(self) -> range:
-        """The numbers of the images that can be seen whole."""
+        """The numbers of the images that can be seen whole, but for an edge as high as a line."""
         height, columns, top = self.cell.height(), self.columns, self.verticalOffset()
-        first = -(-top // height) * columns
-        last = (top + self.viewport().height()) // height * columns
-        return range(first, min(max(first, last), self.rows.rowCount()))
+        first = -(-(top - CAPTION) // height) * columns
+        last = (top + self.viewport().height() + CAPTION) // height * columns
+        return range(max(first, 0), min(max(first, last), self.rows.rowCount()))
 
     def open_next(self) -> int | None:
         """The next place on the screen whose image waits still, the current one first."""

@@ -166,7 +166,7 @@ class HeapTile(Tile):
 
     def count_place(self, cell: QRect) -> QRect:
         """Where the count of a burst stands, which a click opens."""
-        return QRect(cell.right() - 4 * GRID, cell.top() + GRID // 2, 4 * GRID, 2 * GRID + 2)
+        return QRect(cell.right() - 5 * GRID, cell.top() + GRID, 4 * GRID, 2 * GRID + 2)
 
     def paint_count(self, painter: QPainter, place: QRect, row: Row) -> None:
         """How many images were taken together, on the accent's ground while they are one tile."""

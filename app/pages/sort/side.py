@@ -195,10 +195,8 @@ class Side(QWidget):
         """What is asked most lies highest; in a low window the rest is scrolled to."""
         inside = QWidget()
         self.bursts = QWidget()
-        self.bursts.setLayout(row(self.burst, self.open))
-        self.gaps = QWidget()
-        self.gaps.setLayout(row(self.gap))
-        acts = column(row(self.aside, self.undo), row(self.look), self.bursts, self.gaps)
+        self.bursts.setLayout(row(self.open, self.gap))
+        acts = column(row(self.aside, self.undo), row(self.look, self.burst), self.bursts)
         name = row(buddy("&Class", self.field), self.field)
         digits = column(*self.choices, gap=0)
         accepts = column(self.accept, self.shown)
@@ -207,7 +205,9 @@ class Side(QWidget):
         place = scrolled(inside, Yielding)
         place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.targets = Targets()
-        self.parts = Either(place, self.targets)
+        drops = QWidget()
+        drops.setLayout(column(label("Drop on a class", "heading"), self.targets))
+        self.parts = Either(place, drops)
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH)
@@ -244,8 +244,8 @@ class Side(QWidget):
 
     def show_bursts(self, timed: bool, gap: float) -> None:
         """What is there of bursts only where files say when images were taken."""
-        self.bursts.setVisible(timed)
-        self.gaps.setVisible(timed)
+        for made in (self.bursts, self.burst):
+            made.setVisible(timed)
         self.gap.blockSignals(True)
         self.gap.setValue(round(gap))
         self.gap.blockSignals(False)
