@@ -194,6 +194,7 @@ class Side(QWidget):
     def lay_out(self) -> None:
         """What is asked most lies highest; in a low window the rest is scrolled to."""
         inside = QWidget()
+        self.gap.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.bursts = QWidget()
         self.bursts.setLayout(row(self.open, self.gap))
         acts = column(row(self.aside, self.undo), row(self.look, self.burst), self.bursts)
