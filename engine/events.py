@@ -236,6 +236,8 @@ class ProjectView:
     """Under what terms the images are, in a person's words; empty where nothing is said."""
     unsorted: int = 0
     """Images that wait for a class; those that were set aside are not among them."""
+    burst_gap: float = 60.0
+    """Seconds after which an image of a camera belongs to another burst."""
 
     @property
     def images(self) -> int:

@@ -22,8 +22,8 @@ def add_to(command: Any) -> None:
     parser = command("add", add, help, "project")
     parser.add_argument("path", nargs="+", metavar="PATH", help="images and folders of images")
     parser.add_argument("--copy", action="store_true", help="copy the images into the project")
-    help = "seconds after which an image of a camera belongs to another burst"
-    parser.add_argument("--gap", type=float, default=60.0, metavar="SECONDS", help=help)
+    help = "seconds after which an image of a camera belongs to another burst; 60 unless set"
+    parser.add_argument("--gap", type=float, default=None, metavar="SECONDS", help=help)
     help = "Say what each image that waits may be, and in which order to look at them."
     parser = command("suggest", suggest, help, "project")
     help = "likeness, uncertain, useful or time"

@@ -39,6 +39,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     add("--to", required=True, metavar="FILE", help="of XMP: the folder of the images")
     add("--format", default="", help=f"{FORMAT}; told from the file's name unless given")
     add("--overwrite", action="store_true", help="replace the file if it is there")
+    help = "columns beside these, of a CSV table: time, place or both (time,place)"
+    add("--with", dest="more", default="", metavar="WHAT", help=help)
     command("formats", formats, "List the formats.")
 
 
@@ -80,6 +82,7 @@ def send(options: argparse.Namespace) -> int:
         to=options.to,
         format=options.format,
         overwrite=options.overwrite,
+        more=[name.strip() for name in options.more.split(",") if name.strip()],
     )
     return finish(options, ended, LabelsSaved, saved)
 

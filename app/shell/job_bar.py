@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QMenu, QProgressBar, QWidget
 
 from app.bridge import Bridge
@@ -35,6 +36,8 @@ NAMES = {
     "redo": "Redo",
     "download_weights": "Download weights",
 }
+LATE = 0.3
+"""Seconds before which a job is not shown: one that has ended by then would only flicker."""
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Job:
     title: str
     settings: dict[str, Any] = field(default_factory=dict)
     running: bool = False
+    since: float = field(default_factory=time.monotonic)
 
 
 class JobBar(QWidget):
@@ -57,6 +61,10 @@ class JobBar(QWidget):
         self.setFixedHeight(48)
         self.bridge = bridge
         self.jobs: dict[int, Job] = {}
+        self.last: Progress | None = None
+        """How far the running job said it is."""
+        self.late = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
+        self.late.timeout.connect(self.refresh)
         self.title = label("Ready", "heading")
         self.doing = Elided("", "muted")
         self.left = label("", "muted")
@@ -98,15 +106,20 @@ class JobBar(QWidget):
     def on_started(self, ticket: int, event: Started) -> None:
         if ticket in self.jobs:
             self.jobs[ticket].running, self.jobs[ticket].title = True, event.title
+            self.last = None
             self.bar.setRange(0, 0)
             self.doing.set_full("")
             self.left.clear()
             self.refresh()
 
     def on_progress(self, ticket: int, event: Progress) -> None:
+        if ticket == self.running:
+            self.last = event
+            if self.bar.isVisibleTo(self):
+                self.show_progress(event)
+
+    def show_progress(self, event: Progress) -> None:
         """Shows how far it is and how long it will still take, where that is known."""
-        if ticket != self.running:
-            return
         self.bar.setRange(0, event.total or 0)
         self.bar.setValue(event.done)
         count = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
@@ -124,18 +137,33 @@ class JobBar(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Shows what runs now, or that nothing does."""
-        ticket = self.running
-        busy = bool(self.jobs)
-        self.title.setText(self.jobs[ticket].title if ticket else "Starting" if busy else "Ready")
-        if not ticket:
+        """Shows what runs now, once that takes a while, or that nothing does."""
+        ticket, busy = self.running, self.takes_long()
+        begins = busy and not self.bar.isVisibleTo(self)
+        title = self.jobs[ticket].title if ticket else "Starting"
+        self.title.setText(title if busy else "Ready")
+        if not ticket or not busy:
             self.doing.set_full("" if busy else "Nothing is running.")
             self.left.clear()
         self.bar.setVisible(busy)
         self.stop.setVisible(busy)
         waits = len(self.jobs) - (1 if ticket else 0)
-        self.waiting.setVisible(waits > 0)
+        self.waiting.setVisible(busy and waits > 0)
         say_on(self.waiting, f"{waits} waiting")
+        if begins and ticket:
+            self.doing.set_full("")
+            if self.last is not None:
+                self.show_progress(self.last)
+
+    def takes_long(self) -> bool:
+        """Whether a job is here for LATE seconds; where one may be soon, looks again then."""
+        self.late.stop()
+        if not self.jobs:
+            return False
+        left = LATE - (time.monotonic() - min(job.since for job in self.jobs.values()))
+        if left > 0:
+            self.late.start(round(1000 * left) + 1)
+        return left <= 0
 
     def cancel_running(self) -> None:
         ticket = self.running or next(iter(self.jobs), None)

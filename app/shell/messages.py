@@ -25,7 +25,14 @@ GESTURE = "gesture"
 """The topic of what was done last; it goes once something else can be undone, or with its page."""
 LEARNING = ("learn_folder", "learn_labels", "learn")
 """Jobs whose message says how well it went, and leads to the scores."""
-SORTING = ("label_images", "set_aside", "accept_above", "suggestions", "learn_sorted")
+SORTING = (
+    "label_images",
+    "set_aside",
+    "accept_above",
+    "accept_shown",
+    "suggestions",
+    "learn_sorted",
+)
 """Jobs of which the Sort page tells itself: a message for each key would hide what it is about."""
 READ = 3000
 """Milliseconds in which a message is read; a change of the page before that takes none away."""
@@ -64,7 +71,8 @@ class Messages(QObject):
         self.notices.settle(event.job)
 
     def on_notice(self, event: Notice) -> None:
-        self.notices.say(event.text, event.level, event.details, topic=self.running)
+        """What a job says on its way; another sentence of the same job takes none away."""
+        self.notices.say(event.text, event.level, event.details, topic=self.running, beside=True)
 
     def on_changed(self, project: ProjectView | None) -> None:
         """Another project: all that was said of the one before is over."""
@@ -100,12 +108,13 @@ class Messages(QObject):
             self.notices.say(text, "warning", action=show, topic=name)
         elif event.how == "lost" and name:
             again = ("Do it again", lambda: self.bridge.submit(name, **settings))
-            self.notices.say(f"{title}: {event.text}", "warning", action=again, topic=name)
+            said = f"{title}: {event.text}"
+            self.notices.say(said, "warning", action=again, topic=name, beside=True)
         elif event.how in ("refused", "failed"):
             level = "info" if name in QUIET else "warning"
-            self.notices.say(event.text, level, topic=name)
+            self.notices.say(event.text, level, topic=name, beside=True)
         elif event.how == "cancelled" and name not in TUNING:
-            self.notices.say(f"{title}: {event.text}", topic=name)
+            self.notices.say(f"{title}: {event.text}", topic=name, beside=True)
         self.running = ""
 
     def say_done(

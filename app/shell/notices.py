@@ -156,13 +156,15 @@ class Notices(QWidget):
         action: Action | None = None,
         topic: str = "",
         stays: bool = False,
+        beside: bool = False,
     ) -> None:
-        """Shows a sentence in place of the same one, of one that it contains, or of its topic's.
+        """Shows a sentence in place of the same one, of one that it contains, or of its topic's;
+        with `beside` those of its topic stay as well.
 
         Messages that ask for nothing go away by themselves, unless told to stay.
         """
         for card in self.cards:
-            if card.text in text or (topic and card.topic == topic):
+            if card.text in text or (topic and card.topic == topic and not beside):
                 card.dismiss()
         self.make_room()
         card = NoticeCard(text, level, details, action, topic)

@@ -6,20 +6,23 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import button, calling, label, named, row
+from app.widgets.controls import button, calling, label, named, row, say_on
 from engine.events import Ended, ProjectView
 
 STEPS = (
     ("Images", "Images", "F5", "Adds images and sorts them into classes"),
+    ("Sort", "Sort", "F4", "Gives images their classes, with suggestions"),
     ("Learn", "Learn", "F6", "Shows how well the classes are recognised"),
     ("Try", "Try", "F7", "Shows what the model says of an image"),
     ("Export", "Export", "F8", "Writes the model as one file, to use it elsewhere"),
 )
-"""Each with its page, its word, its key and what it is for."""
+"""Each with its page, its word, its key and what it is for. To sort is one while images wait."""
 
 
 def next_step(project: ProjectView, looked: bool, tried: bool, exported: bool) -> str:
     """The page on which the next thing is to be done; none once the model was exported."""
+    if project.unsorted and project.current_step is None:
+        return "Sort"
     if not project.classes:
         return "Images"
     fresh = any(c.train and not c.known for c in project.classes)
@@ -48,20 +51,21 @@ class StepRow(QWidget):
         """Paths of projects: whose first learning nobody looked at, and that was tried."""
         self.exported: tuple[str, int] | None = None
         """The project and the step of it that were written as a file."""
-        self.buttons = {step[0]: self.step_button(i, *step) for i, step in enumerate(STEPS, 1)}
+        self.buttons = {step[0]: self.step_button(*step) for step in STEPS}
+        self.before_sort = label("–", "muted")
         line = row(gap=4)
-        for number, made in enumerate(self.buttons.values()):
-            if number:
-                line.addWidget(label("–", "muted"))
+        for page, made in self.buttons.items():
+            if page != "Images":
+                line.addWidget(self.before_sort if page == "Sort" else label("–", "muted"))
             line.addWidget(made)
         line.setContentsMargins(16, 8, 8, 0)
         self.setLayout(line)
         bridge.ended.connect(self.on_ended)
 
-    def step_button(self, number: int, page: str, word: str, key: str, help: str) -> QPushButton:
-        made = button(f"{number}  {word}", help, calling(self.choose, page), key=key, kind="step")
+    def step_button(self, page: str, word: str, key: str, help: str) -> QPushButton:
+        made = button(word, help, calling(self.choose, page), key=key, kind="step")
         made.setCheckable(True)
-        return named(made, f"Step {number}: {word}", help, key)
+        return made
 
     def choose(self, page: str) -> None:
         self.mark(self.present)  # the click has turned its button over, which pages do
@@ -95,8 +99,13 @@ class StepRow(QWidget):
                 self.unseen = ""
             looked, tried = self.unseen != project.path, self.tried == project.path
             following = next_step(project, looked, tried, self.exported == state(project))
-        for number, (page, word, key, help) in enumerate(STEPS, 1):
+        sorts = project is not None and (project.unsorted > 0 or self.present == "Sort")
+        for made in (self.before_sort, self.buttons["Sort"]):
+            made.setVisible(sorts)
+        there = [step for step in STEPS if step[0] != "Sort" or sorts]
+        for number, (page, word, key, help) in enumerate(there, 1):
             made, comes = self.buttons[page], page == following and page != self.present
+            say_on(made, f"{number}  {word}")
             made.setChecked(page == self.present)
             named(
                 made, f"Step {number}: {word}", f"{help}. This comes next" if comes else help, key

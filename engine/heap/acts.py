@@ -22,7 +22,7 @@ from engine.results.scores import StepScores
 from engine.session import Session
 from engine.storage import catalogue, kept_images, steps, unsorted
 from engine.storage.project import Project
-from engine.storage.unsorted import BULK, Naming
+from engine.storage.unsorted import ACCEPTED, BULK, Naming
 
 TITLE = "Learn what was sorted"
 
@@ -59,10 +59,29 @@ class Act:
 
 def name(state: HeapState, gesture: int, images: Sequence[int], to: str, how: str) -> Act:
     """Moves images into a class, as a part of a gesture; what was suggested then is noted."""
-    new = to not in catalogue.class_names(state.project).values()
     namings = [Naming(number, how, *suggested(state, number)) for number in dict.fromkeys(images)]
+    return put(state, gesture, namings, to)
+
+
+def put(state: HeapState, gesture: int, namings: Sequence[Naming], to: str) -> Act:
+    new = to not in catalogue.class_names(state.project).values()
     class_id, sides = unsorted.put_in_class(state.project, gesture, namings, to)
-    return Act(images, class_id, new, sides)
+    return Act([naming.image for naming in namings], class_id, new, sides)
+
+
+def as_shown(project: Project, shown: Mapping[int, tuple[str, float]]) -> dict[str, list[Naming]]:
+    """Namings by class, from the class and the probability that a person saw for each image.
+
+    Those that wait no longer are left out, and those that were drawn, for which nothing is
+    suggested.
+    """
+    numbers = {name: number for number, name in catalogue.class_names(project).items()}
+    found: dict[str, list[Naming]] = defaultdict(list)
+    for row in unsorted.by_id(project, list(shown)):
+        if not row["aside"] and not row["drawn"]:
+            to, share = shown[row["id"]]
+            found[to].append(Naming(row["id"], ACCEPTED, numbers.get(to), share))
+    return found
 
 
 def suggested(state: HeapState, image: int) -> tuple[int | None, float | None]:
@@ -77,11 +96,16 @@ def suggested(state: HeapState, image: int) -> tuple[int | None, float | None]:
     return state.classes[best], float(state.told[place, best])
 
 
-def take_up(session: Session, state: HeapState, act: Act) -> Work[HeapState]:
-    """The state after an act: in one step, where only its images have changed."""
-    known = act.new or act.class_id in state.classes
-    if known and all(number in state.place for number in act.images):
-        state.act(act.images, act.on("train"), act.on("validation"))
+def take_up(session: Session, state: HeapState, *some: Act) -> Work[HeapState]:
+    """The state after acts: in one step, where only their images have changed."""
+    known = all(act.new or act.class_id in state.classes for act in some)
+    images = [number for act in some for number in act.images]
+    if known and all(number in state.place for number in images):
+        learnt, held = (
+            {sha256: number for act in some for sha256, number in act.on(side).items()}
+            for side in ("train", "validation")
+        )
+        state.act(images, learnt, held)
         return state
     # A class that was forgotten is wanted again, with all that it had; or an image was set aside.
     return (yield from making.state_of(session))
@@ -148,7 +172,7 @@ def learn(session: Session, gesture: int, title: str) -> Work[StepScores]:
 def learn_with_last(session: Session) -> Work[StepScores]:
     """The same as a part of the last gesture, so that one undo takes both back."""
     project = session.require()
-    done = project.gestures(undone=False)
+    done = project.gestures(undone=False, most=1)
     if done:
         return (yield from learn(session, done[-1]["id"], TITLE))
     with project.gesture(TITLE) as gesture:

@@ -52,7 +52,7 @@ def find(paths: Sequence[str]) -> FoundImages:
 
 
 def arrive(
-    session: Session, gesture: int, found: FoundImages, copy: bool, gap: float
+    session: Session, gesture: int, found: FoundImages, copy: bool, gap: float | None
 ) -> Work[tuple[Added, Arrived]]:
     """Checks and stores images, computes their features, and draws those to be asked about at
     random."""

@@ -93,13 +93,15 @@ class HeapState:
         split = catalogue.to_learn(self.project).without(self.lost)
         train = {h: n for n, hashes in split.train.items() for h in hashes}
         held = {h: n for n, hashes in split.validation.items() for h in hashes}
-        waits = [row["id"] for row in unsorted.rows(self.project) if row["sha256"] not in self.lost]
+        rows = [row for row in unsorted.rows(self.project) if row["sha256"] not in self.lost]
+        waits = [row["id"] for row in rows]
         changed = set(train.items()) ^ set(self.learnt.items())
         came = [h for h in {**train, **held} if h not in self.learnt and h not in self.held]
         if (
             len(changed) > MUCH
             or not all(number in self.place for number in waits)
             or self.features.missing(came)
+            or any(self.bursts[self.place[row["id"]]] != row["burst"] for row in rows)
         ):
             return False
         self.alive[:] = False

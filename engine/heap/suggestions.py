@@ -48,8 +48,16 @@ def suggestions(
         "ask": ask(state, names, done),
         "classes": [names[number] for number in state.classes],
         "groups": [state.ids[some].tolist() for some in groups(state)],
+        "bursts": bursts(state),
         "standing": standing(state, done),
     }
+
+
+def bursts(state: HeapState) -> list[list[int]]:
+    """The ids of all that wait, have a suggestion and were taken together."""
+    waits = state.alive & ~state.drawn
+    found = [np.array(places)[waits[places]] for places in state.mates.values()]
+    return [state.ids[places].tolist() for places in found if len(places) > 1]
 
 
 def groups(state: HeapState) -> list[np.ndarray]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import BadSetting, Refused
 from engine.events import Notice, Progress, Work
 from engine.heap import acts, arriving, making
 from engine.heap import suggestions as told
-from engine.images.bursts import GAP
 from engine.jobs import job
 from engine.results.heap import (
     Accepted,
+    BurstsFound,
     ClassesSuggested,
     ImagesNamed,
     SetAside,
+    ShownAccepted,
     Suggestions,
     UnsortedAdded,
     UnsortedPage,
@@ -23,21 +25,22 @@ from engine.results.heap import (
 )
 from engine.results.learn import LearntAgain
 from engine.session import Session
-from engine.storage import catalogue, steps, unsorted
+from engine.storage import bursts, catalogue, steps, unsorted
 from engine.storage.unsorted import ACCEPTED, TYPED
 from engine.system.words import plural
 
 
 @job("Add unsorted images")
 def add_unsorted(
-    session: Session, *, paths: Sequence[str], copy: bool = False, gap: float = GAP
+    session: Session, *, paths: Sequence[str], copy: bool = False, gap: float | None = None
 ) -> Work[UnsortedAdded]:
     """Checks images and keeps them without a class, with their features, ready to be sorted.
 
-    Those that one camera took into one folder are a burst, which ends where `gap` seconds pass.
+    Those that one camera took into one folder are a burst, which ends where `gap` seconds pass;
+    where nothing is said, those that the project keeps (`set_burst_gap`).
     """
-    if not gap >= 0:
-        raise BadSetting("The seconds that end a burst are 0 or more.")
+    if gap is not None:
+        check_gap(gap)
     project = session.require()
     project.check_writable()
     found = arriving.find(paths)
@@ -51,6 +54,27 @@ def add_unsorted(
         "skipped": added.result()["skipped"],
         "waiting": len(unsorted.rows(project)),
     }
+
+
+def check_gap(gap: float) -> None:
+    if not 0 <= gap < math.inf:
+        raise BadSetting("The seconds that end a burst are 0 or more.")
+
+
+@job("Change what is one burst")
+def set_burst_gap(session: Session, *, gap: float) -> Work[BurstsFound]:
+    """Finds the bursts among the images that wait anew: less than `gap` seconds apart are one.
+
+    The project keeps the gap for what comes later. All of a burst is drawn to judge by, or none of
+    it; what lies in classes stays as it is.
+    """
+    check_gap(gap)
+    project = session.require()
+    with project.gesture("Change what is one burst", all_or_nothing=True) as gesture:
+        bursts.regroup(project, gesture, gap)
+        unsorted.draw_anew(project, gesture)
+    yield session.changed("unsorted")
+    return {"bursts": len({row["burst"] for row in unsorted.rows(project)} - {""})}
 
 
 @job("Look at unsorted images", reads=True)
@@ -190,6 +214,44 @@ def accept_above(
     if not learn:
         state = yield from making.state_of(session)
         result["suggestions"] = told.suggestions(state, order, (), limit)
+    yield session.changed("unsorted")
+    return result
+
+
+@job("Accept what is shown")
+def accept_shown(
+    session: Session,
+    *,
+    shown: Mapping[int, tuple[str, float]],
+    order: str = "likeness",
+    visible: Sequence[int] = (),
+    limit: int = 60,
+    learn: bool = False,
+) -> Work[ShownAccepted]:
+    """Gives images the classes that a person saw suggested for them, and learns them at once.
+
+    `shown` has the class and its probability by the image's id, as `likeliest` began when it was
+    looked at, for by now the program may say another. It is one gesture. Images drawn to judge by,
+    those set aside and those that have a class by now are left. `learn` is as for `label_images`.
+    """
+    project = session.require()
+    project.check_writable()
+    told.check_order(order)
+    namings = acts.as_shown(project, shown)
+    classes = {to: len(some) for to, some in namings.items()}
+    count = sum(classes.values())
+    if not count:
+        raise Refused("These images no longer wait for a class.")
+    state = yield from making.state_of(session)
+    title = f"Accept {plural(count, 'suggestion')}"
+    result = ShownAccepted(images=count, classes=classes, suggestions=None, step=None)
+    with project.gesture(title, all_or_nothing=True) as gesture:
+        done = [acts.put(state, gesture, some, to) for to, some in namings.items()]
+        if learn:
+            result["step"] = (yield from acts.learn(session, gesture, title))["step"]
+    if not learn:
+        state = yield from acts.take_up(session, state, *done)
+        result["suggestions"] = told.suggestions(state, order, visible, limit)
     yield session.changed("unsorted")
     return result
 

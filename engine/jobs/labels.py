@@ -13,7 +13,7 @@ from engine.images.folders import FoundImages
 from engine.jobs import job
 from engine.jobs.learn import learn_found
 from engine.labels import writing
-from engine.labels.formats import FORMATS
+from engine.labels.formats import FORMATS, LabelFormat
 from engine.labels.reading import find_labelled
 from engine.labels.writing import Labelled
 from engine.learning.importing import bring_in, title_for
@@ -24,6 +24,8 @@ from engine.session import Session
 from engine.storage import listing
 
 READING = "Reading the file"
+MORE = {"time": ("time",), "place": ("latitude", "longitude")}
+"""What else a table can say of an image, as its file says it, with the titles of the columns."""
 
 
 def found_in(files: Sequence[str], format: str) -> Work[FoundImages]:
@@ -69,16 +71,25 @@ def add_labels(
 
 @job("Save the classes as a file", reads=True)
 def save_labels(
-    session: Session, *, to: str, format: str = "", overwrite: bool = False
+    session: Session,
+    *,
+    to: str,
+    format: str = "",
+    overwrite: bool = False,
+    more: Sequence[str] = (),
 ) -> Work[LabelsSaved]:
-    """Writes which image is of which class, and on which side of the split."""
+    """Writes which image is of which class, and on which side of the split.
+
+    `more` are names of MORE: what else a table says of each image, as its file says it.
+    """
     session.require()
     if not to.strip():
         raise Refused("Name the file to write.")
     place = Path(to).expanduser()
     form = writing.chosen_format(place, format)
+    form.more = columns_of(form, more)
     yield Progress(0, None, "Reading")
-    done = yield from writing.write(images_of(session), form, place, overwrite)
+    done = yield from writing.write(images_of(session, form.more), form, place, overwrite)
     left_out = [SkippedFile(path=p, reason=why) for p, why in sorted(done.left_out.items())]
     if left_out:
         what = "One image was" if len(left_out) == 1 else f"{len(left_out):,} images were"
@@ -87,9 +98,21 @@ def save_labels(
     return {"to": to, "format": form.name, "rows": done.rows, "left_out": left_out}
 
 
-def images_of(session: Session) -> Iterator[Labelled]:
+def columns_of(form: LabelFormat, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The titles of what else is to be said. Raises Refused where it can't be."""
+    if unknown := [name for name in wanted if name not in MORE]:
+        raise Refused(f"There is no “{unknown[0]}” to be written. There are: {', '.join(MORE)}.")
+    if wanted and not form.takes_more:
+        raise Refused(f"A file of {form.title} has no room for that. Write a CSV table.")
+    return tuple(title for name in MORE if name in wanted for title in MORE[name])
+
+
+def images_of(session: Session, more: Sequence[str]) -> Iterator[Labelled]:
     for row in listing.every_image(session.require()):
-        yield Labelled(row["path"], row["class"], row["split"], row["width"], row["height"])
+        known = {**row, "time": row["taken"]}
+        said = tuple("" if known[title] is None else str(known[title]) for title in more)
+        sizes = row["width"], row["height"]
+        yield Labelled(row["path"], row["class"], row["split"], *sizes, said)
 
 
 @job("List the formats of label files", reads=True)

@@ -15,10 +15,11 @@ from engine.images.folders import FoundImages
 from engine.jobs import job
 from engine.jobs.project import DEFAULT_LEARNER
 from engine.learners import LEARNERS
-from engine.learning import material, own_answers, scoring, step, subnet
+from engine.learning import cut_bursts, material, own_answers, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
 from engine.results.learn import (
     AnsweredImages,
+    BurstEffect,
     FolderLearnt,
     Forgotten,
     FullScores,
@@ -137,6 +138,18 @@ def scores(session: Session, *, step: int = 0) -> Work[FullScores]:
     if row is None:
         raise Refused("Nothing was learnt yet. Learn folders of images first.")
     return scoring.in_full(project, row)
+
+
+@job("Look at what bursts change", reads=True)
+def burst_effect(session: Session) -> Work[BurstEffect]:
+    """How much better the score would look if the split cut bursts, which it never does."""
+    yield Progress(0, None, "Reading")
+    project = session.require()
+    row = steps.current(project)
+    if row is None:
+        return {}
+    key = ("burst effect", str(project.path), row["id"], row["memory"])
+    return session.keep(key, lambda: cut_bursts.effect(session, project, row))
 
 
 @job("Look at answers", reads=True)

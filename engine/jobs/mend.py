@@ -49,7 +49,7 @@ def learn_again(session: Session) -> Work[LearntAgain]:
     before = steps.current(project)
     if before is None or not out_of_line(project, before):
         return {}
-    done = project.gestures(undone=False)
+    done = project.gestures(undone=False, most=1)
     if done:
         result = yield from step.follow_up(session, done[-1]["id"], "Learn what was mended")
     else:

@@ -77,7 +77,7 @@ def quoted(cell: str) -> str:
 
 
 def table(titles: Sequence[str], entries: Sequence[Entry]) -> Iterator[str]:
-    """A table of path, class and side of the split, line by line."""
+    """A table of path, class, side of the split and what else the entries have, line by line."""
     yield line(titles)
     for entry in entries:
-        yield line((entry.path, entry.name, entry.split))
+        yield line((entry.path, entry.name, entry.split, *entry.more))

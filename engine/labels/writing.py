@@ -35,6 +35,7 @@ class Labelled:
     split: str
     width: int
     height: int
+    more: tuple[str, ...] = ()
 
 
 @dataclass
@@ -68,7 +69,7 @@ def entries_of(
             written_so_far.left_out[one.path.decode(errors="replace")] = NO_TEXT
             continue
         path = written(one.path, folder)
-        entry = Entry(path, one.name, one.split, Path(one.path), one.width, one.height)
+        entry = Entry(path, one.name, one.split, Path(one.path), one.width, one.height, one.more)
         if reason := form.why_not(entry):
             written_so_far.left_out[one.path] = reason
         else:

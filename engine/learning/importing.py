@@ -10,7 +10,6 @@ from pathlib import Path
 
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
-from engine.images.bursts import GAP
 from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
 from engine.images.splits import Sides, Split
@@ -91,7 +90,7 @@ def bring_in(
     views: int = 0,
     glimpse: Callable[[int, int], Iterable[Event]] | None = None,
     store: Store | None = None,
-    gap: float = GAP,
+    gap: float | None = None,
 ) -> Generator[Event, None, Added]:
     """Checks and stores the images found; with `views` > 0 also computes their features, in one
     pass over the files. Now and then `glimpse(done, total)` tells how well it goes. `store` puts

@@ -33,6 +33,8 @@ class UnsortedRow(TypedDict):
 
 UnsortedPage = TypedDict("UnsortedPage", {"total": int, "aside": int, "rows": list[UnsortedRow]})
 """Some of `total` images that wait, or that were set aside; of these there are `aside`."""
+BurstsFound = TypedDict("BurstsFound", {"bursts": int})
+"""How many bursts there are among the images that wait."""
 UnsortedRemoved = TypedDict("UnsortedRemoved", {"removed": int})
 
 
@@ -79,7 +81,8 @@ class Standing(TypedDict):
 class Suggestions(TypedDict):
     """`order` are the ids of all that wait; `rows` are the first of them. `ask` comes before them.
 
-    `groups` are ids of images that are alike, most typical first, until there are two classes.
+    `groups` are ids of images that are alike, most typical first, until there are two classes;
+    `bursts` those of images that wait and were taken together.
     """
 
     order: list[int]
@@ -87,6 +90,7 @@ class Suggestions(TypedDict):
     ask: Asked | None
     classes: list[str]
     groups: list[list[int]]
+    bursts: list[list[int]]
     standing: Standing
 
 
@@ -124,6 +128,15 @@ class Accepted(TypedDict):
     mistakes: float
     classes: dict[str, int]
     done: bool
+    suggestions: Suggestions | None
+    step: int | None
+
+
+class ShownAccepted(TypedDict):
+    """How many images got a class, and how many each class got."""
+
+    images: int
+    classes: dict[str, int]
     suggestions: Suggestions | None
     step: int | None
 

@@ -55,6 +55,19 @@ class FullScores(ScoreTable, Continual):
     definitions: dict[str, str]
 
 
+class BurstEffect(TypedDict, total=False):
+    """What share of `images` would be right if the split cut bursts, and as they are, `whole`.
+
+    `more` is between what the difference lies, 95 times of 100. Empty where no burst can be cut.
+    """
+
+    images: int
+    bursts: int
+    cut: float
+    whole: float
+    more: tuple[float, float]
+
+
 class Score(ScoreTable, Continual, total=False):
     """FullScores of the step in use, or the scores on a folder. `predictions` are by path."""
 

@@ -11,15 +11,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from engine.images.bursts import GAP, Shot, together
+from engine.images.bursts import Shot, together
 from engine.images.splits import ENOUGH, MOST, split_of
 from engine.storage.project import Project
 
 TABLES = ("image", "unsorted")
 
 
-def note(project: Project, gesture: int, fresh: Collection[str], gap: float = GAP) -> None:
-    """Gives images that came, and those they were taken with, the name of their burst."""
+def note(project: Project, gesture: int, fresh: Collection[str], gap: float | None = None) -> None:
+    """Gives images that came, and those they were taken with, the name of their burst, which ends
+    where `gap` seconds pass; those that the project keeps where nothing is said."""
+    gap = float(project.facts["burst_gap"]) if gap is None else gap
     parts = [
         f"SELECT sha256, path, camera, taken, burst FROM {t} WHERE taken <> ''" for t in TABLES
     ]
@@ -40,6 +42,16 @@ def note(project: Project, gesture: int, fresh: Collection[str], gap: float = GA
                     for table in TABLES:
                         statement = f"UPDATE {table} SET burst = ? WHERE sha256 = ?"
                         db.execute(statement, [name, listed[place]["sha256"]])
+
+
+def regroup(project: Project, gesture: int, gap: float) -> None:
+    """Finds the bursts of the heap anew, by a gap that the project keeps. What lies in classes
+    keeps its burst and its side."""
+    with project.transaction(gesture) as db:
+        project.set_facts(burst_gap=gap)
+        db.execute("UPDATE unsorted SET burst = '' WHERE burst <> ''")
+    waiting = [sha256 for (sha256,) in project.db.execute("SELECT sha256 FROM unsorted")]
+    note(project, gesture, waiting, gap)
 
 
 def folder_of(path: str | bytes) -> str:

@@ -21,7 +21,8 @@ from engine.storage.schema import inserted
 from engine.storage.trusted import check_cells, damaged, is_damage, takes_back
 from engine.system.crash_points import point
 
-GESTURES_KEPT = 200
+GESTURES_KEPT = 5000
+"""So many can be taken back: a heap that was sorted by single keys, to its start."""
 
 
 def now() -> str:
@@ -134,15 +135,18 @@ class Gestures:
             db.table("journal").delete_where("gesture_id <= ?", [number - GESTURES_KEPT])
             db.table("gesture").delete_where("id <= ?", [number - GESTURES_KEPT])
 
-    def gestures(self, undone: bool) -> list[dict[str, Any]]:
-        """What can be undone (oldest first), or done again (next first)."""
-        return list(
+    def gestures(self, undone: bool, most: int = -1) -> list[dict[str, Any]]:
+        """What can be undone (oldest first), or done again (next first): the `most` that come
+        next, or all."""
+        found = list(
             self.db.query(
                 "SELECT id, title FROM gesture WHERE undone = ? AND NOT unfinished AND EXISTS "
-                "(SELECT 1 FROM journal WHERE gesture_id = gesture.id) ORDER BY id",
-                [int(undone)],
+                "(SELECT 1 FROM journal WHERE gesture_id = gesture.id) "
+                f"ORDER BY id {'ASC' if undone else 'DESC'} LIMIT ?",
+                [int(undone), most],
             )
         )
+        return found if undone else found[::-1]
 
     # Taking back.
 
@@ -153,10 +157,10 @@ class Gestures:
         journal is damaged; all stays as it was then.
         """
         self.check_writable()
-        known = self.gestures(undone=redo)
+        known = self.gestures(undone=redo, most=1)
         if not known:
             raise Refused("There is nothing to do again." if redo else "There is nothing to undo.")
-        chosen = known[0] if redo else known[-1]
+        (chosen,) = known
         with self._believed(), self._recorded(chosen["id"]) as db:
             self._run_back(chosen["id"])
             db.table("gesture").update(chosen["id"], {"undone": int(not redo)})

@@ -99,13 +99,14 @@ def conflicts(project: Project) -> list[Conflict]:
 
 
 def every_image(project: Project) -> Iterator[dict[str, Any]]:
-    """Each image in each class: path, class, split and size in pixels.
+    """Each image in each class: path, class, split, size in pixels, and when and where taken.
 
     The path is where it was added from; of one that was copied in, and is no longer there, where
     its copy lies.
     """
     for row in project.db.query(
-        "SELECT path, sha256, copied, bytes, split, width, height, class.name AS class "
+        "SELECT path, sha256, copied, bytes, split, width, height, taken, latitude, longitude, "
+        "class.name AS class "
         f"FROM {IN_CLASSES} ORDER BY image.id"
     ):
         if row["copied"] and not is_there(row["path"], row["bytes"]):

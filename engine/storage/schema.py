@@ -167,6 +167,12 @@ def when_and_where(db: Database) -> None:
     db.execute("CREATE INDEX image_by_burst ON image (burst) WHERE burst <> ''")
 
 
+def gap_of_bursts(db: Database) -> None:
+    """Version 9: seconds between two images after which the second one is of another burst."""
+    db.execute("ALTER TABLE project ADD COLUMN burst_gap REAL NOT NULL DEFAULT 60")
+    journal_anew(db, "project")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -176,6 +182,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     kinds_of_features,
     images_without_a_class,
     when_and_where,
+    gap_of_bursts,
 )
 
 

@@ -10,6 +10,9 @@ from engine.storage import catalogue, steps
 from engine.storage.project import Project
 from engine.system.words import plural
 
+SHOWN = 200
+"""So many gestures on the way back, and on that forward, are named; others come when it is their
+turn, for a snapshot is sent after each act."""
 FEW_IMAGES = 10
 IMBALANCE = 10
 FIGURES = (
@@ -49,14 +52,15 @@ def project_view(
             step_view(row, number, row["id"] == facts["step"], title_of)
             for number, row in enumerate(rows, start=1)
         ),
-        undo=tuple(g["title"] for g in project.gestures(undone=False)),
-        redo=tuple(g["title"] for g in project.gestures(undone=True)),
+        undo=tuple(g["title"] for g in project.gestures(undone=False, most=SHOWN)),
+        redo=tuple(g["title"] for g in project.gestures(undone=True, most=SHOWN)),
         conflicts=count(project, f"SELECT COUNT(*) FROM ({catalogue.CONFLICTING})"),
         skipped=count(project, "SELECT COUNT(*) FROM skipped"),
         hints=hints(classes),
         read_only=project.read_only,
         data_licence=facts["data_licence"],
         unsorted=count(project, "SELECT COUNT(*) FROM unsorted WHERE NOT aside"),
+        burst_gap=float(facts["burst_gap"]),
     )
 
 

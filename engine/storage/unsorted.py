@@ -97,6 +97,13 @@ def draw(project: Project, gesture: int, hashes: Iterable[str]) -> None:
         )
 
 
+def draw_anew(project: Project, gesture: int) -> None:
+    """Draws among all that wait, as if they had just come: the bursts are others."""
+    with project.transaction(gesture) as db:
+        db.execute("UPDATE unsorted SET drawn = 0 WHERE drawn")
+    draw(project, gesture, [row["sha256"] for row in rows(project)])
+
+
 def rows(project: Project, aside: bool = False) -> list[dict[str, Any]]:
     """All images that wait, or those that were set aside, in the order in which they came."""
     question = f"SELECT {COLUMNS} FROM unsorted WHERE aside = ? ORDER BY id"

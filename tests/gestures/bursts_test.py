@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import shutil
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from PIL import Image
 from engine.session import Session
 from tests.helpers import image_files
 from tests.helpers.commands import answered, espalier, refused
-from tests.helpers.projects import done
+from tests.helpers.projects import done, ended
 
 NIGHT = datetime(2026, 6, 1, 21, 0, 0)
 
@@ -107,6 +108,59 @@ def test_a_gap_ends_a_burst_and_can_be_set(home, project, tmp_path, gap):
     assert sizes == {None: [2, 3], 5: [], 10_000: [6]}[gap]
     assert names["other"] == "", "another camera"
     assert "0 or more" in refused(home, "add", project, tmp_path / "heap", "--gap", -1)
+
+
+def test_another_gap_makes_other_bursts_is_kept_and_taken_back(home, project, tmp_path):
+    bursts(tmp_path, "heap", [3, 1, 2])
+    answered(home, "add", project, tmp_path / "heap")
+
+    def sizes(table: str = "unsorted") -> list[int]:
+        names = [row["burst"] for row in rows(project, table) if row["burst"]]
+        return sorted(names.count(name) for name in set(names))
+
+    session = opened(project)
+    assert session.view().burst_gap == 60
+    assert done(session, "set_burst_gap", gap=4000)["bursts"] == 1
+    drawn = {row["drawn"] for row in session.require().db["unsorted"].rows}
+    assert len(drawn) == 1, "all of a burst is drawn, or none of it"
+    assert session.view().burst_gap == 4000
+    done(session, "undo")
+    assert session.view().burst_gap == 60
+    assert done(session, "set_burst_gap", gap=9)["bursts"] == 0
+    assert "0 or more" in ended(session, "set_burst_gap", gap=-1).text
+    session.close()
+    assert sizes() == []
+    bursts(tmp_path, "more", [4, 2], seed=1)
+    answered(home, "add", project, tmp_path / "more")
+    assert sizes() == [], "the project keeps it for what comes later"
+    answered(home, "add", project, bursts(tmp_path, "other", [4], seed=2), "--gap", 60)
+    assert sizes() == [4]
+
+
+def test_time_and_place_go_out_if_asked_and_come_in_the_same(home, home_weights, project, tmp_path):
+    folder = tmp_path / "classes"
+    shot(folder / "moth" / "one.jpg", 1, 0, place=(-12.5, 45.25))
+    image_files.image(folder / "moth" / "two.jpg", seed=2)
+    shot(folder / "bat" / "three.jpg", 3, 7)
+    answered(home, "learn", project, folder)
+    answered(home, "labels", "export", project, "--to", folder / "plain.csv")
+    answered(home, "labels", "export", project, "--to", folder / "a.csv", "--with", "place,time")
+    assert (folder / "plain.csv").read_text(encoding="utf-8").startswith("path,class,split\n")
+    (head, *told) = csv.reader((folder / "a.csv").read_text(encoding="utf-8").splitlines())
+    assert head == ["path", "class", "split", "time", "latitude", "longitude"]
+    by_name = {Path(row[0]).name: row[3:] for row in told}
+    assert by_name["one.jpg"] == ["2026-06-01 21:00:00", "-12.5", "45.25"]
+    assert by_name["two.jpg"] == ["", "", ""]
+    assert by_name["three.jpg"] == ["2026-06-01 21:00:07", "", ""]
+    again = tmp_path / "q.espalier"
+    answered(home, "new", again, "--weights", home_weights, "--size", 32)
+    answered(home, "labels", "import", again, folder / "a.csv")
+    answered(home, "labels", "export", again, "--to", folder / "b.csv", "--with", "time,place")
+    assert (folder / "b.csv").read_bytes() == (folder / "a.csv").read_bytes()
+    words = ("labels", "export", project, "--to", folder / "c.json", "--with", "time")
+    assert "Write a CSV table" in refused(home, *words)
+    words = ("labels", "export", project, "--to", folder / "c.csv", "--with", "weather")
+    assert "There are: time, place." in refused(home, *words)
 
 
 def test_a_burst_is_named_as_one_and_taken_back_as_one(home, project, tmp_path):

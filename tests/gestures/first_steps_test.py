@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QEvent, QObject, QRect
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from app.shell import offer
+from app.shell import job_bar, offer
 from app.shell.backbones import BackboneDialog
+from engine.events import Ended, Notice, Started
 from tests.app.test_accessible import complaints
 from tests.helpers.window import Person, drop, random_weights, texts, urls
 
@@ -25,11 +26,27 @@ def marked(person: Person) -> tuple[list[str], list[str]]:
     return present, [page for page, made in buttons.items() if made.property("next")]
 
 
+def steps_shown(person: Person) -> list[str]:
+    return [made.text() for made in person.window.steps.buttons.values() if made.isVisible()]
+
+
+def test_to_sort_is_a_step_while_images_wait(owner: Person, images: Path) -> None:
+    submit = owner.window.bridge.submit
+    owner.waits_for(lambda: submit("add_unsorted", paths=[str(images)]))
+    assert steps_shown(owner) == ["1  Images", "2  Sort", "3  Learn", "4  Try", "5  Export"]
+    assert marked(owner) == (["Images"], ["Sort"])
+    owner.presses("F4")
+    owner.sees(lambda: marked(owner) == (["Sort"], []))
+    owner.presses("Ctrl+Z")
+    owner.sees(lambda: not owner.project.unsorted)
+    owner.page("Images")
+    assert steps_shown(owner) == ["1  Images", "2  Learn", "3  Try", "4  Export"]
+
+
 def test_the_row_of_steps_leads_through_the_whole_way(
     owner: Person, images: Path, tmp_path: Path
 ) -> None:
-    words = [made.text() for made in owner.window.steps.buttons.values()]
-    assert words == ["1  Images", "2  Learn", "3  Try", "4  Export"]
+    assert steps_shown(owner) == ["1  Images", "2  Learn", "3  Try", "4  Export"]
     assert marked(owner) == (["Images"], [])
     owner.presses("F6")
     owner.sees(lambda: marked(owner) == (["Learn"], ["Images"]))
@@ -150,6 +167,50 @@ def test_older_messages_wait_behind_the_newest(person: Person) -> None:
     person.sees(lambda: person.messages() == ["Message 2.", "Message 3."])
     assert notices.cards[-1].close_button.property("key") == "Shift+F9"
     assert complaints(notices) == []
+
+
+def test_two_notices_of_one_job_are_both_read(owner: Person, images: Path) -> None:
+    """One file in two classes, and one that is no image: each is told."""
+    events = [Started("learn", "Learn"), Notice("One thing."), Notice("Another."), Ended("done")]
+    ticket = 10**6
+    owner.window.bridge.jobs[ticket] = ("learn", {})
+    for event in events:
+        owner.window.bridge.hand_on(ticket, event)
+    assert owner.messages() == ["One thing.", "Another."]
+    owner.presses("Ctrl+Shift+F9")
+    owner.sees(lambda: all(card.isVisible() for card in owner.window.notices.cards))
+    owner.window.bridge.jobs[ticket] = ("learn", {})
+    owner.window.bridge.hand_on(ticket, Started("learn", "Learn"))
+    assert owner.messages() == [], "what was said of the last try is over"
+    owner.window.bridge.hand_on(ticket, Ended("done"))
+
+
+def test_a_job_that_soon_ends_is_not_shown_and_one_that_lasts_is(
+    owner: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar = owner.window.job_bar
+    seen = Shows(bar.bar)
+    bar.bar.installEventFilter(seen)
+    monkeypatch.setattr(job_bar, "LATE", 3600.0)
+    owner.waits_for(lambda: owner.window.bridge.submit("rename_project", name="Moths"))
+    assert (seen.times, bar.title.text()) == (0, "Ready")
+    assert not bar.late.isActive(), "nothing is left to wait for"
+    monkeypatch.setattr(job_bar, "LATE", 0.0)
+    owner.waits_for(lambda: owner.window.bridge.submit("rename_project", name="Bats"))
+    assert seen.times == 1
+    assert not bar.bar.isVisible()
+
+
+class Shows(QObject):
+    """Counts how often a widget appears."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.times = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.times += event.type() == QEvent.Type.Show
+        return False
 
 
 def test_a_first_learning_tells_its_score_and_leads_to_it(owner: Person, images: Path) -> None:

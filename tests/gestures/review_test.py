@@ -31,6 +31,10 @@ def test_what_was_left_out_is_listed_and_saved_as_csv(
     assert title == ["path", "reason"]
     assert row[0].endswith("notes.jpg")
     assert row[1]
+    skipped.rows.give([("=1+1.jpg", "-x")])
+    skipped.save(str(table))
+    (_, row) = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
+    assert row == ["'=1+1.jpg", "'-x"], "what a spreadsheet would run is text"
 
 
 def test_a_conflict_is_settled_in_favour_of_one_class(owner: Person, images: Path) -> None:

@@ -265,6 +265,42 @@ def test_all_that_is_sure_is_accepted_and_its_mistakes_are_said_before(home, pro
     assert none.returncode == 0
 
 
+def test_what_was_shown_is_accepted_though_the_program_would_say_another_by_now(home, project):
+    for name in ("red", "teal", "violet"):
+        paths = [p for p in suggested(home, project)["order"] if class_of(p) == name][:4]
+        answered(home, "label", project, *paths, name)
+    session = opened(project)
+    seen = done(session, "suggestions")
+    shown = {row["id"]: row["likeliest"][0] for row in seen["rows"][:9]}
+    odd = seen["rows"][0]
+    shown[odd["id"]] = odd["likeliest"][1]
+    done(session, "set_aside", images=[seen["rows"][1]["id"]])
+    done(session, "remove_unsorted", images=[seen["rows"][2]["id"]])
+    before, gestures = session.view().classes, len(session.view().undo)
+
+    found = done(session, "accept_shown", shown={**shown, seen["ask"]["id"]: ("red", 1.0)})
+
+    assert (found["images"], sum(found["classes"].values())) == (7, 7)
+    assert found["suggestions"]["ask"]["id"] == seen["ask"]["id"], "it was drawn, and still waits"
+    by_path = {row["path"]: row["class"] for row in done(session, "images")["rows"]}
+    assert by_path[odd["path"]] == odd["likeliest"][1][0]
+    standing = found["suggestions"]["standing"]
+    assert (standing["accepted"], standing["recent"], standing["recent_right"]) == (7, 11, 7)
+    assert session.view().undo[gestures:] == ("Accept 7 suggestions",)
+    assert "no longer wait" in ended(session, "accept_shown", shown=shown).text
+    known = done(session, "suggestions", settle=True)["rows"]
+    session.close()
+
+    session = opened(project)
+    anew = done(session, "suggestions")
+    by_id = {row["id"]: dict(row["likeliest"]) for row in known}
+    for row in anew["rows"]:
+        assert dict(row["likeliest"]) == pytest.approx(by_id[row["id"]], abs=1e-4), "learnt at once"
+    done(session, "undo")
+    assert session.view().classes == before
+    session.close()
+
+
 def test_images_set_aside_are_not_suggested_for_nor_accepted(home, project):
     for name in ("red", "teal"):
         paths = [p for p in suggested(home, project)["order"] if class_of(p) == name][:4]

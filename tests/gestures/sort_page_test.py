@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QDrag
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QPushButton
 
+from app.widgets.rows import MIME
 from app.widgets.viewer import Viewer
 from tests.gestures.bursts_test import bursts
 from tests.helpers.image_files import plain_folders
@@ -67,7 +69,8 @@ def rows(person: Person) -> list[Any]:
 
 
 def files(person: Person) -> list[str]:
-    return [Path(row["path"]).name for row in rows(person)]
+    """Those that wait, as they are shown."""
+    return [Path(row["path"]).name for row in rows(person) if "done" not in row]
 
 
 def class_of(row: Any) -> str:
@@ -76,7 +79,7 @@ def class_of(row: Any) -> str:
 
 def plain(person: Person) -> int:
     """The first place with an image for which a class is suggested."""
-    return next(i for i, row in enumerate(rows(person)) if "choices" not in row)
+    return next(i for i, row in enumerate(rows(person)) if not {"choices", "done"} & row.keys())
 
 
 def current(person: Person) -> Any:
@@ -195,21 +198,91 @@ def test_each_image_shows_its_suggestion_how_sure_and_the_runner_up(begun: Perso
     assert f"1   {first}" in found.side.choices[0].text()
 
 
-def test_enter_accepts_and_what_follows_moves_up(begun: Person) -> None:
+def test_enter_accepts_and_goes_on_while_nothing_else_moves(begun: Person) -> None:
     found = page(begun)
     found.gallery.go_to(plain(begun) + 1)
-    place, row, before = found.gallery.currentIndex().row(), current(begun), files(begun)
+    place, row, before = found.gallery.currentIndex().row(), current(begun), found.rows.ids[:]
     suggested = row["likeliest"][0][0]
     count = begun.classes()[suggested]
 
     presses(begun, "Return")
 
-    assert found.gallery.currentIndex().row() == place
-    assert Path(row["path"]).name not in files(begun), "it leaves at once"
-    assert files(begun)[place] == before[place + 1]
+    assert found.gallery.currentIndex().row() == place + 1
+    assert Path(row["path"]).name not in files(begun), "it is done at once"
+    assert found.rows.ids == before
+    assert found.rows.row(place)["caption"].startswith(f"✓ {suggested}")
     at_rest(begun)
     assert begun.classes()[suggested] == count + 1
     assert found.sorting.standing["accepted"] == 1
+    assert found.rows.ids[: found.gallery.whole().stop] == before[: found.gallery.whole().stop]
+
+
+def few_shown(person: Person) -> Any:
+    """The Sort page in a small window, with more images than are seen."""
+    found = page(person)
+    person.window.resize(1024, 700)
+    person.sees(lambda: 5 < found.gallery.whole().stop < len(rows(person)) - 6)
+    found.gallery.go_to(plain(person))
+    found.gallery.setFocus()
+    return found
+
+
+def test_what_is_shown_is_accepted_by_one_key_after_the_wrong_ones_were_mended(
+    begun: Person,
+) -> None:
+    found = few_shown(begun)
+    whole, left = found.gallery.whole(), Qt.MouseButton.LeftButton
+    before, wanted, gestures = found.rows.ids[:], dict(begun.classes()), len(begun.project.undo)
+    for place in (0, 2):  # with the second one an image at random takes the first one's place
+        spot = found.gallery.visualRect(found.rows.index(place)).center()
+        QTest.mouseClick(found.gallery.viewport(), left, NONE, spot)
+        wanted[current(begun)["likeliest"][1][0]] += 1
+        presses(begun, "2")
+        at_rest(begun)
+    now = found.rows.ids[: whole.stop]
+    assert now[1:] == before[1 : whole.stop], "others stay where they are"
+    assert "choices" in found.rows.row(0)
+    shown = [found.rows.row(place) for place in range(1, whole.stop) if place != 2]
+    for row in shown:
+        wanted[row["likeliest"][0][0]] += 1
+    assert found.side.shown.text().startswith(f"Accept the {len(shown)} shown")
+
+    presses(begun, "Ctrl+Return")
+    at_rest(begun)
+
+    assert begun.classes() == wanted
+    assert begun.project.undo[gestures + 2 :] == (f"Accept {len(shown)} suggestions",)
+    assert found.rows.ids[0] == now[0], "nothing was suggested for it, so it waits"
+    assert found.rows.ids[1:3] == before[whole.stop : whole.stop + 2], "the next ones follow"
+    presses(begun, "Backspace")
+    at_rest(begun)
+    assert sum(begun.classes().values()) == sum(wanted.values()) - len(shown)
+    assert {row["id"] for row in shown} <= set(found.rows.ids[: whole.stop])
+    assert len(begun.project.undo) == gestures + 2, "one undo takes all of them back"
+
+
+def test_only_what_is_seen_whole_counts_as_shown(begun: Person) -> None:
+    found = few_shown(begun)
+    bar = found.gallery.verticalScrollBar()
+    bar.setValue(found.gallery.cell.height() // 2)
+    hidden = found.rows.ids[: found.gallery.columns]
+    found.side.shown.click()
+    at_rest(begun)
+    assert hidden == found.rows.ids[: len(hidden)]
+
+
+def test_the_last_key_of_a_screenful_brings_the_next(begun: Person) -> None:
+    found = few_shown(begun)
+    whole = found.gallery.whole()
+    following = found.rows.ids[whole.stop : whole.stop + 3]
+    first = found.rows.ids[: whole.stop]
+    for _ in range(whole.stop):
+        presses(begun, "2" if "choices" not in current(begun) else "1")
+    if "choices" in current(begun):  # it took the place of one that was named
+        presses(begun, "1")
+    at_rest(begun)
+    assert not set(first) & set(found.rows.ids)
+    assert following[0] == found.rows.ids[0] == current(begun)["id"]
 
 
 def test_no_key_is_swallowed_while_the_engine_works(begun: Person) -> None:
@@ -303,7 +376,7 @@ def test_enter_before_a_suggestion_is_here_waits_for_it(begun: Person) -> None:
     assert row["id"] in found.sorting.list.ids
     found.gallery.go_to(place + 2)
     found.sorting.want()
-    begun.sees(lambda: row["id"] not in found.sorting.list.ids)
+    begun.sees(lambda: row["id"] in found.sorting.list.done)
     at_rest(begun)
     assert begun.classes()[row["likeliest"][0][0]] == 2
 
@@ -396,13 +469,15 @@ def test_e_names_the_whole_burst(owner: Person, heap: Path) -> None:
     place = next(i for i, row in enumerate(rows(owner)) if row["path"].startswith(str(taken)))
     found.gallery.go_to(place)
     row = current(owner)
-    assert row["badge"] == "burst of 4"
+    assert found.side.about.text().endswith("A burst of 4, named as one.")
+    assert sum(r["path"].startswith(str(taken)) for r in rows(owner)) == 1, "it is one tile"
     name = row["likeliest"][0][0]
     wanted = owner.classes()[name] + 4
 
     presses(owner, "E")
 
-    assert not any(row["path"].startswith(str(taken)) for row in rows(owner)), "all leave at once"
+    left = [row for row in rows(owner) if "done" not in row]
+    assert not any(row["path"].startswith(str(taken)) for row in left), "all leave at once"
     at_rest(owner)
     assert owner.classes()[name] == wanted
     assert owner.project.unsorted == waits - 4
@@ -412,6 +487,90 @@ def test_e_names_the_whole_burst(owner: Person, heap: Path) -> None:
     found.gallery.go_to(next(i for i, r in enumerate(rows(owner)) if not r.get("burst")))
     presses(owner, "E")
     assert "no part of a burst" in found.bar.news.full
+
+
+@pytest.fixture
+def burst(owner: Person, heap: Path) -> Person:
+    """A person at a heap with a burst of four, which is chosen, and two classes."""
+    submit = owner.window.bridge.submit
+    taken = bursts(heap, "night", [4], hue=0.1)
+    owner.waits_for(lambda: submit("add_unsorted", paths=[str(heap)]))
+    for name in CLASSES[:2]:
+        paths = [str(heap / f"000 {name}.jpg")]
+        owner.waits_for(lambda p=paths, n=name: submit("label_images", paths=p, to=n))
+    found = owner.page("Sort")
+    at_rest(owner)
+    found.gallery.go_to(places_in(owner, taken)[0])
+    found.gallery.setFocus()
+    return owner
+
+
+def places_in(person: Person, folder: Path) -> list[int]:
+    return [i for i, row in enumerate(rows(person)) if row["path"].startswith(str(folder))]
+
+
+def test_a_burst_is_one_tile_that_opens_by_a_key_and_by_a_click_on_its_count(
+    burst: Person, heap: Path
+) -> None:
+    found, count = page(burst), len(rows(burst))
+    presses(burst, "O")
+    assert len(rows(burst)) == count + 3
+    burst.sees(lambda: len(places_in(burst, heap / "night")) == 4)
+    assert places_in(burst, heap / "night")[0] == found.gallery.currentIndex().row()
+    presses(burst, "2")
+    at_rest(burst)
+    assert len([r for r in rows(burst) if len(r.get("burst", ())) == 3]) == 3, "one of it went"
+    place = places_in(burst, heap / "night")[1]
+    tile = found.gallery.visualRect(found.rows.index(place))
+    spot = found.gallery.tile.count_place(tile).center()
+    QTest.mouseClick(found.gallery.viewport(), Qt.MouseButton.LeftButton, NONE, spot)
+    left = [r for r in rows(burst) if "done" not in r and len(r.get("burst", ())) == 3]
+    assert len(left) == 1, "it is one tile again"
+    found.gallery.go_to(plain(burst) if len(current(burst).get("burst", ())) else 0)
+
+
+def test_all_of_a_burst_gets_what_is_shown_for_it(burst: Person, heap: Path) -> None:
+    found, waits = page(burst), burst.project.unsorted
+    name = current(burst)["likeliest"][0][0]
+    wanted = burst.classes()[name] + 4
+    presses(burst, "Return")
+    at_rest(burst)
+    assert burst.classes()[name] == wanted
+    assert burst.project.undo[-1] == "Accept 4 suggestions"
+    presses(burst, "Backspace")
+    at_rest(burst)
+    assert burst.project.unsorted == waits
+    assert len(current(burst)["burst"]) == 4, "it is one tile in its place again, and chosen"
+    presses(burst, "X")
+    at_rest(burst)
+    assert found.sorting.standing["aside"] == 4
+
+
+def test_what_is_one_burst_is_set_beside_the_grid(burst: Person, heap: Path) -> None:
+    found = page(burst)
+    field = found.side.gap
+    assert field.isVisible()
+    assert field.value() == 60
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, "5")
+    burst.waits_for(lambda: QTest.keyClick(field, Qt.Key.Key_Return))
+    at_rest(burst)
+    assert len(places_in(burst, heap / "night")) == 4
+    assert not any(len(row.get("burst", ())) > 1 for row in rows(burst))
+    assert (burst.project.burst_gap, field.value()) == (5, 5)
+    burst.waits_for(lambda: presses(burst, "Ctrl+Z"))
+    at_rest(burst)
+    assert len(places_in(burst, heap / "night")) == 1
+    assert field.value() == 60
+
+
+def test_a_heap_without_times_says_nothing_of_bursts(begun: Person) -> None:
+    found = page(begun)
+    assert not found.side.gap.isVisible()
+    found.gallery.setFocus()
+    QTest.keyClick(found.gallery, Qt.Key.Key_O)
+    assert found.side.field.text() == "o", "there it is a letter like others"
 
 
 def test_names_are_completed_and_esc_leaves_the_field(begun: Person) -> None:
@@ -487,6 +646,60 @@ def test_a_frame_pulled_with_the_mouse_selects_what_it_touches(begun: Person) ->
         QTest.mouseMove(view, first + step)
     QTest.mouseRelease(view, left, NONE, last)
     assert sorted(i.row() for i in found.gallery.selectionModel().selectedIndexes()) == [1, 2, 3]
+
+
+def test_a_frame_can_begin_where_there_is_no_image(begun: Person) -> None:
+    found = page(begun)
+    found.gallery.zoom(0.5)
+    last = len(rows(begun)) - 1
+    tile = found.gallery.visualRect(found.rows.index(last))
+    free = tile.translated(0, tile.height()).center()
+    assert not found.gallery.indexAt(free).isValid()
+    view, left = found.gallery.viewport(), Qt.MouseButton.LeftButton
+    end = found.gallery.visualRect(found.rows.index(last - 1)).center()
+    QTest.mousePress(view, left, NONE, free)
+    for spot in (free - QPoint(0, 20), end):
+        QTest.mouseMove(view, spot)
+    assert found.gallery.frame.intersects(tile), "it is seen"
+    QTest.mouseRelease(view, left, NONE, end)
+    assert found.gallery.frame.isEmpty()
+    assert {row["id"] for row in found.chosen()} == set(found.rows.ids[last - 1 :])
+
+
+def test_chosen_images_are_dropped_on_a_class(
+    begun: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = page(begun)
+    start, targets = plain(begun), found.side.targets
+    found.gallery.go_to(start)
+    found.gallery.setFocus()
+    QTest.keyClick(found.gallery, Qt.Key.Key_Right, SHIFT)
+    ids = {row["id"] for row in found.chosen()}
+    wanted = {**begun.classes(), "violet": begun.classes()["violet"] + 2}
+
+    def let_go(drag: QDrag, actions: Qt.DropAction) -> Qt.DropAction:
+        """A drag ends over a class: offscreen there is no mouse that could."""
+        assert targets.isVisible()
+        assert [targets.item(i).text() for i in range(4)] == [*CLASSES, "A new class …"]
+        mime = found.rows.mimeData(found.gallery.selectedIndexes())
+        assert mime.data(MIME) == drag.mimeData().data(MIME)
+        drop(targets.viewport(), mime, targets.visualItemRect(targets.item(2)).center())
+        return Qt.DropAction.CopyAction
+
+    monkeypatch.setattr(QDrag, "exec", let_go)
+    view, left = found.gallery.viewport(), Qt.MouseButton.LeftButton
+    spot = found.gallery.visualRect(found.rows.index(start)).center()
+    QTest.mousePress(view, left, NONE, spot)
+    for _ in range(3):
+        spot += QPoint(30, 0)
+        QTest.mouseMove(view, spot)
+    QTest.mouseRelease(view, left, NONE, spot)
+    at_rest(begun)
+
+    assert begun.classes() == wanted
+    assert begun.project.undo[-1] == "Name 2 images violet"
+    assert not ids & {row["id"] for row in rows(begun) if "done" not in row}
+    assert not targets.isVisible()
 
 
 def test_an_image_at_random_is_asked_without_a_suggestion(begun: Person) -> None:

@@ -25,6 +25,7 @@ from app.widgets.table import Table, TableRows
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView
 from engine.results import images as results
+from engine.system.cells import text_cell
 from engine.system.words import plural
 
 NOBODY = "none of them"
@@ -211,7 +212,8 @@ class Skipped(Panel):
 
     def save(self, path: str) -> None:
         with open(path, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("path", "reason"), *self.rows.rows])
+            rows = [[text_cell(str(cell)) for cell in found] for found in self.rows.rows]
+            csv.writer(file).writerows([("path", "reason"), *rows])
 
 
 class Review(QWidget):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from app.bridge import Bridge
@@ -17,7 +17,7 @@ from app.widgets.line_plot import LinePlot, Series
 from app.widgets.matrix_plot import HELP, TITLE, MatrixPlot
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView, StepView
-from engine.results.learn import FullScores
+from engine.results.learn import BurstEffect, FullScores
 
 SIDE_BY_SIDE = 800
 """Pixels from which on the matrix and the images behind it stand beside each other."""
@@ -52,6 +52,8 @@ class Scores(QWidget):
         self.steps: tuple[StepView, ...] = ()
         self.live: list[tuple[float, float]] = []
         self.shown: tuple[str, int] = ("", 0)
+        self.asked: tuple[str, int] = ("", 0)
+        """The step in use, and the one of which it was asked what bursts change."""
         self.summary = Summary()
         self.lines = LinePlot("Accuracy over steps", NOTHING, "step", "%")
         self.bars = BarPlot("Accuracy of each class, lowest first", NOTHING)
@@ -115,7 +117,9 @@ class Scores(QWidget):
             self.area.verticalScrollBar().setValue(0)
         if now != self.shown:
             self.shown = now
+            self.summary.show_bursts({})
             self.read_scores(step is not None and len(step.classes) > 1)
+            self.read_bursts()
             if step is not None and len(step.classes) == 1:
                 self.summary.say("Only one class is learnt. Learn the others to see an accuracy.")
 
@@ -134,6 +138,20 @@ class Scores(QWidget):
             self.matrix.show_matrix([], [])
             self.images.give([])
             self.images.title.set_full("")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.read_bursts()
+
+    def read_bursts(self) -> None:
+        """Asked only where somebody looks, for it takes about a second."""
+        if self.isVisible() and self.shown != self.asked:
+            self.asked = self.shown
+            self.bridge.ask("burst_effect", self.take_bursts)
+
+    def take_bursts(self, ended: Ended) -> None:
+        if ended.how == "done":
+            self.summary.show_bursts(ended.of(BurstEffect))
 
     def take(self, ended: Ended) -> None:
         """Shows sentence, bars and matrix of the scores that were read."""

@@ -8,12 +8,16 @@ from PySide6.QtWidgets import QFrame
 
 from app.widgets.controls import column, label
 from engine.events import StepView
-from engine.results.learn import ScoreTable
-from engine.system.words import listed, plural, whole
+from engine.results.learn import BurstEffect, ScoreTable
+from engine.system.words import listed, per_cent, plural, whole
 
 MEANING = (
     "An image to test is never learnt from. In brackets: where the share would lie with other "
     "images of the same kind, 95 times of 100."
+)
+BURSTS = (
+    "Images of a burst are nearly the same. Each image of the project was judged once beside "
+    "others of its burst, and once without them, by heads that learnt four fifths of the images."
 )
 NONE_TESTED = "Nothing is tested yet: there is no image to test. Add more images of each class."
 
@@ -66,6 +70,21 @@ def untested(scores: ScoreTable) -> str:
     return f"{plural(len(names), 'class')} {verb} not tested, for want of images: {listed(names)}."
 
 
+def bursts(effect: BurstEffect) -> str:
+    """What a split that cuts bursts would have made of the score; nothing where there are none."""
+    if not effect:
+        return ""
+    low, high = effect["more"]
+    between = f"between {100 * low:.1f} and {100 * high:.1f} points".replace("-", "−")
+    if low <= 0:
+        return f"No burst is cut by the split; cut, it would change little here ({between})."
+    cut, kept = per_cent(effect["cut"]), per_cent(effect["whole"])
+    return (
+        f"No burst is cut by the split: that would have feigned {cut} instead of {kept} "
+        f"(likely {between} more)."
+    )
+
+
 class Summary(QFrame):
     """The sentences above the plots."""
 
@@ -75,13 +94,22 @@ class Summary(QFrame):
         self.first, self.second = label("", "heading", wrap=True), label("", "muted", wrap=True)
         self.first.setToolTip(MEANING)
         self.first.setAccessibleDescription(MEANING)
-        self.setLayout(column(self.first, self.second, gap=4, edge=16))
+        self.third = label("", "muted", wrap=True)
+        self.third.setToolTip(BURSTS)
+        self.third.setAccessibleDescription(BURSTS)
+        self.third.hide()
+        self.setLayout(column(self.first, self.second, self.third, gap=4, edge=16))
 
     def say(self, first: str, rest: Sequence[str] = ()) -> None:
         told = [words for words in rest if words]
         self.first.setText(first)
         self.second.setText(" ".join(told))
         self.second.setVisible(bool(told))
+
+    def show_bursts(self, effect: BurstEffect) -> None:
+        """A sentence more, where images were taken in bursts."""
+        self.third.setText(bursts(effect))
+        self.third.setVisible(bool(effect))
 
     def show_scores(self, scores: ScoreTable) -> None:
         """The sentences of what the job `scores` read."""

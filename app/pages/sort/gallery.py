@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter, QPixmap
 
+from app import theme
 from app.pages.sort.rows import HeapRows, HeapTile
-from app.widgets.gallery import PICTURE, Gallery
+from app.widgets.gallery import CAPTION, PICTURE, Gallery
 from app.widgets.rows import Row
 from app.widgets.thumbs import Thumbnails
 
@@ -31,19 +32,44 @@ ELSEWHERE = (
 
 
 class SortGallery(Gallery):
-    """`typed` brings a letter, with which a class's name begins."""
+    """`typed` brings a letter, with which a class's name begins; `looked`: others are seen;
+    `count_clicked` brings the place of a burst; `pulled`: the mouse begins and ends to drag."""
 
     typed = Signal(str)
+    looked = Signal()
+    count_clicked = Signal(int)
+    pulled = Signal(bool)
 
     def __init__(self, rows: HeapRows, thumbs: Thumbnails) -> None:
         super().__init__(rows, thumbs)
         self.heap = rows
-        self.tile = HeapTile(thumbs, self, PICTURE)
+        self.tile = self.heap_tile = HeapTile(thumbs, self, PICTURE)
         self.tile.lines = 2
         self.setItemDelegate(self.tile)
-        self.setDragEnabled(False)  # so that the mouse pulls a frame over images
+        self.setDragEnabled(False)
+        self.frame_from: QPoint | None = None
+        self.frame = QRect()
+        """What the mouse pulls over images, in the whole gallery."""
+        self.verticalScrollBar().valueChanged.connect(lambda _: self.looked.emit())
         self.anchor: int | None = None
         """The image, by id, at which a run begins that Shift makes longer."""
+
+    def updateGeometries(self) -> None:
+        super().updateGeometries()
+        self.looked.emit()
+
+    def whole(self) -> range:
+        """The numbers of the images that can be seen whole, but for an edge as high as a line."""
+        height, columns, top = self.cell.height(), self.columns, self.verticalOffset()
+        first = -(-(top - CAPTION) // height) * columns
+        last = (top + self.viewport().height() + CAPTION) // height * columns
+        return range(max(first, 0), min(max(first, last), self.rows.rowCount()))
+
+    def open_next(self) -> int | None:
+        """The next place on the screen whose image waits still, the current one first."""
+        now = self.currentIndex().row()
+        left = [number for number in self.whole() if "done" not in (self.rows.row(number) or {})]
+        return next(iter([*(n for n in left if n >= now), *left]), None)
 
     def show_list(self, ids: Sequence[int], known: Mapping[int, Row]) -> None:
         """Shows these. Where the current image is gone, what follows has moved up to its place."""
@@ -59,6 +85,12 @@ class SortGallery(Gallery):
         gone = [i for i, n in enumerate(before) if n in chosen and n not in places]
         first = min(gone, default=max(now, 0))
         self.go_to(sum(number in places for number in before[:first]))
+
+    def go_to(self, number: int) -> None:
+        """The same, whatever key is held down: with Ctrl nothing would be chosen."""
+        if last := self.rows.rowCount():
+            place = min(max(number, 0), last - 1)
+            self.choose([place], place)
 
     def choose(self, places: Sequence[int], now: int) -> None:
         """Makes these the chosen ones, and one of them the current one."""
@@ -91,9 +123,53 @@ class SortGallery(Gallery):
         super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        index = self.indexAt(event.position().toPoint())
+        spot = event.position().toPoint()
+        index = self.indexAt(spot)
+        row = self.rows.row(index.row()) or {}
+        count = self.heap_tile.count_place(self.visualRect(index))
+        if len(row.get("burst", ())) > 1 and count.contains(spot):
+            self.count_clicked.emit(index.row())
+            return
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and index.isValid():
             self.lengthen(index.row())
             return
         self.anchor = None
+        # What is chosen is pulled; from elsewhere, also where nothing is, a frame is.
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        pulls = plain and self.selectionModel().isSelected(index) and "done" not in row
+        self.setDragEnabled(pulls)
+        if event.button() == Qt.MouseButton.LeftButton and not pulls:
+            self.frame_from = spot + QPoint(0, self.verticalOffset())
         super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        if self.frame_from is not None:
+            now = event.position().toPoint() + QPoint(0, self.verticalOffset())
+            self.frame = QRect(self.frame_from, now).normalized()
+            self.viewport().update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        self.frame_from, self.frame = None, QRect()
+        self.viewport().update()
+
+    def paintEvent(self, event: object) -> None:
+        super().paintEvent(event)
+        if not self.frame.isEmpty():
+            painter = QPainter(self.viewport())
+            painter.setPen(theme.colour("accent"))
+            painter.setBrush(theme.colour("accent", 40))
+            painter.drawRect(self.frame.translated(0, -self.verticalOffset()))
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Takes what is chosen along, with the image under the mouse to see."""
+        drag, row = QDrag(self), self.rows.row(self.currentIndex().row()) or {}
+        drag.setMimeData(self.rows.mimeData(self.selectionModel().selectedIndexes()))
+        if (image := self.tile.thumbs.get(row.get("thumb"))) is not None:
+            keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode
+            small = image.scaled(64, 64, keep, smooth.SmoothTransformation)
+            drag.setPixmap(QPixmap.fromImage(small))
+        self.pulled.emit(True)
+        drag.exec(Qt.DropAction.CopyAction)
+        self.pulled.emit(False)

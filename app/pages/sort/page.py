@@ -29,8 +29,9 @@ from engine.system.words import per_cent, plural
 ADD = "Add unsorted images …"
 HELP = "Adds a folder of images that have no class yet"
 KEYS = (
-    "Enter accepts what is suggested, 1 to 9 give another class, a letter begins a name, E names "
-    "the burst, X sets aside, Backspace takes back, Space looks closer"
+    "Enter accepts what is suggested, Ctrl+Enter for all that is shown, 1 to 9 give another class, "
+    "a letter begins a name, E names the burst, X sets aside, Backspace takes back, Space looks "
+    "closer"
 )
 
 
@@ -121,7 +122,10 @@ class SortPage(QWidget):
         self.sorting.said.connect(self.bar.news.set_full)
         self.sorting.reordered.connect(lambda: self.gallery.go_to(0))
         self.gallery.chosen.connect(self.show_chosen)
+        self.sorting.acted.connect(self.step_on)
+        self.sorting.brought_back.connect(self.choose_again)
         self.gallery.verticalScrollBar().valueChanged.connect(lambda _: self.sorting.want())
+        self.gallery.looked.connect(self.count_shown)
         self.gallery.opened.connect(self.look)
         self.gallery.typed.connect(self.side.field.begin)
         self.bar.order_chosen.connect(self.sorting.reorder)
@@ -134,7 +138,13 @@ class SortPage(QWidget):
         side.field.left.connect(self.gallery.setFocus)
         side.chose.connect(self.choose_class)
         side.accepted.connect(self.accept)
+        side.shown_accepted.connect(self.accept_shown)
         side.burst_asked.connect(self.name_burst)
+        side.open_asked.connect(self.open_burst)
+        side.gap_chosen.connect(lambda gap: self.bridge.submit("set_burst_gap", gap=gap))
+        self.gallery.count_clicked.connect(self.open_at)
+        self.gallery.pulled.connect(lambda on: side.show_targets(on, self.sorting.classes))
+        side.targets.chosen.connect(self.dropped_on)
         side.aside_asked.connect(self.set_aside)
         side.undo_asked.connect(self.sorting.undo)
         side.look_asked.connect(lambda: self.look(self.gallery.currentIndex().row()))
@@ -171,6 +181,9 @@ class SortPage(QWidget):
         self.gallery.show_list(self.sorting.list.ids, self.sorting.list.known)
         self.bar.show_standing(self.sorting.standing, len(self.sorting.classes))
         self.show_chosen()
+        self.count_shown()
+        gap = self.project.burst_gap if self.project is not None else 0
+        self.side.show_bursts(self.sorting.list.timed, gap)
         self.sorting.want()
         self.fetch_ahead()
         self.do_held()
@@ -184,12 +197,35 @@ class SortPage(QWidget):
 
     def chosen(self) -> list[Row]:
         """The images that keys are about, the current one first."""
-        rows = self.gallery.selected_rows()
+        rows = [row for row in self.gallery.selected_rows() if "done" not in row]
         now = self.rows.row(self.gallery.currentIndex().row())
         return [now, *(r for r in rows if r is not now)] if now in rows else rows
 
     def show_chosen(self) -> None:
         self.side.show_rows(self.chosen(), self.sorting.classes)
+
+    def shown(self) -> list[Row]:
+        """The images that are seen whole and have a suggestion."""
+        rows = [self.rows.row(number) for number in self.gallery.whole()]
+        return [row for row in rows if row is not None and suggested(row)]
+
+    def count_shown(self) -> None:
+        ids = [row["id"] for row in self.shown()]
+        self.side.show_count(len(self.sorting.list.images_of(ids)))
+
+    def step_on(self) -> None:
+        """To what waits next on the screen; where all of it is done, to the next screenful."""
+        if (place := self.gallery.open_next()) is None:
+            self.sorting.sweep()
+        elif place != self.gallery.currentIndex().row():
+            self.gallery.go_to(place)
+
+    def choose_again(self, ids: Sequence[int]) -> None:
+        """What was taken back, so that it can be named at once."""
+        wanted = set(ids)
+        places = [n for n, number in enumerate(self.rows.ids) if number in wanted]
+        if places:
+            self.gallery.choose(places, places[0])
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -213,11 +249,11 @@ class SortPage(QWidget):
             first.setFocus()
 
     def look(self, number: int) -> None:
-        """Shows an image large; of a group all images."""
+        """Shows an image large; of a group or a burst all images."""
         found = self.rows.row(number)
         if found is None:
             return
-        if len(members := found.get("members", ())) < 2:
+        if len(members := self.sorting.list.images_of([found["id"]])) < 2:
             Viewer(self.rows, number, self.window()).open()
             return
 
@@ -229,7 +265,7 @@ class SortPage(QWidget):
                 rows.setParent(viewer)
                 viewer.open()
 
-        self.sorting.submit("suggestions", show, visible=list(members), limit=len(members))
+        self.sorting.submit("suggestions", show, visible=members, limit=len(members))
 
     # Gestures.
 
@@ -257,6 +293,13 @@ class SortPage(QWidget):
             how = "accepted" if all(suggested(r) == name for r in rows) else "typed"
             self.sorting.name(rows, name, how)
 
+    def dropped_on(self, name: str) -> None:
+        """What is chosen was dropped on a class; a new one gets its name first."""
+        if name:
+            self.choose_class(name)
+        else:
+            self.side.field.begin()
+
     def accept(self) -> None:
         """Each goes into the class that is suggested for it; one undo takes all of it back."""
         self.accept_rows(self.chosen())
@@ -265,12 +308,17 @@ class SortPage(QWidget):
         if any(not row["path"] for row in rows):
             self.held.append([row["id"] for row in rows])
             return
-        names = list(dict.fromkeys(name for row in rows if (name := suggested(row))))
-        if not names and rows:
+        if some := [row for row in rows if suggested(row)]:
+            self.sorting.accept(some)
+        elif rows:
             self.bar.news.set_full("Nothing is suggested here. Type its class.")
-        for name in names:
-            some = [row for row in rows if suggested(row) == name]
-            self.sorting.name(some, name, "accepted", joined=name != names[0])
+
+    def accept_shown(self) -> None:
+        """All that is seen and has a suggestion gets it; the next screenful follows."""
+        if rows := self.shown():
+            self.sorting.accept(rows, screenful=True)
+        else:
+            self.bar.news.set_full("Nothing is suggested for what is shown. Type its class.")
 
     def do_held(self) -> None:
         """What was pressed before the suggestions came."""
@@ -287,6 +335,25 @@ class SortPage(QWidget):
             self.sorting.name(rows[:1], name, "accepted", burst=True)
         else:
             self.side.field.begin(burst=True)
+
+    def open_burst(self) -> None:
+        """The key opens and closes a burst; where there is none it is a letter like others."""
+        row = self.rows.row(self.gallery.currentIndex().row())
+        if row is None or not self.show_one_by_one(row):
+            self.side.field.begin("o")
+
+    def open_at(self, place: int) -> None:
+        if row := self.rows.row(place):
+            self.show_one_by_one(row)
+
+    def show_one_by_one(self, row: Row) -> bool:
+        """Opens or closes a burst; its first image is chosen then."""
+        found = self.sorting.open_burst(row["id"])
+        if found:
+            first = next(iter(self.sorting.list.mates[row["id"]]))
+            ids = self.rows.ids
+            self.gallery.go_to(ids.index(first if first in ids else row["id"]))
+        return found
 
     def set_aside(self) -> None:
         if rows := self.chosen():

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QRect
-from PySide6.QtGui import QPainter
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtWidgets import QStyleOptionViewItem
 
 from app import theme
 from app.bridge import Bridge
+from app.theme import GRID
 from app.widgets.captions import Caption, Name
 from app.widgets.gallery import Tile
-from app.widgets.rows import ImageRows, Row, shown
+from app.widgets.rows import ImageRows, Row, row_of, shown
+from app.widgets.table import Index
 from engine.results.heap import Asked, Suggestion
 from engine.system.words import per_cent, plural
 
+FAINT = 0.35
+BEHIND = GRID // 2
+"""Pixels by which the edges of a burst's other images stand out."""
 RANDOM = "Drawn at random to judge by: type its class"
 
 
@@ -39,15 +45,14 @@ def choices(row: Row) -> list[tuple[str, str]]:
 
 def of_one(row: Suggestion) -> Row:
     """An image with its likeliest class, how likely that is, and the runner-up."""
-    badge = f"burst of {len(row['burst'])}" if len(row["burst"]) > 1 else ""
     if len(row["likeliest"]) < 2:
-        return {**row, "caption": Caption.of(("no suggestion yet",)), "badge": badge}
+        return {**row, "caption": Caption.of(("no suggestion yet",)), "badge": ""}
     (first, share), (second, other) = row["likeliest"][:2]
     lines = (
         (Name(shown(first)), f" {per_cent(share, 0)}"),
         ("or ", Name(shown(second)), f" {per_cent(other, 0)}"),
     )
-    return {**row, "caption": Caption.of(*lines), "badge": badge}
+    return {**row, "caption": Caption.of(*lines), "badge": ""}
 
 
 def of_group(row: Suggestion, members: Sequence[int]) -> Row:
@@ -63,6 +68,14 @@ def of_random(row: Asked) -> Row:
     return {**row, "caption": Caption.of(*lines), "badge": "to judge by", "burst": []}
 
 
+def of_done(row: Row, words: str) -> Row:
+    """An image that got a class where it was seen, or was set aside: it stays until the next
+    screenful, so that nothing around it moves."""
+    kept = {n: row[n] for n in ("id", "path", "file", "width", "height", "thumb") if n in row}
+    lines = (("✓ ", Name(words)), ("",))
+    return {**kept, "caption": Caption.of(*lines), "badge": "", "burst": [], "done": words}
+
+
 def about(row: Row) -> str:
     """What is to be said of the current image beside its choices."""
     if "choices" in row:
@@ -74,7 +87,17 @@ def about(row: Row) -> str:
     first = suggested(row)
     words = f"{shown(first)}?" if first else "No suggestion yet. Type its class."
     burst = len(row.get("burst", ()))
-    return f"{words} One of a burst of {burst}." if burst > 1 else words
+    if burst < 2:
+        return words
+    if row.get("opened"):
+        return f"{words} One of a burst of {burst}."
+    return f"{words} A burst of {burst}, named as one."
+
+
+def stack(row: Row) -> int:
+    """How many images a tile stands for, since they were taken together; 0 for one image."""
+    count = len(row.get("burst", ()))
+    return count if count > 1 and not row.get("opened") and "members" not in row else 0
 
 
 class HeapRows(ImageRows):
@@ -113,9 +136,50 @@ class HeapRows(ImageRows):
 
 
 class HeapTile(Tile):
-    """A tile with a mark where the image is one of a burst, or was drawn at random."""
+    """A tile with a mark where the image was drawn at random; a burst is a stack with its count,
+    and what is done is faint."""
+
+    stacks = False
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row = row_of(index) or {}
+        self.stacks = stack(row) > 0
+        painter.setOpacity(FAINT if "done" in row else 1.0)
+        super().paint(painter, option, index)
+        painter.setOpacity(1.0)
+        if len(row.get("burst", ())) > 1:
+            self.paint_count(painter, self.count_place(option.rect), row)
+
+    def paint_picture(self, painter: QPainter, spot: QRect, image: QImage) -> QRect:
+        """Of a burst, with the edges of two more behind it."""
+        if not self.stacks:
+            return super().paint_picture(painter, spot, image)
+        spot = spot.adjusted(0, 2 * BEHIND, -2 * BEHIND, 0)
+        size = image.size().scaled(spot.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRect(QPoint(0, 0), size)
+        place.moveCenter(spot.center())
+        painter.setPen(theme.colour("line"))
+        painter.setBrush(theme.colour("sunken"))
+        for off in (2 * BEHIND, BEHIND):
+            painter.drawRect(place.translated(off, -off))
+        return super().paint_picture(painter, spot, image)
+
+    def count_place(self, cell: QRect) -> QRect:
+        """Where the count of a burst stands, which a click opens."""
+        return QRect(cell.right() - 5 * GRID, cell.top() + GRID, 4 * GRID, 2 * GRID + 2)
+
+    def paint_count(self, painter: QPainter, place: QRect, row: Row) -> None:
+        """How many images were taken together, on the accent's ground while they are one tile."""
+        closed = not row.get("opened")
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.colour("accent" if closed else "sunken"))
+        painter.drawRoundedRect(place, 4, 4)
+        painter.setPen(theme.colour("on_accent" if closed else "muted"))
+        words = f"{len(row['burst'])} {'▸' if closed else '▾'}"
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words)
 
     def paint_words(self, painter: QPainter, cell: QRect, place: QRect, row: Row) -> None:
+        painter.setOpacity(1.0)
         super().paint_words(painter, cell, place, row)
         if badge := row.get("badge"):
             ink = theme.colour("accent" if "choices" in row else "muted")

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from app.pages.sort.rows import about, choices, suggested
+from app.pages.sort.targets import Targets
 from app.widgets.captions import Name, fitted
 from app.widgets.controls import (
     Elided,
@@ -17,12 +18,16 @@ from app.widgets.controls import (
     button,
     calling,
     column,
+    indented,
     label,
     laid_out,
     named,
+    reach,
     row,
+    say_on,
     scrolled,
 )
+from app.widgets.empty import Either
 from app.widgets.rows import Row, shown
 from engine.system.words import plural
 
@@ -31,7 +36,8 @@ WIDTH = 264
 EDGES = 26
 LINES = 40
 """Pixels of two lines of words, so that nothing below them moves."""
-SIGNS = {"Return": "↵", "Backspace": "⌫"}
+SHOWN = "Ctrl+Return"
+SIGNS = {"Return": "↵", SHOWN: "Ctrl+↵", "Backspace": "⌫"}
 """Keys as the buttons show them."""
 
 
@@ -107,10 +113,13 @@ class Side(QWidget):
 
     chose = Signal(str)
     accepted = Signal()
+    shown_accepted = Signal()
     burst_asked = Signal()
     aside_asked = Signal()
     undo_asked = Signal()
     look_asked = Signal()
+    open_asked = Signal()
+    gap_chosen = Signal(float)
     said = Signal(str)
 
     def __init__(self, where: QWidget) -> None:
@@ -143,12 +152,26 @@ class Side(QWidget):
             "Accept", "Gives each its suggested class", "Return", self.accepted, where, "primary"
         )
         self.key(where, "Enter", self.accepted.emit)
+        help = "Gives all that is shown its suggested class; the next images follow"
+        self.shown = self.act("Accept the shown", help, SHOWN, self.shown_accepted, where)
+        self.key(where, "Ctrl+Enter", self.shown_accepted.emit)
         self.burst = self.act(
             "Burst", "Names all that was taken together with it", "E", self.burst_asked, where
         )
         self.aside = self.act(
             "Set aside", "None of these, or not usable", "X", self.aside_asked, where
         )
+        help = "Shows the images of a burst one by one, or as one again"
+        self.open = self.act("Open", help, "O", self.open_asked, where)
+        self.gap = indented(QSpinBox())
+        self.gap.setRange(0, 24 * 3600)
+        self.gap.setPrefix("Gap ")
+        self.gap.setSuffix(" s")
+        self.gap.setKeyboardTracking(False)
+        help = "Images of one camera that are less than so many seconds apart are one burst"
+        named(self.gap, "Gap between bursts", help)
+        reach(self.gap, "Alt+G")
+        self.gap.valueChanged.connect(lambda seconds: self.gap_chosen.emit(float(seconds)))
         self.look = self.act("Look", "Shows it large", "Space", self.look_asked, where)
         self.undo = self.act(
             "Undo", "Takes the last act back, all of it", "Backspace", self.undo_asked, where
@@ -171,17 +194,25 @@ class Side(QWidget):
     def lay_out(self) -> None:
         """What is asked most lies highest; in a low window the rest is scrolled to."""
         inside = QWidget()
-        acts = column(row(self.burst, self.aside), row(self.look, self.undo))
+        self.gap.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.bursts = QWidget()
+        self.bursts.setLayout(row(self.open, self.gap))
+        acts = column(row(self.aside, self.undo), row(self.look, self.burst), self.bursts)
         name = row(buddy("&Class", self.field), self.field)
         digits = column(*self.choices, gap=0)
-        inside.setLayout(column(self.title, self.about, self.accept, digits, name, acts, 0))
+        accepts = column(self.accept, self.shown)
+        inside.setLayout(column(self.title, self.about, accepts, digits, name, acts, 0))
         laid_out(inside).setContentsMargins(0, 0, 4, 0)
         place = scrolled(inside, Yielding)
         place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.targets = Targets()
+        drops = QWidget()
+        drops.setLayout(column(label("Drop on a class", "heading"), self.targets))
+        self.parts = Either(place, drops)
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH)
-        self.setLayout(column(place))
+        self.setLayout(column(self.parts))
         laid_out(self).setContentsMargins(16, 12, 4, 12)
 
     def show_rows(self, rows: Sequence[Row], classes: Sequence[str]) -> None:
@@ -200,10 +231,30 @@ class Side(QWidget):
         likely = [name for name, _ in self.offered]
         self.field.offer([*likely, *(name for name in classes if name not in likely)])
         self.accept.setEnabled(any(suggested(each) for each in rows))
-        self.burst.setEnabled(any(len(each.get("burst", ())) > 1 for each in rows))
+        of_burst = any(len(each.get("burst", ())) > 1 for each in rows)
+        self.burst.setEnabled(of_burst)
+        self.open.setEnabled(of_burst)
         for made in (self.aside, self.look, self.field):
             made.setEnabled(bool(rows))
         self.show_choices()
+
+    def show_targets(self, pulls: bool, classes: Sequence[str]) -> None:
+        """While images are pulled, the classes that they can be dropped on."""
+        self.targets.show_classes(classes)
+        self.parts.setCurrentIndex(int(pulls))
+
+    def show_bursts(self, timed: bool, gap: float) -> None:
+        """What is there of bursts only where files say when images were taken."""
+        for made in (self.bursts, self.burst):
+            made.setVisible(timed)
+        self.gap.blockSignals(True)
+        self.gap.setValue(round(gap))
+        self.gap.blockSignals(False)
+
+    def show_count(self, count: int) -> None:
+        """How many images would be accepted by the key for all that is shown."""
+        self.shown.setEnabled(count > 0)
+        say_on(self.shown, f"Accept the {count:,} shown  {SIGNS[SHOWN]}")
 
     def show_choices(self) -> None:
         """The digits, each with its class."""

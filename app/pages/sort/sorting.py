@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,15 @@ from app.bridge import Bridge
 from app.pages.sort.order import Shown
 from app.widgets.rows import Row, shown
 from engine.events import Ended, ProjectView
-from engine.results.heap import Accepted, ImagesNamed, SetAside, Standing, Suggestions, UnsortedPage
+from engine.results.heap import (
+    Accepted,
+    ImagesNamed,
+    SetAside,
+    ShownAccepted,
+    Standing,
+    Suggestions,
+    UnsortedPage,
+)
 from engine.results.learn import LearntAgain
 from engine.system.words import per_cent, plural
 
@@ -28,25 +36,30 @@ BACK = "Backspace undoes that."
 Follow = Callable[[Ended, bool], object]
 
 
+def are_in(count: int, to: str) -> str:
+    return f"{plural(count)} {'is' if count == 1 else 'are'} in {shown(to)}. {BACK}"
+
+
 @dataclass
 class Act:
-    """What was asked of the engine, and the places of the images that went, for the way back.
-
-    One that is `joined` to the act before it is taken back together with it.
-    """
+    """What was asked of the engine, and the places of the images that went, for the way back; then
+    `again` are chosen again."""
 
     spots: list[tuple[int, int]] = field(default_factory=list)
-    joined: bool = False
+    again: Sequence[int] = ()
 
 
 class Sorting(QObject):
     """Asks the engine, in the order of the keys, and shows at once what will come of it.
 
-    `changed`: the list or what is suggested. `said`: a sentence. An answer brings new suggestions
-    for all; it brings a new order only where nothing was done since, and only beyond what is seen.
+    `changed`: the list or what is suggested. `acted`: something was done. `brought_back`: ids of
+    images that are to be chosen again. `said`: a sentence. An answer brings new suggestions for
+    all; it brings a new order only where nothing was done since, and only beyond what is seen.
     """
 
     changed = Signal()
+    acted = Signal()
+    brought_back = Signal(list)
     reordered = Signal()
     said = Signal(str)
 
@@ -195,25 +208,41 @@ class Sorting(QObject):
 
     # Acts: each is one gesture.
 
-    def name(
-        self, rows: Sequence[Row], to: str, how: str = "typed", *, burst: bool = False, **more: Any
-    ) -> None:
+    def name(self, rows: Sequence[Row], to: str, how: str = "typed", burst: bool = False) -> None:
         """Gives images a class; a name that differs in capitals alone is that of the class."""
         to = next((known for known in self.classes if known.casefold() == to.casefold()), to)
-        ids = [row["id"] for row in rows]
-        gone = {mate for row in rows for mate in row.get("burst", ())} if burst else set()
-        images = self.list.images_of(ids)
-        count = len(gone | set(images))
-        words = f"{plural(count)} {'is' if count == 1 else 'are'} in {shown(to)}. {BACK}"
+        mates = {mate for row in rows for mate in row.get("burst", ())} if burst else set()
+        images = self.list.images_of([row["id"] for row in rows])
         if to not in self.classes:
             self.classes = sorted([*self.classes, to])
         given = {"images": images, "to": to, "how": how, "burst": burst}
-        self.act("label_images", {*ids, *gone}, words, given, **more)
+        said = are_in(len(mates | set(images)), to)
+        self.act("label_images", dict.fromkeys([*images, *mates], shown(to)), said, given)
+
+    def accept(self, rows: Sequence[Row], screenful: bool = False) -> None:
+        """Each gets the class that is shown for it, and so do all of its burst. With `screenful`
+        all that was named where it is seen leaves, and the next ones follow."""
+        given = {
+            image: row["likeliest"][0] for row in rows for image in self.list.images_of([row["id"]])
+        }
+        gone = {number: shown(name) for number, (name, _) in given.items()}
+        said = f"{plural(len(given), 'suggestion')} accepted. {BACK}"
+        if len(set(gone.values())) == 1:
+            said = are_in(len(given), next(iter(gone.values())))
+        self.act("accept_shown", gone, said, {"shown": given}, screenful=screenful)
+
+    def open_burst(self, number: int) -> bool:
+        """Shows a burst one by one, or as one tile again; False where it is none."""
+        found = self.list.toggle(number)
+        if found:
+            self.changed.emit()
+        return found
 
     def set_aside(self, rows: Sequence[Row]) -> None:
         images = self.list.images_of([row["id"] for row in rows])
         words = f"{plural(len(images))} set aside. {BACK}"
-        self.act("set_aside", {row["id"] for row in rows}, words, {"images": images})
+        gone = dict.fromkeys(images, "set aside")
+        self.act("set_aside", gone, words, {"images": images})
 
     def take_back_aside(self) -> None:
         """All that was set aside waits again."""
@@ -221,19 +250,30 @@ class Sorting(QObject):
         def follow(ended: Ended) -> None:
             if ended.how == "done" and (rows := ended.of(UnsortedPage)["rows"]):
                 ids = [row["id"] for row in rows]
-                words = f"{plural(len(ids))} taken back. Backspace undoes that."
-                self.act("set_aside", set(), words, {"images": ids, "back": True})
+                words = f"{plural(len(ids))} taken back. {BACK}"
+                self.act("set_aside", {}, words, {"images": ids, "back": True})
 
         self.bridge.ask("unsorted_images", follow, aside=True, limit=max(self.aside, 1))
 
     def act(
-        self, job: str, gone: set[int], words: str, settings: dict[str, Any], joined: bool = False
+        self,
+        job: str,
+        gone: Mapping[int, str],
+        words: str,
+        settings: dict[str, Any],
+        screenful: bool = False,
     ) -> None:
-        """The images leave the list at once; where the engine refuses, they come back."""
+        """The images are done at once, each with its words; where the engine refuses, they wait
+        again. With `screenful` all that are done leave the list."""
         self.cancel_learning()
-        made = Act(self.list.take_out(gone), joined)
+        if screenful:
+            self.list.sweep()
+        spots = self.list.take_out(gone, range(0) if screenful else self.seen())
+        places = [number for _, number in spots]
+        made = Act(spots, places[:1] if job == "accept_shown" else places)
         self.acts.append(made)
         self.changed.emit()
+        self.acted.emit()
         self.said.emit(words)
 
         def follow(ended: Ended, latest: bool) -> None:
@@ -241,11 +281,18 @@ class Sorting(QObject):
                 self.came_back(made, ended.text)
             elif job == "label_images":
                 self.take_of(ended.of(ImagesNamed)["suggestions"], latest)
+            elif job == "accept_shown":
+                self.take_of(ended.of(ShownAccepted)["suggestions"], latest)
             else:
                 self.take_of(ended.of(SetAside)["suggestions"], latest)
 
         self.submit(job, follow, **settings, **self.looking())
         self.pause.start()
+
+    def sweep(self) -> None:
+        """Takes what is done out of the list."""
+        self.list.sweep()
+        self.changed.emit()
 
     def take_of(self, found: Suggestions | None, latest: bool) -> None:
         if found is not None:
@@ -261,6 +308,7 @@ class Sorting(QObject):
     def bring_back(self, made: Act) -> None:
         self.list.put_back(made.spots)
         self.changed.emit()
+        self.brought_back.emit(list(made.again))
 
     # Many at once.
 
@@ -289,7 +337,9 @@ class Sorting(QObject):
                 self.acts = [act for act in self.acts if act is not made]
                 return
             if latest:
-                made.spots = self.list.take_out(set(self.list.ids) - self.list.alive(found))
+                self.list.sweep()
+                gone = set(self.list.ids) - self.list.alive(found)
+                made.spots = self.list.take_out(dict.fromkeys(gone, ""))
             count = plural(done["images"], "suggestion")
             self.said.emit(f"{count} accepted. Backspace undoes that.")
             self.take(found, latest)
@@ -300,17 +350,11 @@ class Sorting(QObject):
 
     def undo(self) -> None:
         """Takes the last act back, all of it; only what was done here."""
-        if self.acts:
-            joined = True
-            while self.acts and joined:
-                joined = self.acts[-1].joined
-                self.bridge.submit("undo")
-        elif self.left_to_undo() > 0:
+        if self.acts or self.left_to_undo() > 0:
             self.bridge.submit("undo")
+            self.said.emit("Taken back.")
         else:
             self.said.emit("Nothing was sorted before this.")
-            return
-        self.said.emit("Taken back.")
 
     def left_to_undo(self) -> int:
         """How many of the last gestures were made here and are not being taken back."""

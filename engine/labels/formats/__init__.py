@@ -46,6 +46,8 @@ class Entry:
     file: Path
     width: int = 0
     height: int = 0
+    more: tuple[str, ...] = ()
+    """What stands in the columns of `LabelFormat.more`."""
 
 
 class LabelFormat(ABC):
@@ -58,6 +60,10 @@ class LabelFormat(ABC):
     """The name that a new file is proposed; its ending is the format's. Empty: it is a folder."""
     endings: ClassVar[tuple[str, ...]]
     """Endings of its files, in lower case."""
+    more: tuple[str, ...] = ()
+    """Titles of columns that were asked for beside those that it always has."""
+    takes_more: ClassVar[bool] = False
+    """Whether it can have such columns."""
     mark: ClassVar[str] = ""
     """What is in each file that was written here, of formats that write beside others' files."""
 

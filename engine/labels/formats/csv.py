@@ -25,6 +25,7 @@ class Csv(LabelFormat):
 
     proposed = "classes.csv"
     endings = (".csv", ".tsv")
+    takes_more = True
 
     @classmethod
     def fits(cls, name: str, head: str) -> bool:
@@ -35,4 +36,4 @@ class Csv(LabelFormat):
         return map(Row._make, columns(file, PATH, CLASS, SPLIT))
 
     def write(self, entries: Sequence[Entry], name: str) -> Files:
-        yield name, table(("path", "class", "split"), entries)
+        yield name, table(("path", "class", "split", *self.more), entries)

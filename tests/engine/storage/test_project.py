@@ -17,6 +17,7 @@ from engine.errors import Refused, UnusableProject
 from engine.session import Session
 from engine.storage.project import Project
 from engine.storage.schema import MIGRATIONS
+from engine.storage.snapshot import project_view
 from engine.system.crash_points import VARIABLE
 from tests.helpers.project_rows import FACTS, STEP_TEXTS, add_class, everything, rows
 
@@ -76,6 +77,27 @@ def test_undo_and_redo_give_back_each_state_exactly(project, seed):
     for state in states[1:]:
         project.take_back(redo=True)
         assert everything(project) == state
+
+
+def test_a_long_day_is_taken_back_to_its_start(project):
+    """A snapshot names 200 gestures; the others come when it is their turn."""
+    before = everything(project)
+    for n in range(230):
+        add_class(project, f"class {n}")
+    assert seen(project) == ([f"Add class {n}" for n in range(30, 230)], [])
+    titles = [project.take_back() for _ in range(230)]
+    assert titles == [f"Add class {n}" for n in reversed(range(230))]
+    assert everything(project) == before
+    assert seen(project) == ([], [f"Add class {n}" for n in range(200)])
+    with pytest.raises(Refused, match="nothing to undo"):
+        project.take_back()
+    assert project.take_back(redo=True) == "Add class 0"
+
+
+def seen(project: Project) -> tuple[list[str], list[str]]:
+    """What the window shows on the way back, and forward."""
+    view = project_view(project, "cpu", "", str)
+    return list(view.undo), list(view.redo)
 
 
 def test_undo_survives_a_restart(project):
