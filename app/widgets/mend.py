@@ -186,7 +186,7 @@ class MendBar(QWidget):
         self.news.hide()
         self.mover_key = "1" if mending.keeps else "Return"
         help = "Moves it to the class that was answered"
-        self.mover = self.made("Move", help, self.mover_key, self.move)
+        self.mover = self.made("Move", help, self.mover_key, self.move_first)
         self.mover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         keeps_place(self.mover)
         key = "Return" if mending.keeps else "K"
@@ -226,7 +226,7 @@ class MendBar(QWidget):
         if rows:
             act(rows)
 
-    def move(self) -> None:
+    def move_first(self) -> None:
         """What the first button does: as Enter, or where that keeps an image, as 1."""
         if self.mending.keeps:
             self.choose(1)
