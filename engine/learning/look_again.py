@@ -24,11 +24,11 @@ UNLIKELY = 0.05
 """A class that is less probable than this is unlikely to be the image's."""
 WORST = 4
 """Of a class's images one in so many says nothing about how sure its own are: it may be wrong."""
-MANY = 50
+MANY = 20
 """So many images of a class, and its doubts count half as its own."""
-FAR = 3.5
-"""Deviations from what is usual beyond which an image is unlike all others (the bound of Iglewicz
-and Hoaglin, How to detect and handle outliers, 1993)."""
+FAR = 2.5
+"""Deviations from what is usual beyond which an image is unlike all others: about one of 200, were
+distances spread evenly about their middle."""
 
 
 def suspicion(logs: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -51,6 +51,20 @@ def suspicion(logs: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return found
 
 
+def unlikely(logs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Which images hardly belong to their class: bool (images,). Its probability is below UNLIKELY,
+    or another class is as probable as it usually is for its own images, which tells wrong ones
+    also where no answer is sure (confident learning's joint; Northcutt et al., 2021)."""
+    shares = np.exp(logs)
+    own = shares[np.arange(len(truth)), truth]
+    usual = np.full(logs.shape[1], np.inf)
+    for place in np.unique(truth):
+        usual[place] = own[truth == place].mean()
+    as_usual = shares >= usual
+    as_usual[np.arange(len(truth)), truth] = False
+    return (own < UNLIKELY) | as_usual.any(axis=1)
+
+
 @dataclass
 class Found:
     """The project's images as they are judged, and the lists as places among them, worst first."""
@@ -60,8 +74,7 @@ class Found:
 
     def __post_init__(self) -> None:
         seen, open_ = self.judged, ~self.judged.kept
-        own = seen.logs[np.arange(len(seen.truth)), seen.truth]
-        wrong = np.flatnonzero(open_ & seen.wrong & (own < np.log(UNLIKELY)))
+        wrong = np.flatnonzero(open_ & seen.wrong & unlikely(seen.logs, seen.truth))
         unlike = np.flatnonzero(open_ & (seen.far > FAR))
         rank = suspicion(seen.logs, seen.truth)
         self.lists = {

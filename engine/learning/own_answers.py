@@ -158,7 +158,8 @@ def far_of(
     for some in cut(list(class_of)):
         u = directions(features, some)
         sums = sums if sums.shape[1] else np.zeros((len(places), u.shape[1]))
-        np.add.at(sums, [places[class_of[h]] for h in some], u)
+        own = np.array([places[class_of[h]] for h in some])
+        sums += (own == np.arange(len(places))[:, None]).astype(np.float32) @ u
         sample.append(u[[h in drawn for h in some]])
         yield Progress(0, None, "Comparing images")
     space = usual(np.concatenate(sample), sums)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.widgets.viewer import Viewer
-from tests.helpers.image_files import drawn, plain_folders, planted
+from tests.helpers.image_files import plain_folders, planted
 from tests.helpers.window import Person, drop, urls
 
 CLASSES = ["hat", "shoes", "skirt"]
@@ -25,7 +27,8 @@ def looker(owner: Person, tmp_path: Path) -> Person:
     like no other."""
     root = plain_folders(tmp_path / "clothes", CLASSES, COUNT)
     planted(root, MOVES)
-    drawn(5, (96, 72), 0.1).save(root / "hat" / ODD)
+    stripes = np.array([[[0] * 3] * 8 + [[255] * 3] * 8], np.uint8)
+    Image.fromarray(np.tile(stripes, (72, 6, 1))).save(root / "hat" / ODD)
     ended = owner.waits_for(lambda: drop(owner.page("Images"), urls([root])))
     assert ended.how == "done", ended.text
     owner.page("Learn")

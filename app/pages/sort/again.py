@@ -35,7 +35,7 @@ DONE = {
     "unlike": "No image is unlike all others.",
 }
 ONE_SIDE = " This method can judge images to test alone."
-WIDTH = 264
+WIDTH = 296
 
 
 class LookAgain(MendList):
