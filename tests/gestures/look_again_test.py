@@ -183,7 +183,7 @@ def test_orders_lead_to_either_list_and_back_to_what_waits(looker: Person) -> No
 def test_the_viewer_keeps_with_enter_and_shows_both(looker: Person) -> None:
     goes_there(looker)
     row = go_to(looker, "hat 000.jpg")
-    looker.presses("Space")
+    looker.presses("Space", again(looker).gallery)
     viewer: Viewer = looker.window.findChild(Viewer)
     looker.sees(viewer.isVisible)
     assert viewer.beside.path == row["beside"]["file"]
