@@ -28,7 +28,19 @@ def sort_page(window: Window) -> QWidget:
 def learn_page(window: Window) -> QWidget:
     from app.pages.learn.page import LearnPage
 
-    return LearnPage(window.bridge, window.thumbs, window.preferences, window.sample.take)
+    page = LearnPage(window.bridge, window.thumbs, window.preferences, window.sample.take)
+    page.again_asked.connect(lambda order: look_again(window, order))
+    return page
+
+
+def look_again(window: Window, order: str) -> None:
+    """Goes to the learnt images that are to be looked at again."""
+    from app.pages.sort.page import SortPage
+
+    window.go("Sort")
+    sort = window.pages["Sort"]
+    assert isinstance(sort, SortPage)
+    sort.choose_order(order)
 
 
 def tune_page(window: Window) -> QWidget:

@@ -55,7 +55,7 @@ class Mending(QObject):
 
     Each act is done at once, and what was mended is learnt when the keys pause. `done` tells which
     rows are dealt with, `back` which came back, `said` what to show, and `learning_ended` that
-    answers are new.
+    answers are new. With `keeps` Enter keeps an image, where it would move it otherwise.
     """
 
     said = Signal(str)
@@ -63,9 +63,11 @@ class Mending(QObject):
     done = Signal(list)
     back = Signal(list)
 
-    def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
+    def __init__(
+        self, bridge: Bridge, parent: QObject | None = None, *, keeps: bool = False
+    ) -> None:
         super().__init__(parent)
-        self.bridge = bridge
+        self.bridge, self.keeps = bridge, keeps
         self.path = ""
         self.acts: list[list[Row]] = []
         self.acting = False
@@ -182,24 +184,27 @@ class MendBar(QWidget):
         for words in (self.choices, self.news):
             words.setFixedHeight(LINES * words.fontMetrics().lineSpacing())
         self.news.hide()
-        self.mover = self.act(
-            "Move", "Moves it to the class that was answered", "Return", mending.agree
-        )
+        self.mover_key = "1" if mending.keeps else "Return"
+        help = "Moves it to the class that was answered"
+        self.mover = self.made("Move", help, self.mover_key, self.move_first)
         self.mover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         keeps_place(self.mover)
+        key = "Return" if mending.keeps else "K"
         self.buttons = [
-            self.act("Keep", "Keeps it where it is, and never asks again", "K", mending.keep),
+            self.act("Keep", "Keeps it where it is, and never asks again", key, mending.keep),
             self.act("Remove", "Takes it out; the file stays", "Delete", mending.remove),
         ]
         undo = self.made("Undo", "Takes the last change back", "Z", mending.undo)
         below = row(*self.buttons, undo, 0, gap=4)
         self.setLayout(column(self.news, self.mover, self.choices, below, gap=4))
-        keys = {"Return": mending.agree, "Enter": mending.agree, "K": mending.keep}
-        for key, act in {**keys, "Delete": mending.remove}.items():
+        enter = mending.keep if mending.keeps else mending.agree
+        keys = {"Return": enter, "Enter": enter, "K": mending.keep, "Delete": mending.remove}
+        for key, act in keys.items():
             self.key(where, key, calling(self.do, act))
         for digit in range(1, MOST + 1):
             self.key(where, str(digit), calling(self.choose, digit))
-        self.key(where, "Z", mending.undo)
+        for key in ("Z", "Backspace"):
+            self.key(where, key, mending.undo)
         mending.said.connect(self.tell)
 
     def act(
@@ -221,6 +226,13 @@ class MendBar(QWidget):
         if rows:
             act(rows)
 
+    def move_first(self) -> None:
+        """What the first button does: as Enter, or where that keeps an image, as 1."""
+        if self.mending.keeps:
+            self.choose(1)
+        else:
+            self.do(self.mending.agree)
+
     def choose(self, digit: int) -> None:
         """Moves the images to the class of a digit: one of the first image's likeliest."""
         rows = answered(self.chosen())
@@ -235,14 +247,15 @@ class MendBar(QWidget):
             made.setEnabled(bool(rows))
         offered = others(rows[0]) if rows else []
         self.choices.setText(self.fitting(offered) if rows else "Choose an image to put it right.")
-        self.say_where(list(dict.fromkeys(r["predicted"] for r in rows if is_wrong(r))))
+        about = rows[:1] if self.mending.keeps else rows
+        self.say_where(list(dict.fromkeys(r["predicted"] for r in about if is_wrong(r))))
 
     def say_where(self, names: Sequence[str]) -> None:
         """The button says where Return moves the images; where nowhere, it is not there."""
         self.mover.setVisible(bool(names))
         if not names:
             return
-        sign = SIGNS["Return"]
+        sign = SIGNS.get(self.mover_key, self.mover_key)
         words: list[str] = ["Move to ", Name(shown(names[0]))]
         if len(names) > 1:
             words = ["Move each to its answer"]
@@ -250,7 +263,7 @@ class MendBar(QWidget):
         told = fitted([*words, f"  {sign}"], self.mover.fontMetrics(), room)
         self.mover.setText(told.replace("&", "&&"))
         said = "".join(words)
-        named(self.mover, said, f"{said}: what the model answered", "Return")
+        named(self.mover, said, f"{said}: what the model answered", self.mover_key)
 
     def tell(self, text: str) -> None:
         """Says it above the keys, which stay where they are; with nothing to say, takes no room."""
@@ -310,7 +323,8 @@ def mend_menu(mending: Mending, rows: Sequence[Row], parent: QWidget) -> QMenu:
             menu.addAction(f"{words}\t{digit}", calling(move, name))
         menu.addSeparator()
         kept = f"Keep in {shown(found[0]['class'])}".replace("&", "&&")
-        menu.addAction(f"{kept}\tK", lambda: mending.keep(found))
+        key = "Return" if mending.keeps else "K"
+        menu.addAction(f"{kept}\t{key}", lambda: mending.keep(found))
         menu.addAction("Remove\tDelete", lambda: mending.remove(found))
         menu.addSeparator()
     menu.addAction("Undo\tZ", mending.undo)

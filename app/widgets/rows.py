@@ -53,6 +53,8 @@ def words(row: Row) -> str:
         parts.append(row["caption"].replace("\n", ", "))
     if row.get("predicted"):
         parts.append(f"seen as {shown(row['predicted'])} {per_cent(row['confidence'], 0)}")
+    if row.get("beside"):
+        parts.append(f"beside the nearest of {shown(row['beside']['class'])}")
     if row.get("split"):
         parts.append(side(row))
     if row.get("width"):

@@ -90,7 +90,8 @@ class Viewer(QDialog):
         self.rows, self.number = rows, number
         self.setWindowTitle("Image")
         sized(self, 900, 640)
-        self.image = ZoomedPicture("This file can't be read. It may have been moved or deleted.")
+        gone = "This file can't be read. It may have been moved or deleted."
+        self.image, self.beside = ZoomedPicture(gone), ZoomedPicture(gone)
         self.answer = Elided("", "heading")
         self.caption = Elided("", "muted")
         self.bar = MendBar(mending, self, self.chosen) if mending is not None else None
@@ -115,9 +116,13 @@ class Viewer(QDialog):
         foot = row(self.caption, larger, back, on, close)
         foot.setStretch(0, 1)
         bar = [self.answer, self.bar] if self.bar is not None else []
-        self.setLayout(column(self.image, *bar, foot, edge=16))
+        both = row(self.image, self.beside)
+        both.setStretch(0, 1)
+        both.setStretch(1, 1)
+        self.setLayout(column(both, *bar, foot, edge=16))
         laid_out(self).setStretch(0, 1)
         named(self.image, "Image", "The wheel enlarges, the mouse pulls, 0 shows all of it")
+        named(self.beside, "Image to compare with", "The nearest one of the class that is likelier")
 
     def chosen(self) -> list[Row]:
         found = self.rows.row(self.number)
@@ -140,6 +145,10 @@ class Viewer(QDialog):
         if here is not None:
             if here["file"] != self.image.path:
                 self.image.show_file(here["file"])
+            other = here.get("beside")
+            self.beside.setVisible(other is not None)
+            if other is not None and other["file"] != self.beside.path:
+                self.beside.show_file(other["file"])
             self.caption.set_full(words({**here, "predicted": ""}))
             self.answer.set_full(answer_of(here) if "predicted" in here else "")
         if self.bar is not None:
@@ -159,4 +168,5 @@ class Viewer(QDialog):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.image.closed()
+        self.beside.closed()
         super().closeEvent(event)

@@ -17,6 +17,7 @@ from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner
 from engine.learners.confidence import Calibration
 from engine.learners.heads import logits_of
+from engine.learners.unlike import together, unit, usual
 from engine.learning.material import features_by
 from engine.results.images import AnsweredImage, ImagePage, ImageRow
 from engine.session import Session
@@ -26,6 +27,8 @@ from engine.storage.project import Project
 
 AT_ONCE = 4096
 """Images that are judged between two looks at whether somebody still waits."""
+SPAN = 4000
+"""So many images say which space features fill."""
 LIKELIEST = 10
 """Classes that are named for an image: its own, and nine to choose from."""
 
@@ -35,13 +38,15 @@ class OwnAnswers:
     """What a step says of images, by content hash.
 
     `logs` are float32 (images, classes), logarithms of calibrated probabilities; `learnt_as` is the
-    number of the class as which an image was learnt, 0 for one that was held out.
+    number of the class as which an image was learnt, 0 for one that was held out. `far` says how
+    far each lies from all others: float64 (images,), in deviations from what is usual.
     """
 
     classes: tuple[int, ...]
     rows: Mapping[str, int]
     logs: np.ndarray
     learnt_as: np.ndarray
+    far: np.ndarray
     both_sides: bool
     """Whether images learnt from are among them: not every learner has a closed form for it."""
 
@@ -52,9 +57,11 @@ class Judged:
 
     answers: OwnAnswers
     ids: np.ndarray
+    hashes: list[str]
     truth: np.ndarray
     """Places of the images' classes among the answers' classes."""
     logs: np.ndarray
+    far: np.ndarray
     held_out: np.ndarray
     kept: np.ndarray
     """Whether a person said that the image is right where it is."""
@@ -133,7 +140,42 @@ def answered(
         yield Progress(len(names), total, "Looking at images")
     logs = np.concatenate(parts) if parts else np.empty((0, len(learner.classes)), np.float32)
     rows = {sha256: place for place, sha256 in enumerate(names)}
-    return OwnAnswers(learner.classes, rows, logs, np.array(numbers, np.int64), both)
+    far = yield from far_of(features, names, pairs)
+    return OwnAnswers(learner.classes, rows, logs, np.array(numbers, np.int64), far, both)
+
+
+def far_of(
+    features: Features, names: Sequence[str], learnt: Sequence[tuple[str, int]]
+) -> Generator[Event, None, np.ndarray]:
+    """How far images lie from all that was learnt: float64 (images,), see learners/unlike.py."""
+    class_of = dict(learnt)
+    places = {number: place for place, number in enumerate(sorted(set(class_of.values())))}
+    if not names or not places:
+        return np.zeros(len(names))
+    step = -(-len(class_of) // SPAN)
+    drawn = set(list(class_of)[::step])
+    sample, sums = list[np.ndarray](), np.zeros((len(places), 0))
+    for some in cut(list(class_of)):
+        u = directions(features, some)
+        sums = sums if sums.shape[1] else np.zeros((len(places), u.shape[1]))
+        own = np.array([places[class_of[h]] for h in some])
+        sums += (own == np.arange(len(places))[:, None]).astype(np.float32) @ u
+        sample.append(u[[h in drawn for h in some]])
+        yield Progress(0, None, "Comparing images")
+    space = usual(np.concatenate(sample), sums)
+    parts = []
+    for part in cut(names):
+        own = np.array([places.get(class_of.get(h, 0), 0) for h in part])
+        known, of_sample = (np.array([h in among for h in part]) for among in (class_of, drawn))
+        parts.append(space.parts(directions(features, part), own, known, of_sample))
+        yield Progress(0, None, "Comparing images")
+    outside, away = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return together(outside, away)
+
+
+def directions(features: Features, hashes: Sequence[str]) -> np.ndarray:
+    """Features of length 1, views averaged: float32 (images, width)."""
+    return unit(features.get(hashes).mean(axis=1))
 
 
 def cut(things: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -152,7 +194,7 @@ def matched(project: Project, answers: OwnAnswers) -> Judged:
     """
     at = {number: place for place, number in enumerate(answers.classes)}
     settled = kept_images.kept_images(project)
-    ids, truth, places, held, kept = [], [], [], [], []
+    ids, hashes, truth, places, held, kept = [], [], [], [], [], []
     for row in kept_images.learnable(project):
         place = answers.rows.get(row["sha256"])
         if place is None or row["class_id"] not in at:
@@ -161,6 +203,7 @@ def matched(project: Project, answers: OwnAnswers) -> Judged:
         if answers.learnt_as[place] != (0 if held_out else row["class_id"]):
             continue
         ids.append(row["id"])
+        hashes.append(row["sha256"])
         truth.append(at[row["class_id"]])
         places.append(place)
         held.append(held_out)
@@ -168,8 +211,10 @@ def matched(project: Project, answers: OwnAnswers) -> Judged:
     return Judged(
         answers,
         np.array(ids, np.int64),
+        hashes,
         np.array(truth, np.int64),
         answers.logs[np.array(places, np.int64)],
+        answers.far[np.array(places, np.int64)],
         np.array(held, bool),
         np.array(kept, bool),
     )

@@ -44,13 +44,15 @@ ImageRow = TypedDict(
 class AnsweredImage(ImageRow):
     """With the class that the model sees, and the likeliest ones with their probabilities.
 
-    `kept` says that a person said that the image is right where it is.
+    `kept` says that a person said that the image is right where it is; `beside` is the image to
+    compare it with, where it is to be looked at again.
     """
 
     predicted: str
     confidence: float
     likeliest: list[tuple[str, float]]
     kept: bool
+    beside: NotRequired[ImageRow]
 
 
 ImagePage = TypedDict("ImagePage", {"total": int, "rows": list[ImageRow | AnsweredImage]})

@@ -92,11 +92,13 @@ ImageTaught = TypedDict("ImageTaught", {"class": str, "moved": int, "image": int
 
 
 class AnsweredImages(TypedDict):
-    """Some of `total` images. `both_sides`: those learnt from are judged, too."""
+    """Some of `total` images. `both_sides`: those learnt from are judged, too. `lists` says how
+    many images each of the lists to look at again has, and how many are in "any" of them."""
 
     total: int
     rows: list[AnsweredImage]
     both_sides: bool
+    lists: NotRequired[dict[str, int]]
 
 
 Learners = TypedDict("Learners", {"learners": tuple[PluginView, ...]})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QListView, QStackedWidget, QWidget
 
 from app.bridge import Bridge
+from app.pages.learn.again import AgainHint
 from app.pages.learn.details import Details
 from app.pages.learn.scores import Scores
 from app.pages.learn.steps import StepRows, StepTile
@@ -51,6 +52,9 @@ def all_learnt(classes: int) -> str:
 class LearnPage(QWidget):
     """Learns what is not learnt yet, and shows how well it went."""
 
+    again_asked = Signal(str)
+    """Images are to be looked at again: those of a list."""
+
     def __init__(
         self, bridge: Bridge, thumbs: Thumbnails, preferences: Preferences, take: Take
     ) -> None:
@@ -62,7 +66,8 @@ class LearnPage(QWidget):
         self.project: ProjectView | None = None
         self.learning: int | None = None
         self.news = label("", "muted", wrap=True)
-        self.details = Details(taken="lcfrsabmuwi")
+        self.again = AgainHint(bridge, self.again_asked.emit)
+        self.details = Details(taken="lcfrsabmuwig")
         self.learner, self.form = self.details.learner, self.details.form
         self.scores = Scores(bridge, thumbs)
         self.steps = QListView()
@@ -148,7 +153,7 @@ class LearnPage(QWidget):
         heading = label("Steps of learning", "heading")
         self.steps_part.setLayout(column(rule(), heading, self.steps, self.return_button))
         laid_out(self.steps_part).setStretch(2, 1)
-        upper = column(self.learn_button, self.news, rule(), self.details)
+        upper = column(self.learn_button, self.news, self.again, rule(), self.details)
         inside.setLayout(column(upper, self.steps_part, 0, self.forget_button))
         laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
         laid_out(inside).setContentsMargins(0, 0, 4, 0)
@@ -175,6 +180,7 @@ class LearnPage(QWidget):
         """Shows the project of now: its method, its steps, and its scores."""
         other = project is None or self.project is None or project.path != self.project.path
         self.project = project
+        self.again.show_project(project)
         if project is None or not project.classes:
             self.pages.setCurrentWidget(self.empty)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QWidget
 
+from app.pages.sort.again import AGAIN
 from app.widgets.controls import (
     Elided,
     buddy,
@@ -84,6 +85,7 @@ class SortBar(QWidget):
         for name, words in ORDERS:
             self.order.addItem(words, name)
         named(self.order, "Order", "In which order images that wait are shown", "Alt+O")
+        self.waiting = self.order.count()
         self.least = indented(QSpinBox())
         self.least.setRange(50, 100)
         self.least.setValue(SURE)
@@ -110,6 +112,15 @@ class SortBar(QWidget):
         second.setStretch(3, 1)
         self.setLayout(column(first, second))
         laid_out(self).setContentsMargins(16, 12, 16, 12)
+
+    def offer_again(self, learnt: bool) -> None:
+        """Offers to look again at learnt images, where there are some."""
+        if learnt and self.order.count() == self.waiting:
+            self.order.insertSeparator(self.waiting)
+            for name, words in AGAIN:
+                self.order.addItem(words, name)
+        while not learnt and self.order.count() > self.waiting:
+            self.order.removeItem(self.waiting)
 
     def show_standing(self, standing: Standing | None, classes: int) -> None:
         self.heading.setText(far(standing) if standing is not None else "One moment …")

@@ -9,14 +9,15 @@ from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from app.bridge import Bridge
-from app.pages.sort.bar import SortBar, warned
+from app.pages.sort.again import AGAIN, LookAgain
+from app.pages.sort.bar import ORDERS, SortBar, warned
 from app.pages.sort.gallery import SortGallery
 from app.pages.sort.rows import HeapRows, suggested
 from app.pages.sort.side import Side
 from app.pages.sort.sorting import Sorting
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose
-from app.widgets.controls import button, column, laid_out, named, reach, row, say_on
+from app.widgets.controls import button, calling, column, laid_out, named, reach, row, say_on
 from app.widgets.drops import Drops
 from app.widgets.empty import Either, EmptyState
 from app.widgets.rows import ImageRows, Row
@@ -60,8 +61,11 @@ class SortPage(QWidget):
         reach(self.gallery, "Alt+I")
         self.sorting = Sorting(bridge, self.seen, self)
         self.backs = [self.back_button(), self.back_button()]
+        self.agains = [self.again_button(), self.again_button()]
         self.bar = SortBar(self.backs[0], self.add_button("Add …"))
         self.side = Side(self.gallery)
+        self.again = LookAgain(bridge, thumbs, ORDERS)
+        self.looks_again = False
         self.held: list[list[int]] = []
         """Images that were accepted before their suggestions are here."""
         self.lay_out()
@@ -75,6 +79,7 @@ class SortPage(QWidget):
             "Drop a folder or images here that have no classes yet. You name a few, and the rest "
             "is suggested.",
             self.add_button(ADD, "primary"),
+            self.agains[0],
         )
         learn = button(
             "See how well they are recognised",
@@ -90,6 +95,7 @@ class SortPage(QWidget):
             learn,
             self.backs[1],
             self.add_button(ADD),
+            self.agains[1],
         )
         grid, work, frame = QWidget(), QWidget(), QWidget()
         frame.setObjectName("card")
@@ -100,7 +106,7 @@ class SortPage(QWidget):
         work.setLayout(column(self.bar, grid, gap=16))
         laid_out(work).setStretch(1, 1)
         self.work = work
-        self.pages = Either(self.empty, self.done, work)
+        self.pages = Either(self.empty, self.done, work, self.again)
         self.setLayout(column(self.pages, edge=16))
 
     def add_button(self, text: str, kind: str = "") -> QPushButton:
@@ -113,6 +119,12 @@ class SortPage(QWidget):
         made = button("", help, self.sorting.take_back_aside, key="Ctrl+Shift+B", kind="quiet")
         made.hide()
         return named(made, "Take back what was set aside", help, "Ctrl+Shift+B")
+
+    def again_button(self) -> QPushButton:
+        """A way to learnt images while none waits, and so no order can be chosen."""
+        help = "Shows learnt images whose class may be wrong, and those unlike all others"
+        look = calling(self.choose_order, AGAIN[0][0])
+        return button("Look again at learnt images", help, look, key="Ctrl+G", kind="quiet")
 
     def connect_all(self) -> None:
         """What changes what."""
@@ -128,7 +140,8 @@ class SortPage(QWidget):
         self.gallery.looked.connect(self.count_shown)
         self.gallery.opened.connect(self.look)
         self.gallery.typed.connect(self.side.field.begin)
-        self.bar.order_chosen.connect(self.sorting.reorder)
+        self.bar.order_chosen.connect(self.choose_order)
+        self.again.left.connect(self.choose_order)
         self.bar.accept_asked.connect(
             lambda least: self.sorting.count_above(least, lambda found: self.warn(found, least))
         )
@@ -156,8 +169,24 @@ class SortPage(QWidget):
         return self.gallery.in_view() if self.isVisible() else range(0)
 
     def show_project(self, project: ProjectView | None) -> None:
+        learnt = project is not None and project.current_step is not None
+        self.looks_again = self.looks_again and learnt
+        self.bar.offer_again(learnt)
+        for made in self.agains:
+            made.setVisible(learnt)
         self.project = project
         self.show_part()
+
+    def choose_order(self, order: str) -> None:
+        """Images that wait in an order, or learnt ones to look at again."""
+        self.looks_again = order in dict(AGAIN)
+        if self.looks_again:
+            self.again.begin(order)
+        elif order != self.sorting.order:
+            self.sorting.reorder(order)
+        self.bar.order.setCurrentIndex(self.bar.order.findData(self.sorting.order))
+        self.show_part()
+        self.take_focus()
 
     def show_part(self) -> None:
         """The grid while anything waits; otherwise that all is done, or what to do first."""
@@ -169,6 +198,7 @@ class SortPage(QWidget):
             say_on(made, f"Take back {self.sorting.aside:,} set aside")
             made.setVisible(self.sorting.aside > 0)
         part = self.work if waits else self.done if some else self.empty
+        part = self.again if self.looks_again else part
         if part is not self.pages.currentWidget():
             here = self.focusWidget() is not None and self.focusWidget().hasFocus()
             self.pages.setCurrentWidget(part)
@@ -245,6 +275,8 @@ class SortPage(QWidget):
         now = self.pages.currentWidget()
         if now is self.work:
             self.gallery.setFocus()
+        elif now is self.again:
+            self.again.take_focus()
         elif now is not None and (first := now.findChild(QPushButton)) is not None:
             first.setFocus()
 

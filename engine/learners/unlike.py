@@ -1,0 +1,82 @@
+"""How far images lie from all others: outside the space that features fill, and from the classes.
+
+After ViM (Wang et al., ViM: Out-of-distribution with virtual-logit matching, CVPR 2022), where the
+residual of features outside their principal space is weighed against what classes say. Here the
+distance from the nearest class stands for the classes, both leave each image out of what it is
+compared with, and both are counted in deviations from what is usual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SPACE, SPARE = 128, 8
+"""Directions of the principal space, and so many more that make them exact."""
+DEVIATION = 1.4826
+"""The standard deviation of a normal distribution, in medians of absolute deviations."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The principal space of images' directions, and the classes in it."""
+
+    middle: np.ndarray
+    space: np.ndarray
+    """float32 (width, SPACE), columns of length 1."""
+    strength: np.ndarray
+    """float32 (SPACE,): the sums of squares along them."""
+    sums: np.ndarray
+    """float64 (classes, width): the sums of the directions of each class's images."""
+
+    def parts(
+        self, u: np.ndarray, places: np.ndarray, learnt: np.ndarray, drawn: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of directions u (images, width): what lies outside the space, and 1 - cosine to the
+        nearest class. Those `learnt` are left out of the class at `places`, those `drawn` out of
+        the space that was found from them (their residual is divided by 1 - leverage)."""
+        x = u - self.middle
+        inside = x @ self.space
+        squares = (x**2).sum(axis=1) - (inside**2).sum(axis=1)
+        leverage = (inside**2 / self.strength).sum(axis=1) * drawn
+        outside = np.sqrt(np.maximum(squares, 0)) / np.maximum(1 - leverage, 1e-3)
+        cosines = u @ unit(self.sums).T
+        i = np.flatnonzero(learnt)
+        own = unit(self.sums[places[i]] - u[i])
+        cosines[i, places[i]] = (u[i] * own).sum(axis=1)
+        return outside, 1 - cosines.max(axis=1)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def usual(sample: np.ndarray, sums: np.ndarray) -> Usual:
+    """The principal space of directions (images, width), by random projection (Halko, Martinsson
+    and Tropp, 2011): always the same for the same images."""
+    middle = sample.mean(axis=0)
+    x = sample - middle
+    count = min(SPACE + SPARE, *x.shape)
+    draft = np.random.default_rng(0).standard_normal((x.shape[1], count)).astype(np.float32)
+    for _ in range(2):
+        draft, _ = np.linalg.qr(x.T @ (x @ draft))
+    _, sizes, found = np.linalg.svd(x @ draft, full_matrices=False)
+    # A space as large as the sample would leave nothing outside.
+    most = min(SPACE, len(x) // 4)
+    space = (draft @ found.T)[:, :most].astype(np.float32)
+    return Usual(middle, space, np.maximum(sizes[:most] ** 2, 1e-12), sums)
+
+
+def together(outside: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Both parts as one: how many deviations above the middle images lie, on average."""
+    return (deviations(outside) + deviations(away)) / 2
+
+
+def deviations(values: np.ndarray) -> np.ndarray:
+    """Logarithms of values, in deviations from their median; a few that are far change neither."""
+    if not len(values):
+        return np.zeros(0)
+    logs = np.log(np.maximum(values.astype(np.float64), 1e-9))
+    off = logs - np.median(logs)
+    return off / max(DEVIATION * float(np.median(np.abs(off))), 1e-9)

@@ -1,0 +1,166 @@
+"""Which learnt images are to be looked at again, beside learning really without each of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from engine.learners.unlike import together, unit, usual
+from engine.learning.look_again import suspicion
+from engine.session import Session
+from tests.helpers.image_files import drawn, plain_folders, planted
+from tests.helpers.projects import QUICK, SIZE, done, refused, weights
+
+COUNT = 20
+MOVES = [("red", "green", 0), ("green", "blue", 1), ("blue", "red", 2), ("red", "blue", 3)]
+ODD = "odd.jpg"
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of three colours, with four images in wrong classes, and one like no other."""
+    folder = tmp_path_factory.mktemp("again")
+    root = plain_folders(folder / "images", ["red", "green", "blue"], COUNT)
+    planted(root, MOVES)
+    drawn(5, (96, 72), 0.1).save(root / "blue" / ODD)
+    session = Session()
+    path = folder / "p.espalier"
+    done(session, "new_project", path=str(path), weights=str(weights(QUICK)), size=SIZE)
+    done(session, "learn_folder", paths=[str(root)], learner="ncm")
+    session.close()
+    return path
+
+
+@pytest.fixture
+def session(learnt: Path, tmp_path: Path) -> Iterator[Session]:
+    session = Session()
+    path = shutil.copytree(learnt, tmp_path / "p.espalier")
+    done(session, "open_project", path=str(path))
+    yield session
+    session.close()
+
+
+def names(rows: list[dict[str, Any]]) -> list[str]:
+    return [Path(row["path"]).name for row in rows]
+
+
+def test_each_on_the_list_is_judged_as_if_it_had_not_been_learnt(session: Session) -> None:
+    """Removed and learnt again without it, the project says the same of its file."""
+    found = done(session, "review")
+    assert {f"{of} {number:03}.jpg" for of, _, number in MOVES} <= set(names(found["wrong"]))
+    rows = {row["path"]: row for row in done(session, "look_again", limit=20)["rows"]}
+    for row in found["wrong"][:3]:
+        done(session, "remove_images", images=[rows[row["path"]]["id"]])
+        done(session, "learn_again")
+
+        answer = done(session, "predict_images", paths=[row["path"]])["pictures"][row["path"]]
+
+        assert max(answer["classes"], key=answer["classes"].__getitem__) == row["likelier"]
+        assert answer["classes"][row["class"]] == pytest.approx(row["probability"], abs=0.02)
+        done(session, "undo")  # both: what was mended is learnt as a part of it
+
+
+def test_each_stands_beside_the_nearest_image_of_the_likelier_class(session: Session) -> None:
+    page = done(session, "look_again", limit=20)
+    assert page["both_sides"]
+    assert page["total"] == len(page["rows"]) == page["lists"]["wrong"]
+    listed = {row["id"] for row in page["rows"]}
+    for row in page["rows"]:
+        assert row["beside"]["class"] == row["predicted"] != row["class"]
+        assert row["beside"]["id"] not in listed
+
+
+def test_what_is_like_no_other_comes_first_in_its_list(session: Session) -> None:
+    found = done(session, "review")
+    assert names(found["unlike"])[0] == ODD
+    assert found["unlike"][0]["distance"] > 2.5
+    assert found["images"] == 3 * COUNT + 1
+    assert done(session, "look_again", order="unlike")["total"] == len(found["unlike"])
+    assert len(done(session, "review", limit=1)["wrong"]) == 1
+
+
+def test_what_is_kept_is_in_no_list_any_more_and_undo_asks_again(session: Session) -> None:
+    before, path = done(session, "review"), str(session.require().path)
+    (first, *_) = done(session, "look_again")["rows"]
+    (odd,) = done(session, "look_again", order="unlike", limit=1)["rows"]
+    done(session, "mend_images", images=[first["id"], odd["id"]])
+    done(session, "open_project", path=path)
+
+    after = done(session, "review")
+
+    assert after["wrong"] == [row for row in before["wrong"] if row["path"] != first["path"]]
+    assert odd["path"] not in {row["path"] for row in after["unlike"]}
+    done(session, "undo")
+    assert done(session, "review") == before
+
+
+def test_lists_are_asked_for_by_name_and_after_learning(session: Session, tmp_path: Path) -> None:
+    assert "There are: wrong, unlike." in refused(session, "look_again", order="right")
+    assert "limit" in refused(session, "review", limit=-1)
+    empty = {"path": str(tmp_path / "e.espalier"), "weights": str(weights(QUICK)), "size": SIZE}
+    done(session, "new_project", **empty)
+    assert done(session, "look_again")["total"] == 0
+    assert "Nothing was learnt yet" in refused(session, "review")
+
+
+def test_a_method_without_a_closed_form_judges_what_it_never_saw(session: Session) -> None:
+    done(session, "learn", learner="tilda")
+    found = done(session, "review")
+    assert not found["both_sides"]
+    assert found["images"] == sum(view.validation for view in session.view().classes)
+
+
+# How they are ranked, and how far is too far.
+
+
+def test_a_small_class_that_is_known_less_well_is_not_at_the_head() -> None:
+    """Thirty images, two of them in doubt, and six of a class of which none is sure."""
+    own = np.log(np.array([*[0.99] * 28, *[0.1] * 2, *[0.05] * 6]))
+    truth = np.array([0] * 30 + [1] * 6)
+    logs = np.log1p(-np.exp(np.stack([own, own], axis=1)))
+    logs[np.arange(36), truth] = own
+    assert set(np.argsort(own)[:6]) == set(range(30, 36)), "probabilities alone blame them"
+
+    order = np.argsort(-suspicion(logs, truth), kind="stable")
+
+    assert set(order[:2]) == {28, 29}
+
+
+def test_how_far_an_image_lies_is_what_is_found_without_it() -> None:
+    """Beside scikit-learn's principal components and class means that never saw the image."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 6)) @ rng.standard_normal((6, 40)) + 3
+    x = unit((x + 0.05 * rng.standard_normal(x.shape)).astype(np.float32))
+    y, everyone = np.repeat(range(4), 15), np.ones(60, bool)
+    sums = np.stack([x[y == c].sum(axis=0) for c in range(4)]).astype(np.float64)
+    found = usual(x, sums)
+    outside, away = found.parts(x, y, everyone, everyone)
+    for i in range(0, 60, 7):
+        rest = np.arange(60) != i
+        means = np.stack([x[rest & (y == c)].mean(axis=0) for c in range(4)])
+        cosines = means @ x[i] / np.linalg.norm(means, axis=1) / np.linalg.norm(x[i])
+        assert away[i] == pytest.approx(1 - cosines.max(), abs=1e-5)
+        plain, _ = found.parts(x[i : i + 1], y[i : i + 1], everyone[:1], ~everyone[:1])
+        known = PCA(found.space.shape[1]).fit(x)
+        back = known.inverse_transform(known.transform(x[i : i + 1]))
+        assert plain[0] == pytest.approx(np.linalg.norm(x[i] - back), rel=0.02)
+        less = PCA(found.space.shape[1]).fit(x[rest])
+        left = np.linalg.norm(x[i] - less.inverse_transform(less.transform(x[i : i + 1])))
+        assert abs(outside[i] - left) < abs(plain[0] - left), "nearer to what is found without it"
+
+
+def test_what_is_far_is_counted_in_deviations() -> None:
+    spread = np.exp(np.random.default_rng(1).normal(2, 0.3, 4001))
+    found = together(spread, spread)
+    assert np.median(found) == 0
+    assert found.std() == pytest.approx(1, abs=0.05)
+    assert (found > 3.5).mean() < 0.001
+    far = together(np.append(spread, 100.0), np.append(spread, 100.0))
+    assert far[-1] == pytest.approx((np.log(100) - 2) / 0.3, rel=0.05)
+    assert not together(np.zeros(0), np.zeros(0)).any()
