@@ -167,6 +167,15 @@ def when_and_where(db: Database) -> None:
     db.execute("CREATE INDEX image_by_burst ON image (burst) WHERE burst <> ''")
 
 
+def where_images_lie(db: Database) -> None:
+    """Version 9: the map of each network that was used, a blob (maps.py); not journalled, for what
+    a person does moves no image on it."""
+    db.execute(
+        "CREATE TABLE map (key TEXT PRIMARY KEY, blob TEXT NOT NULL, made TEXT NOT NULL) "
+        "WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -176,6 +185,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     kinds_of_features,
     images_without_a_class,
     when_and_where,
+    where_images_lie,
 )
 
 
