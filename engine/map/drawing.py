@@ -11,11 +11,10 @@ import torch
 from engine.errors import Refused
 from engine.events import Progress, Saved, Work
 from engine.heap.making import check_network
-from engine.heap.near import Basis, basis_of
 from engine.learners import LEARNERS, Learner, Task
 from engine.learning import material
 from engine.map import refining
-from engine.map.projection import Projection, parting, principal
+from engine.map.projection import AXES, Projection, parting, principal
 from engine.session import Session
 from engine.storage import catalogue, maps, steps
 from engine.storage.feature_cache import Features
@@ -26,8 +25,8 @@ POOLING = "slda"
 """The learner whose covariance is taken where the project's has none."""
 SAMPLE = 2000
 """So many images say along which axes all differ."""
-COMPARED = 10_000
-"""So many say in which directions neighbours are looked for."""
+SPACE = (10, 50)
+"""Axes along which neighbours are looked for, at least and at most."""
 WORK = 2e10
 """Multiplications, about, that a covariance may take which no step has kept."""
 ROWS = 4096
@@ -86,18 +85,22 @@ def first(project: Project, hashes: Sequence[str], features: Features) -> KeptMa
     x = torch.from_numpy(seen(features, hashes))
     found = projection_of(project, hashes, x, features)
     origin, axes = (part.numpy().astype(np.float32) for part in (found.origin, found.axes))
-    made = KeptMap(hashes, np.zeros((0, 2), np.float32), origin, axes, found.parted)
-    return replace(made, spots=projected(made, x))
+    return KeptMap(hashes, projected(origin, axes, x), origin, axes, found.parted)
 
 
-def projected(known: KeptMap, x: torch.Tensor) -> np.ndarray:
-    """By the kept axes, so that an image comes to the same place whenever it comes."""
-    along = Projection(torch.from_numpy(known.origin), torch.from_numpy(known.axes))
-    return torch.cat([x.new_zeros(0, 2), *map(along, x.split(ROWS))]).numpy()
+def projected(origin: np.ndarray, axes: np.ndarray, x: torch.Tensor) -> np.ndarray:
+    """By kept axes, so that an image comes to the same place whenever it comes."""
+    along = Projection(torch.from_numpy(origin), torch.from_numpy(axes))
+    return torch.cat([x.new_zeros(0, axes.shape[1]), *map(along, x.split(ROWS))]).numpy()
 
 
 def projection_of(
-    project: Project, hashes: Sequence[str], x: torch.Tensor, features: Features
+    project: Project,
+    hashes: Sequence[str],
+    x: torch.Tensor,
+    features: Features,
+    least: int = AXES,
+    most: int = AXES,
 ) -> Projection:
     """The axes that part the classes; where there are less than two, principal components."""
     sample = x[:: -(-len(x) // SAMPLE) or 1].double()
@@ -106,9 +109,9 @@ def projection_of(
     rows = {n: [place[h] for h in some if h in place] for n, some in train.items()}
     rows = {number: some for number, some in rows.items() if some}
     if len(rows) < 2:
-        return principal(sample)
+        return principal(sample, most)
     spread = learnt(project, set(rows), features) or learn(rows, x).spread()
-    return parting(*spread, sample) if spread is not None else principal(sample)
+    return parting(*spread, sample, least, most) if spread else principal(sample, most)
 
 
 def learnt(project: Project, classes: set[int], features: Features) -> Spread | None:
@@ -140,15 +143,16 @@ def learn(rows: Mapping[int, Sequence[int]], x: torch.Tensor) -> Learner:
 
 def with_new(known: KeptMap, fresh: Sequence[str], features: Features) -> Work[KeptMap]:
     """The map with images on it that it did not have."""
-    x = seen(features, fresh)
+    x = torch.from_numpy(seen(features, fresh))
     if not known.refined:
-        spots = projected(known, torch.from_numpy(x))
+        spots = projected(known.origin, known.axes, x)
     else:
-        basis = Basis(known.refined["middle"], known.refined["directions"])
+        space = known.refined["middle"], known.refined["directions"]
         missing = set(features.missing(known.hashes))  # of images that were removed
         there = [at for at, sha256 in enumerate(known.hashes) if sha256 not in missing]
-        old = basis(seen(features, [known.hashes[at] for at in there]))
-        spots = yield from refining.placed(basis(x), old, known.spots[there])
+        old = torch.from_numpy(seen(features, [known.hashes[at] for at in there]))
+        near = projected(*space, x), projected(*space, old)
+        spots = yield from refining.placed(*near, known.spots[there])
     return replace(
         known, hashes=[*known.hashes, *fresh], spots=np.concatenate([known.spots, spots])
     )
@@ -170,10 +174,12 @@ def refined(session: Session) -> Work[KeptMap]:
         raise Refused(f"With fewer than {refining.LEAST} images the map stays as it is.")
     yield Progress(0, None, "Looking for what is alike")
     hashes = [known.hashes[at] for at in there]
-    x = seen(features, hashes)
-    basis = basis_of(x[:: -(-len(x) // COMPARED)])
-    spots = yield from refining.refined(known.spots[there], basis(x))
-    kept = {"middle": basis.middle, "directions": basis.directions}
+    x = torch.from_numpy(seen(features, hashes))
+    space = projection_of(project, hashes, x, features, *SPACE)
+    middle, directions = (part.numpy().astype(np.float32) for part in (space.origin, space.axes))
+    near = projected(middle, directions, x)
+    spots = yield from refining.refined(known.spots[there], near)
+    kept = {"middle": middle, "directions": directions}
     return replace(known, hashes=hashes, spots=spots, refined=kept)
 
 

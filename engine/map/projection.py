@@ -24,61 +24,71 @@ NOTHING = 1e-9
 
 @dataclass(frozen=True)
 class Projection:
-    """`axes` (width, 2) and `origin` (width,); `parted` classes are told apart by it."""
+    """`axes` (width, count) and `origin` (width,); `parted` classes are told apart by it."""
 
     origin: Tensor
     axes: Tensor
     parted: int = 0
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Features (images, width) as places, float32 (images, 2)."""
+        """Features (images, width) as places, float32 (images, count)."""
         return ((x.to(FLOAT) - self.origin.to(FLOAT)) @ self.axes.to(FLOAT)).float()
 
 
-def parting(means: Tensor, counts: Tensor, within: Tensor, sample: Tensor) -> Projection:
+def parting(
+    means: Tensor,
+    counts: Tensor,
+    within: Tensor,
+    sample: Tensor,
+    least: int = AXES,
+    most: int = AXES,
+) -> Projection:
     """The axes that part classes, from their means (classes, width), how many images each has, and
-    the covariance inside them; for a second one `sample` says what they leave."""
-    m = (counts / counts.sum()) @ means
-    L = cholesky(within)
-    M = ((means - m) * (counts / counts.sum()).sqrt()[:, None]).T
+    the covariance inside them. What is lacking to `least` axes, `sample` says: images (images,
+    width)."""
+    share = counts / counts.sum()
+    m, L = share @ means, cholesky(within)
+    M = ((means - m) * share.sqrt()[:, None]).T
     u, s, _ = svd(solve_triangular(L, M, upper=False), full_matrices=False)
-    some = int((s[:AXES] > NOTHING * s[:1].clamp(min=1e-300)).sum().clamp(max=len(means) - 1))
-    axes = solve_triangular(L.T, u[:, :some], upper=True)
-    return Projection(m, completed(turned(axes), sample - m, like_the_first=True), len(means))
+    some = min(int((s > NOTHING * s[:1]).sum()), len(means) - 1, most)
+    axes = turned(solve_triangular(L.T, u[:, :some], upper=True))
+    return Projection(m, completed(axes, sample, least, like_the_first=True), len(means))
 
 
-def principal(sample: Tensor) -> Projection:
+def principal(sample: Tensor, count: int = AXES) -> Projection:
     """The axes along which images (images, width) differ most."""
     x = sample.to(FLOAT)
-    m = x.mean(dim=0) if len(x) else torch.zeros(x.shape[1], dtype=FLOAT)
-    return Projection(m, completed(torch.zeros(x.shape[1], 0, dtype=FLOAT), x - m))
+    m = x.mean(dim=0) if len(x) else x.new_zeros(x.shape[1])
+    return Projection(m, completed(x.new_zeros(x.shape[1], 0), x, count))
 
 
-def completed(axes: Tensor, x: Tensor, like_the_first: bool = False) -> Tensor:
-    """Two axes: those that there are, and principal components of what x (images, width), counted
-    from the origin, has beside them. With `like_the_first` what they add is as wide as one unit."""
-    x = x - x.mean(dim=0) if len(x) else x
-    while axes.shape[1] < AXES:
-        z = x @ axes
-        told = torch.linalg.lstsq(z, x).solution if z.numel() else x.new_zeros(axes.T.shape)
-        v = leading(x - z @ told)
-        # What is left is x - z told, so that its share along v is x (v - axes told v).
-        a = v - axes @ (told @ v)
-        if like_the_first and float(spread := (x @ a).std(correction=0)) > 0:
-            a = a / spread
-        axes = torch.cat([axes, turned(a[:, None])], dim=1)
-    return axes
+def completed(axes: Tensor, x: Tensor, count: int, like_the_first: bool = False) -> Tensor:
+    """At least so many axes: those that there are, and principal components of what x (images,
+    width) has beside them; with `like_the_first` along each of these images spread by one unit."""
+    if not len(x) or axes.shape[1] >= count:
+        return torch.cat([axes, axes.new_zeros(len(axes), max(count - axes.shape[1], 0))], dim=1)
+    x = x - x.mean(dim=0)
+    z = x @ axes
+    told = torch.linalg.lstsq(z, x).solution if z.numel() else x.new_zeros(axes.T.shape)
+    v = leading(x - z @ told, count - axes.shape[1])
+    # What is left of x is x - z told, so that its share along v is x (v - axes told v).
+    more = v - axes @ (told @ v)
+    if like_the_first:
+        spread = (x @ more).std(dim=0, correction=0)
+        more = more / torch.where(spread > 0, spread, 1.0)
+    return torch.cat([axes, turned(more)], dim=1)
 
 
-def leading(x: Tensor) -> Tensor:
-    """The direction (width,) along which rows differ most, by the smaller of the two products."""
+def leading(x: Tensor, count: int) -> Tensor:
+    """The directions (width, count) along which rows differ most, by the smaller of the two
+    products; 0 where they differ along fewer."""
     n, d = x.shape
-    if not n or not bool(x.any()):
-        return x.new_zeros(d)
-    if d <= n:
-        return eigh(x.T @ x).eigenvectors[:, -1]
-    v = x.T @ eigh(x @ x.T).eigenvectors[:, -1]
-    return v / v.norm()
+    made, some = x.new_zeros(d, count), min(n, d, count)
+    sizes, found = (part.flip(-1)[..., :some] for part in eigh(x.T @ x if d <= n else x @ x.T))
+    there = sizes > NOTHING * sizes[0].clamp(min=1e-300)
+    found = found if d <= n else x.T @ found / sizes.clamp(min=1e-300).sqrt()
+    made[:, :some] = torch.where(there, found, 0.0)
+    return made
 
 
 def turned(axes: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class KeptMap:
 
     `origin` (width,) and `axes` (width, 2) are the projection, `parted` the number of classes that
     it parts; 0: it shows where images differ most. A refined map has a `middle` (width,) and
-    `directions` (width, fewer), in which its images' neighbours were looked for.
+    `directions` (width, fewer), along which its images' neighbours were looked for.
     """
 
     hashes: Sequence[str]
@@ -73,5 +73,5 @@ def keep_map(project: Project, key: str, made: KeptMap) -> None:
     }
     blob = project.blobs.put(to_npz(arrays))
     with project.transaction() as db:
-        row = {"key": key, "blob": blob, "made": now()}
-        db.table("map").insert(row, pk="key", replace=True)
+        # As a statement: the library asks for a row's number, which this table has not.
+        db.execute("INSERT OR REPLACE INTO map VALUES (?, ?, ?)", [key, blob, now()])

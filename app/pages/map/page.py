@@ -57,15 +57,15 @@ class MapPage(QWidget):
         self.heading = label("", "heading")
         self.facts, self.news = Elided("", "muted"), Elided("", "muted")
         self.news.setAccessibleName("What was done")
-        self.progress = label("", "muted")
+        self.progress = ""
         self.below = label(NOTHING, "muted", wrap=True)
         self.stop = button("Stop", "", self.stop_or_refine, key="Ctrl+Shift+X")
         help = "Draws all images anew, as the classes part them now; no class changes"
         redraw = button("Draw anew", help, self.draw_anew, key="Ctrl+Shift+R")
-        first = row(self.heading, 8, self.facts, self.progress, self.stop, redraw)
-        first.setStretch(2, 1)
-        bar = paper(column(first, self.news))
+        bar = paper(row(self.heading, 8, self.facts, self.news, self.stop, redraw))
         laid_out(bar).setContentsMargins(16, 12, 16, 12)
+        laid_out(bar).setStretch(2, 3)
+        laid_out(bar).setStretch(3, 4)
         frame = paper(column(self.plot, self.below, edge=12))
         laid_out(frame).setStretch(0, 1)
         main, work = QWidget(), QWidget()
@@ -139,27 +139,30 @@ class MapPage(QWidget):
         self.show_words()
 
     def show_words(self) -> None:
+        """How the map was drawn, or how far the drawing together is, with the button that stops it
+        or begins it."""
         found = self.mapping.found
         if found is None:
             return
         self.heading.setText(plural(found["images"]) if found["images"] else "One moment …")
-        parted = plural(found["parted"], "class")
-        how = f"drawn so that {parted} part" if found["parted"] else "drawn as they differ most"
-        how = "what is alike is drawn together" if found["refined"] else how
-        self.facts.set_full(how if found["images"] else "")
+        how = "Drawn along what differs most"
+        if found["refined"]:
+            how = "What is alike is drawn together"
+        elif found["parted"]:
+            how = f"Drawn so that {plural(found['parted'], 'class')} part"
+        self.facts.set_full(self.progress or (how if found["images"] else ""))
         extra = not (found["can_refine"] or found["refined"]) and found["images"] >= LEAST
         self.below.setText(f"{NOTHING} {EXTRA}" if extra else NOTHING)
-        self.show_progress(self.progress.text())
-
-    def show_progress(self, words: str) -> None:
-        """How far the drawing together is, with the button that stops it, or begins it."""
-        self.progress.setText(words)
-        running = bool(words)
+        running = bool(self.progress)
         self.stop.setVisible(running or self.mapping.can_refine)
         say_on(self.stop, "Stop" if running else "Draw together")
         name = "Stop drawing together" if running else "Draw together what is alike"
         help = "The map stays as it is" if running else "Takes minutes where there are many images"
         named(self.stop, name, help, "Ctrl+Shift+X")
+
+    def show_progress(self, words: str) -> None:
+        self.progress = words
+        self.show_words()
 
     def show_chosen(self) -> None:
         points = self.plot.points_chosen()
@@ -236,7 +239,7 @@ class MapPage(QWidget):
         self.mapping.draw(anew=True)
 
     def stop_or_refine(self) -> None:
-        if self.progress.text():
+        if self.progress:
             self.mapping.stop_refining()
         else:
             self.mapping.refine()

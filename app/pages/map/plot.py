@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
-from app.pages.map.view import EDGE, MapView
+from app.pages.map.view import MapView
 from app.widgets.gallery import LARGER, zoom_of
 from app.widgets.plots import MOVES
 from app.widgets.thumbs import Thumbnails
@@ -16,6 +16,8 @@ STEP = 4
 """Pixels between two corners of a loop; a shorter one is a click."""
 PAN = 0.2
 """The share of the frame by which a key moves what is seen."""
+ROOM = 96
+"""Pixels that stay free around the point that a key leads to."""
 NEAR = 10
 """Images that are chosen near one at first; then twice as many."""
 ADDS = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
@@ -99,8 +101,8 @@ class MapPlot(MapView):
         self.current, self.near = point, 0
         x, y = self.pixels()[point].tolist()
         wide, tall = self.size_inside()
-        right = min(x - EDGE, 0) + max(x - wide + EDGE, 0)
-        down = min(y - EDGE, 0) + max(y - tall + EDGE, 0)
+        right = min(x - ROOM, 0) + max(x - wide + ROOM, 0) if self.pace < self.widest else 0
+        down = min(y - ROOM, 0) + max(y - tall + ROOM, 0) if self.pace < self.widest else 0
         if right or down:
             self.pan(right, down)
         self.read(point)

@@ -67,9 +67,7 @@ class MapSide(QWidget):
         """A button and a key for each act; the keys work on the map, where letters are free."""
         help = "Chooses those that lie near the current one; again, twice as many"
         self.near = self.act("Near", help, ".", self.near_asked, where)
-        self.seen = self.act(
-            "All seen", "Chooses all that is seen", "Ctrl+A", self.seen_asked, where
-        )
+        self.seen = self.act("All", "Chooses all that is seen", "Ctrl+A", self.seen_asked, where)
         help = "Gives the chosen images a class, from a list"
         self.name = self.act("Name …", help, "Ctrl+Return", self.name_asked, where)
         help = "Shows the current image large, or those that are chosen"
@@ -83,7 +81,8 @@ class MapSide(QWidget):
 
     def act(self, text: str, help: str, key: str, signal: object, where: QWidget) -> QPushButton:
         emit: Callable[[], object] = signal.emit  # type: ignore[attr-defined]
-        made = button(f"{text}  {SIGNS.get(key, key)}", help, emit)
+        *before, last = key.split("+")
+        made = button(f"{text}  {'+'.join([*before, SIGNS.get(last, last)])}", help, emit)
         made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.key(where, key, emit)
         return named(made, text.removesuffix(" …"), help, key)
