@@ -17,14 +17,14 @@ CELL = 3
 """Pixels of a cell of the density."""
 MANY, FAINT = 4, 90
 """So many points in a cell are many, at least; how strong a cell with one point is, of 255."""
-Shade = tuple[int, int, int]
 
 
 class Cloud:
     """All points. A point is named by its place here; `keys` tell the same image again later."""
 
     def __init__(self, found: MapPoints) -> None:
-        self.spots = np.frombuffer(found["spots"], np.float32).reshape(-1, 2).astype(np.float64)
+        self.spots = np.frombuffer(found["spots"], np.float32).reshape(-1, 2)
+        self.x, self.y = (np.ascontiguousarray(along) for along in self.spots.T)
         self.ids = np.frombuffer(found["ids"], np.int64)
         self.classes = np.frombuffer(found["classes"], np.int32).copy()
         self.keys = 2 * self.ids + (self.classes == WAITS)
@@ -56,10 +56,9 @@ class Cloud:
 
     def rows(self) -> list[list[object]]:
         """Path, class and place of each, for a table."""
-        spots = self.spots.astype(np.float32)
         return [
             [text_cell(self.path(at)), text_cell(self.name(at)), f"{x:.9g}", f"{y:.9g}"]
-            for at, (x, y) in enumerate(spots)
+            for at, (x, y) in enumerate(self.spots)
         ]
 
     def bounds(self) -> tuple[float, float, float, float]:
@@ -98,14 +97,13 @@ class Cloud:
     def of_class(self, number: int) -> np.ndarray:
         return np.flatnonzero(self.classes == number)
 
+    def within(self, left: float, right: float, low: float, high: float) -> np.ndarray:
+        """The points between these values."""
+        x, y = self.x, self.y
+        return np.flatnonzero((x >= left) & (x <= right) & (y >= low) & (y <= high))
 
-# Where points lie, in pixels of the frame: float64 (points, 2), x and y from its left and top.
 
-
-def seen(pixels: np.ndarray, width: float, height: float, edge: float = 0.0) -> np.ndarray:
-    """The points that lie in the frame, or so near to it."""
-    x, y = pixels[:, 0], pixels[:, 1]
-    return np.flatnonzero((x >= -edge) & (x <= width + edge) & (y >= -edge) & (y <= height + edge))
+# Where points lie, in pixels of the frame: (points, 2), x and y from its left and top.
 
 
 def nearest(pixels: np.ndarray, x: float, y: float, reach: float) -> int:
@@ -168,21 +166,23 @@ def apart(pixels: np.ndarray, size: float) -> list[int]:
 
 
 def density(
-    pixels: np.ndarray, shades: np.ndarray, cells: tuple[int, int], chosen: np.ndarray, ink: Shade
-) -> np.ndarray:
-    """Points as an image of so many columns and lines of cells: the colour of a cell is the mean of
-    its points' colours `shades` (points, 3), and shows the more the more there are; one with a
-    chosen point is `ink`. uint8 (lines, columns, 4), blue first."""
+    x: np.ndarray, y: np.ndarray, shades: np.ndarray, chosen: np.ndarray, cells: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points in the frame as an image of so many columns and lines of cells: the colour of a cell
+    is the mean of its points' colours `shades` (3, points), and shows the more the more there are.
+
+    Returns uint8 (lines, columns, 4), blue first, and the places of cells with a chosen point.
+    """
     columns, lines = cells
-    places = (pixels / CELL).astype(np.int32)
-    flat, count = places[:, 1] * columns + places[:, 0], columns * lines
-    counts = np.bincount(flat, minlength=count)
+    flat = (y * np.float32(1 / CELL)).astype(np.int32)
+    flat *= columns
+    flat += (x * np.float32(1 / CELL)).astype(np.int32)
+    counts = np.bincount(flat, minlength=columns * lines)
     there = np.flatnonzero(counts)
-    made = np.zeros((count, 4), np.uint8)
-    for channel in range(3):
-        total = np.bincount(flat, weights=shades[:, channel], minlength=count)
+    made = np.zeros((columns * lines, 4), np.uint8)
+    for channel, shade in enumerate(shades):
+        total = np.bincount(flat, weights=shade, minlength=columns * lines)
         made[there, 2 - channel] = total[there] / counts[there]
     share = np.log1p(counts[there]) / np.log1p(max(int(counts.max(initial=0)), MANY))
     made[there, 3] = FAINT + (255 - FAINT) * share
-    made[flat[chosen]] = (*ink[::-1], 255)
-    return made.reshape(lines, columns, 4)
+    return made.reshape(lines, columns, 4), flat[chosen]

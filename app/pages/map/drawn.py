@@ -15,13 +15,13 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from app import theme
 from app.pages.map import looks
-from app.pages.map.cloud import CELL, apart, density, seen
+from app.pages.map.cloud import CELL, apart, density
 from app.pages.map.looks import SIZE, WAITS
 
 if TYPE_CHECKING:
     from app.pages.map.view import MapView
 
-MARKS, IMAGES = 4000, 400
+MARKS, IMAGES = 2500, 400
 """So many points are seen at most as marks, and as images."""
 SIDE = 64
 """Pixels of an image."""
@@ -64,58 +64,61 @@ class Points(QGraphicsItem):
         painter.setRenderHints(
             QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform
         )
-        pixels = plot.pixels()
-        points = seen(pixels, frame.width(), frame.height(), SIDE / 2)
+        points = plot.seen(SIDE / 2)
         self.images = {}
         self.shown = "density" if len(points) > MARKS else "marks"
         if self.shown == "density":
-            self.paint_density(painter, pixels, frame)
+            self.paint_density(painter, frame)
         else:
-            self.paint_points(painter, pixels, points)
-        self.paint_hand(painter, pixels)
+            self.paint_points(painter, points)
+        self.paint_hand(painter)
         painter.restore()
 
-    def paint_density(self, painter: QPainter, pixels: np.ndarray, frame: QRectF) -> None:
-        cloud, ink = self.plot.cloud, theme.colour("text")
+    def paint_density(self, painter: QPainter, frame: QRectF) -> None:
+        """Cells of the mean colour of their points; those that are chosen stand out."""
+        cloud, points = self.plot.cloud, self.plot.seen()
         assert cloud is not None
         cells = int(frame.width() // CELL) + 1, int(frame.height() // CELL) + 1
-        points = seen(pixels, cells[0] * CELL - 1, cells[1] * CELL - 1)
         colours = [looks.colour(number) for number in range(WAITS, len(cloud.names))]
-        table = np.array([(each.red(), each.green(), each.blue()) for each in colours])
-        shades = table[cloud.classes[points] - WAITS].astype(np.float64)
-        colour = ink.red(), ink.green(), ink.blue()
-        made = density(pixels[points], shades, cells, cloud.chosen[points], colour)
+        table = np.array([(each.red(), each.green(), each.blue()) for each in colours], np.float64)
+        shades = table.T[:, cloud.classes[points] - WAITS]
+        x, y = self.plot.pixels_of(points)
+        made, marked = density(x, y, shades, cloud.chosen[points], cells)
+        ink = theme.colour("text")
+        made.reshape(-1, 4)[marked] = (ink.blue(), ink.green(), ink.red(), 255)
         image = QImage(made.data, *cells, 4 * cells[0], QImage.Format.Format_ARGB32)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         painter.drawImage(QRectF(0, 0, cells[0] * CELL, cells[1] * CELL), image)
 
-    def paint_points(self, painter: QPainter, pixels: np.ndarray, points: np.ndarray) -> None:
+    def paint_points(self, painter: QPainter, points: np.ndarray) -> None:
         """Marks, what waits below all others, a ring around the chosen; and images if few."""
         cloud = self.plot.cloud
         assert cloud is not None
-        points = points[np.argsort(cloud.classes[points] != WAITS, kind="stable")]
-        chosen = points[cloud.chosen[points]]
+        points = points[np.argsort(cloud.classes[points], kind="stable")]
+        pixels = np.column_stack(self.plot.pixels_of(points))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(theme.colour("text"), 2))
-        for x, y in pixels[chosen].tolist():
+        for x, y in pixels[cloud.chosen[points]].tolist():
             painter.drawEllipse(QPointF(x, y), RING / 2, RING / 2)
         few = len(points) <= IMAGES and not self.to_file
-        covered = self.paint_images(painter, pixels, points) if few else set()
-        spots, classes = pixels[points].tolist(), cloud.classes[points].tolist()
-        for point, (x, y), number in zip(points.tolist(), spots, classes, strict=True):
-            if point not in covered:
-                self.paint_mark(painter, x, y, number)
+        covered = self.paint_images(painter, points, pixels) if few else set()
+        bare = [point not in covered for point in points.tolist()]
+        for number in np.unique(cloud.classes[points]).tolist():
+            self.paint_marks(painter, pixels[bare & (cloud.classes[points] == number)], number)
 
-    def paint_mark(self, painter: QPainter, x: float, y: float, number: int) -> None:
+    def paint_marks(self, painter: QPainter, pixels: np.ndarray, number: int) -> None:
+        """The marks of a class."""
         if self.to_file:
-            painter.save()
-            painter.translate(x, y)
-            looks.paint(painter, number)
-            painter.restore()
+            for x, y in pixels.tolist():
+                painter.save()
+                painter.translate(x, y)
+                looks.paint(painter, number)
+                painter.restore()
             return
-        made = self.mark(number)
+        made, draw = self.mark(number), painter.drawPixmap
         half = made.deviceIndependentSize().width() / 2
-        painter.drawPixmap(QPointF(x - half, y - half), made)
+        for x, y in (pixels - half).tolist():
+            draw(QPointF(x, y), made)
 
     def mark(self, number: int) -> QPixmap:
         key = (number, self.plot.devicePixelRatioF(), theme.tokens())
@@ -123,16 +126,17 @@ class Points(QGraphicsItem):
             self.marks[key] = looks.mark(number, key[1])
         return self.marks[key]
 
-    def paint_images(self, painter: QPainter, pixels: np.ndarray, points: np.ndarray) -> set[int]:
+    def paint_images(self, painter: QPainter, points: np.ndarray, pixels: np.ndarray) -> set[int]:
         """The images of points, as many as lie beside each other; returns those that are covered.
         Each is framed in its class's colour, with its mark in a corner."""
         self.shown = "images"
         cloud = self.plot.cloud
         assert cloud is not None
-        order = points[np.argsort(~cloud.chosen[points], kind="stable")]
-        there = [int(order[place]) for place in apart(pixels[order], SIDE + 4)]
+        order = np.argsort(~cloud.chosen[points], kind="stable")
+        points, pixels = points[order], pixels[order]
         missing, covered = [], set()
-        for point in there:
+        for at in apart(pixels, SIDE + 4):
+            point, (x, y) = int(points[at]), pixels[at].tolist()
             row = self.plot.rows.get(int(cloud.keys[point]))
             if row is None:
                 missing.append(point)
@@ -143,7 +147,6 @@ class Points(QGraphicsItem):
             covered.add(point)
             made = self.fitted(row["thumb"], thumb)
             size = made.deviceIndependentSize()
-            x, y = pixels[point].tolist()
             place = QRectF(x - size.width() / 2, y - size.height() / 2, size.width(), size.height())
             self.images[point] = place
             painter.drawPixmap(place.topLeft(), made)
@@ -162,7 +165,7 @@ class Points(QGraphicsItem):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QBrush(theme.colour("surface", 220)))
         painter.drawEllipse(corner, 8, 8)
-        self.paint_mark(painter, corner.x(), corner.y(), number)
+        self.paint_marks(painter, np.array([corner.toTuple()]), number)
 
     def fitted(self, place: Any, image: QImage) -> QPixmap:
         """An image in the size in which it is painted, made once."""
@@ -179,7 +182,7 @@ class Points(QGraphicsItem):
             self.scaled[key] = made
         return self.scaled[key]
 
-    def paint_hand(self, painter: QPainter, pixels: np.ndarray) -> None:
+    def paint_hand(self, painter: QPainter) -> None:
         """The loop that the mouse draws, and rings around the current point and that below it."""
         plot = self.plot
         if len(plot.loop) > 1:
@@ -193,8 +196,8 @@ class Points(QGraphicsItem):
             if point is None or point < 0 or self.to_file:
                 continue
             painter.setPen(QPen(theme.colour(token), wide))
-            x, y = pixels[point].tolist()
             if point in self.images:
                 painter.drawRect(self.images[point].adjusted(-4, -4, 4, 4))
             else:
-                painter.drawEllipse(QPointF(x, y), RING / 2 + 2, RING / 2 + 2)
+                spot = QPointF(*map(float, plot.pixels_of(point)))
+                painter.drawEllipse(spot, RING / 2 + 2, RING / 2 + 2)

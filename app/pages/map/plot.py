@@ -70,10 +70,8 @@ class MapPlot(MapView):
 
     def choose_seen(self) -> None:
         """All that is seen."""
-        from app.pages.map.cloud import seen
-
         if self.cloud is not None:
-            self.choose(seen(self.pixels(), *self.size_inside()))
+            self.choose(self.seen())
 
     def choose_class(self, number: int) -> None:
         """All images of a class, the one in their middle first."""
@@ -99,7 +97,7 @@ class MapPlot(MapView):
     def go_to(self, point: int) -> None:
         """Makes a point the current one, and brings it into view."""
         self.current, self.near = point, 0
-        x, y = self.pixels()[point].tolist()
+        x, y = map(float, self.pixels_of(point))
         wide, tall = self.size_inside()
         right = min(x - ROOM, 0) + max(x - wide + ROOM, 0) if self.pace < self.widest else 0
         down = min(y - ROOM, 0) + max(y - tall + ROOM, 0) if self.pace < self.widest else 0
@@ -203,7 +201,7 @@ class MapPlot(MapView):
 
     def spot_of_current(self) -> QPointF | None:
         """Where a key zooms: at the current point, if it is seen."""
-        spot = QPointF(*self.pixels()[self.current].tolist()) if self.current >= 0 else None
+        spot = QPointF(*map(float, self.pixels_of(self.current))) if self.current >= 0 else None
         return spot if spot is not None and self.held_by(spot) else None
 
     def step_on(self, right: int, down: int, choose: bool) -> None:

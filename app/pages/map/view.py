@@ -164,12 +164,25 @@ class MapView(Plot):
         self.show_reading()
 
     def pixels(self) -> np.ndarray:
-        """Where all points lie in the frame: float64 (points, 2), from its left and top."""
+        """Where all points lie in the frame: (points, 2), from its left and top."""
+        import numpy as np
+
+        assert self.cloud is not None
+        return np.column_stack(self.pixels_of(slice(None)))
+
+    def pixels_of(self, points: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Where some lie: from the left, and from the top."""
         assert self.cloud is not None
         (x, y), (wide, tall) = self.middle, self.size_inside()
-        made = (self.cloud.spots - (x, y)) / (self.pace, -self.pace)
-        made += (wide / 2, tall / 2)
-        return made
+        across, down = self.cloud.x[points] - x, y - self.cloud.y[points]
+        return across / self.pace + wide / 2, down / self.pace + tall / 2
+
+    def seen(self, edge: float = 0.0) -> np.ndarray:
+        """The points that lie in the frame, or so many pixels beside it."""
+        assert self.cloud is not None
+        (x, y), (wide, tall) = self.middle, self.size_inside()
+        across, up = (wide / 2 + edge) * self.pace, (tall / 2 + edge) * self.pace
+        return self.cloud.within(x - across, x + across, y - up, y + up)
 
     def zoom(self, by: float, about: QPointF | None = None) -> None:
         """So many times closer, about a point of the frame; 0: all of it."""
