@@ -91,7 +91,8 @@ def first(project: Project, hashes: Sequence[str], features: Features) -> KeptMa
 def projected(origin: np.ndarray, axes: np.ndarray, x: torch.Tensor) -> np.ndarray:
     """By kept axes, so that an image comes to the same place whenever it comes."""
     along = Projection(torch.from_numpy(origin), torch.from_numpy(axes))
-    return torch.cat([x.new_zeros(0, axes.shape[1]), *map(along, x.split(ROWS))]).numpy()
+    spots = torch.cat([x.new_zeros(0, axes.shape[1]), *map(along, x.split(ROWS))])
+    return spots.nan_to_num().numpy()  # a network can give what is no number
 
 
 def projection_of(
@@ -104,20 +105,21 @@ def projection_of(
 ) -> Projection:
     """The axes that part the classes; where there are less than two, principal components."""
     sample = x[:: -(-len(x) // SAMPLE) or 1].double()
-    train = catalogue.to_learn(project).train
-    place = {sha256: at for at, sha256 in enumerate(hashes)}
-    rows = {n: [place[h] for h in some if h in place] for n, some in train.items()}
-    rows = {number: some for number, some in rows.items() if some}
-    if len(rows) < 2:
-        return principal(sample, most)
-    spread = learnt(project, set(rows), features) or learn(rows, x).spread()
+    spread = learnt(project, features)
+    if spread is None:
+        place = {sha256: at for at, sha256 in enumerate(hashes)}
+        train = catalogue.to_learn(project).train
+        found = {n: [place[h] for h in some if h in place] for n, some in train.items()}
+        rows = {number: some for number, some in found.items() if some}
+        spread = learn(rows, x).spread() if len(rows) > 1 else None
     return parting(*spread, sample, least, most) if spread else principal(sample, most)
 
 
-def learnt(project: Project, classes: set[int], features: Features) -> Spread | None:
-    """What the step in use has learnt, where it knows these classes by a covariance."""
-    row = steps.current(project)
-    kept = steps.learnt(project, row) if row and row["features_key"] == features.key else None
+def learnt(project: Project, features: Features) -> Spread | None:
+    """What the step in use has learnt, where it knows the classes of now by a covariance."""
+    row, classes = steps.current(project), set(catalogue.fingerprints(project))
+    same = row is not None and row["features_key"] == features.key and len(classes) > 1
+    kept = steps.learnt(project, row) if row is not None and same else None
     if row is None or kept is None:
         return None
     learner = LEARNERS.make(row["learner"], row["settings"])

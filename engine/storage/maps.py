@@ -54,7 +54,8 @@ def read(content: bytes) -> KeptMap:
     digits, each = found.pop("hashes").tobytes().hex(), 2 * HASH_BYTES
     hashes = [digits[start : start + each] for start in range(0, len(digits), each)]
     spots, origin, axes = (found.pop(name) for name in ("spots", "origin", "axes"))
-    if spots.shape != (len(hashes), 2) or axes.shape != (*origin.shape, 2):
+    fit = spots.shape == (len(hashes), 2) and axes.shape == (*origin.shape, 2)
+    if not fit or spots.dtype != np.float32 or not np.isfinite(spots).all():
         raise ValueError("its parts do not fit each other")
     return KeptMap(hashes, spots, origin, axes, int(found.pop("parted")), found)
 

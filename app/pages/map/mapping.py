@@ -74,6 +74,12 @@ class Mapping(QObject):
             self.bridge.cancel(self.learning)
             self.learning = 0
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether all is there, and nothing is asked for."""
+        busy = self.due or self.looking or self.drawing or self.refining
+        return self.found is not None and not busy
+
     def look_if_seen(self) -> None:
         if self.due and self.watched and self.path and not self.looking:
             self.due = False

@@ -98,7 +98,7 @@ class MapPage(QWidget):
         mapping.changed.connect(self.show_points)
         mapping.known.connect(plot.know)
         mapping.progress.connect(self.show_progress)
-        mapping.said.connect(self.news.set_full)
+        mapping.said.connect(self.tell)
         plot.wanted.connect(lambda points: mapping.know(*self.ids(points)))
         plot.chosen.connect(self.show_chosen)
         plot.opened.connect(self.look)
@@ -159,6 +159,12 @@ class MapPage(QWidget):
         name = "Stop drawing together" if running else "Draw together what is alike"
         help = "The map stays as it is" if running else "Takes minutes where there are many images"
         named(self.stop, name, help, "Ctrl+Shift+X")
+
+    def tell(self, words: str) -> None:
+        """What was done, or why nothing can be shown."""
+        self.news.set_full(words)
+        if self.mapping.found is None:
+            self.heading.setText("No map yet")
 
     def show_progress(self, words: str) -> None:
         self.progress = words
