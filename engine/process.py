@@ -1,4 +1,5 @@
-"""The engine process: one thread hears, one runs the jobs that change things, one those that read.
+"""The engine process: one thread hears, one runs the jobs that change things, one those that read,
+and one those that read for minutes.
 
 It imports PyTorch only here, in the child, and ends itself at once when the window is gone.
 """
@@ -22,6 +23,8 @@ from engine.system.log import start_log
 
 log = logging.getLogger(__name__)
 
+SLOW = ("refine_map",)
+"""Jobs that only read, and for so long that no other question can wait behind them."""
 ALL = -1
 """Stands for every ticket."""
 
@@ -48,7 +51,8 @@ def main(pipe: Connection) -> None:
     lines = Lines(pipe)
     work: queue.Queue[Any] = queue.Queue()
     reads: queue.Queue[Any] = queue.Queue()
-    threading.Thread(target=hear, args=(lines, work, reads), daemon=True).start()
+    slow: queue.Queue[Any] = queue.Queue()
+    threading.Thread(target=hear, args=(lines, work, reads, slow), daemon=True).start()
     # Imported while the window paints; the thread above answers pings meanwhile.
     from engine.session import Session
     from engine.system import device
@@ -57,17 +61,18 @@ def main(pipe: Connection) -> None:
     device.set_threads(window_open=True)
     session = Session()
     log.info("the engine is ready")
-    reader = threading.Thread(
-        target=serve, args=(lines, reads, lambda: closing(session.beside())), daemon=True
-    )
-    reader.start()
+    for orders in (reads, slow):
+        beside = (lines, orders, lambda: closing(session.beside()))
+        threading.Thread(target=serve, args=beside, daemon=True).start()
     serve(lines, work, lambda: nullcontext(session))
     session.close()
     unwatch()
     os._exit(0)  # Nothing is left to save, and ONNX Runtime's threads need not be waited for.
 
 
-def hear(lines: Lines, work: queue.Queue[Any], reads: queue.Queue[Any]) -> None:
+def hear(
+    lines: Lines, work: queue.Queue[Any], reads: queue.Queue[Any], slow: queue.Queue[Any]
+) -> None:
     """Takes messages from the window. When the pipe breaks the window is gone, and so is this."""
     while True:
         try:
@@ -83,7 +88,8 @@ def hear(lines: Lines, work: queue.Queue[Any], reads: queue.Queue[Any]) -> None:
             work.put(None)
         elif kind == "run":
             ticket, name, settings, is_read = rest
-            (reads if is_read else work).put((ticket, name, settings))
+            line = (slow if name in SLOW else reads) if is_read else work
+            line.put((ticket, name, settings))
 
 
 def serve(lines: Lines, orders: queue.Queue[Any], session_of: Any) -> None:

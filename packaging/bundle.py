@@ -51,6 +51,7 @@ WITH_LITERT = (
 EXTRAS = {
     "timm": "an extra that a person installs",
     "pillow_heif": "an extra that a person installs; its wheels hold a library under the GPL",
+    "openTSNE": "an extra that a person installs; it wants scikit-learn and SciPy (60 MB)",
     "openvino": "180 MB, for its own format only",
     "litert_torch": "900 MB with what it needs, for its own format only",
     **dict.fromkeys(WITH_LITERT, "comes with litert_torch"),

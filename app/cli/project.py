@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.cli import branch, heap, labels, latency, predict, review, specialise, tune
+from app.cli import branch, heap, image_map, labels, latency, predict, review, specialise, tune
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
@@ -33,6 +33,7 @@ NAMES = (
     "shrink",
     "download",
     *heap.NAMES,
+    *image_map.NAMES,
     *review.NAMES,
     *predict.NAMES,
     *specialise.NAMES,
@@ -72,6 +73,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
     heap.add_to(command)
+    image_map.add_to(command)
     review.add_to(command)
     predict.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))

@@ -25,6 +25,14 @@ def sort_page(window: Window) -> QWidget:
     return page
 
 
+def map_page(window: Window) -> QWidget:
+    from app.pages.map.page import MapPage
+
+    page = MapPage(window.bridge, window.thumbs)
+    page.asked.connect(window.go)
+    return page
+
+
 def learn_page(window: Window) -> QWidget:
     from app.pages.learn.page import LearnPage
 
@@ -74,6 +82,7 @@ def export_page(window: Window) -> QWidget:
 PAGES: dict[str, Callable[[Window], QWidget]] = {
     "Images": images_page,
     "Sort": sort_page,
+    "Map": map_page,
     "Learn": learn_page,
     "Tune": tune_page,
     "Specialise": specialise_page,

@@ -33,7 +33,8 @@ SORTING = (
     "suggestions",
     "learn_sorted",
 )
-"""Jobs of which the Sort page tells itself: a message for each key would hide what it is about."""
+MAPPING = ("name_points", "draw_map", "keep_refined")
+"""Jobs of which Sort and Map tell themselves: a message for each act would hide what it is of."""
 READ = 3000
 """Milliseconds in which a message is read; a change of the page before that takes none away."""
 CRASH = "crash"
@@ -98,7 +99,7 @@ class Messages(QObject):
         title = self.titles.pop(ticket, "A job")
         before = self.before.pop(ticket, self.undo)
         name, settings = self.bridge.jobs.get(ticket, ("", {}))
-        if name in SORTING and event.how in ("done", "cancelled"):
+        if name in (*SORTING, *MAPPING) and event.how in ("done", "cancelled"):
             pass
         elif event.how == "done":
             self.say_done(name, settings, event, before)
@@ -126,7 +127,11 @@ class Messages(QObject):
             saved = event.of(LabelsSaved)
             action = ("Show in folder", lambda: show_file(folder_of(saved), self.notices.say))
             self.notices.say(sentence(name, settings, event.result, ""), action=action, topic=name)
-        if self.undo == before or name in OTHERS or (name == "undo" and self.page == "Sort"):
+        if (
+            self.undo == before
+            or name in OTHERS
+            or (name == "undo" and self.page in ("Sort", "Map"))
+        ):
             return
         if name == "undo":
             text = f"Undone: {event.of(TakenBack)['title']}."

@@ -10,6 +10,7 @@ from app.widgets.controls import column, laid_out, say_on, tool
 ICONS = {
     "Images": "images",
     "Sort": "sort",
+    "Map": "map",
     "Learn": "learn",
     "Tune": "tune",
     "Specialise": "specialise",
@@ -19,13 +20,14 @@ ICONS = {
 HELP = {
     "Images": "Add images and sort them into classes",
     "Sort": "Name images that have no class yet, key by key",
+    "Map": "See all images at once, and name those that lie together",
     "Learn": "Learn the classes and see how well they are recognised",
     "Tune": "Teach the network itself, and watch it",
     "Specialise": "Find the network that is fast enough for this computer",
     "Try": "See what the model says of an image",
     "Export": "Write the model as one file",
 }
-NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort")
+NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map")
 """The pages in the order of their keys, which stay what they are when a page comes in between."""
 USUAL, SMALL = QSize(80, 56), QSize(68, 48)
 """A page's button."""

@@ -21,6 +21,7 @@ from app import theme
 from app.forms import set_value
 from app.pages import PAGES
 from app.pages.export.page import ExportPage
+from app.pages.map.page import MapPage
 from app.pages.specialise.page import SpecialisePage
 from app.pages.try_it.page import TryPage
 from app.pages.tune.page import TunePage
@@ -103,6 +104,11 @@ def photograph(folder: Path, work: Path) -> None:
     pictures = Path(made.of(SampleMade)["pictures"])
     window.go("Images")
     person.take("images")
+    window.go("Map")
+    chart = window.pages["Map"]
+    assert isinstance(chart, MapPage)
+    person.until(lambda: chart.mapping.at_rest)
+    person.take("map")
     window.go("Learn")
     person.take("learn")
     page = window.pages["Try"]

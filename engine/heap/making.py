@@ -31,11 +31,7 @@ what their classes look like: those with the smallest hashes."""
 def state_of(session: Session) -> Work[HeapState]:
     """What waits and what it may be, as the tables have it now."""
     project = session.require()
-    if subnet.is_mixture(project):
-        raise Refused(
-            "This network holds many in one, and one of them is taken out when folders are learnt. "
-            "Learn a folder first, or choose another network."
-        )
+    check_network(project)
     name, settings = material.choice(project)
     extractor = session.extractor()
     key = (str(project.path), name, settings_text(settings), extractor.key)
@@ -47,6 +43,15 @@ def state_of(session: Session) -> Work[HeapState]:
     state = yield from made(project, extractor, name, settings)
     box.update(key=key, state=state)
     return state
+
+
+def check_network(project: Project) -> None:
+    """Raises Refused where the network gives no features of its own yet."""
+    if subnet.is_mixture(project):
+        raise Refused(
+            "This network holds many in one, and one of them is taken out when folders are learnt. "
+            "Learn a folder first, or choose another network."
+        )
 
 
 def made(

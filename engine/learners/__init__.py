@@ -109,6 +109,11 @@ class Learner(ABC):
         """
         return None
 
+    def spread(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
+        """Means of the classes (classes, width), images of each, and the covariance inside them
+        (width, width), all float64. None where the learner pools no covariance."""
+        return None
+
     def live(self, waiting: torch.Tensor) -> Live:
         """A head that goes on from what is learnt, one image at a time, and says what each of those
         that wait may be: features (images, views, width). The learner is given away with it."""

@@ -77,6 +77,11 @@ class StreamingLDA(Learner):
         L = cholesky(shrunk(self._scatter, self._known, self._s))
         return Linear.between_means(torch.cholesky_solve((m - m.mean(dim=0)).T, L).T, m)
 
+    def spread(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The covariance is the one that the head uses, shrunk."""
+        known = self._known
+        return known.means, known.n, shrunk(self._scatter, known, self._s)
+
     def left_out(self, features: Tensor, classes: Tensor) -> Tensor:
         known, N = self._known, float(self._known.n.sum())
         y = known.rows_of(classes)

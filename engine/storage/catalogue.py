@@ -229,12 +229,12 @@ def less(classes: Mapping[int, Sequence[str]], lost: Container[str]) -> dict[int
 def to_learn(project: Project) -> Split:
     """The project's split, without images that lie in two classes and classes set aside."""
     found: dict[str, dict[int, list[str]]] = {"train": {}, "validation": {}}
-    for row in project.db.query(
+    for split, number, sha256 in project.db.execute(
         "SELECT split, class_id, sha256 FROM image JOIN class ON class.id = class_id "
         "WHERE split IN ('train', 'validation') AND NOT set_aside "
         f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class_id, sha256"
     ):
-        found[row["split"]].setdefault(row["class_id"], []).append(row["sha256"])
+        found[split].setdefault(number, []).append(sha256)
     return Split(found["train"], found["validation"])
 
 

@@ -234,6 +234,7 @@ class Project(Gestures):
             "step": ("memory", "predictions"),
             "kept": ("blob",),
             "run": ("weights",),
+            "map": ("blob",),
         }
         known = {
             str(row["name"])

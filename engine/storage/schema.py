@@ -173,6 +173,15 @@ def gap_of_bursts(db: Database) -> None:
     journal_anew(db, "project")
 
 
+def where_images_lie(db: Database) -> None:
+    """Version 10: the map of each network that was used, a blob (maps.py); not journalled, for what
+    a person does moves no image on it."""
+    db.execute(
+        "CREATE TABLE map (key TEXT PRIMARY KEY, blob TEXT NOT NULL, made TEXT NOT NULL) "
+        "WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -183,6 +192,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     images_without_a_class,
     when_and_where,
     gap_of_bursts,
+    where_images_lie,
 )
 
 

@@ -36,6 +36,7 @@ HASHES = {
     "project": ("weights",),
     "kept": ("blob",),
     "run": ("weights",),
+    "map": ("blob",),
 }
 """Columns that name blobs, or are empty; what else stood there could be a way to other files."""
 

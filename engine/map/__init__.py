@@ -1,0 +1,1 @@
+"""The map: all images of a project as points on two axes, in places that stay."""
