@@ -18,6 +18,7 @@ from engine.jobs import run
 from engine.models.backbones import untrained
 from engine.models.elastic.architecture import ElasticArchitecture, is_elastic
 from engine.models.growth import STAGES, growth_of
+from engine.search.elastic import bench, networks
 from engine.session import Session
 from engine.storage import subnet_results
 from tests.helpers import image_files
@@ -36,6 +37,18 @@ def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], l
     if end.how != "done":
         raise Refused(end.text)
     return end.result, events
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """One network stands beside the project's own, and each is timed for a moment.
+
+    With all that come along, and for as long as people wait, gestures/make_elastic_test.py searches.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "FAST", ("efficientnet_lite0",))
+        patch.setattr(bench, "SECONDS", 0.05)
+        yield
 
 
 @pytest.fixture(scope="module")
