@@ -43,7 +43,7 @@ def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], l
 def quick() -> Iterator[None]:
     """One network stands beside the project's own, and each is timed for a moment.
 
-    With all that come along, and for as long as people wait, gestures/make_elastic_test.py searches.
+    gestures/make_elastic_test.py searches among all that come along, timed as for people.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "FAST", ("efficientnet_lite0",))
@@ -117,31 +117,31 @@ def searched(session: Session, **settings: Any) -> tuple[dict[str, Any], list[Ev
     return done(session, "specialise", resolutions=[SIZE], macs=most, **settings)
 
 
-def test_a_narrower_network_is_found_used_and_taken_back(session: Session) -> None:
-    whole, most = session.backbone(), whole_macs(session)
+def test_a_narrower_network_is_found_used_and_taken_back(after: Session) -> None:
+    whole, most = after.backbone(), whole_macs(after)
 
-    result, events = searched(session, use=True)
+    result, events = searched(after, use=True)
 
     wanted = ElasticArchitecture.parse(result["architecture"])
     assert wanted.network == NETWORK
     assert min(wanted.shares) < 100
     assert result["macs"] / 1e6 <= 0.97 * most
     assert {e.architecture for e in events if isinstance(e, Candidate)} >= {str(wanted)}
-    narrower = session.backbone()
+    narrower = after.backbone()
     assert sum(p.numel() for s in narrower.stages for p in s.module.parameters()) < sum(
         p.numel() for s in whole.stages for p in s.module.parameters()
     )
-    assert session.network_title() == "MobileNetV3-Small, narrower"
+    assert after.network_title() == "MobileNetV3-Small, narrower"
     assert (narrower.width, growth_of(narrower).features) == (whole.width, STAGES)
-    found, _ = done(session, "candidates")
+    found, _ = done(after, "candidates")
     assert found["elastic"]
     assert found["ready"]
     assert found["in_use"] == str(wanted)
     assert {row["architecture"] for row in found["rows"]} >= {str(wanted), f"{NETWORK} {SIZE}"}
 
-    done(session, "undo")
+    done(after, "undo")
 
-    assert session.backbone().digest == whole.digest
+    assert after.backbone().digest == whole.digest
 
 
 def test_a_narrower_network_is_the_same_after_a_restart(after: Session) -> None:
