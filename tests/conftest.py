@@ -24,6 +24,26 @@ import engine  # noqa: F401  Before any test imports ONNX Runtime, which then te
 
 pytest_plugins = ["tests.helpers.window_fixtures"]
 
+MEMORY, ROOM = Path("/dev/shm"), 6 << 30
+
+
+def files_in_memory() -> None:
+    """Lets all tests write to memory where Linux gives it as a folder with enough room.
+
+    A disk takes some milliseconds for each sync, and a small project makes dozens. What is synced
+    and when is seen by tests that look at the calls (test_synced.py); no test can cut the power.
+    """
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
+        there = os.statvfs(MEMORY)
+        if there.f_bavail * there.f_frsize > ROOM and not there.f_flag & os.ST_NOEXEC:
+            os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+files_in_memory()
+# Where an environment says that Python keeps nothing compiled, each of the many processes that
+# tests start would compile the whole program anew, which takes seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Before anything imports Qt or the engine: no display, and never the person's own folders.
 HOME = Path(tempfile.mkdtemp(prefix="espalier-tests-"))
 SCREEN = HOME / "screen.json"
@@ -44,6 +64,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 10.0
+LONG = (
+    "test_elastic",
+    "sort_page_test",
+    "test_export_formats",
+    "learn_page_test",
+    "first_steps_test",
+    "test_supernets",
+    "test_searchers",
+    "mend_images_test",
+    "tune_page_test",
+    "specialise_page_test",
+)
+"""Files that take longest. They begin first, so that none of them is left over for one process."""
 
 
 class Warnings(logging.Handler):
@@ -60,6 +93,16 @@ class Warnings(logging.Handler):
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "logs_warnings: what this test does is worth a warning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then those of the window and the command line, whose tests are long."""
+
+    def turn(item: pytest.Item) -> tuple[int, bool]:
+        name = item.path.stem
+        return LONG.index(name) if name in LONG else len(LONG), "gestures" not in item.path.parts
+
+    items.sort(key=turn)
 
 
 def pytest_xdist_auto_num_workers() -> int:

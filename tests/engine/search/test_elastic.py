@@ -18,6 +18,7 @@ from engine.jobs import run
 from engine.models.backbones import untrained
 from engine.models.elastic.architecture import ElasticArchitecture, is_elastic
 from engine.models.growth import STAGES, growth_of
+from engine.search.elastic import bench, networks
 from engine.session import Session
 from engine.storage import subnet_results
 from tests.helpers import image_files
@@ -36,6 +37,18 @@ def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], l
     if end.how != "done":
         raise Refused(end.text)
     return end.result, events
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """One network stands beside the project's own, and each is timed for a moment.
+
+    gestures/make_elastic_test.py searches among all that come along, timed as for people.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "FAST", ("efficientnet_lite0",))
+        patch.setattr(bench, "SECONDS", 0.05)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -104,31 +117,31 @@ def searched(session: Session, **settings: Any) -> tuple[dict[str, Any], list[Ev
     return done(session, "specialise", resolutions=[SIZE], macs=most, **settings)
 
 
-def test_a_narrower_network_is_found_used_and_taken_back(session: Session) -> None:
-    whole, most = session.backbone(), whole_macs(session)
+def test_a_narrower_network_is_found_used_and_taken_back(after: Session) -> None:
+    whole, most = after.backbone(), whole_macs(after)
 
-    result, events = searched(session, use=True)
+    result, events = searched(after, use=True)
 
     wanted = ElasticArchitecture.parse(result["architecture"])
     assert wanted.network == NETWORK
     assert min(wanted.shares) < 100
     assert result["macs"] / 1e6 <= 0.97 * most
     assert {e.architecture for e in events if isinstance(e, Candidate)} >= {str(wanted)}
-    narrower = session.backbone()
+    narrower = after.backbone()
     assert sum(p.numel() for s in narrower.stages for p in s.module.parameters()) < sum(
         p.numel() for s in whole.stages for p in s.module.parameters()
     )
-    assert session.network_title() == "MobileNetV3-Small, narrower"
+    assert after.network_title() == "MobileNetV3-Small, narrower"
     assert (narrower.width, growth_of(narrower).features) == (whole.width, STAGES)
-    found, _ = done(session, "candidates")
+    found, _ = done(after, "candidates")
     assert found["elastic"]
     assert found["ready"]
     assert found["in_use"] == str(wanted)
     assert {row["architecture"] for row in found["rows"]} >= {str(wanted), f"{NETWORK} {SIZE}"}
 
-    done(session, "undo")
+    done(after, "undo")
 
-    assert session.backbone().digest == whole.digest
+    assert after.backbone().digest == whole.digest
 
 
 def test_a_narrower_network_is_the_same_after_a_restart(after: Session) -> None:
