@@ -124,7 +124,7 @@ def sure(state: HeapState, least: float) -> tuple[Accepted, dict[int, list[Namin
     names = catalogue.class_names(state.project)
     result: Accepted = {
         "images": len(chosen),
-        "mistakes": forecast.mistakes(found[chosen]),
+        "mistakes": forecast.mistakes(found[chosen], unsorted.record(state.project).off),
         "classes": {names[number]: len(some) for number, some in sorted(namings.items())},
         "done": False,
         "suggestions": None,

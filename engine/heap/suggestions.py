@@ -114,7 +114,7 @@ def standing(state: HeapState, done: Record) -> Standing:
     sure = sureness(state)
     others = int((state.alive & state.drawn).sum())
     named = done.typed + done.accepted + done.bulk
-    keys, least = forecast.keys_left(sure, others, named, done.doubtful)
+    keys, least = forecast.keys_left(sure, others, named, done.doubtful, done.off_at_most)
     return {
         "waiting": int(state.alive.sum()),
         "aside": aside,

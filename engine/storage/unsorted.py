@@ -229,9 +229,16 @@ class Record:
     recent: int
     """The last suggestions that a person looked at, RECENT at most, and how many were right."""
     recent_right: int
+    off: float
+    off_at_most: float
+    """How many times as many suggestions were wrong as they said, of those that were sure and that
+    a person looked at, 1 at least; and that with as much added as chance may hide."""
 
 
 RECENT = 50
+SURE, FEW = 0.8, 3
+"""From this probability on suggestions that a person looked at say how far the rest can be
+believed; and so many of them count as having been right as often as they said."""
 
 
 def record(project: Project) -> Record:
@@ -248,16 +255,25 @@ def record(project: Project) -> Record:
         f"ORDER BY id DESC LIMIT {RECENT}",
         [BULK],
     ).fetchall()
+    wrong, expected = ask(
+        "SELECT TOTAL(suggested <> class_id), TOTAL(1 - share) FROM named "
+        "WHERE suggested IS NOT NULL AND how <> ? AND share >= ?",
+        [BULK, SURE],
+    ).fetchone()
+    counts = (wrong, wrong + (wrong + 1) ** 0.5)
+    off, most = (max(1.0, (count + FEW) / (expected + FEW)) for count in counts)
     return Record(
         typed=ways.get(TYPED, 0),
         accepted=ways.get(ACCEPTED, 0),
         bulk=ways.get(BULK, 0),
-        doubtful=doubtful,
+        doubtful=off * doubtful,
         acts=acts,
         at_random=at_random,
         judged=judged_by(project),
         recent=len(recent),
         recent_right=sum(right for (right,) in recent),
+        off=off,
+        off_at_most=most,
     )
 
 

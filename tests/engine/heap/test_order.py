@@ -68,6 +68,18 @@ def test_the_forecast_keeps_its_word() -> None:
     assert forecast.mistakes(accepted) == pytest.approx(wrong.sum(axis=1).mean(), rel=0.05)
 
 
+def test_the_forecast_heeds_how_often_it_was_wrong() -> None:
+    """Where three times as many are wrong as they say, as many are right as wanted all the same."""
+    rng = np.random.default_rng(3)
+    sure = rng.beta(9, 1, size=4000)
+    count, least = forecast.keys_left(sure, off=3)
+    accepted = sure[sure >= least]
+    assert count == 4000 - len(accepted)
+    wrong = rng.random((200, len(accepted))) < 3 * (1 - accepted)
+    assert 1 - wrong.sum(axis=1).mean() / 4000 == pytest.approx(forecast.WANTED, abs=0.001)
+    assert forecast.mistakes(accepted, 3) == pytest.approx(wrong.sum(axis=1).mean(), rel=0.05)
+
+
 def test_where_nothing_is_sure_all_is_to_be_named() -> None:
     assert forecast.keys_left(np.zeros(30)) == (30, 1.0)
     assert forecast.keys_left(np.ones(30), others=3)[0] == 3

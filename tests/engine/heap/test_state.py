@@ -12,6 +12,7 @@ import pytest
 
 from engine.heap import making
 from engine.session import Session
+from engine.storage import unsorted
 from tests.helpers import image_files
 from tests.helpers.projects import done, refused
 
@@ -205,6 +206,43 @@ def test_typed_accepted_and_suggested_are_kept_apart(session: Session) -> None:
     assert (stand["typed"], stand["accepted"]) == (7, 1)
     assert (stand["recent"], stand["recent_right"]) == (2, 1)
     assert "typed or accepted" in refused(session, "label_images", to="x", images=[1], how="odd")
+
+
+def test_sure_suggestions_that_were_wrong_make_the_forecast_careful(session: Session) -> None:
+    """What a person corrected counts, what they took as it was too; nobody looked at the rest."""
+    heap = waiting(session)
+    for name in NAMES[:2]:
+        label(session, heap[name][:4], name)
+    project = session.require()
+    number = project.db["class"].get(1)["id"]
+    assert unsorted.record(project).off == 1
+
+    def note(how: str, suggested: int, count: int) -> None:
+        with project.transaction() as db:
+            db["named"].insert_all(
+                {
+                    "sha256": f"{how}{suggested}{place}",
+                    "class_id": number,
+                    "how": how,
+                    "suggested": suggested,
+                    "share": 0.9,
+                    "at_random": 0,
+                    "act": 1,
+                    "made": "",
+                }
+                for place in range(count)
+            )
+
+    note("accepted", number, 20)
+    assert unsorted.record(project).off == 1
+    note("typed", number + 1, 10)
+    # 30 looked at, 3 wrong expected, 10 were, and 3 of each besides.
+    assert unsorted.record(project).off == pytest.approx(13 / 6)
+    note("bulk", number + 1, 10)
+    record = unsorted.record(project)
+    assert record.off == pytest.approx(13 / 6)
+    assert record.off_at_most == pytest.approx((13 + 11**0.5) / 6)
+    assert record.doubtful == pytest.approx(13 / 6)
 
 
 def test_a_persons_word_is_never_overwritten(session: Session) -> None:
