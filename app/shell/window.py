@@ -40,6 +40,7 @@ from app.shell.welcome import WelcomePage
 from app.widgets.ask import type_name
 from app.widgets.controls import column, laid_out, row, scrolled
 from app.widgets.label_files import submit_added
+from app.widgets.plot_library import imported
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView
 from engine.system.crash_reports import take_reports, unwatch, watch
@@ -143,11 +144,13 @@ class Window(QMainWindow):
             QTimer.singleShot(0, self, lambda: self.build(names[1:]))
         else:
             self.bridge.start()
-            from app.widgets.plots import Plot
-
-            for plot in self.findChildren(Plot):
-                plot.load()
+            self.import_plots()
             self.offer_reports()
+
+    def import_plots(self) -> None:
+        """What draws plots is there before the first is shown; each is made when it is."""
+        if not imported():
+            QTimer.singleShot(33, self, self.import_plots)  # a frame
 
     def connect_all(self) -> None:
         """What leads where."""
