@@ -88,7 +88,7 @@ def acts(project: Project) -> list[Asked]:
 
 def rounds(left: Iterator[int], drawn: Iterator[int], to: dict[int, str]) -> Iterator[Asked]:
     """Single keys, whole screens, what is no use, and what is taken back; then a pause."""
-    for _ in range(3):
+    for _ in range(6):
         for number in [*(next(left) for _ in range(5)), next(drawn)]:
             yield "label_images", {"images": [number], "to": to[number]}
         some = [next(left) for _ in range(4)]
