@@ -273,36 +273,54 @@ def checked(kind: type[R], given: Any, at: str) -> R:
     return given
 
 
-def difference(kind: Any, given: Any, at: str) -> str:
-    """What of some values is not of a type, in a sentence; empty where all is.
+@cache
+def taken_apart(kind: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """What a type is of, its parts, and whether it is a TypedDict: looked up for each answer."""
+    return get_origin(kind) or kind, get_args(kind), is_typeddict(kind)
+
+
+def place(at: Any) -> str:
+    """Where a value is, in words: a name, or a pair of where it is in and its key there."""
+    if isinstance(at, str):
+        return at
+    outer, key = at
+    return f"a key of {place(outer)}" if key is OPEN else f"{place(outer)}[{key!r}]"
+
+
+def difference(kind: Any, given: Any, at: Any) -> str:
+    """What of some values is not of a type, in a sentence; empty where all is. `at` is a `place`.
 
     Types are exact, for some of NumPy's scalars are floats and would bring NumPy to the window.
     """
-    origin, parts = get_origin(kind) or kind, get_args(kind)
+    origin, parts, typed_dict = taken_apart(kind)
     if origin is Any:
         return ""
     if origin in (Union, UnionType):
         found = [difference(part, given, at) for part in parts]
         return found[0] if all(found) else ""
-    wanted = dict if is_typeddict(kind) else origin
+    wanted = dict if typed_dict else origin
     if type(given) is not wanted and (wanted, type(given)) != (float, int):
-        return f"{at} is {given!r:.80} of {type(given)}, not {getattr(kind, '__name__', kind)}"
-    if is_typeddict(kind):
+        name = getattr(kind, "__name__", kind)
+        return f"{place(at)} is {given!r:.80} of {type(given)}, not {name}"
+    if not parts and not typed_dict:
+        return ""
+    if typed_dict:
         if lost := sorted(kind.__required_keys__ - given.keys()):
-            return f"{at} has no {lost[0]!r}"
+            return f"{place(at)} has no {lost[0]!r}"
         if kind not in OPEN and (more := sorted(given.keys() - hints(kind).keys())):
-            return f"{at} has {more[0]!r}, which {kind.__name__} has not"
-        inside = [(part, given[k], f"{at}[{k!r}]") for k, part in hints(kind).items() if k in given]
+            return f"{place(at)} has {more[0]!r}, which {kind.__name__} has not"
+        inside: list[tuple[Any, Any, Any]]
+        inside = [(part, given[k], (at, k)) for k, part in hints(kind).items() if k in given]
     elif wanted is dict and parts:
         some = list(islice(given.items(), SOME))
-        inside = [(parts[0], key, f"a key of {at}") for key, _ in some]
-        inside += [(parts[1], value, f"{at}[{key!r}]") for key, value in some]
+        inside = [(parts[0], key, (at, OPEN)) for key, _ in some]
+        inside += [(parts[1], value, (at, key)) for key, value in some]
     elif wanted in (list, tuple) and parts:
         alike = wanted is list or parts[-1] is Ellipsis
         if not alike and len(given) != len(parts):
-            return f"{at} has {len(given)} values, not {len(parts)}"
+            return f"{place(at)} has {len(given)} values, not {len(parts)}"
         kinds = repeat(parts[0], min(len(given), SOME)) if alike else parts
-        inside = [(k, v, f"{at}[{n}]") for n, (k, v) in enumerate(zip(kinds, given, strict=False))]
+        inside = [(k, v, (at, n)) for n, (k, v) in enumerate(zip(kinds, given, strict=False))]
     else:
         inside = []
     return next(filter(None, (difference(*each) for each in inside)), "")

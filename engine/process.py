@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.events import CANCEL, FINISH, Event
-from engine.system.cpu import give_way
+from engine.system.cpu import available_cores, few_threads_for_numpy, give_way
 from engine.system.crash_reports import unwatch, watch
 from engine.system.log import start_log
 
@@ -48,6 +48,7 @@ def main(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch("engine")
     give_way()
+    few_threads_for_numpy(max(1, available_cores() - 1))
     lines = Lines(pipe)
     work: queue.Queue[Any] = queue.Queue()
     reads: queue.Queue[Any] = queue.Queue()

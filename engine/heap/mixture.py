@@ -25,7 +25,8 @@ from engine.heap.near import Basis, unit
 
 SPREAD = 30.0
 """k. From 20 to 60 the answers are as good (20 of CIFAR-100's classes, clothing)."""
-ROUNDS = 10
+ROUNDS, STILL = 10, 1e-3
+"""So many at most, until no share moves more than that."""
 SOFT = 10.0
 """k for asking what is in doubt: with more, what is odd would be asked about and not what is
 typical of many."""
@@ -37,15 +38,21 @@ def sums(named: np.ndarray, waiting: np.ndarray) -> np.ndarray:
     `named` (classes, width) are the sums of each class's named images, `waiting` (images, width)
     those that have no class; all whitened, images of length 1.
     """
-    found = named
+    found, before = named, None
     for _ in range(ROUNDS if len(waiting) else 0):
-        found = named + shares(waiting @ unit(found).T, SPREAD).T @ waiting
+        now = shares(waiting @ unit(found).T, SPREAD)
+        found = named + now.T @ waiting
+        if before is not None and np.abs(now - before, out=before).max() <= STILL:
+            break
+        before = now
     return found
 
 
 def shares(cosines: np.ndarray, spread: float) -> np.ndarray:
     """Probabilities of classes from cosines to their directions: float32 (images, classes)."""
-    found = np.exp(spread * (cosines - cosines.max(axis=1, keepdims=True)))
+    found = cosines - cosines.max(axis=1, keepdims=True)
+    found *= spread
+    np.exp(found, out=found)
     found /= found.sum(axis=1, keepdims=True)
     return found
 
@@ -86,15 +93,15 @@ class Mixture:
         """Of each image of the heap to each class: float32 (images, classes)."""
         return self.z @ unit(self.sums(classes, alive)).T
 
-    def asked(self, features: np.ndarray, classes: Sequence[int], alive: np.ndarray) -> np.ndarray:
-        """The same of other images (images, width)."""
-        return self.basis.round(features) @ unit(self.sums(classes, alive)).T
+    def asked(self, z: np.ndarray, classes: Sequence[int], alive: np.ndarray) -> np.ndarray:
+        """The same of other images, whitened: (images, width)."""
+        return z @ unit(self.sums(classes, alive)).T
 
     def left_out(
-        self, features: np.ndarray, places: np.ndarray, classes: Sequence[int], alive: np.ndarray
+        self, z: np.ndarray, places: np.ndarray, classes: Sequence[int], alive: np.ndarray
     ) -> np.ndarray:
-        """Cosines of named images, each without its own part in its class (`places`)."""
-        found, z = self.sums(classes, alive), self.basis.round(features)
+        """Cosines of named images `z`, each without its own part in its class (`places`)."""
+        found = self.sums(classes, alive)
         cosines = z @ unit(found).T
         left = found[places] - z
         long = np.maximum(np.linalg.norm(left, axis=1), 1e-3)  # what rounding leaves is nothing

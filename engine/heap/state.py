@@ -63,7 +63,8 @@ class HeapState:
         for place, burst in enumerate(self.bursts):
             if burst:
                 self.mates.setdefault(burst, []).append(place)
-        self.known: dict[str, Tensor] = {}
+        self.known: dict[str, tuple[Tensor, np.ndarray]] = {}
+        """Features of a few images, and these whitened, to calibrate on."""
         self._told: np.ndarray | None = None
         self._herding: Herding | None = None
         self._cover: np.ndarray | None = None
@@ -142,9 +143,14 @@ class HeapState:
         self._told = None
 
     def remember(self, hashes: Sequence[str], x: Tensor) -> None:
-        """Keeps features of a few, to calibrate on."""
         if len(self.known) < 2 * FEW:
-            self.known.update(zip(hashes, x, strict=True))
+            self.keep(hashes, x)
+
+    def keep(self, hashes: Sequence[str], x: Tensor) -> None:
+        self.known.update(zip(hashes, zip(x, self.whitened(x), strict=True), strict=True))
+
+    def whitened(self, x: Tensor) -> np.ndarray:
+        return self.basis.round(x.mean(dim=1).numpy())
 
     def act(self, ids: Iterable[int], learnt: Mapping[str, int], held: Mapping[str, int]) -> None:
         """Images left those that wait: some to be learnt, some to judge by, some for good."""
@@ -165,33 +171,33 @@ class HeapState:
         if len(held) < ENOUGH:
             sides, judge = self.learnt, sorted(self.learnt)
         few = judge[:: -(-len(judge) // FEW) or 1]
-        x = self.few_features(few)
+        x, z = self.few_features(few)
         places = torch.tensor([at[sides[h]] for h in few])
         doubt = 1.0 if judge is held else math.sqrt(len(judge))
         # Spread over as large a share of the few as of all.
-        self.fit(x, places, doubt * len(few) / max(1, len(judge)), judge is not held)
+        self.fit(x, z, places, doubt * len(few) / max(1, len(judge)), judge is not held)
 
-    def few_features(self, hashes: Sequence[str]) -> Tensor:
-        missing = [h for h in hashes if h not in self.known]
-        if missing:
-            found = torch.from_numpy(self.features.get(missing))
-            self.known.update(zip(missing, found, strict=True))
-        return torch.stack([self.known[h] for h in hashes]) if hashes else torch.zeros(0)
+    def few_features(self, hashes: Sequence[str]) -> tuple[Tensor, np.ndarray]:
+        if missing := [h for h in hashes if h not in self.known]:
+            self.keep(missing, torch.from_numpy(self.features.get(missing)))
+        if not hashes:
+            return torch.zeros(0), np.zeros(0)
+        x, z = zip(*(self.known[h] for h in hashes), strict=True)
+        return torch.stack(x), np.stack(z)
 
-    def fit(self, x: Tensor, places: Tensor, doubt: float, learnt: bool) -> None:
-        """The temperatures from features and the places of their classes, of images that were
-        learnt or are held out; see confidence."""
+    def fit(self, x: Tensor, z: np.ndarray, places: Tensor, doubt: float, learnt: bool) -> None:
+        """The temperatures from features, these whitened, and the places of their classes, of
+        images that were learnt or are held out; see confidence."""
         self._told = None
         self.heat = self.heat_together = 1.0
         if len(self.live.classes) < 2 or not len(x):
             return
         logits = self.live.asked(x)
         self.heat = temperature(logits, places, doubt)
-        seen = x.mean(dim=1).numpy()
         if learnt:
-            cosines = self.mixture.left_out(seen, places.numpy(), self.live.classes, self.alive)
+            cosines = self.mixture.left_out(z, places.numpy(), self.live.classes, self.alive)
         else:
-            cosines = self.mixture.asked(seen, self.live.classes, self.alive)
+            cosines = self.mixture.asked(z, self.live.classes, self.alive)
         self.heat_together = temperature(self.together(logits, cosines), places, doubt)
 
     def together(self, logits: Tensor, cosines: np.ndarray) -> Tensor:
@@ -212,7 +218,7 @@ class HeapState:
         if judged:
             x, numbers, doubt = data.of(hashes), torch.from_numpy(truth), 1.0
         places = torch.searchsorted(torch.tensor(self.live.classes), numbers)
-        self.fit(x, places, doubt, not judged)
+        self.fit(x, self.whitened(x), places, doubt, not judged)
 
     @property
     def told(self) -> np.ndarray:

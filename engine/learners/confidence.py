@@ -119,7 +119,8 @@ def temperature(logits: Tensor, places: Tensor, doubt: float = 1.0) -> float:
     """The T for which softmax(logits / T) has the least cross-entropy (Guo et al., 2017).
 
     Targets are smoothed as Platt did, by `doubt` images spread over all classes, so that T stays
-    above 0 where every image is right. Cross-entropy is convex in 1/T: its slope is halved in.
+    above 0 where every image is right. Cross-entropy is convex in 1/T: Newton's steps in log 1/T
+    find where its slope is 0, and halve what may hold it where one would leave that.
     """
     z = logits.to(torch.float64)
     z = z - z.mean(dim=1, keepdim=True)
@@ -129,8 +130,16 @@ def temperature(logits: Tensor, places: Tensor, doubt: float = 1.0) -> float:
         return 1.0
     target = (one_hot(places, classes) * n + doubt / classes) / (n + doubt)
     low, high = math.log(1e-3 / scale), math.log(1e3 / scale)
+    wanted, at = (target * z).sum().item(), (low + high) / 2
     for _ in range(60):
-        b = math.exp((low + high) / 2)
-        slope = (((b * z).softmax(dim=1) - target) * z).sum().item()
-        low, high = (low, math.log(b)) if slope > 0 else (math.log(b), high)
-    return math.exp(-(low + high) / 2)
+        b = math.exp(at)
+        p = (b * z).softmax(dim=1)
+        mean = (p * z).sum(dim=1)
+        slope = mean.sum().item() - wanted
+        curve = b * ((p * z * z).sum() - mean.square().sum()).item()
+        low, high = (low, at) if slope > 0 else (at, high)
+        step = slope / curve if curve > 0 else math.inf
+        if abs(step) < 1e-12:
+            break
+        at = at - step if low < at - step < high else (low + high) / 2
+    return math.exp(-at)

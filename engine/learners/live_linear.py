@@ -38,7 +38,8 @@ class LiveLinear(Live):
         self.products = products if products.numel() and bool(products.trace()) else None
         """The sum of r r' of all rows but `rows`; None while these are all there are."""
         self.lower: Tensor | None = None
-        self.g = self.xg = x[:0]
+        self.g = self.xg = self.inner = x[:0]
+        """G and its product with the images that wait, as rows, and R'G."""
         self.z: dict[int, Tensor] = {}
         self.xz: dict[int, Tensor] = {}
         """Z of each class, and Z and G times the images that wait."""
@@ -101,6 +102,9 @@ class LiveLinear(Live):
         # One after the other: a product with few columns is slower than as many with one.
         asked = torch.stack([self.x @ column for column in columns.T.float().contiguous()])
         self.g = torch.cat([self.g, columns[:, : len(rows)].T])
+        more = self.rows @ self.g[len(self.g) - len(rows) :].T
+        left = more[: len(self.rows) - len(rows)].T  # R'G is symmetric
+        self.inner = torch.cat([torch.cat([self.inner, left]), more], dim=1)
         self.xg = torch.cat([self.xg, asked[: len(rows)]])
         if number in self.known.counts:
             self.z[number], self.xz[number] = columns[:, -1], asked[-1]
@@ -124,6 +128,7 @@ class LiveLinear(Live):
             base.diagonal().add_(self.ridge(self.trace))
             self.lower = cholesky(base)
         self.g = self.solve(self.rows.T).T
+        self.inner = self.rows @ self.g.T
         self.xg = (self.x @ self.g.T.float()).T.contiguous()
         self.z, self.xz = {}, {}
         if self.classes:
@@ -154,7 +159,7 @@ class LiveLinear(Live):
         t = torch.stack([self.target(n) for n in self.classes])
         if not len(self.rows) or not self.weight or trace <= 0:
             return z, torch.zeros(len(z), 0, dtype=FLOAT), u, (t * z).sum(dim=1) / u
-        inner = self.rows @ self.g.T
+        inner = self.inner.clone()
         inner.diagonal().add_(self.signs * (u / self.weight))
         if self.sums_rows and self.lower is None:
             y = (self.owners[:, None] == torch.tensor(self.classes)).to(FLOAT)

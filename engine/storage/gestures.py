@@ -132,8 +132,9 @@ class Gestures:
                 "(SELECT 1 FROM journal WHERE gesture_id = gesture.id)",
                 [number],
             )
-            db.table("journal").delete_where("gesture_id <= ?", [number - GESTURES_KEPT])
-            db.table("gesture").delete_where("id <= ?", [number - GESTURES_KEPT])
+            # As statements: the library would look for the tables each time.
+            db.execute("DELETE FROM journal WHERE gesture_id <= ?", [number - GESTURES_KEPT])
+            db.execute("DELETE FROM gesture WHERE id <= ?", [number - GESTURES_KEPT])
 
     def gestures(self, undone: bool, most: int = -1) -> list[dict[str, Any]]:
         """What can be undone (oldest first), or done again (next first): the `most` that come

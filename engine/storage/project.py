@@ -212,7 +212,9 @@ class Project(Gestures):
 
     @property
     def facts(self) -> dict[str, Any]:
-        row = {**ADDED, **self.db.table("project").get(1)}
+        # As a statement: the library would ask for the table's columns each time.
+        (found,) = self.db.query("SELECT * FROM project WHERE id = 1")
+        row = {**ADDED, **found}
         row["settings"] = json.loads(row["settings"])
         if not isinstance(row["settings"], dict):
             raise UnusableProject(damaged(self.path / "project.db", "its settings"))

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from engine.storage.project import Project
 from engine.storage.schema import inserted
 
 HASH_BYTES = 32
+TEXTS = ("settings", "classes", "new_classes", "scores", "seconds", "versions")
+"""The columns that hold JSON."""
+read_once = lru_cache(4096)(json.loads)
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,7 @@ def current(project: Project) -> dict[str, Any] | None:
 def row_of(project: Project, number: int) -> dict[str, Any]:
     """A step's row with its texts read. Raises sqlite_utils' NotFoundError."""
     row = dict(project.db.table("step").get(number))
-    for name in ("settings", "classes", "new_classes", "scores", "seconds", "versions"):
-        row[name] = json.loads(row[name])
-    return row
+    return {**row, **{name: json.loads(row[name]) for name in TEXTS}}
 
 
 def learnt(project: Project, row: Mapping[str, Any]) -> StepMemory | None:
@@ -129,7 +131,9 @@ def line(project: Project) -> list[dict[str, Any]]:
 
 
 def all_rows(project: Project) -> list[dict[str, Any]]:
-    """Every step that the project keeps, oldest first."""
-    return [
-        row_of(project, row["id"]) for row in project.db.query("SELECT id FROM step ORDER BY id")
-    ]
+    """Every step that the project keeps, oldest first; only to be read.
+
+    A snapshot is made of them after each act, so a text that did not change is not read again.
+    """
+    rows = project.db.query("SELECT * FROM step ORDER BY id")
+    return [{**row, **{name: read_once(row[name]) for name in TEXTS}} for row in rows]

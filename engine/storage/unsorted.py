@@ -242,20 +242,17 @@ believed; and so many of them count as having been right as often as they said."
 
 
 def record(project: Project) -> Record:
-    ways: dict[str, int] = dict(
-        project.db.execute("SELECT how, COUNT(*) FROM named GROUP BY how").fetchall()
-    )
-    ask = project.db.execute
-    (acts,) = ask("SELECT COUNT(DISTINCT act) FROM named WHERE how <> ?", [BULK]).fetchone()
-    (at_random,) = ask("SELECT COUNT(*) FROM named WHERE at_random").fetchone()
-    question = "SELECT TOTAL(1 - share) FROM named WHERE how = ?"
-    (doubtful,) = ask(question, [BULK]).fetchone()
-    recent = ask(
+    counted = project.db.execute(
+        "SELECT how, COUNT(*), SUM(at_random), TOTAL(1 - share), COUNT(DISTINCT act) FROM named "
+        "GROUP BY how"  # an act names in one way
+    ).fetchall()
+    ways: dict[str, int] = {how: count for how, count, *_ in counted}
+    recent = project.db.execute(
         "SELECT suggested = class_id FROM named WHERE suggested IS NOT NULL AND how <> ? "
         f"ORDER BY id DESC LIMIT {RECENT}",
         [BULK],
     ).fetchall()
-    wrong, expected = ask(
+    wrong, expected = project.db.execute(
         "SELECT TOTAL(suggested <> class_id), TOTAL(1 - share) FROM named "
         "WHERE suggested IS NOT NULL AND how <> ? AND share >= ?",
         [BULK, SURE],
@@ -266,9 +263,9 @@ def record(project: Project) -> Record:
         typed=ways.get(TYPED, 0),
         accepted=ways.get(ACCEPTED, 0),
         bulk=ways.get(BULK, 0),
-        doubtful=off * doubtful,
-        acts=acts,
-        at_random=at_random,
+        doubtful=off * sum((doubt for how, _, _, doubt, _ in counted if how == BULK), 0.0),
+        acts=sum(acts for how, *_, acts in counted if how != BULK),
+        at_random=sum(drawn for _, _, drawn, *_ in counted),
         judged=judged_by(project),
         recent=len(recent),
         recent_right=sum(right for (right,) in recent),

@@ -5,8 +5,9 @@ python -m tests.bench.kill [PHOTOS] [--kills 200] [--only forget,new] [--seed 0]
 Each verb is done in a forked process, whose whole group gets SIGKILL at a random moment of the time
 that it takes undisturbed; exports also before each of their renames. `old` and `new` are the states
 of the project before and after; `batch` is what is documented for learning: images of some batches
-stored, none learnt. After every third kill the verb is done again, and must end as the undisturbed
-one; after those between two renames each time.
+stored, none learnt; for sorting, that each act whose answer was shown is there, and the one under
+way as a whole or not at all (`acts shown`: of all tries). After every third kill the verb is done
+again, and must end as the undisturbed one; after those between two renames each time.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from typing import Any
 
 from tests.bench.forked import LostError, in_child, killed_after
 from tests.bench.given import parser_of
-from tests.bench.killed_verbs import Verb, answers_of, verbs
+from tests.bench.killed_sorting import SHOWN, of_heap
+from tests.bench.killed_states import answers_of
+from tests.bench.killed_verbs import Verb, bases_in, verbs
 from tests.helpers.killing import copied
 
 APART = 0.002
@@ -40,6 +43,7 @@ COLUMNS = (
     "between",
     "unusable",
     "left over",
+    SHOWN,
     "finished the same",
 )
 CHAIN = 3
@@ -99,7 +103,7 @@ def warm() -> None:
 
 def drill(place: Path, options: argparse.Namespace) -> list[Row]:
     """Every verb, with its share of the kills."""
-    known = in_child(verbs, place, options.photos, options.weights, options.size)
+    known = in_child(all_verbs, place, options.photos, options.weights, options.size)
     wanted = [name for name in options.only.split(",") if name]
     chosen = [verb for verb in known if not wanted or verb.name in wanted]
     share, rng = options.kills / sum(verb.kills for verb in chosen), random.Random(options.seed)
@@ -112,6 +116,11 @@ def drill(place: Path, options: argparse.Namespace) -> list[Row]:
             rows.append(at_each_rename(verb, place / "storm"))
             print("  ".join(rows[-1].cells()), flush=True)
     return rows
+
+
+def all_verbs(*given: Any) -> list[Verb]:
+    bases = bases_in(*given)
+    return [*verbs(bases), *of_heap(bases)]
 
 
 def storm(verb: Verb, place: Path, kills: int, rng: random.Random) -> Row:
@@ -167,6 +176,7 @@ def judged(verb: Verb, row: Row, there: Path, calm: Calm) -> bool:
         row.notes.append(str(error).strip().splitlines()[-1])
         return False
     kind = "between"
+    row.met[SHOWN] += state.get(SHOWN, 0)
     if state == calm.old:
         kind = "old"
     elif state == calm.new:

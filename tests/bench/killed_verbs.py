@@ -12,9 +12,19 @@ from typing import Any
 
 from engine.session import Session
 from tests.bench.common import do
+from tests.bench.killed_states import (
+    P,
+    State,
+    export_state,
+    new_state,
+    project_state,
+    some_moved,
+    some_stored,
+    some_subnet,
+    sort_state,
+)
 from tests.helpers.killing import copied
 
-P = "p.espalier"
 SMALL = {"epochs": 1, "settings": {"batch": 8, "augment": "none"}}
 CUT = "stage4"
 """A cut of the embedded network; choosing it on a curve takes many times as long."""
@@ -23,7 +33,6 @@ BRANCH = {"cut": CUT, "adopt": "always", "settings": {"epochs": 1, "batch": 8, "
 LITE, BLOCKS = "efficientnet_lite0", 15
 """A network that can be narrowed, and how many of its blocks."""
 
-State = dict[str, Any]
 Work = Callable[[Path], None]
 
 
@@ -72,115 +81,15 @@ def filled(value: Any, there: Path) -> Any:
     return value.replace("{there}", str(there)) if isinstance(value, str) else value
 
 
-# States.
-
-
-def project_state(there: Path) -> State:
-    """What a person would call the project's state, without numbers and times; opened for it."""
-    with closing(Session()) as session:
-        project = session.open(there / P)
-        names = {row["id"]: row["name"] for row in project.db["class"].rows}
-        facts = project.facts
-        step = {}
-        if facts["step"] is not None:
-            step = dict(project.db["step"].get(facts["step"]))
-        assert not list(project.db["run"].rows_where("state = 'running'"))
-        assert project.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        assert project.db.execute("PRAGMA foreign_key_check").fetchone() is None
-        blobs = [row["pack"] for row in project.db.query("SELECT DISTINCT pack FROM image")]
-        blobs += [step[name] for name in ("memory", "predictions") if step.get(name)]
-        blobs += [facts["weights"]] if facts["weights"] else []
-        assert all(blob in project.blobs for blob in blobs)
-        return {
-            "images": sorted(
-                (names[row["class_id"]], row["sha256"], row["split"], row["copied"])
-                for row in project.db["image"].rows
-            ),
-            "classes": sorted((row["name"], row["set_aside"]) for row in project.db["class"].rows),
-            "network": (facts["backbone"], facts["weights"], facts["size"], facts["features"]),
-            "model": (
-                facts["learner"],
-                facts["settings"],
-                step.get("title"),
-                step.get("memory"),
-                step.get("classes"),
-                step.get("backbone"),
-            ),
-            "undo": [g["title"] for g in project.gestures(undone=False)],
-            "redo": [g["title"] for g in project.gestures(undone=True)],
-        }
-
-
-def some_subnet(there: Path) -> State:
-    """As far as a search always ends alike: among equally accurate subnets that are timed for real,
-    the fastest is another one each time."""
-    state = project_state(there)
-    name, settings, title, _, classes, _ = state["model"]
-    return {**state, "network": state["network"][0], "model": (name, settings, title, classes)}
-
-
-def new_state(there: Path) -> State:
-    """A project that is there as a whole, or nothing at all under its name."""
-    return project_state(there) if (there / P).exists() else {"name": "free"}
-
-
-def export_state(there: Path, file: str) -> State:
-    """Which classes an exported file names, and that it belongs to all that lies beside it."""
-    import json
-
-    from engine.export.readers import open_exported
-    from engine.system.replacing import digest_of
-
-    found = open_exported(there / file)
-    stem = Path(file).stem
-    receipt = json.loads((there / f"{stem}.receipt.json").read_text())
-    assert receipt["sha256"][file] == digest_of(there / file), "the receipt is another file's"
-    assert stem in (there / f"{stem}.md").read_text()
-    return {"classes": found.class_names}
-
-
-def sort_state(there: Path) -> State:
-    """All images, wherever they lie now, by their bytes; none may be lost or doubled."""
-    from hashlib import sha256
-
-    return {
-        part: sorted(
-            sha256(path.read_bytes()).hexdigest() for path in (there / part).rglob("*.jpg")
-        )
-        for part in ("from", "to")
-    }
-
-
-def answers_of(there: Path) -> dict[tuple[int, str], float]:
-    """What the project says of all its held-out images: a probability for each and each class."""
-    with closing(Session()) as session:
-        do(session, "open_project", path=str(there / P))
-        rows = do(session, "images", split="validation", limit=10**6)["rows"]
-        found = do(session, "predict_images", paths=[row["file"] for row in rows])["pictures"]
-    return {
-        (place, name): probability
-        for place, row in enumerate(rows)
-        for name, probability in found[row["file"]]["classes"].items()
-    }
-
-
-def some_moved(state: State, old: State, new: State) -> bool:
-    """Each image is in one place or, where the kill fell between, in both."""
-    return set(state["from"]) | set(state["to"]) == set(old["from"])
-
-
-def some_stored(state: State, old: State, new: State) -> bool:
-    """Images of some batches are there, and the model is as before."""
-    between = set(old["images"]) <= set(state["images"]) <= set(new["images"])
-    return between and (state["model"], state["network"]) == (old["model"], old["network"])
-
-
 # What the verbs begin with.
 
 
-def verbs(place: Path, photos: Path | None, weights: str, size: int) -> list[Verb]:
-    """All verbs; what they begin with is made in `place` when it is asked for."""
-    bases = Bases(place, photos or images(place / "photos"), weights, size)
+def bases_in(place: Path, photos: Path | None, weights: str, size: int) -> Bases:
+    """What verbs begin with; it is made in `place` when it is asked for."""
+    return Bases(place, photos or images(place / "photos"), weights, size)
+
+
+def verbs(bases: Bases) -> list[Verb]:
     return [*of_classes(bases), *of_networks(bases), *of_elastic(bases), *of_files(bases)]
 
 

@@ -57,7 +57,7 @@ def test_it_is_what_the_formulae_say() -> None:
     mixture, alive = made(x, y, named)
     expected = written_out(mixture.z, y, named)
     np.testing.assert_allclose(mixture.cosines(CLASSES, alive), expected, atol=1e-4)
-    np.testing.assert_allclose(mixture.asked(x, CLASSES, alive), expected, atol=1e-4)
+    np.testing.assert_allclose(mixture.asked(mixture.z, CLASSES, alive), expected, atol=1e-4)
 
 
 def test_what_waits_says_more_than_one_of_each() -> None:
@@ -90,13 +90,13 @@ def test_a_named_image_is_asked_without_its_own_part() -> None:
     named = first_of_each(y, 2)
     mixture, alive = made(x, y, named)
     places = np.array([CLASSES.index(y[i]) for i in named])
-    with_it = mixture.asked(x[named], CLASSES, alive)
-    without = mixture.left_out(x[named], places, CLASSES, alive)
+    with_it = mixture.asked(mixture.z[named], CLASSES, alive)
+    without = mixture.left_out(mixture.z[named], places, CLASSES, alive)
     own = np.arange(len(named)), places
     assert (without[own] < with_it[own]).all()
     others = np.ones_like(with_it, bool)
     others[own] = False
     np.testing.assert_array_equal(without[others], with_it[others])
     mixture, alive = made(x, y, first_of_each(y, 1))
-    alone = mixture.left_out(x[first_of_each(y, 1)], np.arange(3), CLASSES, alive & False)
+    alone = mixture.left_out(mixture.z[first_of_each(y, 1)], np.arange(3), CLASSES, alive & False)
     assert np.diagonal(alone) == pytest.approx(0, abs=1e-4)
