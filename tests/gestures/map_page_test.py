@@ -133,6 +133,7 @@ def test_the_page_is_reached_and_says_what_to_do_first(owner: Person, folders: P
     assert button.hasFocus()
     button.click()
     assert owner.window.stack.currentWidget() is owner.window.pages["Images"]
+    owner.will_answer("", "All of one class")
     owner.waits_for(lambda: drop(owner.window.pages["Images"], urls([folders / "red"])))
     owner.page("Map")
     at_rest(owner, COUNT)
