@@ -378,12 +378,12 @@ class SortPage(QWidget):
             self.show_one_by_one(row)
 
     def show_one_by_one(self, row: Row) -> bool:
-        """Opens or closes a burst; its first image is chosen then."""
+        """Opens or closes a burst; its first image that waits is chosen then."""
         found = self.sorting.open_burst(row["id"])
         if found:
-            first = next(iter(self.sorting.list.mates[row["id"]]))
-            ids = self.rows.ids
-            self.gallery.go_to(ids.index(first if first in ids else row["id"]))
+            there, ids = self.sorting.list, self.rows.ids
+            left = [n for n in there.mates[row["id"]] if n in ids and n not in there.done]
+            self.gallery.go_to(ids.index(left[0]))
         return found
 
     def set_aside(self) -> None:
