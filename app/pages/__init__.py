@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def images_page(window: Window) -> QWidget:
     from app.pages.images.page import ImagesPage
 
-    return ImagesPage(window.bridge, window.thumbs, window.preferences, window.sample.take)
+    return ImagesPage(window.bridge, window.thumbs, window.preferences, window.take)
 
 
 def sort_page(window: Window) -> QWidget:
@@ -36,7 +36,7 @@ def map_page(window: Window) -> QWidget:
 def learn_page(window: Window) -> QWidget:
     from app.pages.learn.page import LearnPage
 
-    page = LearnPage(window.bridge, window.thumbs, window.preferences, window.sample.take)
+    page = LearnPage(window.bridge, window.thumbs, window.preferences, window.take)
     page.again_asked.connect(lambda order: look_again(window, order))
     return page
 

@@ -86,6 +86,12 @@ def unsorted(asked: Facts, result: Facts) -> str:
     return f"{plural(count)} {wait} class on the Sort page."
 
 
+def gap(asked: Facts, result: Facts) -> str:
+    bursts = plural(int(result.get("bursts", 0)), "burst")
+    seconds = plural(round(asked.get("gap", 0)), "second")
+    return f"Less than {seconds} apart is one burst now: {bursts} among what waits."
+
+
 SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "learn_folder": learnt,
     "learn_labels": learnt,
@@ -94,6 +100,7 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "add_labels": added,
     "save_labels": saved_labels,
     "add_unsorted": unsorted,
+    "set_burst_gap": gap,
     "move_images": moved,
     "remove_images": removed,
     "mend_images": mended,

@@ -14,8 +14,8 @@ from app.widgets.drops import Drops
 from app.widgets.rows import short
 
 PROMISE = (
-    "Drop folders of images, one folder for each class. They are learnt in seconds, "
-    "and you get a classifier that you can try, question and export."
+    "Drop folders of images, one for each class, or images that are not sorted yet. They are "
+    "learnt in seconds, and you get a classifier that you can try, question and export."
 )
 
 

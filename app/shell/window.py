@@ -25,6 +25,7 @@ from app.bridge import Bridge
 from app.pages import PAGES
 from app.shell.garbage import Housekeeping
 from app.shell.header import Header
+from app.shell.heap import Heap
 from app.shell.job_bar import JobBar
 from app.shell.messages import CRASH, Messages
 from app.shell.notices import Notices
@@ -54,7 +55,7 @@ CRASHED = (
     "this computer; nothing was sent."
 )
 NEW = "Give it a name. What you do in it is saved as you do it."
-DROPPED = "Give the new project a name. Then the images that you dropped are learnt in it."
+DROPPED = "Give the new project a name. Then the images that you dropped are added to it."
 LEAST = QSize(1024, 640)
 FRAME = 40
 """Pixels that a title bar takes, about."""
@@ -80,7 +81,7 @@ class Window(QMainWindow):
         self.painted = False
         self.messages = Messages(self.bridge, self.notices, self.go, self)
         self.offer = NetworkOffer(self.bridge, self.notices, preferences, self)
-        self.sample = Sample(self)
+        self.sample, self.heap = Sample(self), Heap(self)
         self.lay_out()
         self.connect_all()
         self.restore()
@@ -269,6 +270,11 @@ class Window(QMainWindow):
         if self.bridge.project is not None:
             self.bridge.submit("close_project")
 
+    def take(self, paths: list[str], add: Callable[[], object]) -> None:
+        """Does `add` with what was dropped, unless it belongs into another project or is to be
+        sorted first."""
+        self.sample.take(paths, lambda: self.heap.take(paths, add))
+
     def begin_with(self, paths: list[str]) -> None:
         """Asks how the new project is called, makes it, and learns what was dropped."""
         if paths[0].endswith(SUFFIX) and Path(paths[0]).is_dir():
@@ -277,7 +283,9 @@ class Window(QMainWindow):
 
         def follow(ended: Ended) -> None:
             if ended.how == "done":
-                submit_added(self.bridge, paths, learn=True, copy=False)
+                self.heap.take(
+                    paths, lambda: submit_added(self.bridge, paths, learn=True, copy=False)
+                )
 
         self.ask_name(DROPPED, follow, name_for(paths))
 

@@ -195,8 +195,12 @@ class MendBar(QWidget):
             self.act("Remove", "Takes it out; the file stays", "Delete", mending.remove),
         ]
         undo = self.made("Undo", "Takes the last change back", "Z", mending.undo)
-        below = row(*self.buttons, undo, 0, gap=4)
-        self.setLayout(column(self.news, self.mover, self.choices, below, gap=4))
+        # Where it keeps, the bar stands in a column that is too narrow for three.
+        below = (
+            row(*self.buttons, 0, gap=4) if mending.keeps else row(*self.buttons, undo, 0, gap=4)
+        )
+        last = [row(undo, 0)] if mending.keeps else []
+        self.setLayout(column(self.news, self.mover, self.choices, below, *last, gap=4))
         enter = mending.keep if mending.keeps else mending.agree
         keys = {"Return": enter, "Enter": enter, "K": mending.keep, "Delete": mending.remove}
         for key, act in keys.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from app.shell.project_dialog import SUFFIX, ProjectDialog
@@ -143,3 +144,30 @@ def test_an_own_folder_is_added_to_the_sample_where_the_person_says_so(
     assert person.classes() == {"apple": 12, "banana": 12}
     person.waits_for(lambda: drop(person.page("Images"), urls([images / "cherry"])))
     assert list(person.classes()) == ["apple", "banana", "cherry"], "asked once"
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_what_is_dropped_first_without_class_folders_can_be_sorted(
+    owner: Person, images: Path, single: bool
+) -> None:
+    """A person has all images in one folder, of many classes, and begins as with class folders."""
+    dropped = sorted((images / "apple").iterdir()) if single else [images / "apple"]
+    owner.will_answer("", "Sort them")
+    ended = owner.waits_for(lambda: drop(owner.page("Images"), urls(dropped)))
+    assert ended.how == "done", ended.text
+    assert (owner.project.unsorted, owner.classes()) == (12, {})
+    assert owner.window.stack.currentWidget() is owner.window.pages["Sort"]
+
+
+def test_what_is_dropped_first_without_class_folders_can_be_one_class(
+    owner: Person, images: Path
+) -> None:
+    page = owner.page("Images")
+    owner.will_answer("", "Cancel")
+    drop(page, urls([images / "apple"]))
+    owner.sees(lambda: QApplication.activeModalWidget() is None)
+    owner.will_answer("", "All of one class")
+    owner.waits_for(lambda: drop(page, urls([images / "apple"])))
+    assert owner.classes() == {"apple": 12}
+    owner.waits_for(lambda: drop(page, urls([images / "banana"])))
+    assert owner.classes() == {"apple": 12, "banana": 12}, "asked while there is no class alone"

@@ -164,6 +164,7 @@ def test_one_class_has_no_accuracy_but_the_button_for_a_second(
 ) -> None:
     one = class_folders(tmp_path / "one", {"plum": 12}) / "plum"
     two = class_folders(tmp_path / "two", {"pear": 12}, seed=5) / "pear"
+    owner.will_answer("", "All of one class")
     owner.waits_for(lambda: drop(owner.page("Images"), urls([one])))
     page = owner.page("Learn")
     assert page.second.isVisible()

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton
 
 from app.widgets.viewer import Viewer
 from tests.helpers.image_files import plain_folders, planted
@@ -92,6 +93,9 @@ def test_the_hint_on_the_learn_page_leads_to_the_list(looker: Person) -> None:
     planted_ = go_to(looker, "hat 000.jpg")
     assert found.bar.mover.text() == "Move to hat  1"
     assert planted_["caption"].startswith("shoes, taken for\nhat")
+    for made in found.bar.findChildren(QPushButton):
+        cut = made.width() < made.sizeHint().width()
+        assert not cut or not made.isVisible(), f"{made.text()} is seen whole"
 
 
 def test_enter_keeps_and_nobody_is_asked_again_after_a_restart(looker: Person) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QPushButton
 
+from app.pages.map.drawn import RING
 from app.widgets.viewer import Viewer
 from tests.helpers.image_files import plain_folders
 from tests.helpers.plots import table
@@ -133,6 +134,7 @@ def test_the_page_is_reached_and_says_what_to_do_first(owner: Person, folders: P
     assert button.hasFocus()
     button.click()
     assert owner.window.stack.currentWidget() is owner.window.pages["Images"]
+    owner.will_answer("", "All of one class")
     owner.waits_for(lambda: drop(owner.window.pages["Images"], urls([folders / "red"])))
     owner.page("Map")
     at_rest(owner, COUNT)
@@ -156,6 +158,26 @@ def test_all_images_lie_there_and_each_says_what_it_is(looker: Person) -> None:
     assert (Path(path).name, of) == (name, "unsorted")
     assert likely.startswith("looks like ")
     assert found.plot.accessibleDescription() == ", ".join(found.plot.said())
+
+
+def test_what_is_chosen_is_ringed_also_where_it_lies_on_an_image(looker: Person) -> None:
+    shown = plot(looker)
+    loop(looker, list(points_of(looker, "violet").values()))
+
+    def on_images() -> list[QPointF]:
+        """Chosen points that are no image themselves and lie on one, in pixels of the plot."""
+        places = shown.points.images
+        bare = [int(n) for n in shown.cloud.chosen.nonzero()[0] if n not in places]
+        spots = [shown.spot(*shown.cloud.spots[n]) for n in bare if n != shown.current]
+        inner = [place.adjusted(12, 12, -12, -12) for place in places.values()]
+        return [s for s in spots if any(place.contains(shown.in_frame(s)) for place in inner)]
+
+    looker.sees(on_images)
+    drawn = shown.grab().toImage()
+    for spot in on_images():
+        ring = [spot + QPointF(math.cos(n), math.sin(n)) * RING / 2 for n in range(6)]
+        dark = [drawn.pixelColor(corner.toPoint()).lightness() < 80 for corner in ring]
+        assert any(dark), "a ring in the colour of words"
 
 
 def test_a_loop_chooses_and_a_name_is_for_all_of_it(looker: Person) -> None:

@@ -401,7 +401,7 @@ def test_backspace_takes_everything_back_act_by_act(begun: Person) -> None:
     found.gallery.go_to(plain(begun))
     before, classes = files(begun), begun.classes()
     presses(begun, "Return")
-    presses(begun, "X")
+    presses(begun, "Delete")
     at_rest(begun)
     assert begun.project.unsorted == 3 * COUNT - 5
 
@@ -426,11 +426,11 @@ def test_backspace_takes_everything_back_act_by_act(begun: Person) -> None:
     assert found.bar.news.full == "Nothing was sorted before this."
 
 
-def test_x_sets_aside(begun: Person) -> None:
+def test_delete_sets_aside(begun: Person) -> None:
     found = page(begun)
     found.gallery.go_to(plain(begun))
     name = Path(current(begun)["path"]).name
-    presses(begun, "X")
+    presses(begun, "Delete")
     at_rest(begun)
     assert name not in files(begun)
     assert begun.project.undo[-1] == "Set 1 image aside"
@@ -445,7 +445,7 @@ def test_the_undo_of_the_window_brings_an_image_back_to_its_place(begun: Person)
     found = page(begun)
     found.gallery.go_to(plain(begun) + 2)
     name, before = Path(current(begun)["path"]).name, files(begun)
-    presses(begun, "X")
+    presses(begun, "Delete")
     at_rest(begun)
     assert name not in files(begun)
     presses(begun, "Ctrl+Z")
@@ -455,7 +455,7 @@ def test_the_undo_of_the_window_brings_an_image_back_to_its_place(begun: Person)
     assert shown.index(name) == before.index(name)
 
 
-def test_e_names_the_whole_burst(owner: Person, heap: Path) -> None:
+def test_a_key_names_the_whole_burst(owner: Person, heap: Path) -> None:
     """Four images that were taken together go with one key, and come back with one."""
     submit = owner.window.bridge.submit
     taken = bursts(heap, "night", [4], hue=0.1)
@@ -474,7 +474,7 @@ def test_e_names_the_whole_burst(owner: Person, heap: Path) -> None:
     name = row["likeliest"][0][0]
     wanted = owner.classes()[name] + 4
 
-    presses(owner, "E")
+    presses(owner, "Shift+Return")
 
     left = [row for row in rows(owner) if "done" not in row]
     assert not any(row["path"].startswith(str(taken)) for row in left), "all leave at once"
@@ -485,7 +485,7 @@ def test_e_names_the_whole_burst(owner: Person, heap: Path) -> None:
     at_rest(owner)
     assert owner.project.unsorted == waits
     found.gallery.go_to(next(i for i, r in enumerate(rows(owner)) if not r.get("burst")))
-    presses(owner, "E")
+    presses(owner, "Shift+Return")
     assert "no part of a burst" in found.bar.news.full
 
 
@@ -513,7 +513,7 @@ def test_a_burst_is_one_tile_that_opens_by_a_key_and_by_a_click_on_its_count(
     burst: Person, heap: Path
 ) -> None:
     found, count = page(burst), len(rows(burst))
-    presses(burst, "O")
+    presses(burst, "+")
     assert len(rows(burst)) == count + 3
     burst.sees(lambda: len(places_in(burst, heap / "night")) == 4)
     assert places_in(burst, heap / "night")[0] == found.gallery.currentIndex().row()
@@ -529,6 +529,35 @@ def test_a_burst_is_one_tile_that_opens_by_a_key_and_by_a_click_on_its_count(
     found.gallery.go_to(plain(burst) if len(current(burst).get("burst", ())) else 0)
 
 
+def test_no_words_on_a_button_are_cut_in_a_small_window(burst: Person) -> None:
+    burst.window.resize(1024, 700)
+    side = page(burst).side
+    burst.sees(lambda: burst.window.width() == 1024)
+    for made in side.findChildren(QPushButton):
+        if made.isVisible():
+            words = made.fontMetrics().horizontalAdvance(made.text())
+            assert words + 24 <= made.width(), made.text()
+
+
+def test_a_burst_closes_over_those_of_it_that_wait(burst: Person, heap: Path) -> None:
+    """One of an opened burst is named; before the engine has answered, the others are one tile."""
+    found = page(burst)
+    presses(burst, "+")
+    burst.sees(lambda: len(places_in(burst, heap / "night")) == 4)
+    presses(burst, "2")
+    presses(burst, "+")
+    presses(burst, "Delete")
+    at_rest(burst)
+    assert found.sorting.standing["aside"] == 3
+
+
+@pytest.mark.parametrize("name", ["oak", "emperor", "xestia"])
+def test_any_letter_begins_a_name_where_a_burst_is_chosen(burst: Person, name: str) -> None:
+    types(burst, name)
+    at_rest(burst)
+    assert burst.classes()[name] == 4
+
+
 def test_all_of_a_burst_gets_what_is_shown_for_it(burst: Person, heap: Path) -> None:
     found, waits = page(burst), burst.project.unsorted
     name = current(burst)["likeliest"][0][0]
@@ -541,7 +570,7 @@ def test_all_of_a_burst_gets_what_is_shown_for_it(burst: Person, heap: Path) -> 
     at_rest(burst)
     assert burst.project.unsorted == waits
     assert len(current(burst)["burst"]) == 4, "it is one tile in its place again, and chosen"
-    presses(burst, "X")
+    presses(burst, "Delete")
     at_rest(burst)
     assert found.sorting.standing["aside"] == 4
 
@@ -778,7 +807,7 @@ def test_the_first_hint_fits_what_is_known(sorter: Person, tmp_path: Path) -> No
     assert ended.how == "done", ended.text
     at_rest(sorter)
 
-    assert "Return accepts what is suggested" in found.bar.forecast.full
+    assert "Enter accepts what is suggested" in found.bar.forecast.full
 
 
 def test_another_order_is_shown_from_its_beginning(begun: Person) -> None:

@@ -66,9 +66,9 @@ class ImagesPage(QWidget):
         self.empty = EmptyState(
             "images",
             "No images yet",
-            "Drop a folder here. A folder of images is one class named after it; "
-            "a folder of folders is one class each. A file that names images and their classes "
-            "(CSV, COCO, CVAT and others) can be dropped, too.",
+            "Drop a folder here. A folder of folders is one class each; a folder of images is one "
+            "class, or waits to be sorted: you are asked. A file that names images and their "
+            "classes (CSV, COCO, CVAT and others) can be dropped, too.",
             self.folder_button(),
         )
         self.lay_out()

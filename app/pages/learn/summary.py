@@ -75,13 +75,17 @@ def bursts(effect: BurstEffect) -> str:
     if not effect:
         return ""
     low, high = effect["more"]
-    between = f"between {100 * low:.1f} and {100 * high:.1f} points".replace("-", "−")
+    between = " and ".join(f"{round(100 * share, 1) + 0:.1f}" for share in (low, high))
+    between = f"between {between} points".replace("-", "−")
     if low <= 0:
-        return f"No burst is cut by the split; cut, it would change little here ({between})."
+        return (
+            "Images of a burst are never on both sides of the test. If they were, the score would "
+            f"hardly be better ({between})."
+        )
     cut, kept = per_cent(effect["cut"]), per_cent(effect["whole"])
     return (
-        f"No burst is cut by the split: that would have feigned {cut} instead of {kept} "
-        f"(likely {between} more)."
+        "Images of a burst are never on both sides of the test: that would have feigned "
+        f"{cut} instead of {kept} (likely {between} more)."
     )
 
 

@@ -91,18 +91,18 @@ class Points(QGraphicsItem):
         painter.drawImage(QRectF(0, 0, cells[0] * CELL, cells[1] * CELL), image)
 
     def paint_points(self, painter: QPainter, points: np.ndarray) -> None:
-        """Marks, what waits below all others, a ring around the chosen; and images if few."""
+        """Images if few, a ring around the chosen, and marks, what waits below all others."""
         cloud = self.plot.cloud
         assert cloud is not None
         points = points[np.argsort(cloud.classes[points], kind="stable")]
         pixels = np.column_stack(self.plot.pixels_of(points))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(theme.colour("text"), 2))
-        for x, y in pixels[cloud.chosen[points]].tolist():
-            painter.drawEllipse(QPointF(x, y), RING / 2, RING / 2)
         few = len(points) <= IMAGES and not self.to_file
         covered = self.paint_images(painter, points, pixels) if few else set()
-        bare = [point not in covered for point in points.tolist()]
+        bare = np.array([point not in covered for point in points.tolist()], bool)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(theme.colour("text"), 2))
+        for x, y in pixels[bare & cloud.chosen[points]].tolist():
+            painter.drawEllipse(QPointF(x, y), RING / 2, RING / 2)
         for number in np.unique(cloud.classes[points]).tolist():
             self.paint_marks(painter, pixels[bare & (cloud.classes[points] == number)], number)
 

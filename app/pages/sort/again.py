@@ -26,8 +26,8 @@ KEYS = (
     "Space looks closer"
 )
 ABOUT = {
-    "wrong": "Without them, their class would be unlikely. Beside each is the nearest image of "
-    "the class that is likelier.",
+    "wrong": "Without them, their class would be unlikely. Beside each: the nearest of the "
+    "likelier class.",
     "unlike": "They lie far from all that is learnt. Beside each is the nearest image.",
 }
 DONE = {
@@ -64,6 +64,7 @@ class LookAgain(MendList):
         self.heading = label("", "heading")
         self.about = Elided("", "muted")
         self.order = QComboBox()
+        self.order.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         for name, words in (*waiting, *AGAIN):
             self.order.addItem(words, name)
         self.order.insertSeparator(len(waiting))

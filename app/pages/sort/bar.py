@@ -27,7 +27,7 @@ ORDERS = (
     ("time", "Time"),
 )
 BEGIN = "Begin to type the class of an image. Others like it are suggested then."
-GO_ON = "Return accepts what is suggested, 1 to 9 and letters give another class."
+GO_ON = "Enter accepts what is suggested. Type the name of a class that is still missing."
 SURE = 95
 """Per cent above which suggestions are accepted, at first."""
 
@@ -50,7 +50,7 @@ def forecast(standing: Standing, classes: int) -> str:
     if not standing["waiting"]:
         return words
     if keys:
-        return f"{words} · about {plural(keys, 'more key')} to {wanted}"
+        return f"{words} · about {plural(keys, 'more key')} until {wanted} are right"
     least = per_cent(standing["least"], 0)
     return f"{words} · accept all above {least} to have {wanted} right"
 

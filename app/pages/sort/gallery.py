@@ -127,7 +127,8 @@ class SortGallery(Gallery):
         index = self.indexAt(spot)
         row = self.rows.row(index.row()) or {}
         count = self.heap_tile.count_place(self.visualRect(index))
-        if len(row.get("burst", ())) > 1 and count.contains(spot):
+        opens = "members" not in row and len(row.get("burst", ())) > 1
+        if opens and count.contains(spot):
             self.count_clicked.emit(index.row())
             return
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and index.isValid():

@@ -51,8 +51,8 @@ class Shown:
 
     def toggle(self, number: int) -> bool:
         """Shows a burst one by one, or as one tile again; False where it is none."""
-        mates = self.mates.get(number)
-        if not mates or number not in self.ids:
+        mates = [mate for mate in self.mates.get(number, ()) if mate not in self.done]
+        if number not in mates or number not in self.ids:
             return False
         if number in self.opened:
             self.opened -= set(mates)

@@ -31,8 +31,8 @@ ADD = "Add unsorted images …"
 HELP = "Adds a folder of images that have no class yet"
 KEYS = (
     "Enter accepts what is suggested, Ctrl+Enter for all that is shown, 1 to 9 give another class, "
-    "a letter begins a name, E names the burst, X sets aside, Backspace takes back, Space looks "
-    "closer"
+    "a letter begins a name, Shift+Enter names the burst and plus opens it, Delete sets aside, "
+    "Backspace takes back, Space looks closer"
 )
 
 
@@ -362,29 +362,28 @@ class SortPage(QWidget):
         """The whole burst gets what is suggested; without that its name is typed."""
         rows = [row for row in self.chosen() if len(row.get("burst", ())) > 1]
         if not rows:
-            self.bar.news.set_full("This is no part of a burst. Shift+E begins a name.")
+            self.bar.news.set_full("This is no part of a burst. Type its class.")
         elif name := suggested(rows[0]):
             self.sorting.name(rows[:1], name, "accepted", burst=True)
         else:
             self.side.field.begin(burst=True)
 
     def open_burst(self) -> None:
-        """The key opens and closes a burst; where there is none it is a letter like others."""
         row = self.rows.row(self.gallery.currentIndex().row())
         if row is None or not self.show_one_by_one(row):
-            self.side.field.begin("o")
+            self.bar.news.set_full("This is no burst that could be opened.")
 
     def open_at(self, place: int) -> None:
         if row := self.rows.row(place):
             self.show_one_by_one(row)
 
     def show_one_by_one(self, row: Row) -> bool:
-        """Opens or closes a burst; its first image is chosen then."""
+        """Opens or closes a burst; its first image that waits is chosen then."""
         found = self.sorting.open_burst(row["id"])
         if found:
-            first = next(iter(self.sorting.list.mates[row["id"]]))
-            ids = self.rows.ids
-            self.gallery.go_to(ids.index(first if first in ids else row["id"]))
+            there, ids = self.sorting.list, self.rows.ids
+            left = [n for n in there.mates[row["id"]] if n in ids and n not in there.done]
+            self.gallery.go_to(ids.index(left[0]))
         return found
 
     def set_aside(self) -> None:

@@ -147,7 +147,7 @@ class HeapTile(Tile):
         painter.setOpacity(FAINT if "done" in row else 1.0)
         super().paint(painter, option, index)
         painter.setOpacity(1.0)
-        if len(row.get("burst", ())) > 1:
+        if "members" not in row and len(row.get("burst", ())) > 1:
             self.paint_count(painter, self.count_place(option.rect), row)
 
     def paint_picture(self, painter: QPainter, spot: QRect, image: QImage) -> QRect:

@@ -32,17 +32,21 @@ from app.widgets.rows import Row, shown
 from engine.system.words import plural
 
 MOST = 9
-WIDTH = 264
+WIDTH = 280
 EDGES = 26
 LINES = 40
 """Pixels of two lines of words, so that nothing below them moves."""
 SHOWN = "Ctrl+Return"
-SIGNS = {"Return": "↵", SHOWN: "Ctrl+↵", "Backspace": "⌫"}
-"""Keys as the buttons show them."""
+BURST = "Shift+Return"
+SIGNS = {
+    "Return": "↵", SHOWN: "Ctrl+↵", BURST: "⇧↵", "Backspace": "⌫", "Delete": "Del"
+}  # fmt: skip
+"""Keys as the buttons show them. None is a letter: any letter begins a name."""
+WHOLE = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
 
 
 class NameField(QLineEdit):
-    """Where a class's name is typed. Enter gives it, with Ctrl to the whole burst; Esc leaves."""
+    """Where a class's name is typed. Enter gives it, with Shift to the whole burst; Esc leaves."""
 
     given = Signal(str, bool)
     left = Signal()
@@ -88,7 +92,7 @@ class NameField(QLineEdit):
             self.leave()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             name = self.text().strip()
-            burst = self.burst or bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            burst = self.burst or bool(event.modifiers() & WHOLE)
             self.leave()
             if name:
                 self.given.emit(name, burst)
@@ -133,7 +137,7 @@ class Side(QWidget):
         self.about.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.field = NameField()
         self.field.setPlaceholderText("Type a name")
-        help = "A letter begins a name; Enter gives it, Ctrl with Enter to the whole burst"
+        help = "A letter begins a name; Enter gives it, Shift+Enter to the whole burst"
         named(self.field, "Class", help, "Alt+C")
         self.choices = [self.choice(digit, where) for digit in range(1, MOST + 1)]
         self.make_acts(where)
@@ -155,14 +159,14 @@ class Side(QWidget):
         help = "Gives all that is shown its suggested class; the next images follow"
         self.shown = self.act("Accept the shown", help, SHOWN, self.shown_accepted, where)
         self.key(where, "Ctrl+Enter", self.shown_accepted.emit)
-        self.burst = self.act(
-            "Burst", "Names all that was taken together with it", "E", self.burst_asked, where
-        )
+        help = "Names all that was taken together with it"
+        self.burst = self.act("Burst", help, BURST, self.burst_asked, where)
+        self.key(where, "Shift+Enter", self.burst_asked.emit)
         self.aside = self.act(
-            "Set aside", "None of these, or not usable", "X", self.aside_asked, where
+            "Set aside", "None of these, or not usable", "Delete", self.aside_asked, where
         )
         help = "Shows the images of a burst one by one, or as one again"
-        self.open = self.act("Open", help, "O", self.open_asked, where)
+        self.open = self.act("Open", help, "+", self.open_asked, where)
         self.gap = indented(QSpinBox())
         self.gap.setRange(0, 24 * 3600)
         self.gap.setPrefix("Gap ")
@@ -196,12 +200,12 @@ class Side(QWidget):
         inside = QWidget()
         self.gap.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.bursts = QWidget()
-        self.bursts.setLayout(row(self.open, self.gap))
-        acts = column(row(self.aside, self.undo), row(self.look, self.burst), self.bursts)
+        self.bursts.setLayout(row(self.burst, self.open))
+        acts = column(row(self.aside, self.undo), self.bursts, row(self.look, self.gap))
         name = row(buddy("&Class", self.field), self.field)
         digits = column(*self.choices, gap=0)
         accepts = column(self.accept, self.shown)
-        inside.setLayout(column(self.title, self.about, accepts, digits, name, acts, 0))
+        inside.setLayout(column(self.title, self.about, accepts, name, digits, acts, 0))
         laid_out(inside).setContentsMargins(0, 0, 4, 0)
         place = scrolled(inside, Yielding)
         place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -213,7 +217,7 @@ class Side(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH)
         self.setLayout(column(self.parts))
-        laid_out(self).setContentsMargins(16, 12, 4, 12)
+        laid_out(self).setContentsMargins(16, 8, 4, 8)
 
     def show_rows(self, rows: Sequence[Row], classes: Sequence[str]) -> None:
         """What is chosen now, the current image first."""
@@ -233,7 +237,7 @@ class Side(QWidget):
         self.accept.setEnabled(any(suggested(each) for each in rows))
         of_burst = any(len(each.get("burst", ())) > 1 for each in rows)
         self.burst.setEnabled(of_burst)
-        self.open.setEnabled(of_burst)
+        self.open.setEnabled(of_burst and "members" not in first)
         for made in (self.aside, self.look, self.field):
             made.setEnabled(bool(rows))
         self.show_choices()
@@ -245,7 +249,7 @@ class Side(QWidget):
 
     def show_bursts(self, timed: bool, gap: float) -> None:
         """What is there of bursts only where files say when images were taken."""
-        for made in (self.bursts, self.burst):
+        for made in (self.bursts, self.gap):
             made.setVisible(timed)
         self.gap.blockSignals(True)
         self.gap.setValue(round(gap))
@@ -254,7 +258,8 @@ class Side(QWidget):
     def show_count(self, count: int) -> None:
         """How many images would be accepted by the key for all that is shown."""
         self.shown.setEnabled(count > 0)
-        say_on(self.shown, f"Accept the {count:,} shown  {SIGNS[SHOWN]}")
+        words = f"Accept the {count:,} shown" if count else "Accept the shown"
+        say_on(self.shown, f"{words}  {SIGNS[SHOWN]}")
 
     def show_choices(self) -> None:
         """The digits, each with its class."""
