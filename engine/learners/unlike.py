@@ -41,11 +41,20 @@ class Usual:
         squares = (x**2).sum(axis=1) - (inside**2).sum(axis=1)
         leverage = (inside**2 / self.strength).sum(axis=1) * drawn
         outside = np.sqrt(np.maximum(squares, 0)) / np.maximum(1 - leverage, 1e-3)
-        cosines = u @ unit(self.sums).T
+        products = (u @ self.sums.astype(np.float32).T).astype(np.float64)
+        squared = (self.sums**2).sum(axis=1)
         i = np.flatnonzero(learnt)
-        own = unit(self.sums[places[i]] - u[i])
-        cosines[i, places[i]] = (u[i] * own).sum(axis=1)
+        own = products[i, places[i]]
+        without = squared[places[i]] - 2 * own + 1  # the square of the sum without u
+        cosines = products / np.sqrt(np.maximum(squared, 1e-12))
+        cosines[i, places[i]] = (own - 1) / np.sqrt(np.maximum(without, 1e-12))
         return outside, 1 - cosines.max(axis=1)
+
+    def whitened(self, u: np.ndarray) -> np.ndarray:
+        """Directions u as they lie in the space, all of its directions made equally wide, and of
+        length 1: float32 (images, SPACE). What is next to an image there is more often of its
+        class than what is next to it by all features."""
+        return unit((u - self.middle) @ self.space / np.sqrt(self.strength))
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

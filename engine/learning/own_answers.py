@@ -39,7 +39,8 @@ class OwnAnswers:
 
     `logs` are float32 (images, classes), logarithms of calibrated probabilities; `learnt_as` is the
     number of the class as which an image was learnt, 0 for one that was held out. `far` says how
-    far each lies from all others: float64 (images,), in deviations from what is usual.
+    far each lies from all others: float64 (images,), in deviations from what is usual. `z` says
+    where: float32 (images, directions), whitened and of length 1.
     """
 
     classes: tuple[int, ...]
@@ -47,6 +48,7 @@ class OwnAnswers:
     logs: np.ndarray
     learnt_as: np.ndarray
     far: np.ndarray
+    z: np.ndarray
     both_sides: bool
     """Whether images learnt from are among them: not every learner has a closed form for it."""
 
@@ -62,6 +64,7 @@ class Judged:
     """Places of the images' classes among the answers' classes."""
     logs: np.ndarray
     far: np.ndarray
+    z: np.ndarray
     held_out: np.ndarray
     kept: np.ndarray
     """Whether a person said that the image is right where it is."""
@@ -140,18 +143,19 @@ def answered(
         yield Progress(len(names), total, "Looking at images")
     logs = np.concatenate(parts) if parts else np.empty((0, len(learner.classes)), np.float32)
     rows = {sha256: place for place, sha256 in enumerate(names)}
-    far = yield from far_of(features, names, pairs)
-    return OwnAnswers(learner.classes, rows, logs, np.array(numbers, np.int64), far, both)
+    far, z = yield from places_of(features, names, pairs)
+    return OwnAnswers(learner.classes, rows, logs, np.array(numbers, np.int64), far, z, both)
 
 
-def far_of(
+def places_of(
     features: Features, names: Sequence[str], learnt: Sequence[tuple[str, int]]
-) -> Generator[Event, None, np.ndarray]:
-    """How far images lie from all that was learnt: float64 (images,), see learners/unlike.py."""
+) -> Generator[Event, None, tuple[np.ndarray, np.ndarray]]:
+    """How far images lie from all that was learnt, float64 (images,), and where, whitened: float32
+    (images, directions); see learners/unlike.py."""
     class_of = dict(learnt)
     places = {number: place for place, number in enumerate(sorted(set(class_of.values())))}
     if not names or not places:
-        return np.zeros(len(names))
+        return np.zeros(len(names)), np.zeros((len(names), 0), np.float32)
     step = -(-len(class_of) // SPAN)
     drawn = set(list(class_of)[::step])
     sample, sums = list[np.ndarray](), np.zeros((len(places), 0))
@@ -167,10 +171,11 @@ def far_of(
     for part in cut(names):
         own = np.array([places.get(class_of.get(h, 0), 0) for h in part])
         known, of_sample = (np.array([h in among for h in part]) for among in (class_of, drawn))
-        parts.append(space.parts(directions(features, part), own, known, of_sample))
+        u = directions(features, part)
+        parts.append((*space.parts(u, own, known, of_sample), space.whitened(u)))
         yield Progress(0, None, "Comparing images")
-    outside, away = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return together(outside, away)
+    outside, away, z = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return together(outside, away), z
 
 
 def directions(features: Features, hashes: Sequence[str]) -> np.ndarray:
@@ -215,6 +220,7 @@ def matched(project: Project, answers: OwnAnswers) -> Judged:
         np.array(truth, np.int64),
         answers.logs[np.array(places, np.int64)],
         answers.far[np.array(places, np.int64)],
+        answers.z[np.array(places, np.int64)],
         np.array(held, bool),
         np.array(kept, bool),
     )

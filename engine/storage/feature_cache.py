@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
 from engine.errors import UnusableProject
 from engine.storage.project import Project
+
+WHOLE = 32
+"""So many images wanted of a pack, and it is read as a whole."""
 
 
 class Features:
@@ -56,7 +60,9 @@ class Features:
         result: np.ndarray | None = None
         try:
             for pack, pairs in places.items():
-                stored = np.load(self.project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
+                # To map a file costs more than to read a small one.
+                mode: Literal["r"] | None = "r" if len(pairs) < WHOLE else None
+                stored = np.load(self.project.blobs.path(pack), mmap_mode=mode, allow_pickle=False)
                 if result is None:
                     result = np.empty((len(hashes), *stored.shape[1:]), dtype=np.float32)
                 at, place = np.array(pairs).T

@@ -1,7 +1,7 @@
 """Labels that are swapped on purpose, and how early the list to look at again brings them.
 
     python -m tests.bench.review [FOLDER] [--classes 0] [--size 224] [--seeds 3] [--share 0.03]
-        [--rare 0] [--weights FILE] [--work FOLDER]
+        [--rare 0] [--planted 0] [--images 0] [--weights FILE] [--work FOLDER]
 
 FOLDER holds class folders, or parts (train/, test/, ...) that hold them. A project learns them
 once; then, for each seed, a share of all images is moved to other classes that are drawn, what
@@ -10,7 +10,9 @@ same features in the same run: cleanlab's rankings with probabilities of five fo
 (where cleanlab is installed; else by its formulas), leave-one-out probabilities as they are, ranks
 within each class, and votes of neighbours. "in 4 %" is the share of swapped images in so much of a
 ranking, "AP" its average precision. With --rare so many classes are cut to 8 images, and "blamed"
-is the share of their rightly placed images that lie in the first 4 %.
+is the share of their rightly placed images that lie in the first 4 %. With --planted so many images
+of a few (--images) are moved, some learnt from and some held out, and it is counted how many of
+them lie among the first 15 that are shown.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from torch import Tensor
 from engine.learners import LEARNERS, Task
 from engine.learners.confidence import temperature
 from engine.learners.heads import logits_of
-from engine.learning.look_again import suspicion
+from engine.learning.look_again import Found, found, suspicion
 from engine.learning.own_answers import judged
 from engine.session import Session
 from engine.storage import catalogue, steps
@@ -38,7 +40,8 @@ from engine.storage.feature_cache import Features
 from tests.bench.common import do, finished, new
 from tests.bench.given import parser_of, photos_of
 
-HEAD, FOLDS, FEW = 0.04, 5, 8
+HEAD, FOLDS, FEW, SHOWN = 0.04, 5, 8, 15
+ALONE = "leave-one-out, probability alone"
 
 
 def main() -> None:
@@ -48,10 +51,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.03)
     parser.add_argument("--rare", type=int, default=0)
+    parser.add_argument("--planted", type=int, default=0, help="so many, and no rankings")
+    parser.add_argument("--images", type=int, default=0, help="with --planted; 0: all")
     parser.add_argument("--work", type=Path, default=None, help="where what was looked at is kept")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         project = filled(options, Path(name))
+        if options.planted:
+            counts = [first(options, project, Path(name), seed) for seed in range(options.seeds)]
+            return print(f"all {options.planted} {counts.count(options.planted)} of {len(counts)}")
         found: dict[str, list[list[float]]] = {}
         for seed in range(options.seeds):
             for ranking, figures in swapped(options, project, Path(name), seed).items():
@@ -109,7 +117,8 @@ def swapped(
     clock, used = time.perf_counter(), time.process_time()
     listed = do(session, "look_again")
     seconds, cpu = time.perf_counter() - clock, time.process_time() - used
-    seen = finished(judged(session))
+    again = finished(found(session))
+    seen = again.judged
     planted = np.isin(seen.ids, list(moved))
     print(
         f"{len(planted):,} images, {planted.sum()} swapped, {listed['lists']['wrong']} listed "
@@ -121,6 +130,7 @@ def swapped(
     x, y = features_of(session, seen.hashes), seen.truth
     rare = np.isin(y, [seen.answers.classes.index(n) for n in few]) & ~planted
     rankings = scores(seen.logs, y, x)
+    rankings["Espalier: look again"] = listed_first(again, rankings[ALONE])
     session.close()
     return {name: figures(score, planted, rare) for name, score in rankings.items()}
 
@@ -151,6 +161,31 @@ def swap(session: Session, rng: random.Random, share: float) -> set[int]:
     return set(chosen)
 
 
+def listed_first(again: Found, rest: np.ndarray) -> np.ndarray:
+    """Doubts as the list shows them; what is not listed comes after it, by another ranking."""
+    score = -(-rest).argsort(kind="stable").argsort().astype(np.float64) - len(rest)
+    score[again.lists["wrong"]] = -np.arange(len(again.lists["wrong"]))
+    return score
+
+
+def first(options: argparse.Namespace, project: Path, folder: Path, seed: int) -> int:
+    """How many of a few images that are planted in wrong classes lie among the first SHOWN."""
+    session, rng = opened(project, folder), random.Random(seed)
+    ids = sorted(row["id"] for row in session.require().db.query("SELECT id FROM image"))
+    few = options.images or len(ids)
+    if few < len(ids):
+        do(session, "remove_images", images=rng.sample(ids, len(ids) - few))
+        do(session, "learn")
+    moved = swap(session, rng, options.planted / few)
+    do(session, "learn")
+    rows = do(session, "look_again", limit=SHOWN)["rows"]
+    others = [f"{row['class']} {Path(row['path']).name}" for row in rows if row["id"] not in moved]
+    count = len(moved & {row["id"] for row in rows})
+    session.close()
+    print(f"{count} of {len(moved)} planted, others: {', '.join(others)}", flush=True)
+    return count
+
+
 def head_of(seen: object) -> set[int]:
     score = suspicion(seen.logs, seen.truth)  # type: ignore[attr-defined]
     return set(seen.ids[np.argsort(-score)[: round(HEAD * len(score))]].tolist())  # type: ignore[attr-defined]
@@ -173,8 +208,8 @@ def scores(logs: np.ndarray, y: np.ndarray, x: Tensor) -> dict[str, np.ndarray]:
     others[i, y] = -np.inf
     raw, calibrated = folded(x, y)
     found = {
-        "Espalier: look again": suspicion(logs, y),
-        "leave-one-out, probability alone": -own,
+        ALONE: -own,
+        "leave-one-out, less the class's": suspicion(logs, y),
         "leave-one-out, margin": others.max(axis=1) - own,
         "leave-one-out, rank in the class": 1 - within(own, y),
         "10 nearest neighbours (SimiFeat)": 1 - votes(x, y),

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.decomposition import PCA
+from sklearn.metrics.pairwise import cosine_similarity as cosine
 
 from engine.learners.unlike import together, unit, usual
-from engine.learning.look_again import suspicion
+from engine.learning.look_again import Found, around, suspicion
+from engine.learning.own_answers import Judged, OwnAnswers
 from engine.session import Session
 from tests.helpers.image_files import drawn, plain_folders, planted
 from tests.helpers.projects import QUICK, SIZE, done, refused, weights
@@ -132,6 +135,30 @@ def test_a_small_class_that_is_known_less_well_is_not_at_the_head() -> None:
     assert set(order[:2]) == {28, 29}
 
 
+def test_what_lies_around_an_image_counts_less_the_farther_it_is() -> None:
+    rng = np.random.default_rng(3)
+    z = unit(rng.standard_normal((5000, 4)).astype(np.float32))
+    truth, places = rng.integers(0, 3, len(z)), np.array([0, 17, 4500])
+    for place, found in zip(places, around(z, truth, places), strict=True):
+        others = np.arange(len(z)) != place
+        weights = softmax(30 * z[others].astype(np.float64) @ z[place])
+        assert found == pytest.approx(weights[truth[others] == truth[place]].sum(), rel=1e-4)
+
+
+def test_of_two_in_equal_doubt_the_one_among_another_class_comes_first() -> None:
+    """Two classes at right angles; of the last two images one lies with each, both said to be 0."""
+    places = np.array([0] * 10 + [1] * 10 + [0, 1])
+    z = unit(np.eye(2)[places] + 0.1 * np.random.default_rng(0).standard_normal((22, 2)))
+    truth = np.array([0] * 10 + [1] * 10 + [0, 0])
+    shares = np.where(np.eye(2)[truth] > 0, 0.99, 0.01)
+    shares[20:] = [0.01, 0.99]
+    logs, no, number = np.log(shares), np.zeros(22, bool), np.arange(22)
+    answers = OwnAnswers((1, 2), {}, logs, truth, np.zeros(22), z, True)
+    hashes = [str(n) for n in number]
+    judged = Judged(answers, number, hashes, truth, logs, answers.far, z, no, no)
+    assert Found(judged).lists["wrong"].tolist() == [21, 20]
+
+
 def test_how_far_an_image_lies_is_what_is_found_without_it() -> None:
     """Beside scikit-learn's principal components and class means that never saw the image."""
     rng = np.random.default_rng(0)
@@ -153,6 +180,8 @@ def test_how_far_an_image_lies_is_what_is_found_without_it() -> None:
         less = PCA(found.space.shape[1]).fit(x[rest])
         left = np.linalg.norm(x[i] - less.inverse_transform(less.transform(x[i : i + 1])))
         assert abs(outside[i] - left) < abs(plain[0] - left), "nearer to what is found without it"
+    wide = PCA(found.space.shape[1], whiten=True).fit_transform(x)
+    np.testing.assert_allclose(found.whitened(x) @ found.whitened(x).T, cosine(wide), atol=1e-3)
 
 
 def test_what_is_far_is_counted_in_deviations() -> None:
