@@ -12,6 +12,7 @@ from app.bridge import Bridge
 from app.pages.sort.again import AGAIN, LookAgain
 from app.pages.sort.bar import ORDERS, SortBar, warned
 from app.pages.sort.gallery import SortGallery
+from app.pages.sort.nothing import all_sorted, learn_button, none_here
 from app.pages.sort.rows import HeapRows, suggested
 from app.pages.sort.side import Side
 from app.pages.sort.sorting import Sorting
@@ -19,7 +20,7 @@ from app.shell.preferences import Preferences
 from app.widgets.ask import choose
 from app.widgets.controls import button, calling, column, laid_out, named, reach, row, say_on
 from app.widgets.drops import Drops
-from app.widgets.empty import Either, EmptyState
+from app.widgets.empty import Either
 from app.widgets.rows import ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
@@ -73,30 +74,9 @@ class SortPage(QWidget):
 
     def lay_out(self) -> None:
         """Nothing here, all done, or the grid with its bar above and the acts beside it."""
-        self.empty = EmptyState(
-            "sort",
-            "No unsorted images",
-            "Drop a folder or images here that have no classes yet. You name a few, and the rest "
-            "is suggested.",
-            self.add_button(ADD, "primary"),
-            self.agains[0],
-        )
-        learn = button(
-            "See how well they are recognised",
-            "Goes to the Learn page",
-            lambda: self.asked.emit("Learn"),
-            key="Ctrl+Shift+L",
-            kind="primary",
-        )
-        self.done = EmptyState(
-            "sort",
-            "Everything is sorted",
-            "No image waits for a class. Ctrl+Z takes the last act back.",
-            learn,
-            self.backs[1],
-            self.add_button(ADD),
-            self.agains[1],
-        )
+        self.empty = none_here(self.add_button(ADD, "primary"), self.agains[0])
+        learn = learn_button(lambda: self.asked.emit("Learn"))
+        self.done = all_sorted(learn, self.backs[1], self.add_button(ADD), self.agains[1])
         grid, work, frame = QWidget(), QWidget(), QWidget()
         frame.setObjectName("card")
         frame.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
