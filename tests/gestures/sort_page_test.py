@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QPushButton
 from app.widgets.rows import MIME
 from app.widgets.viewer import Viewer
 from tests.gestures.bursts_test import bursts
-from tests.helpers.image_files import plain_folders
+from tests.helpers.image_files import class_folders, plain_folders
 from tests.helpers.window import Person, drop, urls
 
 CLASSES = ["red", "teal", "violet"]
@@ -843,3 +843,22 @@ def test_the_heap_is_there_again_after_the_project_was_closed(begun: Person) -> 
     at_rest(begun)
     assert sorted(files(begun)) == waits
     assert page(begun).bar.heading.text().startswith("3 sorted, 33 left")
+
+
+@pytest.mark.parametrize(("each", "said"), [(4, "Backspace undoes that."), (20, "test images are")])
+def test_how_well_it_went_is_said_where_enough_images_tell(
+    owner: Person, heap: Path, tmp_path: Path, each: int, said: str
+) -> None:
+    folders = class_folders(tmp_path / "known", dict.fromkeys(["apple", "banana", "fig"], each))
+    submit = owner.window.bridge.submit
+    owner.waits_for(lambda: submit("learn_folder", paths=[str(folders)]))
+    owner.waits_for(lambda: submit("add_unsorted", paths=[str(heap)]))
+    tested = sum(known.validation for known in owner.project.classes)
+    assert (tested >= 10) == (each == 20)
+    found = owner.page("Sort")
+    at_rest(owner)
+    found.gallery.go_to(plain(owner))
+    found.gallery.setFocus()
+    presses(owner, "Return")
+    at_rest(owner)
+    assert said in found.bar.news.full

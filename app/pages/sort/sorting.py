@@ -26,6 +26,8 @@ from engine.system.words import per_cent, plural
 
 PAUSE = 800
 """Milliseconds without a key after which what was sorted is learnt."""
+ENOUGH = 10
+"""By fewer test images nothing is said of how well it went."""
 AHEAD = 60
 """So many images beyond those that are seen come with their suggestions."""
 READS = ("suggestions", "learn_sorted")
@@ -388,9 +390,10 @@ class Sorting(QObject):
             self.said.emit(ended.text)
             return
         found = ended.of(LearntAgain)
-        if found.get("accuracy") is not None:
-            self.said.emit(f"Learnt: {per_cent(found['accuracy'])} of the test images are right.")
-        elif "accuracy" in found:
-            self.said.emit("Learnt.")
+        classes = self.bridge.project.classes if self.bridge.project is not None else ()
+        tested = sum(known.validation for known in classes)
+        if found.get("accuracy") is not None and tested >= ENOUGH:
+            right = per_cent(found["accuracy"])
+            self.said.emit(f"Learnt: {right} of {plural(tested, 'test image')} are right.")
         if self.watched and self.list.ids and "accuracy" in found:
             self.refresh(settle=True)
