@@ -11,7 +11,7 @@ import os
 import queue
 import signal
 import threading
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -95,11 +95,16 @@ def hear(
 
 def serve(lines: Lines, orders: queue.Queue[Any], session_of: Any) -> None:
     """Runs the jobs of one queue, one after the other, until None comes."""
-    from engine.jobs import run
+    from engine.jobs import end_of, run
 
     while (order := orders.get()) is not None:
         ticket, name, settings = order
-        with session_of() as session:
+        with ExitStack() as stack:
+            try:
+                session = stack.enter_context(session_of())
+            except Exception as error:  # the project's folder may be gone; others ask after this
+                lines.say(ticket, end_of(None, name, error))
+                continue
             for event in run(session, name, settings, partial(stopped, lines, ticket)):
                 lines.say(ticket, event)
         lines.stopped.pop(ticket, None)

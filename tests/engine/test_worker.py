@@ -117,6 +117,18 @@ def test_a_killed_or_hung_process_is_lost_and_the_job_can_be_done_again(tmp_path
     engine.close()
 
 
+def test_where_the_project_is_gone_each_question_is_answered(engine, tmp_path, images):
+    """A memory stick was pulled out: what reads says so, and goes on when it is back."""
+    new_project(engine, tmp_path)
+    assert end(engine, engine.submit("learn_folder", paths=[str(images)])).how == "done"
+    (path,) = tmp_path.glob("*.espalier")
+    away = path.rename(tmp_path / "away")
+    for _ in range(2):
+        assert end(engine, engine.submit("images", reads=True)).how == "failed"
+    away.rename(path)
+    assert end(engine, engine.submit("images", reads=True)).how == "done"
+
+
 def test_the_process_gives_way_to_the_window(engine):
     assert end(engine, engine.submit("list_backbones")).how == "done"
     assert psutil.Process(engine.process_id).nice() > psutil.Process().nice()

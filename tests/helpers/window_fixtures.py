@@ -61,8 +61,8 @@ def gone(window: Window) -> None:
 
 
 @pytest.fixture
-def window(shared_engine: Engine, qtbot: object) -> Iterator[Window]:
-    """The real window on the real engine."""
+def window(shared_engine: Engine, qtbot: object, tmp_path: Path) -> Iterator[Window]:
+    """The real window on the real engine; `tmp_path` and the projects in it go after it."""
     made = opened(shared_engine, qtbot)
     yield made
     ended: list[int] = []
@@ -76,7 +76,7 @@ def window(shared_engine: Engine, qtbot: object) -> Iterator[Window]:
 
 
 @pytest.fixture
-def own_window(qtbot: object) -> Iterator[Window]:
+def own_window(qtbot: object, tmp_path: Path) -> Iterator[Window]:
     """A window with an engine of its own, for tests that end it."""
     made = opened(Engine(), qtbot)
     yield made
