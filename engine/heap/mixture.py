@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.heap.near import Basis, unit
+from engine.heap.near import Basis
+from engine.learners.principal import unit
 
 SPREAD = 30.0
 """k. From 20 to 60 the answers are as good (20 of CIFAR-100's classes, clothing)."""

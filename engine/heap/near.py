@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.learners.principal import principal, unit
+
 WIDTH, SPARE = 50, 10
 ROUND_WIDTH, SHRINKAGE = 256, 0.3
 """Of what is whitened: so many directions, and how far their covariance is drawn toward a round
@@ -37,23 +39,14 @@ class Basis:
         return unit((unit(features) - self.middle) @ self.directions * self.scale)
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-
-
 def basis_of(features: np.ndarray) -> Basis:
-    """Principal components of the images' directions, by random projection (Halko, Martinsson and
-    Tropp, 2011); always the same for the same images."""
+    """The basis of images by their features (images, width); the same for the same images."""
     x = unit(features)
     width = features.shape[1]
     middle = x.mean(axis=0) if len(x) else np.zeros(width, np.float32)
     x = x - middle
-    count = min(ROUND_WIDTH + SPARE, width)
-    draft = np.random.default_rng(0).standard_normal((width, count)).astype(np.float32)
-    for _ in range(2):
-        draft, _ = np.linalg.qr(x.T @ (x @ draft))
-    _, sizes, found = np.linalg.svd(x @ draft, full_matrices=False)
-    directions = (draft @ found.T)[:, :ROUND_WIDTH].astype(np.float32)
+    directions, sizes = principal(x, min(ROUND_WIDTH + SPARE, width))
+    directions = directions[:, :ROUND_WIDTH]
     wide = np.zeros(directions.shape[1])
     wide[: len(sizes)] = sizes[: len(wide)].astype(np.float64) ** 2
     usual = float((x.astype(np.float64) ** 2).sum()) / width

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.learners.principal import principal, unit
+
 SPACE, SPARE = 128, 8
 """Directions of the principal space, and so many more that make them exact."""
 DEVIATION = 1.4826
@@ -57,24 +59,14 @@ class Usual:
         return unit((u - self.middle) @ self.space / np.sqrt(self.strength))
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-
-
 def usual(sample: np.ndarray, sums: np.ndarray) -> Usual:
-    """The principal space of directions (images, width), by random projection (Halko, Martinsson
-    and Tropp, 2011): always the same for the same images."""
+    """The principal space of directions (images, width): always the same for the same images."""
     middle = sample.mean(axis=0)
     x = sample - middle
-    count = min(SPACE + SPARE, *x.shape)
-    draft = np.random.default_rng(0).standard_normal((x.shape[1], count)).astype(np.float32)
-    for _ in range(2):
-        draft, _ = np.linalg.qr(x.T @ (x @ draft))
-    _, sizes, found = np.linalg.svd(x @ draft, full_matrices=False)
+    space, sizes = principal(x, min(SPACE + SPARE, *x.shape))
     # A space as large as the sample would leave nothing outside.
     most = min(SPACE, len(x) // 4)
-    space = (draft @ found.T)[:, :most].astype(np.float32)
-    return Usual(middle, space, np.maximum(sizes[:most] ** 2, 1e-12), sums)
+    return Usual(middle, space[:, :most], np.maximum(sizes[:most] ** 2, 1e-12), sums)
 
 
 def together(outside: np.ndarray, away: np.ndarray) -> np.ndarray:

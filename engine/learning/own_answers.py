@@ -17,7 +17,8 @@ from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner
 from engine.learners.confidence import Calibration
 from engine.learners.heads import logits_of
-from engine.learners.unlike import together, unit, usual
+from engine.learners.principal import unit
+from engine.learners.unlike import together, usual
 from engine.learning.material import features_by
 from engine.results.images import AnsweredImage, ImagePage, ImageRow
 from engine.session import Session

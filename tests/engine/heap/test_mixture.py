@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.heap.mixture import SPREAD, Mixture
-from engine.heap.near import basis_of, unit
+from engine.heap.near import basis_of
+from engine.learners.principal import unit
 
 CLASSES = (3, 5, 8)
 

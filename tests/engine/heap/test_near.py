@@ -13,7 +13,8 @@ from sklearn.covariance import ShrunkCovariance
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
-from engine.heap.near import basis_of, chain, groups, k_means, leaves, squared, unit
+from engine.heap.near import basis_of, chain, groups, k_means, leaves, squared
+from engine.learners.principal import unit
 
 
 def blobs(

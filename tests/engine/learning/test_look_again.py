@@ -13,7 +13,8 @@ from scipy.special import softmax
 from sklearn.decomposition import PCA
 from sklearn.metrics.pairwise import cosine_similarity as cosine
 
-from engine.learners.unlike import together, unit, usual
+from engine.learners.principal import unit
+from engine.learners.unlike import together, usual
 from engine.learning.look_again import Found, around, suspicion
 from engine.learning.own_answers import Judged, OwnAnswers
 from engine.session import Session
