@@ -19,7 +19,6 @@ from engine.learners.confidence import Calibration
 from engine.learners.heads import logits_of
 from engine.learners.principal import unit
 from engine.learners.unlike import together, usual
-from engine.learning.material import features_by
 from engine.results.images import AnsweredImage, ImagePage, ImageRow
 from engine.session import Session
 from engine.storage import catalogue, kept_images, steps
@@ -104,7 +103,8 @@ def judged(session: Session) -> Generator[Event, None, Judged | None]:
         learner = LEARNERS.make(row["learner"], row["settings"])
         learner.restore(kept.memory)
         heat = Calibration.restore(kept.calibration).temperature
-        features = features_by(project, session.extractor(), learner.views)
+        # Not those of the network in use: another may have been chosen since, or just now.
+        features = Features(project, row["features_key"])
         known = yield from answered(project, learner, heat, features, kept.images)
         session.keep(key, lambda: known)
     return matched(project, known)
