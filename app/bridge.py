@@ -78,7 +78,11 @@ class Bridge(QObject):
 
     def start(self) -> None:
         """Begins to listen, once all who want to hear are there."""
-        self.engine.listen(self.told_of.emit)
+        self.engine.listen(self.tell)
+
+    def tell(self) -> None:
+        """Called in the engine's thread."""
+        self.told_of.emit()
 
     def wake(self) -> None:
         """The first word after a silence is heard at once, others after a rest."""
@@ -154,7 +158,7 @@ class Bridge(QObject):
 
     def close(self) -> None:
         """Stops listening, and ends the engine. Nothing is lost: each gesture was saved."""
-        self.engine.listen(None)
+        self.engine.unlisten(self.tell)
         self.rest.stop()
         self.answers.clear()
         self.engine.close()

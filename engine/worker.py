@@ -55,7 +55,7 @@ class Engine:
         self._guard = threading.Lock()
         self._orders: deque[tuple[str, Any]] = deque()
         self._outbox: list[tuple[int, Event]] = []
-        self._tell: Callable[[], object] | None = None
+        self._listeners: list[Callable[[], object]] = []
         self._wake_read, self._wake_write = mp.Pipe(duplex=False)
         self._project = ""
         self._process: mp.process.BaseProcess | None = None
@@ -90,13 +90,18 @@ class Engine:
             events, self._outbox = self._outbox, []
         return events
 
-    def listen(self, tell: Callable[[], object] | None) -> None:
+    def listen(self, tell: Callable[[], object]) -> None:
         """`tell` is called, in the engine thread, when there is something to take again; it returns
-        at once and asks nothing of this engine. None: nobody listens any more."""
+        at once and asks nothing of this engine."""
         with self._guard:
-            self._tell = tell
-            if tell is not None and self._outbox:
+            self._listeners.append(tell)
+            if self._outbox:
                 tell()
+
+    def unlisten(self, tell: Callable[[], object]) -> None:
+        """`tell` is called no more, if it ever was."""
+        with self._guard:
+            self._listeners = [other for other in self._listeners if other != tell]
 
     def close(self, patience: float = 10.0) -> None:
         """Stops the running job at its next event, then the engine process and the thread."""
@@ -123,8 +128,8 @@ class Engine:
             note(f"job {ticket} ended: {event.how}")
         with self._guard:
             self._outbox.append((ticket, event))
-            if self._tell is not None and len(self._outbox) == 1:
-                self._tell()
+            for tell in self._listeners if len(self._outbox) == 1 else ():
+                tell()
 
     def _live(self) -> None:
         waiting: deque[Order] = deque()

@@ -170,5 +170,6 @@ def test_a_folder_is_no_file_of_classes(owner: Person, images: Path) -> None:
     """Not even one that is called so."""
     (images / "apple").rename(images.parent / "apple.csv")
     mime: QMimeData = urls([images.parent / "apple.csv"])
+    owner.will_answer("", "All of one class")
     owner.waits_for(lambda: drop(owner.page("Images"), mime))
     assert owner.classes() == {"apple.csv": 12}

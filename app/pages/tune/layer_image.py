@@ -115,7 +115,7 @@ def table(tokens: theme.Tokens, scale: Scale) -> Any:
     colours = [(c.red(), c.green(), c.blue()) for c in known]
     ramp = np.array([list(bytes.fromhex(shade[1:])) for shade in RAMP])
     places = [scale.place(rate_of(n)) * (len(RAMP) - 1) for n in range(LEVELS)]
-    made = np.empty((2, UNKNOWN + 1, 3))
+    made = np.zeros((2, UNKNOWN + 1, 3))
     for part in range(3):
         made[:, :LEVELS, part] = np.interp(places, range(len(RAMP)), ramp[:, part])
     made[:, FROZEN] = colours[1]
