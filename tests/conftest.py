@@ -24,22 +24,6 @@ import engine  # noqa: F401  Before any test imports ONNX Runtime, which then te
 
 pytest_plugins = ["tests.helpers.window_fixtures"]
 
-MEMORY, ROOM = Path("/dev/shm"), 6 << 30
-
-
-def files_in_memory() -> None:
-    """Lets all tests write to memory where Linux gives it as a folder with enough room.
-
-    A disk takes some milliseconds for each sync, and a small project makes dozens. What is synced
-    and when is seen by tests that look at the calls (test_synced.py); no test can cut the power.
-    """
-    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
-        there = os.statvfs(MEMORY)
-        if there.f_bavail * there.f_frsize > ROOM and not there.f_flag & os.ST_NOEXEC:
-            os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
-
-
-files_in_memory()
 # Where an environment says that Python keeps nothing compiled, each of the many processes that
 # tests start would compile the whole program anew, which takes seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

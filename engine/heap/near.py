@@ -29,6 +29,14 @@ class Basis:
     """float32 (width, ROUND_WIDTH), columns of length 1."""
     scale: np.ndarray
     """float32 (ROUND_WIDTH,): what makes the images as wide along each, nearly."""
+    images: int
+    """From so many it was found."""
+
+    @property
+    def trust(self) -> float:
+        """How far `round` can be believed, from 0 to 1: no more images than directions are as wide
+        along each, whatever they show."""
+        return max(0.0, 1 - len(self.scale) / max(1, self.images))
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Features (images, width) as float32 (images, WIDTH)."""
@@ -52,7 +60,7 @@ def basis_of(features: np.ndarray) -> Basis:
     usual = float((x.astype(np.float64) ** 2).sum()) / width
     spread = (1 - SHRINKAGE) * wide + SHRINKAGE * usual
     scale = (spread / max(1, len(x)) + 1e-12) ** -0.5
-    return Basis(middle, directions, scale.astype(np.float32))
+    return Basis(middle, directions, scale.astype(np.float32), len(x))
 
 
 def squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -194,6 +194,8 @@ class HeapState:
             return
         logits = self.live.asked(x)
         self.heat = temperature(logits, places, doubt)
+        if not self.basis.trust:
+            return
         if learnt:
             cosines = self.mixture.left_out(z, places.numpy(), self.live.classes, self.alive)
         else:
@@ -201,9 +203,10 @@ class HeapState:
         self.heat_together = temperature(self.together(logits, cosines), places, doubt)
 
     def together(self, logits: Tensor, cosines: np.ndarray) -> Tensor:
-        """What the head says, and the mixture, which counts for less the fewer wait."""
+        """What the head says, and the mixture, which counts for less the fewer images there are,
+        and the fewer of them wait."""
         waiting = int(self.alive.sum())
-        part = SPREAD * waiting / max(1, waiting + len(self.learnt))
+        part = SPREAD * self.basis.trust * waiting / max(1, waiting + len(self.learnt))
         return (logits / self.heat).log_softmax(dim=1) + part * torch.from_numpy(cosines)
 
     def settle(self, data: LearningData) -> None:
@@ -225,16 +228,18 @@ class HeapState:
         """Probabilities of every image of the heap, float32 (images, classes)."""
         if self._told is None:
             logits = self.live.logits()
-            if len(self.classes) > 1:
+            if len(self.classes) > 1 and self.basis.trust:
                 cosines = self.mixture.cosines(self.classes, self.alive)
                 logits = self.together(logits, cosines) / self.heat_together
+            else:
+                logits = logits / self.heat
             self._told = logits.softmax(dim=1).numpy()
         return self._told
 
     @property
     def doubted(self) -> np.ndarray:
         """Softer probabilities, by the mixture alone, for asking what is in doubt."""
-        if len(self.classes) < 2:
+        if len(self.classes) < 2 or not self.basis.trust:
             return self.told
         return shares(self.mixture.cosines(self.classes, self.alive), SOFT)
 

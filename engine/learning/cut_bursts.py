@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from engine.learners import LEARNERS
-from engine.learners.slda import START
 from engine.learning.material import features_by
 from engine.results.learn import BurstEffect
 from engine.session import Session
@@ -23,8 +22,8 @@ from engine.storage import kept_images, steps
 from engine.storage.project import Project
 
 FOLDS = 5
-LEAST = 0.01
-"""Of the shrinkage: below it single precision would not do."""
+START, LEAST = 0.3, 0.01
+"""Of the shrinkage: where the step has none, and at least: single precision would not do."""
 SURE = 1.96
 """Standard errors on either side between which the truth lies 95 times of 100."""
 
