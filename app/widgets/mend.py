@@ -10,6 +10,7 @@ from PySide6.QtGui import QFontMetrics, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
 
 from app.bridge import Bridge
+from app.widgets.acts import sign_of
 from app.widgets.captions import Caption, Name, fitted
 from app.widgets.controls import button, calling, column, keeps_place, label, named, row
 from app.widgets.rows import ImageRows, Row, shown
@@ -24,8 +25,6 @@ LINES = 2
 """Of text above the keys, whatever it says, so that nothing moves."""
 EDGES = 26
 """Pixels of a button beside its words."""
-SIGNS = {"Return": "↵", "Delete": "Del"}
-"""Keys as the buttons show them."""
 
 
 def answer_of(row: Row) -> str:
@@ -217,7 +216,7 @@ class MendBar(QWidget):
         return self.made(text, help, key, lambda: self.do(act))
 
     def made(self, text: str, help: str, key: str, act: Callable[[], object]) -> QPushButton:
-        made = button(f"{text}  {SIGNS.get(key, key)}", help, act, kind="quiet")
+        made = button(f"{text}  {sign_of(key)}", help, act, kind="quiet")
         made.setAutoDefault(False)  # Return belongs to the image, also in a dialog
         return named(made, text, help, key)
 
@@ -259,7 +258,7 @@ class MendBar(QWidget):
         self.mover.setVisible(bool(names))
         if not names:
             return
-        sign = SIGNS.get(self.mover_key, self.mover_key)
+        sign = sign_of(self.mover_key)
         words: list[str] = ["Move to ", Name(shown(names[0]))]
         if len(names) > 1:
             words = ["Move each to its answer"]

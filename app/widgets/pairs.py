@@ -22,6 +22,7 @@ class PairTile(Tile):
         return super().sizeHint(option, index) + QSize(self.side + GRID, 0)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """The image, what stands beside it where there is something, and the words of both."""
         row = row_of(index)
         cell = option.rect.adjusted(4, 4, -4, -4)
         self.paint_ground(painter, option, cell)

@@ -129,6 +129,7 @@ class HeapState:
         self._told = None
 
     def take_out(self, images: Mapping[str, int]) -> None:
+        """Forgets images, by hash with the number of their class."""
         for number, hashes in by_class(images).items():
             gone = set(hashes)
             left = [h for h, n in self.learnt.items() if n == number and h not in gone]

@@ -100,6 +100,7 @@ def known_map(spots: np.ndarray, near: np.ndarray, away: np.ndarray) -> Any:
         def to_new(
             self, data: Any, perplexity: float = NEW_PERPLEXITY, return_distances: bool = False
         ) -> Any:
+            """What openTSNE asks for: how alike new points and old ones are."""
             P = joint_probabilities_nn(
                 near[:, :some],
                 away[:, :some],

@@ -242,6 +242,7 @@ believed; and so many of them count as having been right as often as they said."
 
 
 def record(project: Project) -> Record:
+    """How the project's images were named so far, from what was noted of each (see Record)."""
     counted = project.db.execute(
         "SELECT how, COUNT(*), SUM(at_random), TOTAL(1 - share), COUNT(DISTINCT act) FROM named "
         "GROUP BY how"  # an act names in one way

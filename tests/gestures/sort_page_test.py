@@ -455,40 +455,6 @@ def test_the_undo_of_the_window_brings_an_image_back_to_its_place(begun: Person)
     assert shown.index(name) == before.index(name)
 
 
-def test_a_key_names_the_whole_burst(owner: Person, heap: Path) -> None:
-    """Four images that were taken together go with one key, and come back with one."""
-    submit = owner.window.bridge.submit
-    taken = bursts(heap, "night", [4], hue=0.1)
-    owner.waits_for(lambda: submit("add_unsorted", paths=[str(heap)]))
-    for name in CLASSES[:2]:
-        paths = [str(heap / f"000 {name}.jpg")]
-        owner.waits_for(lambda p=paths, n=name: submit("label_images", paths=p, to=n))
-    found = owner.page("Sort")
-    at_rest(owner)
-    waits = owner.project.unsorted
-    place = next(i for i, row in enumerate(rows(owner)) if row["path"].startswith(str(taken)))
-    found.gallery.go_to(place)
-    row = current(owner)
-    assert found.side.about.text().endswith("A burst of 4, named as one.")
-    assert sum(r["path"].startswith(str(taken)) for r in rows(owner)) == 1, "it is one tile"
-    name = row["likeliest"][0][0]
-    wanted = owner.classes()[name] + 4
-
-    presses(owner, "Shift+Return")
-
-    left = [row for row in rows(owner) if "done" not in row]
-    assert not any(row["path"].startswith(str(taken)) for row in left), "all leave at once"
-    at_rest(owner)
-    assert owner.classes()[name] == wanted
-    assert owner.project.unsorted == waits - 4
-    presses(owner, "Backspace")
-    at_rest(owner)
-    assert owner.project.unsorted == waits
-    found.gallery.go_to(next(i for i, r in enumerate(rows(owner)) if not r.get("burst")))
-    presses(owner, "Shift+Return")
-    assert "no part of a burst" in found.bar.news.full
-
-
 @pytest.fixture
 def burst(owner: Person, heap: Path) -> Person:
     """A person at a heap with a burst of four, which is chosen, and two classes."""
@@ -507,6 +473,31 @@ def burst(owner: Person, heap: Path) -> Person:
 
 def places_in(person: Person, folder: Path) -> list[int]:
     return [i for i, row in enumerate(rows(person)) if row["path"].startswith(str(folder))]
+
+
+def test_a_key_names_the_whole_burst(burst: Person, heap: Path) -> None:
+    """Four images that were taken together go with one key, and come back with one."""
+    found, taken = page(burst), heap / "night"
+    waits = burst.project.unsorted
+    row = current(burst)
+    assert found.side.about.text().endswith("A burst of 4, named as one.")
+    assert sum(r["path"].startswith(str(taken)) for r in rows(burst)) == 1, "it is one tile"
+    name = row["likeliest"][0][0]
+    wanted = burst.classes()[name] + 4
+
+    presses(burst, "Shift+Return")
+
+    left = [row for row in rows(burst) if "done" not in row]
+    assert not any(row["path"].startswith(str(taken)) for row in left), "all leave at once"
+    at_rest(burst)
+    assert burst.classes()[name] == wanted
+    assert burst.project.unsorted == waits - 4
+    presses(burst, "Backspace")
+    at_rest(burst)
+    assert burst.project.unsorted == waits
+    found.gallery.go_to(next(i for i, r in enumerate(rows(burst)) if not r.get("burst")))
+    presses(burst, "Shift+Return")
+    assert "no part of a burst" in found.bar.news.full
 
 
 def test_a_burst_is_one_tile_that_opens_by_a_key_and_by_a_click_on_its_count(

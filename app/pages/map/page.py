@@ -78,6 +78,7 @@ class MapPage(QWidget):
         self.setLayout(column(self.pages, edge=16))
 
     def nothing_yet(self) -> EmptyState:
+        """What a project without images says, and where images are added."""
         add = button(
             "Add images",
             "Goes to the Images page",

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from app.pages.map import looks
-from app.pages.sort.side import LINES, SIGNS, NameField
-from app.widgets.controls import (
-    Elided,
-    buddy,
-    button,
-    calling,
-    column,
-    label,
-    laid_out,
-    named,
-    reach,
-    row,
-)
+from app.widgets.acts import act, key_in
+from app.widgets.controls import Elided, buddy, calling, column, label, laid_out, named, reach, row
+from app.widgets.name_field import NameField
 from app.widgets.rows import shown
 from engine.system.words import plural
 
 WIDTH = 264
+LINES = 40
+"""Pixels of two lines of words, so that nothing below them moves."""
 DIGITS = 9
 CLASS = Qt.ItemDataRole.UserRole
 
@@ -66,31 +57,18 @@ class MapSide(QWidget):
     def make_acts(self, where: QWidget) -> None:
         """A button and a key for each act; the keys work on the map, where letters are free."""
         help = "Chooses those that lie near the current one; again, twice as many"
-        self.near = self.act("Near", help, ".", self.near_asked, where)
-        self.seen = self.act("All", "Chooses all that is seen", "Ctrl+A", self.seen_asked, where)
+        self.near = act("Near", help, ".", self.near_asked, where)
+        self.seen = act("All", "Chooses all that is seen", "Ctrl+A", self.seen_asked, where)
         help = "Gives the chosen images a class, from a list"
-        self.name = self.act("Name …", help, "Ctrl+Return", self.name_asked, where)
+        self.name = act("Name …", help, "Ctrl+Return", self.name_asked, where)
         help = "Shows the current image large, or those that are chosen"
-        self.look = self.act("Look", help, "Space", self.look_asked, where)
+        self.look = act("Look", help, "Space", self.look_asked, where)
         help = "Takes back the last name that was given"
-        self.undo = self.act("Undo", help, "Backspace", self.undo_asked, where)
+        self.undo = act("Undo", help, "Backspace", self.undo_asked, where)
         for key in ("Return", "Enter"):
-            self.key(where, key, self.look_asked.emit)
+            key_in(where, key, self.look_asked.emit)
         for digit in range(1, DIGITS + 1):
-            self.key(where, str(digit), calling(self.give, digit))
-
-    def act(self, text: str, help: str, key: str, signal: object, where: QWidget) -> QPushButton:
-        emit: Callable[[], object] = signal.emit  # type: ignore[attr-defined]
-        *before, last = key.split("+")
-        made = button(f"{text}  {'+'.join([*before, SIGNS.get(last, last)])}", help, emit)
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.key(where, key, emit)
-        return named(made, text.removesuffix(" …"), help, key)
-
-    def key(self, where: QWidget, key: str, act: Callable[[], object]) -> None:
-        made = QShortcut(QKeySequence(key), where, act)
-        made.setContext(Qt.ShortcutContext.WidgetShortcut)
-        made.setAutoRepeat(False)  # a key that is held down would name what nobody has seen
+            key_in(where, str(digit), calling(self.give, digit))
 
     def lay_out(self) -> None:
         name = row(buddy("&Class", self.field), self.field)

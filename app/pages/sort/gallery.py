@@ -123,6 +123,7 @@ class SortGallery(Gallery):
         super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Opens a burst by its count, lengthens a run, or begins to pull images or a frame."""
         spot = event.position().toPoint()
         index = self.indexAt(spot)
         row = self.rows.row(index.row()) or {}

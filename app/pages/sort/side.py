@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QSizePolicy, QSpinBox, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from app.pages.sort.rows import about, choices, suggested
 from app.pages.sort.targets import Targets
+from app.widgets.acts import act, key_in, sign_of
 from app.widgets.captions import Name, fitted
 from app.widgets.controls import (
     Elided,
@@ -28,6 +29,7 @@ from app.widgets.controls import (
     scrolled,
 )
 from app.widgets.empty import Either
+from app.widgets.name_field import NameField
 from app.widgets.rows import Row, shown
 from engine.system.words import plural
 
@@ -38,75 +40,6 @@ LINES = 40
 """Pixels of two lines of words, so that nothing below them moves."""
 SHOWN = "Ctrl+Return"
 BURST = "Shift+Return"
-SIGNS = {
-    "Return": "↵", SHOWN: "Ctrl+↵", BURST: "⇧↵", "Backspace": "⌫", "Delete": "Del"
-}  # fmt: skip
-"""Keys as the buttons show them. None is a letter: any letter begins a name."""
-WHOLE = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
-
-
-class NameField(QLineEdit):
-    """Where a class's name is typed. Enter gives it, with Shift to the whole burst; Esc leaves."""
-
-    given = Signal(str, bool)
-    left = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.burst = False
-        self.setAcceptDrops(False)  # files that are dropped here are for the page
-
-    def offer(self, names: Sequence[str]) -> None:
-        """Names that are completed, the likeliest first."""
-        if list(names) != self.names and not self.text():
-            self.names = list(names)
-            completer = QCompleter(self.names, self)
-            completer.setCompletionMode(QCompleter.CompletionMode.InlineCompletion)
-            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-            self.setCompleter(completer)
-
-    def begin(self, letter: str = "", burst: bool = False) -> None:
-        """Begins a name with a letter that was pressed elsewhere."""
-        self.clear()
-        self.burst = burst
-        self.setFocus()
-        if letter:
-            QLineEdit.keyPressEvent(
-                self, QKeyEvent(QEvent.Type.KeyPress, 0, Qt.KeyboardModifier.NoModifier, letter)
-            )
-
-    def event(self, event: QEvent) -> bool:
-        """Esc is this field's own here, and stops no job."""
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Escape
-        ):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.leave()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            name = self.text().strip()
-            burst = self.burst or bool(event.modifiers() & WHOLE)
-            self.leave()
-            if name:
-                self.given.emit(name, burst)
-        else:
-            super().keyPressEvent(event)
-
-    def leave(self) -> None:
-        self.clear()
-        self.burst = False
-        self.left.emit()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.burst = False
 
 
 class Side(QWidget):
@@ -147,26 +80,26 @@ class Side(QWidget):
         made = button("", "", calling(self.choose, digit), kind="choice")
         made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         named(made, f"Class {digit}", "Gives the chosen images this class", str(digit))
-        self.key(where, str(digit), calling(self.choose, digit))
+        key_in(where, str(digit), calling(self.choose, digit))
         return made
 
     def make_acts(self, where: QWidget) -> None:
         """A button and a key for each act; the keys work in the grid, where letters are free."""
-        self.accept = self.act(
+        self.accept = act(
             "Accept", "Gives each its suggested class", "Return", self.accepted, where, "primary"
         )
-        self.key(where, "Enter", self.accepted.emit)
+        key_in(where, "Enter", self.accepted.emit)
         help = "Gives all that is shown its suggested class; the next images follow"
-        self.shown = self.act("Accept the shown", help, SHOWN, self.shown_accepted, where)
-        self.key(where, "Ctrl+Enter", self.shown_accepted.emit)
+        self.shown = act("Accept the shown", help, SHOWN, self.shown_accepted, where)
+        key_in(where, "Ctrl+Enter", self.shown_accepted.emit)
         help = "Names all that was taken together with it"
-        self.burst = self.act("Burst", help, BURST, self.burst_asked, where)
-        self.key(where, "Shift+Enter", self.burst_asked.emit)
-        self.aside = self.act(
+        self.burst = act("Burst", help, BURST, self.burst_asked, where)
+        key_in(where, "Shift+Enter", self.burst_asked.emit)
+        self.aside = act(
             "Set aside", "None of these, or not usable", "Delete", self.aside_asked, where
         )
         help = "Shows the images of a burst one by one, or as one again"
-        self.open = self.act("Open", help, "+", self.open_asked, where)
+        self.open = act("Open", help, "+", self.open_asked, where)
         self.gap = indented(QSpinBox())
         self.gap.setRange(0, 24 * 3600)
         self.gap.setPrefix("Gap ")
@@ -176,24 +109,10 @@ class Side(QWidget):
         named(self.gap, "Gap between bursts", help)
         reach(self.gap, "Alt+G")
         self.gap.valueChanged.connect(lambda seconds: self.gap_chosen.emit(float(seconds)))
-        self.look = self.act("Look", "Shows it large", "Space", self.look_asked, where)
-        self.undo = self.act(
+        self.look = act("Look", "Shows it large", "Space", self.look_asked, where)
+        self.undo = act(
             "Undo", "Takes the last act back, all of it", "Backspace", self.undo_asked, where
         )
-
-    def act(
-        self, text: str, help: str, key: str, signal: object, where: QWidget, kind: str = ""
-    ) -> QPushButton:
-        emit: Callable[[], object] = signal.emit  # type: ignore[attr-defined]
-        made = button(f"{text}  {SIGNS.get(key, key)}", help, emit, kind=kind)
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.key(where, key, emit)
-        return named(made, text, help, key)
-
-    def key(self, where: QWidget, key: str, act: Callable[[], object]) -> None:
-        made = QShortcut(QKeySequence(key), where, act)
-        made.setContext(Qt.ShortcutContext.WidgetShortcut)
-        made.setAutoRepeat(False)  # a key that is held down would name what nobody has seen
 
     def lay_out(self) -> None:
         """What is asked most lies highest; in a low window the rest is scrolled to."""
@@ -259,7 +178,7 @@ class Side(QWidget):
         """How many images would be accepted by the key for all that is shown."""
         self.shown.setEnabled(count > 0)
         words = f"Accept the {count:,} shown" if count else "Accept the shown"
-        say_on(self.shown, f"{words}  {SIGNS[SHOWN]}")
+        say_on(self.shown, f"{words}  {sign_of(SHOWN)}")
 
     def show_choices(self) -> None:
         """The digits, each with its class."""
