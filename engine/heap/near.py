@@ -36,7 +36,7 @@ class Basis:
     def trust(self) -> float:
         """How far `round` can be believed, from 0 to 1: no more images than directions are as wide
         along each, whatever they show."""
-        return max(0.0, 1 - len(self.scale) / max(1, self.images))
+        return 1 - len(self.scale) / self.images if self.images else 0.0
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Features (images, width) as float32 (images, WIDTH)."""

@@ -48,6 +48,13 @@ def test_whitened_directions_are_those_of_a_shrunk_covariance() -> None:
     np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-4)
 
 
+def test_no_more_images_than_directions_say_nothing_of_how_wide_these_are() -> None:
+    x = np.random.default_rng(3).normal(size=(400, 40)).astype(np.float32)
+    assert basis_of(x[:30]).trust == basis_of(x[:40]).trust == basis_of(x[:0]).trust == 0
+    assert basis_of(x[:80]).trust == pytest.approx(0.5)
+    assert basis_of(x).trust == pytest.approx(0.9)
+
+
 def test_distances_are_distances() -> None:
     a, b = blobs()[0][:9], blobs(3)[0][:7]
     expected = ((a[:, None] - b[None]) ** 2).sum(axis=2)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.heap import making
+from engine.heap import making, near
 from engine.session import Session
 from engine.storage import unsorted
 from tests.helpers import image_files
@@ -122,6 +122,44 @@ def test_it_follows_acts_undo_and_all_that_changes_classes(session: Session, cas
     agrees(session)
     done(session, "remove_unsorted", images=heap["lime"][8:10])
     agrees(session)
+
+
+@pytest.fixture
+def few_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 60 images so few say enough for what waits to have a part in the suggestions."""
+    monkeypatch.setattr(near, "ROUND_WIDTH", 6)
+
+
+def own_answers(session: Session) -> dict[int, dict[str, float]]:
+    """What the project answers for images that wait."""
+    rows = done(session, "suggestions", limit=1000)["rows"]
+    found = done(session, "predict_images", paths=[row["path"] for row in rows])["pictures"]
+    return {row["id"]: found[row["path"]]["classes"] for row in rows}
+
+
+def test_what_waits_has_a_part_the_smaller_the_less_waits(
+    session: Session, few_directions: None
+) -> None:
+    heap = waiting(session)
+
+    def apart() -> float:
+        done(session, "learn_sorted")
+        _, shares = told(session)
+        own = own_answers(session)
+        return float(np.mean([abs(s[n] - own[i][n]) for i, s in shares.items() for n in s]))
+
+    for name in NAMES:
+        label(session, heap[name][:2], name)
+    agrees(session)
+    first = apart()
+    for name in NAMES:
+        label(session, heap[name][2:-1], name)
+    agrees(session)
+    done(session, "undo")
+    agrees(session)
+    done(session, "redo")
+    assert first > 0.01
+    assert apart() < first / 2
 
 
 def test_acts_do_not_make_it_anew(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
