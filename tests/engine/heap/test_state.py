@@ -159,7 +159,18 @@ def test_what_waits_has_a_part_the_smaller_the_less_waits(
     agrees(session)
     done(session, "redo")
     assert first > 0.01
-    assert apart() < first / 2
+    assert apart() < 0.3 * first
+
+
+def test_what_is_set_aside_has_no_part(session: Session, few_directions: None) -> None:
+    heap = waiting(session)
+    for name in NAMES[:3]:
+        label(session, heap[name][:2], name)
+    before = told(session)[1]
+    done(session, "set_aside", images=heap["lime"])
+    after = told(session)[1]
+    assert max(abs(after[i][n] - before[i][n]) for i in after for n in after[i]) > 0.01
+    agrees(session)
 
 
 def test_acts_do_not_make_it_anew(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,9 +282,14 @@ def test_sure_suggestions_that_were_wrong_make_the_forecast_careful(session: Ses
                 for place in range(count)
             )
 
+    def keys_left() -> int:
+        return int(done(session, "suggestions")["standing"]["keys_left"])
+
     note("accepted", number, 20)
     assert unsorted.record(project).off == 1
+    before = keys_left()
     note("typed", number + 1, 10)
+    assert keys_left() > before
     # 30 looked at, 3 wrong expected, 10 were, and 3 of each besides.
     assert unsorted.record(project).off == pytest.approx(13 / 6)
     note("bulk", number + 1, 10)
