@@ -20,7 +20,7 @@ def look_again(session: Session, *, order: str = "wrong", limit: int = 60) -> Wo
     if order not in LISTS:
         raise BadSetting(f"There is no list “{order}”. There are: {', '.join(LISTS)}.")
     yield Progress(0, None, "Looking at images")
-    found = yield from again.found(session)
+    found = yield from again.found(session, rank=limit > 0)
     if found is None:
         return {"total": 0, "rows": [], "both_sides": True, "lists": {}}
     return {

@@ -5,21 +5,23 @@ What each is judged by is what the project would say of it had it not been learn
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.events import Event, Progress, Work
-from engine.learning import own_answers
+from engine.learners import LEARNERS
+from engine.learning import opinions, own_answers
 from engine.learning.own_answers import AT_ONCE, Judged, judged
 from engine.results.images import AnsweredImage
 from engine.results.review import MisplacedImage, Review, UnlikeImage
 from engine.session import Session
-from engine.storage import catalogue
+from engine.storage import catalogue, steps
+from engine.storage.feature_cache import Features
 
 LISTS = ("wrong", "unlike")
-UNLIKELY = 0.05
+UNLIKELY = 0.1
 """A class that is less probable than this is unlikely to be the image's."""
 WORST = 4
 """Of a class's images one in so many says nothing about how sure its own are: it may be wrong."""
@@ -30,6 +32,8 @@ NARROW = 30.0
 lists are as good (clothing, CIFAR-100)."""
 LEAST = 0.01
 """A share of what lies around an image that is as good as none."""
+ALIKE = 0.5
+"""By so much what lies around an image counts beside what both judges say."""
 FIRST = 2000
 """So many of the worst are compared with all images; nobody looks at more."""
 FAR = 2.5
@@ -91,21 +95,26 @@ def unlikely(logs: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Found:
-    """The project's images as they are judged, and the lists as places among them, worst first."""
+    """The project's images as they are judged, and the lists as places among them, worst first.
+
+    `opinions`, of each judge logarithms of probabilities, float32 (images, classes), say in which
+    order.
+    """
 
     judged: Judged
+    opinions: Sequence[np.ndarray]
     lists: dict[str, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
         seen, open_ = self.judged, ~self.judged.kept
         wrong = np.flatnonzero(open_ & seen.wrong & unlikely(seen.logs, seen.truth))
         unlike = np.flatnonzero(open_ & (seen.far > FAR))
-        doubt = suspicion(seen.logs, seen.truth)
+        # Opinions as one: the logarithms of their probabilities are added.
+        doubt = np.sum([suspicion(logs, seen.truth) for logs in self.opinions], axis=0)
         wrong = wrong[np.argsort(-doubt[wrong], kind="stable")]
         first = wrong[:FIRST]
-        # Both opinions as one: the logarithms of their probabilities are added.
-        both = doubt[first] - np.log(around(seen.z, seen.truth, first) + LEAST)
-        wrong[:FIRST] = first[np.argsort(-both, kind="stable")]
+        alike = np.log(around(seen.z, seen.truth, first) + LEAST)
+        wrong[:FIRST] = first[np.argsort(ALIKE * alike - doubt[first], kind="stable")]
         self.lists = {
             "wrong": wrong,
             "unlike": unlike[np.argsort(-seen.far[unlike], kind="stable")],
@@ -118,10 +127,33 @@ class Found:
         return {**{name: len(places) for name, places in self.lists.items()}, "any": len(either)}
 
 
-def found(session: Session) -> Generator[Event, None, Found | None]:
-    """What is to be looked at again; None before anything was learnt."""
+def found(session: Session, rank: bool = True) -> Generator[Event, None, Found | None]:
+    """What is to be looked at again; None before anything was learnt. Without `rank` the lists are
+    whole, but nobody else was asked in which order."""
     seen = yield from judged(session)
-    return Found(seen) if seen is not None else None
+    if seen is None:
+        return None
+    return Found(seen, (yield from opinions_of(session, seen)) if rank else (seen.logs,))
+
+
+def opinions_of(session: Session, seen: Judged) -> Generator[Event, None, tuple[np.ndarray, ...]]:
+    """What the judges say of the images: kept until others are asked about."""
+    project, classes = session.require(), seen.answers.classes
+    row = steps.current(project)
+    kept = steps.learnt(project, row) if row else None
+    assert row is not None  # it judged
+    assert kept is not None
+    numbers = np.array(classes, np.int64)[seen.truth]
+    key = ("opinions", str(project.path), row["id"], seen.ids.tobytes(), numbers.tobytes())
+    known: tuple[np.ndarray, ...] | None = session.kept(key)
+    if known is None:
+        features = Features(project, row["features_key"])
+        case = opinions.Case(features, seen.hashes, numbers, classes, seen.logs)
+        learner = LEARNERS.make(row["learner"], row["settings"])
+        first = yield from opinions.with_held_out(case, learner, kept.memory, seen.held_out)
+        told = (first, (yield from opinions.by_roots(case)))
+        known = session.keep(key, lambda: told)
+    return known
 
 
 def shown(session: Session, found: Found, order: str, limit: int) -> Work[list[AnsweredImage]]:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import softmax
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics.pairwise import cosine_similarity as cosine
 
+from engine.learners import Task
+from engine.learners.confidence import temperature
 from engine.learners.principal import unit
+from engine.learners.slda import StreamingLDA
 from engine.learners.unlike import together, usual
 from engine.learning.look_again import Found, around, suspicion
+from engine.learning.opinions import Case, by_roots, with_held_out
 from engine.learning.own_answers import Judged, OwnAnswers
 from engine.session import Session
+from tests.bench.common import finished
 from tests.helpers.image_files import drawn, plain_folders, planted
 from tests.helpers.projects import QUICK, SIZE, done, refused, weights
 
@@ -157,7 +164,68 @@ def test_of_two_in_equal_doubt_the_one_among_another_class_comes_first() -> None
     answers = OwnAnswers((1, 2), {}, logs, truth, np.zeros(22), z, True)
     hashes = [str(n) for n in number]
     judged = Judged(answers, number, hashes, truth, logs, answers.far, z, no, no)
-    assert Found(judged).lists["wrong"].tolist() == [21, 20]
+    assert Found(judged, [logs]).lists["wrong"].tolist() == [21, 20]
+    doubted = logs.copy()
+    doubted[20] = np.log([1e-4, 1 - 1e-4])
+    assert Found(judged, [logs, doubted]).lists["wrong"].tolist() == [20, 21]
+
+
+class Drawn:
+    """Features of 90 images in three classes, which differ in what is faint."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(2)
+        self.numbers = np.repeat([3, 5, 8], 30)
+        faint = np.repeat(np.eye(3) * 0.05 + 0.01, 30, axis=0)
+        loud = rng.gamma(1.0, 1.0, (90, 5))
+        x = np.concatenate([loud, faint * rng.gamma(2.0, 0.5, (90, 3))], axis=1)
+        self.of = dict(zip(map(str, range(90)), x.astype(np.float32)[:, None], strict=True))
+
+    def get(self, hashes: Sequence[str]) -> np.ndarray:
+        return np.stack([self.of[sha256] for sha256 in hashes])
+
+
+def test_the_second_judge_says_what_one_says_that_never_saw_the_image() -> None:
+    drawn, logs = Drawn(), np.full((90, 3), np.log(1 / 3), np.float32)
+    hashes, classes, y = list(drawn.of), (3, 5, 8), drawn.numbers.copy()
+    y[4] = 5  # the fifth lies in a wrong class
+    found = finished(by_roots(Case(drawn, hashes, y, classes, logs)))
+    roots = unit(np.sqrt(drawn.get(hashes)[:, 0]))
+    x = PCA(roots.shape[1]).fit_transform(roots)
+    for i in (0, 4, 40, 77):
+        rest = np.arange(90) != i
+        others = LinearDiscriminantAnalysis(priors=[1 / 3] * 3).fit(x[rest], y[rest])
+        assert found[i].argmax() == others.predict_log_proba(x[i : i + 1]).argmax()
+    assert found[4].argmax() == 0
+    assert found[4, 1] < np.log(0.25)
+
+
+def test_of_a_class_with_one_image_the_model_alone_speaks() -> None:
+    drawn, logs = Drawn(), np.log(np.full((90, 3), 1 / 3, np.float32))
+    y = np.array([8, *np.repeat([3, 5], [45, 44])])
+    found = finished(by_roots(Case(drawn, list(drawn.of), y, (3, 5, 8), logs)))
+    assert (found[0] == logs[0]).all()
+    assert (found[:, 2] == logs[:, 2]).all()
+    assert not np.isclose(found[1:, :2], logs[1:, :2]).all()
+    alone = Case(drawn, list(drawn.of), np.full(90, 3), (3,), logs[:, :1])
+    assert (finished(by_roots(alone)) == logs[:, :1]).all()
+
+
+def test_the_first_judge_says_what_the_model_would_had_it_learnt_what_is_held_out() -> None:
+    drawn, hashes = Drawn(), [str(number) for number in range(90)]
+    x, y, held = torch.from_numpy(drawn.get(hashes)), drawn.numbers, np.arange(90) % 4 == 0
+    model, whole = StreamingLDA(), StreamingLDA(shrinkage=0.3)
+    for judge, some in ((model, ~held), (whole, held | ~held)):
+        new = {n: x[some & (y == n)] for n in (3, 5, 8)}
+        for _ in judge.learn(Task(new, x[some], torch.from_numpy(y[some]))):
+            pass
+    memory = {**model.memory(), "shrinkage": np.array(0.3)}
+    case = Case(drawn, hashes, y, (3, 5, 8), np.log(np.full((90, 3), 1 / 3, np.float32)))
+    found = finished(with_held_out(case, model, memory, held))
+    logits = whole.left_out(x, torch.from_numpy(y))
+    heat = temperature(logits, torch.from_numpy(np.repeat(range(3), 30)))
+    np.testing.assert_allclose(found, (logits / heat).log_softmax(dim=1), atol=1e-4)
+    assert (finished(with_held_out(case, model, memory, held & False)) == case.logs).all()
 
 
 def test_how_far_an_image_lies_is_what_is_found_without_it() -> None:
