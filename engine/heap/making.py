@@ -71,8 +71,9 @@ def made(
         x = np.zeros((0, learner.views, extractor.backbone.width), np.float32)
     live, seen = learner.live(torch.from_numpy(x)), x.mean(axis=1)
     mixture = mixture_of(features, hashes, seen)
-    for number, some in data.train.items():
-        mixture.take(number, features.get(some).mean(axis=1))
+    for side in (data.train, data.split.validation):
+        for number, some in side.items():
+            mixture.take(number, features.get(some).mean(axis=1))
     state = HeapState(
         project=project,
         features=features,

@@ -6,8 +6,9 @@ one, and turned to length 1 (`Basis.round`). There a class is a direction with a
 share, the images that wait belong to classes by shares, those that were named wholly to theirs, and
 both are found in turns:
 
-    p(c | z) = exp(k z.m_c) / sum_j exp(k z.m_j)
+    p(c | z) = w_c exp(k z.m_c) / sum_j w_j exp(k z.m_j)
     m_c = unit(sum of named z in c + sum of p(c | z) z over those that wait)
+    w_c = 1 + sum of p(c | z) over those that wait
 
 Nigam, McCallum, Thrun and Mitchell, Text classification from labeled and unlabeled documents using
 EM, 2000, with the von Mises-Fisher distributions of Banerjee, Dhillon, Ghosh and Sra, Clustering on
@@ -40,8 +41,12 @@ def sums(named: np.ndarray, waiting: np.ndarray) -> np.ndarray:
     those that have no class; all whitened, images of length 1.
     """
     found, before = named, None
+    wide = np.ones(len(named), np.float32)
     for _ in range(ROUNDS if len(waiting) else 0):
         now = shares(waiting @ unit(found).T, SPREAD)
+        now *= wide
+        now /= now.sum(axis=1, keepdims=True)
+        wide = 1 + now.sum(axis=0)
         found = named + now.T @ waiting
         if before is not None and np.abs(now - before, out=before).max() <= STILL:
             break
@@ -93,10 +98,6 @@ class Mixture:
     def cosines(self, classes: Sequence[int], alive: np.ndarray) -> np.ndarray:
         """Of each image of the heap to each class: float32 (images, classes)."""
         return self.z @ unit(self.sums(classes, alive)).T
-
-    def asked(self, z: np.ndarray, classes: Sequence[int], alive: np.ndarray) -> np.ndarray:
-        """The same of other images, whitened: (images, width)."""
-        return z @ unit(self.sums(classes, alive)).T
 
     def left_out(
         self, z: np.ndarray, places: np.ndarray, classes: Sequence[int], alive: np.ndarray

@@ -26,6 +26,8 @@ from engine.storage.project import Project
 
 FEW = 200
 """So many images say after each act how sure the head may be; all of them do in `settle`."""
+ENOUGH_TRUST = 0.5
+"""Of Basis.trust; 512 images."""
 MUCH = 500
 """After so many changes from elsewhere it is quicker to begin anew."""
 
@@ -110,6 +112,8 @@ class HeapState:
         self.mixture.changed()
         self.take_out({h: n for h, n in self.learnt.items() if train.get(h) != n})
         self.take_in({h: n for h, n in train.items() if self.learnt.get(h) != n})
+        self.take_note({h: n for h, n in self.held.items() if held.get(h) != n}, -1)
+        self.take_note({h: n for h, n in held.items() if self.held.get(h) != n})
         self.held = held
         self.calibrate()
         self.mark()
@@ -120,11 +124,8 @@ class HeapState:
         for number, hashes in by_class(images).items():
             x = torch.from_numpy(self.features.get(hashes))
             self.live.learn(number, x)
-            self.mixture.take(number, x.mean(dim=1).numpy())
             self.remember(hashes, x)
-            if self._cover is not None and self._herding is not None:
-                new = self._herding.covered(self.basis(x.mean(dim=1).numpy()))
-                np.maximum(self._cover, new, out=self._cover)
+        self.take_note(images)
         self.learnt.update(images)
         self._told = None
 
@@ -137,11 +138,22 @@ class HeapState:
             if not left:
                 both[1] = both[0][:0]
             self.live.unlearn(number, *both)
-            self.mixture.take(number, both[0].mean(dim=1).numpy(), -1)
             for sha256 in hashes:
                 del self.learnt[sha256]
-            self._cover = None
+        self.take_note(images, -1)
         self._told = None
+
+    def take_note(self, images: Mapping[str, int], sign: int = 1) -> None:
+        """Images were named, or with sign -1 no longer are. What the others may be follows from
+        those held out, too: only the head never sees them, for they judge it."""
+        for number, hashes in by_class(images).items():
+            x = self.features.get(hashes).mean(axis=1)
+            self.mixture.take(number, x, sign)
+            if sign < 0:
+                self._cover = None
+            elif self._cover is not None and self._herding is not None:
+                new = self._herding.covered(self.apart(x))
+                np.maximum(self._cover, new, out=self._cover)
 
     def remember(self, hashes: Sequence[str], x: Tensor) -> None:
         if len(self.known) < 2 * FEW:
@@ -158,6 +170,7 @@ class HeapState:
         self.alive[[self.place[number] for number in ids if number in self.place]] = False
         self.mixture.changed()
         self.take_in(learnt)
+        self.take_note(held)
         self.held.update(held)
         self.calibrate()
         self.mark()
@@ -176,7 +189,7 @@ class HeapState:
         places = torch.tensor([at[sides[h]] for h in few])
         doubt = 1.0 if judge is held else math.sqrt(len(judge))
         # Spread over as large a share of the few as of all.
-        self.fit(x, z, places, doubt * len(few) / max(1, len(judge)), judge is not held)
+        self.fit(x, z, places, doubt * len(few) / max(1, len(judge)))
 
     def few_features(self, hashes: Sequence[str]) -> tuple[Tensor, np.ndarray]:
         if missing := [h for h in hashes if h not in self.known]:
@@ -186,7 +199,7 @@ class HeapState:
         x, z = zip(*(self.known[h] for h in hashes), strict=True)
         return torch.stack(x), np.stack(z)
 
-    def fit(self, x: Tensor, z: np.ndarray, places: Tensor, doubt: float, learnt: bool) -> None:
+    def fit(self, x: Tensor, z: np.ndarray, places: Tensor, doubt: float) -> None:
         """The temperatures from features, these whitened, and the places of their classes, of
         images that were learnt or are held out; see confidence."""
         self._told = None
@@ -197,10 +210,7 @@ class HeapState:
         self.heat = temperature(logits, places, doubt)
         if not self.basis.trust:
             return
-        if learnt:
-            cosines = self.mixture.left_out(z, places.numpy(), self.live.classes, self.alive)
-        else:
-            cosines = self.mixture.asked(z, self.live.classes, self.alive)
+        cosines = self.mixture.left_out(z, places.numpy(), self.live.classes, self.alive)
         self.heat_together = temperature(self.together(logits, cosines), places, doubt)
 
     def together(self, logits: Tensor, cosines: np.ndarray) -> Tensor:
@@ -222,7 +232,7 @@ class HeapState:
         if judged:
             x, numbers, doubt = data.of(hashes), torch.from_numpy(truth), 1.0
         places = torch.searchsorted(torch.tensor(self.live.classes), numbers)
-        self.fit(x, self.whitened(x), places, doubt, not judged)
+        self.fit(x, self.whitened(x), places, doubt)
 
     @property
     def told(self) -> np.ndarray:
@@ -276,16 +286,28 @@ class HeapState:
         others = self.mates.get(self.bursts[place], ())
         return [int(self.ids[other]) for other in others if self.alive[other]]
 
+    @property
+    def spread_out(self) -> bool:
+        """Whether there are images enough for a whitened space, where a class lies together and
+        apart from others, so that an image there speaks for more of its own."""
+        return self.basis.trust > ENOUGH_TRUST
+
+    def apart(self, features: np.ndarray) -> np.ndarray:
+        """Features (images, width) as they lie where `useful` compares them."""
+        return self.basis.round(features) if self.spread_out else self.basis(features)
+
     def useful(self, waiting: np.ndarray) -> np.ndarray:
         """Most useful first; of a large heap some are compared, always the same."""
         if self._herding is None:
             some = np.argsort(np.array(self.hashes))[:MOST_COMPARED]
             self._compared = np.sort(some)
-            self._herding, self._cover = Herding(self.near[self._compared]), None
+            heap = self.mixture.z if self.spread_out else self.near
+            self._herding, self._cover = Herding(heap[self._compared]), None
         if self._cover is None:
-            hashes = list(self.learnt)
-            learnt = self.basis(self.features.get(hashes).mean(axis=1)) if hashes else None
-            self._cover = self._herding.covered(self.near[:0] if learnt is None else learnt)
+            learnt, hashes = self._herding.x[:0], [*self.learnt, *self.held]
+            if hashes:
+                learnt = self.apart(self.features.get(hashes).mean(axis=1))
+            self._cover = self._herding.covered(learnt)
         among = np.flatnonzero(np.isin(self._compared, waiting))
         doubt = margin(self.doubted[self._compared])
         picked = self._compared[self._herding.picks(self._cover, doubt, among)]
