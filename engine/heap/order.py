@@ -9,6 +9,7 @@ import numpy as np
 from engine.heap.near import squared
 
 ORDERS = {
+    "groups": "in groups that are alike",
     "likeness": "alike next to each other",
     "uncertain": "least certain first",
     "useful": "most useful first",

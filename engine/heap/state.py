@@ -71,6 +71,7 @@ class HeapState:
         self._herding: Herding | None = None
         self._cover: np.ndarray | None = None
         self._chain: np.ndarray | None = None
+        self._groups: list[np.ndarray] = []
 
     @property
     def basis(self) -> Basis:
@@ -314,9 +315,17 @@ class HeapState:
         return np.concatenate([picked, waiting[~np.isin(waiting, picked)]])
 
     def groups(self) -> list[np.ndarray]:
-        """Groups of images that are alike, as places: large first, the most typical first."""
+        """Groups of images that are alike, as places: large first, the most typical first.
+
+        They stay as they were found while their images are named; an image that waits again and is
+        in none of them makes all of them anew.
+        """
         waiting = self.open
-        return [waiting[some] for some in groups(self.near[waiting])]
+        known = np.concatenate(self._groups) if self._groups else waiting[:0]
+        if not np.isin(waiting, known).all():
+            self._groups = [waiting[some] for some in groups(self.near[waiting])]
+        left = [some[np.isin(some, waiting)] for some in self._groups]
+        return [some for some in left if len(some)]
 
     @property
     def asked_next(self) -> int | None:

@@ -47,7 +47,7 @@ def suggestions(
         ],
         "ask": ask(state, names, done),
         "classes": [names[number] for number in state.classes],
-        "groups": [state.ids[some].tolist() for some in groups(state)],
+        "groups": [state.ids[some].tolist() for some in groups(state, order)],
         "bursts": bursts(state),
         "standing": standing(state, done),
     }
@@ -60,9 +60,9 @@ def bursts(state: HeapState) -> list[list[int]]:
     return [state.ids[places].tolist() for places in found if len(places) > 1]
 
 
-def groups(state: HeapState) -> list[np.ndarray]:
-    """What is alike, while there are no two classes to choose from."""
-    return state.groups() if len(state.classes) < 2 else []
+def groups(state: HeapState, order: str) -> list[np.ndarray]:
+    """What is alike, where that is asked for, or while there are no two classes to choose from."""
+    return state.groups() if order == "groups" or len(state.classes) < 2 else []
 
 
 def places_in_order(state: HeapState, order: str, visible: Sequence[int] = ()) -> np.ndarray:
@@ -155,6 +155,8 @@ def in_full(state: HeapState, order: str, limit: int) -> ClassesSuggested:
         },
         "order": by_place,
         "ask": None if asked is None else paths[int(state.ids[asked])],
-        "groups": [[paths[int(state.ids[place])] for place in some] for some in groups(state)],
+        "groups": [
+            [paths[int(state.ids[place])] for place in some] for some in groups(state, order)
+        ],
         "standing": standing(state, done),
     }

@@ -81,7 +81,8 @@ class Standing(TypedDict):
 class Suggestions(TypedDict):
     """`order` are the ids of all that wait; `rows` are the first of them. `ask` comes before them.
 
-    `groups` are ids of images that are alike, most typical first, until there are two classes;
+    `groups` are ids of images that are alike, most typical first, until there are two classes
+    or where they are asked for;
     `bursts` those of images that wait and were taken together.
     """
 

@@ -183,6 +183,24 @@ def test_groups_come_first_and_a_name_is_for_all_of_a_group(sorter: Person) -> N
     assert "members" in second, "with one class there is nothing to choose from yet"
     types(sorter, class_of(second) + " two")
     at_rest(sorter)
+    assert found.bar.order.currentText() == "Groups"
+    assert found.bar.forecast.full.startswith("Name groups that are of one class")
+    third, left = current(sorter), sorter.project.unsorted
+    assert "members" in third, "other classes wait in groups, too"
+    likely = third["likeliest"][0][0]
+    had = sorter.classes()[likely]
+    presses(sorter, "Return")
+    presses(sorter, "1")
+    at_rest(sorter)
+    assert sorter.project.unsorted == left - len(third["members"])
+    assert sorter.classes()[likely] == had + len(third["members"])
+
+    presses(sorter, "Ctrl+Shift+G")
+    sorter.sees(lambda: found.sorting.order == "likeness")
+    at_rest(sorter)
+
+    assert found.bar.order.currentText() == "Likeness"
+    assert not found.bar.one_by_one.isVisible()
     assert not found.sorting.list.members
     assert all(len(row["likeliest"]) == 2 for row in rows(sorter) if "choices" not in row)
 

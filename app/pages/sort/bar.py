@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QWidget
 
 from app.pages.sort.again import AGAIN
+from app.pages.sort.sorting import GROUPS
 from app.widgets.controls import (
     Elided,
     buddy,
@@ -21,6 +22,7 @@ from engine.results.heap import Accepted, Standing
 from engine.system.words import per_cent, plural
 
 ORDERS = (
+    (GROUPS, "Groups"),
     ("likeness", "Likeness"),
     ("uncertain", "Least certain"),
     ("useful", "Most useful"),
@@ -28,6 +30,7 @@ ORDERS = (
 )
 BEGIN = "Begin to type the class of an image. Others like it are suggested then."
 GO_ON = "Enter accepts what is suggested. Type the name of a class that is still missing."
+GROUP_BY_GROUP = "Name groups that are of one class; go on one by one for the rest."
 SURE = 95
 """Per cent above which suggestions are accepted, at first."""
 
@@ -38,9 +41,11 @@ def far(standing: Standing) -> str:
     return f"{done:,} sorted, {standing['waiting']:,} left"
 
 
-def forecast(standing: Standing, classes: int) -> str:
+def forecast(standing: Standing, classes: int, grouped: bool) -> str:
     """How good the suggestions were, and what is left; before there are any to judge, what to do:
     two classes are suggested at once."""
+    if grouped and classes > 1 and standing["waiting"]:
+        return GROUP_BY_GROUP
     if not standing["recent"]:
         hint = GO_ON if classes > 1 else BEGIN
         return hint if standing["waiting"] else ""
@@ -101,7 +106,15 @@ class SortBar(QWidget):
         self.order.activated.connect(
             lambda _: self.order_chosen.emit(str(self.order.currentData()))
         )
-        first = row(self.heading, 8, self.forecast, back, add)
+        self.one_by_one = button(
+            "One by one",
+            "Shows each image with what it may be, in place of groups",
+            lambda: self.order_chosen.emit("likeness"),
+            key="Ctrl+Shift+G",
+            kind="primary",
+        )
+        self.one_by_one.hide()
+        first = row(self.heading, 8, self.forecast, self.one_by_one, back, add)
         first.setStretch(2, 1)
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -122,8 +135,12 @@ class SortBar(QWidget):
         while not learnt and self.order.count() > self.waiting:
             self.order.removeItem(self.waiting)
 
-    def show_standing(self, standing: Standing | None, classes: int) -> None:
+    def show_standing(self, standing: Standing | None, classes: int, order: str) -> None:
+        grouped = order == GROUPS
+        self.order.setCurrentIndex(self.order.findData(order))
         self.heading.setText(far(standing) if standing is not None else "One moment …")
-        self.forecast.set_full(forecast(standing, classes) if standing is not None else "")
+        words = forecast(standing, classes, grouped) if standing is not None else ""
+        self.forecast.set_full(words)
+        self.one_by_one.setVisible(grouped and classes > 1)
         for made in (self.least, self.accept):
             made.setEnabled(classes > 1 and standing is not None and standing["waiting"] > 0)

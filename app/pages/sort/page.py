@@ -189,7 +189,8 @@ class SortPage(QWidget):
         """The list of now, what is suggested, and how far the heap is."""
         self.show_part()
         self.gallery.show_list(self.sorting.list.ids, self.sorting.list.known)
-        self.bar.show_standing(self.sorting.standing, len(self.sorting.classes))
+        sorting = self.sorting
+        self.bar.show_standing(sorting.standing, len(sorting.classes), sorting.order)
         self.show_chosen()
         self.count_shown()
         gap = self.project.burst_gap if self.project is not None else 0

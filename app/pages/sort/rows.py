@@ -81,7 +81,7 @@ def about(row: Row) -> str:
     if "choices" in row:
         return RANDOM
     if "members" in row:
-        return f"{plural(len(row['members']))} alike. Type their class."
+        return f"{plural(len(row['members']))} alike. Type their class, or press its digit."
     if not row.get("likeliest"):
         return "Type its class."
     first = suggested(row)

@@ -149,7 +149,7 @@ class Side(QWidget):
         words = about(first) if rows else "Choose an image."
         self.about.setText(each if several and suggested(first) else words)
         self.offered = choices(first)[:MOST] if rows else []
-        if "members" in first or not self.offered:
+        if not self.offered:
             self.offered = [(name, "") for name in classes[:MOST]] if rows else []
         likely = [name for name, _ in self.offered]
         self.field.offer([*likely, *(name for name in classes if name not in likely)])

@@ -30,6 +30,7 @@ ENOUGH = 10
 """By fewer test images nothing is said of how well it went."""
 AHEAD = 60
 """So many images beyond those that are seen come with their suggestions."""
+GROUPS = "groups"
 READS = ("suggestions", "learn_sorted")
 OURS = ("Name ", "Set ", "Accept ", "Take back ")
 """How the titles of the gestures begin that were made here."""
@@ -71,7 +72,7 @@ class Sorting(QObject):
         self.bridge, self.seen = bridge, seen
         self.pause = QTimer(self, singleShot=True, interval=PAUSE)
         self.pause.timeout.connect(self.learn)
-        self.path, self.order, self.watched = "", "likeness", False
+        self.path, self.watched = "", False
         self.own: set[int] = set()
         self.acting = False
         self.begin_anew()
@@ -87,6 +88,7 @@ class Sorting(QObject):
         self.classes: list[str] = []
         self.acts: list[Act] = []
         self.serial, self.asking, self.undoing, self.learning = 0, 0, 0, 0
+        self.order = "likeness"
         self.stale, self.waiting, self.aside = True, 0, 0
         self.pause.stop()
 
@@ -268,6 +270,8 @@ class Sorting(QObject):
         """The images are done at once, each with its words; where the engine refuses, they wait
         again. With `screenful` all that are done leave the list."""
         self.cancel_learning()
+        if self.list.members:  # who names groups goes on with them, also with two classes
+            self.order = GROUPS
         if screenful:
             self.list.sweep()
         spots = self.list.take_out(gone, range(0) if screenful else self.seen())
