@@ -34,16 +34,19 @@ def suggestions(
     places = shown[: max(0, limit)]
     rows = unsorted.by_id(state.project, state.ids[places].tolist())
     names, done = catalogue.class_names(state.project), unsorted.record(state.project)
-    likely = likeliest(state, places, names)
+    likely = likeliest(state, state.told[places], names)
+    mates = [state.burst_of(int(place)) for place in places]
+    joint = likeliest(state, together(state, mates), names)
     return {
         "order": state.ids[shown].tolist(),
         "rows": [
             {
                 **unsorted.view_of(state.project, row),
                 "likeliest": some,
-                "burst": state.burst_of(state.place[row["id"]]),
+                "burst": burst,
+                "together": of_all if burst else [],
             }
-            for row, some in zip(rows, likely, strict=True)
+            for row, some, burst, of_all in zip(rows, likely, mates, joint, strict=True)
         ],
         "ask": ask(state, names, done),
         "classes": [names[number] for number in state.classes],
@@ -73,13 +76,25 @@ def places_in_order(state: HeapState, order: str, visible: Sequence[int] = ()) -
     return np.concatenate([still, found[~np.isin(found, still)]])
 
 
+def together(state: HeapState, bursts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Probabilities of images that were taken together and show the same, as one: the mean of
+    their logarithms, for they are no independent witnesses. float32 (bursts, classes)."""
+    found = np.zeros((len(bursts), len(state.classes)), np.float32)
+    for row, burst in enumerate(bursts):
+        if burst and len(state.classes):
+            logs = np.log(np.maximum(state.told[[state.place[n] for n in burst]], 1e-12))
+            shares = np.exp(logs.mean(axis=0))
+            found[row] = shares / shares.sum()
+    return found
+
+
 def likeliest(
-    state: HeapState, places: np.ndarray, names: dict[int, str]
+    state: HeapState, shares: np.ndarray, names: dict[int, str]
 ) -> list[list[tuple[str, float]]]:
-    """Of each image the likeliest classes with their probabilities; none before there are two."""
+    """From probabilities (images, classes) the likeliest classes of each; none before there are
+    two."""
     if len(state.classes) < 2:
-        return [[] for _ in places]
-    shares = state.told[places]
+        return [[] for _ in shares]
     order = np.argsort(-shares, axis=1, kind="stable")[:, :LIKELIEST]
     sorted_shares = np.take_along_axis(shares, order, axis=1).tolist()
     known = [names[number] for number in state.classes]
@@ -95,7 +110,7 @@ def ask(state: HeapState, names: dict[int, str], done: Record) -> Asked | None:
     if place is None:
         return None
     (row,) = unsorted.by_id(state.project, [int(state.ids[place])])
-    likely = [name for name, _ in likeliest(state, np.array([place]), names)[0]]
+    likely = [name for name, _ in likeliest(state, state.told[[place]], names)[0]]
     choices = sorted(likely or [names[number] for number in state.classes])
     return {**unsorted.view_of(state.project, row), "choices": choices}
 

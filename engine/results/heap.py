@@ -42,11 +42,12 @@ class Suggestion(UnsortedRow):
     """With the likeliest classes and their probabilities, nine at most.
 
     `burst` are the ids of all that wait and were taken together with it, itself among them; empty
-    for one alone.
+    for one alone; `together` are the likeliest classes of all of these as one.
     """
 
     likeliest: list[tuple[str, float]]
     burst: list[int]
+    together: list[tuple[str, float]]
 
 
 class Asked(UnsortedRow):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -521,10 +522,15 @@ def test_a_key_names_the_whole_burst(burst: Person, heap: Path) -> None:
 def test_a_burst_is_one_tile_that_opens_by_a_key_and_by_a_click_on_its_count(
     burst: Person, heap: Path
 ) -> None:
-    found, count = page(burst), len(rows(burst))
+    found, count, as_one = page(burst), len(rows(burst)), dict(current(burst)["likeliest"])
     presses(burst, "+")
     assert len(rows(burst)) == count + 3
     burst.sees(lambda: len(places_in(burst, heap / "night")) == 4)
+    at_rest(burst)
+    each = [dict(rows(burst)[place]["likeliest"]) for place in places_in(burst, heap / "night")]
+    usual = {name: math.prod(shares[name] for shares in each) ** 0.25 for name in as_one}
+    for name, share in as_one.items():  # as a tile it said what all four say together
+        assert share == pytest.approx(usual[name] / sum(usual.values()), abs=1e-4)
     assert places_in(burst, heap / "night")[0] == found.gallery.currentIndex().row()
     presses(burst, "2")
     at_rest(burst)

@@ -89,8 +89,8 @@ class Shown:
             some = self.members.get(number)
             if some is None and self.members:
                 continue
-            one = {**of_one(row), "opened": number in self.opened}
-            self.known[number] = one if some is None else of_group(row, some)
+            opened = number in self.opened
+            self.known[number] = of_one(row, opened) if some is None else of_group(row, some)
             self.at[number] = at
 
     def missing(self, seen: range, at: int) -> list[int]:

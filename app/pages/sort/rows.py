@@ -43,8 +43,15 @@ def choices(row: Row) -> list[tuple[str, str]]:
     return [(n, per_cent(share, 0) if sure else "") for n, share in row.get("likeliest", ())]
 
 
-def of_one(row: Suggestion) -> Row:
-    """An image with its likeliest class, how likely that is, and the runner-up."""
+def of_one(given: Suggestion, opened: bool) -> Row:
+    """An image with its likeliest class, how likely that is, and the runner-up; those of a burst
+    as a whole, unless it is `opened`."""
+    as_one = given["together"] and not opened
+    row: Row = {
+        **given,
+        "opened": opened,
+        "likeliest": given["together"] if as_one else given["likeliest"],
+    }
     if len(row["likeliest"]) < 2:
         return {**row, "caption": Caption.of(("no suggestion yet",)), "badge": ""}
     (first, share), (second, other) = row["likeliest"][:2]
