@@ -31,9 +31,12 @@ class Arrived:
     def store(
         self, project: Project, gesture: int, batch: list[NewImage], copy: bool, added: Added
     ) -> None:
-        """What `bring_in` does with a batch."""
+        """What `bring_in` does with a batch. Of each some are drawn at once, for who is killed
+        after it goes on with what is there."""
         fresh, left_out = unsorted.add(project, gesture, batch, copy)
-        added.fresh += [arrival.image.sha256 for arrival in fresh]
+        came = [arrival.image.sha256 for arrival in fresh]
+        unsorted.draw(project, gesture, came)
+        added.fresh += came
         self.in_classes += [arrival.path for arrival in left_out]
         added.already += len(batch) - len(fresh) - len(left_out)
 

@@ -77,17 +77,21 @@ def add(
 
 
 def draw(project: Project, gesture: int, hashes: Iterable[str]) -> None:
-    """Draws, among images that just came, those that will be asked about at random.
+    """Draws, among images that just came, those that will be asked about at random, until a share
+    of them is drawn.
 
     They are those with the smallest hashes, so that nothing a person or the program chooses later
     has a part in it. All that was taken together is drawn together.
     """
+    drawn = {h for (h,) in project.db.execute("SELECT sha256 FROM unsorted WHERE drawn")}
     before = project.db.execute(
         "SELECT (SELECT COUNT(*) FROM unsorted WHERE drawn) + "
         "(SELECT COUNT(*) FROM named WHERE at_random)"
     ).fetchone()[0]
     found = sorted(hashes)
-    chosen = found[: max(0, min(round(DRAWN * len(found)), MOST_DRAWN - before))]
+    wanted = round(DRAWN * len(found)) - len(drawn.intersection(found))
+    free = [sha256 for sha256 in found if sha256 not in drawn]
+    chosen = free[: max(0, min(wanted, MOST_DRAWN - before))]
     with project.transaction(gesture) as db:
         for sha256 in chosen:
             db.execute("UPDATE unsorted SET drawn = 1 WHERE sha256 = ?", [sha256])

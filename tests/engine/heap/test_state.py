@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.events import Saved
 from engine.heap import making, near
+from engine.jobs import run
 from engine.session import Session
 from engine.storage import unsorted
 from tests.helpers import image_files
@@ -383,6 +386,25 @@ def test_an_image_that_was_set_aside_can_be_named_after_all(session: Session) ->
     session.keep(making.KEPT, dict).clear()
     assert label(session, heap["teal"][2:3], "teal")["images"] == 1
     agrees(session)
+
+
+def test_of_what_was_stored_before_a_stop_some_are_drawn_and_the_rest_are_not_too_many(
+    session: Session, tmp_path: Path
+) -> None:
+    image_files.class_folder(tmp_path, "more", 80)
+    before, settings = unsorted.rows(session.require()), {"paths": [str(tmp_path / "more")]}
+    known = {row["id"] for row in before}
+    with closing(run(session, "add_unsorted", settings)) as events:
+        next(event for event in events if isinstance(event, Saved))
+
+    def came() -> list[int]:
+        return [r["drawn"] for r in unsorted.rows(session.require()) if r["id"] not in known]
+
+    assert 0 < len(came()) < 80
+    assert sum(came()) == round(0.05 * len(came()))
+    done(session, "add_unsorted", **settings)
+    assert len(came()) == 80
+    assert sum(came()) == 4
 
 
 def test_an_image_whose_file_is_gone_can_be_named_and_is_not_learnt(
