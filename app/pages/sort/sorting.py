@@ -116,7 +116,7 @@ class Sorting(QObject):
 
     def on_ended(self, ticket: int, event: Ended) -> None:
         """After anything else that was done, what waits may be another."""
-        job, _ = self.bridge.jobs.get(ticket, ("", {}))
+        job = self.bridge.jobs.get(ticket, ("", {}))[0]
         if job == "undo":
             self.undoing = max(0, self.undoing - 1)
             self.pause.start()
@@ -237,8 +237,7 @@ class Sorting(QObject):
 
     def open_burst(self, number: int) -> bool:
         """Shows a burst one by one, or as one tile again; False where it is none."""
-        found = self.list.toggle(number)
-        if found:
+        if found := self.list.toggle(number):
             self.changed.emit()
         return found
 
@@ -276,8 +275,7 @@ class Sorting(QObject):
             self.list.sweep()
         spots = self.list.take_out(gone, range(0) if screenful else self.seen())
         places = [number for _, number in spots]
-        made = Act(spots, places[:1] if job == "accept_shown" else places)
-        self.acts.append(made)
+        self.acts.append(made := Act(spots, places[:1] if job == "accept_shown" else places))
         self.changed.emit()
         self.acted.emit()
         self.said.emit(words)
@@ -346,8 +344,7 @@ class Sorting(QObject):
                 self.list.sweep()
                 gone = set(self.list.ids) - self.list.alive(found)
                 made.spots = self.list.take_out(dict.fromkeys(gone, ""))
-            count = plural(done["images"], "suggestion")
-            self.said.emit(f"{count} accepted. Backspace undoes that.")
+            self.said.emit(f"{plural(done['images'], 'suggestion')} accepted. {BACK}")
             self.take(found, latest)
 
         settings = {"order": self.order, "limit": AHEAD}
@@ -397,7 +394,7 @@ class Sorting(QObject):
         classes = self.bridge.project.classes if self.bridge.project is not None else ()
         tested = sum(known.validation for known in classes)
         if found.get("accuracy") is not None and tested >= ENOUGH:
-            right = per_cent(found["accuracy"])
-            self.said.emit(f"Learnt: {right} of {plural(tested, 'test image')} are right.")
+            test = plural(tested, "test image")
+            self.said.emit(f"Learnt: {per_cent(found['accuracy'])} of {test} are right.")
         if self.watched and self.list.ids and "accuracy" in found:
             self.refresh(settle=True)
