@@ -238,6 +238,8 @@ class ProjectView:
     """Images that wait for a class; those that were set aside are not among them."""
     burst_gap: float = 60.0
     """Seconds after which an image of a camera belongs to another burst."""
+    promise: float = 0.0
+    """What share of the answers may be wrong; 0: nothing is promised."""
 
     @property
     def images(self) -> int:

@@ -15,6 +15,7 @@ from torch import nn
 
 from engine.errors import BadSetting
 from engine.images.preprocess import Preprocessing
+from engine.learners.promise import Promise
 
 
 @dataclass
@@ -93,3 +94,10 @@ class Model:
     views: int = 1
     digests: Mapping[str, str] = field(default_factory=dict)
     """sha256 by name of what the model was made from, beside the backbone's weights."""
+    promise: Promise | None = None
+    """What share of its answers may be wrong; without one it gives them all."""
+
+    @property
+    def least(self) -> tuple[float, ...]:
+        """The confidence below which an answer of each class is "not sure"."""
+        return self.promise.least if self.promise else (0.0,) * len(self.class_names)

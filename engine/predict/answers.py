@@ -53,6 +53,8 @@ class Answerer:
     prepare: Prepare
     threads: int = 1
     decoders: int = 1
+    least: tuple[float, ...] = ()
+    """The probability below which an answer of each class is none; empty: it answers always."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,8 @@ def exported_answerer(path: Path) -> Answerer:
     try_first(path)
     exported, cores = open_exported(path), available_cores()
     names, threshold = exported.class_names, exported.threshold
-    return Answerer(exported.answers, names, threshold, exported.given, cores, cores)
+    run, given = exported.answers, exported.given
+    return Answerer(run, names, threshold, given, cores, cores, exported.least)
 
 
 def project_answerer(model: Model, extractor: Extractor) -> Answerer:
@@ -89,7 +92,8 @@ def project_answerer(model: Model, extractor: Extractor) -> Answerer:
 
     # One run at a time: the extractor shares a batch among threads itself.
     threshold = float(model.threshold)
-    return Answerer(run, model.class_names, threshold, prepare, 1, device.threads())
+    threads, least = device.threads(), model.least
+    return Answerer(run, model.class_names, threshold, prepare, 1, threads, least)
 
 
 def answerer_of(session: Session | None, model: str) -> Answerer:
@@ -99,7 +103,9 @@ def answerer_of(session: Session | None, model: str) -> Answerer:
         return exported_answerer(Path(model))
     if session is None:
         raise Refused("No project is open. Name one, or an exported file.")
-    return project_answerer(session.model(), session.extractor())
+    from engine.learning.promising import model_in_use
+
+    return project_answerer(model_in_use(session), session.extractor())
 
 
 def answers(asked: Answerer, met: Iterable[WalkEntry]) -> Generator[list[Answered], None, None]:

@@ -11,7 +11,7 @@ from engine.predict.answers import Answered, Answerer
 from engine.predict.csv_writer import STANDARD_OUTPUT, Row
 from engine.system.cells import text_cell
 
-KNOWN, UNKNOWN = "known", "none of these"
+KNOWN, UNKNOWN, UNSURE = "known", "none of these", "not sure"
 BETWEEN = 5_000
 """Files between two words of how many were counted."""
 
@@ -41,6 +41,21 @@ def known(asked: Answerer, one: Answered) -> bool:
     return one.probabilities is None or one.distance <= asked.threshold
 
 
+def sure(asked: Answerer, one: Answered) -> bool:
+    """Whether an image of the classes gets an answer, by the promise of whoever is asked."""
+    if one.probabilities is None or not asked.least:
+        return True
+    best = int(one.probabilities.argmax())
+    return bool(one.probabilities[best] >= asked.least[best])
+
+
+def verdict(asked: Answerer, one: Answered) -> str:
+    """KNOWN, UNKNOWN or UNSURE."""
+    if not known(asked, one):
+        return UNKNOWN
+    return KNOWN if sure(asked, one) else UNSURE
+
+
 def row_of(asked: Answerer, one: Answered) -> Row:
     """The row of TITLES for one answer."""
     path, p = str(one.path), one.probabilities
@@ -48,5 +63,5 @@ def row_of(asked: Answerer, one: Answered) -> Row:
         return (path, "", "", "", "", "", "", one.reason)
     best, *second = p.argsort()[::-1][:2]
     first, *rest = [(text_cell(asked.class_names[at]), f"{p[at]:.4f}") for at in (best, *second)]
-    verdict = KNOWN if known(asked, one) else UNKNOWN
-    return (path, *first, *(rest[0] if rest else ("", "")), verdict, f"{one.distance:.4f}", "")
+    more = rest[0] if rest else ("", "")
+    return (path, *first, *more, verdict(asked, one), f"{one.distance:.4f}", "")

@@ -182,6 +182,12 @@ def where_images_lie(db: Database) -> None:
     )
 
 
+def promised_rate(db: Database) -> None:
+    """Version 11: what share of the answers may be wrong; 0: nothing is promised."""
+    db.execute("ALTER TABLE project ADD COLUMN promise REAL NOT NULL DEFAULT 0")
+    journal_anew(db, "project")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -193,6 +199,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     when_and_where,
     gap_of_bursts,
     where_images_lie,
+    promised_rate,
 )
 
 

@@ -61,6 +61,7 @@ def project_view(
         data_licence=facts["data_licence"],
         unsorted=count(project, "SELECT COUNT(*) FROM unsorted WHERE NOT aside"),
         burst_gap=float(facts["burst_gap"]),
+        promise=float(facts["promise"]),
     )
 
 

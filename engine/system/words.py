@@ -66,3 +66,15 @@ def many(count: int, what: str) -> str:
 def harmless(text: str) -> str:
     """Text for a terminal, which could take signs in a name for orders: those are spelled out."""
     return "".join(c if c in "\n\t" or category(c) != "Cc" else ascii(c)[1:-1] for c in text)
+
+
+def rate_in(text: str) -> float | None:
+    """The share that a person typed in per cent: “2 %”, “0.5”, “off” (0). None: it is none."""
+    plain = text.strip().removesuffix("%").strip().replace(",", ".")
+    if plain.lower() == "off":
+        return 0.0
+    try:
+        rate = float(plain) / 100
+    except ValueError:
+        return None
+    return rate if rate >= 0 and rate < float("inf") else None

@@ -81,14 +81,18 @@ function answer(found) {
   const best = order[0];
   const share = found.shares[best];
   const sure = share >= 0.8 ? "Quite sure" : share >= 0.5 ? "Not very sure" : "Unsure";
+  const answers = share >= told.least[best];
+  const most = `at most ${+(100 * told.promise).toPrecision(6)} % of its answers are wrong`;
   document.body.classList.toggle("unknown", !known);
-  if (known) say(told.classes[best], `${sure}: ${percent(share)}.`);
+  document.body.classList.toggle("unsure", known && !answers);
+  if (known && !answers) say("Not sure", `It promises that ${most}, so it gives none here.`);
+  else if (known) say(told.classes[best], `${sure}: ${percent(share)}.`);
   else say("None of these", "It looks unlike everything that this model has learnt. Nearest to it:");
   draw(known && all ? order : order.slice(0, known ? SHOWN : NEAREST), found.shares);
   find("more").hidden = !known || order.length <= SHOWN;
   find("more").textContent = all ? "Show fewer" : `Show all ${order.length} classes`;
   Object.assign(document.body.dataset, {
-    best: known ? told.classes[best] : "none of these",
+    best: !known ? "none of these" : answers ? told.classes[best] : "not sure",
     shares: JSON.stringify(found.shares),
   });
 }

@@ -77,8 +77,17 @@ class Exported:
     facts: Mapping[str, str]
     name: str
     """Of the file, for sentences."""
+    promise: float = 0.0
+    """What share of its answers may be wrong; 0: nothing is promised."""
+    least: tuple[float, ...] = ()
+    """The probability below which an answer of each class is none; empty: it answers always."""
     sizes: InputSizes | None = None
     """How it brings images to its network's size; None where it does not say."""
+
+    def sure(self, probabilities: np.ndarray) -> bool:
+        """Whether the likeliest of probabilities (classes,) is an answer by the promise."""
+        best = int(probabilities.argmax())
+        return not self.least or bool(probabilities[best] >= self.least[best])
 
     def given(self, image: Image.Image) -> np.ndarray:
         """What the file is given of an upright image: uint8 (height, width, 3), whole.
@@ -160,14 +169,19 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
     try:
         names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
         sizes = InputSizes(**json.loads(facts["sizes"])) if "sizes" in facts else None
+        promise, least = float(facts.get("promise", 0)), json.loads(facts.get("least", "[]"))
+        least = tuple(map(float, least))
         "".join(names).encode("utf-8", "surrogateescape")  # as names of folders are
     except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
     if type(names) is not list or not names or len(set(names)) < len(names):
         raise foreign(path)
-    if math.isnan(threshold):
+    if math.isnan(threshold) or not all(map(math.isfinite, (promise, *least))):
         raise foreign(path)
-    return Exported(run, tuple(names), threshold, dict(facts), path.name, sizes)
+    if least and len(least) != len(names):
+        raise foreign(path)
+    own = dict(facts)
+    return Exported(run, tuple(names), threshold, own, path.name, promise, least, sizes)
 
 
 def all_numbers(values: np.ndarray) -> bool:
@@ -212,6 +226,8 @@ def told(exported: Exported, image: Path) -> ImageAnswer | NoAnswer:
     return {
         "classes": dict(zip(exported.class_names, map(float, probabilities), strict=True)),
         "known": distance <= exported.threshold,
+        "sure": exported.sure(probabilities),
+        "promise": exported.promise,
         "distance": distance,
         "threshold": exported.threshold,
     }

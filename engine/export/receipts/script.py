@@ -24,6 +24,7 @@ from PIL import Image, ImageOps
 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 $opened
 names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
+least = json.loads(facts["least"])  # below it an answer is not sure, by the file's promise
 for path in sys.argv[1:]:
     image = ImageOps.exif_transpose(Image.open(path))
     if image.mode[0] in "IF":  # sixteen bits, wide integers and floats become eight bits
@@ -40,7 +41,8 @@ for path in sys.argv[1:]:
     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     $asked
     best = int(probabilities[0].argmax())
-    name = names[best] if distance[0] <= threshold else "none of these"
+    name = names[best] if probabilities[0][best] >= least[best] else "not sure"
+    name = name if distance[0] <= threshold else "none of these"
     print(path, f"{probabilities[0][best]:.4f}", name, sep="\\t")
 """)
 

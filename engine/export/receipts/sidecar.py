@@ -46,6 +46,8 @@ def card(model: Model, digest: str, **own: Any) -> dict[str, Any]:
         "stages": [stage.name for stage in model.backbone.stages],
         "classes": list(model.class_names),
         "threshold": float(model.threshold),
+        "promise": model.promise.rate if model.promise else 0.0,
+        "least": list(model.least),
         "preprocessing": asdict(p),
         "preprocessing_in_words": pixel_steps(p)[:TO_PIXELS],
         "facts": facts,

@@ -1,0 +1,123 @@
+"""A promise: "at most 1 % of the answers that it gives are wrong", by a threshold on confidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+CERTAIN = 0.95
+"""How sure it is that a promise is kept, over the choice of the images that it is proven on."""
+ENOUGH = 2
+"""A class has a threshold of its own from so many times the fewest answers on that show it: just
+the fewest show it only where all are right, and few classes are that sure (measured)."""
+NEVER = 2.0
+"""A confidence that no answer reaches."""
+LEVELS = 1 / (1 + np.exp(-np.arange(140, -40, -1) / 10))
+"""The thresholds that are tried, the strictest first: float64, log-odds from 14 down, 0.1 apart.
+
+They are fixed before any image is seen: so many as reach one are wrong with that level's own rate,
+independently, and their number is binomial."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """At most `rate` of the answers are wrong; an answer needs the confidence of its class, the
+    place of which is that of the class in the model."""
+
+    rate: float
+    least: tuple[float, ...]
+
+    @property
+    def kept(self) -> bool:
+        """Whether any answer is given at all."""
+        return min(self.least, default=NEVER) < NEVER
+
+    def sure(self, probabilities: np.ndarray) -> np.ndarray:
+        """Whether each line of probabilities (images, classes) is an answer: bool (images,)."""
+        best = probabilities.argmax(axis=1)
+        return probabilities.max(axis=1) >= np.array(self.least)[best]
+
+
+def proves(images: int, wrong: int, rate: float) -> bool:
+    """Whether so few wrong among so many show that at most `rate` are wrong, CERTAIN of it.
+
+    The upper bound of Clopper and Pearson (1934) is at most `rate` exactly where a binomial of
+    that rate is at most `wrong` with a probability of 1 - CERTAIN or less.
+    """
+    return images > 0 and tail(images, wrong, rate) <= 1 - CERTAIN
+
+
+def tail(n: int, k: int, rate: float) -> float:
+    """The probability that a binomial of n trials is at most k."""
+    if k >= n or rate <= 0:
+        return 1.0
+    i = np.arange(k + 1)
+    ways = np.cumsum(np.log(np.maximum(n - i + 1, 1)) - np.log(np.maximum(i, 1)))
+    ways -= ways[0]  # log C(n, 0) is 0
+    terms = ways + i * math.log(rate) + (n - i) * math.log1p(-rate)
+    return float(np.exp(terms).sum())
+
+
+def most(images: int, wrong: int) -> float:
+    """The upper bound of Clopper and Pearson on the share that is wrong; 1 without images."""
+    low, high = (wrong / images, 1.0) if images else (1.0, 1.0)
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (low, middle) if proves(images, wrong, middle) else (middle, high)
+    return high
+
+
+def fewest(rate: float) -> int:
+    """How many answers, all of them right, show a rate: 299 for 1 %."""
+    return math.ceil(math.log(1 - CERTAIN) / math.log1p(-rate))
+
+
+def reached(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many images (images,) reach each of LEVELS, and how many of these are wrong."""
+    order = np.argsort(-confidence, kind="stable")
+    images = np.searchsorted(-confidence[order], -LEVELS, side="right")
+    return images, np.concatenate([[0], np.cumsum(wrong[order])])[images]
+
+
+def threshold(confidence: np.ndarray, wrong: np.ndarray, rate: float) -> float:
+    """The laxest confidence for which images show that at most `rate` of the answers are wrong.
+
+    `confidence` and `wrong` (images,) are of images that were not learnt from; what would be no
+    answer anyway has a confidence of 0. NEVER where no threshold can be shown to do.
+
+    Levels are tested in a fixed order, the strictest first, each at the full CERTAIN, down to the
+    first that fails: none that breaks the promise passes in more than 1 - CERTAIN of all choices
+    of images, although the threshold is chosen from the same images (fixed-sequence testing; Learn
+    then Test, Angelopoulos et al., 2021, section 2.3; of selective classifiers, Geifman and
+    El-Yaniv, 2017). Levels that too few reach to show anything are passed over, which costs
+    nothing where surer answers are not wrong more often.
+    """
+    passed, enough = NEVER, fewest(rate)
+    for level, images, errors in zip(LEVELS, *reached(confidence, wrong), strict=True):
+        if images < enough:
+            continue
+        if not proves(int(images), int(errors), rate):
+            break
+        passed = float(level)
+    return passed
+
+
+def promised(
+    confidence: np.ndarray, best: np.ndarray, wrong: np.ndarray, classes: int, rate: float
+) -> Promise:
+    """Thresholds class by class where enough images were answered so to show it of that class
+    alone, and one for all other classes together; `best` (images,) are the answers' places.
+
+    Whatever is shown of each part holds of all answers. A class that shows nothing alone stays with
+    the others, whose threshold it can only make stricter.
+    """
+    least, rest = np.full(classes, NEVER), np.ones(len(best), bool)
+    for place in range(classes):
+        own = best == place
+        if own.sum() >= ENOUGH * fewest(rate):
+            least[place] = threshold(confidence[own], wrong[own], rate)
+            rest[own] = least[place] == NEVER
+    least[least == NEVER] = threshold(confidence[rest], wrong[rest], rate)
+    return Promise(rate, tuple(least.tolist()))

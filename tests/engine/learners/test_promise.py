@@ -1,0 +1,114 @@
+"""Promises against SciPy's distributions, figures by hand, and populations whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import beta, binom
+
+from engine.learners.promise import (
+    LEVELS,
+    NEVER,
+    Promise,
+    fewest,
+    most,
+    promised,
+    proves,
+    reached,
+    tail,
+    threshold,
+)
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "rate"), [(299, 0, 0.01), (5000, 40, 0.01), (60, 60, 0.3), (40_000, 700, 0.02)]
+)
+def test_bounds_are_those_of_scipy(n: int, k: int, rate: float) -> None:
+    assert tail(n, k, rate) == pytest.approx(binom.cdf(k, n, rate), rel=1e-8)
+    bound = beta.ppf(0.95, k + 1, n - k) if k < n else 1.0
+    assert most(n, k) == pytest.approx(bound, abs=1e-8)
+
+
+def test_it_takes_299_right_answers_to_show_one_per_cent() -> None:
+    """0.99^299 = 0.0495, 0.99^298 = 0.0500 and a little; by hand: ln 0.05 / ln 0.99 = 298.07."""
+    assert [fewest(rate) for rate in (0.01, 0.02, 0.05)] == [299, 149, 59]
+    assert proves(299, 0, 0.01)
+    assert not proves(298, 0, 0.01)
+    assert not proves(0, 0, 0.01)
+    assert most(0, 0) == 1
+
+
+def test_the_laxest_level_that_is_shown_is_taken_and_nothing_below_one_that_fails() -> None:
+    confidence = np.repeat([0.99, 0.9, 0.7, 0.5], [70, 70, 10, 400])
+    wrong = np.zeros(550, bool)
+    # By hand: 140 right answers show 5 %; with 10 wrong ones more they do not, and below, where
+    # 10 of 550 would, nothing is asked any more.
+    wrong[140:150] = True
+    level = threshold(confidence, wrong, 0.05)
+    assert 0.7 < level <= 0.9
+    assert most(550, 10) < 0.05
+    assert threshold(confidence, ~wrong, 0.05) == NEVER
+    assert threshold(confidence[:58], wrong[:58], 0.05) == NEVER
+
+
+def test_each_level_counts_those_that_reach_it() -> None:
+    confidence, wrong = np.array([0.2, 0.999, 0.6, 0.0]), np.array([True, False, True, True])
+    images, errors = reached(confidence, wrong)
+    for level, n, k in zip(LEVELS, images, errors, strict=True):
+        assert (n, k) == ((confidence >= level).sum(), wrong[confidence >= level].sum())
+
+
+def population(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Confidences and whether wrong: an answer of log-odds x is wrong with 1 / (1 + e^(x + 1))."""
+    x = 2.5 + 2 * rng.standard_normal(n)
+    return 1 / (1 + np.exp(-x)), rng.random(n) < 1 / (1 + np.exp(x + 1))
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.05])
+def test_a_promise_is_broken_in_no_more_than_one_of_twenty_choices_of_images(rate: float) -> None:
+    rng = np.random.default_rng(0)
+    all_confidence, all_wrong = population(rng, 400_000)
+
+    def truth(level: float) -> float:
+        given = all_confidence >= level
+        return float(all_wrong[given].mean()) if given.any() else 0.0
+
+    draws, broken, naively, answered = 400, 0, 0, 0
+    for _ in range(draws):
+        confidence, wrong = population(rng, 800)
+        level = threshold(confidence, wrong, rate)
+        broken += truth(level) > rate
+        answered += level < NEVER
+        images, errors = reached(confidence, wrong)
+        seems = LEVELS[(images > 0) & (errors <= rate * images)]
+        naively += truth(float(seems.min())) > rate
+    assert answered > 0.9 * draws
+    # More than 5 % by chance alone: 31 of 400 with a probability of 0.01.
+    assert broken <= binom.ppf(0.99, draws, 0.05)
+    assert naively > 0.3 * draws, "the laxest level that looks right is no promise"
+
+
+def test_classes_with_enough_images_have_a_threshold_of_their_own() -> None:
+    """Class 0 is always right, class 1 is wrong where it is less sure, class 2 has few images."""
+    confidence = np.concatenate([np.full(200, 0.6), np.full(150, 0.95), np.full(150, 0.6), [0.6]])
+    best = np.repeat([0, 1, 2], [200, 300, 1])
+    wrong = np.zeros(501, bool)
+    wrong[350:400] = True
+    made = promised(confidence, best, wrong, 3, 0.05)
+    assert made.least[0] <= 0.6 < made.least[1] <= 0.95
+    # The rest is class 2 alone, whose one image shows nothing.
+    assert made.least[2] == NEVER
+    shares = np.array([[0.6, 0.3, 0.1], [0.2, 0.6, 0.2], [0.02, 0.97, 0.01], [0.0, 0.0, 1.0]])
+    assert made.sure(shares).tolist() == [True, False, True, False]
+    assert made.kept
+    assert not Promise(0.01, (NEVER, NEVER)).kept
+
+
+def test_a_class_that_can_t_show_it_alone_makes_the_others_threshold_stricter() -> None:
+    """Its surest answers are wrong: it stays with the others, and none of them can be promised."""
+    confidence, best = np.full(400, 0.9), np.repeat([0, 1], [200, 200])
+    wrong = (best == 1) & (np.arange(400) % 4 == 0)
+    wrong[200:260] = True
+    made = promised(confidence, best, wrong, 3, 0.05)
+    assert made.least[0] <= 0.9
+    assert made.least[1] == made.least[2] == NEVER
