@@ -118,6 +118,7 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
         f"The image stays in {asked['keep']} alone." if asked.get("keep") else "It is taken out."
     ),
     "rename_project": lambda _, result: f"The project is called {result.get('name')} now.",
+    "set_promise": lambda _, result: str(result.get("said")),
     "set_data_licence": lambda asked, _: (
         "The licence of the images is noted." if asked.get("text") else "The licence is taken away."
     ),

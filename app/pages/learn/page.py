@@ -67,7 +67,7 @@ class LearnPage(QWidget):
         self.learning: int | None = None
         self.news = label("", "muted", wrap=True)
         self.again = AgainHint(bridge, self.again_asked.emit)
-        self.details = Details(taken="lcfrsabmuwig")
+        self.details = Details(taken="lcfrsabmuwigok")
         self.learner, self.form = self.details.learner, self.details.form
         self.scores = Scores(bridge, thumbs)
         self.steps = QListView()
