@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from engine.session import Session
 from tests.helpers import image_files
 from tests.helpers.commands import answered, espalier, refused
 from tests.helpers.projects import done
 from tests.helpers.projects import refused as job_refused
+from tests.helpers.window import Person
 
 HUES = {"moth": 0.0, "snail": 0.33, "wasp": 0.55}
 TRAIN, HELD = 16, 40
@@ -164,3 +169,64 @@ def test_json_is_all_that_the_window_shows(home, project) -> None:
     assert shares == sorted(set(shares))
     assert all(point["wrong"] < point["most"] for point in view["curve"])
     assert view["classes"] == view["now"] == []
+
+
+def types(person: Person, page: Any, text: str) -> None:
+    """A promise of one's own, as a person types it."""
+    person.sees(page.choice.isVisible)
+    page.choice.setFocus()
+    page.choice.lineEdit().selectAll()
+    QTest.keyClicks(page.choice.lineEdit(), text)
+
+
+def test_in_the_window_it_is_chosen_read_in_the_plot_and_kept(
+    person: Person, home: Path, project: Path, folder: Path, tmp_path: Path
+) -> None:
+    answered(home, "promise", project, "5%")
+    said = answered(home, "promise", project)["now"][0]
+    table = rows(home, project, folder / "validation", tmp_path / "t.csv")
+    image = next(file for file, row in table.items() if row["known"] == UNSURE)
+    answered(home, "promise", project, "off")
+    path = Path(shutil.copytree(project, tmp_path / "p.espalier"))
+    person.waits_for(lambda: person.window.bridge.submit("open_project", path=str(path)))
+    card = person.page("Learn").scores.promise
+    person.sees(lambda: card.plot.has_figures() and card.choice.currentText() == "off")
+    assert card.said.text() == "Every answer is given, however unsure."
+    assert [s.name for s in card.plot.series] == ["wrong", "at most, 95 % certain"]
+
+    types(person, card, "1")
+    ended = person.waits_for(lambda: QTest.keyClick(card.choice, Qt.Key.Key_Return))
+    assert ended.how == "refused"
+    assert "it takes about 300 test images" in card.said.text()
+    assert card.choice.currentText() == "off"
+
+    types(person, card, "much")
+    QTest.keyClick(card.choice, Qt.Key.Key_Return)
+    assert card.said.text().startswith("“much” is no share of answers.")
+
+    ended = person.waits_for(lambda: pick(card.choice, "5 %"))
+    assert ended.how == "done", ended.text
+    person.sees(lambda: len(card.plot.series) == 4)
+    assert (person.project.promise, card.choice.currentText()) == (0.05, "5 %")
+    assert card.said.text() == said["said"]
+    level, mark = card.plot.series[2:]
+    assert level.points == ((0, 5), (100, 5))
+    assert mark.points[0][0] == pytest.approx(100 * said["answers"] / said["images"])
+    card.plot.read(mark.points[0][0])
+    assert card.plot.said()[0] == f"{mark.points[0][0]:.0f} % answered"
+    assert card.plot.table()[0][:2] == ["answered, %", "wrong (%)"]
+
+    page = person.page("Try")
+    page.try_paths([image])
+    person.sees(lambda: page.verdict.text() == "Not sure")
+    assert "At most 5 % of the answers may be wrong" in page.reason.text()
+    assert page.bars.accessibleDescription().startswith("Not sure. ")
+    # The same image gets an answer as soon as nothing is promised.
+    person.waits_for(lambda: person.presses("Ctrl+Z"))
+    person.sees(lambda: page.verdict.text() in HUES)
+
+
+def pick(box: Any, text: str) -> None:
+    """Chooses a line of a list, as a click on it does."""
+    box.setCurrentIndex(box.findText(text))
+    box.activated.emit(box.currentIndex())
