@@ -23,8 +23,7 @@ from PIL import Image, ImageOps
 
 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 $opened
-names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
-least = json.loads(facts["least"])  # below it an answer is not sure, by the file's promise
+names, least = json.loads(facts["class_names"]), json.loads(facts["least"])
 for path in sys.argv[1:]:
     image = ImageOps.exif_transpose(Image.open(path))
     if image.mode[0] in "IF":  # sixteen bits, wide integers and floats become eight bits
@@ -42,7 +41,7 @@ for path in sys.argv[1:]:
     $asked
     best = int(probabilities[0].argmax())
     name = names[best] if probabilities[0][best] >= least[best] else "not sure"
-    name = name if distance[0] <= threshold else "none of these"
+    name = name if distance[0] <= float(facts["threshold"]) else "none of these"
     print(path, f"{probabilities[0][best]:.4f}", name, sep="\\t")
 """)
 
