@@ -173,6 +173,8 @@ class ClassView:
     """True when the model in use can answer with this class, from whatever images it learnt."""
     accuracy: float | None = None
     hint: str = ""
+    within: str = ""
+    """The group that it is within, and those around it: "moths/hawk-moths"."""
 
     @property
     def images(self) -> int:

@@ -117,9 +117,11 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def plainly(answer: ImageAnswer | NoAnswer) -> dict[str, Any]:
-    """Probabilities by class, or why there is no answer."""
+    """Probabilities by class, that of the group that is answered, or why there is no answer."""
     if "reason" in answer:
         return {**answer}
+    if answer["known"] and answer["group"]:
+        return {answer["group"]: answer["share"]}
     if not answer["known"] or answer["sure"]:
         return answer["classes"]
     most = f"at most {100 * answer['promise']:g} % of the answers are wrong"
@@ -138,6 +140,8 @@ def predicted(result: ImageAnswers) -> str:
         doubt = "" if answer["known"] else "none of these? "
         if answer["known"] and not answer["sure"]:
             doubt = "not sure: "
+        elif answer["known"] and answer["group"]:
+            doubt = f"{answer['group']} {per_cent(answer['share'])}: "
         lines.append(f"{path}: {doubt}{words}")
     return "\n".join(lines)
 

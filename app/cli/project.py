@@ -132,6 +132,8 @@ def add_learn(parser: argparse.ArgumentParser) -> None:
     add("folder", nargs="*", help="none: learn what the project has and has not learnt yet")
     add("--into", default="", help="put all images into this one class")
     add("--copy", action="store_true", help="copy the images into the project")
+    help = "the deepest folders are the classes, those above them groups that they are within"
+    add("--nested", action="store_true", help=help)
     add("--learner", default="", help="ncm, slda, ridge or tilda")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
 
@@ -210,6 +212,7 @@ def learn(options: argparse.Namespace) -> int:
             project=options.project,
             paths=options.folder,
             into=options.into,
+            nested=options.nested,
             copy=options.copy,
             **same,
         )

@@ -32,10 +32,15 @@ USES = {"train": "for learning", "validation": "for testing"}
 
 @job("Add images")
 def add_images(
-    session: Session, *, paths: Sequence[str], into: str = "", copy: bool = False
+    session: Session,
+    *,
+    paths: Sequence[str],
+    into: str = "",
+    copy: bool = False,
+    nested: bool = False,
 ) -> Work[ImagesAdded]:
-    """Checks images and stores them as classes, without learning them."""
-    found = look_for(paths, into)
+    """Checks images and stores them as classes, without learning them; `nested` as in learning."""
+    found = look_for(paths, into, nested)
     with session.require().gesture(title_for(found)) as gesture:
         added = yield from bring_in(session, gesture, found, copy)
     yield session.changed("images")

@@ -50,7 +50,8 @@ def sort_images(
     if not to.strip():
         raise BadSetting("Name the folder that the images are sorted into.")
     target, asked = Path(os.path.abspath(to)), answerer_of(session, model)
-    names = folder_names(asked.class_names, OTHERS)
+    groups = asked.naming.groups if asked.naming else ()
+    names = folder_names(dict.fromkeys((*asked.class_names, *groups)), OTHERS)
     folders = {name: target / folder for name, folder in names.items()}
     walk = Walk([Path(path) for path in paths], without(paths, target, folders))
     total = yield from counted(walk)

@@ -88,7 +88,7 @@ def score_folder(session: Session, row: Any, folder: Path, predictions: bool) ->
     names = model.class_names
     if not folder.is_dir():
         raise Refused(f"There is no folder “{folder}”. Check its name.")
-    found = find_images([folder])
+    found = find_images([folder], nested=any(model.within))
     known = [
         (path, name) for name, files in found.classes.items() if name in names for path, _ in files
     ]

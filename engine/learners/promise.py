@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.system.groups import Groups, level_of
+
 CERTAIN = 0.95
 """How sure it is that a promise is kept, over the choice of the images that it is proven on."""
 ENOUGH = 2
@@ -23,21 +25,23 @@ independently, and their number is binomial."""
 
 @dataclass(frozen=True)
 class Promise:
-    """At most `rate` of the answers are wrong; an answer needs the confidence of its class, the
-    place of which is that of the class in the model."""
+    """At most `rate` of the answers are wrong. An answer is the likeliest class, or the nearest
+    group that it is within, which is at least so probable as `least` says for that class."""
 
     rate: float
     least: tuple[float, ...]
+    groups: Groups
 
     @property
     def kept(self) -> bool:
         """Whether any answer is given at all."""
         return min(self.least, default=NEVER) < NEVER
 
-    def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Whether each line of probabilities (images, classes) is an answer: bool (images,)."""
-        best = probabilities.argmax(axis=1)
-        return probabilities.max(axis=1) >= np.array(self.least)[best]
+    def given(self, probabilities: np.ndarray) -> np.ndarray:
+        """Of each line of probabilities (images, classes) the level that is answered: 0 for the
+        class itself, 1 for its group, -1 where there is no answer; int64 (images,)."""
+        confidence = self.groups.climbed(probabilities)
+        return level_of(confidence, np.array(self.least)[probabilities.argmax(axis=1)])
 
 
 def proves(images: int, wrong: int, rate: float) -> bool:
@@ -75,24 +79,34 @@ def fewest(rate: float) -> int:
 
 
 def reached(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many images (images,) reach each of LEVELS, and how many of these are wrong."""
-    order = np.argsort(-confidence, kind="stable")
-    images = np.searchsorted(-confidence[order], -LEVELS, side="right")
-    return images, np.concatenate([[0], np.cumsum(wrong[order])])[images]
+    """How many images reach each of LEVELS, and how many of these are wrong, where each is answered
+    as precisely as it can be. Both (images, levels), from the class outwards."""
+    errors = np.zeros(len(LEVELS), np.int64)
+    for at, own in enumerate(wrong.T):
+        # Wrong at this level, less those that are answered at one before.
+        errors += above(confidence[own, at])
+        errors -= above(confidence[own, at - 1]) if at else 0
+    return above(confidence[:, -1]), errors
+
+
+def above(confidence: np.ndarray) -> np.ndarray:
+    """How many reach each of LEVELS."""
+    return np.searchsorted(np.sort(-confidence), -LEVELS, side="right")
 
 
 def threshold(confidence: np.ndarray, wrong: np.ndarray, rate: float) -> float:
     """The laxest confidence for which images show that at most `rate` of the answers are wrong.
 
-    `confidence` and `wrong` (images,) are of images that were not learnt from; what would be no
-    answer anyway has a confidence of 0. NEVER where no threshold can be shown to do.
+    `confidence` and `wrong` (images, levels) are of images that were not learnt from; what would
+    be no answer anyway has a confidence of 0. NEVER where no threshold can be shown to do.
 
     Levels are tested in a fixed order, the strictest first, each at the full CERTAIN, down to the
     first that fails: none that breaks the promise passes in more than 1 - CERTAIN of all choices
     of images, although the threshold is chosen from the same images (fixed-sequence testing; Learn
-    then Test, Angelopoulos et al., 2021, section 2.3; of selective classifiers, Geifman and
-    El-Yaniv, 2017). Levels that too few reach to show anything are passed over, which costs
-    nothing where surer answers are not wrong more often.
+    then Test, Angelopoulos et al., 2021; of selective classifiers, Geifman and El-Yaniv, 2017;
+    that an answer climbs until it is sure enough, Hierarchical selective classification, Goren et
+    al., 2024). Levels that too few reach to show anything are passed over, which costs nothing
+    where surer answers are not wrong more often.
     """
     passed, enough = NEVER, fewest(rate)
     for level, images, errors in zip(LEVELS, *reached(confidence, wrong), strict=True):
@@ -105,19 +119,19 @@ def threshold(confidence: np.ndarray, wrong: np.ndarray, rate: float) -> float:
 
 
 def promised(
-    confidence: np.ndarray, best: np.ndarray, wrong: np.ndarray, classes: int, rate: float
+    confidence: np.ndarray, best: np.ndarray, wrong: np.ndarray, groups: Groups, rate: float
 ) -> Promise:
     """Thresholds class by class where enough images were answered so to show it of that class
-    alone, and one for all other classes together; `best` (images,) are the answers' places.
+    alone, and one for all other classes together; `best` (images,) are the likeliest classes.
 
     Whatever is shown of each part holds of all answers. A class that shows nothing alone stays with
     the others, whose threshold it can only make stricter.
     """
-    least, rest = np.full(classes, NEVER), np.ones(len(best), bool)
-    for place in range(classes):
+    least, rest = np.full(groups.classes, NEVER), np.ones(len(best), bool)
+    for place in range(groups.classes):
         own = best == place
         if own.sum() >= ENOUGH * fewest(rate):
             least[place] = threshold(confidence[own], wrong[own], rate)
             rest[own] = least[place] == NEVER
     least[least == NEVER] = threshold(confidence[rest], wrong[rest], rate)
-    return Promise(rate, tuple(least.tolist()))
+    return Promise(rate, tuple(least.tolist()), groups)

@@ -73,15 +73,13 @@ def told(
 ) -> dict[str, ImageAnswer | NoAnswer]:
     """What was seen, as plain values by path."""
     near = nearest(project, extractor, seen.features)
-    promise, answers = model.promise, seen.answers
-    sure = promise.sure(answers.probabilities) if promise else np.ones(len(seen.paths), bool)
     found: dict[str, ImageAnswer | NoAnswer] = {
         str(path): {
             "classes": dict(
                 zip(model.class_names, map(float, seen.answers.probabilities[i]), strict=True)
             ),
             "known": bool(seen.answers.distances[i] <= model.threshold),
-            "sure": bool(sure[i]),
+            **model.naming.told(seen.answers.probabilities[i]),
             "promise": model.promise.rate if model.promise else 0.0,
             "distance": float(seen.answers.distances[i]),
             "threshold": float(model.threshold),

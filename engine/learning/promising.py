@@ -25,6 +25,7 @@ from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
+from engine.system.groups import level_of
 from engine.system.words import plural, whole
 
 IMAGE = "test image"
@@ -34,8 +35,9 @@ IMAGE = "test image"
 class Evidence:
     """What a model says of the project's held-out images, as arrays (images,).
 
-    `best` are places among the model's classes; `confidence` is 0 where the answer would be "none
-    of these".
+    `best` are places among the model's classes. `confidence` and `wrong` (images, levels) are those
+    of the class, of its group and of what lies above; `confidence` is 0 where the answer would be
+    "none of these".
     """
 
     confidence: np.ndarray
@@ -62,11 +64,13 @@ def evidence(project: Project, model: Model) -> Evidence:
     gone = set(features.missing(h for h, _ in pairs))
     pairs = [pair for pair in pairs if pair[0] not in gone]
     if not pairs:
-        return Evidence(np.zeros(0), np.zeros(0, np.int64), np.zeros(0, bool))
+        none = np.zeros((0, model.groups.levels))
+        return Evidence(none, np.zeros(0, np.int64), none.astype(bool))
     found = answer(model.head, torch.from_numpy(features.get([h for h, _ in pairs])))
     known = found.distances <= model.threshold
-    confidence = np.where(known, found.confidence.astype(np.float64), 0.0)
-    return Evidence(confidence, found.best, found.best != np.array([n for _, n in pairs]))
+    confidence = model.groups.climbed(found.probabilities) * known[:, None]
+    wrong = model.groups.wrong(found.best, np.array([n for _, n in pairs]))
+    return Evidence(confidence, found.best, wrong)
 
 
 def model_in_use(session: Session) -> Model:
@@ -81,7 +85,7 @@ def model_in_use(session: Session) -> Model:
 
 
 def made(model: Model, found: Evidence, rate: float) -> Promise:
-    return promised(found.confidence, found.best, found.wrong, len(model.class_names), rate)
+    return promised(found.confidence, found.best, found.wrong, model.groups, rate)
 
 
 def kept_evidence(session: Session, model: Model) -> Evidence:
@@ -90,7 +94,14 @@ def kept_evidence(session: Session, model: Model) -> Evidence:
     row = steps.current(project)
     held = catalogue.to_learn(project).validation
     known = tuple((n, tuple(some)) for n, some in sorted(held.items()))
-    key = ("evidence", str(project.path), row["memory"] if row else "", model.class_names, known)
+    key = (
+        "evidence",
+        str(project.path),
+        row["memory"] if row else "",
+        model.class_names,
+        known,
+        model.within,
+    )
     return session.keep(key, lambda: evidence(project, model))
 
 
@@ -99,15 +110,17 @@ def kept_evidence(session: Session, model: Model) -> Evidence:
 
 def told(found: Evidence, promise: Promise) -> Kept:
     """What a promise gives on the images that it was proven on, or why it can't be kept."""
-    given = sure(found, promise)
-    answers, wrong = int(given.sum()), int(found.wrong[given].sum())
+    given, errors = answered(found, promise)
+    answers, wrong = int((given >= 0).sum()), int(errors.sum())
+    groups = int((given > 0).sum())
     few = 0 if promise.kept else missing(found, promise.rate)
     if promise.kept:
         which = f"{plural(wrong, 'answer')} {'is' if wrong == 1 else 'are'} wrong"
         said = (
             f"At most {rate_of(promise)} of the answers are wrong: of {plural(len(found), IMAGE)} "
-            f"{answers:,} get an answer ({whole(answers / len(found))}), and {which}. The rest is "
-            "“not sure”."
+            f"{answers:,} get an answer ({whole(answers / len(found))}), and {which}. "
+            + (f"{groups:,} of them name a group, not a class. " if groups else "")
+            + "The rest is “not sure”."
         )
     elif few:
         said = (
@@ -121,6 +134,7 @@ def told(found: Evidence, promise: Promise) -> Kept:
         kept=promise.kept,
         images=len(found),
         answers=answers,
+        groups=groups,
         wrong=wrong,
         missing=few,
         said=said,
@@ -140,12 +154,16 @@ def cant(found: Evidence, rate: float) -> str:
     )
 
 
-def sure(found: Evidence, promise: Promise) -> np.ndarray:
-    return found.confidence >= np.array(promise.least)[found.best]
+def answered(found: Evidence, promise: Promise) -> tuple[np.ndarray, np.ndarray]:
+    """The level at which each image is answered, -1 for none, and which answers are wrong."""
+    given = level_of(found.confidence, np.array(promise.least)[found.best])
+    wrong = found.wrong[np.arange(len(found)), given] & (given >= 0)
+    return given, wrong
 
 
 def right(found: Evidence) -> int:
-    return int((~found.wrong & (found.confidence > 0)).sum())
+    """How many images would be answered right by a class or a group."""
+    return int((~found.wrong[:, -1] & (found.confidence[:, -1] > 0)).sum())
 
 
 def missing(found: Evidence, rate: float) -> int:
@@ -164,14 +182,14 @@ def rate_of(promise: Promise) -> str:
 
 def by_class(model: Model, found: Evidence, promise: Promise) -> list[ClassPromise]:
     """Each class's answers under a promise."""
-    given = sure(found, promise)
+    given, errors = answered(found, promise)
     rows = []
     for place, name in enumerate(model.class_names):
         own = found.best == place
         alone = own.sum() >= ENOUGH * fewest(promise.rate) and (
             threshold(found.confidence[own], found.wrong[own], promise.rate) < NEVER
         )
-        answers, wrong = int((own & given).sum()), int(found.wrong[own & given].sum())
+        answers, wrong = int((own & (given >= 0)).sum()), int((own & errors).sum())
         least = promise.least[place]
         rows.append(
             ClassPromise(name=name, least=least, alone=bool(alone), answers=answers, wrong=wrong)

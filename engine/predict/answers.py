@@ -20,6 +20,7 @@ from engine.images.prefetch import Decoded, Prepare, decoded_ahead
 from engine.images.preprocess import preprocess
 from engine.images.walk import WalkEntry
 from engine.system.cpu import available_cores
+from engine.system.groups import Naming
 
 if TYPE_CHECKING:
     from engine.models.backbone import Model
@@ -53,8 +54,8 @@ class Answerer:
     prepare: Prepare
     threads: int = 1
     decoders: int = 1
-    least: tuple[float, ...] = ()
-    """The probability below which an answer of each class is none; empty: it answers always."""
+    naming: Naming | None = None
+    """What is answered by a promise; None: always the likeliest class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def exported_answerer(path: Path) -> Answerer:
     exported, cores = open_exported(path), available_cores()
     names, threshold = exported.class_names, exported.threshold
     run, given = exported.answers, exported.given
-    return Answerer(run, names, threshold, given, cores, cores, exported.least)
+    return Answerer(run, names, threshold, given, cores, cores, exported.naming)
 
 
 def project_answerer(model: Model, extractor: Extractor) -> Answerer:
@@ -92,8 +93,8 @@ def project_answerer(model: Model, extractor: Extractor) -> Answerer:
 
     # One run at a time: the extractor shares a batch among threads itself.
     threshold = float(model.threshold)
-    threads, least = device.threads(), model.least
-    return Answerer(run, model.class_names, threshold, prepare, 1, threads, least)
+    threads, naming = device.threads(), model.naming
+    return Answerer(run, model.class_names, threshold, prepare, 1, threads, naming)
 
 
 def answerer_of(session: Session | None, model: str) -> Answerer:

@@ -15,7 +15,7 @@ from engine.images.walk import identity_of
 from engine.predict.answers import Answered, Answerer
 from engine.predict.csv_writer import CsvWriter, Row
 from engine.predict.place_files import FilePlacer, remove, same
-from engine.predict.table import KNOWN, UNKNOWN, UNSURE, verdict
+from engine.predict.table import KNOWN, UNKNOWN, UNSURE, answer_of, verdict
 from engine.results.learn import ImagesSorted
 from engine.system.cells import text_cell
 from engine.system.files import is_full, sync_folder
@@ -115,7 +115,7 @@ class Sorting:
         if self.known_only and what != KNOWN:
             return WHY_LEFT[what]
         # The probability of a class counts only where it is one of them.
-        if what == KNOWN and one.probabilities.max() < self.least:
+        if what == KNOWN and answer_of(self.asked, one)[1] < self.least:
             return f"Its class is less probable than {self.least:g}."
         if self.placer.move and not self.named(one.path):
             return "This lies in another folder that a link leads to. Name that folder to move it."
@@ -131,8 +131,7 @@ class Sorting:
     def folder_of(self, one: Answered) -> Path:
         """The folder of the answer, made when it is first needed. Raises OSError."""
         assert one.probabilities is not None  # it was answered
-        name = self.asked.class_names[int(one.probabilities.argmax())]
-        what = verdict(self.asked, one)
+        what, (name, _) = verdict(self.asked, one), answer_of(self.asked, one)
         wanted = self.folders[name] if what == KNOWN else self.target / what
         if wanted not in self.made:
             folder, number = wanted, 2
@@ -187,12 +186,15 @@ class Sorting:
         """The line of the list for one image: what it shows, and where it went or why not."""
         if one.probabilities is None:
             return (str(one.path), to, "", "", "", reason)
+        name, share = answer_of(self.asked, one)
         best = int(one.probabilities.argmax())
+        if verdict(self.asked, one) != KNOWN:
+            name, share = self.asked.class_names[best], float(one.probabilities[best])
         return (
             str(one.path),
             to,
-            text_cell(self.asked.class_names[best]),
-            f"{one.probabilities[best]:.4f}",
+            text_cell(name),
+            f"{share:.4f}",
             verdict(self.asked, one),
             reason,
         )

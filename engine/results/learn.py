@@ -103,13 +103,14 @@ class AnsweredImages(TypedDict):
 
 class Kept(TypedDict):
     """What a promise of at most `rate` would give: of all test images so many answers, so many of
-    them wrong; `said` tells it, or why it can't be kept (`kept` is False). `missing`: how many
-    more test images it takes at least, where it is for want of them."""
+    them by a group's name, so many wrong; `said` tells it, or why it can't be kept (`kept` is
+    False). `missing`: how many more test images it takes, where it is for want of them."""
 
     rate: float
     kept: bool
     images: int
     answers: int
+    groups: int
     wrong: int
     missing: int
     said: str
@@ -161,11 +162,14 @@ Learners = TypedDict("Learners", {"learners": tuple[PluginView, ...]})
 @final
 class ImageAnswer(TypedDict):
     """Probabilities by class. Beyond `threshold` an image is not `known`: none of these. By the
-    `promise` an answer that is not `sure` is none; 0: nothing is promised."""
+    `promise` (0: none) the answer is the likeliest class, a `group` that is `share` probable, or
+    none: `sure` says whether there is any."""
 
     classes: dict[str, float]
     known: bool
     sure: bool
+    group: str
+    share: float
     promise: float
     distance: float
     threshold: float

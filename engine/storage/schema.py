@@ -188,6 +188,12 @@ def promised_rate(db: Database) -> None:
     journal_anew(db, "project")
 
 
+def groups_of_classes(db: Database) -> None:
+    """Version 12: the group that a class is within, and those around it: "moths/hawk-moths"."""
+    db.execute("ALTER TABLE class ADD COLUMN within TEXT NOT NULL DEFAULT ''")
+    journal_anew(db, "class")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -200,6 +206,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     gap_of_bursts,
     where_images_lie,
     promised_rate,
+    groups_of_classes,
 )
 
 

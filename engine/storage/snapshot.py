@@ -89,6 +89,7 @@ def class_views(project: Project, step: Mapping[str, Any] | None) -> tuple[Class
             known=number in learnt,
             accuracy=score["right"] / score["images"] if score and score["images"] else None,
             hint=hint_for(train, bool(row["set_aside"])),
+            within=row["within"],
         )
         views.append(view)
     return tuple(views)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from unicodedata import category
 
+BETWEEN = "/"
+"""Stands between the names of a group within a group, the outermost first: "moths/hawk-moths"."""
+
 
 def per_cent(share: float | None, digits: int = 1) -> str:
     """0.518 is “51.8 %”; below 0 with a real minus; a dash where nothing is known."""

@@ -70,7 +70,7 @@ def exported(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tu
     near = found[distances <= model.threshold].amax(1).sort().values
     gap = int(near.diff().argmax())
     least = (float(near[gap : gap + 2].mean()),) * len(NAMES)
-    model = replace(model, promise=Promise(0.02, least))
+    model = replace(model, promise=Promise(0.02, least, model.groups))
     path = tmp_path_factory.mktemp("export") / "page.zip"
     result(export_model(WebPage(), model, path, ExportData(images, found.numpy())))
     return path, dict(zip(images, found.numpy(), strict=True))

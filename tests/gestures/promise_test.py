@@ -220,7 +220,7 @@ def test_in_the_window_it_is_chosen_read_in_the_plot_and_kept(
     page.try_paths([image])
     person.sees(lambda: page.verdict.text() == "Not sure")
     assert "At most 5 % of the answers may be wrong" in page.reason.text()
-    assert page.bars.accessibleDescription().startswith("Not sure. ")
+    assert page.bars.accessibleDescription().startswith("Not sure which. ")
     # The same image gets an answer as soon as nothing is promised.
     person.waits_for(lambda: person.presses("Ctrl+Z"))
     person.sees(lambda: page.verdict.text() in HUES)

@@ -42,7 +42,7 @@ class AnswerBars(QWidget):
         self.setMinimumHeight(LINE * max(len(self.bars), 1))
         words = ", ".join(f"{name} {per_cent(share, 0)}" for name, share in self.bars)
         nearest = f"None of these. Nearest: {', '.join(name for name, _ in self.bars)}"
-        words = words if sure else f"Not sure. {words}"
+        words = words if sure else f"Not sure which. {words}"
         self.setAccessibleDescription(words if known else nearest)
         self.update()
 

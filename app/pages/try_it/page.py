@@ -180,7 +180,13 @@ class TryPage(QWidget):
         read_only = self.project is not None and self.project.read_only
         self.mend_button.setEnabled(not read_only)
         given = answer["known"] and answer["sure"]
-        if given:
+        if given and answer["group"]:
+            self.verdict.setText(answer["group"])
+            self.reason.setText(
+                f"It is one of these, for {per_cent(answer['share'])}; which of them it is, is not "
+                f"sure enough for the promise. {best} is the likeliest."
+            )
+        elif given:
             self.verdict.setText(best)
             sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
             self.reason.setText(
@@ -198,9 +204,10 @@ class TryPage(QWidget):
             self.reason.setText(
                 f"It lies far from all classes that were learnt. If it must be one of them, {best}."
             )
-        self.bars.show_answer(answer["classes"], answer["known"], answer["sure"])
+        bold = answer["sure"] and not answer["group"]
+        self.bars.show_answer(answer["classes"], answer["known"], bold)
         near = answer.get("nearest", [])
-        if given and self.image.path in {row["file"] for row in near}:
+        if given and not answer["group"] and self.image.path in {row["file"] for row in near}:
             self.reason.setText(
                 "This very image was learnt, so the answer says little. Try others, and add more "
                 f"images of {best}."
@@ -337,6 +344,9 @@ class TryPage(QWidget):
             caption = Caption.of(("none of",), ("these",))
             if answer["known"] and not answer["sure"]:
                 caption = Caption.of(("not",), ("sure",))
+            elif answer["known"] and answer["group"]:
+                share = per_cent(answer["share"], 0)
+                caption = Caption.of((Name(answer["group"]),), (share,))
             elif answer["known"]:
                 caption = Caption.of((Name(best),), (per_cent(classes[best], 0),))
         return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}

@@ -95,6 +95,7 @@ def page(facts: dict[str, str], network: bytes) -> bytes:
         "threshold": float(facts["threshold"]),
         "promise": float(facts["promise"]),
         "least": json.loads(facts["least"]),
+        "within": json.loads(facts["within"]),
         "facts": {
             "Network": facts["backbone"],
             "Preprocessing": facts["preprocessing"],

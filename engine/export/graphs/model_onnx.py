@@ -101,6 +101,7 @@ def metadata(model: Model) -> dict[str, str]:
         "threshold": repr(float(model.threshold)),
         "promise": repr(model.promise.rate if model.promise else 0.0),
         "least": json.dumps(list(model.least)),
+        "within": json.dumps(list(model.groups.within)),
         "backbone": backbone.name,
         "weights_sha256": backbone.digest,
         "preprocessing": in_words(p),

@@ -21,6 +21,7 @@ from engine.errors import EspalierError, UnusableImage, UnusableWeights
 from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
 from engine.images.preprocess import FILTERS, preprocess
 from engine.results.learn import ImageAnswer, NoAnswer
+from engine.system.groups import Naming
 from engine.system.replacing import CutOffError, finish_beside
 
 log = logging.getLogger(__name__)
@@ -81,13 +82,15 @@ class Exported:
     """What share of its answers may be wrong; 0: nothing is promised."""
     least: tuple[float, ...] = ()
     """The probability below which an answer of each class is none; empty: it answers always."""
+    within: tuple[str, ...] = ()
+    """The group that each class is within; empty: there are none."""
     sizes: InputSizes | None = None
     """How it brings images to its network's size; None where it does not say."""
 
-    def sure(self, probabilities: np.ndarray) -> bool:
-        """Whether the likeliest of probabilities (classes,) is an answer by the promise."""
-        best = int(probabilities.argmax())
-        return not self.least or bool(probabilities[best] >= self.least[best])
+    @property
+    def naming(self) -> Naming:
+        """What it answers, by its promise."""
+        return Naming(self.class_names, self.within, self.least)
 
     def given(self, image: Image.Image) -> np.ndarray:
         """What the file is given of an upright image: uint8 (height, width, 3), whole.
@@ -170,7 +173,8 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
         names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
         sizes = InputSizes(**json.loads(facts["sizes"])) if "sizes" in facts else None
         promise, least = float(facts.get("promise", 0)), json.loads(facts.get("least", "[]"))
-        least = tuple(map(float, least))
+        least, within = tuple(map(float, least)), json.loads(facts.get("within", "[]"))
+        "".join(within).encode("utf-8", "surrogateescape")
         "".join(names).encode("utf-8", "surrogateescape")  # as names of folders are
     except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
@@ -178,10 +182,11 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
         raise foreign(path)
     if math.isnan(threshold) or not all(map(math.isfinite, (promise, *least))):
         raise foreign(path)
-    if least and len(least) != len(names):
+    whole = all(len(each) in (0, len(names)) for each in (least, within))
+    if type(within) is not list or not whole:
         raise foreign(path)
-    own = dict(facts)
-    return Exported(run, tuple(names), threshold, own, path.name, promise, least, sizes)
+    told = promise, least, tuple(within)
+    return Exported(run, tuple(names), threshold, dict(facts), path.name, *told, sizes)
 
 
 def all_numbers(values: np.ndarray) -> bool:
@@ -226,7 +231,7 @@ def told(exported: Exported, image: Path) -> ImageAnswer | NoAnswer:
     return {
         "classes": dict(zip(exported.class_names, map(float, probabilities), strict=True)),
         "known": distance <= exported.threshold,
-        "sure": exported.sure(probabilities),
+        **exported.naming.told(probabilities),
         "promise": exported.promise,
         "distance": distance,
         "threshold": exported.threshold,

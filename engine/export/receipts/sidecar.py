@@ -48,6 +48,7 @@ def card(model: Model, digest: str, **own: Any) -> dict[str, Any]:
         "threshold": float(model.threshold),
         "promise": model.promise.rate if model.promise else 0.0,
         "least": list(model.least),
+        "within": list(model.groups.within),
         "preprocessing": asdict(p),
         "preprocessing_in_words": pixel_steps(p)[:TO_PIXELS],
         "facts": facts,

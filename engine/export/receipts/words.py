@@ -94,8 +94,9 @@ def beyond(r: Receipt) -> str:
 def promise(r: Receipt) -> str:
     """What was promised, and what the file itself gives on images that were not learnt from."""
     images, answers, wrong = (r[f"promise_{what}"] for what in ("images", "answers", "wrong"))
+    groups = f" ({r['promise_groups']:,} by a group's name)" if r.get("promise_groups") else ""
     given = (
-        f"{answers:,} of {many(images, 'held-out image')} get one from the file, {wrong:,} "
+        f"{answers:,} of {many(images, 'held-out image')} get one from the file{groups}, {wrong:,} "
         f"{'is' if wrong == 1 else 'are'} wrong"
         if images
         else "no held-out image could be asked about"
@@ -170,6 +171,7 @@ SAID = {key for key, *_ in LINES} | {
     "confusion",
     "promise_images",
     "promise_answers",
+    "promise_groups",
     "promise_wrong",
     "least",
     "papers",

@@ -42,6 +42,7 @@ from engine.models.growth import STAGES
 from engine.models.supernet.architecture import smallest
 from engine.models.supernet.files import backbone_of
 from engine.models.trunk import Frozen
+from engine.system.groups import Groups
 from tests.helpers import networks
 from tests.helpers.another_process import look
 from tests.helpers.features import taught
@@ -134,7 +135,8 @@ def promise_between(probabilities: np.ndarray) -> Promise:
     sure = np.sort(probabilities.max(axis=1))
     middle = sure[len(sure) // 4 : -len(sure) // 4]
     at = int(np.diff(middle).argmax())
-    return Promise(0.1, (float(middle[at : at + 2].mean()),) * len(NAMES))
+    least = (float(middle[at : at + 2].mean()),) * len(NAMES)
+    return Promise(0.1, least, Groups(("",) * len(NAMES)))
 
 
 def learner_for(kind: str, network: Backbone) -> Any:
@@ -226,7 +228,7 @@ def test_every_format_carries_the_promise_and_its_receipt_proves_it(name, models
         model, material = models[kind]
         exported = readers.open_exported(path)
         assert (exported.promise, exported.least) == (0.1, model.least), kind
-        given = np.array([exported.sure(p) for p in checked.probabilities])
+        given = np.array([exported.naming.answer(p)[0] != "" for p in checked.probabilities])
         sure = material.expected.max(1) >= model.least[0]
         clear = np.abs(material.expected.max(1) - model.least[0]) > receipt["largest_difference"]
         assert (given == sure)[clear].all(), kind

@@ -41,7 +41,7 @@ def file(path: Path, names: object = NAMES, threshold: str = "0.5", **changes: o
     ]
     graph = helper.make_graph(nodes, "colours", [given], outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=9)
-    told = {name: str(changes[name]) for name in ("promise", "least") if name in changes}
+    told = {name: str(changes[name]) for name in ("promise", "least", "within") if name in changes}
     props = {"class_names": json.dumps(names), "threshold": threshold, **told}
     helper.set_model_props(model, props)
     onnx.save(model, path)
@@ -63,7 +63,7 @@ def test_what_a_file_says_is_what_its_network_gives(tmp_path: Path) -> None:
     assert probabilities.tolist() == [[3, 6, 9]] * 2
     assert distances.tolist() == [6, 6]
     assert exported.promise == 0, "files of before promise nothing"
-    assert exported.sure(probabilities[0])
+    assert exported.naming.answer(probabilities[0]) == ("blue", 9)
 
 
 def test_a_promise_in_a_file_says_which_answers_are_none(tmp_path: Path) -> None:
@@ -71,7 +71,8 @@ def test_a_promise_in_a_file_says_which_answers_are_none(tmp_path: Path) -> None
     exported = open_exported(path)
     assert (exported.promise, exported.least) == (0.02, (0, 0, 0.75))
     for probabilities, sure in (([0, 0.1, 0.7], False), ([0, 0, 0.8], True), ([0.4, 0, 0], True)):
-        assert exported.sure(np.array(probabilities, np.float32)) == sure
+        name, _ = exported.naming.answer(np.array(probabilities, np.float32))
+        assert bool(name) == sure
     image = tmp_path / "nearly black.png"
     Image.new("RGB", (9, 9), (0, 0, 1)).save(image)
     told = predict_exported(path, [image])[str(image)]
@@ -96,6 +97,9 @@ def test_a_promise_in_a_file_says_which_answers_are_none(tmp_path: Path) -> None
         {"least": "0.5"},
         {"least": '["much", 0, 0]'},
         {"promise": "some"},
+        {"within": "[1, 2, 3]"},
+        {"within": '["warm"]'},
+        {"within": '{"red": 1, "green": 2, "blue": 3}'},
     ],
 )
 def test_a_file_that_says_what_can_not_be_is_none_of_espaliers(tmp_path: Path, said) -> None:
