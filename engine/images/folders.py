@@ -196,7 +196,7 @@ class Search:
             for folder in (folder for folder in folders if folder not in splits):
                 self.skip(folder, "This folder lies beside train, in no part of the split.")
             places = [replace(place, folder=f, split=split) for f, split in splits.items()]
-        elif len(folders) == 1 and place.split is None and wraps(folders[0]):
+        elif len(folders) == 1 and not (place.split or self.nested) and wraps(folders[0]):
             self.found.hints.append(f"The classes are the folders in “{shown(folders[0].name)}”.")
             places = [replace(place, folder=folders[0])]
         else:

@@ -224,12 +224,9 @@ def left_out(
             share, risk = population.given(population.confidence(heat), np.array(made.least))
             found[rate].append((risk <= rate, share))
     means = {rate: np.mean(each, axis=0) for rate, each in found.items()}
-    told = ", ".join(
-        f"{rate:.0%}: {kept:.1%}, {share:.1%}" for rate, (kept, share) in means.items()
-    )
-    print(
-        f"\nby {len(mine):,} learnt images, each left out, of {options.left_out} draws, kept and answered: {told}"
-    )
+    told = (f"{rate:.0%}: {kept:.1%}, {share:.1%}" for rate, (kept, share) in means.items())
+    of = f"{len(mine):,} learnt images, each left out, {options.left_out} draws"
+    print(f"\nby {of}, kept and answered: {'; '.join(told)}")
 
 
 if __name__ == "__main__":

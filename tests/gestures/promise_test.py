@@ -23,7 +23,7 @@ from tests.helpers import image_files
 from tests.helpers.commands import answered, espalier, refused
 from tests.helpers.projects import done
 from tests.helpers.projects import refused as job_refused
-from tests.helpers.window import Person
+from tests.helpers.window import Person, drop, urls
 
 HUES = {"moth": 0.0, "snail": 0.33, "wasp": 0.55}
 TRAIN, HELD = 16, 40
@@ -230,3 +230,118 @@ def pick(box: Any, text: str) -> None:
     """Chooses a line of a list, as a click on it does."""
     box.setCurrentIndex(box.findText(text))
     box.activated.emit(box.currentIndex())
+
+
+@pytest.fixture(scope="module")
+def tree(home: Path) -> Path:
+    """A class, and a group of two that are hard to tell apart."""
+    names = {"snail": 0.0, "moths/hyles": 0.5, "moths/deilephila": 0.55}
+    for split, count, seed in (("train", TRAIN, 0), ("validation", 50, 1)):
+        for name, hue in names.items():
+            image_files.class_folder(home / "tree" / split, name, count, hue, seed)
+    return home / "tree"
+
+
+@pytest.fixture(scope="module")
+def grouped(home: Path, project: Path, tree: Path) -> Path:
+    path = home / "grouped.espalier"
+    weights = home / "few operations.safetensors"  # the other project's
+    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "stages")
+    answered(home, "learn", path, tree, "--nested")
+    answered(home, "promise", path, "5%")
+    return path
+
+
+def right(row: dict[str, str]) -> bool:
+    """Whether an answer is the class of an image, or its group."""
+    return row["class"] in Path(row["path"]).parts
+
+
+@pytest.mark.parametrize("door", ["project", "onnx", "safetensors"])
+def test_an_unsure_answer_climbs_to_its_group_and_the_promise_holds_there(
+    home, grouped, tree, tmp_path, door
+) -> None:
+    asked, receipt = grouped, {}
+    if door != "project":
+        asked = tmp_path / f"m.{door}"
+        receipt = answered(home, "export", grouped, "--to", asked, "--format", door)
+    found = rows(home, asked, tree / "validation", tmp_path / "t.csv")
+    now = answered(home, "promise", grouped)["now"][0]
+    given = [row for row in found.values() if row["known"] == "known"]
+    groups = [row for row in given if row["class"] == "moths"]
+    wrong = sum(not right(row) for row in given)
+    assert [len(given), len(groups), wrong] == [now["answers"], now["groups"], now["wrong"]]
+    assert 20 < len(groups) < len(given) - 20
+    assert wrong <= 0.05 * len(given)
+    assert f"{len(groups)} of them name a group, not a class." in now["said"]
+    for row in groups:  # as probable as its classes together, the likeliest of which stands beside
+        assert row["second class"] in ("hyles", "deilephila")
+        assert float(row["probability"]) > float(row["second probability"])
+
+    said = answered(home, "predict", asked, tree / "validation")
+    assert {path for path, answer in said.items() if list(answer) == ["moths"]} == {
+        row["path"] for row in groups
+    }
+    to = tmp_path / "sorted"
+    folders = answered(home, "sort", asked, tree / "validation", "--to", to)["folders"]
+    assert folders["moths"] == len(groups)
+    if door == "project":
+        return
+    told = dict(receipt["summary"])["Promise"]
+    assert f"get one from the file ({len(groups)} by a group's name)" in told
+    some = sorted(found)[::9]
+    script = subprocess.run(
+        [sys.executable, asked.with_suffix(".py"), *some],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    names = set()
+    for line, file in zip(script.stdout.splitlines(), some, strict=True):
+        row = found[file]
+        _, share, name = line.split("\t")
+        assert name == (row["class"] if row["known"] == "known" else row["known"])
+        if row["known"] == "known":
+            assert float(share) == pytest.approx(float(row["probability"]), abs=2e-3)
+        names.add(name)
+    assert "moths" in names
+
+
+def test_the_groups_of_a_folder_are_taken_back_with_it(home, grouped, tree, tmp_path) -> None:
+    session = Session()
+    done(session, "open_project", path=str(Path(shutil.copytree(grouped, tmp_path / "p.espalier"))))
+    assert {view.name: view.within for view in session.view().classes} == {
+        "snail": "",
+        "hyles": "moths",
+        "deilephila": "moths",
+    }
+    test = done(session, "score", test=str(tree / "validation"))
+    assert not test["unknown_classes"]
+    done(session, "undo")
+    done(session, "undo")
+    assert not session.view().classes
+    done(session, "redo")
+    assert {view.within for view in session.view().classes} == {"", "moths"}
+    session.close()
+
+
+def test_in_the_window_nested_folders_become_groups_that_are_answered(
+    person: Person, home: Path, grouped: Path, tree: Path, tmp_path: Path
+) -> None:
+    found = rows(home, grouped, tree / "validation", tmp_path / "t.csv")
+    image = next(file for file, row in found.items() if row["class"] == "moths")
+    path, weights = tmp_path / "mine.espalier", str(home / "few operations.safetensors")
+    new = {"path": str(path), "weights": weights, "size": 48, "features": "stages"}
+    person.waits_for(lambda: person.window.bridge.submit("new_project", **new))
+    adding = person.page("Images").adding
+    adding.nested.setChecked(True)
+    ended = person.waits_for(lambda: drop(person.page("Images"), urls([tree])))
+    adding.nested.setChecked(False)
+    assert ended.how == "done", ended.text
+    assert person.classes() == {"snail": 66, "hyles": 66, "deilephila": 66}
+    person.waits_for(lambda: person.window.bridge.submit("set_promise", rate=0.05))
+    page = person.page("Try")
+    page.try_paths([image])
+    person.sees(lambda: page.verdict.text() == "moths")
+    assert page.reason.text().startswith("It is one of these, for ")
+    assert "not sure enough for the promise" in page.reason.text()
