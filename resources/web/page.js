@@ -85,7 +85,7 @@ function answer(found) {
   const answers = name !== "";
   const most = `at most ${+(100 * told.promise).toPrecision(6)} % of its answers are wrong`;
   document.body.classList.toggle("unknown", !known);
-  document.body.classList.toggle("unsure", known && !answers);
+  document.body.classList.toggle("unsure", known && name !== told.classes[best]);
   if (known && !answers) say("Not sure", `It promises that ${most}, so it gives none here.`);
   else if (known && name !== told.classes[best]) say(name, `Together ${percent(sum)}.`);
   else if (known) say(told.classes[best], `${sure}: ${percent(share)}.`);
