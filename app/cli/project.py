@@ -21,6 +21,7 @@ from app.cli import (
 )
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
+from engine.results.images import ClassesGrouped
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
@@ -34,6 +35,7 @@ NAMES = (
     "learn",
     "score",
     "forget",
+    "group",
     "classes",
     "backbones",
     "steps",
@@ -79,6 +81,11 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     add_score(command("score", score, help, "project"))
     p = command("forget", forget, "Unlearn a class, exactly. Its images are kept.", "project")
     p.add_argument("name", metavar="CLASS")
+    help = "Put classes into a group, which an answer names that is not sure of the class."
+    p = command("group", group, help, "project")
+    p.add_argument("name", nargs="+", metavar="CLASS")
+    help = "the group's name, with those around it: moths/hawk-moths; none: out of their groups"
+    p.add_argument("--within", default="", metavar="GROUP", help=help)
     command("classes", classes, "List the classes of a project.", "project")
     command("steps", steps, "List the steps of learning.", "project")
     listed = command("backbones", backbones, "List the networks to start from.")
@@ -268,15 +275,26 @@ def forget(options: argparse.Namespace) -> int:
     return finish(options, ended, Forgotten, lambda r: f"Forgot {r['name']}. Its images are kept.")
 
 
+def group(options: argparse.Namespace) -> int:
+    names = {"names": options.name, "group": options.within}
+    ended = do(options, "group_classes", project=options.project, **names)
+    return finish(
+        options,
+        ended,
+        ClassesGrouped,
+        lambda r: f"{plural(r['changed'], 'class')} changed: {r['group'] or 'no group'}.",
+    )
+
+
 def classes(options: argparse.Namespace) -> int:
     """Lists the classes with their images."""
     ended = do(options, "list_classes", project=options.project)
 
     def table(result: Classes) -> str:
-        rows = [("class", "to learn from", "held out", "learnt", "")]
+        rows = [("class", "group", "to learn from", "held out", "learnt", "")]
         for c in result["classes"]:
             learnt = "yes" if c.learnt else "no"
-            rows.append((c.name, str(c.train), str(c.validation), learnt, c.hint))
+            rows.append((c.name, c.within, str(c.train), str(c.validation), learnt, c.hint))
         return columns(rows)
 
     return finish(options, ended, Classes, table)

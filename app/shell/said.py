@@ -111,6 +111,10 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "forget": lambda asked, _: f"{asked.get('name')} is forgotten. Its images are kept.",
     "rename_class": lambda asked, _: f"{asked.get('name')} is called {asked.get('to')} now.",
     "merge_classes": lambda asked, _: f"{asked.get('name')} is a part of {asked.get('into')} now.",
+    "group_classes": lambda asked, result: (
+        f"{listed(asked['names'])} {'is' if len(asked['names']) == 1 else 'are'} in "
+        f"{result['group'] or 'no group'} now."
+    ),
     "remove_class": lambda asked, _: (
         f"{asked.get('name')} is removed. Your files stay where they are."
     ),

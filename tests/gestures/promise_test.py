@@ -325,6 +325,20 @@ def test_the_groups_of_a_folder_are_taken_back_with_it(home, grouped, tree, tmp_
     session.close()
 
 
+def test_a_class_is_put_into_a_group_by_hand_and_answers_follow(home, grouped, tree, tmp_path):
+    path = Path(shutil.copytree(grouped, tmp_path / "p.espalier"))
+    told = answered(home, "group", path, "hyles", "deilephila", "--within", "moths/hawk-moths")
+    assert told == {"group": "moths/hawk-moths", "changed": 2}
+    found = rows(home, path, tree / "validation", tmp_path / "t.csv")
+    assert Counter(row["class"] for row in found.values())["hawk-moths"] > 20
+    assert answered(home, "group", path, "hyles", "deilephila")["changed"] == 2
+    alone = rows(home, path, tree / "validation", tmp_path / "t.csv")
+    assert {row["class"] for row in alone.values()} == {"snail", "hyles", "deilephila"}
+    assert UNSURE in {row["known"] for row in alone.values()}
+    assert "no class “wasp”" in refused(home, "group", path, "wasp", "--within", "moths")
+    assert "moths" in espalier(home, "classes", grouped).stdout
+
+
 def test_in_the_window_nested_folders_become_groups_that_are_answered(
     person: Person, home: Path, grouped: Path, tree: Path, tmp_path: Path
 ) -> None:
@@ -345,3 +359,11 @@ def test_in_the_window_nested_folders_become_groups_that_are_answered(
     person.sees(lambda: page.verdict.text() == "moths")
     assert page.reason.text().startswith("It is one of these, for ")
     assert "not sure enough for the promise" in page.reason.text()
+
+    images = person.page("Images")
+    images.classes.choose("hyles")
+    person.will_answer("moths/hawk-moths", "OK")
+    ended = person.waits_for(images.group)
+    assert ended.how == "done", ended.text
+    assert {c.name: c.within for c in person.project.classes}["hyles"] == "moths/hawk-moths"
+    assert "hyles is in moths/hawk-moths now." in person.messages()
