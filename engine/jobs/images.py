@@ -123,7 +123,7 @@ def merge_classes(session: Session, *, name: str, into: str) -> Work[ClassChange
 def group_classes(
     session: Session, *, names: Sequence[str], group: str = ""
 ) -> Work[ClassesGrouped]:
-    """Puts classes within a group, "hawk-moths" or "moths/hawk-moths"; an empty name takes them out.
+    """Puts classes within a group, "hawk-moths" or "moths/hawk-moths"; no name takes them out.
 
     An answer that is not sure enough for the promise climbs to the group. Nothing is learnt anew.
     """

@@ -144,7 +144,7 @@ class PromiseCard(QFrame):
         project = self.project
         if project is None or project.current_step is None or not self.isVisible():
             return
-        held = tuple((c.name, c.validation) for c in project.classes)
+        held = tuple((c.name, c.within, c.validation) for c in project.classes)
         now = (project.path, project.current_step.id, project.promise, held)
         if now != self.asked:
             self.asked = now

@@ -36,7 +36,7 @@ MOST = 200
 
 def answering(project: ProjectView) -> object:
     """What answers depend on."""
-    return project.current_step, project.promise
+    return project.current_step, project.promise, [c.within for c in project.classes]
 
 
 def png_of(image: QImage) -> bytes:

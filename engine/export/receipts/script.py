@@ -23,8 +23,7 @@ from PIL import Image, ImageOps
 
 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 $opened
-names, least = json.loads(facts["class_names"]), json.loads(facts["least"])
-within = json.loads(facts["within"])  # the groups of classes
+names, least, within = (json.loads(facts[key]) for key in ("class_names", "least", "within"))
 for path in sys.argv[1:]:
     image = ImageOps.exif_transpose(Image.open(path))
     if image.mode[0] in "IF":  # sixteen bits, wide integers and floats become eight bits
