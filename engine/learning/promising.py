@@ -52,9 +52,9 @@ def evidence(project: Project, model: Model) -> Evidence:
     """The answers of the step in use on images that it was not learnt from, and that no tuning saw.
 
     Of images whose features are not there, nothing is said. Answers about learnt images that leave
-    each one out would be four times as many, but are a little too good: where held-out ones keep a
-    promise in 97 to 99 of 100 projects, those keep it in 95 (BENCHMARKS.md), and a network that was
-    tuned has seen them.
+    each one out would be four times as many, but are a little too good: they keep a promise in just
+    95 of 100 projects, held-out ones in 97 to 100 (BENCHMARKS.md). Beside an image that is left out
+    others of its burst stay learnt, and a network that was tuned has seen it.
     """
     row = steps.current(project)
     held = catalogue.to_learn(project).validation if row else {}
