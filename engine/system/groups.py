@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypedDict
 
 import numpy as np
@@ -32,10 +33,22 @@ class Groups:
             [f"{path}{BETWEEN}".startswith(f"{group}{BETWEEN}") for path in self.within]
         )
 
-    @property
+    @cached_property
     def levels(self) -> int:
         """A class, and so many groups above it at most."""
         return 1 + max((len(self.above(place)) for place in range(self.classes)), default=0)
+
+    @cached_property
+    def climbs(self) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+        """For each level above the classes its groups: which classes climb to one there, and which
+        are its members; both bool (classes,)."""
+        above = [self.above(place) for place in range(self.classes)]
+        found = []
+        for level in range(self.levels - 1):
+            own = np.array([groups[level] if len(groups) > level else "" for groups in above])
+            paths = [str(path) for path in dict.fromkeys(own) if path]
+            found.append([(own == path, self.members(path)) for path in paths])
+        return found
 
     def climbed(self, probabilities: np.ndarray) -> np.ndarray:
         """How sure the likeliest class is, its group, and what lies above, of probabilities
@@ -44,9 +57,9 @@ class Groups:
         p = probabilities.astype(np.float64)
         best = p.argmax(axis=1)
         sure = np.repeat(p.max(axis=1)[:, None], self.levels, axis=1)
-        for level in range(1, self.levels):
+        for level, climbs in enumerate(self.climbs, start=1):
             sure[:, level] = sure[:, level - 1]
-            for mine, members in self.at(level).values():
+            for mine, members in climbs:
                 lines = mine[best]
                 sure[lines, level] = p[lines][:, members].sum(axis=1)
         return np.minimum(np.maximum.accumulate(sure, axis=1), 1.0)
@@ -54,23 +67,12 @@ class Groups:
     def wrong(self, best: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Whether answers (images,) are wrong at each level: bool (images, levels)."""
         wrong = np.repeat((best != truth)[:, None], self.levels, axis=1)
-        for level in range(1, self.levels):
+        for level, climbs in enumerate(self.climbs, start=1):
             wrong[:, level] = wrong[:, level - 1]
-            for mine, members in self.at(level).values():
+            for mine, members in climbs:
                 lines = mine[best]
                 wrong[lines, level] = ~members[truth[lines]]
         return wrong
-
-    def at(self, level: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The groups of a level: the classes that climb to it there, and its members; both bool
-        (classes,)."""
-        above = [self.above(place) for place in range(self.classes)]
-        own = [groups[level - 1] if len(groups) >= level else "" for groups in above]
-        return {
-            group: (np.array([name == group for name in own]), self.members(group))
-            for group in dict.fromkeys(own)
-            if group
-        }
 
     def name(self, place: int, level: int, names: Sequence[str]) -> str:
         """What is answered at a level: the class's name, or a group's."""
@@ -109,7 +111,7 @@ class Naming:
         best = int(probabilities.argmax())
         if not self.least or probabilities[best] >= self.least[best]:
             return self.names[best], float(probabilities[best])
-        groups = Groups(self.within or ("",) * len(self.names))
+        groups = self.tree
         confidence = groups.climbed(probabilities[None])
         level = int(level_of(confidence, np.array([self.least[best]]))[0])
         if level < 0:
@@ -122,9 +124,12 @@ class Naming:
         likeliest = self.names[int(probabilities.argmax())]
         return {"sure": bool(name), "group": "" if name == likeliest else name, "share": share}
 
+    @cached_property
+    def tree(self) -> Groups:
+        return Groups(self.within or ("",) * len(self.names))
+
     @property
     def groups(self) -> tuple[str, ...]:
         """The names of all groups that can be answered."""
-        groups = Groups(self.within or ("",) * len(self.names))
-        paths = [path for place in range(groups.classes) for path in groups.above(place)]
+        paths = [path for place in range(len(self.names)) for path in self.tree.above(place)]
         return tuple(dict.fromkeys(path.rpartition(BETWEEN)[2] for path in paths))

@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from engine.images.preprocess import FILTERS, preprocess
 from engine.results.learn import ImageAnswer, NoAnswer
 from engine.system.groups import Naming
 from engine.system.replacing import CutOffError, finish_beside
+from engine.system.words import BETWEEN
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ LARGE = 48_000_000
 """Pixels of an image from which on it is shrunk before the file is asked: the file's own resizing
 would hold it in memory several times over."""
 MOST_SIDE = 8192
+
+DEEPEST = 32
+"""Groups within groups of a file's classes, at most."""
 
 READERS = {
     ".onnx": "engine.export.readers.onnx_file",
@@ -87,7 +92,7 @@ class Exported:
     sizes: InputSizes | None = None
     """How it brings images to its network's size; None where it does not say."""
 
-    @property
+    @cached_property
     def naming(self) -> Naming:
         """What it answers, by its promise."""
         return Naming(self.class_names, self.within, self.least)
@@ -183,7 +188,8 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
     if math.isnan(threshold) or not all(map(math.isfinite, (promise, *least))):
         raise foreign(path)
     whole = all(len(each) in (0, len(names)) for each in (least, within))
-    if type(within) is not list or not whole:
+    deep = max((path.count(BETWEEN) for path in within), default=0)
+    if type(within) is not list or not whole or deep > DEEPEST:
         raise foreign(path)
     told = promise, least, tuple(within)
     return Exported(run, tuple(names), threshold, dict(facts), path.name, *told, sizes)

@@ -99,6 +99,7 @@ def test_a_promise_in_a_file_says_which_answers_are_none(tmp_path: Path) -> None
         {"promise": "some"},
         {"within": "[1, 2, 3]"},
         {"within": '["warm"]'},
+        {"within": json.dumps(["a/" * 10_000] * 3)},
         {"within": '{"red": 1, "green": 2, "blue": 3}'},
     ],
 )
