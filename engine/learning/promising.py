@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +64,7 @@ def evidence(project: Project, model: Model) -> Evidence:
     at = {name: place for place, name in enumerate(model.class_names)}
     pairs = [(h, at[names[n]]) for n, some in held.items() if names[n] in at for h in some]
     features = Features(project, row["features_key"] if row else "")
-    gone = set(features.missing(h for h, _ in pairs))
+    gone = set(features.missing(h for h, _ in pairs)) | learnt(project, row)
     pairs = [pair for pair in pairs if pair[0] not in gone]
     if not pairs:
         none = np.zeros((0, model.groups.levels))
@@ -72,6 +74,12 @@ def evidence(project: Project, model: Model) -> Evidence:
     confidence = model.groups.climbed(found.probabilities) * known[:, None]
     wrong = model.groups.wrong(found.best, np.array([n for _, n in pairs]))
     return Evidence(confidence, found.best, wrong)
+
+
+def learnt(project: Project, row: Mapping[str, Any] | None) -> set[str]:
+    """Hashes of the images that a step learnt: some may be held out from the next one on."""
+    kept = steps.learnt(project, row) if row else None
+    return {h for hashes in kept.images.values() for h in hashes} if kept else set()
 
 
 def model_in_use(session: Session) -> Model:

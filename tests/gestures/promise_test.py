@@ -146,8 +146,17 @@ def test_it_is_undone_and_a_promise_that_lapses_gives_no_answer_and_no_export(
     image = str(folder / "validation" / "moth" / "000.jpg")
     assert done(session, "predict_images", paths=[image])["pictures"][image]["sure"]
 
-    rows = session.require().db.query("SELECT id FROM image WHERE split = 'validation'")
-    held = [row["id"] for row in rows]
+    split = "SELECT id FROM image WHERE split = ? ORDER BY id"
+    held, train = (
+        [row["id"] for row in session.require().db.query(split, [side])]
+        for side in ("validation", "train")
+    )
+    done(session, "set_split", images=train[:9], split="validation")
+    assert done(session, "promise")["images"] == 3 * HELD, "what is learnt shows nothing"
+    done(session, "learn")
+    assert done(session, "promise")["images"] == 3 * HELD + 9
+    done(session, "undo")
+    done(session, "undo")
     done(session, "remove_images", images=held[5:])
     lapsed = done(session, "promise")
     assert (lapsed["rate"], lapsed["images"], lapsed["now"][0]["kept"]) == (0.05, 5, False)
@@ -357,8 +366,9 @@ def test_in_the_window_nested_folders_become_groups_that_are_answered(
     page = person.page("Try")
     page.try_paths([image])
     person.sees(lambda: page.verdict.text() == "moths")
-    assert page.reason.text().startswith("It is one of these, for ")
-    assert "not sure enough for the promise" in page.reason.text()
+    assert page.reason.text().startswith("Sure enough of this group (")
+    likeliest = found[image]["second class"]
+    assert page.reason.text().endswith(f"not of the class. {likeliest} is the likeliest.")
 
     images = person.page("Images")
     images.classes.choose("hyles")

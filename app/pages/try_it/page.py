@@ -183,8 +183,8 @@ class TryPage(QWidget):
         if given and answer["group"]:
             self.verdict.setText(answer["group"])
             self.reason.setText(
-                f"It is one of these, for {per_cent(answer['share'])}; which of them it is, is not "
-                f"sure enough for the promise. {best} is the likeliest."
+                f"Sure enough of this group ({per_cent(answer['share'])}), not of the class. "
+                f"{best} is the likeliest."
             )
         elif given:
             self.verdict.setText(best)
