@@ -125,7 +125,9 @@ def promised(
     alone, and one for all other classes together; `best` (images,) are the likeliest classes.
 
     Whatever is shown of each part holds of all answers. A class that shows nothing alone stays with
-    the others, whose threshold it can only make stricter.
+    the others, whose threshold it can only make stricter. Where these show nothing together, they
+    get the threshold that all classes together show, else no answer would ever name them; that at
+    most `rate` of all answers are wrong is then measured (BENCHMARKS.md), not proven.
     """
     least, rest = np.full(groups.classes, NEVER), np.ones(len(best), bool)
     for place in range(groups.classes):
@@ -134,4 +136,6 @@ def promised(
             least[place] = threshold(confidence[own], wrong[own], rate)
             rest[own] = least[place] == NEVER
     least[least == NEVER] = threshold(confidence[rest], wrong[rest], rate)
+    if (least == NEVER).any():
+        least[least == NEVER] = threshold(confidence, wrong, rate)
     return Promise(rate, tuple(least.tolist()), groups)

@@ -196,7 +196,9 @@ def by_class(model: Model, found: Evidence, promise: Promise) -> list[ClassPromi
     for place, name in enumerate(model.class_names):
         own = found.best == place
         alone = own.sum() >= ENOUGH * fewest(promise.rate) and (
-            threshold(found.confidence[own], found.wrong[own], promise.rate) < NEVER
+            threshold(found.confidence[own], found.wrong[own], promise.rate)
+            == promise.least[place]
+            < NEVER
         )
         answers, wrong = int((own & (given >= 0)).sum()), int((own & errors).sum())
         least = promise.least[place]
