@@ -21,7 +21,6 @@ from app.cli import (
 )
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
-from engine.results.images import ClassesGrouped
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
@@ -35,7 +34,6 @@ NAMES = (
     "learn",
     "score",
     "forget",
-    "group",
     "classes",
     "backbones",
     "steps",
@@ -81,11 +79,6 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     add_score(command("score", score, help, "project"))
     p = command("forget", forget, "Unlearn a class, exactly. Its images are kept.", "project")
     p.add_argument("name", metavar="CLASS")
-    help = "Put classes into a group, which an answer names that is not sure of the class."
-    p = command("group", group, help, "project")
-    p.add_argument("name", nargs="+", metavar="CLASS")
-    help = "the group's name, with those around it: moths/hawk-moths; none: out of their groups"
-    p.add_argument("--within", default="", metavar="GROUP", help=help)
     command("classes", classes, "List the classes of a project.", "project")
     command("steps", steps, "List the steps of learning.", "project")
     listed = command("backbones", backbones, "List the networks to start from.")
@@ -273,17 +266,6 @@ def score_table(result: Score) -> str:
 def forget(options: argparse.Namespace) -> int:
     ended = do(options, "forget", project=options.project, name=options.name)
     return finish(options, ended, Forgotten, lambda r: f"Forgot {r['name']}. Its images are kept.")
-
-
-def group(options: argparse.Namespace) -> int:
-    names = {"names": options.name, "group": options.within}
-    ended = do(options, "group_classes", project=options.project, **names)
-    return finish(
-        options,
-        ended,
-        ClassesGrouped,
-        lambda r: f"{plural(r['changed'], 'class')} changed: {r['group'] or 'no group'}.",
-    )
 
 
 def classes(options: argparse.Namespace) -> int:
