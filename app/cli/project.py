@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.cli import (
     branch,
+    demo,
     heap,
     image_map,
     labels,
@@ -19,8 +19,8 @@ from app.cli import (
     specialise,
     tune,
 )
-from app.cli.terminal import columns, do, finish, with_suffix
-from engine.results.export import DemoMade, Receipt
+from app.cli.terminal import columns, do, finish
+from engine.results.export import Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
@@ -38,8 +38,7 @@ NAMES = (
     "backbones",
     "steps",
     "export",
-    "demo",
-    "picture",
+    *demo.NAMES,
     "pretrain",
     "shrink",
     "download",
@@ -87,7 +86,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     for others in (heap, image_map, review, predict, promise):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
-    add_to_look(command)
+    demo.add_to(command)
     p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     for others in (specialise, tune, branch):
@@ -95,15 +94,6 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     labels.add_to(commands, common)
     latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
-
-
-def add_to_look(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """What needs no project of a person's, or only draws it."""
-    p = command("demo", demo, "Do the main job on the sample images, without a window.")
-    p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
-    help = "Draw a project's scores as the window shows them; needs no display."
-    p = command("picture", picture, help, "project")
-    p.add_argument("--to", default=".", metavar="FOLDER", help="where to put window.png")
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -354,47 +344,6 @@ def receipt_table(receipt: Receipt) -> str:
     parts = [columns(receipt["summary"])] + ([columns(rows)] if rows[1:] else [])
     beside = ", ".join(receipt["papers"].values())
     return "\n\n".join([*parts, f"Beside the file: {beside}"])
-
-
-def demo(options: argparse.Namespace) -> int:
-    ended = do(options, "demo", folder=options.to)
-    if ended.how == "done":
-        picture = picture_of_window(ended.of(DemoMade))
-        ended = type(ended)("done", "", {**ended.result, **picture})
-    return finish(options, ended, DemoMade, demo_table)
-
-
-def picture_of_window(made: DemoMade) -> dict[str, str]:
-    """Has a process of its own draw the window offscreen, since this one imports no Qt."""
-    import subprocess
-
-    asked = [*program(), "picture", made["project"], "--to", made["folder"]]
-    drawn = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return {"picture": drawn.stdout.strip()} if drawn.returncode == 0 else {}
-
-
-def program() -> list[str]:
-    """The words that start this program: Python and its module, or itself where it is frozen."""
-    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
-
-
-def picture(options: argparse.Namespace) -> int:
-    """Prints where the picture lies."""
-    from app.shell.screenshots import picture_of_project
-
-    ended = picture_of_project(options.to, with_suffix(options.project))
-    return finish(options, ended, dict, lambda r: r["picture"])
-
-
-def demo_table(result: DemoMade) -> str:
-    rows = [("learner", "accuracy", "seconds")]
-    rows += [
-        (r["learner"], per_cent(r["accuracy"]), f"{r['seconds']:.2f}") for r in result["scores"]
-    ]
-    lines = [columns(rows), "", f"project: {result['project']}", f"model:   {result['model']}"]
-    if "picture" in result:
-        lines.append(f"window:  {result['picture']}")
-    return "\n".join(lines)
 
 
 def pretrain(options: argparse.Namespace) -> int:
