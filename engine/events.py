@@ -173,6 +173,8 @@ class ClassView:
     """True when the model in use can answer with this class, from whatever images it learnt."""
     accuracy: float | None = None
     hint: str = ""
+    within: str = ""
+    """The group that it is within, and those around it: "moths/hawk-moths"."""
 
     @property
     def images(self) -> int:
@@ -238,6 +240,8 @@ class ProjectView:
     """Images that wait for a class; those that were set aside are not among them."""
     burst_gap: float = 60.0
     """Seconds after which an image of a camera belongs to another burst."""
+    promise: float = 0.0
+    """What share of the answers may be wrong; 0: nothing is promised."""
 
     @property
     def images(self) -> int:

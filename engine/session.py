@@ -46,7 +46,7 @@ def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Mo
         raise Refused("What was learnt is missing or damaged. Press Learn: it is learnt anew.")
     learner = LEARNERS.make(row["learner"], row["settings"])
     learner.restore(kept.memory)
-    names = catalogue.class_names(project)
+    names, groups = catalogue.class_names(project), catalogue.groups(project)
     places = [place for place, number in enumerate(learner.classes) if number in names]
     head = learner.head()
     if len(places) < len(learner.classes):
@@ -57,6 +57,7 @@ def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Mo
         head=calibrated(head, calibration).eval(),
         class_names=tuple(names[learner.classes[place]] for place in places),
         threshold=calibration.threshold,
+        within=tuple(groups[learner.classes[place]] for place in places),
         views=learner.views,
     )
 
@@ -180,7 +181,8 @@ class Session:
         row = steps.current(project)
         if row is None:
             raise Refused("Nothing was learnt yet. Learn folders of images first.")
-        key = ("model", row["memory"], row["learner"], self.backbone().digest)
+        groups = tuple(catalogue.groups(project).items())
+        key = ("model", row["memory"], row["learner"], self.backbone().digest, groups)
         return self.keep(key, lambda: model_of(project, row, self.backbone()))
 
     def kept(self, key: tuple[Any, ...]) -> Any:

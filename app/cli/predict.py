@@ -15,7 +15,7 @@ from typing import Any
 
 from app.cli.terminal import EXIT, Screen, columns, do, finish, follow
 from engine.events import CANCEL, Ended
-from engine.results.learn import AnswersWritten, ImageAnswers, ImagesSorted
+from engine.results.learn import AnswersWritten, ImageAnswer, ImageAnswers, ImagesSorted, NoAnswer
 from engine.system.words import per_cent
 
 NAMES = ("predict", "sort")
@@ -34,7 +34,7 @@ def add_to(command: Any) -> None:
     help = "where the folders of the classes are made"
     add("--to", required=True, metavar="FOLDER", help=help)
     add("--move", action="store_true", help="move the images; they are copied otherwise")
-    help = "leave out images that are none of the classes"
+    help = "leave out images that are none of the classes, or not sure by the promise"
     add("--known-only", action="store_true", help=help)
     help = "leave out images whose class is less probable, from 0 to 1"
     add("--least", type=float, default=0.0, metavar="PROBABILITY", help=help)
@@ -110,10 +110,22 @@ def predict(options: argparse.Namespace) -> int:
     if ended.how != "done":
         return finish(options, ended, ImageAnswers, predicted)
     answers = ended.of(ImageAnswers)["pictures"]
-    plain = {path: answer.get("classes", answer) for path, answer in answers.items()}
+    plain = {path: plainly(answer) for path, answer in answers.items()}
     finish(options, Ended("done", "", plain) if options.json else ended, ImageAnswers, predicted)
     useless = all("reason" in answer for answer in answers.values())
     return EXIT["refused" if useless else "done"]
+
+
+def plainly(answer: ImageAnswer | NoAnswer) -> dict[str, Any]:
+    """Probabilities by class, that of the group that is answered, or why there is no answer."""
+    if "reason" in answer:
+        return {**answer}
+    if answer["known"] and answer["group"]:
+        return {answer["group"]: answer["share"]}
+    if not answer["known"] or answer["sure"]:
+        return answer["classes"]
+    most = f"at most {100 * answer['promise']:g} % of the answers are wrong"
+    return {"reason": f"Not sure: by the promise that {most}, no answer is given."}
 
 
 def predicted(result: ImageAnswers) -> str:
@@ -125,7 +137,12 @@ def predicted(result: ImageAnswers) -> str:
             continue
         best = sorted(answer["classes"].items(), key=lambda pair: -pair[1])[:3]
         words = ", ".join(f"{name} {per_cent(p)}" for name, p in best)
-        lines.append(f"{path}: {'' if answer['known'] else 'none of these? '}{words}")
+        doubt = "" if answer["known"] else "none of these? "
+        if answer["known"] and not answer["sure"]:
+            doubt = "not sure: "
+        elif answer["known"] and answer["group"]:
+            doubt = f"{answer['group']} {per_cent(answer['share'])}: "
+        lines.append(f"{path}: {doubt}{words}")
     return "\n".join(lines)
 
 
@@ -166,6 +183,7 @@ def table_written(result: AnswersWritten) -> str:
     lines = [
         f"images answered: {result['images']}",
         f"none of these:   {result['none_of_these']}",
+        *([f"not sure:        {result['not_sure']}"] if result["not_sure"] else []),
         f"can't be used:   {result['unusable']}",
     ]
     if result["others"]:

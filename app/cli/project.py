@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.cli import branch, heap, image_map, labels, latency, predict, review, specialise, tune
-from app.cli.terminal import columns, do, finish, with_suffix
-from engine.results.export import DemoMade, Receipt
+from app.cli import (
+    branch,
+    demo,
+    heap,
+    image_map,
+    labels,
+    latency,
+    predict,
+    promise,
+    review,
+    specialise,
+    tune,
+)
+from app.cli.terminal import columns, do, finish
+from engine.results.export import Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
 from engine.results.specialise import Pretrained, SupernetTrained
@@ -27,8 +38,7 @@ NAMES = (
     "backbones",
     "steps",
     "export",
-    "demo",
-    "picture",
+    *demo.NAMES,
     "pretrain",
     "shrink",
     "download",
@@ -36,6 +46,7 @@ NAMES = (
     *image_map.NAMES,
     *review.NAMES,
     *predict.NAMES,
+    *promise.NAMES,
     *specialise.NAMES,
     *labels.NAMES,
     *latency.NAMES,
@@ -72,10 +83,10 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
-    for others in (heap, image_map, review, predict):
+    for others in (heap, image_map, review, predict, promise):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
-    add_to_look(command)
+    demo.add_to(command)
     p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     for others in (specialise, tune, branch):
@@ -83,15 +94,6 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     labels.add_to(commands, common)
     latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
-
-
-def add_to_look(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """What needs no project of a person's, or only draws it."""
-    p = command("demo", demo, "Do the main job on the sample images, without a window.")
-    p.add_argument("--to", default="", metavar="FOLDER", help="where to put what it makes")
-    help = "Draw a project's scores as the window shows them; needs no display."
-    p = command("picture", picture, help, "project")
-    p.add_argument("--to", default=".", metavar="FOLDER", help="where to put window.png")
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +122,8 @@ def add_learn(parser: argparse.ArgumentParser) -> None:
     add("folder", nargs="*", help="none: learn what the project has and has not learnt yet")
     add("--into", default="", help="put all images into this one class")
     add("--copy", action="store_true", help="copy the images into the project")
+    help = "the deepest folders are the classes, those above them groups that they are within"
+    add("--nested", action="store_true", help=help)
     add("--learner", default="", help="ncm, slda, ridge or tilda")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
 
@@ -198,6 +202,7 @@ def learn(options: argparse.Namespace) -> int:
             project=options.project,
             paths=options.folder,
             into=options.into,
+            nested=options.nested,
             copy=options.copy,
             **same,
         )
@@ -258,10 +263,10 @@ def classes(options: argparse.Namespace) -> int:
     ended = do(options, "list_classes", project=options.project)
 
     def table(result: Classes) -> str:
-        rows = [("class", "to learn from", "held out", "learnt", "")]
+        rows = [("class", "group", "to learn from", "held out", "learnt", "")]
         for c in result["classes"]:
             learnt = "yes" if c.learnt else "no"
-            rows.append((c.name, str(c.train), str(c.validation), learnt, c.hint))
+            rows.append((c.name, c.within, str(c.train), str(c.validation), learnt, c.hint))
         return columns(rows)
 
     return finish(options, ended, Classes, table)
@@ -339,47 +344,6 @@ def receipt_table(receipt: Receipt) -> str:
     parts = [columns(receipt["summary"])] + ([columns(rows)] if rows[1:] else [])
     beside = ", ".join(receipt["papers"].values())
     return "\n\n".join([*parts, f"Beside the file: {beside}"])
-
-
-def demo(options: argparse.Namespace) -> int:
-    ended = do(options, "demo", folder=options.to)
-    if ended.how == "done":
-        picture = picture_of_window(ended.of(DemoMade))
-        ended = type(ended)("done", "", {**ended.result, **picture})
-    return finish(options, ended, DemoMade, demo_table)
-
-
-def picture_of_window(made: DemoMade) -> dict[str, str]:
-    """Has a process of its own draw the window offscreen, since this one imports no Qt."""
-    import subprocess
-
-    asked = [*program(), "picture", made["project"], "--to", made["folder"]]
-    drawn = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return {"picture": drawn.stdout.strip()} if drawn.returncode == 0 else {}
-
-
-def program() -> list[str]:
-    """The words that start this program: Python and its module, or itself where it is frozen."""
-    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
-
-
-def picture(options: argparse.Namespace) -> int:
-    """Prints where the picture lies."""
-    from app.shell.screenshots import picture_of_project
-
-    ended = picture_of_project(options.to, with_suffix(options.project))
-    return finish(options, ended, dict, lambda r: r["picture"])
-
-
-def demo_table(result: DemoMade) -> str:
-    rows = [("learner", "accuracy", "seconds")]
-    rows += [
-        (r["learner"], per_cent(r["accuracy"]), f"{r['seconds']:.2f}") for r in result["scores"]
-    ]
-    lines = [columns(rows), "", f"project: {result['project']}", f"model:   {result['model']}"]
-    if "picture" in result:
-        lines.append(f"window:  {result['picture']}")
-    return "\n".join(lines)
 
 
 def pretrain(options: argparse.Namespace) -> int:

@@ -111,6 +111,10 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "forget": lambda asked, _: f"{asked.get('name')} is forgotten. Its images are kept.",
     "rename_class": lambda asked, _: f"{asked.get('name')} is called {asked.get('to')} now.",
     "merge_classes": lambda asked, _: f"{asked.get('name')} is a part of {asked.get('into')} now.",
+    "group_classes": lambda asked, result: (
+        f"{listed(asked['names'])} {'is' if len(asked['names']) == 1 else 'are'} in "
+        f"{result['group'] or 'no group'} now."
+    ),
     "remove_class": lambda asked, _: (
         f"{asked.get('name')} is removed. Your files stay where they are."
     ),
@@ -118,6 +122,7 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
         f"The image stays in {asked['keep']} alone." if asked.get("keep") else "It is taken out."
     ),
     "rename_project": lambda _, result: f"The project is called {result.get('name')} now.",
+    "set_promise": lambda _, result: str(result.get("said")),
     "set_data_licence": lambda asked, _: (
         "The licence of the images is noted." if asked.get("text") else "The licence is taken away."
     ),

@@ -46,7 +46,13 @@ def written(
     truth = np.array([places.get(images[path].name, -1) for path in seen.paths])
     held_out = sum(images[path].held_out for path in seen.paths)
     material = ExportData(
-        seen.paths, seen.answers.probabilities, truth, some_training(project), held_out, about
+        seen.paths,
+        seen.answers.probabilities,
+        truth,
+        some_training(project),
+        held_out,
+        about,
+        seen.answers.distances,
     )
     return (yield from export_model(exporter, model, path, material, overwrite))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.images.formats import ARCHIVE, ARCHIVES, NO_IMAGES, ending_of, junk, no_image
 from engine.images.splits import Split, splits_of
+from engine.system.words import BETWEEN
 
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 """Marks that turn the direction of the text around them."""
@@ -24,26 +25,29 @@ class FoundImages:
     `classes`: class name -> (file, the split that its folders give, or None where they give none).
     `held_out`: the images of test/ folders that must not be learnt: class name -> files.
     `skipped`: what was left out, each path once, with its reasons. `hints`: sentences to read.
+    `within`: the groups of classes from nested folders, "moths/hawk-moths".
     """
 
     classes: dict[str, list[tuple[Path, Split | None]]] = field(default_factory=dict)
     held_out: dict[str, list[Path]] = field(default_factory=dict)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
+    within: dict[str, str] = field(default_factory=dict)
 
 
-def find_images(paths: Sequence[Path], into: str = "") -> FoundImages:
+def find_images(paths: Sequence[Path], into: str = "", nested: bool = False) -> FoundImages:
     """Looks through dropped folders and files without opening any file.
 
     A folder of images is one class named after it; a folder of folders is one class each, and
-    what lies deeper belongs to the first level's name. With `into` everything is that class, and
-    so are loose files, which have no class otherwise. Folders named train and validation (or val,
-    valid), side by side at the top or inside a class, give the split; those named test are taken
-    as validation where there is no other, and are held out otherwise. A folder that only wraps
-    the class folders, as unpacked archives do, is no class. Nothing is found twice; links are
+    what lies deeper belongs to the first level's name; where folders are `nested`, the deepest are
+    the classes, and those above them groups that they are within. With `into` everything is that
+    class, and so are loose files, which have no class otherwise. Folders named train and validation
+    (or val, valid), side by side at the top or inside a class, give the split; those named test are
+    taken as validation where there is no other, and are held out otherwise. A folder that only
+    wraps the class folders, as unpacked archives do, is no class. Nothing is found twice; links are
     followed, after all that has its own name was looked through.
     """
-    return Search(into).through(paths)
+    return Search(into, nested).through(paths)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class Place:
     """Above the classes: the class of the images right in this folder, if it is no more."""
     roots: tuple[Path, ...] = ()
     """The folders on the way that a person would miss if nothing was found in them."""
+    groups: tuple[str, ...] = ()
+    """Those that the class is within, the outermost first."""
 
 
 @dataclass
@@ -72,8 +78,9 @@ class Inside:
 class Search:
     """One look through what was dropped."""
 
-    def __init__(self, into: str) -> None:
+    def __init__(self, into: str, nested: bool = False) -> None:
         self.into = class_name(into) if into else None
+        self.nested = nested and self.into is None
         self.found = FoundImages()
         self.folders_seen: set[tuple[int, int]] = set()
         self.looked_through: set[Path] = set()
@@ -129,7 +136,7 @@ class Search:
             by_link = False
             if inside is None:
                 continue
-            if here.name is None:
+            if here.name is None or (self.nested and self.deeper(inside)):
                 self.loose.append((here, inside.files))
             else:
                 self.keep(inside.files, here)
@@ -181,13 +188,15 @@ class Search:
     def below(self, place: Place, folders: list[Path], links: list[Path]) -> list[Place]:
         """The places of the folders in `place`, less the links, which wait for the end."""
         splits = splits_of(folders) if place.split is None else {}
-        if place.name is not None:
+        if place.name is not None and self.nested and not splits:
+            places = [self.class_place(place, folder) for folder in folders]
+        elif place.name is not None:
             places = [replace(place, folder=f, split=splits.get(f, place.split)) for f in folders]
         elif splits:
             for folder in (folder for folder in folders if folder not in splits):
                 self.skip(folder, "This folder lies beside train, in no part of the split.")
             places = [replace(place, folder=f, split=split) for f, split in splits.items()]
-        elif len(folders) == 1 and place.split is None and wraps(folders[0]):
+        elif len(folders) == 1 and not (place.split or self.nested) and wraps(folders[0]):
             self.found.hints.append(f"The classes are the folders in “{shown(folders[0].name)}”.")
             places = [replace(place, folder=folders[0])]
         else:
@@ -196,9 +205,17 @@ class Search:
         self.links += [deeper for deeper in places if deeper.folder in linked]
         return [deeper for deeper in places if deeper.folder not in linked]
 
+    def deeper(self, inside: Inside) -> list[Path]:
+        """Folders of a class that are classes themselves, where folders are nested."""
+        folders = inside.folders + inside.links
+        splits = splits_of(folders)
+        return [folder for folder in folders if folder not in splits]
+
     def class_place(self, place: Place, folder: Path) -> Place:
         """The place of a folder that is a class."""
         name = class_name(folder.name)
+        if place.name is not None:
+            place = replace(place, groups=(*place.groups, place.name))
         self.spellings.setdefault(name, set()).add(folder.name)
         self.roots.setdefault(folder, False)
         return replace(place, folder=folder, name=name, roots=(*place.roots, folder))
@@ -212,7 +229,7 @@ class Search:
                 many = "1 image lies" if len(files) == 1 else f"{len(files)} images lie"
                 self.skip(place.folder, f"{many} beside the class folders. Drop them on a class.")
             else:
-                self.keep(files, replace(place, name=place.loose))
+                self.keep(files, replace(place, name=place.name or place.loose))
 
     def settle_strays(self) -> None:
         """Files that were dropped themselves, less those whose folder was looked through."""
@@ -230,6 +247,13 @@ class Search:
             return
         self.mark(place.roots)
         self.filled.update(place.roots)
+        if place.groups:
+            group = BETWEEN.join(name.replace(BETWEEN, "_") for name in place.groups)
+            if self.found.within.setdefault(place.name, group) != group:
+                self.found.hints.append(
+                    f"“{place.name}” lies in several groups; it is within “{place.groups[-1]}” "
+                    "as well, and kept in the first."
+                )
         if place.split == "test":
             self.found.held_out.setdefault(place.name, []).extend(files)
         else:

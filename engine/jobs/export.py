@@ -16,6 +16,8 @@ from engine.export.receipts.about import about_step
 from engine.export.write import cant_write, check_target
 from engine.jobs import job
 from engine.jobs.project import set_data_licence
+from engine.learning.promising import kept_evidence, model_in_use, told
+from engine.models.backbone import Model
 from engine.results.export import Exporters, Receipt
 from engine.session import Session
 
@@ -65,13 +67,25 @@ def export(
         check_target(exporter, Path(path).absolute(), overwrite)
         if data_licence is not None:
             yield from set_data_licence(session, text=data_licence)
-        project, model, extractor = session.require(), session.model(), session.extractor()
+        project, model, extractor = session.require(), promised(session), session.extractor()
         about = about_step(project, extractor.backbone)
         receipt = yield from written(
             project, exporter, model, extractor, Path(path), overwrite, about
         )
     yield Saved("export", path)
     return receipt
+
+
+def promised(session: Session) -> Model:
+    """The model in use. Raises Refused where it can't keep the project's promise any more."""
+    model = model_in_use(session)
+    if model.promise is not None and not model.promise.kept:
+        found = kept_evidence(session, model)
+        raise Refused(
+            f"{told(found, model.promise)['said']} The project promises it, so nothing was "
+            "exported. Add images, or take the promise away on the Learn page."
+        )
+    return model
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from engine.learning import own_answers, step
 from engine.learning.importing import bring_in, look_for, title_for
 from engine.results.images import (
     ClassChanged,
+    ClassesGrouped,
     Conflicts,
     ImagePage,
     ImagesAdded,
@@ -25,17 +26,22 @@ from engine.results.images import (
 )
 from engine.session import Session
 from engine.storage import catalogue, listing
-from engine.system.words import plural
+from engine.system.words import BETWEEN, listed, plural
 
 USES = {"train": "for learning", "validation": "for testing"}
 
 
 @job("Add images")
 def add_images(
-    session: Session, *, paths: Sequence[str], into: str = "", copy: bool = False
+    session: Session,
+    *,
+    paths: Sequence[str],
+    into: str = "",
+    copy: bool = False,
+    nested: bool = False,
 ) -> Work[ImagesAdded]:
-    """Checks images and stores them as classes, without learning them."""
-    found = look_for(paths, into)
+    """Checks images and stores them as classes, without learning them; `nested` as in learning."""
+    found = look_for(paths, into, nested)
     with session.require().gesture(title_for(found)) as gesture:
         added = yield from bring_in(session, gesture, found, copy)
     yield session.changed("images")
@@ -111,6 +117,26 @@ def merge_classes(session: Session, *, name: str, into: str) -> Work[ClassChange
         yield from step.follow_up(session, gesture, f"Merge {name} into {into}")
     yield session.changed("classes")
     return {"name": into, "moved": len(ids)}
+
+
+@job("Put classes into a group")
+def group_classes(
+    session: Session, *, names: Sequence[str], group: str = ""
+) -> Work[ClassesGrouped]:
+    """Puts classes within a group, "hawk-moths" or "moths/hawk-moths"; no name takes them out.
+
+    An answer that is not sure enough for the promise climbs to the group. Nothing is learnt anew.
+    """
+    project = session.require()
+    for name in names:
+        catalogue.class_named(project, name)
+    parts = [class_name(part) for part in group.split(BETWEEN) if part.strip()]
+    within = BETWEEN.join(parts)
+    title = f"Put {listed(names)} into {parts[-1]}" if parts else f"Take {listed(names)} out"
+    with project.gesture(title) as gesture:
+        changed = catalogue.put_within(project, gesture, dict.fromkeys(names, within))
+    yield session.changed("classes")
+    return {"group": within, "changed": changed}
 
 
 @job("Remove a class")

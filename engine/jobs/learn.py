@@ -41,9 +41,13 @@ def learn_folder(
     copy: bool = False,
     learner: str = "",
     settings: Mapping[str, Any] | None = None,
+    nested: bool = False,
 ) -> Work[FolderLearnt]:
-    """The main gesture: checks images, stores them as classes, and learns them, in one pass."""
-    found = look_for(paths, into)
+    """The main gesture: checks images, stores them as classes, and learns them, in one pass.
+
+    Where folders are `nested`, the deepest are the classes, within groups named after those above.
+    """
+    found = look_for(paths, into, nested)
     return (yield from learn_found(session, found, copy, learner, settings))
 
 

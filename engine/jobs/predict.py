@@ -5,6 +5,7 @@ Nothing here imports PyTorch: exported files are asked without it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from engine.images.walk import Walk
 from engine.jobs import job
 from engine.predict.answers import answerer_of, answers
 from engine.predict.csv_writer import CsvWriter, refuse_taken
-from engine.predict.table import counted, full, known, row_of
+from engine.predict.table import UNKNOWN, UNSURE, counted, full, row_of, verdict
 from engine.results.learn import AnswersWritten
 from engine.system.files import is_full
 from engine.system.progress import Eta
@@ -58,7 +59,8 @@ def predict_to_csv(
     total = yield from counted(walk)
     asked = answerer_of(session, model)
     sheet = CsvWriter(to, TITLES, overwrite)
-    pace, done, unusable, unknown = Eta(total, "Looking at images"), 0, 0, 0
+    pace, done, unusable = Eta(total, "Looking at images"), 0, 0
+    verdicts = Counter[str]()
     with closing(sheet), closing(answers(asked, walk)) as found:
         for some in found:
             try:
@@ -71,8 +73,13 @@ def predict_to_csv(
                 raise
             done += len(some)
             unusable += sum(one.probabilities is None for one in some)
-            unknown += sum(not known(asked, one) for one in some)
+            verdicts.update(verdict(asked, one) for one in some)
             yield pace.at(done)
     return AnswersWritten(
-        images=done - unusable, none_of_these=unknown, unusable=unusable, others=walk.others, to=to
+        images=done - unusable,
+        none_of_these=verdicts[UNKNOWN],
+        not_sure=verdicts[UNSURE],
+        unusable=unusable,
+        others=walk.others,
+        to=to,
     )

@@ -18,7 +18,7 @@ from engine.jobs import job
 from engine.predict.answers import answerer_of, answers
 from engine.predict.folder_names import folder_names
 from engine.predict.place_files import FilePlacer
-from engine.predict.sorting import UNKNOWN_FOLDER, Sorting, begun, place_of, without
+from engine.predict.sorting import OTHERS, Sorting, begun, place_of, without
 from engine.predict.table import counted
 from engine.results.learn import ImagesSorted
 from engine.system.progress import Eta
@@ -40,16 +40,18 @@ def sort_images(
 ) -> Work[ImagesSorted]:
     """Puts each image into the folder of its class below `to`, by the project or a file.
 
-    Left where they are: what can't be used; with `known_only` what is none of these; what is less
-    probable than `least`. A name that is taken gets a number. Every image is listed in a CSV file
-    in `to`, written as it goes: read backwards, it undoes a move. Raises BadSetting and Refused.
+    Left where they are: what can't be used; with `known_only` what is none of these, and what is
+    not sure by the promise; what is less probable than `least`. A name that is taken gets a number.
+    Every image is listed in a CSV file in `to`, written as it goes: read backwards, it undoes a
+    move. Raises BadSetting and Refused.
     """
     if not 0 <= least <= 1:
         raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
     if not to.strip():
         raise BadSetting("Name the folder that the images are sorted into.")
     target, asked = Path(os.path.abspath(to)), answerer_of(session, model)
-    names = folder_names(asked.class_names, [UNKNOWN_FOLDER])
+    groups = asked.naming.groups if asked.naming else ()
+    names = folder_names(dict.fromkeys((*asked.class_names, *groups)), OTHERS)
     folders = {name: target / folder for name, folder in names.items()}
     walk = Walk([Path(path) for path in paths], without(paths, target, folders))
     total = yield from counted(walk)

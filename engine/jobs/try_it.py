@@ -13,6 +13,7 @@ from engine.images.folders import find_images
 from engine.jobs import job
 from engine.learning import scoring
 from engine.learning.answering import look, told
+from engine.learning.promising import model_in_use
 from engine.results.learn import ImageAnswer, ImageAnswers, NoAnswer, PastedAnswer, Score
 from engine.session import Session
 from engine.storage import catalogue, steps
@@ -25,7 +26,8 @@ def predict_images(
 ) -> Work[ImageAnswers]:
     """Each image's classes with their probabilities, by the project or an exported file.
 
-    `known` is False where an image is far from all classes: "none of these".
+    `known` is False where an image is far from all classes: "none of these"; `sure` where the
+    promise lets no answer be given.
     """
     if model:
         from engine.export.readers import predict_exported
@@ -49,7 +51,7 @@ def predict_pixels(session: Session, *, content: bytes) -> Work[PastedAnswer]:
 
 def answered(session: Session, paths: Sequence[Path]) -> Work[dict[str, ImageAnswer | NoAnswer]]:
     """What the project says of images, as plain values by path."""
-    model, extractor = session.model(), session.extractor()
+    model, extractor = model_in_use(session), session.extractor()
     seen = yield from look(model, extractor, paths)
     return told(session.require(), extractor, model, seen)
 
@@ -86,7 +88,7 @@ def score_folder(session: Session, row: Any, folder: Path, predictions: bool) ->
     names = model.class_names
     if not folder.is_dir():
         raise Refused(f"There is no folder “{folder}”. Check its name.")
-    found = find_images([folder])
+    found = find_images([folder], nested=any(model.within))
     known = [
         (path, name) for name, files in found.classes.items() if name in names for path, _ in files
     ]

@@ -72,13 +72,15 @@ def told(
     project: Project, extractor: Extractor, model: Model, seen: Seen
 ) -> dict[str, ImageAnswer | NoAnswer]:
     """What was seen, as plain values by path."""
-    near = nearest(project, extractor, seen.features)
+    near, naming = nearest(project, extractor, seen.features), model.naming
     found: dict[str, ImageAnswer | NoAnswer] = {
         str(path): {
             "classes": dict(
                 zip(model.class_names, map(float, seen.answers.probabilities[i]), strict=True)
             ),
             "known": bool(seen.answers.distances[i] <= model.threshold),
+            **naming.told(seen.answers.probabilities[i]),
+            "promise": model.promise.rate if model.promise else 0.0,
             "distance": float(seen.answers.distances[i]),
             "threshold": float(model.threshold),
             "nearest": near[i],

@@ -66,9 +66,9 @@ Store = Callable[[Project, int, list[NewImage], bool, Added], None]
 """Stores a batch of checked images as a part of a gesture; whether copied; counts what came."""
 
 
-def look_for(paths: Sequence[str], into: str) -> FoundImages:
+def look_for(paths: Sequence[str], into: str, nested: bool = False) -> FoundImages:
     """The images below `paths`. Raises Refused where there is none."""
-    found = find_images([Path(p) for p in paths], into)
+    found = find_images([Path(p) for p in paths], into, nested)
     if not any(found.classes.values()):
         path, reason = found.skipped[0] if found.skipped else (Path(paths[0]), "It is empty.")
         raise Refused(
@@ -119,6 +119,8 @@ def bring_in(
     bursts.note(project, gesture, added.fresh, gap)
     bursts.keep_whole(project, gesture, added.free)
     catalogue.add_skipped(project, gesture, added.skipped)
+    if found.within:
+        catalogue.put_within(project, gesture, found.within)
     yield from (*notices(found, added), *(extractor.notices if extractor else ()))
     return added
 

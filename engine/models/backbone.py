@@ -15,6 +15,8 @@ from torch import nn
 
 from engine.errors import BadSetting
 from engine.images.preprocess import Preprocessing
+from engine.learners.promise import Promise
+from engine.system.groups import Groups, Naming
 
 
 @dataclass
@@ -93,3 +95,22 @@ class Model:
     views: int = 1
     digests: Mapping[str, str] = field(default_factory=dict)
     """sha256 by name of what the model was made from, beside the backbone's weights."""
+    within: tuple[str, ...] = ()
+    """The group that each class is within, "moths/hawk-moths"; empty: there are none."""
+    promise: Promise | None = None
+    """What share of its answers may be wrong; without one it gives them all."""
+
+    @property
+    def naming(self) -> Naming:
+        """What it answers, by its promise."""
+        least = self.promise.least if self.promise else ()
+        return Naming(self.class_names, self.within, least)
+
+    @property
+    def groups(self) -> Groups:
+        return Groups(self.within or ("",) * len(self.class_names))
+
+    @property
+    def least(self) -> tuple[float, ...]:
+        """The confidence below which an answer of each class is "not sure"."""
+        return self.promise.least if self.promise else (0.0,) * len(self.class_names)

@@ -20,6 +20,7 @@ from engine.images.prefetch import Decoded, Prepare, decoded_ahead
 from engine.images.preprocess import preprocess
 from engine.images.walk import WalkEntry
 from engine.system.cpu import available_cores
+from engine.system.groups import Naming
 
 if TYPE_CHECKING:
     from engine.models.backbone import Model
@@ -53,6 +54,8 @@ class Answerer:
     prepare: Prepare
     threads: int = 1
     decoders: int = 1
+    naming: Naming | None = None
+    """What is answered by a promise; None: always the likeliest class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,8 @@ def exported_answerer(path: Path) -> Answerer:
     try_first(path)
     exported, cores = open_exported(path), available_cores()
     names, threshold = exported.class_names, exported.threshold
-    return Answerer(exported.answers, names, threshold, exported.given, cores, cores)
+    run, given = exported.answers, exported.given
+    return Answerer(run, names, threshold, given, cores, cores, exported.naming)
 
 
 def project_answerer(model: Model, extractor: Extractor) -> Answerer:
@@ -89,7 +93,8 @@ def project_answerer(model: Model, extractor: Extractor) -> Answerer:
 
     # One run at a time: the extractor shares a batch among threads itself.
     threshold = float(model.threshold)
-    return Answerer(run, model.class_names, threshold, prepare, 1, device.threads())
+    threads, naming = device.threads(), model.naming
+    return Answerer(run, model.class_names, threshold, prepare, 1, threads, naming)
 
 
 def answerer_of(session: Session | None, model: str) -> Answerer:
@@ -99,7 +104,9 @@ def answerer_of(session: Session | None, model: str) -> Answerer:
         return exported_answerer(Path(model))
     if session is None:
         raise Refused("No project is open. Name one, or an exported file.")
-    return project_answerer(session.model(), session.extractor())
+    from engine.learning.promising import model_in_use
+
+    return project_answerer(model_in_use(session), session.extractor())
 
 
 def answers(asked: Answerer, met: Iterable[WalkEntry]) -> Generator[list[Answered], None, None]:

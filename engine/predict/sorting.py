@@ -15,13 +15,19 @@ from engine.images.walk import identity_of
 from engine.predict.answers import Answered, Answerer
 from engine.predict.csv_writer import CsvWriter, Row
 from engine.predict.place_files import FilePlacer, remove, same
-from engine.predict.table import KNOWN, UNKNOWN, known
+from engine.predict.table import KNOWN, UNKNOWN, UNSURE, answer_of, verdict
 from engine.results.learn import ImagesSorted
 from engine.system.cells import text_cell
 from engine.system.files import is_full, sync_folder
 
 TITLES = ("from", "to", "class", "probability", "known", "reason")
-UNKNOWN_FOLDER = "none of these"
+UNKNOWN_FOLDER, UNSURE_FOLDER = UNKNOWN, UNSURE
+OTHERS = (UNKNOWN_FOLDER, UNSURE_FOLDER)
+"""Folders that are no class's."""
+WHY_LEFT = {
+    UNKNOWN: "This is none of the classes.",
+    UNSURE: "Of this the model is not sure enough for its promise.",
+}
 MOST_REASONS = 50
 MORE = "For other reasons, which the list says."
 
@@ -37,7 +43,7 @@ def without(paths: Sequence[str], target: Path, folders: dict[str, Path]) -> lis
     target itself is to be sorted."""
     here = identity_of(target)
     if here is not None and here in [identity_of(Path(path)) for path in paths]:
-        return [*folders.values(), target / UNKNOWN_FOLDER]
+        return [*folders.values(), *(target / name for name in OTHERS)]
     return [target]
 
 
@@ -105,10 +111,11 @@ class Sorting:
         """Why an image is not sorted; empty where it is."""
         if one.probabilities is None:
             return one.reason
-        if self.known_only and not known(self.asked, one):
-            return "This is none of the classes."
+        what = verdict(self.asked, one)
+        if self.known_only and what != KNOWN:
+            return WHY_LEFT[what]
         # The probability of a class counts only where it is one of them.
-        if known(self.asked, one) and one.probabilities.max() < self.least:
+        if what == KNOWN and answer_of(self.asked, one)[1] < self.least:
             return f"Its class is less probable than {self.least:g}."
         if self.placer.move and not self.named(one.path):
             return "This lies in another folder that a link leads to. Name that folder to move it."
@@ -123,10 +130,9 @@ class Sorting:
 
     def folder_of(self, one: Answered) -> Path:
         """The folder of the answer, made when it is first needed. Raises OSError."""
-        unknown = self.target / UNKNOWN_FOLDER
         assert one.probabilities is not None  # it was answered
-        name = self.asked.class_names[int(one.probabilities.argmax())]
-        wanted = self.folders[name] if known(self.asked, one) else unknown
+        what, (name, _) = verdict(self.asked, one), answer_of(self.asked, one)
+        wanted = self.folders[name] if what == KNOWN else self.target / what
         if wanted not in self.made:
             folder, number = wanted, 2
             while os.path.lexists(folder) and not folder.is_dir():  # a file has the name
@@ -180,14 +186,16 @@ class Sorting:
         """The line of the list for one image: what it shows, and where it went or why not."""
         if one.probabilities is None:
             return (str(one.path), to, "", "", "", reason)
+        name, share = answer_of(self.asked, one)
         best = int(one.probabilities.argmax())
-        verdict = KNOWN if known(self.asked, one) else UNKNOWN
+        if verdict(self.asked, one) != KNOWN:
+            name, share = self.asked.class_names[best], float(one.probabilities[best])
         return (
             str(one.path),
             to,
-            text_cell(self.asked.class_names[best]),
-            f"{one.probabilities[best]:.4f}",
-            verdict,
+            text_cell(name),
+            f"{share:.4f}",
+            verdict(self.asked, one),
             reason,
         )
 

@@ -11,7 +11,7 @@ from engine.predict.answers import Answered, Answerer
 from engine.predict.csv_writer import STANDARD_OUTPUT, Row
 from engine.system.cells import text_cell
 
-KNOWN, UNKNOWN = "known", "none of these"
+KNOWN, UNKNOWN, UNSURE = "known", "none of these", "not sure"
 BETWEEN = 5_000
 """Files between two words of how many were counted."""
 
@@ -41,6 +41,23 @@ def known(asked: Answerer, one: Answered) -> bool:
     return one.probabilities is None or one.distance <= asked.threshold
 
 
+def answer_of(asked: Answerer, one: Answered) -> tuple[str, float]:
+    """The class or group that is answered, and how probable it is; without a name where the promise
+    of whoever is asked lets none be given."""
+    p = one.probabilities
+    if p is None:
+        return "", 0.0
+    best = int(p.argmax())
+    return asked.naming.answer(p) if asked.naming else (asked.class_names[best], float(p[best]))
+
+
+def verdict(asked: Answerer, one: Answered) -> str:
+    """KNOWN, UNKNOWN or UNSURE."""
+    if not known(asked, one):
+        return UNKNOWN
+    return KNOWN if one.probabilities is None or answer_of(asked, one)[0] else UNSURE
+
+
 def row_of(asked: Answerer, one: Answered) -> Row:
     """The row of TITLES for one answer."""
     path, p = str(one.path), one.probabilities
@@ -48,5 +65,8 @@ def row_of(asked: Answerer, one: Answered) -> Row:
         return (path, "", "", "", "", "", "", one.reason)
     best, *second = p.argsort()[::-1][:2]
     first, *rest = [(text_cell(asked.class_names[at]), f"{p[at]:.4f}") for at in (best, *second)]
-    verdict = KNOWN if known(asked, one) else UNKNOWN
-    return (path, *first, *(rest[0] if rest else ("", "")), verdict, f"{one.distance:.4f}", "")
+    more, what = rest[0] if rest else ("", ""), verdict(asked, one)
+    name, share = answer_of(asked, one)
+    if what == KNOWN and name != asked.class_names[best]:  # a group: its likeliest class is next
+        first, more = (text_cell(name), f"{share:.4f}"), first
+    return (path, *first, *more, what, f"{one.distance:.4f}", "")

@@ -24,6 +24,8 @@ ImagesMoved = TypedDict("ImagesMoved", {"moved": int})
 ImagesRemoved = TypedDict("ImagesRemoved", {"removed": int})
 ClassChanged = TypedDict("ClassChanged", {"name": str, "moved": NotRequired[int]})
 """`moved` says how many images came from a class that was merged into it."""
+ClassesGrouped = TypedDict("ClassesGrouped", {"group": str, "changed": int})
+"""The group with those around it, and how many classes were not in it before."""
 ImageRow = TypedDict(
     "ImageRow",
     {

@@ -101,15 +101,76 @@ class AnsweredImages(TypedDict):
     lists: NotRequired[dict[str, int]]
 
 
+class Kept(TypedDict):
+    """What a promise of at most `rate` would give: of all test images so many answers, so many of
+    them by a group's name, so many wrong; `said` tells it, or why it can't be kept (`kept` is
+    False). `missing`: how many more test images it takes, where it is for want of them."""
+
+    rate: float
+    kept: bool
+    images: int
+    answers: int
+    groups: int
+    wrong: int
+    missing: int
+    said: str
+
+
+class ClassPromise(TypedDict):
+    """Answers of one class under the promise; `alone`: it is shown of this class by itself.
+
+    Below `least` its answers are "not sure"; above 1: it never answers.
+    """
+
+    name: str
+    least: float
+    alone: bool
+    answers: int
+    wrong: int
+
+
+class RiskPoint(TypedDict):
+    """Answering what is at least as sure as `confidence`: which share of the test images gets an
+    answer, which share of these is wrong, and what it is at most, CERTAIN of it."""
+
+    confidence: float
+    answered: float
+    wrong: float
+    most: float
+
+
+class PromiseView(TypedDict):
+    """`rate` is the project's, 0 where it promises nothing; then `now` and `classes` are empty.
+    `choices` are those that are offered. `curve` goes from the surest answers to all of them."""
+
+    rate: float
+    images: int
+    now: list[Kept]
+    choices: list[Kept]
+    classes: list[ClassPromise]
+    curve: list[RiskPoint]
+
+
+class PromiseSet(TypedDict):
+    rate: float
+    said: str
+
+
 Learners = TypedDict("Learners", {"learners": tuple[PluginView, ...]})
 
 
 @final
 class ImageAnswer(TypedDict):
-    """Probabilities by class. Beyond `threshold` an image is not `known`: none of these."""
+    """Probabilities by class. Beyond `threshold` an image is not `known`: none of these. By the
+    `promise` (0: none) the answer is the likeliest class, a `group` that is `share` probable, or
+    none: `sure` says whether there is any."""
 
     classes: dict[str, float]
     known: bool
+    sure: bool
+    group: str
+    share: float
+    promise: float
     distance: float
     threshold: float
     nearest: NotRequired[list[ImageRow]]
@@ -126,10 +187,12 @@ PastedAnswer = TypedDict("PastedAnswer", {"picture": ImageAnswer | NoAnswer})
 
 
 class AnswersWritten(TypedDict):
-    """How many images were answered, and how many of these are none of the classes."""
+    """How many images were answered, and how many of these are none of the classes, or not sure
+    by the promise."""
 
     images: int
     none_of_these: int
+    not_sure: int
     unusable: int
     others: int
     to: str

@@ -67,6 +67,22 @@ def class_names(project: Project) -> dict[int, str]:
     return {int(row["id"]): str(row["name"]) for row in project.db["class"].rows}
 
 
+def groups(project: Project) -> dict[int, str]:
+    """The group that each class is within; empty for none."""
+    return {int(row["id"]): str(row["within"]) for row in project.db["class"].rows}
+
+
+def put_within(project: Project, gesture: int, within: Mapping[str, str]) -> int:
+    """Notes the groups of classes, by their names; returns how many that changed."""
+    with project.transaction(gesture) as db:
+        return sum(
+            db.execute(
+                "UPDATE class SET within = ? WHERE name = ? AND within <> ?", [group, name, group]
+            ).rowcount
+            for name, group in within.items()
+        )
+
+
 def add(
     project: Project,
     gesture: int,

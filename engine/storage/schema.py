@@ -182,6 +182,18 @@ def where_images_lie(db: Database) -> None:
     )
 
 
+def promised_rate(db: Database) -> None:
+    """Version 11: what share of the answers may be wrong; 0: nothing is promised."""
+    db.execute("ALTER TABLE project ADD COLUMN promise REAL NOT NULL DEFAULT 0")
+    journal_anew(db, "project")
+
+
+def groups_of_classes(db: Database) -> None:
+    """Version 12: the group that a class is within, and those around it: "moths/hawk-moths"."""
+    db.execute("ALTER TABLE class ADD COLUMN within TEXT NOT NULL DEFAULT ''")
+    journal_anew(db, "class")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -193,6 +205,8 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     when_and_where,
     gap_of_bursts,
     where_images_lie,
+    promised_rate,
+    groups_of_classes,
 )
 
 

@@ -61,6 +61,7 @@ def project_view(
         data_licence=facts["data_licence"],
         unsorted=count(project, "SELECT COUNT(*) FROM unsorted WHERE NOT aside"),
         burst_gap=float(facts["burst_gap"]),
+        promise=float(facts["promise"]),
     )
 
 
@@ -88,6 +89,7 @@ def class_views(project: Project, step: Mapping[str, Any] | None) -> tuple[Class
             known=number in learnt,
             accuracy=score["right"] / score["images"] if score and score["images"] else None,
             hint=hint_for(train, bool(row["set_aside"])),
+            within=row["within"],
         )
         views.append(view)
     return tuple(views)

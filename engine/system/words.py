@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from unicodedata import category
 
+BETWEEN = "/"
+"""Stands between the names of a group within a group, the outermost first: "moths/hawk-moths"."""
+
 
 def per_cent(share: float | None, digits: int = 1) -> str:
     """0.518 is “51.8 %”; below 0 with a real minus; a dash where nothing is known."""
@@ -66,3 +69,15 @@ def many(count: int, what: str) -> str:
 def harmless(text: str) -> str:
     """Text for a terminal, which could take signs in a name for orders: those are spelled out."""
     return "".join(c if c in "\n\t" or category(c) != "Cc" else ascii(c)[1:-1] for c in text)
+
+
+def rate_in(text: str) -> float | None:
+    """The share that a person typed in per cent: “2 %”, “0.5”, “off” (0). None: it is none."""
+    plain = text.strip().removesuffix("%").strip().replace(",", ".")
+    if plain.lower() == "off":
+        return 0.0
+    try:
+        rate = float(plain) / 100
+    except ValueError:
+        return None
+    return rate if rate >= 0 and rate < float("inf") else None

@@ -81,16 +81,34 @@ function answer(found) {
   const best = order[0];
   const share = found.shares[best];
   const sure = share >= 0.8 ? "Quite sure" : share >= 0.5 ? "Not very sure" : "Unsure";
+  const [name, sum] = named(best, found.shares);
+  const answers = name !== "";
+  const most = `at most ${+(100 * told.promise).toPrecision(6)} % of its answers are wrong`;
   document.body.classList.toggle("unknown", !known);
-  if (known) say(told.classes[best], `${sure}: ${percent(share)}.`);
+  document.body.classList.toggle("unsure", known && name !== told.classes[best]);
+  if (known && !answers) say("Not sure", `It promises that ${most}, so it gives none here.`);
+  else if (known && name !== told.classes[best]) say(name, `Together ${percent(sum)}.`);
+  else if (known) say(told.classes[best], `${sure}: ${percent(share)}.`);
   else say("None of these", "It looks unlike everything that this model has learnt. Nearest to it:");
   draw(known && all ? order : order.slice(0, known ? SHOWN : NEAREST), found.shares);
   find("more").hidden = !known || order.length <= SHOWN;
   find("more").textContent = all ? "Show fewer" : `Show all ${order.length} classes`;
   Object.assign(document.body.dataset, {
-    best: known ? told.classes[best] : "none of these",
+    best: !known ? "none of these" : answers ? name : "not sure",
     shares: JSON.stringify(found.shares),
   });
+}
+
+// The class, or the nearest group that is sure enough for the promise, and how sure that is.
+function named(best, shares) {
+  let [name, sum, group] = [told.classes[best], shares[best], told.within[best]];
+  while (sum < told.least[best] && group) {
+    const inside = (_, place) => `${told.within[place]}/`.startsWith(`${group}/`);
+    sum = shares.filter(inside).reduce((total, one) => total + one, 0);
+    const cut = group.lastIndexOf("/");
+    [name, group] = [group.slice(cut + 1), group.slice(0, Math.max(cut, 0))];
+  }
+  return sum >= told.least[best] ? [name, sum] : ["", sum];
 }
 
 function draw(order, shares) {

@@ -126,6 +126,7 @@ def test_plugins_may_add_what_only_they_know() -> None:
 
 def test_one_of_several_types_is_enough() -> None:
     seen = {"classes": {"moth": 1.0}, "known": True, "distance": 0.5, "threshold": 1.0}
+    seen |= {"sure": True, "group": "", "share": 1.0, "promise": 0.0}
     answers = {"pictures": {"a.jpg": seen, "b.jpg": {"reason": "It is empty."}}}
     assert Ended("done", "", answers).of(ImageAnswers)["pictures"].keys() == {"a.jpg", "b.jpg"}
     answers["pictures"]["c.jpg"] = {"why": "It is empty."}

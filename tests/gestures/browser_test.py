@@ -24,6 +24,7 @@ from engine.export.graphs.model_onnx import Whole
 from engine.export.readers import open_exported, predict_exported, upright
 from engine.export.write import export_model
 from engine.images.decode import open_image
+from engine.learners.promise import NEVER, Promise
 from engine.models.backbone import Model
 from engine.models.backbones import untrained
 from tests.engine.export.test_export import NAMES, LinearHead
@@ -31,6 +32,8 @@ from tests.helpers import image_files
 from tests.helpers.browser import CHROMIUM, Browser
 from tests.helpers.generators import result
 
+WITHIN = ("all of it/one", "all of it/one", "all of it", "")
+"""The groups of NAMES."""
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 Answers = dict[Path, np.ndarray]
 FRAME = """(() => {
@@ -56,7 +59,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def exported(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answers]:
-    """The zip, and the project's answers. Some are "none of these"."""
+    """The zip, and the project's answers. Some are "none of these", some "not sure"."""
     torch.manual_seed(0)
     backbone = untrained("squeezenet1_1", 64)
     model = Model(backbone, LinearHead(backbone.width), NAMES, 0.0)
@@ -66,6 +69,11 @@ def exported(images: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tu
     apart, _ = distances.sort()
     gap = int(apart.diff().argmax())  # no image lies on the threshold, where rounding would decide
     model = replace(model, threshold=float(apart[gap : gap + 2].mean()))
+    # The second class's answers are just not sure enough, the third's never are.
+    seconds = found[(distances <= model.threshold) & (found.argmax(1) == 1), 1]
+    least = (0.5, float(seconds.max()) + 0.05, NEVER, 0.5)
+    model = replace(model, within=WITHIN)
+    model = replace(model, promise=Promise(0.02, least, model.groups))
     path = tmp_path_factory.mktemp("export") / "page.zip"
     result(export_model(WebPage(), model, path, ExportData(images, found.numpy())))
     return path, dict(zip(images, found.numpy(), strict=True))
@@ -141,6 +149,8 @@ def agrees(page: Browser, exported: tuple[Path, Answers], image: Path) -> None:
     shares = json.loads(page.value("document.body.dataset.shares"))
     np.testing.assert_allclose(shares, exported[1][image], atol=0.02)
     best = NAMES[int(exported[1][image].argmax())] if told["known"] else "None of these"
+    if told["known"]:
+        best = told["group"] or (best if told["sure"] else "Not sure")
     assert page.value("document.getElementById('verdict').textContent") == best
     # Shares are of a choice among the classes: beside "None of these" they would contradict it.
     assert (f"{max(shares):.1%}".rstrip("%") in text(page, "bars")) == told["known"]
@@ -155,8 +165,8 @@ def test_a_chosen_picture_gets_the_project_s_answer(
         choose(page, image)
         agrees(page, exported, image)
         verdicts.add(text(page, "verdict"))
-    assert "None of these" in verdicts
-    assert len(verdicts) >= 2
+    assert verdicts == {"None of these", "Not sure", "all of it"}
+    assert len(verdicts) >= 3
     asked = page.value("performance.getEntriesByType('resource').map(entry => entry.name)")
     assert [name for name in asked if not name.startswith(("data:", "blob:"))] == []
     assert page.value("fetch('/README.txt').then(() => 'sent', () => 'refused')") == "refused"

@@ -45,6 +45,11 @@ class Adding(QObject):
         self.menu.addSeparator()
         self.at_once = self.switch("&Learn what is added at once", "learn_at_once", True)
         self.copy = self.switch("C&opy images into the project", "copy_images", False)
+        self.nested = self.switch("&Nested folders are classes", "nested_classes", False)
+        self.nested.setToolTip(
+            "The deepest folders are the classes, and those above them groups, which are answered "
+            "where a promise leaves the class unsure"
+        )
         self.menu.addSeparator()
         help = "Which image is of which class, as a file for other programs"
         self.save = entry("&Save the classes as …", help, self.choose_target, "Ctrl+Shift+S")
@@ -81,11 +86,12 @@ class Adding(QObject):
     def add(self, paths: list[str], into: str = "") -> None:
         """Adds files and folders, learning them at once where the person wants that."""
         learn, copy = self.at_once.isChecked(), self.copy.isChecked()
+        nested = self.nested.isChecked()
         if into:
             job = "learn_folder" if learn else "add_images"
             self.bridge.submit(job, paths=paths, into=into, copy=copy)
         else:
-            self.page.take(paths, lambda: submit_added(self.bridge, paths, learn, copy))
+            self.page.take(paths, lambda: submit_added(self.bridge, paths, learn, copy, nested))
 
     def choose_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self.page, "Choose a folder of images")

@@ -70,7 +70,8 @@ class ClassRows(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole and view:
             news = "" if view.learnt else "\nNot learnt yet: learn it on the Learn page."
             hint = f"\n{view.hint}" if view.hint else ""
-            return tip(f"{view.name}: {facts(view)}{news}{hint}")
+            group = f"\nIn the group {view.within}." if view.within else ""
+            return tip(f"{view.name}: {facts(view)}{group}{news}{hint}")
         return None
 
 

@@ -17,6 +17,7 @@ def class_menu(page: ImagesPage) -> QMenu:
     if page.classes.name:
         menu.addAction("&Rename …", page.rename)
         menu.addAction("&Merge into …", page.merge)
+        menu.addAction("&Group …", page.group)
         menu.addAction("Remo&ve", page.remove_class)
     menu.addAction("&Add a folder …", page.adding.choose_folder)
     return menu

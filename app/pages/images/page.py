@@ -39,6 +39,8 @@ from engine.events import Ended, ProjectView
 from engine.results.images import ImagesMoved, LikeliestClass
 from engine.system.words import plural
 
+NO_GROUP = "(none)"
+
 
 class ImagesPage(QWidget):
     """Adds images, shows them, and moves, renames, merges and removes."""
@@ -303,6 +305,19 @@ class ImagesPage(QWidget):
             into = choose_class(self, f"Merge “{name}” into which class?", others, fixed=True)
             if into:
                 self.bridge.submit("merge_classes", self.after(into), name=name, into=into)
+
+    def group(self) -> None:
+        """Asks for the group of the class, to which an answer that is not sure climbs."""
+        name, classes = self.classes.name, self.project.classes if self.project else ()
+        if not name:
+            return
+        groups = dict.fromkeys(c.within for c in classes if c.within)
+        own = next((c.within for c in classes if c.name == name), "")
+        title = f"Which group is “{name}” in? An unsure answer names the group."
+        to = choose_class(self, title, [NO_GROUP, *groups], first=own or NO_GROUP)
+        if to and to != (own or NO_GROUP):
+            group = "" if to == NO_GROUP else to
+            self.bridge.submit("group_classes", names=[name], group=group)
 
     def remove_class(self) -> None:
         name = self.classes.name

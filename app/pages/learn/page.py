@@ -67,7 +67,7 @@ class LearnPage(QWidget):
         self.learning: int | None = None
         self.news = label("", "muted", wrap=True)
         self.again = AgainHint(bridge, self.again_asked.emit)
-        self.details = Details(taken="lcfrsabmuwig")
+        self.details = Details(taken="lcfrsabmuwigok")
         self.learner, self.form = self.details.learner, self.details.form
         self.scores = Scores(bridge, thumbs)
         self.steps = QListView()
@@ -281,7 +281,8 @@ class LearnPage(QWidget):
     def add(self, paths: list[str]) -> None:
         """Adds what was dropped or chosen, and learns it."""
         copy = self.preferences.get("copy_images", False)
-        self.take(paths, lambda: submit_added(self.bridge, paths, True, copy))
+        nested = bool(self.preferences.get("nested_classes", False))
+        self.take(paths, lambda: submit_added(self.bridge, paths, True, copy, nested))
 
     def forget(self) -> None:
         known = [c.name for c in self.project.classes if c.known] if self.project else []

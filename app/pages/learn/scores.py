@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from app.bridge import Bridge
 from app.pages.learn.pictures import Pictures
+from app.pages.learn.promise import PromiseCard
 from app.pages.learn.summary import Summary
 from app.widgets.class_plots import BarPlot, ClassBar
 from app.widgets.controls import Yielding, card, column, named, reach, row, scrolled
@@ -59,6 +60,7 @@ class Scores(QWidget):
         self.bars = BarPlot("Accuracy of each class, lowest first", NOTHING)
         self.matrix = MatrixPlot(TITLE, NOTHING)
         self.images = Pictures(bridge, thumbs)
+        self.promise = PromiseCard(bridge)
         self.lay_out()
         self.matrix.picked.connect(self.images.ask_cell)
         self.bars.picked.connect(lambda name: self.images.ask_cell(name, name))
@@ -85,7 +87,9 @@ class Scores(QWidget):
             for at, share in enumerate(shares):
                 line.setStretch(at, share)
         inside = QWidget()
-        inside.setLayout(column(self.summary, self.top_row, self.second_row, 0, gap=GAP))
+        inside.setLayout(
+            column(self.summary, self.top_row, self.second_row, self.promise, 0, gap=GAP)
+        )
         self.area = scrolled(inside, Yielding)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setLayout(column(self.area))
@@ -108,6 +112,7 @@ class Scores(QWidget):
     def show_project(self, project: ProjectView) -> None:
         """Shows the steps; the scores are read anew when another step is in use."""
         self.steps = project.steps
+        self.promise.show_project(project)
         step = project.current_step
         self.show_lines()
         now = (project.path, step.id if step else 0)

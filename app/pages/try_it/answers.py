@@ -26,21 +26,23 @@ class AnswerBars(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bars: list[tuple[str, float]] = []
-        self.known = True
+        self.known = self.sure = True
         self.setMinimumHeight(LINE * 3)
 
-    def show_answer(self, classes: Mapping[str, float], known: bool) -> None:
-        """Shows at most eight classes; the rest is added up in one more bar."""
+    def show_answer(self, classes: Mapping[str, float], known: bool, sure: bool = True) -> None:
+        """Shows at most eight classes; the rest is added up in one more bar. Where it is not
+        `sure`, no class stands out."""
         ordered = sorted(classes.items(), key=lambda item: -item[1])
         most = MOST if known else NEAREST
         rest = ordered[most:]
         self.bars = ordered[:most]
         if rest and known:
             self.bars.append((f"{len(rest)} other classes", sum(p for _, p in rest)))
-        self.known = known
+        self.known, self.sure = known, sure
         self.setMinimumHeight(LINE * max(len(self.bars), 1))
         words = ", ".join(f"{name} {per_cent(share, 0)}" for name, share in self.bars)
         nearest = f"None of these. Nearest: {', '.join(name for name, _ in self.bars)}"
+        words = words if sure else f"Not sure which. {words}"
         self.setAccessibleDescription(words if known else nearest)
         self.update()
 
@@ -60,7 +62,7 @@ class AnswerBars(QWidget):
         middle = Qt.AlignmentFlag.AlignVCenter
         for number, (name, share) in enumerate(self.bars):
             top = number * LINE
-            first = number == 0 and self.known
+            first = number == 0 and self.known and self.sure
             font = self.font()
             font.setBold(first)
             painter.setFont(font)

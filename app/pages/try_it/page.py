@@ -34,6 +34,11 @@ MOST = 200
 """How many images are answered at once; a test folder belongs to the command `score`."""
 
 
+def answering(project: ProjectView) -> object:
+    """What answers depend on."""
+    return project.current_step, project.promise, [c.within for c in project.classes]
+
+
 def png_of(image: QImage) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
@@ -139,9 +144,11 @@ class TryPage(QWidget):
         self.pages.setCurrentIndex(1 if self.can_try() else 0)
         if before is None or project is None or before.path != project.path:
             self.clear()
-        elif self.can_try() and before.current_step != project.current_step and self.paths:
+        elif not self.can_try() or answering(before) == answering(project):
+            return
+        elif self.paths:
             self.try_paths(self.paths)
-        elif self.can_try() and before.current_step != project.current_step and self.content:
+        elif self.content:
             self.wait_for("predict_pixels", self.take_pasted, content=self.content)
 
     def clear(self) -> None:
@@ -172,21 +179,35 @@ class TryPage(QWidget):
         self.likeliest = [name for name, _ in order]
         read_only = self.project is not None and self.project.read_only
         self.mend_button.setEnabled(not read_only)
-        if answer["known"]:
+        given = answer["known"] and answer["sure"]
+        if given and answer["group"]:
+            self.verdict.setText(answer["group"])
+            self.reason.setText(
+                f"Sure enough of this group ({per_cent(answer['share'])}), not of the class. "
+                f"{best} is the likeliest."
+            )
+        elif given:
             self.verdict.setText(best)
             sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
             self.reason.setText(
                 f"{sure}: of images of these classes, about {per_cent(share, 0)} of such answers "
                 "are right."
             )
+        elif answer["known"]:
+            self.verdict.setText("Not sure")
+            self.reason.setText(
+                f"At most {100 * answer['promise']:g} % of the answers may be wrong, as promised "
+                f"under Learn. For {best} it would take more than {per_cent(share)}."
+            )
         else:
             self.verdict.setText("None of these")
             self.reason.setText(
                 f"It lies far from all classes that were learnt. If it must be one of them, {best}."
             )
-        self.bars.show_answer(answer["classes"], answer["known"])
+        bold = answer["sure"] and not answer["group"]
+        self.bars.show_answer(answer["classes"], answer["known"], bold)
         near = answer.get("nearest", [])
-        if answer["known"] and self.image.path in {row["file"] for row in near}:
+        if given and not answer["group"] and self.image.path in {row["file"] for row in near}:
             self.reason.setText(
                 "This very image was learnt, so the answer says little. Try others, and add more "
                 f"images of {best}."
@@ -321,6 +342,11 @@ class TryPage(QWidget):
             classes = answer["classes"]
             best = max(classes, key=lambda name: classes[name])
             caption = Caption.of(("none of",), ("these",))
-            if answer["known"]:
+            if answer["known"] and not answer["sure"]:
+                caption = Caption.of(("not",), ("sure",))
+            elif answer["known"] and answer["group"]:
+                share = per_cent(answer["share"], 0)
+                caption = Caption.of((Name(answer["group"]),), (share,))
+            elif answer["known"]:
                 caption = Caption.of((Name(best),), (per_cent(classes[best], 0),))
         return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}

@@ -16,8 +16,8 @@ from engine.results.learn import ImagesSorted
 
 ABOUT = (
     "Every image goes into a folder with the name of its class, images like none of them into "
-    "“none of these”. No file is ever replaced, and a list in the target folder says where each "
-    "image came from."
+    "“none of these”, and where a promise lets no answer be given, into “not sure”. No file is "
+    "ever replaced, and a list in the target folder says where each image came from."
 )
 
 
@@ -32,7 +32,7 @@ class SortDialog(QDialog):
         self.start = start
         self.source, self.target = QLineEdit(), QLineEdit()
         self.move_them = QCheckBox("&Move the images instead of copying them")
-        self.known_only = QCheckBox("&Leave out what is none of the classes")
+        self.known_only = QCheckBox("&Leave out what is none of the classes, or not sure")
         self.least = indented(QDoubleSpinBox())
         self.news = label("", "warning", wrap=True)
         self.make_controls()
@@ -53,7 +53,7 @@ class SortDialog(QDialog):
         named(
             self.known_only,
             "Known only",
-            "Images like none of the classes stay where they are",
+            "Images like none of the classes, or not sure by the promise, stay where they are",
             "Alt+L",
         )
         named(

@@ -50,6 +50,8 @@ class ExportData:
     """How many of the images, from the first on, no model was learnt from."""
     about: About = field(default_factory=About)
     """What the model card tells of the project."""
+    far: np.ndarray | None = None
+    """The project's distances (images,); None: not known."""
 
 
 class Exporter(ABC):

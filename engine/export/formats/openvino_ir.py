@@ -20,7 +20,8 @@ from engine.export.receipts.script import script
 from engine.models.backbone import Model
 
 OPENED = """model = openvino.Core().read_model(str(Path(__file__).with_name({model!a})))
-facts = {{k: model.get_rt_info(["{place}", k]).astype(str) for k in ("class_names", "threshold")}}
+told = ("class_names", "threshold", "least", "within")
+facts = {{k: model.get_rt_info(["{place}", k]).astype(str) for k in told}}
 exact = {{"INFERENCE_PRECISION_HINT": "f32"}}  # else in 16 bits where the processor can
 session = openvino.compile_model(model, "CPU", exact)"""
 ASKED = """found = session(np.asarray(image)[None])

@@ -93,6 +93,9 @@ def page(facts: dict[str, str], network: bytes) -> bytes:
     told = {
         "classes": json.loads(facts["class_names"]),
         "threshold": float(facts["threshold"]),
+        "promise": float(facts["promise"]),
+        "least": json.loads(facts["least"]),
+        "within": json.loads(facts["within"]),
         "facts": {
             "Network": facts["backbone"],
             "Preprocessing": facts["preprocessing"],

@@ -99,6 +99,9 @@ def metadata(model: Model) -> dict[str, str]:
         # ASCII: any name survives, also one from a folder whose name is no valid UTF-8.
         "class_names": json.dumps(list(model.class_names)),
         "threshold": repr(float(model.threshold)),
+        "promise": repr(model.promise.rate if model.promise else 0.0),
+        "least": json.dumps(list(model.least)),
+        "within": json.dumps(list(model.groups.within)),
         "backbone": backbone.name,
         "weights_sha256": backbone.digest,
         "preprocessing": in_words(p),
@@ -107,6 +110,7 @@ def metadata(model: Model) -> dict[str, str]:
         "licence": backbone.licence,
         "program": f"Espalier {program_version()}",
         "input": "pictures: uint8 RGB (n, height, width, 3), any size, turned upright",
-        "output": "probabilities (n, classes); distance (n): above threshold is none of these",
+        "output": "probabilities (n, classes); distance (n): above threshold is none of these; an "
+        "answer below its class's least probability is not sure",
     }
     return facts | {f"{name}_sha256": digest for name, digest in model.digests.items()}

@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ from engine.errors import EspalierError, UnusableImage, UnusableWeights
 from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
 from engine.images.preprocess import FILTERS, preprocess
 from engine.results.learn import ImageAnswer, NoAnswer
+from engine.system.groups import Naming
 from engine.system.replacing import CutOffError, finish_beside
+from engine.system.words import BETWEEN
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,9 @@ LARGE = 48_000_000
 """Pixels of an image from which on it is shrunk before the file is asked: the file's own resizing
 would hold it in memory several times over."""
 MOST_SIDE = 8192
+
+DEEPEST = 32
+"""Groups within groups of a file's classes, at most."""
 
 READERS = {
     ".onnx": "engine.export.readers.onnx_file",
@@ -77,8 +83,19 @@ class Exported:
     facts: Mapping[str, str]
     name: str
     """Of the file, for sentences."""
+    promise: float = 0.0
+    """What share of its answers may be wrong; 0: nothing is promised."""
+    least: tuple[float, ...] = ()
+    """The probability below which an answer of each class is none; empty: it answers always."""
+    within: tuple[str, ...] = ()
+    """The group that each class is within; empty: there are none."""
     sizes: InputSizes | None = None
     """How it brings images to its network's size; None where it does not say."""
+
+    @cached_property
+    def naming(self) -> Naming:
+        """What it answers, by its promise."""
+        return Naming(self.class_names, self.within, self.least)
 
     def given(self, image: Image.Image) -> np.ndarray:
         """What the file is given of an upright image: uint8 (height, width, 3), whole.
@@ -160,14 +177,22 @@ def told_by(run: Run, facts: Mapping[str, str], path: Path) -> Exported:
     try:
         names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
         sizes = InputSizes(**json.loads(facts["sizes"])) if "sizes" in facts else None
+        promise, least = float(facts.get("promise", 0)), json.loads(facts.get("least", "[]"))
+        least, within = tuple(map(float, least)), json.loads(facts.get("within", "[]"))
+        "".join(within).encode("utf-8", "surrogateescape")
         "".join(names).encode("utf-8", "surrogateescape")  # as names of folders are
     except (KeyError, TypeError, ValueError) as error:
         raise foreign(path) from error
     if type(names) is not list or not names or len(set(names)) < len(names):
         raise foreign(path)
-    if math.isnan(threshold):
+    if math.isnan(threshold) or not all(map(math.isfinite, (promise, *least))):
         raise foreign(path)
-    return Exported(run, tuple(names), threshold, dict(facts), path.name, sizes)
+    whole = all(len(each) in (0, len(names)) for each in (least, within))
+    deep = max((path.count(BETWEEN) for path in within), default=0)
+    if type(within) is not list or not whole or deep > DEEPEST:
+        raise foreign(path)
+    told = promise, least, tuple(within)
+    return Exported(run, tuple(names), threshold, dict(facts), path.name, *told, sizes)
 
 
 def all_numbers(values: np.ndarray) -> bool:
@@ -212,6 +237,8 @@ def told(exported: Exported, image: Path) -> ImageAnswer | NoAnswer:
     return {
         "classes": dict(zip(exported.class_names, map(float, probabilities), strict=True)),
         "known": distance <= exported.threshold,
+        **exported.naming.told(probabilities),
+        "promise": exported.promise,
         "distance": distance,
         "threshold": exported.threshold,
     }

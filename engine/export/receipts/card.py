@@ -8,10 +8,18 @@ from typing import Any
 
 from engine.export.receipts import NOT_STATED, About
 from engine.export.receipts.preprocess_text import TO_PIXELS, pixel_steps
-from engine.export.receipts.words import Receipt, network, readable, summary, value_in_words
+from engine.export.receipts.words import (
+    Receipt,
+    network,
+    promise,
+    readable,
+    summary,
+    value_in_words,
+)
 from engine.images.preprocess import Preprocessing
 from engine.learners.confidence import KNOWN
 from engine.learners.metrics import DEFINITIONS, accuracy_interval
+from engine.learners.promise import CERTAIN
 from engine.models.backbone import Model
 from engine.models.elastic.architecture import is_elastic
 from engine.system.words import many, share
@@ -254,6 +262,15 @@ def limits(r: Receipt, about: About) -> list[str]:
         lines.append(
             f"- Of the {many(r['accuracy_images'], 'compared image')} of its classes, the file "
             f"calls {share(r['beyond_threshold'])} none of these."
+        )
+    if r.get("promise"):
+        asked = sorted({least for least in r["least"] if least <= 1})
+        from_to = f"{asked[0]:.4f}" + (f" to {asked[-1]:.4f}" if len(asked) > 1 else "")
+        lines.append(
+            f"- It promises that at most {100 * r['promise']:g} % of its answers are wrong, shown "
+            f"with {100 * CERTAIN:.0f} % certainty on images like the project's own. An answer "
+            f"less probable than {from_to}, by its class, is not sure, and is no answer. By the "
+            f"file, {promise(r).partition('; ')[2]}."
         )
     if "processors" in r:
         lines.append(f"- Processors that it is for: {plain(r['processors'])}.")

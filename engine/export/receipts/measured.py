@@ -56,6 +56,7 @@ def receipt_of(
         "digests": {"weights": model.backbone.digest, **model.digests},
         "classes": list(model.class_names),
         "threshold": float(model.threshold),
+        **kept(model, found, material),
         "preprocessing": in_words(model.backbone.preprocessing, exporter.inside),
         "licence": model.backbone.licence,
         "data_licence": material.about.data_licence or NOT_STATED,
@@ -124,6 +125,41 @@ def judged(model: Model, found: Checked, material: ExportData) -> Receipt:
         "confusion": [[int(t), int(a), int(counts[t, a])] for t, a in np.argwhere(counts)],
         "beyond_threshold": float((found.distances[known] > model.threshold).mean()),
     }
+
+
+def kept(model: Model, found: Checked, material: ExportData) -> Receipt:
+    """What the file's own answers are under its promise, on held-out images; nothing without one.
+
+    `promise` is the rate, `promise_images` how many held-out images the file was asked about,
+    `promise_answers` how many of them got an answer, `promise_groups` how many of these name a
+    group, `promise_wrong` how many are wrong. `promise_same` says for how many of all compared
+    images file and project agree on whether there is an answer, and whether it is a group.
+    """
+    if model.promise is None:
+        return {}
+    by_file = given(model, found.probabilities, found.distances)
+    far = found.distances if material.far is None else material.far[found.used]
+    by_project = given(model, material.expected[found.used], far)
+    used = np.array(found.used)
+    truth = np.full(len(used), -1) if material.truth is None else material.truth[used]
+    fair = (used < material.held_out) & (truth >= 0)
+    errors = model.groups.wrong(found.probabilities.argmax(1), np.maximum(truth, 0))
+    wrong = fair & (by_file >= 0) & errors[np.arange(len(used)), by_file]
+    return {
+        "promise": model.promise.rate,
+        "promise_images": int(fair.sum()),
+        "promise_answers": int(((by_file >= 0) & fair).sum()),
+        "promise_groups": int(((by_file > 0) & fair).sum()),
+        "promise_wrong": int(wrong.sum()),
+        "promise_same": int((by_file == by_project).sum()),
+        "least": list(model.least),
+    }
+
+
+def given(model: Model, probabilities: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """The level at which each image is answered; -1 for "not sure" and "none of these"."""
+    assert model.promise is not None
+    return np.where(distances <= model.threshold, model.promise.given(probabilities), -1)
 
 
 def note(compared: int) -> str:

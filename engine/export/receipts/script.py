@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 $opened
-names, threshold = json.loads(facts["class_names"]), float(facts["threshold"])
+names, least, within = (json.loads(facts[key]) for key in ("class_names", "least", "within"))
 for path in sys.argv[1:]:
     image = ImageOps.exif_transpose(Image.open(path))
     if image.mode[0] in "IF":  # sixteen bits, wide integers and floats become eight bits
@@ -40,8 +40,13 @@ for path in sys.argv[1:]:
     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     $asked
     best = int(probabilities[0].argmax())
-    name = names[best] if distance[0] <= threshold else "none of these"
-    print(path, f"{probabilities[0][best]:.4f}", name, sep="\\t")
+    name, share, group = names[best], probabilities[0][best], within[best]
+    while share < least[best] and group:  # less is promised than the class: its group, if that is
+        share = sum(p for p, w in zip(probabilities[0], within) if f"{w}/".startswith(f"{group}/"))
+        group, _, name = group.rpartition("/")
+    name = name if share >= least[best] else "not sure"
+    name = name if distance[0] <= float(facts["threshold"]) else "none of these"
+    print(path, f"{share:.4f}", name, sep="\\t")
 """)
 
 

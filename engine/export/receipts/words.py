@@ -91,6 +91,24 @@ def beyond(r: Receipt) -> str:
     return f"{share(r['beyond_threshold'])} of the compared images of its classes, by the file"
 
 
+def promise(r: Receipt) -> str:
+    """What was promised, and what the file itself gives on images that were not learnt from."""
+    images, answers, wrong = (r[f"promise_{what}"] for what in ("images", "answers", "wrong"))
+    groups = f" ({r['promise_groups']:,} by a group's name)" if r.get("promise_groups") else ""
+    given = (
+        f"{answers:,} of {many(images, 'held-out image')} get one from the file{groups}, {wrong:,} "
+        f"{'is' if wrong == 1 else 'are'} wrong"
+        if images
+        else "no held-out image could be asked about"
+    )
+    return f"at most {100 * r['promise']:g} % of the answers are wrong; {given}"
+
+
+def same_sure(r: Receipt) -> str:
+    """Whether the file gives an answer where the project does."""
+    return f"{r['promise_same']:,} of {many(r['compared'], 'compared image')}"
+
+
 def latency(r: Receipt) -> str:
     took = r["latency_ms"]
     return (
@@ -118,6 +136,8 @@ LINES: tuple[tuple[str, str, Callable[[Receipt], str]], ...] = (
     ("largest_difference", "Largest difference", difference),
     ("accuracy_images", "Accuracy", accuracy),
     ("beyond_threshold", "None of these", beyond),
+    ("promise", "Promise", promise),
+    ("promise_same", "Same answered", same_sure),
     ("bytes", "Size", lambda r: size(r["bytes"])),
     ("latency_ms", "Time for an image", latency),
     ("memory_bytes", "Memory", lambda r: f"{size(r['memory_bytes'])} beyond the empty process"),
@@ -149,6 +169,11 @@ SAID = {key for key, *_ in LINES} | {
     "accuracy_held_out_after",
     "per_class",
     "confusion",
+    "promise_images",
+    "promise_answers",
+    "promise_groups",
+    "promise_wrong",
+    "least",
     "papers",
     "summary",
     "verdict",

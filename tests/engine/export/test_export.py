@@ -219,7 +219,7 @@ def test_the_script_beside_it_answers_the_same_without_pytorch(
 
 def test_the_script_is_short(exported: tuple[Path, dict]) -> None:
     script = exported[0].with_suffix(".py").read_text("utf-8")
-    assert len(script.splitlines()) <= 35
+    assert len(script.splitlines()) <= 40
 
 
 def test_a_head_of_many_views(

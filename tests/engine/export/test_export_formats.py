@@ -27,11 +27,13 @@ from engine.export.check import Checked
 from engine.export.formats import EXPORTERS, ExportData
 from engine.export.graphs.model_onnx import Whole
 from engine.export.receipts.measured import receipt_of
+from engine.export.receipts.words import summary
 from engine.export.write import check_target
 from engine.images.decode import open_image
 from engine.learners import LEARNERS
 from engine.learners.confidence import calibrate, calibrated
 from engine.learners.joining import written_split
+from engine.learners.promise import Promise
 from engine.models.adapters import with_adapters
 from engine.models.backbone import Backbone, Model
 from engine.models.branches import clone_of, grown
@@ -40,6 +42,7 @@ from engine.models.growth import STAGES
 from engine.models.supernet.architecture import smallest
 from engine.models.supernet.files import backbone_of
 from engine.models.trunk import Frozen
+from engine.system.groups import Groups
 from tests.helpers import networks
 from tests.helpers.another_process import look
 from tests.helpers.features import taught
@@ -122,8 +125,18 @@ def models(images) -> Mapping[str, Ready]:
         with torch.inference_mode():
             expected = Whole(model).eval()(pixels[:half])[0].numpy()
         assert (expected.argmax(1) == truth[:half]).mean() > 0.6, kind
+        model = replace(model, promise=promise_between(expected))
         found[kind] = model, ExportData(paths[:half], expected, truth[:half], paths[half:], half)
     return found
+
+
+def promise_between(probabilities: np.ndarray) -> Promise:
+    """One that lets about half of the answers be given, with none near its threshold."""
+    sure = np.sort(probabilities.max(axis=1))
+    middle = sure[len(sure) // 4 : -len(sure) // 4]
+    at = int(np.diff(middle).argmax())
+    least = (float(middle[at : at + 2].mean()),) * len(NAMES)
+    return Promise(0.1, least, Groups(("",) * len(NAMES)))
 
 
 def learner_for(kind: str, network: Backbone) -> Any:
@@ -206,6 +219,25 @@ def test_every_kind_of_model_is_exported_and_agrees(name, models, receipts) -> N
         assert receipt["bytes"] == sum(file.stat().st_size for file in path.parent.iterdir())
         assert receipt["preprocessing"].startswith("inside the file") == exporter.inside
         json.dumps(receipt)
+
+
+@there
+def test_every_format_carries_the_promise_and_its_receipt_proves_it(name, models, receipts) -> None:
+    usable(name)
+    for kind, (_, checked, receipt, path) in receipts(name).items():
+        model, material = models[kind]
+        exported = readers.open_exported(path)
+        assert (exported.promise, exported.least) == (0.1, model.least), kind
+        given = np.array([exported.naming.answer(p)[0] != "" for p in checked.probabilities])
+        sure = material.expected.max(1) >= model.least[0]
+        clear = np.abs(material.expected.max(1) - model.least[0]) > receipt["largest_difference"]
+        assert (given == sure)[clear].all(), kind
+        assert 0 < sure.sum() < len(sure), kind
+        given &= checked.distances <= model.threshold
+        wrong = given & (checked.probabilities.argmax(1) != material.truth)
+        said = [receipt[f"promise_{what}"] for what in ("images", "answers", "wrong")]
+        assert said == [len(given), given.sum(), wrong.sum()], kind
+        assert f"{given.sum()} of {len(given)} held-out images" in dict(summary(receipt))["Promise"]
 
 
 @there

@@ -41,7 +41,9 @@ def file(path: Path, names: object = NAMES, threshold: str = "0.5", **changes: o
     ]
     graph = helper.make_graph(nodes, "colours", [given], outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=9)
-    helper.set_model_props(model, {"class_names": json.dumps(names), "threshold": threshold})
+    told = {name: str(changes[name]) for name in ("promise", "least", "within") if name in changes}
+    props = {"class_names": json.dumps(names), "threshold": threshold, **told}
+    helper.set_model_props(model, props)
     onnx.save(model, path)
     return path
 
@@ -60,6 +62,23 @@ def test_what_a_file_says_is_what_its_network_gives(tmp_path: Path) -> None:
     probabilities, distances = exported.answers(np.full((2, 5, 7, 3), (3, 6, 9), np.uint8))
     assert probabilities.tolist() == [[3, 6, 9]] * 2
     assert distances.tolist() == [6, 6]
+    assert exported.promise == 0, "files of before promise nothing"
+    assert exported.naming.answer(probabilities[0]) == ("blue", 9)
+
+
+def test_a_promise_in_a_file_says_which_answers_are_none(tmp_path: Path) -> None:
+    path = file(tmp_path / "m.onnx", promise="0.02", least="[0, 0, 0.75]")
+    exported = open_exported(path)
+    assert (exported.promise, exported.least) == (0.02, (0, 0, 0.75))
+    for probabilities, sure in (([0, 0.1, 0.7], False), ([0, 0, 0.8], True), ([0.4, 0, 0], True)):
+        name, _ = exported.naming.answer(np.array(probabilities, np.float32))
+        assert bool(name) == sure
+    image = tmp_path / "nearly black.png"
+    Image.new("RGB", (9, 9), (0, 0, 1)).save(image)
+    told = predict_exported(path, [image])[str(image)]
+    assert (told["sure"], told["promise"]) == (True, 0.02)
+    never = predict_exported(file(path, promise="0.02", least="[0, 0, 2]"), [image])[str(image)]
+    assert not never["sure"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +92,15 @@ def test_what_a_file_says_is_what_its_network_gives(tmp_path: Path) -> None:
         {"names": {"red": 1, "green": 2, "blue": 3}},
         {"threshold": "nan"},
         {"threshold": "far"},
+        {"least": "[0.5, 0.5]"},
+        {"least": "[0.5, NaN, 0.5]"},
+        {"least": "0.5"},
+        {"least": '["much", 0, 0]'},
+        {"promise": "some"},
+        {"within": "[1, 2, 3]"},
+        {"within": '["warm"]'},
+        {"within": json.dumps(["a/" * 10_000] * 3)},
+        {"within": '{"red": 1, "green": 2, "blue": 3}'},
     ],
 )
 def test_a_file_that_says_what_can_not_be_is_none_of_espaliers(tmp_path: Path, said) -> None:

@@ -47,6 +47,29 @@ def test_a_folder_of_folders_is_one_class_each_however_deep(tmp_path: Path) -> N
     assert counts(find_images([tmp_path])) == {"bird": 1, "cat": 1, "dog": 2}
 
 
+def test_nested_folders_are_classes_within_groups(tmp_path: Path) -> None:
+    touch(tmp_path, "moths/hawk-moths/hyles/a.jpg", "moths/hawk-moths/deilephila/b.jpg")
+    touch(tmp_path, "moths/burnet/train/c.jpg", "moths/burnet/validation/d.jpg", "snail/e.jpg")
+    touch(tmp_path, "moths/hawk-moths/loose.jpg")
+    found = find_images([tmp_path], nested=True)
+    assert counts(found) == {"burnet": 2, "deilephila": 1, "hyles": 1, "snail": 1}
+    hawks = "moths/hawk-moths"
+    assert found.within == {"burnet": "moths", "deilephila": hawks, "hyles": hawks}
+    assert "1 image lies beside the class folders" in reasons(found)["hawk-moths"]
+    assert {split for _, split in found.classes["burnet"]} == {"train", "validation"}
+    assert not find_images([tmp_path]).within
+    assert counts(find_images([tmp_path])) == {"moths": 5, "snail": 1}
+
+
+def test_nested_folders_lie_in_the_parts_of_a_split_as_well(tmp_path: Path) -> None:
+    touch(tmp_path, "train/hawk-moths/hyles/a.jpg", "validation/hawk-moths/hyles/b.jpg")
+    touch(tmp_path, "train/slugs/hyles/c.jpg")
+    found = find_images([tmp_path], nested=True)
+    assert counts(found) == {"hyles": 3}
+    assert found.within == {"hyles": "hawk-moths"}
+    assert any("several groups" in hint for hint in found.hints)
+
+
 def test_a_folder_that_only_wraps_the_classes_is_none(tmp_path: Path) -> None:
     touch(tmp_path / "data", "data-main/cat/a.jpg", "data-main/dog/b.jpg")
     found = find_images([tmp_path / "data"])

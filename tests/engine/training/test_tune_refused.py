@@ -138,7 +138,8 @@ def test_damaged_tuned_weights_are_told_in_a_sentence_and_undone(session: Sessio
 
 
 LATER = {
-    "project": ("data_licence", "features", "burst_gap"),
+    "project": ("data_licence", "features", "burst_gap", "promise"),
+    "class": ("within",),
     "image": ("taken", "camera", "latitude", "longitude", "burst"),
 }
 """Columns that came after version 2."""
