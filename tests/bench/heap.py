@@ -6,9 +6,9 @@
 
 FOLDER holds class folders. Some of their images are put on one heap, and a person who is always
 right sorts it by the jobs that the window uses: looks over a screenful, gives each image whose
-suggestion is wrong its class, by a digit if it is among the nine likeliest, else by its name as far
-as it tells it from others, and accepts the rest of the screenful by one key. That an image is
-clicked is no key. A seed gives the order in which images come, and so which are drawn to judge by.
+suggestion is wrong its class, by a digit if it is among the nine likeliest, else by the first
+letters of its name, and accepts the rest of the screenful by one key. That an image is clicked is
+no key. A seed gives the order in which images come, and so which are drawn to judge by.
 The table of `order` names so many per cent of the images, chosen at random or as most useful, and
 says how many suggestions are right for a fifth of the images, that nobody chose from. Milliseconds
 are those on the clock and those of the processor, which others on the computer lengthen less.
@@ -147,7 +147,8 @@ class Person:
         choices = row.get("choices") or likely
         self.asked += row is shown["ask"]
         right = bool(likely) and likely[0] == wanted and row is not shown["ask"]
-        self.keys += 1 if wanted in choices else typed(wanted, shown["classes"])
+        offered = [*choices, *(n for n in shown["classes"] if n not in choices)]
+        self.keys += 1 if wanted in choices else typed(wanted, offered)
         return self.done(
             "label_images",
             images=[row["id"]],
@@ -199,15 +200,16 @@ class Person:
         return self.done("accept_shown", shown=told)
 
 
-def typed(name: str, classes: Sequence[str]) -> int:
-    """Keys for a class's name: as far as it is the only one, and Return; all of a new one."""
-    if name not in classes:
+def typed(name: str, offered: Sequence[str]) -> int:
+    """Keys for a class's name: its first letters, Down past others that begin so and are offered
+    before it, and Return; all letters of a new one."""
+    if name not in offered:
         return len(name) + 1
-    others = [other for other in classes if other != name]
-    for count in range(1, len(name) + 1):
-        if not any(other.startswith(name[:count]) for other in others):
-            return count + 1
-    return len(name) + 1
+    fewest = len(name) + 1
+    for count in range(1, len(name)):
+        alike = [other for other in offered if other.startswith(name[:count])]
+        fewest = min(fewest, count + alike.index(name) + 1)
+    return fewest
 
 
 def left_to_ask(session: Session) -> int:
