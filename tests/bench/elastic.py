@@ -37,7 +37,7 @@ from engine.models.features import KINDS
 from engine.models.growth import POOLED, STAGES
 from engine.models.timing import Timed
 from engine.search.elastic import using
-from engine.search.elastic.search import choice_for
+from engine.search.elastic.choice import choice_for
 from engine.session import Session
 from engine.system.paths import weights_folder
 from tests.bench.common import do, finished, new, timed

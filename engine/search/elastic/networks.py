@@ -60,8 +60,8 @@ def root_of(session: Session) -> Origin:
         backbone = session.keep(("whole", name, weights, size), whole)
     if len(blocks_of(backbone.stages)) < LEAST_BLOCKS:
         raise Refused(
-            f"{title_of(backbone.name)} comes in one size. EfficientNet, EfficientNet-Lite and "
-            "MobileNet can be made smaller: choose one of them."
+            f"{title_of(backbone.name)} comes in one size. EfficientNet, EfficientNet-Lite, "
+            "ResNet-50 and MobileNet can be made smaller: choose one of them."
         )
     return Origin(name, weights, size, backbone.digest, backbone.licence)
 
@@ -128,6 +128,10 @@ def possible(project: Project, origin: Origin, sizes: tuple[int, ...]) -> list[i
             continue
         found.append(size)
     return found
+
+
+def can_be_narrowed(project: Project, origin: Origin) -> bool:
+    return len(places_of(project, origin)) >= LEAST_BLOCKS
 
 
 def places_of(project: Project, origin: Origin) -> list[str]:

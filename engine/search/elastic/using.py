@@ -18,7 +18,7 @@ from engine.models.provenance import Origin, origin_of
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.results.specialise import Block
 from engine.search.elastic import folding, networks
-from engine.search.elastic.search import Choice
+from engine.search.elastic.choice import Choice
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,6 @@ def stages_of(network: Backbone, wanted: ElasticArchitecture) -> list[list[Block
         layers = layers_of(module)
         assert layers is not None
         wide = layers.width * shares.get(place, 1.0) / layers.expand.in_channels
-        block: Block = {"kernel": layers.depthwise.kernel_size[0], "expand": round(wide, 1)}
+        block: Block = {"kernel": layers.spatial.kernel_size[0], "expand": round(wide, 1)}
         stages.setdefault(place.partition(".")[0], []).append(block)
     return list(stages.values())
