@@ -39,6 +39,11 @@ class Choice:
     def target(self) -> float:
         return self.limits.get("ms", math.inf)
 
+    def in_doubt(self, facts: Mapping[str, Any]) -> bool:
+        """Whether a network missed the target by other work on this computer, it may be."""
+        timed = facts["timed"].get(self.bench.device)
+        return timed is not None and timed["low"] <= self.target < timed["p50"]
+
     def facts(self) -> dict[str, dict[str, Any]]:
         """All that was ever measured of these networks with these images, by architecture."""
         found: dict[str, dict[str, Any]] = {}
@@ -56,11 +61,13 @@ class Choice:
         told = self.bench.judges, self.bench.features, published
         return expected_of(self.facts(), self.root.backbone, *told)
 
-    def allowed(self) -> list[SubnetRow]:
-        """The rows that keep all limits, at the resolutions that were asked for; best first."""
+    def allowed(self, but: str = "") -> list[SubnetRow]:
+        """The rows that keep all limits, or all but one, at the resolutions that were asked for;
+        best first."""
+        limits = {name: most for name, most in self.limits.items() if name != but}
         expected, rows = self.expected(), self.rows()
         asked = [r for r in rows if resolution_of(r) in self.resolutions]
-        return sorted(within(asked, self.limits), key=lambda r: -expected[r["architecture"]])
+        return sorted(within(asked, limits), key=lambda r: -expected[r["architecture"]])
 
 
 def resolution_of(row: SubnetRow) -> int:

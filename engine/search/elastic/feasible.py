@@ -97,9 +97,10 @@ def whole_ms(choice: Choice, origin: Origin, resolution: int) -> Generator[Event
     project, device = choice.bench.project, choice.bench.device
     key, name = f"{device}|{origin.digest}{choice.bench.mark}", f"whole {resolution}"
     facts = subnet_results.stored(project, key).get(name)
-    if facts is None:
+    if facts is None or choice.in_doubt({"timed": {device: facts}}):
         yield Progress(0, None, f"Timing {title_of(origin.backbone)} at {resolution} pixels")
         network = networks.network_of(project, origin, resolution)
-        facts = choice.bench.only_timed(network)[device]
+        timed = choice.bench.only_timed(network)[device]
+        facts = min(timed, facts or timed, key=lambda times: times["p50"])
         subnet_results.keep(project, key, name, facts)
     return float(facts["p50"])
