@@ -75,6 +75,11 @@ def over(choice: Choice, sizes: Mapping[str, float]) -> list[str]:
     return [name for name, size in sizes.items() if size > choice.limits.get(name, math.inf)]
 
 
+def too_large(choice: Choice, wanted: ElasticArchitecture) -> bool:
+    """Whether a form exceeds a limit of another kind than time."""
+    return bool(set(choice.limits) - {"ms"}) and bool(over(choice, sizes_for(choice, wanted)))
+
+
 def fastest_whole(choice: Choice, resolution: int) -> Generator[Event, None, float]:
     """Milliseconds of the fastest other network at a resolution."""
     times = []

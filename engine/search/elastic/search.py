@@ -21,7 +21,7 @@ from engine.models.provenance import Origin
 from engine.results.specialise import SubnetRow
 from engine.search.elastic import folding, networks
 from engine.search.elastic.choice import Choice
-from engine.search.elastic.feasible import check_possible, costs_at, over, sizes_for, whole_ms
+from engine.search.elastic.feasible import check_possible, costs_at, too_large, whole_ms
 from engine.search.elastic.likely import likely
 from engine.search.elastic.promising import worth_folding
 from engine.search.results import candidate_event
@@ -97,16 +97,17 @@ def folded_forms(choice: Choice, origin: Origin) -> Generator[Event, None, None]
 
 
 def whole_networks(choice: Choice) -> Generator[Event, None, None]:
-    """Measures each network at the largest resolution that keeps the target; the project's own at
-    all of them where no latency was asked for."""
+    """Measures each network at the largest resolution that keeps the limits; the project's own,
+    with which all is compared, at all of them where no latency was asked for."""
     for origin in choice.origins.values():
         sizes = networks.possible(choice.bench.project, origin, choice.resolutions)
-        fitting = []
+        own, fitting = origin is choice.root, list[int]()
         for size in sizes:
             if (yield from whole_ms(choice, origin, size)) > choice.target:
                 break
-            fitting.append(size)
-        every = math.isinf(choice.target) and origin is choice.root
+            if own or not too_large(choice, ElasticArchitecture(origin.backbone, size)):
+                fitting.append(size)
+        every = math.isinf(choice.target) and own
         for size in fitting if every else fitting[-1:]:
             if choice.measured < choice.budget:
                 wanted = ElasticArchitecture(origin.backbone, size)
@@ -124,7 +125,7 @@ def proposals(
             shares = allotted(calibration.errors, costs.of, budget - costs.rest)
             wanted = ElasticArchitecture.of(origin.backbone, size, list(shares.values()))
             fits = costs.total(shares) <= budget and wanted.shares
-            if not fits or over(choice, sizes_for(choice, wanted)):
+            if not fits or too_large(choice, wanted):
                 continue
             lost = sum(calibration.errors[p][s] for p, s in shares.items())
             found.append((likely(size, lost, choice.bench.features), wanted))

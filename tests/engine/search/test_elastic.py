@@ -225,6 +225,13 @@ def test_limits_of_size_are_kept_or_refused_at_once(after: Session) -> None:
         done(after, "specialise", parameters=0.01, resolutions=[SIZE])
 
 
+def test_others_that_are_too_large_take_no_part_of_the_budget(session: Session) -> None:
+    result, events = searched(session, budget=2)
+    tried = {e.architecture for e in events if isinstance(e, Candidate)}
+    assert tried == {f"{NETWORK} {SIZE}", result["architecture"]}
+    assert min(ElasticArchitecture.parse(result["architecture"]).shares) < 100
+
+
 def test_a_tuned_network_is_narrowed_and_found_again(session: Session) -> None:
     done(session, "tune", preset="quick", settings={"epochs": 1}, adopt="always")
     tuned = session.backbone()

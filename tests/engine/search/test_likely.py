@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.search.elastic.likely import expected_of, likely
+from engine.search.elastic.networks import published
 
 NARROW = "net 128: 50 50"
 FEWER, FEW, MANY = {"accuracy": 50}, {"accuracy": 200}, {"accuracy": 10**6}
@@ -81,6 +82,12 @@ def test_what_was_measured_before_they_counted_is_compared_by_what_both_have() -
     without = expected_of(measured, "net", FEW, "stages")
     assert told["net 96"] == pytest.approx(without["net 96"])
     assert abs(told["net 128"] - told["net 96"]) < 0.03, "0.70 is no worse than 0.80 of others"
+
+
+def test_what_was_published_at_more_pixels_is_told_as_if_it_had_been_at_as_many() -> None:
+    """76.7 % at 240 pixels: twice as many bring ten points, so that these brought one."""
+    found = published(["efficientnet_lite1", "mobilenet_v2", "of my own"])
+    assert found == pytest.approx({"efficientnet_lite1": 0.757, "mobilenet_v2": 0.719}, abs=5e-4)
 
 
 def test_nothing_is_expected_of_nothing() -> None:
