@@ -17,7 +17,8 @@ from engine.models.elastic.architecture import ElasticArchitecture
 from engine.results.export import Receipt
 from engine.results.specialise import MadeElastic, SubnetDetails, SubnetFound, Subnets, SubnetUsed
 from engine.search.elastic import folding, networks, using
-from engine.search.elastic.search import Choice, choice_for, search, title_for, whole_networks
+from engine.search.elastic.choice import Choice, choice_for, title_for
+from engine.search.elastic.search import search, whole_networks
 from engine.search.take import model_with
 from engine.session import Session
 from engine.storage import catalogue

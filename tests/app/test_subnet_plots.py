@@ -271,3 +271,18 @@ def test_a_drawing_is_saved_as_a_table(drawing: SubnetDrawing, tmp_path: Path) -
     rows = (tmp_path / "d.csv").read_text(encoding="utf-8").split()
     assert rows[:3] == ["stage,block,kernel,expand", "1,1,3,6", "1,2,7,3"]
     assert len(rows) == 11
+
+
+def test_bottlenecks_are_drawn_by_their_width(drawing: SubnetDrawing, tmp_path: Path) -> None:
+    """A ResNet's blocks expand nothing: beside lines at 3, 4 and 6 they would hardly be seen."""
+    drawing.show_stages([[{"kernel": 3, "expand": 1.0}, {"kernel": 3, "expand": 0.5}]], slots=0)
+    drawing.catch_up()
+    assert drawing.chart.viewRange()[1][1] < 1.1
+    said = words(drawing, tmp_path / "a.svg")
+    assert all(word in said for word in ("×0.25", "×0.5", "×1", "width"))
+    assert drawing.words(0, 1) == ["stage 1, block 2", "kernel 3 × 3", "width × 0.5"]
+    assert drawing.table()[0][-1] == "width"
+    drawing.show_stages(STAGES)
+    drawing.catch_up()
+    assert drawing.chart.viewRange()[1][1] > 6
+    assert drawing.table()[0][-1] == "expand"

@@ -7,7 +7,8 @@ PHOTOS holds train/ and test/ (and validation/), each a folder of class folders;
 train/ make a project with EfficientNet-Lite0. FILE holds weights of MobileNetV2, which then stands
 beside it. For each target the search's network and all whole ones are judged on the photos of test/
 and validation/, which the search has not seen, with a head from the same photos. Latencies are of
-one thread, interleaved in one run. "lead" is the difference to the best whole network that is as
+one thread, interleaved in one run: of a small network a little more than alone, as the search times
+it, for its weights come from far. "lead" is the difference to the best whole network that is as
 fast, with its 95 % interval (paired bootstrap): among those with pooled features, and among all.
 With --features pooled the project's have none of an earlier stage.
 """
@@ -37,7 +38,7 @@ from engine.models.features import KINDS
 from engine.models.growth import POOLED, STAGES
 from engine.models.timing import Timed
 from engine.search.elastic import using
-from engine.search.elastic.search import choice_for
+from engine.search.elastic.choice import choice_for
 from engine.session import Session
 from engine.system.paths import weights_folder
 from tests.bench.common import do, finished, new, timed

@@ -19,6 +19,7 @@ from tests.bench.killed_states import (
     new_state,
     project_state,
     some_moved,
+    some_narrowed,
     some_stored,
     some_subnet,
     sort_state,
@@ -145,7 +146,7 @@ def of_elastic(bases: Bases) -> list[Verb]:
     half = f"{LITE} {small}: " + " ".join(["50"] * BLOCKS)
     return [
         Verb("make elastic", learnt, job("make_elastic"), 4, state),
-        Verb("specialise narrowed", learnt, job("specialise", **search), 12, some_subnet),
+        Verb("specialise narrowed", learnt, job("specialise", **search), 12, some_narrowed),
         Verb("use a narrowed one", ready, job("use_subnet", architecture=half), 12, state),
     ]
 

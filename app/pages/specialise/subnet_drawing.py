@@ -18,7 +18,8 @@ Stages = Sequence[Sequence[Block]]
 
 KERNELS = {3: 80, 5: 155, 7: 255}
 """How strong the colour of each kernel is."""
-EXPANDS = (3, 4, 6)
+EXPANDS, WIDTHS = (3, 4, 6), (0.25, 0.5, 1)
+"""Heights with a line: of blocks that expand; of bottlenecks, whose whole width is 1."""
 SLOTS = 4
 """Blocks of a stage at most, in a subnet."""
 AXIS, NARROW, HEAD, FOOT = 52, 32, 16, 24
@@ -67,19 +68,29 @@ class SubnetDrawing(Plot):
     def ink(self, kernel: int) -> QColor:
         return theme.colour("accent", KERNELS.get(kernel, 255))
 
+    @property
+    def heights(self) -> tuple[float, ...]:
+        expands = [block["expand"] for stage in self.stages for block in stage]
+        return WIDTHS if max(expands, default=6) <= 1 else EXPANDS
+
+    @property
+    def measure(self) -> str:
+        """What the height of a bar is."""
+        return "expand" if self.heights == EXPANDS else "width"
+
     def table(self) -> Sequence[Sequence[object]]:
         rows = [
             [s, b, block["kernel"], block["expand"]]
             for s, stage in enumerate(self.stages, 1)
             for b, block in enumerate(stage, 1)
         ]
-        return [["stage", "block", "kernel", "expand"], *rows]
+        return [["stage", "block", "kernel", self.measure], *rows]
 
     # Drawing.
 
     def room(self, stage: int, block: int) -> QRectF:
         """The room of a block as values, as high as a bar can be."""
-        return QRectF(self.starts[stage] + block, 0, 1, EXPANDS[-1])
+        return QRectF(self.starts[stage] + block, 0, 1, self.heights[-1])
 
     def place(self, stage: int, block: int) -> QRectF:
         """The same in pixels of the widget."""
@@ -91,8 +102,8 @@ class SubnetDrawing(Plot):
         import pyqtgraph as pg
 
         right = self.starts[-1] - 0.5
-        heights = [float(expand) for expand in EXPANDS for _ in "12"]
-        self.line([0.0, right] * len(EXPANDS), heights, self.pen("line"), "pairs")
+        heights = [float(height) for height in self.heights for _ in "12"]
+        self.line([0.0, right] * len(self.heights), heights, self.pen("line"), "pairs")
         bars = [(self.room(*place).left(), self.block(*place)) for place in self.places]
         gaps = [x + end for x, block in bars if block is None for end in (0.15, 0.85)]
         self.line(gaps, [0.0] * len(gaps), self.pen("line", 2), "pairs")
@@ -106,7 +117,8 @@ class SubnetDrawing(Plot):
                 pen=None,
             )
             self.chart.addItem(bar)
-        self.show_range(-0.5, right + 0.5, -0.05, EXPANDS[-1] + 0.05)
+        most = self.heights[-1]
+        self.show_range(-0.5, right + 0.5, -0.01 * most, 1.01 * most)
 
     def block(self, stage: int, block: int) -> Block | None:
         """None where it is left out."""
@@ -123,8 +135,10 @@ class SubnetDrawing(Plot):
         self.chart.plotItem.layout.setContentsMargins(axis, LEGEND + (4 if low else HEAD), 4, FOOT)
         self.chart.plotItem.layout.activate()
         beside: dict[str, Any] = {"left": 1, "off": (-6, 0)}
-        words = [Word(-0.5, e, f"×{e}", **beside) for e in EXPANDS if not low or e != 4]
-        words += [] if low else [Word(-0.5, EXPANDS[-1], "expand", left=1, off=(-6, -15))]
+        least, middle, most = self.heights
+        lines = (least, most) if low else (least, middle, most)
+        words = [Word(-0.5, height, f"×{height}", **beside) for height in lines]
+        words += [] if low else [Word(-0.5, most, self.measure, left=1, off=(-6, -15))]
         words += [Word(-0.5, 0, "stage", left=1, off=(-6, 13))] if wide else []
         middles = [(a + b - 0.5) / 2 for a, b in pairwise(self.starts)]
         words += [Word(x, 0, f"{s}", off=(0, 13)) for s, x in enumerate(middles, 1)]
@@ -142,7 +156,11 @@ class SubnetDrawing(Plot):
         lines, made = [f"stage {stage + 1}, block {block + 1}"], self.block(stage, block)
         if made is None:
             return [*lines, "left out"]
-        return [*lines, f"kernel {made['kernel']} × {made['kernel']}", f"expand × {made['expand']}"]
+        return [
+            *lines,
+            f"kernel {made['kernel']} × {made['kernel']}",
+            f"{self.measure} × {made['expand']}",
+        ]
 
     def under(self, at: QPointF) -> tuple[int, int] | None:
         value = QPointF(*self.value(at))

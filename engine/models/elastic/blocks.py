@@ -1,8 +1,10 @@
-"""The inverted residuals of a network, whatever family they come from, and narrower copies of them.
+"""The blocks of a network that can be narrowed, of whatever family, and narrower copies of them.
 
-A block is found by its layers: a 1x1 convolution that expands, one that filters each channel by
-itself, and a 1x1 convolution that projects, each with a batch norm; a squeeze-and-excite may stand
-before the last. So are those of EfficientNet-Lite, MobileNetV2 and V3, and EfficientNet.
+A block is found by its layers: a 1x1 convolution, a larger one, and a 1x1 convolution that
+projects, each with a batch norm. In inverted residuals the larger one filters each channel by
+itself, and a squeeze-and-excite may stand before the last: EfficientNet-Lite, MobileNetV2 and V3,
+and EfficientNet. In ResNet's bottlenecks (He et al., CVPR 2016) it sees all channels, so that the
+one before it stays as it is, and a ReLU follows the sum with the shortcut.
 """
 
 from __future__ import annotations
@@ -21,17 +23,26 @@ from engine.models.features import Carrying, Joining
 
 SQUEEZE = ("fc1", "fc2")
 """How torchvision calls the two convolutions of a squeeze-and-excite."""
+BOTTLENECK, BESIDE = "Bottleneck", "downsample"
+"""How torchvision calls ResNet's block, and what its shortcut does where the shape changes."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers of an inverted residual that a narrower middle changes."""
+    """The layers of a block that a narrower middle changes, and what the block does with them."""
 
     expand: nn.Conv2d
-    depthwise: nn.Conv2d
+    spatial: nn.Conv2d
     project: nn.Conv2d
     norms: tuple[nn.BatchNorm2d, nn.BatchNorm2d, nn.BatchNorm2d]
     squeeze: tuple[nn.Conv2d, nn.Conv2d] | None
+    beside: nn.Module | None = None
+    """What the shortcut does with the input; None where it is the input itself."""
+
+    @property
+    def inverted(self) -> bool:
+        """Whether each channel of the middle is filtered by itself."""
+        return self.spatial.groups > 1
 
     @property
     def width(self) -> int:
@@ -41,26 +52,44 @@ class Layers:
     @property
     def shortcut(self) -> bool:
         """Whether the block adds its input: all these families do where the shapes allow it."""
-        return self.depthwise.stride == (1, 1) and (
+        return self.spatial.stride == (1, 1) and (
             self.expand.in_channels == self.project.out_channels
         )
 
+    def skipped(self, x: Tensor) -> Tensor | float:
+        """What the block adds to what it projects."""
+        if self.beside is not None:
+            return self.beside(x)
+        return x if self.shortcut else 0.0
+
+    def after(self, total: Tensor) -> Tensor:
+        """What the block gives, from the sum with the shortcut."""
+        return total if self.inverted else total.relu()
+
 
 def layers_of(module: nn.Module) -> Layers | None:
-    """The layers, where a module is an inverted residual that expands; otherwise None."""
+    """The layers, where a module is a block that can be narrowed; otherwise None."""
+    bottleneck = type(module).__name__ == BOTTLENECK and hasattr(module, BESIDE)
+    beside = getattr(module, BESIDE) if bottleneck else None
     squeezes = [pair for m in module.modules() if (pair := squeeze_of(m)) is not None]
     apart = {conv for pair in squeezes for conv in pair}
-    found = [m for m in module.modules() if isinstance(m, nn.Conv2d) and m not in apart]
-    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    own = [m for m in module.modules() if m not in apart | modules_in(beside)]
+    found = [m for m in own if isinstance(m, nn.Conv2d)]
+    norms = [m for m in own if isinstance(m, nn.BatchNorm2d)]
     if len(found) != 3 or len(norms) != 3 or len(squeezes) > 1:
         return None
-    expand, depthwise, project = found
-    middle = depthwise.in_channels
-    fits = pointwise(expand) and pointwise(project) and depthwise.groups == middle > 1
-    if not fits or not expand.out_channels == middle == project.in_channels:
+    expand, spatial, project = found
+    wide = spatial.in_channels
+    of_kind = spatial.groups == 1 if bottleneck else spatial.out_channels == spatial.groups == wide
+    follow = expand.out_channels == wide > 1 and spatial.out_channels == project.in_channels
+    if not (pointwise(expand) and pointwise(project) and of_kind and follow):
         return None
     squeeze = squeezes[0] if squeezes else None
-    return Layers(expand, depthwise, project, (norms[0], norms[1], norms[2]), squeeze)
+    return Layers(expand, spatial, project, (norms[0], norms[1], norms[2]), squeeze, beside)
+
+
+def modules_in(module: nn.Module | None) -> set[nn.Module]:
+    return set(module.modules()) if module is not None else set()
 
 
 def squeeze_of(module: nn.Module) -> tuple[nn.Conv2d, nn.Conv2d] | None:
@@ -76,7 +105,7 @@ def pointwise(conv: nn.Conv2d) -> bool:
 
 
 def blocks_of(stages: Sequence[Stage]) -> dict[str, nn.Module]:
-    """The inverted residuals of a network by place ("stage2.1"), from the stem up."""
+    """The blocks of a network that can be narrowed, by place ("stage2.1"), from the stem up."""
     return {place: module for place, module in steps_of(stages) if layers_of(module) is not None}
 
 
@@ -136,10 +165,12 @@ def narrowed(block: nn.Module, kept: Tensor, weight: Tensor, bias: Tensor) -> nn
     made = copy.deepcopy(block)
     layers = layers_of(made)
     assert layers is not None
-    for conv, norm in zip((layers.expand, layers.depthwise), layers.norms[:2], strict=True):
-        sliced_outputs(conv, kept)
-        sliced_norm(norm, kept)
-    layers.depthwise.in_channels = layers.depthwise.groups = len(kept)
+    sliced_outputs(layers.spatial, kept)
+    sliced_norm(layers.norms[1], kept)
+    if layers.inverted:
+        sliced_outputs(layers.expand, kept)
+        sliced_norm(layers.norms[0], kept)
+        layers.spatial.in_channels = layers.spatial.groups = len(kept)
     if layers.squeeze is not None:
         reads, gates = layers.squeeze
         sliced_inputs(reads, kept)

@@ -56,7 +56,7 @@ class Graphs:
     names: dict[str, dict[float, str]] = field(default_factory=dict)
 
     def add(self, place: str, block: nn.Module, layers: Layers, x: Tensor) -> None:
-        convolutions = (layers.expand, layers.depthwise, layers.project)
+        convolutions = (layers.expand, layers.spatial, layers.project)
         kind = repr((x.shape, convolutions, layers.shortcut, layers.squeeze))
         for share in TIMED:
             name = f"{kind} {share}"

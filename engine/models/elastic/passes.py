@@ -200,27 +200,41 @@ def folded(
             full = on_all_cores(module, full)
             small = on_all_cores(module, small) if made else full
             continue
-        full = on_all_cores(module, full)
+        totals = on_all_cores(partial(before_end, module), full)
         kept = first(orders[place], width_at(layers.width, share))
-        made[place] = new = refitted(module, kept, at, small, full)
-        small = on_all_cores(new, small)
+        made[place] = new = refitted(module, kept, at, small, totals)
+        full, small = [layers.after(total) for total in totals], on_all_cores(new, small)
         yield made
 
 
+def before_end(module: nn.Module, x: Tensor) -> Tensor:
+    """The sum of a block with its shortcut: what it gives, but for a ReLU that may follow."""
+    layers = layers_of(module)
+    assert layers is not None
+    if layers.inverted:
+        return module(x)
+    own = shared_copy(module)
+    inside, seen = layers_of(own), list[Tensor]()
+    assert inside is not None
+    # What follows works in place.
+    inside.norms[2].register_forward_hook(lambda _, given, found: seen.append(found.clone()))
+    own(x)
+    return seen[0] + layers.skipped(x)
+
+
 def refitted(
-    module: nn.Module, kept: Tensor, at: int, small: Sequence[Tensor], full: Sequence[Tensor]
+    module: nn.Module, kept: Tensor, at: int, small: Sequence[Tensor], totals: Sequence[Tensor]
 ) -> nn.Module:
     """A block with the channels `kept`: from what comes to it in the small network, `small`, it
-    gives what it gives in the whole one, `full`, as well as can be."""
+    gives what it gives in the whole one before its end, `totals`, as well as can be."""
     layers = layers_of(module)
     assert layers is not None
     projection, bias = folded_projection(layers)
     first_guess = narrowed(module, kept, projection[:, kept], bias)
 
     def sums_of(number: int) -> Sums:
-        x, target = small[number], full[number]
-        middle = with_middle(first_guess, x)[1]
-        wanted = target - x if layers.shortcut else target
+        x = small[number]
+        middle, wanted = with_middle(first_guess, x)[1], totals[number] - layers.skipped(x)
         found = Sums()
         found.add(sampled(middle, (at, number)), sampled(wanted, (at, number)))
         return found

@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.errors import BadSetting, Refused
 from engine.events import Event
 from engine.images.preprocess import Preprocessing
-from engine.learners import LEARNERS
+from engine.learners import LEARNERS, Learner
 from engine.learning.comparison import scored
 from engine.learning.material import choice
 from engine.models import timing
@@ -32,6 +32,7 @@ from engine.models.features import with_features
 from engine.models.flops import counter
 from engine.models.growth import POOLED
 from engine.models.trunk import Normalise
+from engine.search.elastic.likely import ACCURACY, LEFT_OUT
 from engine.search.evaluation import sample_of
 from engine.storage import catalogue
 from engine.storage.project import Project
@@ -41,6 +42,9 @@ VERSION = 2
 """Goes up when the way of measuring changes, so that no older figure is taken for a new one."""
 SECONDS = 0.6
 """How long a network is timed."""
+BUSY, TIMES = 1.2, 3
+"""A median so much above the fastest runs tells of other work here: it is timed again, so often at
+most, and the least median counts."""
 DECODED = 64
 
 
@@ -68,6 +72,11 @@ class Bench:
     def mark(self) -> str:
         """Tells what was measured with other features than the pooled ones apart."""
         return "" if self.features == POOLED else f"|{self.features}"
+
+    @property
+    def judges(self) -> dict[str, int]:
+        """How many images say how accurate a network is, by the name of the accuracy."""
+        return {ACCURACY: len(self.sample.held_out), LEFT_OUT: len(self.sample.train)}
 
     def dressed(self, network: Backbone) -> Backbone:
         """A network of pooled features with those that the project has, where it can give them."""
@@ -113,6 +122,7 @@ class Bench:
             )
             size = extractor.file(Path(folder), 1).stat().st_size
         measured = scored(learner, known, classes, asked, truth).plain()
+        measured |= left_out(learner, known, classes)
         return {**measured, **sizes_of(backbone), "file_bytes": size, "timed": timed}
 
     def timed(self, extractor: Extractor) -> dict[str, dict[str, float]]:
@@ -122,12 +132,25 @@ class Bench:
             name = title_of(extractor.backbone.name)
             raise Refused(f"{name} can't be run by ONNX Runtime, so it can't be timed here.")
         file, size = extractor.file(extractor.cache, 1), extractor.backbone.preprocessing.size
-        return {self.device: timing.time_network(file, size, self.setting, SECONDS)}
+        found: list[dict[str, float]] = []
+        while len(found) < TIMES and (not found or found[-1]["p50"] > BUSY * found[-1]["low"]):
+            found.append(timing.time_network(file, size, self.setting, SECONDS))
+        return {self.device: min(found, key=lambda timed: timed["p50"])}
 
     def only_timed(self, backbone: Backbone) -> dict[str, dict[str, float]]:
         with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
             extractor = Extractor(self.dressed(backbone), device="cpu", cache=Path(folder))
             return self.timed(extractor)
+
+
+def left_out(learner: Learner, known: Tensor, classes: np.ndarray) -> dict[str, float]:
+    """The accuracy on the images just learnt, features (n, views, width) and class numbers (n,),
+    each judged as if it had not been; nothing where the learner can't tell."""
+    logits = learner.left_out(known, torch.from_numpy(classes))
+    if logits is None:
+        return {}
+    answers = np.array(learner.classes)[logits.argmax(dim=1).numpy()]
+    return {LEFT_OUT: float((answers == classes).mean())}
 
 
 def sizes_of(backbone: Backbone) -> dict[str, int]:

@@ -6,6 +6,7 @@ The project's own is the one before it was narrowed: a narrowed network's file n
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ from engine.models.backbones.base import BACKBONES
 from engine.models.elastic.blocks import blocks_of
 from engine.models.growth import POOLED, growth_of
 from engine.models.provenance import Origin
+from engine.search.elastic.likely import OCTAVE
 from engine.session import Session
 from engine.storage.project import Project
 
@@ -33,6 +35,8 @@ FAST = (
 RESOLUTIONS = (64, 96, 128, 160, 192, 224)
 """Multiples of 32: the strides of these networks then divide a map without a rest."""
 LEAST_BLOCKS = 3
+PUBLISHED_AT = 224
+"""Pixels at which most networks' accuracies are published."""
 
 
 def root_of(session: Session) -> Origin:
@@ -60,8 +64,8 @@ def root_of(session: Session) -> Origin:
         backbone = session.keep(("whole", name, weights, size), whole)
     if len(blocks_of(backbone.stages)) < LEAST_BLOCKS:
         raise Refused(
-            f"{title_of(backbone.name)} comes in one size. EfficientNet, EfficientNet-Lite and "
-            "MobileNet can be made smaller: choose one of them."
+            f"{title_of(backbone.name)} comes in one size. EfficientNet, EfficientNet-Lite, "
+            "ResNet-50 and MobileNet can be made smaller: choose one of them."
         )
     return Origin(name, weights, size, backbone.digest, backbone.licence)
 
@@ -113,9 +117,15 @@ def origin_in(name: str, file: str, changed: int) -> Origin | None:
 
 
 def published(names: Iterable[str]) -> dict[str, float]:
-    """The accuracies on ImageNet of networks by name, where they were published."""
-    told = {name: BACKBONES.make(name).facts()["accuracy"] for name in names if name in BACKBONES}
-    return {name: accuracy for name, accuracy in told.items() if accuracy}
+    """The accuracies on ImageNet of networks by name, where they were published, as if all looked
+    at images of one size: larger ones were published at more pixels, which is a part of what they
+    have more."""
+    told = {name: BACKBONES.make(name).facts() for name in names if name in BACKBONES}
+    return {
+        name: facts["accuracy"] - OCTAVE[POOLED] * math.log2(facts["size"] / PUBLISHED_AT)
+        for name, facts in told.items()
+        if facts["accuracy"]
+    }
 
 
 def possible(project: Project, origin: Origin, sizes: tuple[int, ...]) -> list[int]:
@@ -128,6 +138,10 @@ def possible(project: Project, origin: Origin, sizes: tuple[int, ...]) -> list[i
             continue
         found.append(size)
     return found
+
+
+def can_be_narrowed(project: Project, origin: Origin) -> bool:
+    return len(places_of(project, origin)) >= LEAST_BLOCKS
 
 
 def places_of(project: Project, origin: Origin) -> list[str]:

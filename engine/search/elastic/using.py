@@ -18,7 +18,7 @@ from engine.models.provenance import Origin, origin_of
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.results.specialise import Block
 from engine.search.elastic import folding, networks
-from engine.search.elastic.search import Choice
+from engine.search.elastic.choice import Choice
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,13 @@ def stages_of(network: Backbone, wanted: ElasticArchitecture) -> list[list[Block
     for place, module in blocks.items():
         layers = layers_of(module)
         assert layers is not None
-        wide = layers.width * shares.get(place, 1.0) / layers.expand.in_channels
-        block: Block = {"kernel": layers.depthwise.kernel_size[0], "expand": round(wide, 1)}
+        wide = layers.width * shares.get(place, 1.0)
+        # A bottleneck expands nothing: its width is told beside what comes to its filters.
+        expand = (
+            round(wide / layers.expand.in_channels, 1)
+            if layers.inverted
+            else round(wide / layers.spatial.in_channels, 2)
+        )
+        block: Block = {"kernel": layers.spatial.kernel_size[0], "expand": expand}
         stages.setdefault(place.partition(".")[0], []).append(block)
     return list(stages.values())

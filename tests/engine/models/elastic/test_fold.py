@@ -35,8 +35,10 @@ FAMILIES = {
     "mobilenet_v3_small": 10,
     "mobilenet_v3_large": 14,
     "efficientnet_b0": 15,
+    "resnet50": 16,
 }
-"""How many inverted residuals expand: the first one of each does not."""
+"""How many blocks can be narrowed: inverted residuals that expand (the first one of each does not),
+and bottlenecks."""
 Thing = TypeVar("Thing")
 
 
@@ -117,7 +119,7 @@ def test_fewer_channels_are_computed_and_weigh_less(net: Backbone) -> None:
     made = narrowed(block, kept, projection[:, kept], bias)
     inside = layers_of(made)
     assert inside is not None
-    assert inside.width == inside.depthwise.groups == inside.expand.out_channels == len(kept)
+    assert inside.width == inside.spatial.groups == inside.expand.out_channels == len(kept)
     weights = [sum(p.numel() for p in m.parameters()) for m in (made, block)]
     assert weights[0] < 0.6 * weights[1]
 
