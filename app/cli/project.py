@@ -120,7 +120,7 @@ def add_learn(parser: argparse.ArgumentParser) -> None:
     add("folder", nargs="*", help="none: learn what the project has and has not learnt yet")
     add("--into", default="", help="put all images into this one class")
     add("--copy", action="store_true", help="copy the images into the project")
-    add("--learner", default="", help="ncm, slda, ridge or tilda")
+    add("--learner", default="", help="ncm, slda, roots, ridge, tilda, or auto")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
 
 
@@ -218,6 +218,8 @@ def learnt_table(result: Learnt, left_out: int = 0) -> str:
         f"accuracy on held-out images: {per_cent(result['accuracy'])}",
         seconds,
     ]
+    if "choice" in result:
+        lines += ["", result["choice"]["says"]]
     if left_out:
         lines.append(f"{left_out} files were left out")
     return "\n".join(lines)

@@ -50,34 +50,44 @@ class StreamingLDA(Learner):
     def classes(self) -> tuple[int, ...]:
         return self._known.numbers
 
+    def seen(self, features: Tensor) -> Tensor:
+        """Features (images, views, width) as the sums have them."""
+        return features
+
     def learn(self, task: Task) -> Iterator[Step]:
         known, scatter = self._known.copy(), self._scatter
         done, total = 0, sum(map(len, task.new.values())) + 1
-        for r in deviations(task.new, known):
+        for r in deviations({n: self.seen(x) for n, x in task.new.items()}, known):
             scatter = plus(scatter, r)
             done = min(done + len(r), total - 1)
             yield Step(done, total, {"images": done})
-        s = self._chosen(known, scatter, task.sample, task.sample_classes)
+        s = self._chosen(known, scatter, self.seen(task.sample), task.sample_classes)
         yield Step(total, total, {"shrinkage": s})
         self._known, self._scatter, self._s = known, scatter, s
 
     def forget(self, number: int, features: Tensor) -> None:
         known, scatter = self._known.without(number, len(features)), self._scatter
-        for r in deviations({number: features}, ClassSums()):
+        for r in deviations({number: self.seen(features)}, ClassSums()):
             scatter = plus(scatter, r, -1)
         if all(n == 1 for n in known.counts.values()):
             scatter = torch.zeros_like(scatter)  # exactly, without rounding
         self._known, self._scatter = known, scatter
 
+    def take(self, number: int, features: Tensor) -> None:
+        """Adds images to a class, and leaves the regularisation as it is."""
+        known = self._known.copy()
+        for r in deviations({number: self.seen(features)}, known):
+            self._scatter = plus(self._scatter, r)
+        self._known = known
+
     def refit(self, sample: Tensor, sample_classes: Tensor) -> None:
-        self._s = self._chosen(self._known, self._scatter, sample, sample_classes)
+        self._s = self._chosen(self._known, self._scatter, self.seen(sample), sample_classes)
 
     def head(self) -> nn.Module:
-        m = self._known.means
-        L = cholesky(shrunk(self._scatter, self._known, self._s))
-        return Linear.between_means(torch.cholesky_solve((m - m.mean(dim=0)).T, L).T, m)
+        weight = solved(self._scatter, self._known, self._s)
+        return Linear.between_means(weight, self._known.means)
 
-    def spread(self) -> tuple[Tensor, Tensor, Tensor]:
+    def spread(self) -> tuple[Tensor, Tensor, Tensor] | None:
         """The covariance is the one that the head uses, shrunk."""
         known = self._known
         return known.means, known.n, shrunk(self._scatter, known, self._s)
@@ -87,7 +97,8 @@ class StreamingLDA(Learner):
         y = known.rows_of(classes)
         # What shrinks the covariance stays as it is; its scale has one image less.
         less = 1.0 if is_zero(self._scatter, known) else (N - 1) / N
-        return less * logits_left_out(known, self._scatter, self._s, rows(features), y)
+        x = rows(self.seen(features))
+        return less * logits_left_out(known, self._scatter, self._s, x, y)
 
     def live(self, waiting: Tensor) -> Live:
         return LiveLDA(self, waiting)
@@ -155,6 +166,13 @@ def shrunk(scatter: Tensor, known: ClassSums, s: float) -> Tensor:
     return S
 
 
+def solved(scatter: Tensor, known: ClassSums, s: float) -> Tensor:
+    """P (m_k - o) for the mean o of the classes' means: float64 (classes, width)."""
+    m = known.means
+    L = cholesky(shrunk(scatter, known, s))
+    return torch.cholesky_solve((m - m.mean(dim=0)).T, L).T
+
+
 def leave_one_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Tensor) -> float:
     """Mean cross-entropy of images, each scored by means and covariance that leave it out."""
     logits = logits_left_out(known, scatter, s, x, y)
@@ -195,7 +213,7 @@ class LiveLDA(LiveLinear):
 
     def __init__(self, learner: StreamingLDA, waiting: Tensor) -> None:
         self.learner = learner
-        x = rows(waiting)
+        x = rows(learner.seen(waiting))
         self.origin = x.mean(dim=0) if len(x) else torch.zeros(waiting.shape[2], dtype=FLOAT)
         known = learner._known.copy()
         for number, count in known.counts.items():
@@ -217,10 +235,10 @@ class LiveLDA(LiveLinear):
         return 1.0 if self.flat(self.trace) else float(self.known.n.sum())
 
     def seen(self, features: Tensor) -> Tensor:
-        return rows(features) - self.origin
+        return rows(self.learner.seen(features)) - self.origin
 
     def learn(self, number: int, features: Tensor) -> None:
-        centred = (features.to(FLOAT) - self.origin).mean(dim=1, keepdim=True)
+        centred = self.seen(features)[:, None]
         # One image of a new class is its mean, and deviates by nothing.
         found = [r for r in deviations({number: centred}, self.known) if bool(r.any())]
         self.take(torch.cat(found) if found else self.rows[:0], 1.0, number)
@@ -241,6 +259,6 @@ class LiveLDA(LiveLinear):
     def settle(self, sample: Tensor, sample_classes: Tensor) -> None:
         products = self.products if self.products is not None else 0.0
         scatter = products + self.rows.T @ (self.signs[:, None] * self.rows)
-        centred = sample.to(FLOAT).mean(dim=1, keepdim=True) - self.origin
+        centred = self.seen(sample)[:, None]
         self.s = self.learner._chosen(self.known, scatter, centred, sample_classes)
         self.rebase()

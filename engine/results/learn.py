@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict, final
 
 from engine.registry import PluginView
 from engine.results.images import AnsweredImage, ImageRow, SkippedFile
-from engine.results.scores import Continual, SomeScores, StepScores
+from engine.results.scores import Chose, Continual, SomeScores, StepScores
 
 
 class Learnt(StepScores):
@@ -45,7 +45,7 @@ class ScoreTable(TypedDict):
     confusion: list[list[int]]
 
 
-class FullScores(ScoreTable, Continual):
+class FullScores(ScoreTable, Continual, Chose):
     """`typed_at_random` of the held-out images were drawn from unsorted ones, and typed."""
 
     typed_at_random: int

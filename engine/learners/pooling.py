@@ -1,0 +1,81 @@
+"""Heads as one: a weighted sum of their logits, with the weights that suit images best.
+
+A weighted sum of logarithms of probabilities, made to sum to 1 again, is the logarithmic opinion
+pool (Genest and Zidek, Combining probability distributions, 1986); its weights are chosen by what
+each head says of images that it left out, as Wolpert (Stacked generalization, 1992) and, with
+weights that are not negative, Breiman (Stacked regressions, 1996) have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+ROUNDS = 100
+HELD_BACK = 1e-3
+"""What a weight's square costs, so that heads which say the same share it."""
+
+
+class Pooled(nn.Module):
+    """Several heads that look at the same features: the weighted sum of their logits."""
+
+    def __init__(self, heads: Sequence[nn.Module], weights: Sequence[float]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+        self.weights = tuple(float(weight) for weight in weights)
+
+    def forward(self, features: Tensor) -> Tensor:
+        parts = zip(self.heads, self.weights, strict=True)
+        return torch.stack([weight * head(features) for head, weight in parts]).sum(dim=0)
+
+
+def best_weights(logits: Tensor, places: Tensor) -> Tensor:
+    """The weights, none below 0, whose sum of logits has the least cross-entropy: float64 (heads,).
+
+    `logits` (heads, images, classes) float64, finite; `places` (images,) are the right classes. The
+    cross-entropy is convex in the weights: Newton's steps, each within the bounds, halved where one
+    would go too far.
+    """
+    z = logits - logits.mean(dim=2, keepdim=True)
+    scales = z.square().mean(dim=(1, 2)).sqrt().clamp(min=1e-12)
+    z = z / scales[:, None, None]
+    w = torch.full((len(z),), 1 / len(z), dtype=z.dtype)
+    loss, slope, curve = terms(z, places, w)
+    for _ in range(ROUNDS):
+        step = within(curve, slope - curve @ w, w) - w
+        size = 1.0
+        while True:
+            tried = terms(z, places, w + size * step)
+            if tried[0] <= loss or size < 1e-6:
+                break
+            size /= 2
+        w, (loss, slope, curve) = w + size * step, tried
+        if float((size * step).abs().max()) < 1e-12:
+            break
+    return w / scales
+
+
+def terms(z: Tensor, places: Tensor, w: Tensor) -> tuple[float, Tensor, Tensor]:
+    """The cross-entropy at weights w, its slope (heads,) and its curvature (heads, heads)."""
+    logs = torch.tensordot(w, z, dims=1).log_softmax(dim=1)
+    p, i = logs.exp(), torch.arange(len(places))
+    means = (p * z).sum(dim=2)  # (heads, images)
+    slope = (means - z[:, i, places]).mean(dim=1) + 2 * HELD_BACK * w
+    curve = torch.einsum("hnc,gnc->hg", p * z, z) / len(places) - means @ means.T / len(places)
+    curve = curve + 2 * HELD_BACK * torch.eye(len(w), dtype=z.dtype)
+    return float(-logs[i, places].mean() + HELD_BACK * w.square().sum()), slope, curve
+
+
+def within(curve: Tensor, linear: Tensor, start: Tensor) -> Tensor:
+    """The least of w'Aw / 2 + b'w over w >= 0, one weight at a time in turns."""
+    w = start.clone()
+    for _ in range(1000):
+        before = w.clone()
+        for k in range(len(w)):
+            rest = linear[k] + curve[k] @ w - curve[k, k] * w[k]
+            w[k] = (-rest / curve[k, k]).clamp(min=0)
+        if float((w - before).abs().max()) < 1e-14:
+            break
+    return w
