@@ -241,7 +241,8 @@ class Portfolio(Learner):
         return {
             "title": TITLES[found.head],
             "images": found.images,
-            "right": dict(zip(TITLES, found.right, strict=True)),
+            "titles": list(TITLES),
+            "right": list(found.right),
             "says": sentence(found),
         }
 

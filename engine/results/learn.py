@@ -68,7 +68,7 @@ class BurstEffect(TypedDict, total=False):
     more: tuple[float, float]
 
 
-class Score(ScoreTable, Continual, total=False):
+class Score(ScoreTable, Continual, Chose, total=False):
     """FullScores of the step in use, or the scores on a folder. `predictions` are by path."""
 
     typed_at_random: int

@@ -29,13 +29,14 @@ class Continual(TypedDict):
 class Choice(TypedDict):
     """Which of several methods was chosen for a step, and why, in a sentence (`says`).
 
-    `right` are the shares of `images` images that each answers rightly, had it not learnt them; by
-    title, the recommended one first.
+    `titles` are those of all that were compared, the recommended one first, and `right` the shares
+    of `images` images that each answers rightly, had it not learnt them.
     """
 
     title: str
     images: int
-    right: dict[str, float]
+    titles: list[str]
+    right: list[float]
     says: str
 
 

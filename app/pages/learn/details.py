@@ -37,8 +37,9 @@ FIGURES = (
 
 def compared(choice: Mapping[str, Any]) -> str:
     """A line for each method that was compared: what share of the learnt images it has right."""
-    rows = [f"{title}: {per_cent(share)}" for title, share in choice["right"].items()]
-    return "\n".join([f"Of {plural(choice['images'])}, each as if it had not been learnt", *rows])
+    rows = zip(choice["titles"], choice["right"], strict=True)
+    lines = [f"{title}: {per_cent(share)}" for title, share in rows]
+    return "\n".join([f"Of {plural(choice['images'])}, each as if it had not been learnt", *lines])
 
 
 class Details(QWidget):
