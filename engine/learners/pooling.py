@@ -9,6 +9,7 @@ weights that are not negative, Breiman (Stacked regressions, 1996) have it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ def best_weights(logits: Tensor, places: Tensor) -> Tensor:
     w = torch.full((len(z),), 1 / len(z), dtype=z.dtype)
     loss, slope, curve = terms(z, places, w)
     for _ in range(ROUNDS):
-        step = within(curve, slope - curve @ w, w) - w
+        step = within(curve, slope - curve @ w) - w
         size = 1.0
         while True:
             tried = terms(z, places, w + size * step)
@@ -68,14 +69,18 @@ def terms(z: Tensor, places: Tensor, w: Tensor) -> tuple[float, Tensor, Tensor]:
     return float(-logs[i, places].mean() + HELD_BACK * w.square().sum()), slope, curve
 
 
-def within(curve: Tensor, linear: Tensor, start: Tensor) -> Tensor:
-    """The least of w'Aw / 2 + b'w over w >= 0, one weight at a time in turns."""
-    w = start.clone()
-    for _ in range(1000):
-        before = w.clone()
-        for k in range(len(w)):
-            rest = linear[k] + curve[k] @ w - curve[k, k] * w[k]
-            w[k] = (-rest / curve[k, k]).clamp(min=0)
-        if float((w - before).abs().max()) < 1e-14:
-            break
-    return w
+def within(curve: Tensor, linear: Tensor) -> Tensor:
+    """The least of w'Aw / 2 + b'w over w >= 0, of all choices of weights that are not 0."""
+    best, found = 0.0, torch.zeros_like(linear)
+    for some in subsets(len(linear)):
+        part = torch.linalg.solve(curve[some][:, some], -linear[some])
+        value = float(part @ linear[some]) / 2
+        if value < best and bool((part >= 0).all()):
+            best, found = value, torch.zeros_like(linear).index_copy(0, some, part)
+    return found
+
+
+def subsets(count: int) -> list[Tensor]:
+    """All but the empty one; heads are few."""
+    places = range(count)
+    return [torch.tensor(some) for n in places for some in combinations(places, n + 1)]
