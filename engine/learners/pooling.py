@@ -32,8 +32,19 @@ class Pooled(nn.Module):
         return torch.stack([weight * head(features) for head, weight in parts]).sum(dim=0)
 
 
+def alike(places: Tensor) -> Tensor:
+    """How much each image counts, so that all classes count alike; 1 on average: float64 (images,).
+
+    What is learnt and what is asked hold classes in other shares, and who only answers what is
+    frequent is no better for it.
+    """
+    shares = 1 / torch.bincount(places).to(torch.float64)[places]
+    return shares / shares.mean()
+
+
 def best_weights(logits: Tensor, places: Tensor) -> Tensor:
-    """The weights, none below 0, whose sum of logits has the least cross-entropy: float64 (heads,).
+    """The weights, none below 0, whose sum of logits has the least cross-entropy, all classes
+    counting alike: float64 (heads,).
 
     `logits` (heads, images, classes) float64, finite; `places` (images,) are the right classes. The
     cross-entropy is convex in the weights: Newton's steps, each within the bounds, halved where one
@@ -61,12 +72,13 @@ def best_weights(logits: Tensor, places: Tensor) -> Tensor:
 def terms(z: Tensor, places: Tensor, w: Tensor) -> tuple[float, Tensor, Tensor]:
     """The cross-entropy at weights w, its slope (heads,) and its curvature (heads, heads)."""
     logs = torch.tensordot(w, z, dims=1).log_softmax(dim=1)
-    p, i = logs.exp(), torch.arange(len(places))
+    p, i, counts = logs.exp(), torch.arange(len(places)), alike(places) / len(places)
     means = (p * z).sum(dim=2)  # (heads, images)
-    slope = (means - z[:, i, places]).mean(dim=1) + 2 * HELD_BACK * w
-    curve = torch.einsum("hnc,gnc->hg", p * z, z) / len(places) - means @ means.T / len(places)
-    curve = curve + 2 * HELD_BACK * torch.eye(len(w), dtype=z.dtype)
-    return float(-logs[i, places].mean() + HELD_BACK * w.square().sum()), slope, curve
+    slope = (means - z[:, i, places]) @ counts + 2 * HELD_BACK * w
+    squares = torch.einsum("hnc,gnc->hg", p * z * counts[:, None], z)
+    curve = squares - (means * counts) @ means.T + 2 * HELD_BACK * torch.eye(len(w), dtype=z.dtype)
+    loss = -logs[i, places] @ counts + HELD_BACK * w.square().sum()
+    return float(loss), slope, curve
 
 
 def within(curve: Tensor, linear: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from engine.learners.centred_ridge import CentredRidge
 from engine.learners.confidence import temperature
 from engine.learners.heads import Linear
 from engine.learners.live import Live
-from engine.learners.pooling import Pooled, best_weights
+from engine.learners.pooling import Pooled, alike, best_weights
 from engine.learners.roots import RootLDA
 from engine.learners.slda import START, StreamingLDA, is_zero, solved
 from engine.learners.sums import FLOAT, ClassSums, rows
@@ -33,8 +33,8 @@ TITLES = (
     "all four together",
 )
 """The first is the recommended method; the last is a weighted sum of the others' logits."""
-SURE = 2.0
-"""So many standard errors a lead must have, so that it is hardly by chance."""
+SURE = 3.0
+"""So many standard errors a lead must have: four are compared, and none shall win by chance."""
 LEAST = 1e-3
 """Of a feature's variance inside the classes, as a share of the mean one."""
 
@@ -147,7 +147,8 @@ def decided(parts: Decision, said: Tensor, places: Tensor) -> Decision:
     """Which head to take, from what each says of images that it left out: (4, images, classes).
 
     A head other than the first one is taken where it is right as often, and where its calibrated
-    loss of the same images is less by SURE standard errors; of several the one with the least.
+    loss of the same images, all classes counting alike, is less by SURE standard errors; of several
+    the one with the least.
     """
     weights = best_weights(said, places)
     pooled = torch.tensordot(weights, said, dims=1)
@@ -159,7 +160,7 @@ def decided(parts: Decision, said: Tensor, places: Tensor) -> Decision:
     ]
     best, lead = 0, 0.0
     for place in range(1, len(all_said)):
-        gain = losses[0] - losses[place]
+        gain = (losses[0] - losses[place]) * alike(places)
         mean, error = float(gain.mean()), float(gain.std(correction=0)) / len(gain) ** 0.5
         as_often = float(right[place].sum()) >= float(right[0].sum())
         if mean > lead and mean > SURE * error and as_often:

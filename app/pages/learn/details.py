@@ -62,6 +62,8 @@ class Details(QWidget):
         self.fold.setCheckable(True)
         self.learner = QComboBox()
         named(self.learner, "Method", "How classes are told apart")
+        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.learner.setSizeAdjustPolicy(policy)  # as wide as the card, whatever titles are
         reach(self.learner, "Alt+L")
         self.help = label("", "caption", wrap=True)
         self.form = Form(taken)
