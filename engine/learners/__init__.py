@@ -115,6 +115,10 @@ class Learner(ABC):
         (width, width), all float64. None where the learner pools no covariance."""
         return None
 
+    def quick(self) -> Learner:
+        """A fresh learner that says soon about how good this one will be, while images come in."""
+        return self
+
     def choice(self) -> Choice | None:
         """Which of several methods it took for these images, and why; None where it is but one."""
         return None

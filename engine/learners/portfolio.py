@@ -235,6 +235,10 @@ class Portfolio(Learner):
 
         return LivePortfolio(self, waiting)
 
+    def quick(self) -> Learner:
+        """The recommended method, which compares nothing."""
+        return StreamingLDA()
+
     def choice(self) -> Choice | None:
         found = self._heads.decision
         if not found.images:
