@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.linalg import cholesky, solve_triangular
 from torch.nn.functional import one_hot
 
+from engine.learners.discriminant import deviations
 from engine.learners.heads import Linear
 from engine.learners.live import Live
 from engine.learners.live_linear import LiveLinear
-from engine.learners.slda import deviations
 from engine.learners.sums import FLOAT, ClassSums, lowest, rows, thinned
 
 PENALTIES = (1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)

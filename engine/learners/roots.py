@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from engine.learners import LEARNERS
-from engine.learners.slda import StreamingLDA
+from engine.learners.discriminant import Discriminant
 
 
 @LEARNERS.register("roots", "Discriminant analysis on square roots")
 @dataclass
-class RootLDA(StreamingLDA):
+class RootLDA(Discriminant):
     """Streaming discriminant analysis of the signed square roots of features, at length 1.
 
     Perronnin, Sánchez and Mensink, Improving the Fisher kernel for large-scale image

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.learners import LEARNERS, Learner
-from engine.learners.slda import StreamingLDA
+from engine.learners.discriminant import Discriminant
 from tests.helpers.features import SETTINGS, Features, drawn_features, maker, part, taught
 
 
@@ -19,7 +19,7 @@ def without(case: str, whole: Learner, rest: Features, image: torch.Tensor) -> t
         probe = taught(LEARNERS.make("ridge", {"size": 60, "penalty": 1.0}), rest)
         share = whole._l * float(whole._G.trace() / probe._G.trace())
         learner, scale = taught(LEARNERS.make("ridge", {"size": 60, "penalty": share}), rest), 1.0
-    elif isinstance(whole, StreamingLDA):
+    elif isinstance(whole, Discriminant):
         name, _ = SETTINGS[case]
         probe = taught(LEARNERS.make(name, {"shrinkage": 0.5}), rest)
         odds = whole._s / (1 - whole._s) * float(whole._scatter.trace() / probe._scatter.trace())

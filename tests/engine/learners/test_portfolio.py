@@ -11,13 +11,15 @@ import torch
 from sklearn.linear_model import Ridge
 from torch.nn.functional import cross_entropy
 
-from engine.learners import LEARNERS, Learner, portfolio
+from engine.learners import LEARNERS, Learner, candidates
+from engine.learners.candidates import TITLES, Decision, OwnSpread
 from engine.learners.centred_ridge import CentredRidge
+from engine.learners.discriminant import deviations
 from engine.learners.heads import logits_of
+from engine.learners.live_portfolio import LivePortfolio
 from engine.learners.pooling import HELD_BACK, best_weights
-from engine.learners.portfolio import TITLES, Decision, OwnSpread
 from engine.learners.roots import roots
-from engine.learners.slda import StreamingLDA, deviations
+from engine.learners.slda import StreamingLDA
 from engine.learners.sums import ClassSums
 from tests.engine.learners import test_learners as checks
 from tests.helpers.features import (
@@ -42,7 +44,7 @@ WEIGHTS = (0.2, 1.5, 0.1, 4.0)
 @pytest.fixture
 def takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes the portfolio take one of its heads, whatever the images say."""
-    decided = portfolio.decided
+    decided = candidates.decided
 
     def take(head: int) -> None:
         one = tuple(float(place == head) for place in range(4))
@@ -51,7 +53,7 @@ def takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             weights = one if head < 4 else WEIGHTS
             return replace(decided(parts, said, places), head=head, weights=weights)
 
-        monkeypatch.setattr(portfolio, "decided", forced)
+        monkeypatch.setattr(candidates, "decided", forced)
 
     return take
 
@@ -103,15 +105,21 @@ def test_whatever_is_chosen_it_follows_a_person(head: int, takes: Callable[[int]
     live.unlearn(2, x[2][5:], x[2][:5])
     rest = {n: f[:5] if n == 2 else f for n, f in x.items() if n != 4}
     if head in (0, 1, 3):  # the others' scales and weights are those of before
-        for inner, _ in live.heads:
+        for inner, _ in live.lives:
             inner.rebase()
-        now = logits_of(live.learner.head(), waiting)
+        now = logits_of(headed(live), waiting)
         torch.testing.assert_close(live.logits().softmax(1), now.softmax(1), rtol=0, atol=1e-4)
     known = task({}, rest)
     live.settle(known.sample, known.sample_classes)
     whole = logits_of(taught(LEARNERS.make("auto"), rest).head(), waiting)
     for said in (live.logits(), live.asked(waiting).float()):
         torch.testing.assert_close(said.softmax(1), whole.softmax(1), rtol=0, atol=1e-4)
+
+
+def headed(live: LivePortfolio) -> torch.nn.Module:
+    """The head of the sums as they are now, with what was chosen before."""
+    ((place, _),) = live.heads.used
+    return live.heads.head(place)
 
 
 @ALL_HEADS
@@ -182,8 +190,8 @@ def test_a_lead_by_chance_is_no_lead() -> None:
     places = torch.zeros(40, dtype=torch.int64)
     usual = (2.0,) * 19 + (-2.0,) * 21
     lucky, better = (2.0,) * 20 + (-2.0,) * 20, (2.0,) * 39 + (-2.0,)
-    assert portfolio.decided(Decision(), said_by(usual, lucky, usual, usual), places).head == 0
-    found = portfolio.decided(Decision(), said_by(usual, better, usual, usual), places)
+    assert candidates.decided(Decision(), said_by(usual, lucky, usual, usual), places).head == 0
+    found = candidates.decided(Decision(), said_by(usual, better, usual, usual), places)
     assert found.head == 1
     assert found.right[:2] == (19 / 40, 39 / 40)
 
@@ -192,7 +200,7 @@ def test_who_is_surer_but_right_less_often_is_not_taken() -> None:
     places = torch.zeros(100, dtype=torch.int64)
     usual = (0.1,) * 92 + (-9.0,) * 8
     surer = (9.0,) * 90 + (-0.1,) * 10
-    found = portfolio.decided(Decision(), said_by(usual, surer, usual, usual), places)
+    found = candidates.decided(Decision(), said_by(usual, surer, usual, usual), places)
     assert found.head == 0
     assert found.right[1] < found.right[0]
 
@@ -257,7 +265,7 @@ def test_own_spread_is_shrunk_toward_the_covariances_diagonal() -> None:
     found = OwnSpread.of(plain, 0.4).head()(test)
     covariance = scatter / known.n.sum()
     own = covariance.diagonal()
-    variances = own + portfolio.LEAST * own.mean()
+    variances = own + candidates.LEAST * own.mean()
     level = float((own / variances).mean())
     shrunk = 0.6 * covariance + 0.4 * level * torch.diag(variances)
     r = test[:, 0].double()[:, None] - known.means
