@@ -205,6 +205,18 @@ def test_who_is_surer_but_right_less_often_is_not_taken() -> None:
     assert found.right[1] < found.right[0]
 
 
+def test_who_is_better_for_what_is_frequent_alone_is_not_taken() -> None:
+    """Right 870 of 900 times beside 800, by giving up the class that has thirty images."""
+    places = torch.tensor([0] * 870 + [1] * 30)
+    usual, frequent = torch.full((2, 900), 2.0, dtype=torch.float64)
+    usual[:100], frequent[870:] = -2.0, -2.0
+    margins = torch.stack([usual, frequent, usual, usual]) * (1 - 2 * places)  # of class 0
+    said = torch.stack([margins, torch.zeros_like(margins)], dim=2)
+    found = candidates.decided(Decision(), said, places)
+    assert found.right[:2] == (800 / 900, 870 / 900)
+    assert found.head == 0
+
+
 # The papers' own claims.
 
 
