@@ -204,6 +204,8 @@ class StepView:
     scored_on: str = "validation images"
     backbone_title: str = ""
     """What a person calls the backbone."""
+    choice: Mapping[str, Any] | None = None
+    """Which of several methods was chosen, and why (results.scores.Choice)."""
     tested: int = 0
     """How many validation images the accuracy stands on; 0 where there is no accuracy."""
     current: bool = False

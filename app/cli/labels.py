@@ -33,7 +33,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     add("--format", default="", help=f"{FORMAT}; told from the file unless given")
     add("--copy", action="store_true", help="copy the images into the project")
     add("--no-learn", action="store_true", help="add them without learning")
-    add("--learner", default="", help="ncm, slda, ridge or tilda")
+    add("--learner", default="", help="ncm, slda, roots, ridge, tilda, or auto")
     add = command("export", send, "Write which image is of which class to a file.")
     add("project")
     add("--to", required=True, metavar="FILE", help="of XMP: the folder of the images")

@@ -124,7 +124,7 @@ def add_learn(parser: argparse.ArgumentParser) -> None:
     add("--copy", action="store_true", help="copy the images into the project")
     help = "the deepest folders are the classes, those above them groups that they are within"
     add("--nested", action="store_true", help=help)
-    add("--learner", default="", help="ncm, slda, ridge or tilda")
+    add("--learner", default="", help="ncm, slda, roots, ridge, tilda, or auto")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
 
 
@@ -223,6 +223,8 @@ def learnt_table(result: Learnt, left_out: int = 0) -> str:
         f"accuracy on held-out images: {per_cent(result['accuracy'])}",
         seconds,
     ]
+    if "choice" in result:
+        lines += ["", result["choice"]["says"]]
     if left_out:
         lines.append(f"{left_out} files were left out")
     return "\n".join(lines)

@@ -67,7 +67,7 @@ def learn_found(
     with project.gesture(title) as gesture:
 
         def glimpse(done: int, total: int) -> Iterator[Step]:
-            fresh = LEARNERS.make(name, chosen)
+            fresh = LEARNERS.make(name, chosen).quick()
             return step.provisional_accuracy(project, session.extractor(), fresh, done, total)
 
         added = yield from bring_in(

@@ -14,6 +14,7 @@ from torch import nn
 from engine.events import Step
 from engine.learners.heads import logits_of
 from engine.registry import Registry
+from engine.results.scores import Choice
 
 if TYPE_CHECKING:
     from engine.learners.live import Live
@@ -112,6 +113,14 @@ class Learner(ABC):
     def spread(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
         """Means of the classes (classes, width), images of each, and the covariance inside them
         (width, width), all float64. None where the learner pools no covariance."""
+        return None
+
+    def quick(self) -> Learner:
+        """A fresh learner that says soon about how good this one will be, while images come in."""
+        return self
+
+    def choice(self) -> Choice | None:
+        """Which of several methods it took for these images, and why; None where it is but one."""
         return None
 
     def live(self, waiting: torch.Tensor) -> Live:

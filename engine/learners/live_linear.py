@@ -131,10 +131,10 @@ class LiveLinear(Live):
         self.inner = self.rows @ self.g.T
         self.xg = (self.x @ self.g.T.float()).T.contiguous()
         self.z, self.xz = {}, {}
-        if self.classes:
-            columns = self.solve(torch.stack([self.target(n) for n in self.classes]).T)
-            self.z = dict(zip(self.classes, columns.T, strict=True))
-            self.xz = dict(zip(self.classes, (self.x @ columns.float()).T, strict=True))
+        if self.known.numbers:
+            columns = self.solve(torch.stack([self.target(n) for n in self.known.numbers]).T)
+            self.z = dict(zip(self.known.numbers, columns.T, strict=True))
+            self.xz = dict(zip(self.known.numbers, (self.x @ columns.float()).T, strict=True))
 
     def solve(self, columns: Tensor) -> Tensor:
         """B0^-1 times columns; times u where B0 is u I."""
@@ -153,16 +153,16 @@ class LiveLinear(Live):
 
         B^-1 T is (Z - G times the coefficients) / the divisor.
         """
-        z = torch.stack([self.z[n] for n in self.classes])
+        z = torch.stack([self.z[n] for n in self.known.numbers])
         trace = self.trace
         u = self.ridge(trace) if self.lower is None else 1.0
-        t = torch.stack([self.target(n) for n in self.classes])
+        t = torch.stack([self.target(n) for n in self.known.numbers])
         if not len(self.rows) or not self.weight or trace <= 0:
             return z, torch.zeros(len(z), 0, dtype=FLOAT), u, (t * z).sum(dim=1) / u
         inner = self.inner.clone()
         inner.diagonal().add_(self.signs * (u / self.weight))
         if self.sums_rows and self.lower is None:
-            y = (self.owners[:, None] == torch.tensor(self.classes)).to(FLOAT)
+            y = (self.owners[:, None] == torch.tensor(self.known.numbers)).to(FLOAT)
             return torch.zeros_like(z), -u * torch.linalg.solve(inner, y).T, u, t[:, 0]
         rz = self.rows @ z.T
         k = torch.linalg.solve(inner, rz)
@@ -179,7 +179,7 @@ class LiveLinear(Live):
         if not self.known.counts:
             return torch.zeros(len(self.x), 0)
         _, k, u, own = self.solved()
-        found = torch.stack([self.xz[n] for n in self.classes])
+        found = torch.stack([self.xz[n] for n in self.known.numbers])
         if self.sums_rows and self.lower is None and k.shape[1]:
             found.zero_()
         if k.shape[1]:

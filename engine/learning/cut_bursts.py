@@ -31,8 +31,8 @@ SURE = 1.96
 def effect(session: Session, project: Project, row: Mapping[str, Any]) -> BurstEffect:
     """What the two ways say of the images of a step's classes; empty where no burst can be cut.
 
-    The head is the discriminant analysis of learners/slda.py on the features that are kept, with
-    the step's shrinkage where it has one.
+    The head is the discriminant analysis of learners/discriminant.py on the features that are kept,
+    with the step's shrinkage where it has one.
     """
     kept = steps.learnt(project, row)
     if kept is None:

@@ -17,9 +17,10 @@ from engine.learners.confidence import calibrate, calibrated
 from engine.models.answers import Answers, answer
 from engine.models.backbone import Backbone
 from engine.results.learn import ClassScore, FullScores, ScoreTable
-from engine.results.scores import Continual, StepScores
+from engine.results.scores import Chose, Continual, StepScores
 from engine.storage import catalogue, steps, unsorted
 from engine.storage.project import Project
+from engine.system.words import per_cent, plural
 
 if TYPE_CHECKING:
     from engine.learning.material import LearningData
@@ -53,6 +54,9 @@ def judge(
     }
     row["scores"] = scores_of(numbers, known, truth, best)
     row["scores"] |= continual(before, row)
+    if (choice := learner.choice()) is not None:
+        says = f"{choice['says']} {held_out(row['scores']['accuracy'], len(truth))}"
+        row["scores"]["choice"] = {**choice, "says": says}
     kept = {
         "images": image_ids(project, hashes, truth),
         "truth": truth,
@@ -60,6 +64,14 @@ def judge(
         "confidence": answers.confidence,
     }
     return row, kept if len(truth) else None, fitted.save()
+
+
+def held_out(accuracy: float | None, images: int) -> str:
+    """What tells how good a chosen method is: the figures that it was chosen by flatter it."""
+    if accuracy is None:
+        return "Nothing is held out to judge the choice by."
+    of = f"{per_cent(accuracy)} of {plural(images)}"
+    return f"Held out, where the choice had no say, {of} are right."
 
 
 def network_of(backbone: Backbone) -> str:
@@ -149,9 +161,16 @@ def named(project: Project, row: Mapping[str, Any]) -> StepScores:
         "old_accuracy": scores["old_accuracy"],
         "new_accuracy": scores["new_accuracy"],
         **continual_of(row),
+        **choice_of(row),
         "per_class": shares,
         "step": row["id"],
     }
+
+
+def choice_of(row: Mapping[str, Any]) -> Chose:
+    """What a step's row says of the method that was chosen for it, if it was."""
+    choice = row["scores"].get("choice")
+    return {"choice": choice} if choice else {}
 
 
 def continual_of(row: Mapping[str, Any]) -> Continual:

@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict, final
 
 from engine.registry import PluginView
 from engine.results.images import AnsweredImage, ImageRow, SkippedFile
-from engine.results.scores import Continual, SomeScores, StepScores
+from engine.results.scores import Chose, Continual, SomeScores, StepScores
 
 
 class Learnt(StepScores):
@@ -45,7 +45,7 @@ class ScoreTable(TypedDict):
     confusion: list[list[int]]
 
 
-class FullScores(ScoreTable, Continual):
+class FullScores(ScoreTable, Continual, Chose):
     """`typed_at_random` of the held-out images were drawn from unsorted ones, and typed."""
 
     typed_at_random: int
@@ -68,7 +68,7 @@ class BurstEffect(TypedDict, total=False):
     more: tuple[float, float]
 
 
-class Score(ScoreTable, Continual, total=False):
+class Score(ScoreTable, Continual, Chose, total=False):
     """FullScores of the step in use, or the scores on a folder. `predictions` are by path."""
 
     typed_at_random: int

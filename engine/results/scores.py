@@ -26,7 +26,27 @@ class Continual(TypedDict):
     backward_transfer: float | None
 
 
-class StepScores(Accuracies, Continual):
+class Choice(TypedDict):
+    """Which of several methods was chosen for a step, and why, in a sentence (`says`).
+
+    `titles` are those of all that were compared, the recommended one first, and `right` the shares
+    of `images` images that each answers rightly, had it not learnt them.
+    """
+
+    title: str
+    images: int
+    titles: list[str]
+    right: list[float]
+    says: str
+
+
+class Chose(TypedDict, total=False):
+    """What a step says more where its method chose among several."""
+
+    choice: Choice
+
+
+class StepScores(Accuracies, Continual, Chose):
     per_class: dict[str, float | None]
     step: int
 
@@ -42,6 +62,7 @@ class SomeScores(TypedDict, total=False):
     backward_transfer: float | None
     per_class: dict[str, float | None]
     step: int
+    choice: Choice
 
 
 class Difference(TypedDict):

@@ -137,6 +137,7 @@ def step_view(
         new_classes=tuple(names.get(c, "?") for c in row["new_classes"]),
         seconds=row["seconds"],
         current=current,
+        choice=scores.get("choice"),
         tested=sum(c["images"] for c in scores.get("per_class", {}).values()),
         **figures,
     )

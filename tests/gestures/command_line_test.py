@@ -47,6 +47,19 @@ def test_what_the_project_has_is_learnt_without_a_folder(home, project, tmp_path
     assert again["per_class"].keys() == again["classes"].keys()
 
 
+def test_the_method_is_chosen_for_the_images_and_it_is_said_why(home, project, tmp_path):
+    copy = tmp_path / "again.espalier"
+    shutil.copytree(project, copy)
+
+    done = espalier(home, "learn", copy, "--learner", "auto")
+
+    assert done.returncode == 0, done.stderr
+    says = answered(home, "score", copy)["choice"]["says"]
+    assert says in done.stdout.splitlines()
+    assert re.match(r"Chosen: .+\. [\d.]+ % of \d+ images are right when each is asked", says)
+    assert answered(home, "export", copy, "--to", tmp_path / "chosen.onnx")["compared"] > 0
+
+
 def test_a_project_is_renamed_and_its_folder_stays(home, project, tmp_path):
     copy = tmp_path / "again.espalier"
     shutil.copytree(project, copy)

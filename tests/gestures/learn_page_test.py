@@ -342,3 +342,23 @@ def test_accuracy_over_steps_is_no_higher_than_the_page_beside_many_bars(
     scores.bars.setMinimumHeight(3 * scores.height())
     learnt.sees(lambda: scores.bars.height() >= 3 * scores.height())
     assert scores.lines_card.height() <= scores.height()
+
+
+def test_the_page_says_which_method_was_chosen_and_why(learnt: Person) -> None:
+    page = learnt.page("Learn")
+    said = page.details.choice
+    learnt.sees(lambda: page.learner.count() >= 3)
+    assert not said.isVisible(), "where the method was named there was no choice"
+    page.learner.setCurrentIndex(page.learner.findData("auto"))
+    page.learner.activated.emit(page.learner.currentIndex())
+
+    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+L"))
+
+    assert ended.how == "done", ended.text
+    assert said.isVisible()
+    assert said.text() == learnt.project.current_step.choice["says"]
+    assert said.text().startswith("Chosen: ")
+    assert said.toolTip().count("%") == 5, "each method that was compared"
+    assert said.accessibleDescription() == said.toolTip()
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    assert not said.isVisible()

@@ -20,13 +20,16 @@ SETTINGS = {
     "ncm-cosine": ("ncm", {"cosine": True}),
     "slda": ("slda", {}),
     "slda-fixed": ("slda", {"shrinkage": 0.2}),
+    "roots": ("roots", {}),
     "ridge": ("ridge", {"size": 60}),
+    "auto": ("auto", {}),
     "tilda-1": ("tilda", {"subspaces": 4, "anchors": 1}),
     "tilda-3": ("tilda", {"subspaces": 5, "anchors": 3}),
     "tilda-fewest": ("tilda", {"subspaces": 3, "anchors": 3, "update": "fewest"}),
     "tilda-views": ("tilda", {"subspaces": 4, "anchors": 3, "views": 3}),
     "per-branch": ("per_branch", {}),
     "per-branch-split": ("per_branch", {"split": "6:0,1,2|6:3,4,5"}),
+    "per-branch-auto": ("per_branch", {"inner": "auto", "split": "6:0,1,2|6:3,4,5"}),
     "per-branch-wide": ("per_branch", {"split": "6:0,1,2|6:3,4,5", "wide": True}),
 }
 

@@ -12,7 +12,7 @@ from app.forms import Form
 from app.widgets.controls import button, column, label, named, reach, row
 from engine.events import StepView
 from engine.registry import PluginView
-from engine.system.words import per_cent
+from engine.system.words import per_cent, plural
 
 RECOMMENDED = "Recommended"
 FIGURES = (
@@ -35,6 +35,13 @@ FIGURES = (
 """Of several steps: each in plain words, and what it means, with the field's term."""
 
 
+def compared(choice: Mapping[str, Any]) -> str:
+    """A line for each method that was compared: what share of the learnt images it has right."""
+    rows = zip(choice["titles"], choice["right"], strict=True)
+    lines = [f"{title}: {per_cent(share)}" for title, share in rows]
+    return "\n".join([f"Of {plural(choice['images'])}, each as if it had not been learnt", *lines])
+
+
 class Details(QWidget):
     """Says which method is used; unfolded, lets it be chosen and set, and shows more figures."""
 
@@ -42,6 +49,8 @@ class Details(QWidget):
         super().__init__()
         self.plugins: tuple[PluginView, ...] = ()
         self.method = label("Method: recommended", "muted", wrap=True)
+        self.choice = label("", "muted", wrap=True)
+        self.choice.hide()
         self.fold = button(
             "Details",
             "The method, its settings, and figures over several steps",
@@ -53,6 +62,8 @@ class Details(QWidget):
         self.fold.setCheckable(True)
         self.learner = QComboBox()
         named(self.learner, "Method", "How classes are told apart")
+        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.learner.setSizeAdjustPolicy(policy)  # as wide as the card, whatever titles are
         reach(self.learner, "Alt+L")
         self.help = label("", "caption", wrap=True)
         self.form = Form(taken)
@@ -63,7 +74,7 @@ class Details(QWidget):
             column(self.learner, self.help, self.form, self.figures_part(), gap=8)
         )
         self.inside.hide()
-        self.setLayout(column(self.method, row(self.fold, 0), self.inside, gap=4))
+        self.setLayout(column(self.method, self.choice, row(self.fold, 0), self.inside, gap=4))
         self.learner.activated.connect(lambda _: self.show_settings({}))
         self.form.edited.connect(self.say_method)
 
@@ -133,6 +144,15 @@ class Details(QWidget):
         for key, value in self.values.items():
             value.setText(per_cent(getattr(step, key) if step else None))
         self.figures.setVisible(steps > 1)
+        self.show_choice(step.choice if step else None)
+
+    def show_choice(self, choice: Mapping[str, Any] | None) -> None:
+        """Which method was chosen for the step in use, and why; where one was named, nothing."""
+        told = compared(choice) if choice else ""
+        self.choice.setText(choice["says"] if choice else "")
+        self.choice.setToolTip(told)
+        self.choice.setAccessibleDescription(told)
+        self.choice.setVisible(choice is not None)
 
     @property
     def chosen(self) -> PluginView | None:

@@ -1,6 +1,6 @@
 """Every format with every kind of model: written, opened in another process, compared, judged.
 
-The kinds: discriminant analysis, TILDA's vote, a tuned network, one with a branch, and a subnet.
+The kinds: several heads together, TILDA's vote, a tuned network, one with a branch, and a subnet.
 The first and the tuned one give moments of an earlier stage among their features.
 All of a kind of runtime are opened in one process, one after the other, by the function that each
 export is checked with; whether a single export is one gesture is for tests/gestures.
@@ -33,6 +33,7 @@ from engine.images.decode import open_image
 from engine.learners import LEARNERS
 from engine.learners.confidence import calibrate, calibrated
 from engine.learners.joining import written_split
+from engine.learners.pooling import Pooled
 from engine.learners.promise import Promise
 from engine.models.adapters import with_adapters
 from engine.models.backbone import Backbone, Model
@@ -54,8 +55,8 @@ NAMES = ("red", "odd \udcff", "two\nlines")
 EACH = 8
 """Images of a class to compare on; as many others are learnt from."""
 SIZES = ((40, 31), (33, 97), (16, 16), (150, 91))
-KINDS = ("slda", "tilda", "tuned", "branched", "subnet")
-KINDS_OF = {"litert": ("slda", "tilda"), "pt2": ("tilda", "tuned", "branched")}
+KINDS = ("chosen", "tilda", "tuned", "branched", "subnet")
+KINDS_OF = {"litert": ("chosen", "tilda"), "pt2": ("tilda", "tuned", "branched")}
 """Where PyTorch's compiler takes ten seconds for each kind: the others differ in nothing that it
 sees."""
 BY_PYTORCH = {"pt2", "safetensors"}
@@ -63,7 +64,7 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("onnx-int8", kind): {
         "layers": 2 if kind == "branched" else 0,
         "points": 10,  # Networks with random weights lose more in 8 bits than trained ones.
-        "fastest": kind == "slda",  # It is timed for seconds.
+        "fastest": kind == "chosen",  # It is timed for seconds.
     }
     for kind in KINDS
 }
@@ -76,7 +77,7 @@ def backbone(kind: str) -> Backbone:
         return backbone_of("subnet", supernet().subnet(smallest(32)).eval(), 32, "", {})
     found = networks.backbone(pointwise=False)
     torch.manual_seed(1)
-    if kind in ("slda", "tuned"):
+    if kind in ("chosen", "tuned"):
         found = with_features(networks.with_last_layer(found), STAGES)
     if kind == "tuned":
         found = with_adapters(found, 4)
@@ -119,7 +120,8 @@ def models(images) -> Mapping[str, Ready]:
         with torch.inference_mode():
             features = Frozen(p, network.below(), learner.views).eval()(pixels)
         learnt, classes = features[half:], torch.from_numpy(truth[half:])
-        head = taught(learner, {c: learnt[classes == c] for c in range(len(NAMES))}).head()
+        taught(learner, {c: learnt[classes == c] for c in range(len(NAMES))})
+        head = head_of(learner)
         known = calibrate(head, learnt, classes, features[:0], classes[:0])
         model = Model(network, calibrated(head, known), NAMES, known.threshold, learner.views)
         with torch.inference_mode():
@@ -145,7 +147,15 @@ def learner_for(kind: str, network: Backbone) -> Any:
     if kind == "branched":
         split = written_split([network.width // 2] * 2, [[0, 1], [2]])
         return LEARNERS.make("per_branch", {"split": split})
-    return LEARNERS.make("slda")
+    return LEARNERS.make("auto")
+
+
+def head_of(learner: Any) -> torch.nn.Module:
+    """A learner's head; where it chooses, all of its heads together, whatever it chose."""
+    if learner.name != "auto":
+        return learner.head()
+    heads = learner._heads
+    return Pooled([heads.head(place) for place in range(4)], (0.2, 1.5, 0.1, 4.0))
 
 
 @pytest.fixture(scope="module")
@@ -255,9 +265,9 @@ def test_a_file_that_answers_otherwise_is_refused(name, models, receipts) -> Non
 def test_of_a_large_image_a_file_is_given_what_it_would_keep(name, models, receipts, monkeypatch):
     usable(name)
     monkeypatch.setattr(readers, "LARGE", 97 * 91)
-    path = receipts(name)["slda" if name != "pt2" else "tuned"][3]
+    path = receipts(name)["chosen" if name != "pt2" else "tuned"][3]
     exported = readers.open_exported(path)
-    large = readers.upright(next(p for p in models["slda"][1].images if "3.png" in p.name))
+    large = readers.upright(next(p for p in models["chosen"][1].images if "3.png" in p.name))
     whole, given = np.asarray(large), exported.given(large)
     assert whole.shape[:2] == SIZES[3][::-1]
     assert given.shape[:2] < whole.shape[:2]

@@ -26,6 +26,7 @@ LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "slda": ("slda", {}),
     "slda fixed": ("slda", {"shrinkage": 0.2}),
     "ridge": ("ridge", {"size": 300}),
+    "auto": ("auto", {}),
     "tilda": ("tilda", {"anchors": 1, "views": 2}),
     "per branch": ("per_branch", {}),
 }

@@ -20,6 +20,7 @@ from tests.helpers.features import (
     taught,
 )
 
+SPLIT = ("per-branch-split", "per-branch-auto")
 ALL = pytest.mark.parametrize("case", SETTINGS)
 
 
@@ -58,7 +59,7 @@ def test_constant_features(case: str, value: float) -> None:
 
 
 # A branch's head looks at its own features only, which are too few here.
-@pytest.mark.parametrize("case", [case for case in SETTINGS if case != "per-branch-split"])
+@pytest.mark.parametrize("case", [case for case in SETTINGS if case not in SPLIT])
 def test_features_without_variance(case: str) -> None:
     """Features that never vary, or vary between classes alone, spoil nothing."""
     x = drawn_features(1, views=maker(case)().views)
@@ -67,7 +68,7 @@ def test_features_without_variance(case: str) -> None:
     assert accuracy(taught(maker(case)(), x), x) > 0.6
 
 
-@pytest.mark.parametrize("case", ["ncm", "slda", "ridge", "tilda-3"])
+@pytest.mark.parametrize("case", ["ncm", "slda", "roots", "ridge", "auto", "tilda-3"])
 def test_a_thousand_classes(case: str) -> None:
     x = drawn_features(1, images=3, views=maker(case)().views, classes=1000)
     got = logits(taught(maker(case)(), part(x, range(600)), part(x, range(600, 1000))), x)

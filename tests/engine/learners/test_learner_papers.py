@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 
-from engine.learners import LEARNERS, ncm, ridge, slda, tilda
+from engine.learners import LEARNERS, discriminant, ncm, ridge, slda, tilda
 from engine.learners.sums import ClassSums
 from tests.engine.learners import heads_reference as reference
 from tests.helpers.features import (
@@ -78,19 +78,19 @@ def test_slda_leaves_one_out_as_if_it_had_never_been_learnt() -> None:
     """Sherman-Morrison against learning again without the image, for every image."""
     x, s = drawn_features(1, images=4), 0.3
     known = ClassSums()
-    scatter = sum(r.T @ r for r in slda.deviations(x, known))
+    scatter = sum(r.T @ r for r in discriminant.deviations(x, known))
     ridge_term = s / (1 - s) * scatter.trace() / WIDTH
     losses = []
     for c, i in itertools.product(x, range(4)):
         rest, image = {**x, c: torch.cat([x[c][:i], x[c][i + 1 :]])}, x[c][i].double()
         left = ClassSums()
-        without = sum(r.T @ r for r in slda.deviations(rest, left))
+        without = sum(r.T @ r for r in discriminant.deviations(rest, left))
         cov = (1 - s) / len(flat(x)[0]) * (without + ridge_term * torch.eye(WIDTH).double())
         r = image - left.means
         q = (r @ torch.linalg.inv(cov) * r).sum(dim=1)
         losses.append(-torch.log_softmax(-q / 2, dim=0)[c].item())
     images, y = (torch.tensor(v) for v in flat(x))
-    got = slda.leave_one_out(known, scatter, s, images, y)
+    got = discriminant.leave_one_out(known, scatter, s, images, y)
     assert got == pytest.approx(np.mean(losses), rel=1e-9)
 
 
@@ -103,7 +103,7 @@ def test_slda_chooses_a_shrinkage_that_helps() -> None:
         learners = [taught(slda.StreamingLDA(shrinkage=shrinkage), x) for x in drawn]
         return float(np.mean([accuracy(learner, test) for learner in learners]))
 
-    by_hand = [mean_accuracy(s) for s in slda.SHRINKAGES]
+    by_hand = [mean_accuracy(s) for s in discriminant.SHRINKAGES]
     assert mean_accuracy(0.0) > max(by_hand[0], by_hand[-1]) + 0.01
     assert mean_accuracy(0.0) > max(by_hand) - 0.01
 

@@ -194,7 +194,18 @@ def test_order_of_images(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", ["ncm", "ncm-cosine", "slda", "ridge", "tilda-3", "tilda-views", "per-branch-split"]
+    "case",
+    [
+        "ncm",
+        "ncm-cosine",
+        "slda",
+        "roots",
+        "ridge",
+        "auto",
+        "tilda-3",
+        "tilda-views",
+        "per-branch-split",
+    ],
 )
 def test_head_exports_and_agrees(case: str, tmp_path) -> None:
     path = tmp_path / "head.onnx"

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from engine.learners import LEARNERS, Learner
-from engine.learners.slda import StreamingLDA
-from tests.helpers.features import Features, drawn_features, maker, part, taught
+from engine.learners.discriminant import Discriminant
+from tests.helpers.features import SETTINGS, Features, drawn_features, maker, part, taught
 
 
 def without(case: str, whole: Learner, rest: Features, image: torch.Tensor) -> torch.Tensor:
@@ -19,11 +19,12 @@ def without(case: str, whole: Learner, rest: Features, image: torch.Tensor) -> t
         probe = taught(LEARNERS.make("ridge", {"size": 60, "penalty": 1.0}), rest)
         share = whole._l * float(whole._G.trace() / probe._G.trace())
         learner, scale = taught(LEARNERS.make("ridge", {"size": 60, "penalty": share}), rest), 1.0
-    elif isinstance(whole, StreamingLDA):
-        probe = taught(LEARNERS.make("slda", {"shrinkage": 0.5}), rest)
+    elif isinstance(whole, Discriminant):
+        name, _ = SETTINGS[case]
+        probe = taught(LEARNERS.make(name, {"shrinkage": 0.5}), rest)
         odds = whole._s / (1 - whole._s) * float(whole._scatter.trace() / probe._scatter.trace())
         s = odds / (1 + odds)  # the covariance is scaled by 1 - s, and logits by its inverse
-        learner, scale = taught(LEARNERS.make("slda", {"shrinkage": s}), rest), 1 - s
+        learner, scale = taught(LEARNERS.make(name, {"shrinkage": s}), rest), 1 - s
         scale /= 1 - whole._s
     else:
         learner, scale = taught(maker(case)(), rest), 1.0
@@ -38,7 +39,7 @@ def asked(learner: Learner, images: Features) -> torch.Tensor:
     return logits.softmax(dim=1)
 
 
-@pytest.mark.parametrize("case", ["ncm", "ncm-cosine", "slda", "slda-fixed", "ridge"])
+@pytest.mark.parametrize("case", ["ncm", "ncm-cosine", "slda", "slda-fixed", "roots", "ridge"])
 def test_it_is_what_a_learner_says_that_never_saw_the_image(case: str) -> None:
     x = drawn_features(3, images=7)
     whole = taught(maker(case)(), x)
@@ -63,7 +64,7 @@ def test_regularising_anew_would_hardly_change_it(case: str) -> None:
             torch.testing.assert_close(found[30 * c + i].float(), really, rtol=0, atol=0.01)
 
 
-@pytest.mark.parametrize("case", ["ncm", "slda", "slda-fixed", "ridge"])
+@pytest.mark.parametrize("case", ["ncm", "slda", "slda-fixed", "roots", "ridge"])
 def test_a_class_is_no_answer_for_its_only_image(case: str) -> None:
     x = {**drawn_features(3), 2: drawn_features(3)[2][:1]}
     whole = taught(maker(case)(), x)

@@ -99,3 +99,48 @@ def test_a_class_keeps_an_image_to_learn_from(session, tmp_path):
     said = refused(session, "set_split", images=every, split="validation")
     assert said == "“a” would have no image to learn from. Leave it at least one."
     assert numbers_of(session, "a", "train") == every
+
+
+def chosen(session: Session) -> object:
+    return session.view().current_step.choice
+
+
+def test_the_method_that_was_chosen_is_stored_and_undone_with_its_step(session, tmp_path):
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 30, "b": 30, "c": 30})
+    done(session, "learn_folder", paths=[str(images)])
+    assert chosen(session) is None, "where the method was named there was no choice"
+
+    told = done(session, "learn", learner="auto")
+
+    scores = done(session, "scores")
+    tested = sum(row["images"] for row in scores["rows"])
+    assert told["choice"] == scores["choice"] == chosen(session)
+    assert told["choice"]["titles"][0] == "discriminant analysis"
+    assert len(told["choice"]["titles"]) == len(told["choice"]["right"]) == 5
+    assert told["choice"]["images"] == 90 - tested
+    assert told["choice"]["says"].endswith(
+        "Held out, where the choice had no say, "
+        f"{100 * told['accuracy']:.1f} % of {tested} images are right."
+    )
+    done(session, "undo")
+    assert chosen(session) is None
+    done(session, "redo")
+    assert chosen(session) == told["choice"]
+    path = session.require().path
+    session.close()
+    done(session, "open_project", path=str(path))
+    assert chosen(session) == told["choice"]
+
+
+def test_the_choice_depends_on_the_images_and_not_on_the_way(session, tmp_path):
+    images = image_files.class_folders(tmp_path / "pictures", {"a": 30, "b": 30, "c": 30})
+    for name in "cab":
+        done(session, "learn_folder", paths=[str(images / name)], learner="auto")
+    done(session, "forget", name="b")
+    done(session, "learn")
+    stepwise, kept = chosen(session), memory(session)
+    done(session, "learn", learner="ncm")
+    done(session, "learn", learner="auto")
+    assert chosen(session) == stepwise
+    assert memory(session)["chosen"].tolist() == kept["chosen"].tolist()
+    np.testing.assert_allclose(memory(session)["weights"], kept["weights"], rtol=1e-5, atol=1e-8)
