@@ -81,7 +81,7 @@ def test_a_backbone_without_subnets_leads_to_those_that_have_some(learnt: Person
     learnt.sees(lambda: page.backbone_button.isVisible())
     said = texts(page.no_subnets)
     assert "This network comes in one size" in said
-    assert "EfficientNet, EfficientNet-Lite and MobileNet can be made smaller" in said
+    assert "EfficientNet, EfficientNet-Lite, ResNet-50 and MobileNet can be made smaller" in said
     assert "Your images and classes stay" in said
 
     learnt.presses("Ctrl+Shift+B")
