@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 
 from engine.events import Event, Progress
-from engine.learners import Learner, Task
+from engine.learners import LEARNERS, Learner, Task
 from engine.learners.confidence import temperature
 from engine.learners.principal import principal, unit
-from engine.learners.slda import StreamingLDA
 
 DIRECTIONS, SPARE = 256, 10
 SPAN = 3000
 """So many images say which directions these are."""
 AT_ONCE = 4096
+METHOD = "slda"
 LOOKING = Progress(0, None, "Comparing images")
 
 
@@ -66,9 +66,9 @@ def with_held_out(
 ) -> Generator[Event, None, np.ndarray]:
     """What the model would say, had it learnt those that are held out, too: as Case.logs, which
     stand where its method is another than discriminant analysis."""
-    if not isinstance(learner, StreamingLDA) or not held.any():
+    if learner.name != METHOD or not held.any():
         return case.logs
-    judge = StreamingLDA(shrinkage=float(memory["shrinkage"]))
+    judge = LEARNERS.make(METHOD, {"shrinkage": float(memory["shrinkage"])})
     judge.restore(memory)
     new = {
         int(number): case.features.get([case.hashes[i] for i in np.flatnonzero(some).tolist()])
@@ -82,7 +82,7 @@ def with_held_out(
     asked = np.flatnonzero(some)
     for part in np.split(asked, range(AT_ONCE, len(asked), AT_ONCE)):
         x = torch.from_numpy(case.features.get([case.hashes[i] for i in part.tolist()]))
-        parts.append(judge.left_out(x, torch.from_numpy(case.numbers[part])))
+        parts.append(left_out(judge, x, torch.from_numpy(case.numbers[part])))
         yield LOOKING
     return case.calibrated(torch.cat(parts), some, judge.classes)
 
@@ -95,10 +95,16 @@ def by_roots(case: Case) -> Generator[Event, None, np.ndarray]:
         return case.logs
     x = (yield from reduced(case))[some]
     y = torch.from_numpy(case.numbers[some])
-    judge = StreamingLDA()
+    judge = LEARNERS.make(METHOD)
     for _ in judge.learn(Task({number: x[y == number] for number in known}, x, y)):
         yield LOOKING
-    return case.calibrated(judge.left_out(x, y), some, known)
+    return case.calibrated(left_out(judge, x, y), some, known)
+
+
+def left_out(judge: Learner, x: Tensor, y: Tensor) -> Tensor:
+    said = judge.left_out(x, y)
+    assert said is not None  # discriminant analysis has a closed form for it
+    return said
 
 
 def reduced(case: Case) -> Generator[Event, None, Tensor]:
