@@ -7,7 +7,18 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.cli import branch, heap, image_map, labels, latency, predict, review, specialise, tune
+from app.cli import (
+    branch,
+    heap,
+    image_map,
+    labels,
+    latency,
+    predict,
+    review,
+    specialise,
+    stream,
+    tune,
+)
 from app.cli.terminal import columns, do, finish, with_suffix
 from engine.results.export import DemoMade, Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
@@ -35,6 +46,7 @@ NAMES = (
     *heap.NAMES,
     *image_map.NAMES,
     *review.NAMES,
+    *stream.NAMES,
     *predict.NAMES,
     *specialise.NAMES,
     *labels.NAMES,
@@ -72,7 +84,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
-    for others in (heap, image_map, review, predict):
+    for others in (heap, image_map, review, stream, predict):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     add_to_look(command)
