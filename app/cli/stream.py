@@ -10,7 +10,7 @@ from typing import Any
 
 from app.cli.terminal import columns, do, finish
 from engine.results.learn import FolderLearnt
-from engine.results.stream import StreamJudged, StreamOrder, StreamTimes
+from engine.results.stream import Drifts, StreamJudged, StreamOrder, StreamTimes
 from engine.system.words import per_cent, plural
 
 NAMES = ("stream",)
@@ -31,6 +31,8 @@ def add_to(command: Any) -> None:
     parser.add_argument("--fading", type=float, default=0.99, metavar="FACTOR", help=help)
     help = "so many images are asked, and then learnt, at a time; 1 unless set"
     parser.add_argument("--batch", type=int, default=1, metavar="N", help=help)
+    help = "with what probability a stream without drift may raise an alarm; 0.05 unless set"
+    parser.add_argument("--alarms", type=float, default=0.05, metavar="RATE", help=help)
     help = "learn the images afterwards, as “learn” does"
     parser.add_argument("--learn", action="store_true", help=help)
 
@@ -45,6 +47,7 @@ def stream(options: argparse.Namespace) -> int:
         order=options.order,
         fading=options.fading,
         batch=options.batch,
+        alarms=options.alarms,
     )
     if ended.how == "done" and options.learn:
         learnt = do(options, "learn_folder", project=options.project, paths=options.folder)
@@ -68,6 +71,7 @@ def text(result: StreamJudged) -> str:
         for one in result["orders"]
     ]
     parts = [opening(result), columns(rows), by_class(result["orders"]), result["definition"]]
+    parts.append(drift(result["drift"]))
     if "learnt" in result:
         parts.append(f"Learnt: {per_cent(result['learnt']['accuracy'])} of held-out images right.")
     return "\n\n".join(parts)
@@ -98,6 +102,20 @@ def ordered(times: StreamTimes) -> str:
     }
     said = ", ".join(f"{number:,} {what}" for what, number in parts.items() if number)
     return f"In the order of their time: {said}; {times['first']} to {times['last']}."
+
+
+def drift(result: Drifts) -> str:
+    """What looks different, with its images, and how sure it is that nothing else does."""
+    lines = []
+    for alarm in result["alarms"]:
+        names = ", ".join(PurePath(path).name for path in alarm["images"])
+        lines.append(f"{alarm['sentence']} Noticed after {plural(alarm['after'])}: {names}")
+    if not lines:
+        lines.append("No drift was found.")
+    watched = plural(len(result["tests"]), "test")
+    rate = per_cent(result["rate"], 0 if result["rate"] >= 0.01 else 2)
+    lines.append(f"Without drift, {watched} raise any alarm in {rate} of all streams at most.")
+    return "\n".join(lines)
 
 
 def by_class(orders: Sequence[StreamOrder]) -> str:

@@ -37,6 +37,38 @@ class StreamTimes(TypedDict):
     last: str
 
 
+DriftTest = TypedDict(
+    "DriftTest", {"what": str, "class": str, "known": int, "images": int, "highest": float}
+)
+"""`what` is "class" or a quality (brightness, sharpness, colour, over all classes). `images` were
+compared with `known` ones; `highest` is how far the martingale went, that begins at 1."""
+Drift = TypedDict(
+    "Drift",
+    {
+        "what": str,
+        "class": str,
+        "sentence": str,
+        "since": str,
+        "since_when": str,
+        "noticed": str,
+        "noticed_when": str,
+        "after": int,
+        "images": list[str],
+    },
+)
+"""It began at the image `since`, as far as can be said, and was noticed `after` so many."""
+
+
+class Drifts(TypedDict):
+    """An alarm is raised where a martingale reaches `bound`. A stream without drift raises any with
+    a probability of `rate` at most."""
+
+    rate: float
+    bound: float
+    alarms: list[Drift]
+    tests: list[DriftTest]
+
+
 class StreamJudged(TypedDict):
     """`learnt_before`: images that the project had learnt before the stream began. Of the images
     found, `already_there` lie in the project, `twice` are there twice, and were left out.
@@ -55,4 +87,5 @@ class StreamJudged(TypedDict):
     twice: int
     skipped: list[SkippedFile]
     orders: list[StreamOrder]
+    drift: Drifts
     learnt: NotRequired[FolderLearnt]

@@ -139,3 +139,40 @@ def test_nothing_needs_to_be_learnt_before(
     learnt = json.loads(done.stdout)["learnt"]
     assert learnt["classes"] == {"red": 12, "teal": 12, "violet": 12}
     assert len(answered(home, "steps", path)["steps"]) == 1
+
+
+def test_what_looks_different_is_named(home: Path, home_weights: Path, tmp_path: Path) -> None:
+    """From the 9th day on what lies under red is teal, and from the 21st on all images are dark."""
+    path = tmp_path / "p.espalier"
+    answered(home, "new", path, "--weights", home_weights, "--size", 32)
+    answered(home, "learn", path, image_files.plain_folders(tmp_path / "known", CLASSES, 50))
+    root = image_files.plain_folders(tmp_path / "drift", CLASSES, 28, seed=4)
+    for number in range(8, 28):
+        name = f"{number:03}.jpg"
+        with Image.open(root / "teal" / name) as image:
+            image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "red" / name)
+    for file in root.rglob("02*.jpg"):
+        with Image.open(file) as image:
+            image.point(lambda value: value * 0.5).save(file)
+    dated(root)
+    found = answered(home, "stream", path, root, "--order=came", "--alarms=0.02")["drift"]
+    assert (found["rate"], found["bound"]) == (0.02, 6 / 0.02)
+    alarms = {(one["what"], one["class"]): one for one in found["alarms"]}
+    red, dark = alarms["class", "red"], alarms["brightness", ""]
+    assert Path(red["since"]) == root / "red" / "008.jpg"
+    assert red["sentence"] == "red looks different since Monday, 9 March 2026 (008.jpg)."
+    assert red["images"][0] == red["since"]
+    assert dark["sentence"].startswith("Images are darker since ")
+    assert "2026-03-19" < dark["since_when"] < "2026-03-23"
+    said = espalier(home, "stream", path, root, "--order=came").stdout
+    assert "red looks different since Monday, 9 March 2026 (008.jpg). Noticed after " in said
+    assert "Without drift, 6 tests raise any alarm in 5 % of all streams at most." in said
+
+
+def test_no_drift_is_said_to_be_none(home: Path, project: Path, later: Path) -> None:
+    found = answered(home, "stream", project, later, "--order=came")["drift"]
+    assert found["alarms"] == []
+    assert [test["images"] for test in found["tests"]] == [12, 12, 12, 36, 36, 36]
+    assert [test["known"] for test in found["tests"]] == [15, 15, 15, 45, 45, 45]
+    assert "No drift was found." in espalier(home, "stream", project, later).stdout
+    assert "between 0 and 1" in refused(home, "stream", project, later, "--alarms=1")
