@@ -13,6 +13,7 @@ from app.cli import (
     image_map,
     labels,
     latency,
+    memory,
     predict,
     review,
     specialise,
@@ -47,6 +48,7 @@ NAMES = (
     *image_map.NAMES,
     *review.NAMES,
     *stream.NAMES,
+    *memory.NAMES,
     *predict.NAMES,
     *specialise.NAMES,
     *labels.NAMES,
@@ -84,7 +86,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
-    for others in (heap, image_map, review, stream, predict):
+    for others in (heap, image_map, review, stream, memory, predict):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     add_to_look(command)

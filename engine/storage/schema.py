@@ -182,6 +182,12 @@ def where_images_lie(db: Database) -> None:
     )
 
 
+def cap_of_features(db: Database) -> None:
+    """Version 11: how many bytes of features are kept at most, 0 for all (learning/capped.py)."""
+    db.execute("ALTER TABLE project ADD COLUMN feature_cap INTEGER NOT NULL DEFAULT 0")
+    journal_anew(db, "project")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -193,6 +199,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     when_and_where,
     gap_of_bursts,
     where_images_lie,
+    cap_of_features,
 )
 
 
