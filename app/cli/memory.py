@@ -14,7 +14,9 @@ MB = 1_000_000
 WHAT_STAYS = (
     "What was learnt stays, and learning goes on exactly. Where an image is to be unlearnt, those "
     "of its class are computed anew from the files; where one of these is gone, everything is "
-    "learnt again from the files that are left."
+    "learnt again from the files that are left. The map, the heap and another network look at all "
+    "images, whose features are then kept until the next step of learning; while images wait for "
+    "a class, none gives way."
 )
 
 

@@ -2,7 +2,8 @@
 
 Features can always be computed anew from the images, and what was learnt is kept as sums, so that
 learning goes on exactly without them. They are wanted again where images are unlearnt, and where
-the network, the map or the heap looks at all images.
+the map, the heap or another network looks at all images. While images wait for a class, nothing of
+the network in use gives way: the heap compares them with all others at each key.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from engine.storage.project import Project
 GOES_FIRST = (
     "features of networks that are not in use",
     "features of images that were learnt, those with the greatest hashes first",
-    "features of images that wait for a class, or to be learnt",
+    "features of images that wait to be learnt",
     "features of held-out images: scores are then of fewer",
     "features of the sample that says which regularisation is best",
 )
 """In which order features give way to a cap, in words."""
+HEAD = 4
+"""Bytes that an image takes of the head of its pack, at most where packs are packed anew."""
 
 
 def keep_within(project: Project, features: Features, learnt: Mapping[int, Sequence[str]]) -> int:
@@ -31,14 +34,11 @@ def keep_within(project: Project, features: Features, learnt: Mapping[int, Seque
     if not cap or meter.bytes_of_features(project) <= cap:
         return 0
     others = features.drop_other_networks()
-    each = features.bytes_each() + HEAD
-    most = cap // each
+    if project.db.execute("SELECT 1 FROM unsorted WHERE NOT aside LIMIT 1").fetchone():
+        return others
     order = by_use(project, features.all(), learnt)
+    most = cap // (features.bytes_each() + HEAD)
     return others + features.drop_all_but(set(order[:most]))
-
-
-HEAD = 4
-"""Bytes that the heads of packs take, for an image."""
 
 
 def by_use(

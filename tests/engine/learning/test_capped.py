@@ -230,3 +230,26 @@ def test_packs_are_packed_anew_and_removed(two: tuple[Session, Session]) -> None
     assert len(packs) == 1
     assert features.drop_damaged() == 0
     assert meter.bytes_of_features(project) < before.nbytes / 2
+
+
+def test_the_heap_has_all_features_while_images_wait(
+    two: tuple[Session, Session], images: Path
+) -> None:
+    """Named one by one, images are learnt as without a cap; then features give way again."""
+    whole, capped = two
+    done(capped, "learn")
+    assert features_of(capped).dropped()
+    files = sorted((images / "later" / "red").iterdir())[:3]
+    for session in two:
+        done(session, "add_unsorted", paths=[str(images / "later" / "red")])
+        done(session, "set_aside", paths=[str(f) for f in sorted(files[0].parent.iterdir())[3:]])
+        for file in files[:2]:
+            done(session, "suggest")
+            done(session, "label_images", paths=[str(file)], to="teal", learn=True)
+    assert features_of(capped).dropped() == set()
+    equal(whole, capped)
+    for session in two:
+        done(session, "label_images", paths=[str(files[2])], to="teal", learn=True)
+        done(session, "undo")
+        done(session, "suggest")
+    equal(whole, capped)
