@@ -14,9 +14,10 @@ LEAST = 1e-6
 def qualities(thumb: bytes) -> tuple[float, float, float]:
     """Measured on an image's thumbnail, a JPEG, so that all are measured at about one size.
 
-    Brightness: the mean, from 0 to 1. Sharpness: the logarithm of the Laplacian's variance, which
-    falls where an image is blurred (Pech-Pacheco et al., Diatom autofocusing in brightfield
-    microscopy, ICPR 2000). Colour: by how much red is more than blue, as a share of all light.
+    Brightness: the mean of luma, from 0 to 1. Sharpness: the logarithm of the Laplacian's variance,
+    which falls where an image is blurred (Pech-Pacheco et al., Diatom autofocusing in brightfield
+    microscopy, ICPR 2000), as a share of the squared brightness, for less light is no blur. Colour:
+    by how much red is more than blue, as a share of all light.
     """
     with Image.open(io.BytesIO(thumb)) as image:
         rgb = np.asarray(image.convert("RGB"), np.float64) / 255
@@ -24,5 +25,6 @@ def qualities(thumb: bytes) -> tuple[float, float, float]:
     grey = rgb @ (0.299, 0.587, 0.114)
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
     edges = around - 4 * grey[1:-1, 1:-1]
-    sharpness = float(np.log10(edges.var() + LEAST)) if edges.size else float(np.log10(LEAST))
-    return float(grey.mean()), sharpness, float((red - blue) / max(means.sum(), LEAST))
+    strength = edges.var() / max(grey.mean() ** 2, LEAST) if edges.size else 0.0
+    colour = (red - blue) / max(means.sum(), LEAST)
+    return float(grey.mean()), float(np.log10(strength + LEAST)), float(colour)

@@ -3,6 +3,7 @@
 Each class has a test of its features; brightness, sharpness and colour have one each over all
 classes. Each alarm is raised where a martingale passes (tests / rate), so that a stream without
 drift raises any with a probability of `rate` at most (see learners/drift.py, and the union bound).
+That holds for each stream that is judged; of two streams, twice as often.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from engine.learners.drift import (
     themselves,
     unlike,
 )
-from engine.learners.slda import deviations
 from engine.learners.sums import FLOAT, ClassSums, plus, rows
 from engine.learning.arrivals import Arrival
 from engine.results.stream import Drift, Drifts, DriftTest
@@ -150,8 +150,9 @@ class Metrics:
 def scattered(features: Mapping[int, Tensor]) -> tuple[ClassSums, Tensor]:
     """Sums over classes, and the scatter within them."""
     sums, scatter = ClassSums(), torch.zeros(0, 0, dtype=FLOAT)
-    for r in deviations({number: x[:, None] for number, x in features.items()}, sums):
-        scatter = plus(scatter, r)
+    for number, x in features.items():
+        sums.add(number, len(x), x.sum(dim=0))
+        scatter = plus(scatter, x - x.mean(dim=0))
     return sums, scatter
 
 

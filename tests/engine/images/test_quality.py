@@ -33,6 +33,7 @@ def test_each_tells_what_it_is_of(seed: int) -> None:
     red, green, blue = image.split()
     warm = Image.merge("RGB", (red, green, blue.point(lambda value: value * 0.6)))
     assert dark[0] < plain[0] - 0.05
+    assert dark[1] == pytest.approx(plain[1], abs=0.1)
     assert blurred[1] < plain[1] - 0.2
     assert blurred[0] == pytest.approx(plain[0], abs=0.02)
     assert measured(warm)[2] > plain[2] + 0.02
