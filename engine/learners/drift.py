@@ -4,8 +4,7 @@ A score says how unlike the others of its class an image is, and treats all imag
 alike, those learnt and those that came. While these are exchangeable, the rank of each new image
 among all before it is uniform and independent of earlier ranks, ties being broken by chance (Vovk,
 Gammerman and Shafer, Algorithmic learning in a random world, 2005, chapters 2 and 7). A martingale
-that bets against that passes 1/a with a probability of a at most, however long it is watched
-(Ville, 1939).
+that bets against that passes 1/a with a probability of a at most, whenever one looks (Ville, 1939).
 
 >>> rng = np.random.default_rng(0)
 >>> x = rng.normal(size=160)
@@ -104,18 +103,17 @@ def both_sides(p: np.ndarray) -> np.ndarray:
 
 
 def martingale(p: np.ndarray) -> np.ndarray:
-    """What a start of 1 has grown to after each p-value: float64 (images,).
+    """What a start of 1 has grown to after each of the p-values of a stream: float64 (images,).
 
-    Bets e p^(e-1) for several e, in equal parts, each begun anew at every image t with the share
-    1/(t(t+1)) of the start: the mixture of power martingales (Vovk, Nouretdinov and Gammerman,
-    Testing exchangeability on-line, ICML 2003), spread over the moments at which things may change.
-    What is not bet yet after n images is 1/(n+1), so waiting for years costs little.
+    Bets e p^(e-1) for several e, in equal parts, begun anew at each of n images with 1/n of the
+    start: the mixture of power martingales (Vovk, Nouretdinov and Gammerman, Testing
+    exchangeability on-line, ICML 2003), spread over the moments at which things may change. What is
+    not bet yet after t images is 1 - t/n.
     """
-    grown, found = np.zeros(len(BETS)), []
+    n, grown, found = len(p), np.zeros(len(BETS)), []
     for t, one in enumerate(p, 1):
-        begun = grown + 1 / (t * (t + 1) * len(BETS))
-        grown = np.minimum(begun * BETS * one ** (BETS - 1), MOST)
-        found.append(grown.sum() + 1 / (t + 1))
+        grown = np.minimum((grown + 1 / (n * len(BETS))) * BETS * one ** (BETS - 1), MOST)
+        found.append(grown.sum() + 1 - t / n)
     return np.array(found)
 
 

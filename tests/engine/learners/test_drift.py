@@ -61,13 +61,13 @@ def test_p_values_of_images_that_are_alike_are_uniform() -> None:
 
 
 def test_the_martingale_is_the_mixture_of_all_bets() -> None:
-    """By its definition: bets begun at each image t with 1/(t(t+1)), and what is not bet yet."""
+    """By its definition: bets begun at each image with its share, and what is not bet yet."""
     p = np.random.default_rng(2).random(9)
     for n in range(1, 10):
-        total = 1 / (n + 1)
+        total = 1 - n / 9
         for t in range(1, n + 1):
             won = [np.prod(e * p[t - 1 : n] ** (e - 1)) for e in drift.BETS]
-            total += np.mean(won) / (t * (t + 1))
+            total += np.mean(won) / 9
         assert martingale(p)[n - 1] == pytest.approx(total)
 
 
