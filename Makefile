@@ -2,7 +2,7 @@
 # TORCH_INDEX=URL, PyTorch comes from an index of its smaller builds, for processors alone.
 PY = .venv/bin/python
 BENCHES = branches continual elastic export extraction features freeze front heap int8 kill labels latency layer_plot \
-          learn map orders portfolio predict promise rehearsal review search sort_window window
+          learn map memory orders portfolio predict promise rehearsal review search sort_window stream window
 
 .PHONY: run test lint bench screenshots package prepare prepare-tests
 

@@ -13,10 +13,12 @@ from app.cli import (
     image_map,
     labels,
     latency,
+    memory,
     predict,
     promise,
     review,
     specialise,
+    stream,
     tune,
 )
 from app.cli.terminal import columns, do, finish
@@ -45,6 +47,8 @@ NAMES = (
     *heap.NAMES,
     *image_map.NAMES,
     *review.NAMES,
+    *stream.NAMES,
+    *memory.NAMES,
     *predict.NAMES,
     *promise.NAMES,
     *specialise.NAMES,
@@ -83,7 +87,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
-    for others in (heap, image_map, review, predict, promise):
+    for others in (heap, image_map, review, stream, memory, predict, promise):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     demo.add_to(command)

@@ -103,6 +103,7 @@ class HeapState:
         came = [h for h in {**train, **held} if h not in self.learnt and h not in self.held]
         if (
             len(changed) > MUCH
+            or (self.project.facts["feature_cap"] and self.features.dropped())
             or not all(number in self.place for number in waits)
             or self.features.missing(came)
             or any(self.bursts[self.place[row["id"]]] != row["burst"] for row in rows)

@@ -191,6 +191,19 @@ def difference_interval(
     return middle((won - lost) / len(gain), level)
 
 
+def faded(right: Sequence[bool] | np.ndarray, fading: float) -> np.ndarray:
+    """The prequential accuracy after each image, from 0 to 1: float64 (images,).
+
+    S_i / N_i with S_i = right_i + f S_(i-1) and N_i = 1 + f N_(i-1), for a fading factor f from
+    0 to 1 (Gama, Sebastião and Rodrigues, On evaluating stream learning algorithms, 2013).
+    """
+    found, s, n = [], 0.0, 0.0
+    for one in right:
+        s, n = one + fading * s, 1 + fading * n
+        found.append(s / n)
+    return np.array(found)
+
+
 def middle(drawn: np.ndarray, level: float) -> tuple[float, float]:
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from engine.storage import catalogue
 from engine.storage.catalogue import Split
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
+from engine.storage.steps import StepMemory
 from engine.system.progress import Eta
 
 SAMPLE = 1500
@@ -53,14 +54,19 @@ def compute(
 
 
 def ensure(
-    project: Project, extractor: Extractor, views: int, heap: bool = False
+    project: Project,
+    extractor: Extractor,
+    views: int,
+    heap: bool = False,
+    spare: Collection[str] = (),
 ) -> Generator[Event, None, set[str]]:
     """Computes what is missing from the files; returns the hashes that could not be had. With
-    `heap` also of images that wait for a class."""
+    `heap` also of images that wait for a class. What is to `spare` may be missing."""
     features = features_by(project, extractor, views)
     features.drop_damaged()
     also = " UNION SELECT sha256 FROM unsorted WHERE NOT aside" if heap else ""
-    wanted = features.missing(h for (h,) in project.db.execute(f"SELECT sha256 FROM image{also}"))
+    hashes = (h for (h,) in project.db.execute(f"SELECT sha256 FROM image{also}"))
+    wanted = features.missing(h for h in hashes if h not in spare)
     if not wanted:
         return set()
     eta, lost, batch = Eta(len(wanted), "Looking at images"), set[str](), list[CheckedImage]()
@@ -100,6 +106,8 @@ class LearningData:
 
     features: Known
     split: Split
+    known: StepMemory | None = None
+    """What to go on from, where features of images that were learnt may be missing."""
 
     @property
     def train(self) -> Mapping[int, Sequence[str]]:
@@ -123,19 +131,54 @@ class LearningData:
 
         It depends on the set of images alone: of each class, those with the smallest hashes.
         """
-        part = min(1.0, SAMPLE / sum(map(len, self.train.values())))
-        chosen = [
-            (sha256, number)
-            for number, hashes in sorted(self.train.items())
-            for sha256 in hashes[: max(2, round(part * len(hashes)))]
-        ]
+        chosen = sampled(self.train)
+        if self.known is not None:  # the file of one may be gone by now
+            absent = set(self.features.missing(sha256 for sha256, _ in chosen))
+            chosen = [pair for pair in chosen if pair[0] not in absent]
         return self.of([h for h, _ in chosen]), torch.tensor([number for _, number in chosen])
 
 
+def sampled(train: Mapping[int, Sequence[str]]) -> list[tuple[str, int]]:
+    """The images of a sample with their class numbers."""
+    part = min(1.0, SAMPLE / sum(map(len, train.values()))) if train else 1.0
+    return [
+        (sha256, number)
+        for number, hashes in sorted(train.items())
+        for sha256 in hashes[: max(2, round(part * len(hashes)))]
+    ]
+
+
 def learning_data(
-    project: Project, extractor: Extractor, views: int
+    project: Project, extractor: Extractor, views: int, known: StepMemory | None = None
 ) -> Generator[Event, None, LearningData]:
-    """The project's images as a network sees them, without those whose files are lost."""
+    """The project's images as a network sees them, without those whose files are lost.
+
+    Where learning goes on from what is `known`, features that gave way to a cap are computed anew
+    only if they are asked for: of the sample, and of classes that lost images. Where these can't be
+    had any more, everything is learnt anew.
+    """
+    if known is not None:
+        found = yield from going_on(project, extractor, views, known)
+        if found is not None:
+            return found
     lost = yield from ensure(project, extractor, views)
     split = catalogue.to_learn(project).without(lost)
     return LearningData(features_by(project, extractor, views), split)
+
+
+def going_on(
+    project: Project, extractor: Extractor, views: int, known: StepMemory
+) -> Generator[Event, None, LearningData | None]:
+    """What a step is made from that goes on from what is known; None where it can't."""
+    features, split = features_by(project, extractor, views), catalogue.to_learn(project)
+    shrunk = [n for n, had in known.images.items() if set(had) - set(split.train.get(n, ()))]
+    needed = {h for n in shrunk for h in known.images[n]}
+    learnt = {h for hashes in known.images.values() for h in hashes}
+    dropped = features.dropped()
+    held = dropped.intersection(h for hashes in split.validation.values() for h in hashes)
+    spare = ((learnt & dropped) | held) - needed - {h for h, _ in sampled(split.train)}
+    lost = yield from ensure(project, extractor, views, spare=spare)
+    if features.missing(needed):
+        return None
+    absent = set(features.missing(split.hashes)) - learnt
+    return LearningData(features, split.without(absent | (lost - learnt)), known)

@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.errors import Refused
 from engine.events import Event, Saved, Scored, Step, Work
 from engine.learners import LEARNERS, Learner, Task
-from engine.learning import scoring, subnet
+from engine.learning import capped, scoring, subnet
 from engine.learning.material import Known, LearningData, choice, features_by, learning_data
 from engine.models.backbones import title_of
 from engine.models.extractor import Extractor
@@ -45,7 +45,13 @@ def learn(
     project = session.require()
     yield from subnet.ensure_subnet(session, gesture)
     learner, extractor = LEARNERS.make(name, settings), session.extractor()
-    material = yield from learning_data(project, extractor, learner.views)
+    features = features_by(project, extractor, learner.views)
+    if known is None and project.facts["feature_cap"]:
+        known = usable(project, learner, settings, features, whole=False)
+        material = yield from learning_data(project, extractor, learner.views, known)
+        known = material.known
+    else:
+        material = yield from learning_data(project, extractor, learner.views)
     if not material.train:
         raise Refused("There is nothing to learn from. Add folders of images first.")
     sample = material.sample()
@@ -64,6 +70,7 @@ def learn(
     )
     row = steps.row_of(project, steps.add(project, gesture, facts, kept, answers))
     yield Saved("step")
+    capped.keep_within(project, features, kept.images)
     yield Scored(step_view(row, len(steps.all_rows(project)), True, title_of))
     return scoring.named(project, row)
 
@@ -96,17 +103,23 @@ def teach(
 
 
 def usable(
-    project: Project, learner: Learner, settings: Mapping[str, Any], features: Known
+    project: Project,
+    learner: Learner,
+    settings: Mapping[str, Any],
+    features: Known,
+    whole: bool = True,
 ) -> StepMemory | None:
-    """The memory to go on from: same learner, settings and network, and all of it still there."""
+    """The memory to go on from: same learner, settings and network, and, if it has to be `whole`,
+    all of its features still there."""
     row = steps.current(project)
     same = (learner.name, dict(settings), features.key)
     if row is None or (row["learner"], row["settings"], row["features_key"]) != same:
         return None
     kept = steps.learnt(project, row)
-    if kept is None or features.missing(h for hashes in kept.images.values() for h in hashes):
-        return None
-    return kept
+    if kept is None or not whole:
+        return kept
+    gone = features.missing(h for hashes in kept.images.values() for h in hashes)
+    return None if gone else kept
 
 
 def provisional_accuracy(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,10 @@ from engine.storage.project import Project
 
 WHOLE = 32
 """So many images wanted of a pack, and it is read as a whole."""
+
+
+PACK = 1024
+"""So many images are put into one pack where they are packed anew."""
 
 
 class Features:
@@ -27,13 +32,15 @@ class Features:
         """Which of the images have no activations yet, in the given order, each once."""
         there = {
             row["sha256"]
-            for row in self.project.db.query("SELECT sha256 FROM feature WHERE key = ?", [self.key])
+            for row in self.project.db.query(
+                "SELECT sha256 FROM feature WHERE key = ? AND pack <> ''", [self.key]
+            )
         }
         return [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in there]
 
     def all(self) -> list[str]:
         """The images that have activations, sorted."""
-        question = "SELECT sha256 FROM feature WHERE key = ? ORDER BY sha256"
+        question = "SELECT sha256 FROM feature WHERE key = ? AND pack <> '' ORDER BY sha256"
         return [row["sha256"] for row in self.project.db.query(question, [self.key])]
 
     def put(self, hashes: Sequence[str], activations: np.ndarray) -> None:
@@ -52,6 +59,12 @@ class Features:
 
     def get(self, hashes: Sequence[str]) -> np.ndarray:
         """Activations (images, views, width) in the given order. All must be there."""
+        try:
+            return self._read(hashes)
+        except UnusableProject:
+            return self._read(hashes)  # they were packed anew meanwhile
+
+    def _read(self, hashes: Sequence[str]) -> np.ndarray:
         places: dict[str, list[tuple[int, int]]] = defaultdict(list)
         rows = self._rows(hashes)
         for at, sha256 in enumerate(hashes):
@@ -78,7 +91,8 @@ class Features:
         """Forgets the rows whose pack is missing, cut short or too short for them; they are
         computed again."""
         packs = self.project.db.execute(
-            "SELECT pack, MIN(place), MAX(place) FROM feature WHERE key = ? GROUP BY pack",
+            "SELECT pack, MIN(place), MAX(place) FROM feature WHERE key = ? AND pack <> '' "
+            "GROUP BY pack",
             [self.key],
         ).fetchall()
         damaged = [pack for pack, *places in packs if not readable(self.project, pack, places)]
@@ -87,11 +101,53 @@ class Features:
                 db.table("feature").delete_where("pack = ?", [pack])
         return len(damaged)
 
+    # A cap: what is dropped keeps its row, without a pack.
+
+    def dropped(self) -> set[str]:
+        """The images whose activations were there, and gave way to a cap."""
+        question = "SELECT sha256 FROM feature WHERE key = ? AND pack = ''"
+        return {sha256 for (sha256,) in self.project.db.execute(question, [self.key])}
+
+    def bytes_each(self) -> int:
+        """What an image's activations take; 0 while none is there."""
+        for sha256 in self.all()[:1]:
+            return self.get([sha256]).nbytes
+        return 0
+
+    def drop_all_but(self, wanted: Collection[str]) -> int:
+        """Drops the activations of all other images; returns how many.
+
+        What is wanted out of packs that hold others, too, is packed anew first.
+        """
+        unwanted = [h for h in self.all() if h not in wanted]
+        if not unwanted:
+            return 0
+        rows = self._rows(self.all())
+        packs = {rows[sha256][0] for sha256 in unwanted}
+        moved = sorted(h for h, (pack, _) in rows.items() if pack in packs and h in wanted)
+        for start in range(0, len(moved), PACK):
+            some = moved[start : start + PACK]
+            self.put(some, self.get(some))
+        with self.project.transaction() as db:
+            statement = "UPDATE feature SET pack = '', place = 0 WHERE key = ? AND sha256 = ?"
+            db.conn.executemany(statement, [(self.key, sha256) for sha256 in unwanted])
+        remove_packs(self.project, packs)
+        return len(unwanted)
+
+    def drop_other_networks(self) -> int:
+        """Removes the activations that other networks gave; returns of how many images."""
+        question = "SELECT DISTINCT pack FROM feature WHERE key <> ?"
+        packs = {pack for (pack,) in self.project.db.execute(question, [self.key])}
+        with self.project.transaction() as db:
+            done = db.execute("DELETE FROM feature WHERE key <> ?", [self.key]).rowcount
+        remove_packs(self.project, packs)
+        return done
+
     def _rows(self, hashes: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Pack and place of each image; asked for all at once where there are many."""
         if len(hashes) > 500:
             rows = self.project.db.execute(
-                "SELECT sha256, pack, place FROM feature WHERE key = ?", [self.key]
+                "SELECT sha256, pack, place FROM feature WHERE key = ? AND pack <> ''", [self.key]
             )
         else:
             marks = ",".join("?" * len(hashes))
@@ -100,6 +156,15 @@ class Features:
                 [self.key, *hashes],
             )
         return {sha256: (pack, place) for sha256, pack, place in rows}
+
+
+def remove_packs(project: Project, packs: Iterable[str]) -> None:
+    """Removes packs that no row names; one that is just being read goes at the next opening."""
+    for pack in packs:
+        named = project.db.execute("SELECT 1 FROM feature WHERE pack = ? LIMIT 1", [pack])
+        if pack and named.fetchone() is None:
+            with contextlib.suppress(OSError):
+                project.blobs.path(pack).unlink()
 
 
 def readable(project: Project, pack: str, places: Sequence[object]) -> bool:

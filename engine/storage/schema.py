@@ -194,6 +194,12 @@ def groups_of_classes(db: Database) -> None:
     journal_anew(db, "class")
 
 
+def cap_of_features(db: Database) -> None:
+    """Version 13: how many bytes of features are kept at most, 0 for all (learning/capped.py)."""
+    db.execute("ALTER TABLE project ADD COLUMN feature_cap INTEGER NOT NULL DEFAULT 0")
+    journal_anew(db, "project")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -207,6 +213,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     where_images_lie,
     promised_rate,
     groups_of_classes,
+    cap_of_features,
 )
 
 

@@ -13,6 +13,7 @@ from app.pages.learn.again import AgainHint
 from app.pages.learn.details import Details
 from app.pages.learn.scores import Scores
 from app.pages.learn.steps import StepRows, StepTile
+from app.pages.learn.stream import StreamDialog
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose_class
 from app.widgets.controls import (
@@ -128,6 +129,13 @@ class LearnPage(QWidget):
             key="Ctrl+Shift+F",
             icon="forget",
         )
+        self.stream_button = button(
+            "A stream …",
+            "Asks new images in the order of their time, and says since when any look different",
+            lambda: StreamDialog(self.bridge, self.window()).open(),
+            key="Ctrl+Shift+J",
+            icon="history",
+        )
         self.return_button = button(
             "Return to this step",
             "Uses the model of the chosen step again; later steps are kept",
@@ -154,7 +162,7 @@ class LearnPage(QWidget):
         self.steps_part.setLayout(column(rule(), heading, self.steps, self.return_button))
         laid_out(self.steps_part).setStretch(2, 1)
         upper = column(self.learn_button, self.news, self.again, rule(), self.details)
-        inside.setLayout(column(upper, self.steps_part, 0, self.forget_button))
+        inside.setLayout(column(upper, self.steps_part, 0, self.stream_button, self.forget_button))
         laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
         laid_out(inside).setContentsMargins(0, 0, 4, 0)
         place = scrolled(inside, Yielding)

@@ -1,0 +1,159 @@
+"""The dialog that judges by a stream: images asked in the order of their time, and then learnt."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QFileDialog, QProgressBar, QWidget
+
+from app.bridge import Bridge
+from app.widgets.controls import button, card, column, label, named, row, scrolled
+from app.widgets.curve_plot import CurvePlot
+from app.widgets.drops import Drops
+from app.widgets.line_plot import Series
+from app.widgets.sizes import sized
+from engine.events import Ended, Progress
+from engine.results.stream import StreamJudged
+from engine.system.words import per_cent, plural
+
+ABOUT = (
+    "Class folders of new images, in the order in which they were taken: each image is asked "
+    "first, and then learnt on a copy of what the project knows. So you see how well it would "
+    "have gone from day to day, and since when a class looks different."
+)
+EMPTY = "Choose a folder with a folder of images for each class, or drop it here."
+LINES = {
+    "came": ("as they came", "accent", Qt.PenStyle.SolidLine),
+    "shuffled": ("shuffled", "muted", Qt.PenStyle.DashLine),
+    "class": ("class by class", "warning", Qt.PenStyle.DotLine),
+}
+MOST = 600
+"""Points of a line, so that it is drawn within a frame."""
+
+
+class StreamDialog(QDialog):
+    """Accuracy in three orders, and below it what looks different; closing it stops the work."""
+
+    def __init__(self, bridge: Bridge, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("A stream")
+        sized(self, 936, 656)
+        self.bridge, self.question = bridge, 0
+        self.paths: list[str] = []
+        self.plot = CurvePlot("Prequential accuracy", EMPTY, "%")
+        named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
+        self.drift = label("", wrap=True)
+        self.drift.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.news, self.bar = label("", "muted", wrap=True), QProgressBar(textVisible=False)
+        self.close_button = button("Close", "Closes this window", self.reject, key="Esc")
+        self.learn_button = button(
+            "Learn these images",
+            "Adds them to the project and learns them",
+            self.learn,
+            key="Ctrl+L",
+        )
+        self.choose_button = button(
+            "Choose a folder …",
+            "Judges by the images of its class folders",
+            self.choose,
+            key="Ctrl+O",
+            icon="folder",
+            kind="primary",
+        )
+        self.lay_out()
+        Drops(self, "Drop to judge by these images").dropped.connect(self.judge)
+        self.finished.connect(lambda _: self.bridge.drop(self.question))
+        self.refresh()
+
+    def lay_out(self) -> None:
+        self.words = card(scrolled(self.drift), edge=12)
+        self.words.setMaximumHeight(160)
+        foot = row(
+            column(self.news, self.bar), self.close_button, self.learn_button, self.choose_button
+        )
+        foot.setStretch(0, 1)
+        about, plot = label(ABOUT, "muted", wrap=True), card(self.plot, edge=12)
+        parts = (label("A stream", "big"), about, plot, self.words, foot)
+        whole = column(*parts, gap=16, edge=24)
+        whole.setStretch(2, 1)
+        self.setLayout(whole)
+
+    # Gestures.
+
+    def choose(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of class folders")
+        if path:
+            self.judge([path])
+
+    def judge(self, paths: list[str]) -> None:
+        """Asks the images of class folders anew."""
+        self.bridge.drop(self.question)
+        self.paths = []
+        self.news.setText("Reading …")
+        self.question = self.bridge.ask(
+            "judge_stream", lambda ended: self.take(ended, paths), self.tell, paths=paths
+        )
+        self.refresh()
+
+    def learn(self) -> None:
+        """Learns what was judged by, as a dropped folder."""
+        self.bridge.submit("learn_folder", paths=self.paths)
+        self.accept()
+
+    # Showing.
+
+    def tell(self, progress: Progress) -> None:
+        self.bar.setRange(0, progress.total or 0)
+        self.bar.setValue(progress.done)
+        self.news.setText(f"{progress.doing} …")
+
+    def take(self, ended: Ended, paths: list[str]) -> None:
+        """Shows what was found, or why nothing was."""
+        self.question = 0
+        if ended.how != "done":
+            self.news.setText(ended.text)
+        else:
+            self.paths = paths
+            self.show_result(ended.of(StreamJudged))
+        self.refresh()
+
+    def show_result(self, found: StreamJudged) -> None:
+        self.plot.show_curves(
+            [line(one["order"], one["curve"]) for one in found["orders"]], "image"
+        )
+        self.plot.setToolTip(found["definition"])
+        self.drift.setText(drift_text(found))
+        right = " · ".join(
+            f"{LINES[one['order']][0]} {per_cent(one['accuracy'])}" for one in found["orders"]
+        )
+        self.news.setText(f"{plural(found['images'])}. Right: {right}")
+
+    def refresh(self) -> None:
+        """What can be pressed now."""
+        busy = bool(self.question)
+        self.bar.setVisible(busy)
+        self.choose_button.setEnabled(not busy)
+        project = self.bridge.project
+        able = bool(self.paths) and project is not None and not project.read_only
+        self.learn_button.setEnabled(able and not busy)
+        self.words.setVisible(bool(self.drift.text()))
+
+
+def line(order: str, curve: list[float]) -> Series:
+    """A line of per cent over images; of many every so many-th, and the last."""
+    name, token, dash = LINES[order]
+    every = -(-len(curve) // MOST)
+    places = sorted({*range(0, len(curve), every), len(curve) - 1})
+    return Series(name, tuple((at + 1, 100 * curve[at]) for at in places), token, dash)
+
+
+def drift_text(found: StreamJudged) -> str:
+    """What looks different, one sentence a line, and how often that would be a false alarm."""
+    drift = found["drift"]
+    lines = [
+        f"{one['sentence']} Noticed after {plural(one['after'])}." for one in drift["alarms"]
+    ] or ["Nothing looks different from what the project knows."]
+    rate, tests = per_cent(drift["rate"], 0), plural(len(drift["tests"]), "test")
+    lines.append(f"Without drift, {tests} raise any alarm in {rate} of all streams at most.")
+    lines.append(found["definition"])
+    return "\n".join(lines)

@@ -1,0 +1,99 @@
+"""The job that replays images in the order of their time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+
+from engine.errors import BadSetting, Refused
+from engine.events import Work
+from engine.jobs import job
+from engine.learners import LEARNERS
+from engine.learning import drifting, stream, subnet
+from engine.learning.arrivals import Arrivals, arrivals
+from engine.learning.material import choice, features_by
+from engine.learning.stream import ORDERS, Start
+from engine.results.stream import StreamJudged, StreamOrder
+from engine.session import Session
+from engine.storage import catalogue, steps
+from engine.storage.project import Project
+
+
+@job("Judge by a stream", reads=True)
+def judge_stream(
+    session: Session,
+    *,
+    paths: Sequence[str],
+    order: str = "",
+    fading: float = 0.99,
+    batch: int = 1,
+    alarms: float = 0.05,
+) -> Work[StreamJudged]:
+    """Asks the images of class folders one after the other, and learns each after it was asked, on
+    a copy of what the project knows; the project stays as it is. In all ORDERS, or in one.
+
+    `alarms` is with what probability a stream without drift may raise an alarm."""
+    check(order, fading, batch, alarms)
+    project = session.require()
+    if subnet.is_mixture(project):
+        raise Refused("Nothing was learnt yet. Learn folders of images first.")
+    row = steps.current(project)
+    name, settings = (row["learner"], row["settings"]) if row else choice(project)
+    views, extractor = LEARNERS.make(name, settings).views, session.extractor()
+    features = features_by(project, extractor, views)
+    start = stream.start_of(project, features.key)
+    came = yield from arrivals(project, extractor, views, paths)
+    asked = [order] if order else list(ORDERS)
+    orders = yield from in_orders(project, start, came, asked, fading, batch)
+    known = yield from drifting.known_images(project, features)
+    drift = yield from drifting.drifts(known, came.rows, came.features, alarms)
+    classes = Counter(one.name for one in came.rows)
+    named = set(catalogue.class_names(project).values())
+    return {
+        "images": len(came.rows),
+        "classes": dict(sorted(classes.items())),
+        "new_classes": sorted(set(classes) - named),
+        "learner": name,
+        "learnt_before": start.images,
+        "batch": batch,
+        "fading": fading,
+        "definition": stream.definition(fading),
+        "times": came.times,
+        "already_there": came.already_there,
+        "twice": came.twice,
+        "skipped": [
+            {"path": catalogue.displayable(catalogue.stored(path)), "reason": reason}
+            for path, reason in came.skipped
+        ],
+        "orders": orders,
+        "drift": drift,
+    }
+
+
+def check(order: str, fading: float, batch: int, alarms: float) -> None:
+    """Raises BadSetting where a setting makes no sense."""
+    if order and order not in ORDERS:
+        raise BadSetting(f"There is no order “{order}”. There are: {', '.join(ORDERS)}.")
+    if not 0 < fading <= 1:
+        raise BadSetting("The fading factor lies above 0, and is 1 at most.")
+    if batch < 1:
+        raise BadSetting("A batch has 1 image or more.")
+    if not 0 < alarms < 1:
+        raise BadSetting("The rate of false alarms lies between 0 and 1.")
+
+
+def in_orders(
+    project: Project, start: Start, came: Arrivals, orders: Sequence[str], fading: float, batch: int
+) -> Work[list[StreamOrder]]:
+    """The images judged in each order, each time from the same start."""
+    names = [row.name for row in came.rows]
+    number = stream.numbers_of(project, names)
+    numbers, found = torch.tensor([number[name] for name in names]), list[StreamOrder]()
+    for order in orders:
+        places = stream.order_of(order, names)
+        doing = f"Asking and learning, {ORDERS[order]}"
+        right = yield from stream.prequential(start, came.features, numbers, places, batch, doing)
+        found.append(stream.judged(came, order, places, right, fading))
+    return found

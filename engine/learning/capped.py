@@ -1,0 +1,58 @@
+"""A cap on the features that a project keeps, and what gives way first.
+
+Features can always be computed anew from the images, and what was learnt is kept as sums, so that
+learning goes on exactly without them. They are wanted again where images are unlearnt, and where
+the map, the heap or another network looks at all images. While images wait for a class, nothing of
+the network in use gives way: the heap compares them with all others at each key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.learning.material import sampled
+from engine.storage import catalogue, meter
+from engine.storage.feature_cache import Features
+from engine.storage.project import Project
+
+GOES_FIRST = (
+    "features of networks that are not in use",
+    "features of images that were learnt, those with the greatest hashes first",
+    "features of images that wait to be learnt",
+    "features of held-out images: scores are then of fewer",
+    "features of the sample that says which regularisation is best",
+)
+"""In which order features give way to a cap, in words."""
+HEAD = 4
+"""Bytes that an image takes of the head of its pack, at most where packs are packed anew."""
+
+
+def keep_within(project: Project, features: Features, learnt: Mapping[int, Sequence[str]]) -> int:
+    """Drops features until those that are left keep to the project's cap; returns of how many
+    images. `learnt` are the hashes of the images of each class that are kept as sums."""
+    cap = int(project.facts["feature_cap"])
+    if not cap or meter.bytes_of_features(project) <= cap:
+        return 0
+    others = features.drop_other_networks()
+    if project.db.execute("SELECT 1 FROM unsorted WHERE NOT aside LIMIT 1").fetchone():
+        return others
+    order = by_use(project, features.all(), learnt)
+    most = cap // (features.bytes_each() + HEAD)
+    return others + features.drop_all_but(set(order[:most]))
+
+
+def by_use(
+    project: Project, there: Sequence[str], learnt: Mapping[int, Sequence[str]]
+) -> list[str]:
+    """The images in the order in which their features are to be kept; see GOES_FIRST."""
+    split = catalogue.to_learn(project)
+    sample = {sha256 for sha256, _ in sampled(split.train)}
+    held = {sha256 for hashes in split.validation.values() for sha256 in hashes}
+    known = {sha256 for hashes in learnt.values() for sha256 in hashes}
+
+    def use(sha256: str) -> tuple[int, str]:
+        if sha256 in sample:
+            return 0, sha256
+        return (1 if sha256 in held else 3 if sha256 in known else 2), sha256
+
+    return sorted(there, key=use)

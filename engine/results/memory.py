@@ -1,0 +1,18 @@
+"""What a project keeps on disk."""
+
+from typing import TypedDict
+
+MemoryPart = TypedDict("MemoryPart", {"part": str, "bytes": int})
+
+
+class Memory(TypedDict):
+    """All `parts`; `cap` is how many bytes of features are kept at most, 0 for all. Of so many
+    images features are `kept`, of `dropped` ones they gave way to the cap; `goes_first` says what
+    gives way, in its order."""
+
+    parts: list[MemoryPart]
+    bytes: int
+    cap: int
+    kept: int
+    dropped: int
+    goes_first: list[str]

@@ -1,0 +1,91 @@
+"""What a stream of images says of learning one image after the other."""
+
+from typing import NotRequired, TypedDict
+
+from engine.results.images import SkippedFile
+from engine.results.learn import FolderLearnt
+
+
+class StreamOrder(TypedDict):
+    """The images in one order, each asked before it was learnt.
+
+    `accuracy` is the share of right answers among all `images`; `curve` is the prequential accuracy
+    with its fading factor after each of `paths`, `last` its end, `lowest` its lowest value at
+    least as many images after the start as the factor remembers.
+    """
+
+    order: str
+    images: int
+    right: int
+    accuracy: float
+    last: float
+    lowest: float
+    lowest_at: str
+    per_class: dict[str, float]
+    paths: list[str]
+    curve: list[float]
+
+
+class StreamTimes(TypedDict):
+    """By what the images are ordered: the camera's time, their file's, or their name where files
+    have the same second; and when the first and the last were taken."""
+
+    camera: int
+    file: int
+    name: int
+    first: str
+    last: str
+
+
+DriftTest = TypedDict(
+    "DriftTest", {"what": str, "class": str, "known": int, "images": int, "highest": float}
+)
+"""`what` is "class" or a quality (brightness, sharpness, colour, over all classes). `images` were
+compared with `known` ones; `highest` is how far the martingale went, that begins at 1."""
+Drift = TypedDict(
+    "Drift",
+    {
+        "what": str,
+        "class": str,
+        "sentence": str,
+        "since": str,
+        "since_when": str,
+        "noticed": str,
+        "noticed_when": str,
+        "after": int,
+        "images": list[str],
+    },
+)
+"""It began at the image `since`, as far as can be said, and was noticed `after` so many."""
+
+
+class Drifts(TypedDict):
+    """An alarm is raised where a martingale reaches `bound`. A stream without drift raises any with
+    a probability of `rate` at most."""
+
+    rate: float
+    bound: float
+    alarms: list[Drift]
+    tests: list[DriftTest]
+
+
+class StreamJudged(TypedDict):
+    """`learnt_before`: images that the project had learnt before the stream began. Of the images
+    found, `already_there` lie in the project, `twice` are there twice, and were left out.
+    `learnt` is what learning them afterwards came to."""
+
+    images: int
+    classes: dict[str, int]
+    new_classes: list[str]
+    learner: str
+    learnt_before: int
+    batch: int
+    fading: float
+    definition: str
+    times: StreamTimes
+    already_there: int
+    twice: int
+    skipped: list[SkippedFile]
+    orders: list[StreamOrder]
+    drift: Drifts
+    learnt: NotRequired[FolderLearnt]
