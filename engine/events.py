@@ -233,7 +233,7 @@ class ProjectView:
     hints: tuple[str, ...] = ()
     read_only: bool = False
     features: str = "pooled"
-    """Those of the network's last stage, or of the "stages" before it, too."""
+    """Those of the network's last stage, or "moments" of one before it, too (models/growth.py)."""
     backbone_title: str = ""
     """What a person calls the backbone."""
     data_licence: str = ""

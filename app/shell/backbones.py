@@ -73,7 +73,7 @@ COLUMNS: tuple[tuple[str, Callable[[BackboneRow], str]], ...] = (
 )
 
 
-FEATURES = {"usual": "", "last stage": "pooled", "several stages": "stages"}
+FEATURES = {"usual": "", "last stage": "pooled", "several stages": "moments"}
 
 
 class BackboneRows(TableRows):

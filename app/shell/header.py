@@ -26,6 +26,7 @@ DEVICES = {
 }
 FEATURES = {
     "pooled": "classes are learnt from its last stage",
+    "moments": "classes are learnt from its last stages",
     "stages": "classes are learnt from its last stages",
 }
 NEEDS_PROJECT = ("Rename the project …", "Close the project")

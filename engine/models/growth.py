@@ -15,8 +15,9 @@ from engine.models.backbone import Backbone, Stage
 MOST_WIDTH, MOST_BRANCHES = 8192, 1000
 """Of what is grown onto a network; memory is taken for it before its weights are looked at."""
 
-POOLED, STAGES = "pooled", "stages"
-"""Features of the last stage, or moments of an earlier one beside them (models/features.py)."""
+POOLED, STAGES, MOMENTS = "pooled", "stages", "moments"
+"""Features of the last stage, or moments of an earlier one beside them (models/features.py): larger
+ones in projects of before."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Growth:
         widths = [growth.adapters, *(int(branch.get("width", 0)) for branch in growth.branches)]
         if len(widths) > MOST_BRANCHES or not all(0 <= width <= MOST_WIDTH for width in widths):
             raise ValueError("more than any network grows")
-        if features not in (POOLED, STAGES):
+        if features not in (POOLED, STAGES, MOMENTS):
             raise ValueError(f"no features {features}")
         return growth
 

@@ -33,7 +33,7 @@ from engine.models.backbone import Backbone
 from engine.models.backbones import load_backbone
 from engine.models.extractor import Extractor
 from engine.models.features import with_features
-from engine.models.growth import STAGES
+from engine.models.growth import MOMENTS
 from tests.bench.given import parser_of, parts_of
 
 ASKED = ("test", "val", "validation")
@@ -79,7 +79,7 @@ def arguments() -> argparse.Namespace:
 def row(options: argparse.Namespace, folder: Path, pooled: Backbone, seed: int) -> str:
     learn, ask = drawn(options, folder, seed)
     known, asked = photos(learn, pooled), photos(ask, pooled)
-    both = (pooled, with_features(pooled, STAGES))
+    both = (pooled, with_features(pooled, MOMENTS))
     extractors = [Extractor(backbone) for backbone in both]
     found = [right(options.learner, extractor, known, asked) for extractor in extractors]
     low, high = difference_interval(*(each.tolist() for each in found)) or (0.0, 0.0)

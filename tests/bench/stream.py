@@ -113,7 +113,7 @@ def kept(options: argparse.Namespace, folder: Path) -> Arrays:
 
 def looked_at(folder: Path, weights: str, size: int) -> dict[str, np.ndarray]:
     name = "mobilenet_v2" if weights else "efficientnet_lite0"
-    features = "pooled" if weights else "stages"
+    features = "pooled" if weights else "moments"
     backbone = load_backbone(name, Path(weights) if weights else None, size, features)
     extractor, files = Extractor(backbone), sorted(folder.glob("*/*/*"))
     names = sorted({file.parent.name for file in files})

@@ -57,7 +57,7 @@ def project(home: Path) -> Path:
     """Of a network with few operations, since a dozen programs open what is exported."""
     path = home / "doors.espalier"
     weights = image_files.weights(home / "few operations.safetensors", "squeezenet1_1")
-    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "stages")
+    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "moments")
     answered(
         home, "learn", path, image_files.class_folders(home / "doors", {"moth": 16, "snail": 16})
     )

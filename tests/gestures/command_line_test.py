@@ -87,7 +87,7 @@ def test_the_network_and_its_features_are_changed_and_learnt_with_at_once(home, 
     wide, pooled = answered(home, "export", copy, "--to", tmp_path / "a.onnx"), tmp_path / "b.onnx"
     assert answered(home, *words)["backbone"] == "mobilenet_v3_small"
     assert wide["bytes"] > answered(home, "export", copy, "--to", pooled)["bytes"]
-    assert "pooled or stages" in refused(home, *words, "--features", "all")
+    assert "pooled or moments" in refused(home, *words, "--features", "all")
     assert answered(home, "score", project, "--predictions") == before, "the other one stays"
 
 

@@ -43,7 +43,7 @@ def folder(home: Path) -> Path:
 def project(home: Path, folder: Path) -> Path:
     path = home / "p.espalier"
     weights = image_files.weights(home / "few operations.safetensors", "squeezenet1_1")
-    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "stages")
+    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "moments")
     answered(home, "learn", path, folder)
     return path
 
@@ -255,7 +255,7 @@ def tree(home: Path) -> Path:
 def grouped(home: Path, project: Path, tree: Path) -> Path:
     path = home / "grouped.espalier"
     weights = home / "few operations.safetensors"  # the other project's
-    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "stages")
+    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "moments")
     answered(home, "learn", path, tree, "--nested")
     answered(home, "promise", path, "5%")
     return path
@@ -354,7 +354,7 @@ def test_in_the_window_nested_folders_become_groups_that_are_answered(
     found = rows(home, grouped, tree / "validation", tmp_path / "t.csv")
     image = next(file for file, row in found.items() if row["class"] == "moths")
     path, weights = tmp_path / "mine.espalier", str(home / "few operations.safetensors")
-    new = {"path": str(path), "weights": weights, "size": 48, "features": "stages"}
+    new = {"path": str(path), "weights": weights, "size": 48, "features": "moments"}
     person.waits_for(lambda: person.window.bridge.submit("new_project", **new))
     adding = person.page("Images").adding
     adding.nested.setChecked(True)

@@ -25,7 +25,7 @@ from engine.errors import UnusableWeights
 from engine.images.preprocess import Preprocessing
 from engine.models.backbone import Backbone, Stage, digest_of
 from engine.models.backbones.base import BACKBONES, Network, State, checked_size
-from engine.models.growth import STAGES
+from engine.models.growth import MOMENTS
 from engine.system.download import find_weights
 
 LICENCE = (
@@ -137,7 +137,7 @@ class Lite(Network):
     width: ClassVar[float] = 1.0
     depth: ClassVar[float] = 1.0
     size: ClassVar[int] = 224
-    features: ClassVar[str] = STAGES
+    features: ClassVar[str] = MOMENTS
     package: ClassVar[str]
     file: ClassVar[str]
     digest: ClassVar[str]

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.models.elastic.architecture import ElasticArchitecture
-from engine.models.growth import POOLED, STAGES
+from engine.models.growth import MOMENTS, POOLED, STAGES
 
-OCTAVE, LOST = {POOLED: 0.1, STAGES: 0.05}, 0.08
+OCTAVE, LOST = {POOLED: 0.1, MOMENTS: 0.08, STAGES: 0.05}, 0.08
 """What twice the resolution brings in accuracy, by the kind of features, and what it costs where
 their whole variance is lost (EfficientNet-Lite0 on photos of clothing, 64 to 224 pixels)."""
 SPREAD, OTHERS = 0.015, 0.03

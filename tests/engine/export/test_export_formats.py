@@ -39,7 +39,7 @@ from engine.models.adapters import with_adapters
 from engine.models.backbone import Backbone, Model
 from engine.models.branches import clone_of, grown
 from engine.models.features import with_features
-from engine.models.growth import STAGES
+from engine.models.growth import MOMENTS
 from engine.models.supernet.architecture import smallest
 from engine.models.supernet.files import backbone_of
 from engine.models.trunk import Frozen
@@ -78,7 +78,7 @@ def backbone(kind: str) -> Backbone:
     found = networks.backbone(pointwise=False)
     torch.manual_seed(1)
     if kind in ("chosen", "tuned"):
-        found = with_features(networks.with_last_layer(found), STAGES)
+        found = with_features(networks.with_last_layer(found), MOMENTS)
     if kind == "tuned":
         found = with_adapters(found, 4)
         for stage in found.stages:

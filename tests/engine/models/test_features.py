@@ -17,7 +17,7 @@ from engine.models.branches import clone_of, grown, plain
 from engine.models.elastic.blocks import blocks_of, shaped, widths_of
 from engine.models.extractor import Extractor
 from engine.models.features import KINDS, with_features
-from engine.models.growth import POOLED, STAGES, Growth, growth_of
+from engine.models.growth import MOMENTS, POOLED, STAGES, Growth, growth_of
 from engine.models.provenance import Origin
 from engine.models.tuned import as_tuned, facts_for, load_tuned, tuned_bytes
 from tests.helpers import networks
@@ -42,7 +42,7 @@ def images(size: int = 64) -> Tensor:
     return torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
-def by_hand(network: Backbone, x: Tensor) -> Tensor:
+def by_hand(network: Backbone, x: Tensor, scale: float = 0.4) -> Tensor:
     """Pooled features, and the moments that numpy makes of what came to the last stage but one."""
     given = []
     with torch.inference_mode():
@@ -50,16 +50,19 @@ def by_hand(network: Backbone, x: Tensor) -> Tensor:
             x = stage.module.eval()(x)
             given.append(x.numpy())
     maps = given[-3].astype(np.float64)
-    moments = [2 * maps.mean((2, 3)), 2 * np.sqrt(maps.var((2, 3)) + 1e-5)]
+    moments = [scale * maps.mean((2, 3)), scale * np.sqrt(maps.var((2, 3)) + 1e-5)]
     return torch.from_numpy(np.concatenate([given[-1], *moments], axis=1).astype(np.float32))
 
 
+@pytest.mark.parametrize(("kind", "scale"), [(MOMENTS, 0.4), (STAGES, 2.0)])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_moments_stand_beside_the_features_that_were_there(name: str) -> None:
+def test_the_moments_stand_beside_the_features_that_were_there(
+    name: str, kind: str, scale: float
+) -> None:
     network = made(name)
-    wide = with_features(network, STAGES)
+    wide = with_features(network, kind)
 
-    found, expected = looked(wide, images()), by_hand(network, images())
+    found, expected = looked(wide, images()), by_hand(network, images(), scale)
 
     assert found.shape == expected.shape == (3, wide.width)
     assert torch.equal(found[:, : network.width], expected[:, : network.width]), "to the bit"
@@ -70,7 +73,7 @@ def test_the_moments_stand_beside_the_features_that_were_there(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18"])
 def test_it_can_be_cut_after_each_stage(name: str) -> None:
-    wide = with_features(made(name), STAGES)
+    wide = with_features(made(name), MOMENTS)
     whole = looked(wide, images())
     for cut in wide.cuts[:-1]:
         with torch.inference_mode():
@@ -80,7 +83,7 @@ def test_it_can_be_cut_after_each_stage(name: str) -> None:
 
 def test_an_odd_size_changes_nothing() -> None:
     network = made("efficientnet_lite0", 75)
-    found = looked(with_features(network, STAGES), images(75))
+    found = looked(with_features(network, MOMENTS), images(75))
     assert torch.allclose(found, by_hand(network, images(75)), rtol=1e-5, atol=1e-6)
 
 
@@ -99,17 +102,17 @@ def test_onnx_runtime_gives_the_same_and_the_cache_tells_them_apart() -> None:
 
 def test_transformers_have_no_maps_to_take_moments_of() -> None:
     with pytest.raises(BadSetting, match="last stage only"):
-        with_features(made("vit_b_16", 64), STAGES)
+        with_features(made("vit_b_16", 64), MOMENTS)
 
 
 def test_what_is_no_kind_of_features_is_refused_with_those_that_are() -> None:
-    with pytest.raises(BadSetting, match="pooled or stages"):
+    with pytest.raises(BadSetting, match="pooled or moments"):
         load_backbone("efficientnet_lite0", size=64, features="all")
 
 
 def test_weights_have_the_same_names_and_gradients_reach_them_all() -> None:
     network = made("efficientnet_lite0")
-    wide = with_features(network, STAGES)
+    wide = with_features(network, MOMENTS)
     for before, after in zip(network.stages, wide.stages, strict=True):
         assert list(before.module.state_dict()) == list(after.module.state_dict())
     wide.below().train()(images()).square().sum().backward()
@@ -119,8 +122,8 @@ def test_weights_have_the_same_names_and_gradients_reach_them_all() -> None:
 def test_a_tuned_network_comes_back_with_its_features() -> None:
     network = made("mobilenet_v3_small")
     widths = {place: width // 2 for place, width in list(widths_of(network.stages).items())[-2:]}
-    small = with_features(replace(network, stages=shaped(network.stages, widths)), STAGES)
-    growth = Growth(narrowed=widths, features=STAGES)
+    small = with_features(replace(network, stages=shaped(network.stages, widths)), MOMENTS)
+    growth = Growth(narrowed=widths, features=MOMENTS)
 
     again = load_tuned(network, tuned_bytes(small.stages, ORIGIN, growth))
 
@@ -135,7 +138,7 @@ def test_a_tuned_network_comes_back_with_its_features() -> None:
 
 
 def test_branches_stand_beside_the_moments_and_can_be_taken_away_again() -> None:
-    network = with_features(networks.with_last_layer(networks.backbone()), STAGES)
+    network = with_features(networks.with_last_layer(networks.backbone()), MOMENTS)
     x = torch.randn(2, 3, networks.SIZE, networks.SIZE)
     for cut in network.cuts[:-1]:
         clone = clone_of(network, cut)
@@ -156,7 +159,9 @@ def test_branches_stand_beside_the_moments_and_can_be_taken_away_again() -> None
 
 def test_the_blocks_of_a_network_are_found_inside() -> None:
     network = made("efficientnet_lite0")
-    assert list(blocks_of(with_features(network, STAGES).stages)) == list(blocks_of(network.stages))
+    assert list(blocks_of(with_features(network, MOMENTS).stages)) == list(
+        blocks_of(network.stages)
+    )
 
 
 def test_files_of_before_have_pooled_features_and_broken_ones_are_told() -> None:
@@ -172,8 +177,8 @@ def test_files_of_before_have_pooled_features_and_broken_ones_are_told() -> None
 def test_what_is_usual_can_be_had() -> None:
     for name in BACKBONES:
         assert usual_features(name) in KINDS
-        if usual_features(name) == STAGES:
-            assert with_features(made(name, 64), STAGES).width > made(name, 64).width
+        if usual_features(name) == MOMENTS:
+            assert with_features(made(name, 64), MOMENTS).width > made(name, 64).width
 
 
 def test_a_module_that_is_no_chain_can_carry_moments_too() -> None:
@@ -186,5 +191,5 @@ def test_a_module_that_is_no_chain_can_carry_moments_too() -> None:
     stages[-2] = replace(stages[-2], module=Twice())
     network = replace(network, stages=stages, width=16)
     x = torch.randn(2, 3, networks.SIZE, networks.SIZE)
-    found = looked(with_features(network, STAGES), x)
+    found = looked(with_features(network, MOMENTS), x)
     assert torch.allclose(found, by_hand(network, x), atol=1e-6)
