@@ -194,6 +194,15 @@ def groups_of_classes(db: Database) -> None:
     journal_anew(db, "class")
 
 
+def rows_of_studies(db: Database) -> None:
+    """Version 13: what a study measured of each strategy (study.py); not journalled, for nothing of
+    the project changes by it."""
+    db.execute(
+        "CREATE TABLE study (key TEXT PRIMARY KEY, facts TEXT NOT NULL, made TEXT NOT NULL) "
+        "WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -207,6 +216,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     where_images_lie,
     promised_rate,
     groups_of_classes,
+    rows_of_studies,
 )
 
 

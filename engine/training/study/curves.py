@@ -1,0 +1,86 @@
+"""Learning curves: what more images would bring.
+
+The share of wrong answers falls as a power of the number of images learnt from (Cortes et al. 1993;
+Hestness et al. 2017, "Deep learning scaling is predictable, empirically"), a straight line of
+logarithms, found by least squares. The interval comes from drawing the held-out images anew, for
+all points together; which images were learnt from is not drawn anew. Where the line through the
+smaller shares misses the whole, nothing is promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.system.words import plural
+
+DRAWS = 2000
+LEAST = 4
+"""Points that a fit needs: three for the line, one to try it on."""
+FEW = "More images: that takes four shares of the images, and more than one image of each class."
+POOR = "More images: no promise, for what they bring does not follow a line that could be extended."
+
+
+def subset(train: dict[int, Sequence[str]], share: float) -> dict[int, list[str]]:
+    """A share, in per cent, of each class's images: those of the smallest hashes, so that the
+    larger shares hold the smaller ones."""
+    return {n: sorted(h)[: max(1, round(share / 100 * len(h)))] for n, h in train.items()}
+
+
+def more_images(images: Sequence[int], right: np.ndarray) -> list[float] | None:
+    """What twice as many images would bring, with its 95 % interval, as a share; None: unknown.
+
+    `images` are the numbers learnt from, ascending, `right` bool (points, held-out images).
+    """
+    if len(set(images)) < LEAST:
+        return None
+    at, held_out = np.log(np.asarray(images, np.float64)), right.shape[1]
+    whole, drawn = (~right).sum(1)[None], wrong_drawn(right)
+    miss = predicted(at[:-1], drawn[:, :-1], held_out, at[-1]) - drawn[:, -1] / held_out
+    low, high = np.quantile(miss, [0.025, 0.975])
+    if not low <= 0 <= high:
+        return None
+    ends = np.quantile(doubled(at, drawn, held_out), [0.025, 0.975])
+    return [float(doubled(at, whole, held_out)[0]), *map(float, ends)]
+
+
+def wrong_drawn(right: np.ndarray) -> np.ndarray:
+    """Wrong answers of each point (draws, points) for held-out images drawn anew. Images that the
+    same points have right are alike, so only their numbers are drawn."""
+    kinds, counts = np.unique(~right.T, axis=0, return_counts=True)
+    shares = counts / counts.sum()
+    return np.random.default_rng(0).multinomial(counts.sum(), shares, DRAWS) @ kinds.astype(int)
+
+
+def line(at: np.ndarray, wrong: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Heights at the middle of `at` and slopes of log shares; half an image is added, for none may
+    be wrong. `wrong` (draws, points)."""
+    logs = np.log((wrong + 0.5) / (images + 1))
+    away = at - at.mean()
+    return logs.mean(1), logs @ away / (away @ away)
+
+
+def predicted(at: np.ndarray, wrong: np.ndarray, images: int, place: float) -> np.ndarray:
+    """Shares of wrong answers (draws,) that the line gives at another place."""
+    height, slope = line(at, wrong, images)
+    return np.exp(height + slope * (place - at.mean()))
+
+
+def doubled(at: np.ndarray, wrong: np.ndarray, images: int) -> np.ndarray:
+    """What is won (draws,) by twice the images of the last point, from where it is."""
+    _, slope = line(at, wrong, images)
+    return wrong[:, -1] / images * (1 - 2**slope)
+
+
+def said_of(images: Sequence[int], more: list[float] | None, held_out: int) -> str:
+    """What more images would bring, in one sentence."""
+    if len(set(images)) < LEAST:
+        return FEW
+    if more is None:
+        return POOR
+    mean, low, high = (100 * value for value in more)
+    if low <= 0:
+        ends = f"{low:.1f} to {high:.1f} points".replace("-", "−")
+        return f"Twice as many images: no gain that {plural(held_out)} could tell ({ends})."
+    return f"Twice as many images: about +{mean:.1f} points ({low:.1f} to {high:.1f})."
