@@ -16,6 +16,7 @@ import numpy as np
 from engine.system.words import plural
 
 DRAWS = 2000
+ROUNDING = 1e-9
 LEAST = 4
 """Points that a fit needs: three for the line, one to try it on."""
 FEW = "More images: that takes four shares of the images, and more than one image of each class."
@@ -37,9 +38,9 @@ def more_images(images: Sequence[int], right: np.ndarray) -> list[float] | None:
         return None
     at, held_out = np.log(np.asarray(images, np.float64)), right.shape[1]
     whole, drawn = (~right).sum(1)[None], wrong_drawn(right)
-    miss = predicted(at[:-1], drawn[:, :-1], held_out, at[-1]) - drawn[:, -1] / held_out
+    miss = predicted(at[:-1], drawn[:, :-1], held_out, at[-1]) - smoothed(drawn[:, -1], held_out)
     low, high = np.quantile(miss, [0.025, 0.975])
-    if not low <= 0 <= high:
+    if low > ROUNDING or high < -ROUNDING:
         return None
     ends = np.quantile(doubled(at, drawn, held_out), [0.025, 0.975])
     return [float(doubled(at, whole, held_out)[0]), *map(float, ends)]
@@ -53,10 +54,14 @@ def wrong_drawn(right: np.ndarray) -> np.ndarray:
     return np.random.default_rng(0).multinomial(counts.sum(), shares, DRAWS) @ kinds.astype(int)
 
 
+def smoothed(wrong: np.ndarray, images: int) -> np.ndarray:
+    """Shares of wrong answers that have logarithms, where none is wrong too."""
+    return np.asarray((wrong + 0.5) / (images + 1))
+
+
 def line(at: np.ndarray, wrong: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Heights at the middle of `at` and slopes of log shares; half an image is added, for none may
-    be wrong. `wrong` (draws, points)."""
-    logs = np.log((wrong + 0.5) / (images + 1))
+    """Heights at the middle of `at` and slopes of log shares; `wrong` (draws, points)."""
+    logs = np.log(smoothed(wrong, images))
     away = at - at.mean()
     return logs.mean(1), logs @ away / (away @ away)
 

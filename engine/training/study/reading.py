@@ -99,7 +99,7 @@ def sentence(rows: Sequence[Row]) -> str:
     if len(tied) == 1:
         return winner(best, rows)
     count = COUNTS[len(tied)] if len(tied) < len(COUNTS) else str(len(tied))
-    which = "All" if len(tied) == len(rows) else "These"
+    which = "These" if len(tied) < len(rows) else "The" if len(tied) == 2 else "All"
     names = "; ".join(row.title for row in tied)
     quickest = min(tied, key=lambda row: row.seconds)
     said = f"{which} {count} can't be told apart on {images}: {names}. "

@@ -173,12 +173,19 @@ def trained_course(session: Session, cell: Cell, place: Path) -> Generator[Event
 
 
 def weights_trained(course: TuningRun) -> int:
-    """How many weights learnt in any step."""
+    """How many weights learnt in any step, those of the head beside the stages too."""
+    head = course.stack.parts[HEAD]
+    return weights_tuned(course) + sum(parameter.numel() for parameter in head.parameters())
+
+
+def weights_tuned(course: TuningRun) -> int:
+    """How many weights of the stages learn in any step."""
     stack, table = course.stack, course.lessons.timetable
     return sum(
         parameter.numel()
         for number, (name, part) in enumerate(stack.parts.items())
-        if not all(table.stands(number, position) for position in range(course.total))
+        if name != HEAD
+        and not all(table.stands(number, position) for position in range(course.total))
         for own, parameter in part.named_parameters()
         if f"{name}.{own}" not in stack.fixed
     )

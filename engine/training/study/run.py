@@ -24,7 +24,7 @@ from engine.training.setup import made
 from engine.training.study.curves import more_images, said_of
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
 from engine.training.study.reading import Row, behind, sentence
-from engine.training.study.rows import measured, place_of, seconds_an_image
+from engine.training.study.rows import measured, place_of, seconds_an_image, weights_tuned
 
 Facts = dict[str, Any]
 
@@ -107,6 +107,8 @@ def seconds_of_tuning(
     if stages > len(backbone.stages):
         raise Refused(f"This network has {len(backbone.stages)} stages. Name fewer of them.")
     course = trial_of(backbone, devices.choose(session.device), tuning, timing)
+    if not strategy.own_head and not weights_tuned(course):
+        raise Refused("This network has nothing that is tuned this way.")
     course.measure_full_step()
     return (yield from seconds_of(course, plan.learnt, len(plan.hashes)))
 
