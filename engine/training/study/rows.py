@@ -68,13 +68,15 @@ def closed_form(
     data = yield from material.learning_data(plan.project, extractor, learner.views)
     if set(data.split.hashes) != set(plan.split.hashes):
         raise Refused("Images went away while the study ran. Start it again.")
-    return judged(plan, cell, learner, extractor, replace(data, split=plan.part(cell.share)))
+    data = replace(data, split=plan.part(cell.share))
+    return judged(plan, cell, learner, session, extractor, data)
 
 
 def judged(
     plan: StudyPlan,
     cell: Cell,
     learner: Learner,
+    session: Session,
     extractor: Extractor,
     data: LearningData,
     seconds: float = 0.0,
@@ -87,7 +89,7 @@ def judged(
     learning = time.perf_counter() - clock
     head, asked = learner.head(), data.of(plan.hashes)
     answers = learner.answers(asked)
-    looking = learner.views * images * seconds_an_image(extractor)
+    looking = learner.views * images * seconds_an_image(session, extractor)
     return {
         "answers": answers.tolist(),
         "images": images,
@@ -97,14 +99,18 @@ def judged(
     }
 
 
-def seconds_an_image(extractor: Extractor) -> float:
-    """A pass of the network, timed on pixels drawn at random; the first pass is not counted."""
-    size = extractor.backbone.preprocessing.size
-    pixels = np.random.default_rng(0).integers(0, 256, (TIMED, size, size, 3), np.uint8)
-    extractor(pixels)
-    clock = time.perf_counter()
-    extractor(pixels)
-    return (time.perf_counter() - clock) / TIMED
+def seconds_an_image(session: Session, extractor: Extractor) -> float:
+    """A pass of the network, timed once on random pixels; the first pass is not counted."""
+
+    def timed() -> float:
+        size = extractor.backbone.preprocessing.size
+        pixels = np.random.default_rng(0).integers(0, 256, (TIMED, size, size, 3), np.uint8)
+        extractor(pixels)
+        clock = time.perf_counter()
+        extractor(pixels)
+        return (time.perf_counter() - clock) / TIMED
+
+    return float(session.keep(("seconds an image", extractor.key), timed))
 
 
 def costs(backbone: Backbone, head: nn.Module, views: int) -> dict[str, int]:
@@ -139,7 +145,7 @@ def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
     extractor.cache = None  # of no use after this row
     features = yield from features_of(plan, extractor, learner.views)
     data = LearningData(features, plan.split)
-    return judged(plan, cell, learner, extractor, data, seconds, trained)
+    return judged(plan, cell, learner, session, extractor, data, seconds, trained)
 
 
 class OwnHead(nn.Module):

@@ -82,7 +82,9 @@ def foretold(
     can't have, and why."""
     seconds, left_out, rows = 0.0, list[LeftOut](), 0
     yield Progress(0, None, "Timing a few steps")
-    looking = seconds_an_image(session.extractor()) * len(plan.split.hashes) if missing else 0.0
+    looking = 0.0
+    if missing:
+        looking = seconds_an_image(session, session.extractor()) * len(plan.split.hashes)
     for cell in missing:
         try:
             if not cell.strategy.learner:
