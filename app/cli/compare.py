@@ -21,6 +21,7 @@ ALL = "all"
 NO_SHARES = "“{}” are no shares of images. Write them in per cent, as in 10,25,50,100."
 THERE = "{} is there already. Name another file, or add --overwrite."
 NO_PLACE = "{} can't be written ({}). Name another file."
+NOTE = "p is corrected for the number of rows (Holm); an interval is that of its row alone."
 HEADS = (
     "strategy",
     "title",
@@ -145,7 +146,7 @@ def reading(row: StudyRow) -> str:
 
 def text(study: Study) -> str:
     """The table, what can't be told apart, the curves, and what was left out."""
-    parts = [columns(rows_of(study))]
+    parts = [columns(rows_of(study)), NOTE]
     if study["curves"]:
         parts.append(columns(points_of(study["curves"])))
         parts.append("\n".join(f"{c['title']}. {c['said']}" for c in study["curves"]))

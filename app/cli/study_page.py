@@ -51,7 +51,7 @@ def page(study: Study) -> str:
         f"<title>Strategies compared</title><style>{STYLE}</style></head><body>\n"
         f'<h1>Strategies compared</h1>\n<p class="said">{escape(study["said"])}</p>\n'
         f"<p>{images}; {budget}. Behind: the best row's accuracy less this one's, in points; p is "
-        "corrected for the number of rows (Holm).</p>\n"
+        "corrected for the number of rows (Holm), an interval is that of its row alone.</p>\n"
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>{lines}</tbody></table>'
         f"</div>\n{left_out}{curves(study['curves'])}</body></html>\n"
     )

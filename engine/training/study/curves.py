@@ -3,8 +3,9 @@
 The share of wrong answers falls as a power of the number of images learnt from (Cortes et al. 1993;
 Hestness et al. 2017, "Deep learning scaling is predictable, empirically"), a straight line of
 logarithms, found by least squares. The interval comes from drawing the held-out images anew, for
-all points together; which images were learnt from is not drawn anew. Where the line through the
-smaller shares misses the whole, nothing is promised.
+all points together, and for each draw an error of the slope by how far the points lie from the line
+(Student's t with two fewer than there are points). Which images were learnt from is not drawn anew.
+Where the line through the smaller shares misses the whole, nothing is promised.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def more_images(images: Sequence[int], right: np.ndarray) -> list[float] | None:
     low, high = np.quantile(miss, [0.025, 0.975])
     if low > ROUNDING or high < -ROUNDING:
         return None
-    ends = np.quantile(doubled(at, drawn, held_out), [0.025, 0.975])
+    off = np.random.default_rng(1).standard_t(len(at) - 2, DRAWS)
+    ends = np.quantile(doubled(at, drawn, held_out, off), [0.025, 0.975])
     return [float(doubled(at, whole, held_out)[0]), *map(float, ends)]
 
 
@@ -59,23 +61,30 @@ def smoothed(wrong: np.ndarray, images: int) -> np.ndarray:
     return np.asarray((wrong + 0.5) / (images + 1))
 
 
-def line(at: np.ndarray, wrong: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Heights at the middle of `at` and slopes of log shares; `wrong` (draws, points)."""
-    logs = np.log(smoothed(wrong, images))
-    away = at - at.mean()
-    return logs.mean(1), logs @ away / (away @ away)
+def line(at: np.ndarray, wrong: np.ndarray, images: int) -> tuple[np.ndarray, ...]:
+    """Heights at the middle of `at`, slopes of log shares and the slopes' standard errors, for
+    `wrong` (draws, points)."""
+    logs, away = np.log(smoothed(wrong, images)), at - at.mean()
+    height, spread = logs.mean(1), away @ away
+    slope = logs @ away / spread
+    rest = logs - height[:, None] - slope[:, None] * away
+    error = np.sqrt((rest**2).sum(1) / max(1, len(at) - 2) / spread)
+    return height, slope, error
 
 
 def predicted(at: np.ndarray, wrong: np.ndarray, images: int, place: float) -> np.ndarray:
     """Shares of wrong answers (draws,) that the line gives at another place."""
-    height, slope = line(at, wrong, images)
+    height, slope, _ = line(at, wrong, images)
     return np.exp(height + slope * (place - at.mean()))
 
 
-def doubled(at: np.ndarray, wrong: np.ndarray, images: int) -> np.ndarray:
-    """What is won (draws,) by twice the images of the last point, from where it is."""
-    _, slope = line(at, wrong, images)
-    return wrong[:, -1] / images * (1 - 2**slope)
+def doubled(
+    at: np.ndarray, wrong: np.ndarray, images: int, off: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """What is won (draws,) by twice the images of the last point, from where it is; the slope is
+    `off` by so many of its standard errors."""
+    _, slope, error = line(at, wrong, images)
+    return np.asarray(wrong[:, -1] / images * (1 - 2 ** (slope + off * error)))
 
 
 def said_of(images: Sequence[int], more: list[float] | None, held_out: int) -> str:

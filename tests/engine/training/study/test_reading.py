@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.training.study.curves import FEW, POOR, doubled, more_images, said_of, subset
+from engine.training.study.curves import FEW, POOR, doubled, line, more_images, said_of, subset
 from engine.training.study.reading import Row, behind, best_of, holm, lead, sentence, sign_test
 
 
@@ -107,10 +107,25 @@ def test_more_images_by_a_power_law_that_is_known() -> None:
     assert said_of(counts, more, 20_000).startswith("Twice as many images: about +3.7 points (3.")
 
 
-def test_the_slope_is_that_of_numpys_least_squares() -> None:
+def test_the_slope_and_its_error_are_scipys() -> None:
     at, wrong = np.log([10.0, 20.0, 60.0, 100.0]), np.array([[70, 41, 30, 22]])
-    slope = np.polyfit(at, np.log((wrong[0] + 0.5) / 101), 1)[0]
-    assert doubled(at, wrong, 100)[0] == pytest.approx(0.22 * (1 - 2**slope))
+    found = stats.linregress(at, np.log((wrong[0] + 0.5) / 101))
+    assert [part[0] for part in line(at, wrong, 100)[1:]] == pytest.approx(
+        [found.slope, found.stderr]
+    )
+    assert doubled(at, wrong, 100)[0] == pytest.approx(0.22 * (1 - 2**found.slope))
+    assert doubled(at, wrong, 100, 1.5)[0] == pytest.approx(
+        0.22 * (1 - 2 ** (found.slope + 1.5 * found.stderr))
+    )
+
+
+def test_points_beside_the_line_widen_the_interval() -> None:
+    counts, on_it = [100, 200, 400, 800], [0.4, 0.2828, 0.2, 0.1414]
+    beside = [0.4, 0.29, 0.19, 0.1414]
+    narrow, wide = (more_images(counts, points(2000, wrong)) for wrong in (on_it, beside))
+    assert narrow is not None
+    assert wide is not None
+    assert wide[2] - wide[1] > 1.3 * (narrow[2] - narrow[1])
 
 
 @pytest.mark.parametrize("wrong", [[0.4, 0.2, 0.1, 0.1], [0.4, 0.3, 0.2, 0.4]])
