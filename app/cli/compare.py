@@ -149,7 +149,7 @@ def text(study: Study) -> str:
     parts = [columns(rows_of(study)), NOTE]
     if study["curves"]:
         parts.append(columns(points_of(study["curves"])))
-        parts.append("\n".join(f"{c['title']}. {c['said']}" for c in study["curves"]))
+        parts.append("\n".join(more_of(study["curves"])))
     if study["left_out"]:
         parts.append("\n".join(f"Left out: {o['title']}. {o['why']}" for o in study["left_out"]))
     return "\n\n".join([*parts, study["said"]])
@@ -179,6 +179,12 @@ def rows_of(study: Study) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+def more_of(curves: list[LearningCurve]) -> list[str]:
+    """What more images would bring by each curve; said once where it is the same of all."""
+    said = {curve["said"] for curve in curves}
+    return list(said) if len(said) == 1 else [f"{c['title']}. {c['said']}" for c in curves]
 
 
 def points_of(curves: list[LearningCurve]) -> list[tuple[str, ...]]:

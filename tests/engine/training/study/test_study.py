@@ -103,6 +103,9 @@ def test_other_images_settings_or_shares_are_measured_anew(tmp_path: Path) -> No
     session = projects.opened(tmp_path)
     asked = {"strategies": ["ncm"], "shares": [100]}
     assert [done(session, "compare", **asked)["rows"][0]["kept"] for _ in range(2)] == [False, True]
+    with session.require().transaction() as db:
+        db.execute("UPDATE study SET facts = substr(facts, 2)")  # damaged
+    assert done(session, "compare", **asked)["rows"][0]["kept"] is False
     done(session, "forget", name="blue")
     changed = done(session, "compare", **asked)
     assert (changed["rows"][0]["kept"], changed["classes"]) == (False, 2)
