@@ -14,13 +14,13 @@ import numpy as np
 from engine.errors import BadSetting, Refused
 from engine.events import Event
 from engine.learners import LEARNERS
-from engine.learners.per_branch import NAME as PER_BRANCH
 from engine.learning import material, subnet
 from engine.registry import settings_of
 from engine.session import Session
 from engine.storage.catalogue import Split
 from engine.storage.project import Project
 from engine.storage.study import kept_row
+from engine.training.branching.heads import PER_BRANCH
 from engine.training.presets import preset_of, proposed
 from engine.training.study.curves import subset
 from engine.training.study.strategies import Strategy, strategies

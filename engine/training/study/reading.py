@@ -19,6 +19,7 @@ from engine.learners.metrics import difference_interval
 from engine.system.words import plural
 
 LEVEL = 0.05
+NAMED = 4
 COUNTS = ("", "", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -100,7 +101,7 @@ def sentence(rows: Sequence[Row]) -> str:
         return winner(best, rows)
     count = COUNTS[len(tied)] if len(tied) < len(COUNTS) else str(len(tied))
     which = "These" if len(tied) < len(rows) else "The" if len(tied) == 2 else "All"
-    names = "; ".join(row.title for row in tied)
+    names = named(tied)
     quickest = min(tied, key=lambda row: row.seconds)
     said = f"{which} {count} can't be told apart on {images}: {names}. "
     said += f"The quickest of them is {quickest.title}."
@@ -108,6 +109,13 @@ def sentence(rows: Sequence[Row]) -> str:
         behind_them = "other one is" if len(rows) - len(tied) == 1 else "others are"
         said += f" The {behind_them} behind {best.title} beyond chance."
     return said
+
+
+def named(tied: Sequence[Row]) -> str:
+    """The rows' titles, the most accurate first; of many a few."""
+    titles = [row.title for row in sorted(tied, key=lambda row: -row.accuracy)]
+    more = len(titles) - NAMED
+    return "; ".join([*titles[:NAMED], f"{more} more"] if more > 1 else titles)
 
 
 def winner(best: Row, rows: Sequence[Row]) -> str:

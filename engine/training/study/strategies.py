@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.errors import BadSetting
 from engine.learners import LEARNERS
-from engine.learners.per_branch import NAME as PER_BRANCH
+from engine.training.branching.heads import PER_BRANCH
 
 LAST = re.compile(r"last_([1-9]\d?)")
 

@@ -75,6 +75,13 @@ def test_ties_are_said_as_ties_and_the_quickest_of_them_named() -> None:
     assert sentence(rows[:2]).startswith("The two can't be told apart on 179 images: A; B.")
 
 
+def test_of_many_ties_a_few_are_named_the_most_accurate_first() -> None:
+    rows = [Row(f"{n}", rights(60, range(30 + n)), n) for n in range(7)]
+    assert sentence(rows) == (
+        "All seven can't be told apart on 60 images: 6; 5; 4; 3; 3 more. The quickest of them is 0."
+    )
+
+
 def test_a_lead_that_one_of_many_has_by_chance_is_a_tie() -> None:
     best, other = rights(100, range(80)), rights(100, range(73))  # 7 to 0: p = 1/64
     assert sign_test(best, other) == pytest.approx(1 / 64)
