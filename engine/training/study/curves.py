@@ -21,6 +21,7 @@ ROUNDING = 1e-9
 LEAST = 4
 """Points that a fit needs: three for the line, one to try it on."""
 FEW = "More images: that takes four shares of the images, and more than one image of each class."
+ALL_RIGHT = "More images: every held-out image is right already, so these can tell no gain."
 POOR = "More images: no promise, for what they bring does not follow a line that could be extended."
 
 
@@ -87,8 +88,10 @@ def doubled(
     return np.asarray(wrong[:, -1] / images * (1 - 2 ** (slope + off * error)))
 
 
-def said_of(images: Sequence[int], more: list[float] | None, held_out: int) -> str:
-    """What more images would bring, in one sentence."""
+def said_of(images: Sequence[int], right: np.ndarray, more: list[float] | None) -> str:
+    """What `more_images` found for the same points, in one sentence."""
+    if right[-1].all():
+        return ALL_RIGHT
     if len(set(images)) < LEAST:
         return FEW
     if more is None:
@@ -96,5 +99,5 @@ def said_of(images: Sequence[int], more: list[float] | None, held_out: int) -> s
     mean, low, high = (100 * value for value in more)
     if low <= 0:
         ends = f"{low:.1f} to {high:.1f} points".replace("-", "−")
-        return f"Twice as many images: no gain that {plural(held_out)} could tell ({ends})."
+        return f"Twice as many images: no gain that {plural(right.shape[1])} could tell ({ends})."
     return f"Twice as many images: about +{mean:.1f} points ({low:.1f} to {high:.1f})."

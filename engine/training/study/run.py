@@ -208,7 +208,7 @@ def curve_of(plan: StudyPlan, cell: Cell, points: Sequence[tuple[float, Facts]])
         {"share": share, "images": n, "accuracy": float(r.mean()), "interval": ends_of(r)}
         for (share, _), n, r in zip(points, images, right, strict=True)
     ]
-    said = said_of(images, more, len(plan.hashes))
+    said = said_of(images, right, more)
     return {
         "name": cell.strategy.name,
         "title": cell.strategy.title,

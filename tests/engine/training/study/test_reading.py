@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.training.study.curves import FEW, POOR, doubled, line, more_images, said_of, subset
+from engine.training.study.curves import (
+    ALL_RIGHT,
+    FEW,
+    POOR,
+    doubled,
+    line,
+    more_images,
+    said_of,
+    subset,
+)
 from engine.training.study.reading import Row, behind, best_of, holm, lead, sentence, sign_test
 
 
@@ -106,12 +115,13 @@ def points(images: int, wrong: list[float]) -> np.ndarray:
 def test_more_images_by_a_power_law_that_is_known() -> None:
     counts = [100, 250, 500, 1000]
     wrong = [0.4 * (count / 100) ** -0.5 for count in counts]
-    more = more_images(counts, points(20_000, wrong))
+    right = points(20_000, wrong)
+    more = more_images(counts, right)
     assert more is not None
     mean, low, high = more
     assert mean == pytest.approx(wrong[-1] * (1 - 2**-0.5), abs=2e-4)  # by hand: 3.7 points
     assert low < mean < high
-    assert said_of(counts, more, 20_000).startswith("Twice as many images: about +3.7 points (3.")
+    assert said_of(counts, right, more).startswith("Twice as many images: about +3.7 points (3.")
 
 
 def test_the_slope_and_its_error_are_scipys() -> None:
@@ -139,20 +149,26 @@ def test_points_beside_the_line_widen_the_interval() -> None:
 def test_where_the_line_misses_nothing_is_promised(wrong: list[float]) -> None:
     counts = [100, 250, 500, 1000]
     assert more_images(counts, points(5000, wrong)) is None
-    assert said_of(counts, None, 5000) == POOR
+    assert said_of(counts, points(5000, wrong), None) == POOR
 
 
 def test_few_points_promise_nothing() -> None:
-    assert more_images([1, 1, 2, 3], points(50, [0.5, 0.4, 0.3, 0.2])) is None
-    assert said_of([1, 1, 2, 3], None, 50) == FEW
+    right = points(50, [0.5, 0.4, 0.3, 0.2])
+    assert more_images([1, 1, 2, 3], right) is None
+    assert said_of([1, 1, 2, 3], right, None) == FEW
+
+
+def test_where_all_are_right_there_is_no_gain_to_tell() -> None:
+    assert said_of([1, 2, 4, 8], points(40, [0.1, 0.0, 0.0, 0.0]), None) == ALL_RIGHT
 
 
 def test_a_gain_that_so_few_images_cannot_tell_is_said_to_be_none() -> None:
     counts = [10, 25, 50, 100]
-    more = more_images(counts, points(30, [0.2, 0.2, 0.2, 0.2]))
+    right = points(30, [0.2, 0.2, 0.2, 0.2])
+    more = more_images(counts, right)
     assert more is not None
     assert more[1] <= 0
-    assert "no gain that 30 images could tell" in said_of(counts, more, 30)
+    assert "no gain that 30 images could tell" in said_of(counts, right, more)
 
 
 def test_larger_shares_hold_the_smaller_ones() -> None:
