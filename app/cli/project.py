@@ -8,6 +8,7 @@ from typing import Any
 
 from app.cli import (
     branch,
+    compare,
     demo,
     heap,
     image_map,
@@ -55,6 +56,7 @@ NAMES = (
     *labels.NAMES,
     *latency.NAMES,
     *tune.NAMES,
+    *compare.NAMES,
     *branch.NAMES,
 )
 Command = Callable[[argparse.Namespace], int]
@@ -93,7 +95,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     demo.add_to(command)
     p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    for others in (specialise, tune, branch):
+    for others in (specialise, tune, compare, branch):
         others.add_to(command)
     labels.add_to(commands, common)
     latency.add_to(commands, common)

@@ -200,6 +200,15 @@ def cap_of_features(db: Database) -> None:
     journal_anew(db, "project")
 
 
+def rows_of_studies(db: Database) -> None:
+    """Version 14: what a study measured of each strategy (study.py); not journalled, for nothing of
+    the project changes by it."""
+    db.execute(
+        "CREATE TABLE study (key TEXT PRIMARY KEY, facts TEXT NOT NULL, made TEXT NOT NULL) "
+        "WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -214,6 +223,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     promised_rate,
     groups_of_classes,
     cap_of_features,
+    rows_of_studies,
 )
 
 

@@ -56,15 +56,18 @@ def plain_settings(plugin: Any) -> dict[str, Any]:
     return {f.name: getattr(plugin, f.name) for f in fields(plugin)}
 
 
-def course_of(session: Session, run: Run) -> Generator[Event, None, TuningRun]:
+def course_of(
+    session: Session, run: Run, place: Path | None = None
+) -> Generator[Event, None, TuningRun]:
     """The run's images, network and optimiser, at its last checkpoint or else its first step.
 
-    Raises UnusableWeights where the checkpoint is broken.
+    What it keeps lies in `place`, usually the folder of its number. Raises UnusableWeights where
+    the checkpoint is broken.
     """
     tuning, timing = made(run.tuner, run.schedule, run.settings)
     project, extractor = session.require(), session.extractor()
     backbone, device = extractor.backbone, devices.choose(session.device)
-    size, place = backbone.preprocessing.size, runs.folder(project, run.id)
+    size, place = backbone.preprocessing.size, place or runs.folder(project, run.id)
     place.mkdir(parents=True, exist_ok=True)
     side = size if tuning.augment == "none" else round(size * LARGER)
     split = catalogue.to_learn(project)

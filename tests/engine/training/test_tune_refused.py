@@ -149,7 +149,7 @@ def to_version_2(file: Path) -> None:
     """Takes back what later migrations added to a project's tables, as if it had been made then."""
     db = Database(sqlite3.connect(file))
     db.execute("ALTER TABLE gesture DROP COLUMN unfinished")
-    for table in ("unsorted", "named", "map"):
+    for table in ("unsorted", "named", "map", "study"):
         db.execute(f"DROP TABLE {table}")
     db.execute("DROP INDEX image_by_burst")
     for table, columns in LATER.items():

@@ -1,0 +1,194 @@
+"""The command that compares strategies on a project's own images."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.cli.study_page import page
+from app.cli.terminal import columns, do, finish
+from engine.events import Ended
+from engine.results.compare import LearningCurve, Study, StudyRow
+from engine.system.files import replace_file
+from engine.system.words import per_cent
+
+NAMES = ("compare",)
+ALL = "all"
+NO_SHARES = "“{}” are no shares of images. Write them in per cent, as in 10,25,50,100."
+THERE = "{} is there already. Name another file, or add --overwrite."
+NO_PLACE = "{} can't be written ({}). Name another file."
+NOTE = "p is corrected for the number of rows (Holm); an interval is that of its row alone."
+HEADS = (
+    "strategy",
+    "title",
+    "share",
+    "images",
+    "accuracy",
+    "low",
+    "high",
+    "behind",
+    "behind low",
+    "behind high",
+    "p",
+    "reading",
+    "seconds",
+    "weights trained",
+    "macs",
+    "bytes",
+)
+
+
+def add_to(command: Any) -> None:
+    """Adds the command; `command(name, work, help, *places)` makes its parser."""
+    help = "Compare ways to learn on the project's images; nothing of the project changes."
+    add = command("compare", compare, help, "project").add_argument
+    help = (
+        "ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N, all_stages, gradual, "
+        "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, with commas; else all"
+    )
+    add("--strategies", default=ALL, metavar="NAMES", help=help)
+    help = "how often each image is seen; else by the number of images"
+    add("--epochs", type=float, default=0, metavar="N", help=help)
+    add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same answers")
+    help = "of each class's images, in per cent, for the learning curves; 100: no curves"
+    add("--shares", default="10,25,50,100", metavar="LIST", help=help)
+    add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
+    add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
+    add("--overwrite", action="store_true", help="replace FILE if it is there")
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Does the study, writes what was asked for, and prints it."""
+    ended = Ended("refused", why) if (why := trouble(options)) else None
+    ended = ended or do(
+        options,
+        "compare",
+        project=options.project,
+        strategies=[name.strip() for name in options.strategies.split(",") if name.strip()],
+        epochs=options.epochs,
+        seed=options.seed,
+        shares=shares_in(options.shares),
+    )
+    if ended.how == "done":
+        ended = written(options, ended)
+    return finish(options, ended, Study, text)
+
+
+def trouble(options: argparse.Namespace) -> str:
+    """What can be known to be wrong before hours of work; nothing where all is well."""
+    if shares_in(options.shares) is None:
+        return NO_SHARES.format(options.shares)
+    for name in filter(None, (options.csv, options.html)):
+        if Path(name).exists() and not options.overwrite:
+            return THERE.format(name)
+        if not Path(name).absolute().parent.is_dir():
+            return NO_PLACE.format(name, "there is no such folder")
+    return ""
+
+
+def shares_in(words: str) -> list[float] | None:
+    """Per cents with commas; None where a word is none."""
+    try:
+        return [float(word.strip().removesuffix("%")) for word in words.split(",") if word.strip()]
+    except ValueError:
+        return None
+
+
+def written(options: argparse.Namespace, ended: Ended) -> Ended:
+    """The files that were asked for; how it ended, where one can't be written."""
+    makers: tuple[tuple[str, Callable[[Study], str]], ...] = (
+        (options.csv, table),
+        (options.html, page),
+    )
+    for name, make in makers:
+        if name:
+            try:
+                replace_file(Path(name), make(ended.of(Study)).encode())
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                return Ended("refused", f"{NO_PLACE.format(name, why)} What was measured is kept.")
+    return ended
+
+
+# As a table for a spreadsheet.
+
+
+def table(study: Study) -> str:
+    """A line for each row, then one for each smaller share of a curve."""
+    output = io.StringIO()
+    lines = csv.writer(output, lineterminator="\r\n")
+    lines.writerow(HEADS)
+    for row in study["rows"]:
+        behind = [str(value) for value in row["difference"] or []] or [""] * 3
+        costs = [row["seconds"], row["trained"], row["macs"], row["bytes"]]
+        end = ["" if row["p"] is None else row["p"], reading(row), *costs]
+        seen = [row["name"], row["title"], 100, study["learnt"], row["accuracy"], *row["interval"]]
+        lines.writerow([*seen, *behind, *end])
+    for curve in study["curves"]:
+        for point in curve["points"]:
+            if point["share"] < 100:
+                share = f"{point['share']:g}"
+                where = [curve["name"], curve["title"], share, point["images"]]
+                lines.writerow([*where, point["accuracy"], *point["interval"], *[""] * 9])
+    return output.getvalue()
+
+
+def reading(row: StudyRow) -> str:
+    return "best" if row["best"] else "tied" if row["tied"] else "behind"
+
+
+# As text.
+
+
+def text(study: Study) -> str:
+    """The table, what can't be told apart, the curves, and what was left out."""
+    parts = [columns(rows_of(study)), NOTE]
+    if study["curves"]:
+        parts.append(columns(points_of(study["curves"])))
+        parts.append("\n".join(more_of(study["curves"])))
+    if study["left_out"]:
+        parts.append("\n".join(f"Left out: {o['title']}. {o['why']}" for o in study["left_out"]))
+    return "\n\n".join([*parts, study["said"]])
+
+
+def rows_of(study: Study) -> list[tuple[str, ...]]:
+    """The best first."""
+    heads = ("strategy", "accuracy", "95 % interval", "behind by", "95 % interval", "p", "")
+    costs = ("seconds", "weights trained", "MACs", "MB")
+    rows: list[tuple[str, ...]] = [(*heads, *costs)]
+    for row in sorted(study["rows"], key=lambda r: (not r["best"], -r["accuracy"], r["seconds"])):
+        low, high = row["interval"]
+        behind = row["difference"]
+        rows.append(
+            (
+                row["title"],
+                per_cent(row["accuracy"]),
+                f"{100 * low:.1f} to {100 * high:.1f}",
+                f"{100 * behind[0]:.1f}" if behind else "",
+                f"{100 * behind[1]:.1f} to {100 * behind[2]:.1f}" if behind else "",
+                "" if row["p"] is None else f"{row['p']:.3f}",
+                reading(row),
+                f"{row['seconds']:.1f}",
+                f"{row['trained']:,}",
+                f"{row['macs'] / 1e6:.0f} M",
+                f"{row['bytes'] / 1e6:.1f}",
+            )
+        )
+    return rows
+
+
+def more_of(curves: list[LearningCurve]) -> list[str]:
+    """What more images would bring by each curve; said once where it is the same of all."""
+    said = {curve["said"] for curve in curves}
+    return list(said) if len(said) == 1 else [f"{c['title']}. {c['said']}" for c in curves]
+
+
+def points_of(curves: list[LearningCurve]) -> list[tuple[str, ...]]:
+    """Accuracies by the share of the images that was learnt from."""
+    heads = [f"{p['share']:g} % ({p['images']:,})" for p in curves[0]["points"]]
+    rows: list[tuple[str, ...]] = [("of the images", *heads)]
+    return rows + [(c["title"], *(per_cent(p["accuracy"]) for p in c["points"])) for c in curves]

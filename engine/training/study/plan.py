@@ -1,0 +1,151 @@
+"""A study of a project: its images, its rows, and what each of them depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.errors import BadSetting, Refused
+from engine.events import Event
+from engine.learners import LEARNERS
+from engine.learning import material, subnet
+from engine.registry import settings_of
+from engine.session import Session
+from engine.storage.catalogue import Split
+from engine.storage.project import Project
+from engine.storage.study import kept_row
+from engine.training.branching.heads import PER_BRANCH
+from engine.training.presets import preset_of, proposed
+from engine.training.study.curves import subset
+from engine.training.study.strategies import Strategy, strategies
+from engine.training.tuners import TUNERS
+
+MADE = 1
+"""Goes up when rows are made in another way, so that none of before is taken."""
+WHOLE = 100.0
+USUAL = "slda"
+"""On what was tuned, where the project's own learner needs branches."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is measured and kept as one: a strategy on a share, in per cent, of the images."""
+
+    strategy: Strategy
+    share: float
+    settings: Mapping[str, Any]
+    learner: str
+    key: str
+
+    @property
+    def title(self) -> str:
+        part = "" if self.share == WHOLE else f", {self.share:g} % of the images"
+        return self.strategy.title + part
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """`hashes` are the held-out images, `truth` their class numbers; `network` is the extractor's
+    key, `usual` the project's learner and its settings."""
+
+    project: Project
+    split: Split
+    network: str
+    hashes: Sequence[str]
+    truth: np.ndarray
+    usual: tuple[str, dict[str, Any]]
+    epochs: float
+    seed: int
+    chosen: Sequence[Strategy]
+    shares: Sequence[float]
+
+    @property
+    def learnt(self) -> int:
+        return sum(map(len, self.split.train.values()))
+
+    def part(self, share: float) -> Split:
+        """The split with a share of the images to learn from."""
+        return Split(subset(dict(self.split.train), share), self.split.validation)
+
+    def cells(self) -> list[Cell]:
+        """All that the study measures: each row, and the smaller shares of closed forms."""
+        rows = [self.cell(strategy, WHOLE) for strategy in self.chosen]
+        parts = [share for share in self.shares if share < WHOLE]
+        return rows + [self.cell(s, part) for s in self.chosen if s.learner for part in parts]
+
+    def cell(self, strategy: Strategy, share: float) -> Cell:
+        """With its key, which names all that its answers depend on."""
+        learner, own = self.learner_of(strategy)
+        settings = {} if strategy.learner else self.tuner_settings(strategy)
+        facts = {
+            "made": MADE,
+            "network": self.network,
+            "images": [sorted(self.split.train.items()), list(self.hashes), self.truth.tolist()],
+            "share": share,
+            "tuned": [strategy.tuner, strategy.schedule, settings],
+            "learner": [learner, own],
+        }
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return Cell(strategy, share, {"tuned": settings, "learner": own}, learner, key)
+
+    def learner_of(self, strategy: Strategy) -> tuple[str, dict[str, Any]]:
+        """The closed form of a strategy: its own, or the project's on what was tuned."""
+        name, settings = self.usual
+        if strategy.learner:
+            name, settings = strategy.learner, settings if strategy.learner == name else {}
+        elif name == PER_BRANCH:
+            name, settings = USUAL, {}
+        seeded = any(view.name == "seed" for view in settings_of(LEARNERS[name]))
+        return name, {**settings, **({"seed": self.seed} if seeded else {})}
+
+    def tuner_settings(self, strategy: Strategy) -> dict[str, Any]:
+        view = next(view for view in TUNERS.describe() if view.name == strategy.tuner)
+        budget = {"epochs": self.epochs, "seed": self.seed}
+        return {**proposed(view, self.learnt), **budget, **strategy.settings}
+
+    def kept(self, cell: Cell) -> dict[str, Any] | None:
+        """What was measured of a cell before; None where that is not there, or does not fit."""
+        found = kept_row(self.project, cell.key)
+        fits = found is not None and len(found.get("answers", ())) == len(self.truth)
+        return found if fits else None
+
+
+def planned(
+    session: Session, names: Sequence[str], epochs: float, seed: int, shares: Sequence[float]
+) -> Generator[Event, None, StudyPlan]:
+    """Raises BadSetting, and Refused where there is nothing to compare by."""
+    chosen, project = strategies(names), session.require()
+    check(epochs, seed, shares)
+    project.check_writable()
+    if subnet.is_mixture(project):
+        raise Refused("This network holds many. Learn first: its largest one is taken out of it.")
+    extractor = session.extractor()
+    data = yield from material.learning_data(project, extractor, 1)
+    hashes, truth = data.held_out(sorted(data.train))
+    if len(data.train) < 2 or not hashes:
+        raise Refused(
+            "There is too little to compare by. Add images on Images until there are two classes "
+            "with validation images."
+        )
+    learnt = sum(map(len, data.train.values()))
+    epochs = epochs or preset_of("thorough", learnt)[2]["epochs"]
+    usual = material.choice(project)
+    return StudyPlan(
+        project, data.split, extractor.key, hashes, truth, usual, epochs, seed, chosen, shares
+    )
+
+
+def check(epochs: float, seed: int, shares: Sequence[float]) -> None:
+    """Raises BadSetting where a study can't be made so."""
+    if not (epochs == 0 or 0.01 <= epochs <= 10_000):
+        raise BadSetting(f"Epochs takes a value from 0.01 to 10,000, not {epochs:g}.")
+    if not 0 <= seed < 2**63:
+        raise BadSetting(f"Seed takes a whole number from 0 on, not {seed}.")
+    if not all(math.isfinite(share) and 0 < share <= WHOLE for share in shares):
+        raise BadSetting("Shares lie above 0 and up to 100, in per cent, as in 10,25,50,100.")

@@ -1,0 +1,258 @@
+"""A row of a study, measured: what it answers on the held-out images, and what it cost.
+
+Seconds are of learning: gradient steps, a pass over the images with the network as it is then, at
+the speed that it was timed at, and the closed form. So what a project keeps already makes no row
+quicker. A tuned network is judged as it is after its last step: the best of its epochs would have
+been chosen by the images that judge it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.errors import EndEarly, Refused
+from engine.events import Event, Progress
+from engine.learners import LEARNERS, Learner
+from engine.learning import material
+from engine.learning.material import LearningData
+from engine.models.backbone import Backbone, Stage
+from engine.models.extractor import Extractor
+from engine.models.growth import growth_of
+from engine.models.tuned import as_tuned, facts_for
+from engine.session import Session
+from engine.storage import catalogue, study
+from engine.storage.runs import Run
+from engine.system.progress import Eta
+from engine.training.adopt import origin_for
+from engine.training.branching.costs import macs_of
+from engine.training.run import TuningRun
+from engine.training.setup import course_of
+from engine.training.study.plan import Cell, StudyPlan
+from engine.training.tuner import HEAD
+
+TIMED = 32
+"""Images by which a network's pass is timed."""
+
+
+def measured(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, None]:
+    """Measures a cell and keeps it. Left before its end, what was tuned so far is kept."""
+    make = closed_form if cell.strategy.learner else tuned
+    facts = yield from make(session, plan, cell)
+    study.keep_row(plan.project, cell.key, {"strategy": cell.strategy.name, **facts})
+    shutil.rmtree(place_of(plan, cell), ignore_errors=True)
+
+
+def place_of(plan: StudyPlan, cell: Cell) -> Path:
+    return study.folder(plan.project) / cell.key[:32]
+
+
+# Closed forms.
+
+
+def closed_form(
+    session: Session, plan: StudyPlan, cell: Cell
+) -> Generator[Event, None, dict[str, Any]]:
+    """A learner on the features of the project's network."""
+    extractor = session.extractor()
+    learner = LEARNERS.make(cell.learner, cell.settings["learner"])
+    data = yield from material.learning_data(plan.project, extractor, learner.views)
+    if set(data.split.hashes) != set(plan.split.hashes):
+        raise Refused("Images went away while the study ran. Start it again.")
+    data = replace(data, split=plan.part(cell.share))
+    return judged(plan, cell, learner, session, extractor, data)
+
+
+def judged(
+    plan: StudyPlan,
+    cell: Cell,
+    learner: Learner,
+    session: Session,
+    extractor: Extractor,
+    data: LearningData,
+    seconds: float = 0.0,
+    trained: int = 0,
+) -> dict[str, Any]:
+    """What a learner answers from features, with what it cost beside what it has cost already."""
+    images, clock = sum(map(len, data.train.values())), time.perf_counter()
+    for _ in learner.learn(data.task()):
+        pass
+    learning = time.perf_counter() - clock
+    head, asked = learner.head(), data.of(plan.hashes)
+    answers = learner.answers(asked)
+    looking = learner.views * images * seconds_an_image(session, extractor)
+    return {
+        "answers": answers.tolist(),
+        "images": images,
+        "seconds": seconds + looking + learning,
+        "trained": trained,
+        **costs(extractor.backbone, head, learner.views),
+    }
+
+
+def seconds_an_image(session: Session, extractor: Extractor) -> float:
+    """A pass of the network, timed once on random pixels; the first pass is not counted."""
+
+    def timed() -> float:
+        size = extractor.backbone.preprocessing.size
+        pixels = np.random.default_rng(0).integers(0, 256, (TIMED, size, size, 3), np.uint8)
+        extractor(pixels)
+        clock = time.perf_counter()
+        extractor(pixels)
+        return (time.perf_counter() - clock) / TIMED
+
+    return float(session.keep(("seconds an image", extractor.key), timed))
+
+
+def costs(backbone: Backbone, head: nn.Module, views: int) -> dict[str, int]:
+    """Multiply-adds for one image, and the bytes of all weights, with the head's."""
+    size, trunk = backbone.preprocessing.size, backbone.below()
+    macs = macs_of(trunk, torch.zeros(1, 3, size, size)) * views
+    macs += macs_of(head, torch.zeros(1, views, backbone.width))
+    return {"macs": int(macs), "bytes": bytes_of(trunk) + bytes_of(head)}
+
+
+def bytes_of(module: nn.Module) -> int:
+    """Of parameters and of what else a module keeps, such as the statistics of batch norms."""
+    return sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
+
+
+# What is tuned.
+
+
+def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, dict[str, Any]]:
+    """A tuned network with the head that was trained on it, or a closed form."""
+    place = place_of(plan, cell)
+    course = yield from trained_course(session, cell, place)
+    trained, seconds = weights_trained(course), course.account.seconds
+    backbone = network_after(session, course)
+    if cell.strategy.own_head:
+        head = course.stack.parts[HEAD].cpu()
+        answers = yield from answers_of(plan, course)
+        found = {"answers": answers, "images": plan.learnt, "seconds": seconds, "trained": trained}
+        return {**found, **costs(backbone, OwnHead(head), 1)}
+    learner = LEARNERS.make(cell.learner, cell.settings["learner"])
+    extractor = session.extractor_of(backbone)
+    extractor.cache = None  # of no use after this row
+    features = yield from features_of(plan, extractor, learner.views)
+    data = LearningData(features, plan.split)
+    return judged(plan, cell, learner, session, extractor, data, seconds, trained)
+
+
+class OwnHead(nn.Module):
+    """A head over plain features as one that takes several views."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head(features[:, 0])
+
+
+def trained_course(session: Session, cell: Cell, place: Path) -> Generator[Event, None, TuningRun]:
+    """A run that is in no list, to its last step; it goes on from its checkpoint, and leaves one
+    where it is left."""
+    strategy, settings = cell.strategy, cell.settings["tuned"]
+    place.mkdir(parents=True, exist_ok=True)
+    run = Run(
+        0, "", strategy.title, strategy.tuner, strategy.schedule, settings, "", "", {}, {}, "", 0.0
+    )
+    course = yield from course_of(session, run, place)
+    try:
+        yield from course.follow()
+    except (GeneratorExit, EndEarly):
+        course.save()
+        raise
+    course.stack.freeze(())
+    course.stack.eval()
+    return course
+
+
+def weights_trained(course: TuningRun) -> int:
+    """How many weights learnt in any step, those of the head beside the stages too."""
+    head = course.stack.parts[HEAD]
+    return weights_tuned(course) + sum(parameter.numel() for parameter in head.parameters())
+
+
+def weights_tuned(course: TuningRun) -> int:
+    """How many weights of the stages learn in any step."""
+    stack, table = course.stack, course.lessons.timetable
+    return sum(
+        parameter.numel()
+        for number, (name, part) in enumerate(stack.parts.items())
+        if name != HEAD
+        and not all(table.stands(number, position) for position in range(course.total))
+        for own, parameter in part.named_parameters()
+        if f"{name}.{own}" not in stack.fixed
+    )
+
+
+def network_after(session: Session, course: TuningRun) -> Backbone:
+    """The stages that were trained, as a network like the project's."""
+    backbone = session.extractor().backbone
+    parts = course.stack.parts.items()
+    stages = [Stage(name, part.cpu()) for name, part in parts if name != HEAD]
+    origin = origin_for(session.require(), backbone)
+    growth = course.tuning.growth(growth_of(backbone))
+    stages = course.tuning.undressed(stages)
+    return as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
+
+
+def answers_of(plan: StudyPlan, course: TuningRun) -> Generator[Event, None, list[int]]:
+    """What the head that was trained says of the held-out images: class numbers."""
+    numbers, said, shown = sorted(plan.split.train), dict[str, int](), course.shown
+    stack = course.stack.cpu()
+    for at in range(0, len(shown.corpus), 64):
+        rows = np.arange(at, min(at + 64, len(shown.corpus)))
+        with torch.no_grad():
+            best = stack(shown(rows, np.zeros(len(rows), np.int64))).argmax(1)
+        for row, place in zip(rows, best.tolist(), strict=True):
+            said[shown.corpus.files[row]] = numbers[place]
+        yield Progress(at + len(rows), len(shown.corpus), "Answering")
+    if not said.keys() >= set(plan.hashes):
+        raise Refused("Images went away while the study ran. Start it again.")
+    return [said[sha256] for sha256 in plan.hashes]
+
+
+@dataclass
+class InMemory:
+    """Features of a network that the project does not keep."""
+
+    key: str
+    known: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def get(self, hashes: Sequence[str]) -> np.ndarray:
+        return np.stack([self.known[sha256] for sha256 in hashes])
+
+    def missing(self, hashes: Iterable[str]) -> list[str]:
+        return [sha256 for sha256 in hashes if sha256 not in self.known]
+
+
+def features_of(
+    plan: StudyPlan, extractor: Extractor, views: int
+) -> Generator[Event, None, InMemory]:
+    """What a network makes of the study's images. Raises Refused where one is gone by now."""
+    found, hashes = InMemory(extractor.key), plan.split.hashes
+    eta, batch = Eta(len(hashes), "Looking at images"), dict[str, np.ndarray]()
+    preprocessing = extractor.backbone.preprocessing
+    with closing(catalogue.decoded(plan.project, hashes, preprocessing)) as images:
+        for number, (sha256, image) in enumerate(images, 1):
+            if image is None:
+                raise Refused("Images went away while the study ran. Start it again.")
+            batch[sha256] = image.seen
+            if len(batch) == material.BATCH or number == len(hashes):
+                made = extractor(np.stack(list(batch.values())), views)
+                found.known.update(zip(batch, made, strict=True))
+                batch = {}
+                yield eta.at(number)
+    return found

@@ -1,0 +1,114 @@
+"""A study on the command line: the table, a spreadsheet, a page; killed and gone on with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
+
+from tests.helpers import projects
+from tests.helpers.commands import answered, espalier, refused
+
+ASKED = ("--strategies", "ncm,slda,last_2", "--epochs", 1, "--shares", "50,100")
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "engine.system.device.set_threads", lambda window_open: torch.set_num_threads(1)
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(projects.learnt(), tmp_path_factory.mktemp("study") / "p.espalier")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def test_a_study_as_json_table_and_page(home: Path, project: Path, tmp_path: Path) -> None:
+    sheet, web = tmp_path / "study.csv", tmp_path / "study.html"
+    found = answered(home, "compare", project, *ASKED, "--csv", sheet, "--html", web)
+    assert [row["name"] for row in found["rows"]] == ["ncm", "slda", "last_2"]
+    assert [curve["name"] for curve in found["curves"]] == ["ncm", "slda"]
+    assert [point["images"] for point in found["curves"][0]["points"]] == [18, 36]
+
+    lines = list(csv.DictReader(io.StringIO(sheet.read_text())))
+    assert [(line["strategy"], line["share"], line["images"]) for line in lines] == [
+        ("ncm", "100", "36"),
+        ("slda", "100", "36"),
+        ("last_2", "100", "36"),
+        ("ncm", "50", "18"),
+        ("slda", "50", "18"),
+    ]
+    for line, row in zip(lines, found["rows"], strict=False):
+        assert float(line["accuracy"]) == row["accuracy"]
+        assert int(line["weights trained"]) == row["trained"]
+        assert (line["reading"] == "best") == row["best"]
+
+    shown = web.read_text()
+    page = ElementTree.fromstring(
+        shown.replace("<!doctype html>\n", "")
+        .replace('<meta charset="utf-8">', "")
+        .replace('<meta name="viewport" content="width=device-width">', "")
+    )
+    cells = [row.findall("td")[0].text for row in page.iter("tr") if row.findall("td")]
+    assert sorted(map(str, cells)) == sorted(row["title"] for row in found["rows"])
+    assert found["said"] in [p.text for p in page.iter("p")]
+    assert len(list(page.iter("polyline"))) == 2
+
+
+def test_what_was_measured_is_not_measured_again(home: Path, project: Path) -> None:
+    answered(home, "compare", project, *ASKED)
+    said = espalier(home, "compare", project, *ASKED)
+    assert said.returncode == 0
+    assert "To be measured" not in said.stderr
+    lines = said.stdout.splitlines()
+    assert lines[0].split()[:2] == ["strategy", "accuracy"]
+    assert "best" in lines[1]
+    assert any(line.startswith("of the images") and "50 % (18)" in line for line in lines)
+    assert said.stdout.count("More images: that takes four shares") == 1
+    more = espalier(home, "compare", project, "--strategies", "ncm,head", "--epochs", 1)
+    assert "To be measured: 1 row, which takes about" in more.stderr
+
+
+def test_a_study_changes_nothing_of_the_project(home: Path, project: Path) -> None:
+    before = [answered(home, name, project) for name in ("classes", "steps", "runs", "score")]
+    answered(home, "compare", project, *ASKED)
+    after = [answered(home, name, project) for name in ("classes", "steps", "runs", "score")]
+    assert after == before
+
+
+def test_what_cannot_be_done_is_refused_before_it_begins(
+    home: Path, project: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there.csv"
+    there.write_text("mine")
+    assert "--overwrite" in refused(home, "compare", project, *ASKED, "--csv", there)
+    assert there.read_text() == "mine"
+    gone = tmp_path / "gone" / "study.html"
+    assert "no such folder" in refused(home, "compare", project, *ASKED, "--html", gone)
+    assert "10,25,50,100" in refused(home, "compare", project, "--shares", "half")
+    assert "nonsense" in refused(home, "compare", project, "--strategies", "nonsense")
+    answered(home, "compare", project, *ASKED, "--csv", there, "--overwrite")
+    assert there.read_text().startswith("strategy,title,")
+
+
+def test_a_file_that_cannot_be_written_is_said(
+    home: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("app.cli.compare.replace_file", full)
+    said = refused(home, "compare", project, *ASKED, "--csv", tmp_path / "study.csv")
+    assert "no space left" in said
+    assert said.endswith("What was measured is kept.")
