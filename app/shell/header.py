@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+from shiboken6 import isValid
 
 from app import theme
 from app.bridge import Bridge
@@ -68,6 +69,8 @@ class HistoryButton(QToolButton):
 
     def follow(self) -> None:
         """Takes the action's words; Qt has put the action's own icon and tooltip here before."""
+        if not isValid(self.action):  # it says so once more while the window is taken down
+            return
         words = self.action.text().removesuffix(":")
         named(self, words, words, self.key)
         theme.put_icon(self, self.icon_name)

@@ -57,9 +57,15 @@ class Act:
         }
 
 
-def name(state: HeapState, gesture: int, images: Sequence[int], to: str, how: str) -> Act:
-    """Moves images into a class, as a part of a gesture; what was suggested then is noted."""
-    namings = [Naming(number, how, *suggested(state, number)) for number in dict.fromkeys(images)]
+def name(
+    state: HeapState, gesture: int, images: Sequence[int], to: str, how: str, shown: bool = True
+) -> Act:
+    """Moves images into a class, as a part of a gesture; what was suggested then is noted, if it
+    was `shown`."""
+    namings = [
+        Naming(number, how, *(suggested(state, number) if shown else (None, None)))
+        for number in dict.fromkeys(images)
+    ]
     return put(state, gesture, namings, to)
 
 

@@ -169,7 +169,7 @@ def label_images(
     state = yield from making.state_of(session)
     title = f"Name {plural(len(chosen))} {to}"
     with project.gesture(title, all_or_nothing=learn) as gesture:
-        result = (act := acts.name(state, gesture, chosen, to, how)).result(to)
+        result = (act := acts.name(state, gesture, chosen, to, how, order != "groups")).result(to)
         if learn:
             result["step"] = (yield from acts.learn(session, gesture, title))["step"]
     if not learn:
@@ -205,12 +205,14 @@ def accept_above(
         return result
     project.check_writable()
     title = f"Accept {plural(result['images'], 'suggestion')}"
-    yield Notice(f"{title}: about {result['mistakes']:.1f} mistakes are to be expected.")
     with project.gesture(title, all_or_nothing=True) as gesture:
         acts.accept(state, gesture, namings)
         if learn:
             result["step"] = (yield from acts.learn(session, gesture, title))["step"]
     result["done"] = True
+    many = result["mistakes"] >= 1
+    few = f"about {result['mistakes']:.0f} of them" if many else "less than one of them"
+    yield Notice(f"{plural(result['images'], 'suggestion')} accepted; {few} may be wrong.")
     if not learn:
         state = yield from making.state_of(session)
         result["suggestions"] = told.suggestions(state, order, (), limit)

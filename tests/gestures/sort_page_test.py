@@ -175,6 +175,8 @@ def test_groups_come_first_and_a_name_is_for_all_of_a_group(sorter: Person) -> N
     first = current(sorter)
     count = len(first["members"])
     assert first["caption"] == f"{count} alike"
+    assert found.side.title.full == f"{count} images"
+    assert found.bar.order.currentText() == "Groups"
 
     types(sorter, class_of(first))
     at_rest(sorter)
@@ -195,6 +197,7 @@ def test_groups_come_first_and_a_name_is_for_all_of_a_group(sorter: Person) -> N
     at_rest(sorter)
     assert sorter.project.unsorted == left - len(third["members"])
     assert sorter.classes()[likely] == had + len(third["members"])
+    assert found.sorting.standing["recent"] == 0, "nothing was suggested for a group"
 
     presses(sorter, "Ctrl+Shift+G")
     sorter.sees(lambda: found.sorting.order == "likeness")

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QWidget
 
 from app.pages.sort.again import AGAIN
-from app.pages.sort.sorting import GROUPS
+from app.pages.sort.order import GROUPS
 from app.widgets.controls import (
     Elided,
     buddy,

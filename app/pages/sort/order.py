@@ -8,6 +8,8 @@ from app.pages.sort.rows import blank, of_done, of_group, of_one, of_random
 from app.widgets.rows import Row
 from engine.results.heap import Asked, Suggestion, Suggestions
 
+GROUPS = "groups"
+
 
 class Shown:
     """Ids of images in an order, with what is known of each.

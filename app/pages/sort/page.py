@@ -13,6 +13,7 @@ from app.pages.sort.again import AGAIN, LookAgain
 from app.pages.sort.bar import ORDERS, SortBar, warned
 from app.pages.sort.gallery import SortGallery
 from app.pages.sort.nothing import all_sorted, learn_button, none_here
+from app.pages.sort.order import GROUPS
 from app.pages.sort.rows import HeapRows, suggested
 from app.pages.sort.side import Side
 from app.pages.sort.sorting import Sorting
@@ -190,7 +191,8 @@ class SortPage(QWidget):
         self.show_part()
         self.gallery.show_list(self.sorting.list.ids, self.sorting.list.known)
         sorting = self.sorting
-        self.bar.show_standing(sorting.standing, len(sorting.classes), sorting.order)
+        order = GROUPS if sorting.list.members else sorting.order
+        self.bar.show_standing(sorting.standing, len(sorting.classes), order)
         self.show_chosen()
         self.count_shown()
         gap = self.project.burst_gap if self.project is not None else 0

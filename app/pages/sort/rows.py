@@ -88,7 +88,10 @@ def about(row: Row) -> str:
     if "choices" in row:
         return RANDOM
     if "members" in row:
-        return f"{plural(len(row['members']))} alike. Type their class, or press its digit."
+        way = (
+            "Type their class, or press its digit." if row.get("likeliest") else "Type their class."
+        )
+        return f"{plural(len(row['members']))} alike. {way}"
     if not row.get("likeliest"):
         return "Type its class."
     first = suggested(row)

@@ -144,7 +144,8 @@ class Side(QWidget):
         first: Row = rows[0] if rows else {}
         several = len(rows) > 1
         name = shown(str(first.get("path", ""))).replace("\\", "/").rsplit("/", 1)[-1]
-        self.title.set_full(f"{len(rows):,} chosen" if several else name or " ")
+        name = plural(len(first["members"])) if "members" in first else name or " "
+        self.title.set_full(f"{len(rows):,} chosen" if several else name)
         each = "Enter gives each the class that is suggested for it."
         words = about(first) if rows else "Choose an image."
         self.about.setText(each if several and suggested(first) else words)

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.bridge import Bridge
-from app.pages.sort.order import Shown
+from app.pages.sort.order import GROUPS, Shown
 from app.widgets.rows import Row, shown
 from engine.events import Ended, ProjectView
 from engine.results.heap import (
@@ -30,7 +30,6 @@ ENOUGH = 10
 """By fewer test images nothing is said of how well it went."""
 AHEAD = 60
 """So many images beyond those that are seen come with their suggestions."""
-GROUPS = "groups"
 READS = ("suggestions", "learn_sorted")
 OURS = ("Name ", "Set ", "Accept ", "Take back ")
 """How the titles of the gestures begin that were made here."""
@@ -99,6 +98,7 @@ class Sorting(QObject):
         if path != self.path:
             self.path = path
             self.begin_anew()
+            self.said.emit("")
             self.changed.emit()
         self.waiting = project.unsorted if project is not None else 0
 
