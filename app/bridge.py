@@ -24,8 +24,10 @@ from engine.events import (
 )
 from engine.worker import Engine
 
-EVERY = 16
-"""Milliseconds at least between two looks at the engine's outbox: a frame at 60 a second."""
+FIRST, EVERY = 2, 16
+"""Milliseconds at least between two looks at the engine's outbox: few after a silence, twice as
+many each time that there was something, up to a frame at 60 a second. The last word of an answer
+often comes a few milliseconds after the one before."""
 
 Answer = Callable[[Ended], object]
 
@@ -70,9 +72,8 @@ class Bridge(QObject):
             Saved: self.saved,
             Ended: self.ended,
         }
-        self.rest = QTimer(
-            self, interval=EVERY, singleShot=True, timerType=Qt.TimerType.PreciseTimer
-        )
+        self.pace = FIRST
+        self.rest = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self.rest.timeout.connect(self.drain)
         self.told_of.connect(self.wake, Qt.ConnectionType.QueuedConnection)
 
@@ -133,7 +134,8 @@ class Bridge(QObject):
         """Hands on what the engine said since the last look."""
         events = self.engine.take()
         if events:
-            self.rest.start()
+            self.rest.start(self.pace)
+        self.pace = min(2 * self.pace, EVERY) if events else FIRST
         for ticket, event in events:
             self.hand_on(ticket, event)
 

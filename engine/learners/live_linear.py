@@ -7,7 +7,7 @@ of T for each class. By the Woodbury identity, with G = B0^-1 R and Z = B0^-1 T 
 
 so an act costs a solve for its rows and its class, O(d^2), and one product of each with the images
 that wait. While rows are few B0 is u I, which is no solve at all; later it is decomposed anew after
-MOST rows, or when there are a quarter more images than then.
+MOST rows, or when there are twice as many images as then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.learners.sums import FLOAT, ClassSums
 FEW = 256
 """So many rows are kept as they are, without a decomposition."""
 MOST = 128
-GROWTH = 1.25
+GROWTH = 2.0
 
 
 class LiveLinear(Live):
