@@ -138,7 +138,7 @@ def test_damaged_tuned_weights_are_told_in_a_sentence_and_undone(session: Sessio
 
 
 LATER = {
-    "project": ("data_licence", "features", "burst_gap", "promise"),
+    "project": ("data_licence", "features", "burst_gap", "promise", "feature_cap"),
     "class": ("within",),
     "image": ("taken", "camera", "latitude", "longitude", "burst"),
 }
