@@ -46,6 +46,7 @@ def cap_features(session: Session, *, most: int) -> Work[Memory]:
 
 
 def kept(project: Project) -> Memory:
+    """What a project keeps, by part in bytes, and how many images' features gave way."""
     parts = meter.parts(project)
     there, gone = (
         project.db.execute(f"SELECT COUNT(DISTINCT sha256) FROM feature WHERE pack {how} ''")

@@ -16,7 +16,7 @@ from engine.events import Work
 from engine.images.walk import Walk
 from engine.jobs import job
 from engine.predict.answers import answerer_of, answers
-from engine.predict.csv_writer import CsvWriter, refuse_taken
+from engine.predict.csv_writer import CsvWriter, Row, refuse_taken
 from engine.predict.table import UNKNOWN, UNSURE, counted, full, row_of, verdict
 from engine.results.learn import AnswersWritten
 from engine.system.files import is_full
@@ -63,14 +63,8 @@ def predict_to_csv(
     verdicts = Counter[str]()
     with closing(sheet), closing(answers(asked, walk)) as found:
         for some in found:
-            try:
-                sheet.write([row_of(asked, one) for one in some])
-            except BrokenPipeError:
-                break  # the reader of a pipe went away, as with `| head`; that is no fault
-            except OSError as error:
-                if is_full(error):
-                    raise EspalierError(full(to, done)) from error
-                raise
+            if not written(sheet, [row_of(asked, one) for one in some], to, done):
+                break
             done += len(some)
             unusable += sum(one.probabilities is None for one in some)
             verdicts.update(verdict(asked, one) for one in some)
@@ -83,3 +77,16 @@ def predict_to_csv(
         others=walk.others,
         to=to,
     )
+
+
+def written(sheet: CsvWriter, rows: Sequence[Row], to: str, done: int) -> bool:
+    """Whether anybody still reads what was written. Raises EspalierError where no room is left."""
+    try:
+        sheet.write(rows)
+    except BrokenPipeError:
+        return False  # the reader of a pipe went away, as with `| head`; that is no fault
+    except OSError as error:
+        if is_full(error):
+            raise EspalierError(full(to, done)) from error
+        raise
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -15,6 +16,7 @@ from engine.learning import drifting, stream, subnet
 from engine.learning.arrivals import Arrivals, arrivals
 from engine.learning.material import choice, features_by
 from engine.learning.stream import ORDERS, Start
+from engine.results.images import SkippedFile
 from engine.results.stream import StreamJudged, StreamOrder
 from engine.session import Session
 from engine.storage import catalogue, steps
@@ -50,11 +52,11 @@ def judge_stream(
     known = yield from drifting.known_images(project, features)
     drift = yield from drifting.drifts(known, came.rows, came.features, alarms)
     classes = Counter(one.name for one in came.rows)
-    named = set(catalogue.class_names(project).values())
+    named = catalogue.class_names(project).values()
     return {
         "images": len(came.rows),
         "classes": dict(sorted(classes.items())),
-        "new_classes": sorted(set(classes) - named),
+        "new_classes": sorted(set(classes) - set(named)),
         "learner": name,
         "learnt_before": start.images,
         "batch": batch,
@@ -63,13 +65,14 @@ def judge_stream(
         "times": came.times,
         "already_there": came.already_there,
         "twice": came.twice,
-        "skipped": [
-            {"path": catalogue.displayable(catalogue.stored(path)), "reason": reason}
-            for path, reason in came.skipped
-        ],
+        "skipped": [unused(path, reason) for path, reason in came.skipped],
         "orders": orders,
         "drift": drift,
     }
+
+
+def unused(path: Path, reason: str) -> SkippedFile:
+    return {"path": catalogue.displayable(catalogue.stored(path)), "reason": reason}
 
 
 def check(order: str, fading: float, batch: int, alarms: float) -> None:

@@ -46,17 +46,15 @@ def learn(
     yield from subnet.ensure_subnet(session, gesture)
     learner, extractor = LEARNERS.make(name, settings), session.extractor()
     features = features_by(project, extractor, learner.views)
+    last = None  # with a cap, features of images that it has learnt may be gone
     if known is None and project.facts["feature_cap"]:
-        known = usable(project, learner, settings, features, whole=False)
-        material = yield from learning_data(project, extractor, learner.views, known)
-        known = material.known
-    else:
-        material = yield from learning_data(project, extractor, learner.views)
+        last = usable(project, learner, settings, features, whole=False)
+    material = yield from learning_data(project, extractor, learner.views, last)
     if not material.train:
         raise Refused("There is nothing to learn from. Add folders of images first.")
     sample = material.sample()
     clock = time.perf_counter()
-    yield from teach(project, learner, settings, material, sample, known)
+    yield from teach(project, learner, settings, material, sample, known or material.known)
     seconds = {"learn": time.perf_counter() - clock}
     if extractor.milliseconds:
         backbone = extractor.backbone

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QListView, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QListView, QPushButton, QStackedWidget, QWidget
 
 from app.bridge import Bridge
 from app.pages.learn.again import AgainHint
@@ -143,17 +143,14 @@ class LearnPage(QWidget):
             key="Ctrl+Backspace",
             icon="history",
         )
-        self.folder_button, self.second_button = (
-            button(
-                text,
-                "Adds a folder of images, and learns it",
-                self.add_folder,
-                key="Ctrl+Shift+I",
-                icon="folder",
-                kind="primary",
-            )
-            for text in ("Choose a folder", "Add a second class")
-        )
+        self.folder_button = self.adding("Choose a folder")
+        self.second_button = self.adding("Add a second class")
+
+    def adding(self, text: str) -> QPushButton:
+        """A button of what is to be done while there are no two classes."""
+        help = "Adds a folder of images, and learns it"
+        key = "Ctrl+Shift+I"
+        return button(text, help, self.add_folder, key=key, icon="folder", kind="primary")
 
     def left_side(self) -> QWidget:
         """The button and what is learnt, the details, and from the second step on the steps."""

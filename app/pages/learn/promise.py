@@ -103,6 +103,7 @@ class PromiseCard(QFrame):
         self.setLayout(column(field, self.said, self.more, self.plot, gap=8, edge=12))
 
     def make_controls(self) -> None:
+        """What is promised, chosen or typed, and the plot that shows what it costs."""
         self.choice.setEditable(True)
         self.choice.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.choice.addItems(list(OFFERED))

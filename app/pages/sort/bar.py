@@ -114,6 +114,10 @@ class SortBar(QWidget):
             kind="primary",
         )
         self.one_by_one.hide()
+        self.lay_out(back, add)
+
+    def lay_out(self, back: QPushButton, add: QPushButton) -> None:
+        """How far the heap is above, the order and what is accepted at once below."""
         first = row(self.heading, 8, self.forecast, self.one_by_one, back, add)
         first.setStretch(2, 1)
         self.setObjectName("card")

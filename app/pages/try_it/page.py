@@ -180,30 +180,9 @@ class TryPage(QWidget):
         read_only = self.project is not None and self.project.read_only
         self.mend_button.setEnabled(not read_only)
         given = answer["known"] and answer["sure"]
-        if given and answer["group"]:
-            self.verdict.setText(answer["group"])
-            self.reason.setText(
-                f"Sure enough of this group ({per_cent(answer['share'])}), not of the class. "
-                f"{best} is the likeliest."
-            )
-        elif given:
-            self.verdict.setText(best)
-            sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
-            self.reason.setText(
-                f"{sure}: of images of these classes, about {per_cent(share, 0)} of such answers "
-                "are right."
-            )
-        elif answer["known"]:
-            self.verdict.setText("Not sure")
-            self.reason.setText(
-                f"At most {100 * answer['promise']:g} % of the answers may be wrong, as promised "
-                f"under Learn. For {best} it would take more than {per_cent(share)}."
-            )
-        else:
-            self.verdict.setText("None of these")
-            self.reason.setText(
-                f"It lies far from all classes that were learnt. If it must be one of them, {best}."
-            )
+        verdict, reason = in_words(answer, best, share)
+        self.verdict.setText(verdict)
+        self.reason.setText(reason)
         bold = answer["sure"] and not answer["group"]
         self.bars.show_answer(answer["classes"], answer["known"], bold)
         near = answer.get("nearest", [])
@@ -350,3 +329,26 @@ class TryPage(QWidget):
             elif answer["known"]:
                 caption = Caption.of((Name(best),), (per_cent(classes[best], 0),))
         return {"path": path, "file": path, "caption": caption, "thumb": (path, 0, 0)}
+
+
+def in_words(answer: ImageAnswer, best: str, share: float) -> tuple[str, str]:
+    """What is answered, and how sure that is; `best` is the likeliest class, `share` its
+    probability."""
+    if not answer["known"]:
+        return "None of these", (
+            f"It lies far from all classes that were learnt. If it must be one of them, {best}."
+        )
+    if not answer["sure"]:
+        return "Not sure", (
+            f"At most {100 * answer['promise']:g} % of the answers may be wrong, as promised "
+            f"under Learn. For {best} it would take more than {per_cent(share)}."
+        )
+    if answer["group"]:
+        return answer["group"], (
+            f"Sure enough of this group ({per_cent(answer['share'])}), not of the class. "
+            f"{best} is the likeliest."
+        )
+    sure = "Quite sure" if share >= 0.8 else "Not very sure" if share >= 0.5 else "Unsure"
+    return best, (
+        f"{sure}: of images of these classes, about {per_cent(share, 0)} of such answers are right."
+    )

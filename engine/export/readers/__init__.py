@@ -230,6 +230,7 @@ def predict_exported(path: Path, images: Sequence[Path]) -> dict[str, ImageAnswe
 
 
 def told(exported: Exported, image: Path) -> ImageAnswer | NoAnswer:
+    """What the file says of one image, or why that can't be asked about."""
     try:
         probabilities, distance = exported.answer(exported.given(upright(image)))
     except UnusableImage as reason:
