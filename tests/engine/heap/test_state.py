@@ -13,9 +13,11 @@ import pytest
 
 from engine.events import Saved
 from engine.heap import making, near
+from engine.heap.order import Herding, margin
 from engine.jobs import run
 from engine.session import Session
 from engine.storage import unsorted
+from tests.bench.common import finished
 from tests.helpers import image_files
 from tests.helpers.projects import done, refused
 
@@ -175,6 +177,42 @@ def test_what_is_set_aside_has_no_part(session: Session, few_directions: None) -
     after = told(session)[1]
     assert max(abs(after[i][n] - before[i][n]) for i in after for n in after[i]) > 0.01
     agrees(session)
+
+
+def test_what_is_held_out_tells_of_those_that_wait(session: Session, few_directions: None) -> None:
+    """Images that were drawn and named judge the head, which never sees them; the mixture does."""
+    heap = waiting(session)
+    for name in NAMES:
+        label(session, heap[name][:2], name)
+    for row in unsorted.rows(session.require()):
+        if row["drawn"]:
+            label(session, [row["id"]], class_of(row))
+    state = finished(making.state_of(session))
+    assert state.held
+    of_class: dict[int, list[str]] = {}
+    for sha256, number in {**state.learnt, **state.held}.items():
+        of_class.setdefault(number, []).append(sha256)
+    for number, hashes in of_class.items():
+        come = state.basis.round(state.features.get(hashes).mean(axis=1)).sum(axis=0)
+        assert state.mixture.named[number] == pytest.approx(come, abs=1e-4)
+    agrees(session)
+
+
+def test_the_most_useful_are_compared_in_the_whitened_space(
+    session: Session, few_directions: None
+) -> None:
+    heap = waiting(session)
+    for name in NAMES:
+        label(session, heap[name][:1], name)
+    state = finished(making.state_of(session))
+    firsts = []
+    for space, at in ((state.mixture.z, state.basis.round), (state.near, state.basis)):
+        herding = Herding(space)
+        cover = herding.covered(at(state.features.get(list(state.learnt)).mean(axis=1)))
+        picks = herding.picks(cover, margin(state.doubted), state.open)
+        firsts.append(picks[:6].tolist())
+    assert firsts[0] != firsts[1]
+    assert state.ordered("useful")[:6].tolist() == firsts[0]
 
 
 def test_acts_do_not_make_it_anew(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
