@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -86,19 +87,22 @@ def test_moving_what_is_known_is_listed(learnt: Person, mixed: Path, tmp_path: P
 
 def test_esc_keeps_what_is_done_and_says_so(learnt: Person, tmp_path: Path) -> None:
     many = class_folders(tmp_path / "many", {"a": 200, "b": 200, "c": 200})
+    for file in sorted(many.rglob("*.*")):  # so many that no computer is done before the key
+        for number in range(9):
+            os.link(file, file.with_name(f"{number} {file.name}"))
     dialog = opened(learnt)
     drop(dialog, urls([many]))
     target = Path(dialog.target.text())
     dialog.sort_button.click()
-    learnt.sees(lambda: "of 600" in learnt.window.job_bar.doing.full)
+    learnt.sees(lambda: "of 6,000" in learnt.window.job_bar.doing.full)
 
     ended = learnt.waits_for(lambda: learnt.presses("Esc"))
 
     assert ended.how == "cancelled"
     learnt.sees(lambda: any("stays in" in text for text in learnt.messages()))
-    assert len(files(many)) == 600
+    assert len(files(many)) == 6000
     done = files(target)
-    assert 0 < len(done) < 600
+    assert 0 < len(done) < 6000
     assert not list(target.rglob(".espalier-*"))
     with next(target.glob("sorted *.csv")).open(encoding="utf-8", newline="") as file:
         assert sum(bool(row["to"]) for row in csv.DictReader(file)) == len(done)
