@@ -55,10 +55,7 @@ def opened(person: Person) -> BranchDialog:
 
 def does(person: Person, dialog: BranchDialog, key: str) -> Any:
     """Presses the key of a job that trains, and waits for its end."""
-    before = len(person.endings)
-    person.presses(key, dialog)
-    person.sees(lambda: len(person.endings) > before, timeout=PATIENCE)
-    return person.endings[-1]
+    return person.waits_for(lambda: person.presses(key, dialog), PATIENCE)
 
 
 def types(dialog: BranchDialog, **values: Any) -> None:

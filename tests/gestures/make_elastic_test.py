@@ -79,7 +79,4 @@ def only_fewer_parameters(form: SearchForm) -> None:
 
 def asked(person: Person, key: str) -> Ended:
     """The end of a job that takes longer than most."""
-    before = len(person.endings)
-    person.presses(key)
-    person.sees(lambda: len(person.endings) > before, PATIENT)
-    return person.endings[-1]
+    return person.waits_for(lambda: person.presses(key), PATIENT)

@@ -98,7 +98,7 @@ def test_an_image_is_used_for_testing_and_what_is_learnt_follows(learnt: Person)
     page.gallery.customContextMenuRequested.emit(where)
     menu = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMenu) and w.isVisible())
     choice = next(a for a in menu.actions() if a.text() == "Use for &testing")
-    choice.trigger()
+    learnt.waits_for(choice.trigger)
     menu.close()
 
     def apple() -> ClassView:

@@ -275,7 +275,7 @@ def test_a_run_is_paused_resumed_and_stopped_early(tuner: Person) -> None:
     assert lines(page.watch.accuracy)["validation"][: len(known)] == known
     tuner.sees(lambda: page.card.finish_button.isEnabled())
     tuner.presses("Ctrl+Shift+E")
-    tuner.sees(lambda: tuner.endings[-1].how == "done")
+    tuner.sees(lambda: tuner.endings and tuner.endings[-1].how == "done")
     tuner.sees(lambda: page.table.run(1)["state"] == "done")
     tuner.sees(lambda: page.card.comparison.isVisible())
     assert page.card.adopt_button.isVisible()

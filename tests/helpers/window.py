@@ -64,21 +64,33 @@ class Person:
 
     def __init__(self, window: Any, qtbot: Any) -> None:
         self.window, self.qtbot = window, qtbot
-        self.endings: list[Any] = []
-        # Ticket 0 is the engine's own: it opens the project again after it was lost.
-        window.bridge.ended.connect(
-            lambda ticket, ended: self.endings.append(ended) if ticket else None
-        )
+        self.submitted: list[int] = []
+        self.ended: dict[int, Any] = {}
+        window.bridge.submitted.connect(lambda ticket, job: self.submitted.append(ticket))
+        window.bridge.ended.connect(self.hears)
 
     def sees(self, what: Callable[[], object], timeout: int = LONG) -> None:
         self.qtbot.waitUntil(lambda: bool(what()), timeout=timeout)
 
-    def waits_for(self, gesture: Callable[[], object]) -> Any:
-        """Does something that submits one job, and waits for its end."""
-        before = len(self.endings)
+    def hears(self, ticket: int, ended: Any) -> None:
+        # Ticket 0 is the engine's own: it opens the project again after it was lost.
+        if ticket:
+            self.ended[ticket] = ended
+
+    @property
+    def endings(self) -> list[Any]:
+        """How the jobs ended, in this order."""
+        return list(self.ended.values())
+
+    def waits_for(self, gesture: Callable[[], object], timeout: int = LONG) -> Any:
+        """Does something that submits a job, and waits for the end of the first that it submits.
+
+        A job that still ran before is not taken for it.
+        """
+        before = len(self.submitted)
         gesture()
-        self.sees(lambda: len(self.endings) > before)
-        return self.endings[-1]
+        self.sees(lambda: self.ended.keys() & self.submitted[before : before + 1], timeout)
+        return self.ended[self.submitted[before]]
 
     def page(self, name: str) -> Any:
         self.window.rail.buttons[name].click()
