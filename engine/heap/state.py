@@ -228,7 +228,7 @@ class HeapState:
         if not data.train:
             return
         x, numbers = data.sample()
-        self.live.settle(x, numbers)
+        self.live.settle(x, numbers, data.features.moments)
         hashes, truth = data.held_out(self.live.classes)
         doubt, judged = math.sqrt(len(x)), len(hashes) >= ENOUGH
         if judged:

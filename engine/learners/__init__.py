@@ -31,11 +31,14 @@ class Task:
     choice of all training images that will have been seen after this step, the new ones included:
     features like those above and one class number for each; from it, and from nothing else, a
     learner chooses its regularisation, so that the choice does not depend on the order of steps.
+    So many of the last features as `moments` says are moments of an earlier stage, which a learner
+    may weigh otherwise than the rest (engine/models/features.py).
     """
 
     new: Mapping[int, torch.Tensor]
     sample: torch.Tensor
     sample_classes: torch.Tensor
+    moments: int = 0
 
 
 class Learner(ABC):

@@ -12,11 +12,11 @@ from torch.nn.functional import cross_entropy
 from engine.learners.centred_ridge import START as PENALTY
 from engine.learners.centred_ridge import CentredRidge
 from engine.learners.confidence import temperature
-from engine.learners.discriminant import START, Discriminant, is_zero, solved
-from engine.learners.heads import Linear
+from engine.learners.discriminant import START, Discriminant
 from engine.learners.live import Live
 from engine.learners.pooling import alike, best_weights
-from engine.learners.sums import FLOAT, ClassSums, rows
+from engine.learners.scaled import Scaled
+from engine.learners.sums import FLOAT
 from engine.system.words import per_cent, plural
 
 TITLES = (
@@ -29,8 +29,6 @@ TITLES = (
 """The first is the recommended method; the last is a weighted sum of the others' logits."""
 SURE = 3.0
 """So many standard errors a lead must have: four are compared, and none shall win by chance."""
-LEAST = 1e-3
-"""Of a feature's variance inside the classes, as a share of the mean one."""
 
 
 @dataclass(frozen=True)
@@ -49,33 +47,6 @@ class Decision:
     right: tuple[float, ...] = ()
 
 
-class OwnSpread(Discriminant):
-    """Discriminant analysis of features that are scaled to vary alike inside the classes: their
-    covariance is drawn toward its own diagonal (Friedman, Regularized discriminant analysis, 1989).
-    """
-
-    scales: Tensor
-
-    @classmethod
-    def of(cls, plain: Discriminant, shrinkage: float) -> OwnSpread:
-        made, known = cls(), plain._known
-        own = plain._scatter.diagonal()
-        flat = is_zero(plain._scatter, known)
-        v = made.scales = torch.ones_like(own) if flat else (own / own.mean() + LEAST).rsqrt()
-        sums = {number: total * v for number, total in known.sums.items()}
-        made._known = ClassSums(dict(known.counts), sums)
-        made._scatter, made._s = plain._scatter * v * v[:, None], shrinkage
-        return made
-
-    def seen(self, features: Tensor) -> Tensor:
-        return rows(features)[:, None] * self.scales
-
-    def head(self) -> nn.Module:
-        """Linear in the features themselves: the scales are multiplied into the weights."""
-        weight = solved(self._scatter, self._known, self._s) * self.scales
-        return Linear.between_means(weight, self._known.means / self.scales)
-
-
 @dataclass(frozen=True)
 class Candidates:
     """The heads that two sums give: of the features, and of their square roots."""
@@ -88,8 +59,8 @@ class Candidates:
         """One that can change while this one stays: the sums themselves are never changed."""
         return Candidates(copy.copy(self.plain), copy.copy(self.roots), self.decision)
 
-    def spread(self, shrinkage: float) -> OwnSpread:
-        return OwnSpread.of(self.plain, shrinkage)
+    def spread(self, shrinkage: float) -> Scaled:
+        return Scaled.own_spread(self.plain, shrinkage)
 
     def ridge(self, penalty: float) -> CentredRidge:
         return CentredRidge(self.plain._known, self.plain._scatter, penalty)

@@ -170,5 +170,5 @@ class LiveCentred(LiveLinear):
         share = (self.known.n[1:] / self.known.n[0]).to(found.dtype)
         return share + away[:, 1:] - share * away[:, :1]
 
-    def settle(self, sample: Tensor, sample_classes: Tensor) -> None:
+    def settle(self, sample: Tensor, sample_classes: Tensor, moments: int = 0) -> None:
         self.rebase()

@@ -41,6 +41,8 @@ class Discriminant(Learner):
         self._known = ClassSums()
         self._scatter = torch.zeros(0, 0, dtype=FLOAT)  # N S, the sum of (x - m)(x - m)'
         self._s = self.shrinkage or START
+        # So many features are moments (see Task), which count so much.
+        self._moments, self._times = 0, 1.0
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -57,9 +59,12 @@ class Discriminant(Learner):
             scatter = plus(scatter, r)
             done = min(done + len(r), total - 1)
             yield Step(done, total, {"images": done})
-        s = self._chosen(known, scatter, self.seen(task.sample), task.sample_classes)
+        moments = task.moments or self._moments
+        sample = self.seen(task.sample), task.sample_classes
+        s, times = self._chosen(known, scatter, *sample, moments)
         yield Step(total, total, {"shrinkage": s})
-        self._known, self._scatter, self._s = known, scatter, s
+        self._known, self._scatter = known, scatter
+        self._s, self._times, self._moments = s, times, moments
 
     def forget(self, number: int, features: Tensor) -> None:
         known, scatter = self._known.without(number, len(features)), self._scatter
@@ -77,7 +82,10 @@ class Discriminant(Learner):
         self._known = known
 
     def refit(self, sample: Tensor, sample_classes: Tensor) -> None:
-        self._s = self._chosen(self._known, self._scatter, self.seen(sample), sample_classes)
+        chosen = self._chosen(
+            self._known, self._scatter, self.seen(sample), sample_classes, self._moments
+        )
+        self._s, self._times = chosen
 
     def head(self) -> nn.Module:
         weight = solved(self._scatter, self._known, self._s)
@@ -111,16 +119,25 @@ class Discriminant(Learner):
         self._scatter = torch.tensor(memory["scatter"], dtype=FLOAT)
         self._s = float(memory["shrinkage"])
 
-    def _chosen(self, known: ClassSums, scatter: Tensor, sample: Tensor, classes: Tensor) -> float:
-        """The shrinkage with the least loss on images that are left out, one at a time."""
+    def _chosen(
+        self, known: ClassSums, scatter: Tensor, sample: Tensor, classes: Tensor, moments: int
+    ) -> tuple[float, float]:
+        """The shrinkage with the least loss on images that are left out, one at a time, and what
+        multiplies the moments: here nothing does."""
         if self.shrinkage:
-            return self.shrinkage
-        x, y = rows(sample), known.rows_of(classes)
-        several = known.n[y] > 1  # the only image of a class can't be left out of it
-        x, y = thinned(x[several]), thinned(y[several])
+            return self.shrinkage, 1.0
+        x, y = comparable(known, sample, classes)
         if not len(x) or is_zero(scatter, known):
-            return START
-        return lowest(SHRINKAGES, START, lambda s: leave_one_out(known, scatter, s, x, y))
+            return START, 1.0
+        return lowest(SHRINKAGES, START, lambda s: leave_one_out(known, scatter, s, x, y)), 1.0
+
+
+def comparable(known: ClassSums, sample: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Images of a sample that can be left out of their classes, at most ENOUGH of them, and the
+    rows of these: the only image of a class can't be."""
+    x, y = rows(sample), known.rows_of(classes)
+    several = known.n[y] > 1
+    return thinned(x[several]), thinned(y[several])
 
 
 def deviations(new: Mapping[int, Tensor], known: ClassSums) -> Iterator[Tensor]:
@@ -144,6 +161,21 @@ def deviations(new: Mapping[int, Tensor], known: ClassSums) -> Iterator[Tensor]:
         known.add(number, b, fresh.sums[number])
     if gaps:
         yield torch.stack(gaps)
+
+
+def scales(width: int, moments: int, times: float) -> Tensor:
+    """What multiplies each feature: float64 (width,), the last `moments` of them by `times`."""
+    found = torch.ones(width, dtype=FLOAT)
+    found[width - moments :] = times
+    return found
+
+
+def multiplied(known: ClassSums, scatter: Tensor, v: Tensor) -> tuple[ClassSums, Tensor]:
+    """The sums and the scatter of features that are multiplied by `v` (width,)."""
+    sums = {number: total * v for number, total in known.sums.items()}
+    return ClassSums(dict(known.counts), sums), scatter * v * v[:, None] if len(
+        scatter
+    ) else scatter
 
 
 def is_zero(scatter: Tensor, known: ClassSums) -> bool:
@@ -202,20 +234,22 @@ def logits_left_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: T
 class LiveLDA(LiveLinear):
     """n S = (1 - s) (scatter) + s tr(scatter)/d I, and a column for each class: its mean.
 
-    Features are counted from the middle of what waits, which changes no answer and rounds least.
+    Features are multiplied as the learner does, and counted from the middle of what waits, which
+    changes no answer and rounds least.
     """
 
     has_bias = True
 
     def __init__(self, learner: Discriminant, waiting: Tensor) -> None:
-        self.learner = learner
-        x = rows(learner.seen(waiting))
-        self.origin = x.mean(dim=0) if len(x) else torch.zeros(waiting.shape[2], dtype=FLOAT)
-        known = learner._known.copy()
+        self.learner, self.s = learner, learner._s
+        width = waiting.shape[2]
+        self.times, self.scales = learner._times, scales(width, learner._moments, learner._times)
+        x = rows(learner.seen(waiting)) * self.scales
+        self.origin = x.mean(dim=0) if len(x) else torch.zeros(width, dtype=FLOAT)
+        known, scatter = multiplied(learner._known, learner._scatter, self.scales)
         for number, count in known.counts.items():
             known.sums[number] = known.sums[number] - count * self.origin
-        self.s = learner._s
-        super().__init__(known, learner._scatter.clone(), (x - self.origin).float())
+        super().__init__(known, scatter, (x - self.origin).float())
 
     @property
     def weight(self) -> float:
@@ -231,7 +265,7 @@ class LiveLDA(LiveLinear):
         return 1.0 if self.flat(self.trace) else float(self.known.n.sum())
 
     def seen(self, features: Tensor) -> Tensor:
-        return rows(self.learner.seen(features)) - self.origin
+        return rows(self.learner.seen(features)) * self.scales - self.origin
 
     def learn(self, number: int, features: Tensor) -> None:
         centred = self.seen(features)[:, None]
@@ -252,9 +286,24 @@ class LiveLDA(LiveLinear):
             self.known = known
             self.take(((n / (n - 1)) ** 0.5 * (x - m))[None], -1.0, number)
 
-    def settle(self, sample: Tensor, sample_classes: Tensor) -> None:
+    def settle(self, sample: Tensor, sample_classes: Tensor, moments: int = 0) -> None:
         products = self.products if self.products is not None else 0.0
         scatter = products + self.rows.T @ (self.signs[:, None] * self.rows)
-        centred = self.seen(sample)[:, None]
-        self.s = self.learner._chosen(self.known, scatter, centred, sample_classes)
+        plain = multiplied(self.known, scatter, 1 / self.scales)
+        centred = (self.seen(sample) / self.scales)[:, None]
+        moments = self.learner._moments = moments or self.learner._moments
+        self.s, times = self.learner._chosen(*plain, centred, sample_classes, moments)
+        self.multiply(times)
         self.rebase()
+
+    def multiply(self, times: float) -> None:
+        """Moments count otherwise from now on; what was solved must be solved anew."""
+        if times == self.times:
+            return
+        now = scales(len(self.scales), self.learner._moments, times)
+        more = now / self.scales
+        self.known = multiplied(self.known, self.rows.new_zeros(0, 0), more)[0]
+        if self.products is not None:
+            self.products = self.products * more * more[:, None]
+        self.rows, self.x = self.rows * more, self.x * more.float()
+        self.origin, self.scales, self.times = self.origin * more, now, times

@@ -40,8 +40,8 @@ class Live(ABC):
         """Logits of any images (images, classes)."""
 
     @abstractmethod
-    def settle(self, sample: Tensor, sample_classes: Tensor) -> None:
-        """Chooses the regularisation anew (see Task.sample), and solves without what rounded."""
+    def settle(self, sample: Tensor, sample_classes: Tensor, moments: int = 0) -> None:
+        """Chooses the regularisation anew (see Task), and solves without what rounded."""
 
 
 class AnyLive(Live):
@@ -82,6 +82,6 @@ class AnyLive(Live):
             return torch.zeros(len(features), len(self.classes))
         return logits_of(self.learner.head().eval(), features, 2048)
 
-    def settle(self, sample: Tensor, sample_classes: Tensor) -> None:
+    def settle(self, sample: Tensor, sample_classes: Tensor, moments: int = 0) -> None:
         self.sample, self.sample_classes = sample, sample_classes
         self.learner.refit(sample, sample_classes)

@@ -45,5 +45,7 @@ class LivePortfolio(Live):
         found = [weight * live.asked(features) for live, weight in self.lives]
         return torch.stack(found).sum(dim=0)
 
-    def settle(self, sample: Tensor, sample_classes: Tensor) -> None:
+    def settle(self, sample: Tensor, sample_classes: Tensor, moments: int = 0) -> None:
+        plain = self.heads.plain
+        plain._moments = moments or plain._moments
         self.begin(self.heads.refitted(sample, sample_classes))

@@ -198,7 +198,7 @@ class LiveRidge(LiveLinear):
         self.known = known
         self.take(h, -1.0, number)
 
-    def settle(self, sample: Tensor, sample_classes: Tensor) -> None:
+    def settle(self, sample: Tensor, sample_classes: Tensor, moments: int = 0) -> None:
         products = self.products if self.products is not None else 0.0
         G = products + self.rows.T @ (self.signs[:, None] * self.rows)
         self.ratio = self.learner._chosen(self.known, G, sample, sample_classes)

@@ -43,11 +43,13 @@ def scored(
     numbers: np.ndarray,
     asked: torch.Tensor,
     truth: np.ndarray,
+    moments: int = 0,
 ) -> Measured:
-    """Learns from features (n, views, width) with class numbers (n,); scores held-out ones."""
+    """Learns from features (n, views, width) with class numbers (n,); scores held-out ones.
+    The last `moments` of the features are such."""
     classes = torch.from_numpy(numbers)
     new = {int(n): known[classes == n] for n in classes.unique()}
-    for _ in learner.learn(Task(new, known, classes)):
+    for _ in learner.learn(Task(new, known, classes, moments)):
         pass
     right = truth == learner.answers(asked)
     per_class = {int(n): float(right[truth == n].mean()) for n in np.unique(truth)}

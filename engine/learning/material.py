@@ -39,7 +39,7 @@ def choice(
 
 def features_by(project: Project, extractor: Extractor, views: int) -> Features:
     """The cache of what one network makes of the project's images."""
-    return Features(project, f"{extractor.key}|views={views}")
+    return Features(project, f"{extractor.key}|views={views}", extractor.backbone.moments)
 
 
 def compute(
@@ -94,6 +94,7 @@ class Known(Protocol):
     """Features that are there: a project's cache, or others like it."""
 
     key: str
+    moments: int
 
     def get(self, hashes: Sequence[str]) -> np.ndarray: ...
 
@@ -119,7 +120,8 @@ class LearningData:
 
     def task(self) -> Task:
         """All images to learn from at once."""
-        return Task({n: self.of(hashes) for n, hashes in self.train.items()}, *self.sample())
+        new = {n: self.of(hashes) for n, hashes in self.train.items()}
+        return Task(new, *self.sample(), self.features.moments)
 
     def held_out(self, classes: Iterable[int]) -> tuple[list[str], np.ndarray]:
         """The held-out images of `classes`, one class after the other, and their class numbers."""

@@ -95,7 +95,7 @@ def teach(
         if has - had:
             new[number] = material.of(sorted(has - had))
     if new:
-        yield from learner.learn(Task(new, *sample))
+        yield from learner.learn(Task(new, *sample, material.features.moments))
     else:
         learner.refit(*sample)
 

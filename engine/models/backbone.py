@@ -43,6 +43,8 @@ class Backbone:
     digest: str = ""
     licence: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+    moments: int = 0
+    """So many of the last features are moments of an earlier stage (engine/models/features.py)."""
 
     @property
     def cuts(self) -> tuple[str, ...]:

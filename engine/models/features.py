@@ -27,7 +27,8 @@ KINDS = (POOLED, MOMENTS)
 SCALES = {MOMENTS: 0.4, STAGES: 2.0}
 """Of the moments. With 0.4 they are about as long as the features: longer ones would outweigh them
 in every distance and under a ridge, which costs many points where classes have few images. With
-2.0, as in projects of before, many images at few pixels are told apart better."""
+2.0, as in projects of before, many images at few pixels are told apart better: a learner that can
+multiplies them by what suits its images (engine/learners/slda.py)."""
 LEAST = 1e-5
 """Of a variance: a root has no slope at 0."""
 
@@ -92,6 +93,7 @@ def with_moments(backbone: Backbone, kind: str) -> Backbone:
         width=pooled + 2 * given,
         digest=named_digest(backbone.digest, growth),
         facts={**backbone.facts, "growth": growth.text},
+        moments=2 * given if kind == MOMENTS else 0,
     )
 
 

@@ -95,7 +95,7 @@ def accuracy(bench: SubnetEvaluator, backbone: Backbone) -> Measured:
     held_out, truth = bench.sample.of(bench.sample.held_out, size)
     known = torch.from_numpy(extractor(train, learner.views))
     asked = torch.from_numpy(extractor(held_out, learner.views))
-    return scored(learner, known, train_classes, asked, truth)
+    return scored(learner, known, train_classes, asked, truth, backbone.moments)
 
 
 def timing(backbone: Backbone, setting: models_timing.Setting) -> dict[str, float]:

@@ -39,7 +39,7 @@ def model_with(
             found = extractor(np.stack(list(pixels.values())), learner.views)
             features |= dict(zip(pixels, torch.from_numpy(found), strict=True))
     split = split.without({h for h in wanted if h not in features})
-    material = LearningData(InMemory(features), split)
+    material = LearningData(InMemory(features, extractor.backbone.moments), split)
     task = material.task()
     yield from learner.learn(task)
     hashes, truth = material.held_out(learner.classes)
@@ -67,8 +67,8 @@ def model_with(
 class InMemory:
     """Features by hash, where a project's cache would be asked."""
 
-    def __init__(self, features: dict[str, torch.Tensor]) -> None:
-        self.features = features
+    def __init__(self, features: dict[str, torch.Tensor], moments: int) -> None:
+        self.features, self.moments = features, moments
 
     key = ""
 

@@ -22,11 +22,13 @@ PACK = 1024
 
 
 class Features:
-    """The cache of one network's activations in one project: float32 (views, width) an image."""
+    """The cache of one network's activations in one project: float32 (views, width) an image, the
+    last `moments` of them moments of an earlier stage."""
 
-    def __init__(self, project: Project, key: str) -> None:
+    def __init__(self, project: Project, key: str, moments: int = 0) -> None:
         self.project = project
         self.key = key
+        self.moments = moments
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
         """Which of the images have no activations yet, in the given order, each once."""

@@ -113,7 +113,8 @@ def right(learner: str, extractor: Extractor, known: Photos, asked: Photos) -> n
     method = LEARNERS.make(learner)
     features = torch.from_numpy(extractor(known.pixels, method.views))
     new = {n: features[known.classes == n] for n in known.classes.unique().tolist()}
-    for _ in method.learn(Task(new, features, known.classes)):
+    moments = extractor.backbone.moments
+    for _ in method.learn(Task(new, features, known.classes, moments)):
         pass
     answers = method.answers(torch.from_numpy(extractor(asked.pixels, method.views)))
     return np.asarray(answers == asked.classes.numpy())

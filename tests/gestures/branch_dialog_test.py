@@ -223,7 +223,7 @@ def test_a_growth_that_is_stopped_leaves_the_project_as_it_was(
     assert again.live.isVisible(), "it went on, and is looked at again"
     assert again.stop_button.isVisible()
 
-    ended = grower.waits_for(lambda: grower.presses("Ctrl+Backspace", again))
+    ended = grower.ends(lambda: grower.presses("Ctrl+Backspace", again))
 
     assert ended.how == "cancelled"
     assert grower.project.backbone == before.backbone

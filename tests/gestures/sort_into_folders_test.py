@@ -96,7 +96,7 @@ def test_esc_keeps_what_is_done_and_says_so(learnt: Person, tmp_path: Path) -> N
     dialog.sort_button.click()
     learnt.sees(lambda: "of 6,000" in learnt.window.job_bar.doing.full)
 
-    ended = learnt.waits_for(lambda: learnt.presses("Esc"))
+    ended = learnt.ends(lambda: learnt.presses("Esc"))
 
     assert ended.how == "cancelled"
     learnt.sees(lambda: any("stays in" in text for text in learnt.messages()))

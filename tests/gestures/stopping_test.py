@@ -31,7 +31,7 @@ def test_esc_cancels_and_the_project_is_whole(owner: Person, many: Path) -> None
     seen_running(owner, many)
     assert "of 600" in owner.window.job_bar.doing.full
 
-    ended = owner.waits_for(lambda: owner.presses("Esc"))
+    ended = owner.ends(lambda: owner.presses("Esc"))
 
     assert ended.how == "cancelled"
     assert owner.project.current_step is None, "nothing was learnt"
@@ -48,11 +48,11 @@ def test_a_waiting_job_can_be_taken_back(owner: Person, many: Path, images: Path
     bar.show_waiting()
     menu = owner.window.job_bar.findChild(type(owner.window.header.device.menu()))
 
-    ended = owner.waits_for(menu.actions()[0].trigger)
+    ended = owner.ends(menu.actions()[0].trigger)
 
     menu.close()
     assert ended.how == "cancelled"
-    owner.waits_for(lambda: owner.presses("Esc"))
+    owner.ends(lambda: owner.presses("Esc"))
     assert "apple" not in owner.classes()
 
 
@@ -64,7 +64,7 @@ def test_a_killed_engine_is_said_and_the_job_done_again(
     seen_running(person, many)
     number = own_window.bridge.engine.process_id
 
-    ended = person.waits_for(lambda: os.kill(number, signal.SIGKILL))
+    ended = person.ends(lambda: os.kill(number, signal.SIGKILL))
 
     assert ended.how == "lost"
     assert own_window.isVisible()

@@ -252,7 +252,7 @@ def test_a_run_is_paused_resumed_and_stopped_early(tuner: Person) -> None:
     assert not page.card.finish_button.isVisible(), "there is nothing to keep yet"
     tuner.sees(lambda: page.live.curves.epochs and page.live.run)
 
-    ended = tuner.waits_for(lambda: tuner.presses("Ctrl+Shift+P"))
+    ended = tuner.ends(lambda: tuner.presses("Ctrl+Shift+P"))
 
     assert ended.how == "cancelled"
     tuner.sees(lambda: page.card.resume_button.isVisible())
@@ -331,7 +331,7 @@ def test_a_run_whose_engine_was_killed_goes_on(
     starts(person, epochs=500)
     person.sees(lambda: len(page.live.curves.epochs) > 1)
 
-    ended = person.waits_for(lambda: os.kill(own_window.bridge.engine.process_id, signal.SIGKILL))
+    ended = person.ends(lambda: os.kill(own_window.bridge.engine.process_id, signal.SIGKILL))
 
     assert ended.how == "lost"
     assert any("Resume takes its last checkpoint" in text for text in person.messages())
@@ -345,7 +345,7 @@ def test_a_run_whose_engine_was_killed_goes_on(
     steps = page.live.curves.steps["step"]
     assert steps == list(range(1, len(steps) + 1))
     person.sees(lambda: page.card.pause_button.isEnabled() and page.card.pause_button.isVisible())
-    person.waits_for(lambda: person.presses("Ctrl+Shift+P"))
+    person.ends(lambda: person.presses("Ctrl+Shift+P"))
     person.sees(lambda: page.card.resume_button.isEnabled() and page.card.resume_button.isVisible())
     assert "Paused after" in page.card.heading.text()
     with qtbot.waitSignal(page.card.finish_button.clicked):
@@ -353,6 +353,6 @@ def test_a_run_whose_engine_was_killed_goes_on(
         page.table.clearSelection()  # The button acts a moment after its key.
     page.table.choose([1])
     person.sees(lambda: page.card.finish_button.isEnabled() and page.card.finish_button.isVisible())
-    ended = person.waits_for(lambda: person.presses("Ctrl+Shift+E"))
+    ended = person.ends(lambda: person.presses("Ctrl+Shift+E"))
     assert ended.how == "done", ended.text
     person.sees(lambda: page.card.comparison.isVisible())

@@ -92,6 +92,13 @@ class Person:
         self.sees(lambda: self.ended.keys() & self.submitted[before : before + 1], timeout)
         return self.ended[self.submitted[before]]
 
+    def ends(self, gesture: Callable[[], object]) -> Any:
+        """Does something that ends a job that runs or waits, and waits for its end."""
+        before = len(self.ended)
+        gesture()
+        self.sees(lambda: len(self.ended) > before)
+        return self.endings[-1]
+
     def page(self, name: str) -> Any:
         self.window.rail.buttons[name].click()
         return self.window.pages[name]

@@ -121,7 +121,7 @@ class Bench:
                 torch.from_numpy(extractor(p, learner.views)) for p in (train, held_out)
             )
             size = extractor.file(Path(folder), 1).stat().st_size
-        measured = scored(learner, known, classes, asked, truth).plain()
+        measured = scored(learner, known, classes, asked, truth, backbone.moments).plain()
         measured |= left_out(learner, known, classes)
         return {**measured, **sizes_of(backbone), "file_bytes": size, "timed": timed}
 

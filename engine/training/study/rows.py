@@ -229,6 +229,7 @@ class InMemory:
     """Features of a network that the project does not keep."""
 
     key: str
+    moments: int
     known: dict[str, np.ndarray] = field(default_factory=dict)
 
     def get(self, hashes: Sequence[str]) -> np.ndarray:
@@ -242,7 +243,7 @@ def features_of(
     plan: StudyPlan, extractor: Extractor, views: int
 ) -> Generator[Event, None, InMemory]:
     """What a network makes of the study's images. Raises Refused where one is gone by now."""
-    found, hashes = InMemory(extractor.key), plan.split.hashes
+    found, hashes = InMemory(extractor.key, extractor.backbone.moments), plan.split.hashes
     eta, batch = Eta(len(hashes), "Looking at images"), dict[str, np.ndarray]()
     preprocessing = extractor.backbone.preprocessing
     with closing(catalogue.decoded(plan.project, hashes, preprocessing)) as images:

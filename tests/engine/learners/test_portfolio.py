@@ -12,13 +12,14 @@ from sklearn.linear_model import Ridge
 from torch.nn.functional import cross_entropy
 
 from engine.learners import LEARNERS, Learner, candidates
-from engine.learners.candidates import TITLES, Decision, OwnSpread
+from engine.learners.candidates import TITLES, Decision
 from engine.learners.centred_ridge import CentredRidge
 from engine.learners.discriminant import deviations
 from engine.learners.heads import logits_of
 from engine.learners.live_portfolio import LivePortfolio
 from engine.learners.pooling import HELD_BACK, best_weights
 from engine.learners.roots import roots
+from engine.learners.scaled import LEAST, Scaled
 from engine.learners.slda import StreamingLDA
 from engine.learners.sums import ClassSums
 from tests.engine.learners import test_learners as checks
@@ -274,10 +275,10 @@ def test_own_spread_is_shrunk_toward_the_covariances_diagonal() -> None:
         features[..., 0] *= 50
     plain = taught(StreamingLDA(), x)
     known, scatter = plain._known, plain._scatter
-    found = OwnSpread.of(plain, 0.4).head()(test)
+    found = Scaled.own_spread(plain, 0.4).head()(test)
     covariance = scatter / known.n.sum()
     own = covariance.diagonal()
-    variances = own + candidates.LEAST * own.mean()
+    variances = own + LEAST * own.mean()
     level = float((own / variances).mean())
     shrunk = 0.6 * covariance + 0.4 * level * torch.diag(variances)
     r = test[:, 0].double()[:, None] - known.means
