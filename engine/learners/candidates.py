@@ -142,7 +142,9 @@ def decided(parts: Decision, said: Tensor, places: Tensor) -> Decision:
         for logits in all_said
     ]
     best, lead = 0, 0.0
-    for place in range(1, len(all_said)):
+    # Where all but one have no part, together they are that one, and rounding would decide.
+    several = int(weights.count_nonzero()) > 1
+    for place in range(1, len(all_said) if several else len(said)):
         gain = (losses[0] - losses[place]) * alike(places)
         mean, error = float(gain.mean()), float(gain.std(correction=0)) / len(gain) ** 0.5
         as_often = float(right[place].sum()) >= float(right[0].sum())
