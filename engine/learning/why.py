@@ -148,14 +148,14 @@ def how(found: Map) -> str:
             "An approximation: parts of the image were covered one after the other, and the "
             "colours show how much less or more likely the answer became."
         )
-    told = "What all places say adds up to the answer"
+    told = "All places add up to the answer"
     if found.explained is not None and found.explained < ALL:
         told = f"The map explains {whole(found.explained)} of the answer"
     if found.depends:
-        told = f"{told}, though how much one says depends on the others"
+        told = f"{told}; how much each says depends on the others"
     if found.shared:
         return (
             f"{told}. {whole(found.shared)} of it is how much the image varies as a whole, shared "
-            "out by how much each place varies."
+            "out by place."
         )
     return f"{told}." if found.kind != EXACT else f"Exact: {told[0].lower()}{told[1:]}."
