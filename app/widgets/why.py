@@ -134,8 +134,8 @@ class Reason(QWidget):
     def say_beside(self) -> None:
         """What would change the answer stands beside the image."""
         if self.found is not None:
-            nearest = f"Beside it is the nearest {self.found['second']}, the second likeliest."
-            self.where.setText(shown(f"{self.found['where']} {nearest}"))
+            second = f"the nearest image of {self.found['second']}, the second likeliest class"
+            self.where.setText(shown(f"{self.found['where']} Beside it: {second}."))
 
     def describe(self, tooltip: str, words: str) -> None:
         if self.plain is None:
