@@ -17,13 +17,13 @@ def add_to(command: Any) -> None:
     help = "Say which parts of an image speak for its answer, and which image for another one."
     parser = command("why", why, help, "project")
     parser.add_argument("image", metavar="IMAGE")
-    help = "write the image with the map over it: blue speaks for the answer, orange against it"
-    parser.add_argument("--to", default="", metavar="FILE.png", help=help)
+    help = "write the image with the reasons over it: blue speaks for the answer, orange against it"
+    parser.add_argument("--to", default="", metavar="FILE", help=help)
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
 
 
 def why(options: argparse.Namespace) -> int:
-    """The map as numbers with --json, in words without."""
+    """The reasons as numbers with --json, in words without."""
     settings = {"path": options.image, "to": options.to, "overwrite": options.overwrite}
     ended = do(options, "explain", project=options.project, **settings)
     if options.json and ended.how == "done":

@@ -41,9 +41,9 @@ class Swatch(QWidget):
 
 
 class Reason(QWidget):
-    """What is said of the map over `picture`; while it is on, each image gets one.
+    """What is said of the reasons, which lie as colours over `picture` while it is on.
 
-    `told` hands on what was found, None where the image has no map any more. `switch` turns it on
+    `told` hands on what was found, None where nothing is known any more. `switch` turns it on
     and off; it stands where its page has room.
     """
 
@@ -56,11 +56,11 @@ class Reason(QWidget):
         self.question: int | None = None
         self.found: results.Why | None = None
         self.plain: tuple[str, str] | None = None
-        """What tooltip and description of the image say without a map."""
+        """What tooltip and description of the image say without reasons."""
         self.switch = button("Why?", HELP, self.look, key="H", kind="toggle")
         self.switch.setCheckable(True)
-        help = "Saves the image with its map as PNG"
-        self.save_button = tool("save", "Save the map", help, self.choose_file, key="Shift+H")
+        help = "Saves the image with these colours as PNG"
+        self.save_button = tool("save", "Save the reasons", help, self.choose_file, key="Shift+H")
         self.speaks, self.against = label("", "caption"), label("speaks against it", "caption")
         self.where = label("", wrap=True)
         self.how = label("", "caption", wrap=True)
@@ -69,7 +69,7 @@ class Reason(QWidget):
         self.legend.setLayout(signs)
         self.switch.setEnabled(False)
         self.setLayout(column(self.legend, self.where, self.how))
-        named(self, "Why", "What the map over the image says")
+        named(self, "Why", "What the colours over the image say")
         self.hide()
 
     # What it is about.
@@ -82,7 +82,7 @@ class Reason(QWidget):
             self.look()
 
     def look(self) -> None:
-        """Drops what was asked, and asks about the image of now if the map is on."""
+        """Drops what was asked, and asks about the image of now if it is on."""
         self.drop()
         self.take_away()
         on = self.switch.isChecked() and bool(self.image)
@@ -150,7 +150,7 @@ class Reason(QWidget):
             return
         name = PurePath(self.image.get("path", "image")).stem
         path, _ = QFileDialog.getSaveFileName(
-            self, "Save the map", f"{shown(name)}-why.png", "*.png"
+            self, "Save the reasons", f"{shown(name)}-why.png", "*.png"
         )
         if path and not QImageWriter(path, b"PNG").write(self.picture.covered()):
             self.how.setText(f"“{path}” can't be written. Choose another place.")

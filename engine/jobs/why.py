@@ -20,8 +20,8 @@ def explain(
 ) -> Work[Why]:
     """Which parts of an image speak for its answer, and which image would speak for another.
 
-    The image is that of a file, or `content`, a PNG or JPEG. With `to` the map is also written
-    there, as a PNG.
+    The image is that of a file, or `content`, a PNG or JPEG. With `to` it is also written there
+    with its reasons as colours, as a PNG.
     """
     refuse_taken(to, overwrite)
     yield Progress(0, None, "Looking at the image")

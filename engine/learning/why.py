@@ -1,4 +1,4 @@
-"""Why a project's model answers an image as it does: a map, in words too, and what is nearest."""
+"""Why a project's model answers an image as it does: colours over it, words, what is nearest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.learning.answering import nearest
 from engine.models.answers import answer
 from engine.models.backbone import Model
 from engine.models.extractor import Extractor
-from engine.models.why import EXACT, OCCLUSION, Map, decompose, occlude
+from engine.models.why import EXACT, OCCLUSION, Reasons, decompose, occlude
 from engine.results.why import Why
 from engine.storage.project import Project
 from engine.system.files import replace_file
@@ -32,7 +32,7 @@ PLACES = (
     ("lower left", "lower middle", "lower right"),
 )
 SAVED = 1600
-"""Pixels of the longer side of a saved map at most."""
+"""Pixels of the longer side of an image saved with its reasons at most."""
 MOSTLY = 0.25
 """The share of all that speaks for a class from which on one of the nine places has most of it."""
 ALL = 0.9995
@@ -53,7 +53,7 @@ def why(
     probabilities = answer(model.head, torch.from_numpy(features)).probabilities[0]
     best, second = np.argsort(-probabilities, kind="stable")[:2]
     name, other = model.class_names[best], model.class_names[second]
-    found = yield from mapped(extractor, model, image.seen, int(best))
+    found = yield from reasons_in(extractor, model, image.seen, int(best))
     near = nearest(project, extractor, features, other)[0]
     result = Why(
         answer=name,
@@ -74,15 +74,15 @@ def why(
 
 
 def save(found: Why, path: Path, to: Path) -> None:
-    """Writes an image, grey, with the colours of its map as a PNG. Raises OSError."""
+    """Writes an image, grey, with its reasons as colours, as a PNG. Raises OSError."""
     image = Image.open(io.BytesIO(open_image(path, None, SAVED).thumb))
     colours = Image.open(io.BytesIO(found["overlay"]))
     replace_file(to, png_of(over(image, colours, found["region"])))
 
 
-def mapped(
+def reasons_in(
     extractor: Extractor, model: Model, pixels: np.ndarray, place: int
-) -> Generator[Event, None, Map]:
+) -> Generator[Event, None, Reasons]:
     """From one pass where that can be; otherwise by covering one part after the other."""
     head = model.head.head
     assert isinstance(head, torch.nn.Module)
@@ -101,7 +101,7 @@ def mapped(
             done, total = next(work)
         except StopIteration as end:
             found = end.value
-            assert isinstance(found, Map)
+            assert isinstance(found, Reasons)
             return found
         pace = pace or Eta(total, "Covering parts of the image")
         yield pace.at(done)
@@ -134,15 +134,15 @@ def where(values: np.ndarray, name: str) -> str:
 
 
 def ninths(values: np.ndarray) -> np.ndarray:
-    """The sums over three by three parts of a map."""
+    """The sums over three by three parts of the image."""
     rows, columns = (np.arange(side) * 3 // side for side in values.shape)
     found = np.zeros((3, 3))
     np.add.at(found, (rows[:, None], columns[None]), values)
     return found
 
 
-def how(found: Map) -> str:
-    """How far the map can be believed."""
+def how(found: Reasons) -> str:
+    """How far the reasons can be believed."""
     if found.kind == OCCLUSION:
         return (
             "An approximation: parts of the image were covered one after the other, and the "
@@ -150,7 +150,7 @@ def how(found: Map) -> str:
         )
     told = "All places add up to the answer"
     if found.explained is not None and found.explained < ALL:
-        told = f"The map explains {whole(found.explained)} of the answer"
+        told = f"The places explain {whole(found.explained)} of the answer"
     if found.depends:
         told = f"{told}; how much each says depends on the others"
     if found.shared:

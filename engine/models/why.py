@@ -1,8 +1,8 @@
 """Where in an image an answer comes from: what each place of the network's maps adds to a logit.
 
 Where features are means over positions and the head is linear, the logit is a sum over positions
-(Zhou et al., Learning deep features for discriminative localization, CVPR 2016), and the map is
-exact. A deviation is shared out among positions by what each has of the variance. For all other
+(Zhou et al., Learning deep features for discriminative localization, CVPR 2016), and the reasons
+are exact. A deviation is shared out among positions by what each has of the variance. For all other
 networks and heads a patch is covered, and how much the logit falls is seen (Zeiler and Fergus,
 Visualizing and understanding convolutional networks, ECCV 2014, section 4.2).
 
@@ -37,7 +37,7 @@ SAME = 1e-4
 
 
 @dataclass(frozen=True)
-class Map:
+class Reasons:
     """What each position adds to a class's logit less the mean of all: float64 (h, w).
 
     By its `kind` the values sum to `logit` but for a rest, or, of an occlusion, are how much the
@@ -63,8 +63,10 @@ class Part:
     shared: bool = False
 
 
-def decompose(backbone: Backbone, head: nn.Module, pixels: np.ndarray, place: int) -> Map | None:
-    """The map of the class at `place` for an image uint8 (size, size, 3), from one pass.
+def decompose(
+    backbone: Backbone, head: nn.Module, pixels: np.ndarray, place: int
+) -> Reasons | None:
+    """The reasons for the class at `place` in an image uint8 (size, size, 3), from one pass.
 
     None where the features are no means over positions, or the head can't be taken apart.
     """
@@ -83,7 +85,7 @@ def decompose(backbone: Backbone, head: nn.Module, pixels: np.ndarray, place: in
         size += float(added.abs().sum())
         whole += float(added.abs().sum()) if part.shared else 0.0
     told = float(values.abs().sum())
-    return Map(
+    return Reasons(
         values.numpy(),
         float(values.sum()) + rest,
         FIRST_ORDER if whole or weights.depends else EXACT,
@@ -167,7 +169,7 @@ def matched(features: Tensor, found: Sequence[Part]) -> list[Part] | None:
 
 
 def spread(values: Tensor, side: tuple[int, int]) -> Tensor:
-    """A coarse map (h, w) on a finer grid, smoothly, with the same sum."""
+    """Coarse values (h, w) on a finer grid, smoothly, with the same sum."""
     if tuple(values.shape) == side:
         return values
     down, across = (share(few, many) for few, many in zip(values.shape, side, strict=True))
@@ -182,8 +184,8 @@ def share(few: int, many: int) -> Tensor:
 
 def occlude(
     logits: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, place: int, batch: int = 8
-) -> Generator[tuple[int, int], None, Map]:
-    """The map of the class at `place`, by covering patches of an image uint8 (size, size, 3).
+) -> Generator[tuple[int, int], None, Reasons]:
+    """The reasons for the class at `place`, by covering patches of an image uint8 (size, size, 3).
 
     `logits` takes images uint8 (n, size, size, 3) and gives (n, classes). Patches get the image's
     mean colour. Yields how many of how many were looked at.
@@ -204,7 +206,7 @@ def occlude(
         falls += (whole - contrast(logits(some), place)).tolist()
         yield len(falls), len(covered)
     values = np.array(falls).reshape(GRID - 1, GRID - 1)
-    return Map(values, float(whole), OCCLUSION)
+    return Reasons(values, float(whole), OCCLUSION)
 
 
 def contrast(logits: np.ndarray, place: int) -> np.ndarray:

@@ -1,12 +1,12 @@
-"""Whether maps of why lie on the object, on drawn images, whose objects' places are known.
+"""Whether what speaks for an answer lies on the object, on drawn images, whose places are known.
 
     python -m tests.bench.why [--learners slda,ncm,...] [--features moments] [--each 20]
 
 Each learner learns the sample's 48 images of each of 11 classes with EfficientNet-Lite0; so many
-others of each class are drawn and asked. "on": the cell of the map that speaks most for the class
+others of each class are drawn and asked. "on": the place that speaks most for the class
 that is answered has something of the object in it; "half": the object takes half of it or more;
-"by chance": of all cells so many have something of it. "off" is how far the map's sum is from the
-logit, as a share of the largest logit; "ms" is processor time of a map.
+"by chance": of all cells so many have something of it. "off" is how far the sum is from the
+logit, as a share of the largest logit; "ms" is processor time of an image.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.learners import LEARNERS, Task
 from engine.learners.heads import logits_of
 from engine.models.backbone import Backbone
 from engine.models.backbones import load_backbone
-from engine.models.why import Map, decompose, looked, occlude
+from engine.models.why import Reasons, decompose, looked, occlude
 from tests.bench.common import finished
 
 LEARN, LATER = 48, 100_000
@@ -70,7 +70,7 @@ def row(network: Backbone, head: torch.nn.Module, asked: list) -> str:
         features = looked(network, pixels)[0].float()[None, None]
         logits = logits_of(head, features)[0].double()
         place = int(logits.argmax())
-        found = map_of(network, head, pixels, place)
+        found = reasons_in(network, head, pixels, place)
         cells = by_cells(seen, found.values.shape)
         at = np.unravel_index(found.values.argmax(), found.values.shape)
         right.append(place == c)
@@ -87,7 +87,7 @@ def row(network: Backbone, head: torch.nn.Module, asked: list) -> str:
     return f"{np.mean(right):7.1%}  {', '.join(kinds):12}{shares}{worst}{spent:7.0f}"
 
 
-def map_of(network: Backbone, head: torch.nn.Module, pixels: np.ndarray, place: int) -> Map:
+def reasons_in(network: Backbone, head: torch.nn.Module, pixels: np.ndarray, place: int) -> Reasons:
     found = decompose(network, head, pixels, place)
     if found is not None:
         return found
@@ -96,12 +96,12 @@ def map_of(network: Backbone, head: torch.nn.Module, pixels: np.ndarray, place: 
         x = torch.stack([looked(network, each)[0].float() for each in some])
         return logits_of(head, x[:, None]).numpy()
 
-    made: Map = finished(occlude(logits, pixels, place))
+    made: Reasons = finished(occlude(logits, pixels, place))
     return made
 
 
 def by_cells(seen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Which share of each cell of a map the object takes; what is less than a pixel is none."""
+    """Which share of each place the object takes; what is less than a pixel is none."""
     down, across = (np.linspace(0, seen.shape[0], side + 1).astype(int) for side in shape)
     clear = np.where(seen > 0.5, 1.0, 0.0)
     return np.array(

@@ -72,7 +72,7 @@ def test_the_map_lies_over_the_image_and_is_saved_as_it_is_seen(
 
 
 def coloured(pixels: np.ndarray) -> float:
-    """The share of pixels in which blue and red differ much, as in the colours of the map alone."""
+    """The share of pixels in which blue and red differ much, as in these colours alone."""
     rgb = pixels[..., :3].astype(int)
     return float((np.abs(rgb[..., 2] - rgb[..., 0]) > 40).mean())
 

@@ -172,7 +172,7 @@ class TryPage(QWidget):
         self.say_nothing()
 
     def show_second(self, found: Why | None) -> None:
-        """The nearest image of the second likeliest class, beside the one with the map."""
+        """The nearest image of the second likeliest class, beside the one that is asked about."""
         there = found.get("beside") if found is not None else None
         self.beside.setVisible(there is not None)
         if there is not None:

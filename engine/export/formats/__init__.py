@@ -54,7 +54,7 @@ class ExportData:
     far: np.ndarray | None = None
     """The project's distances (images,); None: not known."""
     unsure: Sequence[Unsure] = field(default=())
-    """The images that the project is least sure of, with their maps."""
+    """The images that the project is least sure of, with the reasons."""
 
 
 class Exporter(ABC):

@@ -23,7 +23,7 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class Unsure:
-    """What the network sees of an image, as JPEG with its map, and what is said of it."""
+    """What the network sees of an image, as JPEG with its reasons, and what is said of it."""
 
     image: bytes
     said: str
@@ -34,7 +34,7 @@ def least_sure(
     model: Model, images: Sequence[Path], probabilities: np.ndarray, truth: np.ndarray
 ) -> list[Unsure]:
     """Of images with the project's answers (images, classes) and true places (images,), -1 where
-    unknown. None where no single pass gives maps: covering parts would take minutes."""
+    unknown. None where one pass gives no reasons: covering parts would take minutes."""
     head = model.head.head
     if len(model.class_names) < 2 or model.views > 1 or not isinstance(head, torch.nn.Module):
         return []
@@ -56,7 +56,7 @@ def least_sure(
         )
         told = where(made.values, name)
         if made.explained is not None and made.explained < ALL:
-            told = f"{told} The map explains {whole(made.explained)} of the answer."
+            told = f"{told} The places explain {whole(made.explained)} of the answer."
         seen = over(Image.fromarray(image.seen), overlay(made.values), (0.0, 0.0, 1.0, 1.0))
         found.append(Unsure(jpeg_of(seen), said, told))
     return found

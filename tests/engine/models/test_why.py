@@ -1,4 +1,4 @@
-"""Maps of what each place of an image adds to an answer."""
+"""What each place of an image adds to an answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from engine.models.backbones import load_backbone, untrained
 from engine.models.branches import clone_of, grown
 from engine.models.features import with_features
 from engine.models.growth import MOMENTS
-from engine.models.why import EXACT, FIRST_ORDER, OCCLUSION, Map, decompose, looked, occlude, spread
+from engine.models.why import (
+    EXACT,
+    FIRST_ORDER,
+    OCCLUSION,
+    Reasons,
+    decompose,
+    looked,
+    occlude,
+    spread,
+)
 from tests.helpers import networks
 from tests.helpers.features import SETTINGS, maker
 
@@ -163,7 +172,7 @@ def test_what_is_covered_is_missed_where_it_lay() -> None:
         try:
             steps.append(next(work))
         except StopIteration as end:
-            found: Map = end.value
+            found: Reasons = end.value
             break
 
     assert found.kind == OCCLUSION
@@ -204,7 +213,7 @@ def features(pixels: list[np.ndarray], network: Backbone) -> torch.Tensor:
 
 
 def lies_on(values: np.ndarray, seen: np.ndarray) -> bool:
-    """Whether something of an object is in the cell where a map is largest."""
+    """Whether something of an object is in the cell that speaks most."""
     row, column = np.unravel_index(values.argmax(), values.shape)
     down, across = (np.linspace(0, seen.shape[0], side + 1).astype(int) for side in values.shape)
     return bool((seen[down[row] : down[row + 1], across[column] : across[column + 1]] > 0.5).any())
