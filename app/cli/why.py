@@ -36,9 +36,8 @@ def text(result: Why, to: str) -> str:
     """What speaks for the answer, how far that can be believed, and what would change it."""
     lines = [f"{result['answer']}: {result['where']}", result["how"]]
     if "beside" in result:
-        lines.append(
-            f"Nearest {result['second']}, the second likeliest: {result['beside']['path']}"
-        )
+        nearest = f"Nearest image of {result['second']}, the second likeliest class"
+        lines.append(f"{nearest}: {result['beside']['path']}")
     if to:
         lines.append(f"Written to {to}: blue speaks for {result['answer']}, orange against it.")
     return "\n".join(lines)

@@ -44,7 +44,7 @@ class Picture(QWidget):
     def __init__(self, empty: str = "") -> None:
         super().__init__()
         self.path, self.empty, self.image = "", empty, QImage()
-        self.over, self.region = QImage(), QRectF()
+        self.over, self.region, self.grey = QImage(), QRectF(), QImage()
         self.setMinimumSize(160, 160)
         self.pool = QThreadPool(self)
         self.pool.setMaxThreadCount(1)
@@ -62,7 +62,7 @@ class Picture(QWidget):
     def cover(self, over: QImage, region: QRectF) -> None:
         """Lays colours over a part of the image, in shares of its sides, and turns it grey below
         them; none take them away."""
-        self.over, self.region = over, region
+        self.over, self.region, self.grey = over, region, QImage()
         self.update()
 
     def covered(self) -> QImage:
@@ -80,7 +80,9 @@ class Picture(QWidget):
         if self.over.isNull():
             painter.drawImage(place, self.image)
             return
-        painter.drawImage(place, self.image.convertToFormat(QImage.Format.Format_Grayscale8))
+        if self.grey.isNull():
+            self.grey = self.image.convertToFormat(QImage.Format.Format_Grayscale8)
+        painter.drawImage(place, self.grey)
         width, height = place.width(), place.height()
         part = QRectF(
             place.x() + self.region.x() * width,
@@ -92,7 +94,7 @@ class Picture(QWidget):
 
     def take(self, path: str, image: QImage) -> None:
         if path == self.path:
-            self.image = image
+            self.image, self.grey = image, QImage()
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

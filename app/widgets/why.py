@@ -146,7 +146,7 @@ class Reason(QWidget):
     # A file.
 
     def choose_file(self) -> None:
-        if self.found is None:
+        if self.found is None or self.picture.image.isNull():  # Qt can't read what was read here
             return
         name = PurePath(self.image.get("path", "image")).stem
         path, _ = QFileDialog.getSaveFileName(
