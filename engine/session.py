@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import Tensor, nn
 
 from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
 from engine.learners import LEARNERS
 from engine.learners.confidence import Calibration, calibrated
+from engine.learners.heads import Chosen
 from engine.models.backbone import Backbone, Model, digest_of
 from engine.models.extractor import Extractor
 from engine.storage import catalogue, runs, steps
@@ -25,18 +23,6 @@ from engine.system.paths import cache_folder
 if TYPE_CHECKING:
     from engine.models.provenance import Origin
     from engine.models.supernet.supernet import Supernet
-
-
-class Chosen(nn.Module):
-    """A head with some of its classes: those that the project still has."""
-
-    def __init__(self, head: nn.Module, places: Sequence[int]) -> None:
-        super().__init__()
-        self.head = head
-        self.register_buffer("places", torch.tensor(places))
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.head(features).index_select(1, self.places)
 
 
 def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Model:

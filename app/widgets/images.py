@@ -44,6 +44,7 @@ class Picture(QWidget):
     def __init__(self, empty: str = "") -> None:
         super().__init__()
         self.path, self.empty, self.image = "", empty, QImage()
+        self.over, self.region, self.grey = QImage(), QRectF(), QImage()
         self.setMinimumSize(160, 160)
         self.pool = QThreadPool(self)
         self.pool.setMaxThreadCount(1)
@@ -58,9 +59,42 @@ class Picture(QWidget):
         self.path, self.image = "", image
         self.update()
 
+    def cover(self, over: QImage, region: QRectF) -> None:
+        """Lays colours over a part of the image, in shares of its sides, and turns it grey below
+        them; none take them away."""
+        self.over, self.region, self.grey = over, region, QImage()
+        self.update()
+
+    def covered(self) -> QImage:
+        """The image as it is painted, in its own size."""
+        made = QImage(self.image.size(), QImage.Format.Format_RGB32)
+        made.fill(Qt.GlobalColor.white)
+        painter = QPainter(made)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        self.paint(painter, QRectF(made.rect()))
+        painter.end()
+        return made
+
+    def paint(self, painter: QPainter, place: QRectF) -> None:
+        """The image at a place, with what lies over it."""
+        if self.over.isNull():
+            painter.drawImage(place, self.image)
+            return
+        if self.grey.isNull():
+            self.grey = self.image.convertToFormat(QImage.Format.Format_Grayscale8)
+        painter.drawImage(place, self.grey)
+        width, height = place.width(), place.height()
+        part = QRectF(
+            place.x() + self.region.x() * width,
+            place.y() + self.region.y() * height,
+            self.region.width() * width,
+            self.region.height() * height,
+        )
+        painter.drawImage(part, self.over)
+
     def take(self, path: str, image: QImage) -> None:
         if path == self.path:
-            self.image = image
+            self.image, self.grey = image, QImage()
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -75,7 +109,7 @@ class Picture(QWidget):
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(self.rect().adjusted(16, 16, -16, -16), flags, self.empty)
             return
-        painter.drawImage(self.place(), self.image)
+        self.paint(painter, self.place())
 
     def place(self) -> QRectF:
         """Where the image lies: as large as it fits, in the middle."""

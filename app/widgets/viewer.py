@@ -12,6 +12,8 @@ from app.widgets.images import Picture
 from app.widgets.mend import MendBar, Mending, answer_of
 from app.widgets.rows import ImageRows, Row, words
 from app.widgets.sizes import sized
+from app.widgets.why import Reason, of_row
+from engine.results.why import Why
 
 MOST_LARGER = 16.0
 
@@ -94,6 +96,7 @@ class Viewer(QDialog):
         self.image, self.beside = ZoomedPicture(gone), ZoomedPicture(gone)
         self.answer = Elided("", "heading")
         self.caption = Elided("", "muted")
+        self.reason = Reason(rows.bridge, self.image)
         self.bar = MendBar(mending, self, self.chosen) if mending is not None else None
         self.lay_out()
         if mending is not None:
@@ -111,15 +114,16 @@ class Viewer(QDialog):
         close = button("Close", "Goes back to the gallery", self.close, key="Esc")
         larger = tool("plus", "Larger", "Enlarges the image; the wheel does, too", key="+")
         larger.clicked.connect(lambda *_: self.image.zoom(LARGER))
-        for made in (back, on, close):
+        for made in (back, on, close, self.reason.switch):
             made.setAutoDefault(False)
-        foot = row(self.caption, larger, back, on, close)
+        foot = row(self.caption, self.reason.switch, larger, back, on, close)
         foot.setStretch(0, 1)
         bar = [self.answer, self.bar] if self.bar is not None else []
+        self.reason.told.connect(self.show_beside)
         both = row(self.image, self.beside)
         both.setStretch(0, 1)
         both.setStretch(1, 1)
-        self.setLayout(column(both, *bar, foot, edge=16))
+        self.setLayout(column(both, self.reason, *bar, foot, edge=16))
         laid_out(self).setStretch(0, 1)
         named(self.image, "Image", "The wheel enlarges, the mouse pulls, 0 shows all of it")
         named(self.beside, "Image to compare with", "The nearest one of the class that is likelier")
@@ -145,10 +149,8 @@ class Viewer(QDialog):
         if here is not None:
             if here["file"] != self.image.path:
                 self.image.show_file(here["file"])
-            other = here.get("beside")
-            self.beside.setVisible(other is not None)
-            if other is not None and other["file"] != self.beside.path:
-                self.beside.show_file(other["file"])
+            self.reason.ask(**of_row(here))
+            self.show_beside(self.reason.found)
             self.caption.set_full(words({**here, "predicted": ""}))
             self.answer.set_full(answer_of(here) if "predicted" in here else "")
         if self.bar is not None:
@@ -156,6 +158,18 @@ class Viewer(QDialog):
             self.bar.refresh()
             if not self.rows.rowCount():
                 self.close()
+
+    def show_beside(self, found: Why | None) -> None:
+        """The image to compare with: of the row, or what would change the answer."""
+        here = self.rows.row(self.number)
+        other = here.get("beside") if here is not None else None
+        second = found.get("beside") if found is not None and other is None else None
+        if second is not None:
+            self.reason.say_beside()
+        other = other or second
+        self.beside.setVisible(other is not None)
+        if other is not None and other["file"] != self.beside.path:
+            self.beside.show_file(other["file"])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         by = zoom_of(event)
@@ -167,6 +181,7 @@ class Viewer(QDialog):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self.reason.drop()
         self.image.closed()
         self.beside.closed()
         super().closeEvent(event)

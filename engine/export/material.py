@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Refused, UnusableImage
-from engine.events import Work
+from engine.events import Progress, Work
 from engine.export.formats import EXPORTERS, ExportData, Exporter
 from engine.export.receipts import About
+from engine.export.receipts.unsure import least_sure
 from engine.export.write import export_model
 from engine.images.decode import open_many
 from engine.learning.answering import look
@@ -45,6 +46,9 @@ def written(
     places = {name: place for place, name in enumerate(model.class_names)}
     truth = np.array([places.get(images[path].name, -1) for path in seen.paths])
     held_out = sum(images[path].held_out for path in seen.paths)
+    judged = held_out or len(seen.paths)
+    yield Progress(0, None, "Looking at what is least sure")
+    unsure = least_sure(model, seen.paths[:judged], seen.answers.probabilities[:judged], truth)
     material = ExportData(
         seen.paths,
         seen.answers.probabilities,
@@ -53,6 +57,7 @@ def written(
         held_out,
         about,
         seen.answers.distances,
+        unsure,
     )
     return (yield from export_model(exporter, model, path, material, overwrite))
 

@@ -44,7 +44,7 @@ def export_model(
             script = bool(exporter.script(path.name))
             receipt["papers"] = papers_of(path, script, picture="confusion" in receipt)
             receipt |= {"summary": summary(receipt), "verdict": verdict(receipt)}
-            write_papers(exporter, model, half.parent, receipt, material.about)
+            write_papers(exporter, model, half.parent, receipt, material)
             replace_all(hidden, path, apart=bool(exporter.companions))
     except OSError as error:
         raise Refused(cant_write(path, error)) from error

@@ -62,6 +62,11 @@ class Studio:
 
     def picture(self, name: str, number: int) -> tuple[Image.Image, int]:
         """Picture `number`, of the class `name` (none where it is empty), and its JPEG quality."""
+        image, quality, _ = self.scene(name, number)
+        return image, quality
+
+    def scene(self, name: str, number: int) -> tuple[Image.Image, int, np.ndarray]:
+        """The same, and where its thing is seen: float32 (side, side), from 0 to 1."""
         chance = np.random.default_rng([self.recipe["seed"], 1, number])
         ground = self.ground(chance)
         thing = self.recipe["classes"][name] if name else self.recipe["stranger"]
@@ -72,10 +77,12 @@ class Studio:
         picture = lit(picture, mask, light, chance)
         scene = shadowed(ground, mask, light, chance)
         scene += (picture - scene) * (mask / 255)[..., None]
+        seen = mask / 255
         if chance.random() < 0.25:
             front, cover = self.front(chance)
             scene += (front - scene) * (cover / 255)[..., None]
-        return photographed(scene, chance), int(chance.integers(55, 93))
+            seen = seen * (1 - cover / 255)
+        return photographed(scene, chance), int(chance.integers(55, 93)), seen
 
     def colours(
         self, chance: np.random.Generator, likes: Sequence[int] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -53,3 +55,16 @@ class RandomRelu(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return (features.mean(dim=1) @ self.projection).relu() @ self.weight
+
+
+class Chosen(nn.Module):
+    """A head with some of its classes: those that the project still has."""
+
+    def __init__(self, head: nn.Module, places: Sequence[int]) -> None:
+        super().__init__()
+        self.head = head
+        self.places: Tensor
+        self.register_buffer("places", torch.tensor(places))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head(features).index_select(1, self.places)

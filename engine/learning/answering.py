@@ -92,8 +92,11 @@ def told(
     return found
 
 
-def nearest(project: Project, extractor: Extractor, features: np.ndarray) -> list[list[ImageRow]]:
-    """For each image the learnt images that look most alike to the network, by cosine."""
+def nearest(
+    project: Project, extractor: Extractor, features: np.ndarray, of: str = ""
+) -> list[list[ImageRow]]:
+    """For each image the learnt images that look most alike to the network, by cosine; with `of`
+    those of one class."""
     row = steps.current(project)
     kept = steps.learnt(project, row) if row else None
     if kept is None or not len(features):
@@ -101,6 +104,9 @@ def nearest(project: Project, extractor: Extractor, features: np.ndarray) -> lis
     stored = features_by(project, extractor, features.shape[1])
     gone = set(stored.missing(h for hashes in kept.images.values() for h in hashes))
     pairs = [(h, n) for n, hashes in kept.images.items() for h in hashes if h not in gone]
+    if of:
+        names = catalogue.class_names(project)
+        pairs = [(h, n) for h, n in pairs if names.get(n) == of]
     if not pairs:
         return [[] for _ in features]
     pairs = pairs[:: max(1, len(pairs) // MOST_TO_COMPARE)]

@@ -25,8 +25,10 @@ from app.widgets.next_step import NextStep
 from app.widgets.rows import ROW, ImageRows, short
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
+from app.widgets.why import Reason
 from engine.events import Ended, Notice, Progress, ProjectView
 from engine.results.learn import ImageAnswer, ImageAnswers, ImagesSorted, NoAnswer, PastedAnswer
+from engine.results.why import Why
 from engine.system.words import duration, per_cent
 
 SMALL = 72
@@ -62,6 +64,8 @@ class TryPage(QWidget):
         self.content = b""
         """The pasted image as a file's bytes."""
         self.image = Picture("Drop an image here, paste one, or pick one.")
+        self.why = Reason(bridge, self.image)
+        self.beside = Picture("This file can't be read. It may have been moved or deleted.")
         self.name = Elided("", "muted")
         self.verdict = label("", "title", wrap=True)
         self.reason = label("", "muted", wrap=True)
@@ -74,6 +78,7 @@ class TryPage(QWidget):
         self.empty = NextStep(bridge, "try", "Nothing is learnt yet", then)
         self.lay_out()
         self.bridge.changed.connect(self.show_project)
+        self.why.told.connect(self.show_second)
         self.nearest.opened.connect(lambda n: Viewer(self.near, n, self.window()).open())
         Drops(self, "Drop to see what this is", self.can_try).dropped.connect(self.try_paths)
 
@@ -100,7 +105,14 @@ class TryPage(QWidget):
         self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
         self.stop_button.setVisible(False)
         self.image.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        left = card(self.image, self.name, self.list, row(pick, paste, sort, 0, self.stop_button))
+        named(self.beside, "What would change the answer", "The nearest of the second class")
+        self.beside.hide()
+        pair = row(self.image, self.beside)
+        pair.setStretch(0, 2)
+        pair.setStretch(1, 1)
+        line = row(self.name, self.why.switch)
+        line.setStretch(0, 1)
+        left = card(pair, line, self.why, self.list, row(pick, paste, sort, 0, self.stop_button))
         laid_out(left).setStretch(0, 1)
         heading = label("Nearest training images", "heading")
         answer = row(self.verdict, self.mend_button)
@@ -159,8 +171,17 @@ class TryPage(QWidget):
         self.list.hide()
         self.say_nothing()
 
+    def show_second(self, found: Why | None) -> None:
+        """The nearest image of the second likeliest class, beside the one that is asked about."""
+        there = found.get("beside") if found is not None else None
+        self.beside.setVisible(there is not None)
+        if there is not None:
+            self.beside.show_file(there["file"])
+            self.why.say_beside()
+
     def say_nothing(self) -> None:
         self.likeliest = []
+        self.why.ask()
         self.mend_button.setEnabled(False)
         self.verdict.setText("What is it?")
         self.reason.setText("The answer appears here, with how sure the model is.")
@@ -177,6 +198,8 @@ class TryPage(QWidget):
         order = sorted(answer["classes"].items(), key=lambda item: -item[1])
         best, share = order[0]
         self.likeliest = [name for name, _ in order]
+        path = self.image.path
+        self.why.ask(**({"path": path} if path else {"content": self.content}))
         read_only = self.project is not None and self.project.read_only
         self.mend_button.setEnabled(not read_only)
         given = answer["known"] and answer["sure"]
@@ -269,6 +292,7 @@ class TryPage(QWidget):
         """Asks; an older question that is still open is dropped."""
         if self.question is not None:
             self.bridge.drop(self.question)
+        self.why.ask()
         self.verdict.setText("Looking …")
         self.reason.setText("")
         self.question = self.bridge.ask(job, take, self.tell, **settings)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from engine.events import Progress
+    from engine.export.receipts.unsure import Unsure
     from engine.models.backbone import Model
 
 
@@ -52,6 +53,8 @@ class ExportData:
     """What the model card tells of the project."""
     far: np.ndarray | None = None
     """The project's distances (images,); None: not known."""
+    unsure: Sequence[Unsure] = field(default=())
+    """The images that the project is least sure of, with the reasons."""
 
 
 class Exporter(ABC):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from engine.export.receipts.words import Receipt, classes_judged_on, readable, summary, verdict
 from engine.system.words import many, share, size
+
+if TYPE_CHECKING:
+    from engine.export.receipts.unsure import Unsure
 
 STYLE = """
 :root { color-scheme: light; }
@@ -34,6 +39,9 @@ table.classes td:first-child, table.classes th:first-child { width: 48px; color:
 figure { margin: 16px 0 0; break-inside: avoid; }
 figure img { display: block; max-width: 100%; max-height: 230mm; margin: 0 auto; }
 figcaption { margin-top: 8px; }
+.unsure { display: grid; grid-template-columns: repeat(3, 1fr); gap: 16px; }
+.unsure img { width: 100%; }
+.unsure b { display: block; font-weight: 600; color: #1d2320; overflow-wrap: anywhere; }
 @page { size: A4; margin: 16mm 18mm; }
 @media print { body { padding: 0; max-width: none; font-size: 10.5pt; } h2 { margin-top: 20pt; } }
 """
@@ -52,7 +60,7 @@ def text(value: object) -> str:
     return escape(readable(value))
 
 
-def page(receipt: Receipt, image: bytes) -> str:
+def page(receipt: Receipt, image: bytes, unsure: Sequence[Unsure] = ()) -> str:
     """The whole page; `image` is the PNG of the confusion matrix, empty where there is none."""
     name, rows = text(receipt["file"]), summary(receipt)
     at = next(place for place, (word, _) in enumerate(rows) if word == FIRST_OF_WHAT_IT_IS)
@@ -65,6 +73,7 @@ def page(receipt: Receipt, image: bytes) -> str:
         lines(rows[:at]),
         per_class(receipt),
         figure(receipt, image),
+        least_sure(unsure),
         "<h2>What it is</h2>",
         lines(rows[at:]),
     ]
@@ -142,4 +151,26 @@ def figure(r: Receipt, image: bytes) -> str:
         "<figure><h2>What is taken for what</h2>"
         f'<img alt="Confusion matrix" src="data:image/png;base64,{data}">'
         f"<figcaption>{text(words)}</figcaption></figure>"
+    )
+
+
+def least_sure(unsure: Sequence[Unsure]) -> str:
+    """The images that the project is least sure of, and what speaks for its answers."""
+    if not unsure:
+        return ""
+    made = "".join(
+        f'<figure><img alt="{text(one.where)}" src="data:image/jpeg;base64,'
+        f'{base64.b64encode(one.image).decode("ascii")}"><figcaption><b><bdi>{text(one.said)}'
+        f"</bdi></b>{text(one.where)}</figcaption></figure>"
+        for one in unsure
+    )
+    words = (
+        "The compared images with the least probable answers, as the network sees them; they are "
+        "inside this page and go wherever it goes. Blue "
+        "speaks for the answer, orange against it. Where nothing else is said, all places together "
+        "add up to the answer."
+    )
+    return (
+        f'<h2>What it is least sure of</h2><p class="muted">{text(words)}</p>'
+        f'<div class="unsure">{made}</div>'
     )

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.export.receipts import About
 from engine.export.receipts.card import card
 from engine.export.receipts.confusion_picture import confusion_picture
 from engine.export.receipts.page import page
@@ -17,7 +16,7 @@ from engine.export.receipts.words import Receipt
 from engine.models.backbone import Model
 
 if TYPE_CHECKING:
-    from engine.export.formats import Exporter
+    from engine.export.formats import ExportData, Exporter
 
 
 ENDINGS = {
@@ -89,7 +88,7 @@ def foreign_paper(path: Path) -> str:
 
 
 def write_papers(
-    exporter: Exporter, model: Model, folder: Path, receipt: Receipt, about: About
+    exporter: Exporter, model: Model, folder: Path, receipt: Receipt, material: ExportData
 ) -> None:
     """Writes the papers that a receipt names into `folder`."""
     names, script = receipt["papers"], exporter.script(receipt["file"])
@@ -97,8 +96,8 @@ def write_papers(
     texts = {
         "script": script,
         "receipt": json.dumps(receipt, indent=2, ensure_ascii=True) + "\n",
-        "page": page(receipt, png),
-        "card": card(receipt, model, about, script, exporter.inside),
+        "page": page(receipt, png, material.unsure),
+        "card": card(receipt, model, material.about, script, exporter.inside),
     }
     for name, text in texts.items():
         if name in names:

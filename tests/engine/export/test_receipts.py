@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -45,7 +48,7 @@ def export(tmp_path_factory: pytest.TempPathFactory):
     root = tmp_path_factory.mktemp("receipts")
     session = Session()
     weights = image_files.weights(root / "net.safetensors")
-    done(session, "new_project", path=str(root / "p.espalier"), weights=str(weights), size=32)
+    done(session, "new_project", path=str(root / "p.espalier"), weights=str(weights), size=64)
     for place, name in enumerate(HOSTILE):
         folder = image_files.class_folder(root, name, 10, place / 3)
         done(session, "learn_folder", paths=[str(folder)])
@@ -62,7 +65,8 @@ def test_the_page_shows_hostile_names_and_runs_nothing(export) -> None:
     assert page.open == []
     tags = [tag for tag, _ in page.tags]
     assert "script" not in tags
-    assert [a["src"][:22] for tag, a in page.tags if tag == "img"] == ["data:image/png;base64,"]
+    kinds = {a["src"].partition(";")[0] for tag, a in page.tags if tag == "img"}
+    assert kinds == {"data:image/png", "data:image/jpeg"}
     assert {*map(readable, receipt["classes"]), "CC0 | mine"} <= set(page.words)
     assert "<script>alert(1)<b>" in page.words
     assert all(word.isprintable() for word in map(readable, receipt["classes"]))
@@ -74,6 +78,28 @@ def test_the_page_shows_hostile_names_and_runs_nothing(export) -> None:
     assert f"Accuracy on {held_out} held-out images." in page.words
     with Image.open(path.with_suffix(".confusion.png")) as image:
         assert image.width == image.height > 200
+
+
+def test_the_page_shows_what_is_least_sure_with_what_speaks_for_it(export) -> None:
+    session, path, _ = export
+    page = Page(path.with_suffix(".receipt.html").read_text("utf-8"))
+    assert "What it is least sure of" in page.words
+    shown = [a for tag, a in page.tags if tag == "img" and "image/jpeg" in a["src"]]
+    assert len(shown) == 6
+    assert all("speak" in a["alt"] for a in shown)
+    small = [Image.open(io.BytesIO(b64decode(a["src"].partition(",")[2]))) for a in shown]
+    assert {image.size for image in small} == {(64, 64)}
+
+    found = done(session, "predict_images", paths=[str(p) for p in held_out(session)])
+    least = sorted(max(a["classes"].values()) for a in found["pictures"].values())[:6]
+    said = [re.search(r" (\d+) %$", words) for words in page.words]
+    told = [int(each[1]) for each in said if each][:6]
+    assert told == pytest.approx([100 * share for share in least], abs=1.0)
+
+
+def held_out(session: Session) -> list[Path]:
+    rows = session.require().db.query("SELECT path FROM image WHERE split = 'validation'")
+    return [Path(os.fsdecode(row["path"])) for row in rows]
 
 
 def test_the_card_tells_the_projects_own_facts(export) -> None:

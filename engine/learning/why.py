@@ -1,0 +1,161 @@
+"""Why a project's model answers an image as it does: colours over it, words, what is nearest."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from engine.errors import Refused
+from engine.events import Event
+from engine.images.decode import CheckedImage, open_image
+from engine.images.overlay import Region, over, overlay, png_of
+from engine.images.preprocess import Preprocessing, target_size
+from engine.learning.answering import nearest
+from engine.models.answers import answer
+from engine.models.backbone import Model
+from engine.models.extractor import Extractor
+from engine.models.why import EXACT, OCCLUSION, Reasons, decompose, occlude
+from engine.results.why import Why
+from engine.storage.project import Project
+from engine.system.files import replace_file
+from engine.system.progress import Eta
+from engine.system.words import whole
+
+PLACES = (
+    ("upper left", "upper middle", "upper right"),
+    ("left", "middle", "right"),
+    ("lower left", "lower middle", "lower right"),
+)
+SAVED = 1600
+"""Pixels of the longer side of an image saved with its reasons at most."""
+MOSTLY = 0.25
+"""The share of all that speaks for a class from which on one of the nine places has most of it."""
+ALL = 0.9995
+"""Of a share from which on all is explained."""
+SOME = 0.3
+"""What speaks against a class is told of where it is so much of what speaks for it."""
+
+
+def why(
+    project: Project, extractor: Extractor, model: Model, path: Path
+) -> Generator[Event, None, Why]:
+    """The whole reason for the answer to an image. Raises Refused or UnusableImage."""
+    if len(model.class_names) < 2:
+        raise Refused("With one class there is nothing to tell apart. Learn another class first.")
+    preprocessing = model.backbone.preprocessing
+    image = open_image(path, preprocessing)
+    features = extractor(image.seen[None], model.views)
+    probabilities = answer(model.head, torch.from_numpy(features)).probabilities[0]
+    best, second = np.argsort(-probabilities, kind="stable")[:2]
+    name, other = model.class_names[best], model.class_names[second]
+    found = yield from reasons_in(extractor, model, image.seen, int(best))
+    near = nearest(project, extractor, features, other)[0]
+    result = Why(
+        answer=name,
+        second=other,
+        kind=found.kind,
+        logit=found.logit,
+        values=found.values.tolist(),
+        explained=found.explained,
+        shared=found.shared,
+        region=region(image, preprocessing),
+        overlay=png_of(overlay(found.values)),
+        where=where(found.values, name),
+        how=how(found),
+    )
+    if near:
+        result["beside"] = near[0]
+    return result
+
+
+def save(found: Why, path: Path, to: Path) -> None:
+    """Writes an image, grey, with its reasons as colours, as a PNG. Raises OSError."""
+    image = Image.open(io.BytesIO(open_image(path, None, SAVED).thumb))
+    colours = Image.open(io.BytesIO(found["overlay"]))
+    replace_file(to, png_of(over(image, colours, found["region"])))
+
+
+def reasons_in(
+    extractor: Extractor, model: Model, pixels: np.ndarray, place: int
+) -> Generator[Event, None, Reasons]:
+    """From one pass where that can be; otherwise by covering one part after the other."""
+    head = model.head.head
+    assert isinstance(head, torch.nn.Module)
+    found = decompose(model.backbone, head, pixels, place) if model.views == 1 else None
+    if found is not None:
+        return found
+
+    def logits(some: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            made: torch.Tensor = head(torch.from_numpy(extractor(some, model.views)))
+        return made.numpy()
+
+    work, pace = occlude(logits, pixels, place), None
+    while True:
+        try:
+            done, total = next(work)
+        except StopIteration as end:
+            found = end.value
+            assert isinstance(found, Reasons)
+            return found
+        pace = pace or Eta(total, "Covering parts of the image")
+        yield pace.at(done)
+
+
+def region(image: CheckedImage, p: Preprocessing) -> Region:
+    """What the network sees of an image: the middle, as `preprocess` cuts it out."""
+    across, down = target_size((image.width, image.height), p.resize)
+    left, top = round((across - p.size) / 2), round((down - p.size) / 2)
+    return left / across, top / down, (left + p.size) / across, (top + p.size) / down
+
+
+# In words.
+
+
+def where(values: np.ndarray, name: str) -> str:
+    """Which part of the image speaks most for a class, and which against it."""
+    given, taken = ninths(values.clip(min=0)), ninths((-values).clip(min=0))
+    if not given.any():
+        return f"No part of the image speaks for {name} by itself."
+    place = PLACES[given.argmax() // 3][given.argmax() % 3]
+    if given.max() >= MOSTLY * given.sum():
+        told = f"Mostly the {place} speaks for {name}"
+    else:
+        told = f"Many parts speak for {name}, most of all the {place}"
+    if taken.sum() < SOME * given.sum():
+        return f"{told}."
+    place = PLACES[taken.argmax() // 3][taken.argmax() % 3]
+    return f"{told}; against it speaks most of all the {place}."
+
+
+def ninths(values: np.ndarray) -> np.ndarray:
+    """The sums over three by three parts of the image."""
+    rows, columns = (np.arange(side) * 3 // side for side in values.shape)
+    found = np.zeros((3, 3))
+    np.add.at(found, (rows[:, None], columns[None]), values)
+    return found
+
+
+def how(found: Reasons) -> str:
+    """How far the reasons can be believed."""
+    if found.kind == OCCLUSION:
+        return (
+            "An approximation: parts of the image were covered one after the other, and the "
+            "colours show how much less or more likely the answer became."
+        )
+    told = "All places add up to the answer"
+    if found.explained is not None and found.explained < ALL:
+        told = f"The places explain {whole(found.explained)} of the answer"
+    if found.depends:
+        told = f"{told}; how much each says depends on the others"
+    if found.shared:
+        return (
+            f"{told}. {whole(found.shared)} of it is how much the image varies as a whole, shared "
+            "out by place."
+        )
+    return f"{told}." if found.kind != EXACT else f"Exact: {told[0].lower()}{told[1:]}."
