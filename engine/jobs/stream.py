@@ -45,7 +45,7 @@ def judge_stream(
     name, settings = (row["learner"], row["settings"]) if row else choice(project)
     views, extractor = LEARNERS.make(name, settings).views, session.extractor()
     features = features_by(project, extractor, views)
-    start = stream.start_of(project, features.key)
+    start = stream.start_of(project, features)
     came = yield from arrivals(project, extractor, views, paths)
     asked = [order] if order else list(ORDERS)
     orders = yield from in_orders(project, start, came, asked, fading, batch)

@@ -42,6 +42,8 @@ class Start:
     settings: dict[str, object]
     kept: steps.StepMemory | None
     sample: tuple[Tensor, Tensor] | None
+    moments: int = 0
+    """So many of the last features are moments of an earlier stage."""
 
     @property
     def images(self) -> int:
@@ -55,25 +57,24 @@ class Start:
         return learner
 
 
-def start_of(project: Project, key: str) -> Start:
-    """The step in use, which was learnt from features of a `key`; nothing before there is one.
+def start_of(project: Project, features: Features) -> Start:
+    """The step in use, which was learnt from these features; nothing before there is one.
 
     Raises Refused where it was learnt with another network.
     """
     row = steps.current(project)
     if row is None:
-        return Start(*choice(project), None, None)
+        return Start(*choice(project), None, None, features.moments)
     kept = steps.learnt(project, row)
-    if kept is None or row["features_key"] != key:
+    if kept is None or row["features_key"] != features.key:
         raise Refused(
             "What was learnt is damaged, or was learnt with another network than the one in use. "
             "Learn again first."
         )
-    features = Features(project, key)
     gone = set(features.missing(h for hashes in kept.images.values() for h in hashes))
     split = Split(kept.images, {}).without(gone)
     sample = LearningData(features, split).sample() if split.train else None
-    return Start(row["learner"], row["settings"], kept, sample)
+    return Start(row["learner"], row["settings"], kept, sample, features.moments)
 
 
 def numbers_of(project: Project, names: Sequence[str]) -> dict[str, int]:
@@ -106,7 +107,7 @@ def prequential(
     """
     live = start.learner().live(features[:0])
     if start.sample is not None:
-        live.settle(*start.sample)
+        live.settle(*start.sample, start.moments)
     due, right, pace = (
         max(2 * start.images, FIRST_CHOICE),
         list[np.ndarray](),
@@ -119,7 +120,8 @@ def prequential(
             live.learn(number, features[some[numbers[some] == number]])
         learnt = first + len(some)
         if start.images + learnt >= due:
-            live.settle(*sample_of(start, features, numbers, order[:learnt]))
+            sample = sample_of(start, features, numbers, order[:learnt])
+            live.settle(*sample, start.moments)
             due *= 2
         yield pace.at(learnt)
     return np.concatenate(right)
