@@ -21,6 +21,7 @@ from app.cli import (
     specialise,
     stream,
     tune,
+    watch,
 )
 from app.cli.terminal import columns, do, finish
 from engine.results.export import Receipt
@@ -51,6 +52,7 @@ NAMES = (
     *stream.NAMES,
     *memory.NAMES,
     *predict.NAMES,
+    *watch.NAMES,
     *promise.NAMES,
     *specialise.NAMES,
     *labels.NAMES,
@@ -89,7 +91,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
-    for others in (heap, image_map, review, stream, memory, predict, promise):
+    for others in (heap, image_map, review, stream, memory, predict, promise, watch):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     demo.add_to(command)
