@@ -78,11 +78,12 @@ class CaptureSource:
             return self.broke_off()
         return self.heard(event)
 
-    def heard(self, event: SourceEvent) -> SourceEvent:
+    def heard(self, event: SourceEvent) -> SourceEvent | None:
         if isinstance(event, Frame):
             self.asked, self.begun, self.trouble = False, True, ""
         elif isinstance(event, Lost):
             self.trouble = event.sentence
+            return event if self.begun else None  # where it never came, its end says so
         elif isinstance(event, Ended) and self.trouble and not self.begun:
             self.close()
             raise Refused(self.trouble)

@@ -86,8 +86,12 @@ class Camera:
     def shows(self, colour: str, times: int = 1) -> None:
         content = io.BytesIO()
         Image.fromarray(drawn(colour)).save(content, "JPEG", quality=95)
+        self.sends(content.getvalue(), times)
+
+    def sends(self, content: bytes, times: int = 1) -> None:
+        """The bytes of a JPEG."""
         with self.changed:
-            self.frames += [content.getvalue()] * times
+            self.frames += [content] * times
             self.changed.notify_all()
 
     def pull(self) -> None:
@@ -108,16 +112,17 @@ class Camera:
         asked.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         asked.end_headers()
         sent = 0
-        while True:
-            with self.changed:
-                self.changed.wait_for(lambda: len(self.frames) > sent or not self.here)
-                fresh, here = self.frames[sent:], self.here
+        while fresh := self.following(sent):
             for content in fresh:
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}"
                 asked.wfile.write(f"{head}\r\n\r\n".encode() + content + b"\r\n")
             sent += len(fresh)
-            if not here:
-                return
+
+    def following(self, sent: int) -> list[bytes]:
+        """What was shown after so many, once there is some; none once it is pulled."""
+        with self.changed:
+            self.changed.wait_for(lambda: len(self.frames) > sent or not self.here)
+            return self.frames[sent:]
 
 
 class Hook:
