@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -55,14 +55,24 @@ def drawn(colour: str, side: int = SIDE) -> np.ndarray:
     return np.full((side, side, 3), COLOURS[colour], np.uint8)
 
 
-def film(path: Path, colours: Sequence[str], rate: float = RATE) -> Path:
+def film(path: Path, colours: Sequence[str]) -> Path:
     """A film with a frame of each colour."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), rate, (SIDE, SIDE))
+    return film_of(path, (drawn(colour) for colour in colours))
+
+
+def film_of(path: Path, frames: Iterable[np.ndarray], side: int = SIDE) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), RATE, (side, side))
     assert writer.isOpened()
-    for colour in colours:
-        writer.write(drawn(colour)[:, :, ::-1])
+    for frame in frames:
+        writer.write(frame[:, :, ::-1])
     writer.release()
     return path
+
+
+def scene(number: int, side: int = 96) -> np.ndarray:
+    """Large squares by chance: scenes look different from each other."""
+    squares = np.random.default_rng(number).integers(0, 256, (6, 6, 3), np.uint8)
+    return np.kron(squares, np.ones((side // 6, side // 6, 1), np.uint8))
 
 
 def image_file(path: Path, colour: str) -> Path:
