@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -55,7 +55,7 @@ def drawn(colour: str, side: int = SIDE) -> np.ndarray:
     return np.full((side, side, 3), COLOURS[colour], np.uint8)
 
 
-def film(path: Path, colours: Sequence[str]) -> Path:
+def film(path: Path, colours: Iterable[str]) -> Path:
     """A film with a frame of each colour."""
     return film_of(path, (drawn(colour) for colour in colours))
 
