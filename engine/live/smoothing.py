@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-FORMULA = "mean = w * mean + (1 - w) * new, w = 0.5 ** (seconds since the last frame / half-life)"
-
 
 class Smoothing:
-    """An exponential mean of probabilities and distances, by the clock and not by the number of
-    frames, so that a slow computer answers as a fast one.
+    """An exponential mean of probabilities and distances: w * mean + (1 - w) * new, where
+    w = 0.5 ** (seconds since the frame before / half-life). It goes by the clock and not by the
+    number of frames, so that a slow computer answers as a fast one.
 
     >>> smoothing = Smoothing(half_life=1.0)
     >>> smoothing.add(0.0, np.array([1.0, 0.0]), 2.0)

@@ -200,10 +200,11 @@ def test_what_comes_into_a_folder_is_sorted(watching, model, tmp_path) -> None:
     result = seen.ends()
     expected = {"red": 2, "blue": 1, "none of these": 1, "not sure": 1}
     assert result["sorted"] == expected
+    assert result["frames"] == 5, "what was sorted is not watched"
     assert result["unusable"] == 1
     there = {path.relative_to(to).as_posix() for path in to.rglob("*.*g")}
     assert {"red/late.jpg", "blue/blue.jpg", "not sure/mixed.png"} <= there
-    assert len(there) == 5, "and what was sorted is not watched"
+    assert len(there) == 5
 
 
 def test_what_is_unsure_waits_in_the_project(watching, home, project, tmp_path) -> None:
@@ -253,6 +254,18 @@ def test_rules_do_what_they_say_and_rest(home, model, tmp_path) -> None:
     assert len(rows) == 30, "none is left out where a film waits"
     assert [rows[0]["class"], rows[0]["source"], rows[0]["seconds"]] == ["blue", "f.avi", "1.400"]
     assert [rule["done"] for rule in result["rules"]] == [4, 2, 30]
+
+
+def test_a_film_waits_for_a_rule_that_is_slow(home, model, tmp_path) -> None:
+    """More frames than may wait at once; each starts a program."""
+    shown, noted = film(tmp_path / "f.avi", ["red"] * 12), tmp_path / "noted.txt"
+    program = tmp_path / "note.py"
+    program.write_text("import sys\nwith open(sys.argv[1], 'a') as f: f.write('.')\n")
+    called = f'"{sys.executable}" -S "{program}" "{noted}"'
+    rule = ("--rule", "red", "run", called, "--rest", 0)
+    _, result = watched(home, model, shown, "--every-frame", *rule)
+    assert noted.read_text() == "." * 12
+    assert result["rules"][0]["left_out"] == 0
 
 
 def test_a_rule_that_fails_says_so_and_is_tried_again(home, model, tmp_path) -> None:
