@@ -156,8 +156,13 @@ def hash_of(frame: np.ndarray) -> str:
 def as_jpeg(image: np.ndarray, when: datetime) -> bytes:
     """An image as a file that says when it was taken, to the second: a film's file is as old as its
     end, so its frames are told by that, and one that was copied without its time is younger."""
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "JPEG", quality=QUALITY, exif=exif_at(when))
+    return content.getvalue()
+
+
+def exif_at(when: datetime) -> bytes:
+    """The EXIF of an image that was taken then."""
     exif = Image.Exif()
     exif.get_ifd(DETAILS)[ORIGINAL] = when.strftime("%Y:%m:%d %H:%M:%S")
-    content = io.BytesIO()
-    Image.fromarray(image).save(content, "JPEG", quality=QUALITY, exif=exif)
-    return content.getvalue()
+    return exif.tobytes()

@@ -31,3 +31,6 @@ class SourceWatched(TypedDict):
 
 RuleTried = TypedDict("RuleTried", {"rule": str})
 """The rule that was done once, with a drawn image."""
+
+FramesSeen = TypedDict("FramesSeen", {"frames": int})
+"""How many frames a camera gave that were told."""
