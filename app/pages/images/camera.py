@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QComboBox, QDialog, QLineEdit, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import buddy, button, column, label, named, reach, row, say_on
+from app.widgets.controls import buddy, button, column, label, named, reach, row
 from app.widgets.images import Picture
 from app.widgets.sizes import sized
 from engine.events import Ended, Watched
@@ -25,6 +25,7 @@ ABOUT = (
     "taken while you hold it, and learnt when you let go. Other frames are kept nowhere."
 )
 NOTHING = "What the camera sees appears here."
+WAIT = "One moment …"
 NO_NAME = "Say first which class it is."
 
 
@@ -41,6 +42,8 @@ class CameraDialog(QDialog):
         self.name.addItems(list(names))
         self.name.setEditable(True)
         self.name.setCurrentText(first)
+        if (field := self.name.lineEdit()) is not None:
+            field.setPlaceholderText("name of the class")
         self.image = Picture(NOTHING)
         self.news = label("", "muted", wrap=True)
         self.frames: list[tuple[float, bytes]] = []
@@ -86,7 +89,7 @@ class CameraDialog(QDialog):
     def start(self) -> None:
         """Looks through the camera that is named, and lets another one go."""
         self.end()
-        self.news.setText("One moment …")
+        self.news.setText(WAIT)
         source = self.source.text().strip()
         turn = self.ticket = self.bridge.ask(
             "look", lambda ended: self.over(turn, ended), source=source
@@ -115,7 +118,7 @@ class CameraDialog(QDialog):
             self.last = now
             self.frames.append((now, event.image))
             self.news.setText(f"{plural(len(self.frames))} of {self.held} …")
-        elif not self.held and not self.frames:
+        elif self.news.text() == WAIT:
             self.news.setText("")
 
     # Taking.
@@ -138,10 +141,13 @@ class CameraDialog(QDialog):
             self.news.setText("Nothing was taken yet. Hold it while the camera shows something.")
             return
         source = self.source.text().strip()
-        self.bridge.submit("learn_frames", self.learnt, frames=frames, source=source, into=name)
+
+        def say(ended: Ended) -> None:
+            done = f"{plural(len(frames))} of {name} learnt. Hold it again for more."
+            if self.ticket:  # the dialog is still there
+                self.news.setText(done if ended.how == "done" else ended.text)
+
+        self.bridge.submit("learn_frames", say, frames=frames, source=source, into=name)
         if self.name.findText(name) < 0:
             self.name.addItem(name)
             self.name.setCurrentText(name)
-
-    def learnt(self, ended: Ended) -> None:
-        say_on(self.hold, "Hold to take more")
