@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from app.pages.live.page import LivePage
 from app.pages.live.rule_dialog import RuleDialog
 from app.shell.window import Window
+from tests.helpers.image_files import class_folders
 from tests.helpers.live import Camera, Hook, served
 from tests.helpers.window import Person, drop, texts, urls
 from tests.helpers.window_fixtures import with_project
@@ -170,3 +171,20 @@ def test_closing_the_window_ends_what_is_watched(
 
     source.wait(60)
     assert not source.is_running()
+
+
+def test_what_is_learnt_meanwhile_is_answered(learnt, images, camera, tmp_path) -> None:
+    shown, address = camera
+    shows(shown, images / "apple")
+    page = watches(learnt, address)
+    learnt.sees(lambda: "apple" in page.bars.accessibleDescription())
+    more = class_folders(tmp_path / "more", {"fig": 12}, seed=5)
+    submit = learnt.window.bridge.submit
+    learnt.waits_for(lambda: submit("learn_folder", paths=[str(more / "fig")]))
+    frame = next((images / "apple").glob("*.jpg")).read_bytes()
+
+    def seen() -> bool:
+        shown.sends(frame)
+        return "fig" in page.bars.accessibleDescription()
+
+    learnt.sees(seen)
