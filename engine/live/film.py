@@ -30,7 +30,7 @@ SMALL = 128
 MOST = 20_000
 """Frames of one film at most."""
 QUALITY = 92
-ORIGINAL, DETAILS = 0x9003, 0x8769
+ORIGINAL, SUBSECOND, DETAILS = 0x9003, 0x9291, 0x8769
 MEMORY = 4 << 30
 
 
@@ -164,5 +164,7 @@ def as_jpeg(image: np.ndarray, when: datetime) -> bytes:
 def exif_at(when: datetime) -> bytes:
     """The EXIF of an image that was taken then."""
     exif = Image.Exif()
-    exif.get_ifd(DETAILS)[ORIGINAL] = when.strftime("%Y:%m:%d %H:%M:%S")
+    details = exif.get_ifd(DETAILS)
+    details[ORIGINAL] = when.strftime("%Y:%m:%d %H:%M:%S")
+    details[SUBSECOND] = f"{when.microsecond // 1000:03}"
     return exif.tobytes()

@@ -13,7 +13,7 @@ from app.pages.live.page import LivePage
 from app.pages.live.rule_dialog import RuleDialog
 from app.shell.window import Window
 from tests.helpers.image_files import class_folders
-from tests.helpers.live import Camera, Hook, served
+from tests.helpers.live import Camera, Hook, served, sources_below
 from tests.helpers.window import Person, drop, texts, urls
 from tests.helpers.window_fixtures import with_project
 
@@ -46,8 +46,7 @@ def watches(person: Person, address: str) -> LivePage:
 
 def sources(person: Person) -> list[psutil.Process]:
     """The processes in which something is read that is watched."""
-    engine = psutil.Process(person.window.bridge.engine.process_id)
-    return [child for child in engine.children() if "spawn_main" in " ".join(child.cmdline())]
+    return sources_below(person.window.bridge.engine.process_id)
 
 
 def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> None:

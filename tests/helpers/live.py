@@ -7,7 +7,7 @@ import io
 import json
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
+import psutil
 from onnx import TensorProto, helper
 from PIL import Image
 
@@ -133,6 +134,16 @@ class Camera:
         with self.changed:
             self.changed.wait_for(lambda: len(self.frames) > sent or not self.here)
             return self.frames[sent:]
+
+
+def sources_below(engine: int | None) -> list[psutil.Process]:
+    """The processes in which an engine reads what is watched; those that end now are none."""
+    found = []
+    for child in psutil.Process(engine).children():
+        with suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 class Hook:
