@@ -21,6 +21,7 @@ from engine.events import (
     Scored,
     Started,
     Step,
+    Watched,
 )
 from engine.worker import Engine
 
@@ -49,6 +50,7 @@ class Bridge(QObject):
     changed = Signal(object)
     notice = Signal(object)
     saved = Signal(int, object)
+    watched = Signal(int, object)
     ended = Signal(int, object)
     told_of = Signal()
     """The engine's outbox is no more empty; the only signal that comes from its thread."""
@@ -146,6 +148,8 @@ class Bridge(QObject):
             self.changed.emit(event.project)
         elif isinstance(event, Notice):
             self.notice.emit(event)
+        elif isinstance(event, Watched):
+            self.watched.emit(ticket, event)
         elif ticket in self.told and isinstance(event, Progress):
             self.told[ticket](event)
         elif ticket in self.jobs or not ticket:

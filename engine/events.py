@@ -120,6 +120,35 @@ class Candidate(Event):
 
 
 @dataclass(frozen=True)
+class Watched(Event):
+    """A frame of a source that is watched was answered, or, with `lost`, nothing comes from it.
+
+    `index` counts the source's frames, `dropped` those that were not answered; `time` is in seconds
+    since it began, in a film its time code. `verdict` is "known", "none of these" or "not sure",
+    `answer` the class or group and `share` its probability; `classes` are all probabilities; all of
+    these are smoothed. `latest` is the likeliest class of this frame alone. `milliseconds` are what
+    grabbing, decoding, resizing and the network took, and `age`: how old the frame was when it was
+    answered. `image` is a JPEG for the window, or empty; `path` a file of a watched folder, and
+    `reason` why that can't be used.
+    """
+
+    index: int = -1
+    time: float = 0.0
+    verdict: str = ""
+    answer: str = ""
+    share: float = 0.0
+    latest: str = ""
+    classes: Mapping[str, float] = field(default_factory=dict)
+    per_second: float = 0.0
+    dropped: int = 0
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    image: bytes = b""
+    path: str = ""
+    reason: str = ""
+    lost: str = ""
+
+
+@dataclass(frozen=True)
 class Changed(Event):
     """The project changed. `project` is a frozen snapshot; None when the project was closed."""
 

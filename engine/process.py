@@ -1,5 +1,5 @@
 """The engine process: one thread hears, one runs the jobs that change things, one those that read,
-and one those that read for minutes.
+and one each of those that read for long.
 
 It imports PyTorch only here, in the child, and ends itself at once when the window is gone.
 """
@@ -23,8 +23,10 @@ from engine.system.log import start_log
 
 log = logging.getLogger(__name__)
 
-SLOW = ("refine_map", "explain")
+ALONE = ("refine_map", "explain", "watch", "look", "try_rule")
 """Jobs that only read, and for so long that no other question can wait behind them."""
+LAST = 1.0
+"""Seconds that these get at the end, to leave no file half written."""
 ALL = -1
 """Stands for every ticket."""
 
@@ -52,8 +54,8 @@ def main(pipe: Connection) -> None:
     lines = Lines(pipe)
     work: queue.Queue[Any] = queue.Queue()
     reads: queue.Queue[Any] = queue.Queue()
-    slow: queue.Queue[Any] = queue.Queue()
-    threading.Thread(target=hear, args=(lines, work, reads, slow), daemon=True).start()
+    alone: dict[str, queue.Queue[Any]] = {name: queue.Queue() for name in ALONE}
+    threading.Thread(target=hear, args=(lines, work, reads, alone), daemon=True).start()
     # Imported while the window paints; the thread above answers pings meanwhile.
     from engine.session import Session
     from engine.system import device
@@ -62,17 +64,26 @@ def main(pipe: Connection) -> None:
     device.set_threads(window_open=True)
     session = Session()
     log.info("the engine is ready")
-    for orders in (reads, slow):
+    threads = []
+    for orders in (reads, *alone.values()):
         beside = (lines, orders, lambda: closing(session.beside()))
-        threading.Thread(target=serve, args=beside, daemon=True).start()
+        threads.append(threading.Thread(target=serve, args=beside, daemon=True))
+        threads[-1].start()
     serve(lines, work, lambda: nullcontext(session))
+    for orders in alone.values():
+        orders.put(None)
+    for thread in threads[1:]:
+        thread.join(LAST)
     session.close()
     unwatch()
     os._exit(0)  # Nothing is left to save, and ONNX Runtime's threads need not be waited for.
 
 
 def hear(
-    lines: Lines, work: queue.Queue[Any], reads: queue.Queue[Any], slow: queue.Queue[Any]
+    lines: Lines,
+    work: queue.Queue[Any],
+    reads: queue.Queue[Any],
+    alone: dict[str, queue.Queue[Any]],
 ) -> None:
     """Takes messages from the window. When the pipe breaks the window is gone, and so is this."""
     while True:
@@ -89,7 +100,7 @@ def hear(
             work.put(None)
         elif kind == "run":
             ticket, name, settings, is_read = rest
-            line = (slow if name in SLOW else reads) if is_read else work
+            line = alone.get(name, reads) if is_read else work
             line.put((ticket, name, settings))
 
 

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from engine import process
-from engine.events import CANCEL, FINISH, Changed, Ended, Event, Notice
+from engine.events import CANCEL, FINISH, Changed, Ended, Event, Notice, Watched
 from engine.system.crash_reports import keep_report, note, take_fault
 
 log = logging.getLogger(__name__)
@@ -127,8 +127,14 @@ class Engine:
         elif isinstance(event, Ended):
             note(f"job {ticket} ended: {event.how}")
         with self._guard:
+            first = not self._outbox
+            if isinstance(event, Watched) and not event.path:
+                # The newest frame wins, so that a window that is busy queues none.
+                self._outbox = [
+                    (t, e) for t, e in self._outbox if t != ticket or not isinstance(e, Watched)
+                ]
             self._outbox.append((ticket, event))
-            for tell in self._listeners if len(self._outbox) == 1 else ():
+            for tell in self._listeners if first else ():
                 tell()
 
     def _live(self) -> None:

@@ -21,6 +21,7 @@ from app.cli import (
     specialise,
     stream,
     tune,
+    watch,
     why,
 )
 from app.cli.terminal import columns, do, finish
@@ -52,6 +53,7 @@ NAMES = (
     *stream.NAMES,
     *memory.NAMES,
     *predict.NAMES,
+    *watch.NAMES,
     *why.NAMES,
     *promise.NAMES,
     *specialise.NAMES,
@@ -91,7 +93,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
-    for others in (heap, image_map, review, stream, memory, predict, why, promise):
+    for others in (heap, image_map, review, stream, memory, predict, why, promise, watch):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     demo.add_to(command)

@@ -71,6 +71,14 @@ def try_page(window: Window) -> QWidget:
     return page
 
 
+def live_page(window: Window) -> QWidget:
+    from app.pages.live.page import LivePage
+
+    page = LivePage(window.bridge, window.preferences, window.notices.say)
+    page.empty.asked.connect(window.go)
+    return page
+
+
 def export_page(window: Window) -> QWidget:
     from app.pages.export.page import ExportPage
 
@@ -87,5 +95,6 @@ PAGES: dict[str, Callable[[Window], QWidget]] = {
     "Tune": tune_page,
     "Specialise": specialise_page,
     "Try": try_page,
+    "Live": live_page,
     "Export": export_page,
 }

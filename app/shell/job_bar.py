@@ -26,6 +26,7 @@ from engine.system.words import duration
 
 NAMES = {
     "learn_folder": "Learn the dropped images",
+    "learn_frames": "Learn what the camera saw",
     "learn_labels": "Learn the images of a file",
     "add_images": "Add images",
     "add_labels": "Add the images of a file",

@@ -15,6 +15,7 @@ ICONS = {
     "Tune": "tune",
     "Specialise": "specialise",
     "Try": "try",
+    "Live": "live",
     "Export": "export",
 }
 HELP = {
@@ -25,12 +26,21 @@ HELP = {
     "Tune": "Teach the network itself, and watch it",
     "Specialise": "Find the network that is fast enough for this computer",
     "Try": "See what the model says of an image",
+    "Live": "Watch a camera, a film or a folder, and do something then",
     "Export": "Write the model as one file",
 }
+LIVE = "Ctrl+0"
+"""Its key: there is no tenth digit."""
 NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map")
 """The pages in the order of their keys, which stay what they are when a page comes in between."""
 USUAL, SMALL = QSize(80, 56), QSize(68, 48)
 """A page's button."""
+BELOW = 120
+"""Pixels of the two buttons below them, and of the margins."""
+
+
+def key_of(name: str) -> str:
+    return LIVE if name == "Live" else f"Ctrl+{NUMBERS.index(name) + 1}"
 
 
 class Rail(QWidget):
@@ -46,7 +56,7 @@ class Rail(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(USUAL.width() + 8)
         self.group = QButtonGroup(self)
-        self.buttons = {name: self.page_button(name, NUMBERS.index(name) + 1) for name in names}
+        self.buttons = {name: self.page_button(name, key_of(name)) for name in names}
         colours = tool(
             "theme",
             "Light or dark",
@@ -63,15 +73,10 @@ class Rail(QWidget):
         self.setLayout(column(*self.buttons.values(), 0, below, gap=8, edge=8))
         laid_out(self).setContentsMargins(4, 16, 4, 12)
 
-    def page_button(self, name: str, number: int) -> QToolButton:
+    def page_button(self, name: str, key: str) -> QToolButton:
         """An image with a word below; it stays pressed while its page is shown."""
         made = tool(
-            ICONS[name],
-            name,
-            HELP[name],
-            lambda: self.chosen.emit(name),
-            key=f"Ctrl+{number}",
-            pixels=24,
+            ICONS[name], name, HELP[name], lambda: self.chosen.emit(name), key=key, pixels=24
         )
         made.setObjectName("railButton")
         say_on(made, name)
@@ -80,6 +85,11 @@ class Rail(QWidget):
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self.group.addButton(made)
         return made
+
+    @property
+    def roomy(self) -> int:
+        """Pixels of height that all buttons take at their usual size."""
+        return len(self.buttons) * (USUAL.height() + 8) + BELOW
 
     def fit(self, small: bool) -> None:
         """Takes less room where the window has little."""

@@ -94,6 +94,7 @@ def gap(asked: Facts, result: Facts) -> str:
 
 SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "learn_folder": learnt,
+    "learn_frames": learnt,
     "learn_labels": learnt,
     "learn": learnt,
     "add_images": added,

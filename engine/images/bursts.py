@@ -15,6 +15,9 @@ from datetime import datetime
 GAP = 60.0
 """Seconds after which an image belongs to another burst."""
 
+SHOT = 2.0
+"""The same for frames of a film, of which only those that differ are kept."""
+
 
 @dataclass(frozen=True)
 class Shot:

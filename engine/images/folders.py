@@ -25,7 +25,8 @@ class FoundImages:
     `classes`: class name -> (file, the split that its folders give, or None where they give none).
     `held_out`: the images of test/ folders that must not be learnt: class name -> files.
     `skipped`: what was left out, each path once, with its reasons. `hints`: sentences to read.
-    `within`: the groups of classes from nested folders, "moths/hawk-moths".
+    `within`: the groups of classes from nested folders, "moths/hawk-moths". `frames`: of files that
+    are frames of a film the place that a person reads, in the film; these are always copied.
     """
 
     classes: dict[str, list[tuple[Path, Split | None]]] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class FoundImages:
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     within: dict[str, str] = field(default_factory=dict)
+    frames: dict[Path, Path] = field(default_factory=dict)
 
 
 def find_images(paths: Sequence[Path], into: str = "", nested: bool = False) -> FoundImages:

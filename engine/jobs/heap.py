@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from engine.events import Notice, Progress, Work
 from engine.heap import acts, arriving, making
 from engine.heap import suggestions as told
 from engine.jobs import job
+from engine.live.film import taken_apart
 from engine.results.heap import (
     Accepted,
     BurstsFound,
@@ -37,15 +39,19 @@ def add_unsorted(
     """Checks images and keeps them without a class, with their features, ready to be sorted.
 
     Those that one camera took into one folder are a burst, which ends where `gap` seconds pass;
-    where nothing is said, those that the project keeps (`set_burst_gap`).
+    where nothing is said, those that the project keeps (`set_burst_gap`). Of a film those frames
+    are kept that differ (engine/live/film.py).
     """
     if gap is not None:
         check_gap(gap)
     project = session.require()
     project.check_writable()
-    found = arriving.find(paths)
-    with project.gesture("Add unsorted images") as gesture:
-        added, arrived = yield from arriving.arrive(session, gesture, found, copy, gap)
+    with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
+        paths, frames = yield from taken_apart(paths, Path(folder))
+        found = arriving.find(paths)
+        found.frames = frames
+        with project.gesture("Add unsorted images") as gesture:
+            added, arrived = yield from arriving.arrive(session, gesture, found, copy, gap)
     yield session.changed("unsorted")
     return {
         "added": len(added.fresh),

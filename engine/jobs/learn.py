@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from engine.jobs.project import DEFAULT_LEARNER
 from engine.learners import LEARNERS
 from engine.learning import cut_bursts, material, own_answers, scoring, step, subnet
 from engine.learning.importing import bring_in, look_for
+from engine.live.film import taken_apart
+from engine.live.places import is_film
 from engine.results.learn import (
     AnsweredImages,
     BurstEffect,
@@ -30,6 +34,11 @@ from engine.results.learn import (
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.system.words import listed
+
+NO_CLASS = (
+    "A film has no class by itself. Say into which class its frames go, or add it unsorted: its "
+    "frames then wait to be named."
+)
 
 
 @job("Learn images")
@@ -46,9 +55,15 @@ def learn_folder(
     """The main gesture: checks images, stores them as classes, and learns them, in one pass.
 
     Where folders are `nested`, the deepest are the classes, within groups named after those above.
+    Of a film, which goes `into` a class, those frames are learnt that differ.
     """
-    found = look_for(paths, into, nested)
-    return (yield from learn_found(session, found, copy, learner, settings))
+    if any(map(is_film, paths)) and not into:
+        raise Refused(NO_CLASS)
+    with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
+        paths, frames = yield from taken_apart(paths, Path(folder))
+        found = look_for(paths, into, nested)
+        found.frames = frames
+        return (yield from learn_found(session, found, copy, learner, settings))
 
 
 def learn_found(

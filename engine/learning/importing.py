@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
+from engine.images.bursts import SHOT
 from engine.images.decode import open_many
 from engine.images.folders import FoundImages, find_images, shown
 from engine.images.splits import Sides, Split
@@ -103,7 +104,7 @@ def bring_in(
     snapshot = Every(SECONDS_BETWEEN_SNAPSHOTS, at_once=True)  # so that a class appears early
     glance = Every(SECONDS_BETWEEN_GLIMPSES)
     yield eta.at(0)
-    with closing(arrivals(files, extractor, added)) as opened:
+    with closing(arrivals(files, extractor, added, found.frames)) as opened:
         for number, arrival in opened:
             batch += [arrival] if arrival is not None else []
             if batch and (len(batch) == BATCH or number == len(files)):
@@ -116,7 +117,7 @@ def bring_in(
                 if glimpse and number < len(files) and glance.due():
                     yield from glimpse(number, len(files))
                 added.lap()
-    bursts.note(project, gesture, added.fresh, gap)
+    bursts.note(project, gesture, added.fresh, SHOT if found.frames and gap is None else gap)
     bursts.keep_whole(project, gesture, added.free)
     catalogue.add_skipped(project, gesture, added.skipped)
     if found.within:
@@ -126,7 +127,10 @@ def bring_in(
 
 
 def arrivals(
-    files: Sequence[tuple[str, Path, Split | None]], extractor: Extractor | None, added: Added
+    files: Sequence[tuple[str, Path, Split | None]],
+    extractor: Extractor | None,
+    added: Added,
+    frames: Mapping[Path, Path],
 ) -> Generator[tuple[int, NewImage | None], None, None]:
     """Each file's number, from 1, and its image; None where it can't be used, which is noted. To be
     closed, if it is left before its end."""
@@ -138,7 +142,7 @@ def arrivals(
                 added.skipped.append((path, str(image)))
                 yield number, None
             else:
-                yield number, NewImage(name, path, image, split)
+                yield number, NewImage(name, path, image, split, frames.get(path))
 
 
 def settle(

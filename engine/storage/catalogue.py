@@ -28,12 +28,14 @@ CONFLICTING = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT cl
 
 @dataclass(frozen=True)
 class NewImage:
-    """A checked image on its way into a class; `split` is None where the hash decides."""
+    """A checked image on its way into a class; `split` is None where the hash decides. `frame` is
+    the place in a film that it comes from: it is copied, for its file is gone afterwards."""
 
     class_name: str
     path: Path
     image: CheckedImage
     split: str | None = None
+    frame: Path | None = None
 
 
 def class_named(project: Project, name: str) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def add(
     if not fresh:
         return []
     pack = project.blobs.put(b"".join(arrival.image.thumb for arrival in fresh))
-    copied = {a.image.sha256 for a in fresh if copy and copied_in(project, a)}
+    copied = {a.image.sha256 for a in fresh if (copy or a.frame) and copied_in(project, a)}
     with project.transaction(gesture) as db:
         numbers = {name: wanted_class(project, name) for name in {a.class_name: 0 for a in fresh}}
         splits, earlier = splits_for(db, fresh, numbers, sides)
@@ -130,7 +132,7 @@ def plain_facts(arrival: NewImage) -> dict[str, Any]:
     image = arrival.image
     return {
         "sha256": image.sha256,
-        "path": stored(arrival.path),
+        "path": stored(arrival.frame or arrival.path),
         "width": image.width,
         "height": image.height,
         "bytes": image.bytes,

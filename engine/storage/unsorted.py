@@ -58,7 +58,7 @@ def add(
     if not fresh:
         return [], left_out
     pack = project.blobs.put(b"".join(a.image.thumb for a in fresh.values()))
-    copied = {h for h, a in fresh.items() if copy and catalogue.copied_in(project, a)}
+    copied = {h for h, a in fresh.items() if (copy or a.frame) and catalogue.copied_in(project, a)}
     lengths = [len(a.image.thumb) for a in fresh.values()]
     with project.transaction(gesture) as db:
         db.table("unsorted").insert_all(

@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.events import Changed, Ended, Event, Notice, Progress
+from engine.events import Changed, Ended, Event, Notice, Progress, Watched
+from engine.results.live import SourceWatched
 from engine.worker import Engine
 from tests.helpers import image_files
+from tests.helpers.live import colour_model, film
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
@@ -216,3 +218,25 @@ def test_what_jobs_give_back_brings_no_heavy_library_along(tmp_path, images):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_of_what_is_watched_the_newest_frame_alone_waits(engine: Engine, tmp_path: Path) -> None:
+    """However many came while the window was busy: nothing is taken until the last is answered."""
+    shown = film(tmp_path / "f.avi", ["red"] * 199 + ["blue"])
+    noted = tmp_path / "blue.csv"
+    ticket = engine.submit(
+        "watch",
+        reads=True,
+        source=str(shown),
+        model=str(colour_model(tmp_path / "colours.onnx")),
+        every=True,
+        half_life=0.0,
+        rules=[{"class": "blue", "do": "csv", "to": str(noted)}],
+    )
+    while not noted.exists():
+        threading.Event().wait(0.005)
+    events = until(engine, ticket, lambda event: isinstance(event, Ended))
+    assert events[-1].of(SourceWatched)["frames"] == 200
+    watched = [event for event in events if isinstance(event, Watched)]
+    assert (watched[-1].index, watched[-1].answer) == (199, "blue")
+    assert len(watched) < 50, "but for some on their way by then, one"

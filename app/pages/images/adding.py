@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton
 
+from app.pages.images.camera import CameraDialog
 from app.widgets.ask import choose_class
 from app.widgets.controls import say_on, tool
 from app.widgets.label_files import submit_added
@@ -40,6 +41,8 @@ class Adding(QObject):
         entry = self.entry
         entry("Add a &folder …", "Each folder is a class", self.choose_folder, "Ctrl+Shift+I")
         entry("Add &images …", "Images of one class", self.choose_images)
+        help = "Hold a button, and what a camera sees becomes images of a class"
+        entry("From a c&amera …", help, self.open_camera, "Ctrl+Shift+K")
         help = "Images in the classes that a file names: CSV, COCO, Label Studio, CVAT and others"
         entry("Add from a file of &classes …", help, self.choose_labels, "Ctrl+Shift+D")
         self.menu.addSeparator()
@@ -107,6 +110,12 @@ class Adding(QObject):
             into = choose_class(self.page, "Which class do these images belong to?", names)
         if paths and into:
             self.add(paths, into)
+
+    def open_camera(self) -> None:
+        project = self.page.project
+        if project is not None and not project.read_only:
+            names = [c.name for c in project.classes]
+            CameraDialog(self.bridge, self.page.window(), names, self.page.classes.name).open()
 
     def choose_labels(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self.page, "Choose files of classes", "", LABELS)

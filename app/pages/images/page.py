@@ -72,6 +72,7 @@ class ImagesPage(QWidget):
             "class, or waits to be sorted: you are asked. A file that names images and their "
             "classes (CSV, COCO, CVAT and others) can be dropped, too.",
             self.folder_button(),
+            self.camera_button(),
         )
         self.lay_out()
         self.connect_all()
@@ -114,6 +115,11 @@ class ImagesPage(QWidget):
         made = button("Choose a folder", "Adds the images of a folder", self.adding.choose_folder)
         # The menu of the add button owns this key.
         return named(made, "Choose a folder", "Adds the images of a folder", "Ctrl+Shift+I")
+
+    def camera_button(self) -> QPushButton:
+        help = "Hold a button, and what a camera sees becomes images of a class"
+        made = button("From a camera", help, self.adding.open_camera)
+        return named(made, "From a camera", help, "Ctrl+Shift+K")
 
     def class_tools(self) -> list[QWidget]:
         return [

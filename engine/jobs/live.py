@@ -1,0 +1,176 @@
+"""Jobs that watch: a camera, a film or a folder is answered as it comes.
+
+Nothing here imports PyTorch: exported files are asked without it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import BadSetting, Refused
+from engine.events import Progress, Watched, Work
+from engine.jobs import job
+from engine.live.actions import Failed, Moment, act
+from engine.live.answering import answering_of
+from engine.live.events import Ended, Frame, Lost
+from engine.live.keeping import Unsure, sorting_into
+from engine.live.places import FOLDER, Place, place_named
+from engine.live.rules import rule_of, rules_in
+from engine.live.sources import open_source
+from engine.live.taking import frame_files
+from engine.live.watching import MOMENT, Wanted, Watching, preview
+from engine.predict.answers import Answered
+from engine.predict.sorting import without
+from engine.results.learn import FolderLearnt
+from engine.results.live import FramesSeen, RuleTried, SourceWatched
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+TAKEN = 1280
+"""The longer side of frames that can be learnt, in pixels."""
+Rules = Sequence[Mapping[str, Any]]
+
+
+@job("Watch", reads=True)
+def watch(
+    session: Session | None,
+    *,
+    source: str,
+    model: str = "",
+    every: bool = False,
+    existing: bool = False,
+    half_life: float = 0.5,
+    least: float = 0.0,
+    rules: Rules = (),
+    rules_file: str = "",
+    sort_into: str = "",
+    preview: int = 0,
+) -> Work[SourceWatched]:
+    """Answers what comes from a camera, an address, a film or a folder, by the project or the
+    exported file `model`, until a film is over or the job is asked to end with what it has.
+
+    `every`: no frame of a film is left out. `existing`: of a folder also what lies there. Answers
+    that are less probable than `least` are "not sure". `rules_file` is a JSON file of more
+    `rules`. Images of a folder are copied with `sort_into` into folders as `sort_images` does.
+    Raises BadSetting and Refused.
+    """
+    place = place_named(source)
+    wanted = wanted_of(every, existing, half_life, preview, [*rules, *rules_in(rules_file)])
+    answering = answering_of(session, model, least)
+    if not sort_into:
+        return (yield from Watching(place, wanted, answering).run())
+    check_folder(place, "Sorting into folders")
+    sorting = sorting_into(place, Path(os.path.abspath(sort_into)), answering())
+    unlooked = without([place.where], sorting.target, sorting.folders)
+
+    def sort(what: str, one: Answered) -> None:
+        sorting.sort(one)
+
+    with closing(sorting.sheet):
+        watching = Watching(place, wanted, answering, sort, unlooked=unlooked)
+        result = yield from watching.run()
+    return {**result, "sorted": sorting.result()["folders"]}
+
+
+@job("Watch a folder, and keep what is unsure")
+def watch_to_heap(
+    session: Session,
+    *,
+    source: str,
+    existing: bool = False,
+    least: float = 0.0,
+    rules: Rules = (),
+    rules_file: str = "",
+) -> Work[SourceWatched]:
+    """The same for a folder; images that are none of the classes, or not sure, wait in the
+    project's heap from then on. They are brought in while nothing else comes, and at the end."""
+    place = place_named(source)
+    check_folder(place, "Keeping what is unsure")
+    session.require().check_writable()
+    unsure = Unsure(session)
+    wanted = wanted_of(False, existing, 0.0, 0, [*rules, *rules_in(rules_file)])
+    answering = answering_of(session, "", least)
+    watching = Watching(place, wanted, answering, unsure.keep, unsure.bring)
+    result = yield from watching.run()
+    return {**result, "heap": unsure.kept}
+
+
+@job("Look through a camera", reads=True)
+def look(session: Session | None, *, source: str) -> Work[FramesSeen]:
+    """Tells what a camera sees, as large as frames are learnt, until it is cancelled; of a
+    film until it is over."""
+    seen = 0
+    place = place_named(source)
+    with closing(open_source(place)) as opened:
+        yield Progress(0, None, f"Looking through {place.title}")
+        while not isinstance(event := opened.next(MOMENT), Ended):
+            if isinstance(event, Frame):
+                seen += 1
+                image = preview(event.image, TAKEN)
+                yield Watched(index=event.index, time=event.time, image=image, path=event.path)
+            elif isinstance(event, Lost):
+                yield Watched(lost=event.sentence)
+            else:
+                yield Progress(seen, None, f"Looking through {place.title}")
+    return {"frames": seen}
+
+
+@job("Learn what a camera saw")
+def learn_frames(
+    session: Session, *, frames: Sequence[tuple[float, bytes]], source: str, into: str
+) -> Work[FolderLearnt]:
+    """Puts frames, each with its time (seconds since 1970) and a JPEG, into a class and learns
+    them. They are copied into the project, and those within two seconds are a burst."""
+    from engine.jobs.learn import learn_found
+    from engine.learning.importing import look_for
+
+    if not into.strip():
+        raise Refused("A class needs a name. Type one.")
+    project = session.require()
+    camera = project.path / place_named(source).title.strip("“”").replace("/", " ")
+    with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
+        shown = frame_files(frames, Path(folder), camera)
+        found = look_for([str(path) for path in shown], into.strip())
+        found.frames = shown
+        return (yield from learn_found(session, found, True, "", None))
+
+
+@job("Try a rule", reads=True)
+def try_rule(session: Session | None, *, rule: Mapping[str, Any]) -> Work[RuleTried]:
+    """Does once what a rule says, with a drawn image. Raises Refused where it fails."""
+    made = rule_of(rule)
+    yield Progress(0, None, "Trying a rule")
+    image = np.full((120, 160, 3), (60, 120, 90), np.uint8)
+    image[30:90, 50:110] = (240, 240, 230)
+    moment = Moment(datetime.now(), "a test", made.name, 1.0, 0.0, image)
+    try:
+        act(made, moment, threading.Event())
+    except Failed as why:
+        raise Refused(f"“{made.title}” failed: {why}. Mend it and try it again.") from why
+    return {"rule": made.title}
+
+
+def wanted_of(every: bool, existing: bool, half_life: float, preview: int, rules: Rules) -> Wanted:
+    """How to watch, checked. Raises BadSetting."""
+    if not 0 <= half_life < math.inf:
+        raise BadSetting("The half-life is 0 seconds, not to smooth, or more.")
+    return Wanted(every, existing, half_life, preview, tuple(map(rule_of, rules)))
+
+
+def check_folder(place: Place, what: str) -> None:
+    if place.kind != FOLDER:
+        raise Refused(
+            f"{what} goes with a watched folder. Of a camera or a film, a rule copies frames "
+            "(--rule CLASS copy FOLDER)."
+        )

@@ -1,0 +1,170 @@
+"""A film taken apart: frames that differ enough become images, each with its time code."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.errors import Refused
+from engine.events import Progress, Work
+from engine.images.near_duplicates import NEAR
+from engine.images.thumbnail import perceptual_hash
+from engine.live.places import EXTRA, is_film
+from engine.system.guarded import Limits, Send, Sentences, guarded
+from engine.system.progress import Eta
+
+A_SECOND = 5.0
+"""So many frames of a second are looked at."""
+SMALL = 128
+"""Pixels of the shorter side at which frames are compared."""
+MOST = 20_000
+"""Frames of one film at most."""
+QUALITY = 92
+ORIGINAL, SUBSECOND, DETAILS = 0x9003, 0x9291, 0x8769
+MEMORY = 4 << 30
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A frame that differs from all before: its time code in seconds, and a JPEG."""
+
+    seconds: float
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far the process is, in thousandths of the film."""
+
+    done: int
+
+
+def taken_apart(paths: Sequence[str], folder: Path) -> Work[tuple[list[str], dict[Path, Path]]]:
+    """Films among `paths` are taken apart into `folder`. Returns the paths with their frames in
+    their stead, and for each frame the name that a person reads: film.mp4/0.01.23.400.jpg.
+
+    Raises Refused where one can't be read, or the extra is missing.
+    """
+    films = [path for path in paths if is_film(path) and os.path.isfile(path)]
+    if films and find_spec("cv2") is None:
+        raise Refused(EXTRA)
+    found = [path for path in paths if path not in films]
+    shown: dict[Path, Path] = {}
+    for number, path in enumerate(dict.fromkeys(films)):
+        film, place = Path(os.path.abspath(path)), folder / str(number)
+        place.mkdir()
+        frames = yield from frames_of(film, place)
+        shown |= {frame: film / frame.name for frame in frames}
+        found += map(str, frames)
+    return found, shown
+
+
+def frames_of(film: Path, folder: Path) -> Work[list[Path]]:
+    """Writes the frames of a film that differ enough into `folder`."""
+    yield Progress(0, None, f"Looking through {film.name}")
+    pace = Eta(1000, f"Looking through {film.name}")
+    frames: list[Path] = []
+    words = guarded(apart, film, limits=Limits(memory=MEMORY), said=sentences(film))
+    with contextlib.closing(words):
+        for word in words:
+            if isinstance(word, Kept):
+                frames.append(folder / f"{time_code(word.seconds)}.jpg")
+                frames[-1].write_bytes(word.content)
+            else:
+                yield pace.at(word.done)
+    if not frames:
+        raise Refused(f"“{film.name}” can't be read as a film. It is damaged, or no film.")
+    return frames
+
+
+def sentences(film: Path) -> Sentences:
+    again = "Get it again, or save it as MP4."
+    return Sentences(
+        Refused,
+        f"“{film.name}” takes far too long to read. {again}",
+        f"“{film.name}” needs more memory than there is to read it. {again}",
+        f"“{film.name}” can't be read to its end: what read it broke off. {again}",
+    )
+
+
+def time_code(seconds: float) -> str:
+    """As a part of a file's name, in the order of time: 0.01.23.400."""
+    thousandths = round(1000 * max(0.0, seconds))
+    minutes, rest = divmod(thousandths, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}.{minutes:02}.{rest // 1000:02}.{rest % 1000:03}"
+
+
+# In the process that reads the film.
+
+
+def apart(send: Send, film: Path) -> None:
+    """Sends Kept for each frame that differs from all that were kept before, and Reached between.
+
+    A frame differs where more than NEAR of the 64 bits of its perceptual hash do.
+    """
+    import cv2
+
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
+    video = cv2.VideoCapture(str(film), cv2.CAP_FFMPEG)
+    rate = video.get(cv2.CAP_PROP_FPS)
+    rate = rate if 0 < rate < 1000 else 25.0
+    total = max(1.0, video.get(cv2.CAP_PROP_FRAME_COUNT))
+    began = datetime.fromtimestamp(film.stat().st_mtime) - timedelta(seconds=total / rate)
+    step, told = max(1, round(rate / A_SECOND)), 0
+    known = np.zeros(MOST, np.uint64)
+    kept = 0
+    for index in itertools.count():
+        if not video.grab() or kept == MOST:
+            return
+        if index % step:
+            continue
+        seconds = index / rate
+        there, frame = video.retrieve()
+        if not there:
+            continue
+        mark = np.uint64(int(hash_of(frame), 16))
+        if not kept or np.bitwise_count(known[:kept] ^ mark).min() > NEAR:
+            known[kept], kept = mark, kept + 1
+            rgb = np.ascontiguousarray(frame[:, :, ::-1])
+            send(Kept(seconds, as_jpeg(rgb, began + timedelta(seconds=seconds))))
+        if (done := min(999, int(1000 * index / total))) > told:
+            told = done
+            send(Reached(done))
+
+
+def hash_of(frame: np.ndarray) -> str:
+    """The perceptual hash of a frame uint8 (height, width, 3), made small first."""
+    import cv2
+
+    scale = SMALL / min(frame.shape[:2])
+    if scale < 1:
+        frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return perceptual_hash(Image.fromarray(np.ascontiguousarray(frame[:, :, ::-1])))
+
+
+def as_jpeg(image: np.ndarray, when: datetime) -> bytes:
+    """An image as a file that says when it was taken, to the second: a film's file is as old as its
+    end, so its frames are told by that, and one that was copied without its time is younger."""
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "JPEG", quality=QUALITY, exif=exif_at(when))
+    return content.getvalue()
+
+
+def exif_at(when: datetime) -> bytes:
+    """The EXIF of an image that was taken then."""
+    exif = Image.Exif()
+    details = exif.get_ifd(DETAILS)
+    details[ORIGINAL] = when.strftime("%Y:%m:%d %H:%M:%S")
+    details[SUBSECOND] = f"{when.microsecond // 1000:03}"
+    return exif.tobytes()

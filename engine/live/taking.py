@@ -1,0 +1,38 @@
+"""Frames that a person took from a camera, as files to be learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from engine.errors import Refused
+from engine.live.film import exif_at
+from engine.predict.folder_names import safe
+
+START, APP1 = b"\xff\xd8", b"\xff\xe1"
+NONE = "Nothing was taken. Hold the button for a moment while the camera shows something."
+
+
+def frame_files(
+    frames: Sequence[tuple[float, bytes]], folder: Path, source: Path
+) -> dict[Path, Path]:
+    """Writes frames, each with when it was seen (seconds since 1970) and a JPEG, into `folder`.
+    Gives for each file the name that a person reads, in `source`. Raises Refused for none."""
+    if not frames:
+        raise Refused(NONE)
+    shown = {}
+    for seconds, content in frames:
+        when = datetime.fromtimestamp(seconds)
+        stamp = when.strftime("%Y-%m-%d %H.%M.%S") + f".{when.microsecond // 1000:03}"
+        path = folder / f"{stamp}.jpg"
+        path.write_bytes(with_exif(content, exif_at(when)))
+        shown[path] = source.with_name(safe(source.name)) / path.name
+    return shown
+
+
+def with_exif(content: bytes, exif: bytes) -> bytes:
+    """A JPEG that has no EXIF, with some, as its first segment; no pixel changes."""
+    if not content.startswith(START):
+        raise Refused("A frame of the camera is no JPEG. Take it again.")
+    return START + APP1 + (len(exif) + 2).to_bytes(2, "big") + exif + content[2:]

@@ -1,0 +1,64 @@
+"""A person adds a film: frames that differ become images, with their time codes, as bursts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.commands import answered, refused
+from tests.helpers.live import film_of, scene
+
+SECOND = 25
+NAMES = ["0.00.00.000.jpg", "0.00.01.000.jpg", "0.00.02.000.jpg", "0.00.06.000.jpg"]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Three scenes of a second, the third for four, then another, and the first once more."""
+    order = [0] * SECOND + [1] * SECOND + [2] * 4 * SECOND + [3] * SECOND + [0] * SECOND
+    return film_of(tmp_path / "film.avi", map(scene, order), side=96)
+
+
+@pytest.fixture
+def project(home: Path, home_weights: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "p.espalier"
+    answered(home, "new", path, "--weights", home_weights, "--size", 32)
+    return path
+
+
+def test_frames_that_differ_wait_to_be_named_with_their_time(home, project, film) -> None:
+    told = answered(home, "add", project, film)
+    assert told["added"] == told["waiting"] == 4
+    assert answered(home, "add", project, film)["already_there"] == 4
+    order = answered(home, "suggest", project)["groups"]
+    paths = sorted(path for group in order for path in group)
+    assert paths == [str(film / name) for name in NAMES], "once each scene, in the film"
+    film.unlink()
+    named = answered(home, "label", project, film / NAMES[0], "moth", "--burst")
+    assert named["images"] == 3, "what follows within two seconds belongs together"
+    assert answered(home, "label", project, film / NAMES[3], "snail")["images"] == 1
+    assert {c["name"]: c["train"] + c["validation"] for c in classes(home, project)} == {
+        "moth": 3,
+        "snail": 1,
+    }
+
+
+def classes(home: Path, project: Path) -> list[dict[str, int]]:
+    return answered(home, "classes", project)["classes"]  # type: ignore[return-value]
+
+
+def test_a_film_is_learnt_into_a_class(home, project, film) -> None:
+    assert "no class by itself" in refused(home, "learn", project, film)
+    told = answered(home, "learn", project, film, "--into", "moth")
+    assert told["classes"] == {"moth": 4}
+
+
+def test_what_is_no_film_leaves_no_trace(home, project, film, tmp_path, monkeypatch) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(bytes(range(256)) * 50)
+    assert "can't be read as a film" in refused(home, "add", project, film, broken)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert 'pip install "espalier[camera]"' in refused(home, "add", project, film)
+    assert answered(home, "suggest", project)["order"] == []

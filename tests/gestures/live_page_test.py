@@ -1,0 +1,189 @@
+"""A person watches a camera on the Live page, and makes rules there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PySide6.QtWidgets import QApplication, QDialog
+
+from app.pages.live.page import LivePage
+from app.pages.live.rule_dialog import RuleDialog
+from app.shell.window import Window
+from tests.helpers.image_files import class_folders
+from tests.helpers.live import Camera, Hook, served, sources_below
+from tests.helpers.window import Person, drop, texts, urls
+from tests.helpers.window_fixtures import with_project
+
+SOME = 30
+"""Frames after which OpenCV knows what a camera sends."""
+
+
+@pytest.fixture
+def camera() -> Iterator[tuple[Camera, str]]:
+    made = Camera()
+    with served(made) as address:
+        yield made, address
+
+
+def shows(camera: Camera, folder: Path) -> None:
+    """Every image of a class, again and again, as a camera that is held before them."""
+    for path in sorted(folder.glob("*.jpg"))[:3]:
+        camera.sends(path.read_bytes(), SOME)
+
+
+def watches(person: Person, address: str) -> LivePage:
+    """Types the address and presses Return."""
+    page = person.page("Live")
+    assert isinstance(page, LivePage)
+    page.field.setText(address)
+    person.presses("Ctrl+Return")
+    person.sees(lambda: page.watching.running)
+    return page
+
+
+def sources(person: Person) -> list[psutil.Process]:
+    """The processes in which something is read that is watched."""
+    return sources_below(person.window.bridge.engine.process_id)
+
+
+def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> None:
+    shown, address = camera
+    shows(shown, images / "apple")
+    page = watches(learnt, address)
+    learnt.sees(lambda: not page.image.image.isNull())
+    learnt.sees(lambda: "apple" in page.bars.accessibleDescription())
+    for part in ("grab", "decode", "resize", "network", "draw"):
+        assert part in page.parts.full
+    assert "frames a second" in page.pace.full
+    assert len(sources(learnt)) == 1
+    assert page.toggle.text() == "Stop"
+
+    shown.pull()
+    learnt.sees(lambda: "goes on when it is back" in page.reason.text())
+    shown.give_back()
+    shows(shown, images / "cherry")
+    learnt.sees(lambda: "This frame alone" in page.reason.text())
+
+    learnt.page("Learn")
+    learnt.sees(lambda: not sources(learnt))
+    learnt.page("Live")
+    assert page.toggle.text() == "Start"
+    assert page.image.image.isNull(), "nothing of it is kept"
+
+
+def test_start_and_stop_by_the_same_key(learnt, images, camera) -> None:
+    shown, address = camera
+    shows(shown, images / "apple")
+    page = watches(learnt, address)
+    learnt.sees(lambda: sources(learnt))
+    learnt.presses("Ctrl+Return")
+    learnt.sees(lambda: not page.watching.running)
+    learnt.sees(lambda: not sources(learnt))
+
+
+def test_what_can_not_be_watched_is_said(learnt, tmp_path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(bytes(range(256)) * 50)
+    page = watches(learnt, str(film))
+    learnt.sees(lambda: "can't be read as a film" in texts(page))
+    assert page.toggle.text() == "Start"
+
+
+def dialog_of(person: Person) -> RuleDialog:
+    person.presses("Ctrl+Shift+U")
+    person.sees(lambda: isinstance(QApplication.activeModalWidget(), QDialog))
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, RuleDialog)
+    return dialog
+
+
+def test_a_rule_is_made_tried_and_done(learnt, images, camera, tmp_path) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    assert "Nothing leaves this computer" in texts(page)
+    dialog = dialog_of(learnt)
+    learnt.presses("Return", dialog)
+    learnt.sees(lambda: "where to" in dialog.news.text())
+    dialog.to.setText(str(tmp_path / "caught"))
+    dialog.least.setValue(0)
+    learnt.presses("Return", dialog)
+    learnt.sees(lambda: "any class: copy into" in " ".join(r.full for r in lines(page)))
+
+    learnt.presses("Alt+1")
+    learnt.sees(lambda: any("was done once" in text for text in learnt.messages()))
+    assert len(list((tmp_path / "caught").iterdir())) == 1
+
+    shows(shown, images / "apple")
+    watches(learnt, address)
+    learnt.sees(lambda: len(list((tmp_path / "caught").glob("*.jpg"))) > 1)
+    learnt.presses("Alt+Shift+1")
+    learnt.sees(lambda: not page.rules.rules)
+    learnt.sees(lambda: page.watching.running and not page.image.image.isNull())
+
+
+def lines(page: LivePage) -> list[object]:
+    from app.widgets.controls import Elided
+
+    return page.rules.findChildren(Elided)
+
+
+def test_rules_that_send_are_named_and_kept_for_the_project(learnt, tmp_path) -> None:
+    hook = Hook()
+    page = learnt.page("Live")
+    with served(hook) as address:
+        dialog = dialog_of(learnt)
+        dialog.do.setCurrentIndex(3)
+        dialog.to.setText("somewhere")
+        learnt.presses("Return", dialog)
+        learnt.sees(lambda: "begins with http" in dialog.news.text())
+        dialog.to.setText(address)
+        dialog.name.setCurrentText("banana")
+        learnt.presses("Return", dialog)
+        learnt.sees(lambda: address in texts(page))
+        assert "Something leaves this computer by: banana: send to" in texts(page)
+        learnt.presses("Alt+1")
+        learnt.sees(lambda: hook.got)
+    assert hook.got[0]["class"] == "banana"
+    learnt.presses("Alt+1")
+    learnt.sees(lambda: any("failed" in text for text in learnt.messages()))
+    path = learnt.project.path
+    learnt.waits_for(lambda: learnt.window.bridge.submit("close_project"))
+    learnt.waits_for(lambda: learnt.window.bridge.submit("open_project", path=path))
+    assert [rule["to"] for rule in page.rules.rules] == [address]
+
+
+def test_closing_the_window_ends_what_is_watched(
+    own_window: Window, qtbot, weights, tmp_path, images, camera
+) -> None:
+    shown, address = camera
+    person = with_project(Person(own_window, qtbot), weights, tmp_path)
+    person.waits_for(lambda: drop(person.page("Images"), urls([images])))
+    shows(shown, images / "apple")
+    page = watches(person, address)
+    person.sees(lambda: not page.image.image.isNull())
+    (source,) = sources(person)
+
+    own_window.close()
+
+    source.wait(60)
+    assert not source.is_running()
+
+
+def test_what_is_learnt_meanwhile_is_answered(learnt, images, camera, tmp_path) -> None:
+    shown, address = camera
+    shows(shown, images / "apple")
+    page = watches(learnt, address)
+    learnt.sees(lambda: "apple" in page.bars.accessibleDescription())
+    more = class_folders(tmp_path / "more", {"fig": 12}, seed=5)
+    submit = learnt.window.bridge.submit
+    learnt.waits_for(lambda: submit("learn_folder", paths=[str(more / "fig")]))
+    frame = next((images / "apple").glob("*.jpg")).read_bytes()
+
+    def seen() -> bool:
+        shown.sends(frame)
+        return "fig" in page.bars.accessibleDescription()
+
+    learnt.sees(seen)
