@@ -23,7 +23,7 @@ from engine.system.log import start_log
 
 log = logging.getLogger(__name__)
 
-SLOW = ("refine_map",)
+SLOW = ("refine_map", "estimate_study", "more_of_class")
 """Jobs that only read, and for so long that no other question can wait behind them."""
 ALL = -1
 """Stands for every ticket."""
