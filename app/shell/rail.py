@@ -12,6 +12,7 @@ ICONS = {
     "Sort": "sort",
     "Map": "map",
     "Learn": "learn",
+    "Compare": "compare",
     "Tune": "tune",
     "Specialise": "specialise",
     "Try": "try",
@@ -22,12 +23,13 @@ HELP = {
     "Sort": "Name images that have no class yet, key by key",
     "Map": "See all images at once, and name those that lie together",
     "Learn": "Learn the classes and see how well they are recognised",
+    "Compare": "Find the way to learn that is best on your images",
     "Tune": "Teach the network itself, and watch it",
     "Specialise": "Find the network that is fast enough for this computer",
     "Try": "See what the model says of an image",
     "Export": "Write the model as one file",
 }
-NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map")
+NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map", "Compare")
 """The pages in the order of their keys, which stay what they are when a page comes in between."""
 USUAL, SMALL = QSize(80, 56), QSize(68, 48)
 """A page's button."""

@@ -57,6 +57,8 @@ CRASHED = (
 NEW = "Give it a name. What you do in it is saved as you do it."
 DROPPED = "Give the new project a name. Then the images that you dropped are added to it."
 LEAST = QSize(1024, 640)
+TALL = 752
+"""Pixels of height from which on the pages in the rail have their usual size."""
 FRAME = 40
 """Pixels that a title bar takes, about."""
 
@@ -131,7 +133,7 @@ class Window(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.rail.fit(self.width() < LEAST.width() or self.height() < LEAST.height())
+        self.rail.fit(self.width() < LEAST.width() or self.height() < TALL)
 
     def build(self, names: list[str]) -> None:
         """Makes the pages after the first paint, one in each turn; then hears the engine.

@@ -98,9 +98,10 @@ def study_choices(session: Session) -> Work[StudyChoices]:
     yield Progress(0, None, "Reading")
     project = session.require()
     images = sum(map(len, catalogue.to_learn(project).train.values()))
+    own, learner = project.facts["backbone"], project.facts["learner"]
     return {
-        "strategies": every_strategy(project.facts["backbone"]),
-        "presets": presets(project.facts["learner"]),
+        "strategies": every_strategy(own),
+        "presets": presets(learner, own),
         "epochs": preset_of("thorough", images)[2]["epochs"],
     }
 

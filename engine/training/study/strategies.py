@@ -196,8 +196,9 @@ def every_strategy(own: str) -> list[StrategyView]:
     ]
 
 
-def presets(learner: str) -> list[Preset]:
-    """Choices for someone who does not want to choose; `learner` is the project's own."""
+def presets(learner: str, own: str) -> list[Preset]:
+    """Choices for someone who does not want to choose; `learner` and `own` are the
+    project's learner and network."""
     closed = [strategy.name for strategy in frozen()]
     few = [name for name in dict.fromkeys([learner, "ncm", "slda", "ridge"]) if name in closed]
     return [
@@ -217,6 +218,6 @@ def presets(learner: str) -> list[Preset]:
             "name": "everything",
             "title": "Everything",
             "help": "All ways that there are, and the other networks that are here.",
-            "strategies": [ALL, NETWORKS],
+            "strategies": [s.name for s in strategies([ALL, NETWORKS], own)],
         },
     ]
