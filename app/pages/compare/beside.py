@@ -34,7 +34,7 @@ class Beside(QWidget):
         self.names: tuple[str, str] | None = None
         self.counts = Elided(CHOOSE, "muted")
         self.part = QComboBox()
-        named(self.part, "Which images", "Which of the held-out images are shown", "Alt+W")
+        named(self.part, "Which images", "Which of the held-out images are shown")
         reach(self.part, "Alt+W")
         for name, words in PARTS:
             self.part.addItem(words.format("the first", "the second"), name)

@@ -52,27 +52,29 @@ class Curves(QWidget):
         self.bridge, self.question = bridge, 0
         self.plot = CurvePlot(TITLE, EMPTY, "%")
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
-        reach(self.plot, "Alt+P")
+        reach(self.plot, "Alt+A")
         self.plot.setToolTip("")
         self.said = label("", "muted", wrap=True)
         self.images, self.classes = indented(QSpinBox()), QComboBox()
         self.images.setRange(1, 100_000)
         self.images.setValue(100)
-        named(self.images, "More images", "How many more images of the class", "Alt+N")
-        named(self.classes, "Class", "The class of which there would be more images", "Alt+C")
-        self.classes.setMaximumWidth(160)
+        named(self.images, "More images", "How many more images of the class")
+        named(self.classes, "Class", "The class of which there would be more images")
+        self.classes.setFixedWidth(144)
         reach(self.images, "Alt+N")
         reach(self.classes, "Alt+C")
         self.ask_button = button(
-            "Tell",
+            "What would they bring?",
             "Learns the class with fewer of its images, and tells what more of them would bring",
             self.ask,
             key="Ctrl+Shift+M",
         )
         self.answer = label("", wrap=True)
-        words = label("What would so many more bring?", "muted")
-        asks = row(words, self.images, self.classes, self.ask_button, 0)
-        self.setLayout(column(self.plot, self.said, asks, self.answer))
+        words = label("more images of", "muted")
+        asks = row(self.images, words, self.classes, 0)
+        tells = row(self.ask_button, self.answer)
+        tells.setStretch(1, 1)
+        self.setLayout(column(self.plot, self.said, asks, tells))
         laid_out(self).setStretch(0, 1)
 
     def show_study(self, study: Study | None) -> None:

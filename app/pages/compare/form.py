@@ -80,7 +80,8 @@ class StudyForm(QFrame):
     # Layout.
 
     def make_controls(self) -> None:
-        named(self.preset, "Strategies", "Some of the strategies by one name", "Alt+Y")
+        named(self.preset, "Strategies", "Some of the strategies by one name")
+        reach(self.preset, "Alt+Y")
         help = "Which strategies are compared; Space ticks one, or a whole group"
         named(self.tree, "Strategies to compare", help)
         reach(self.tree, "Alt+T")
@@ -90,11 +91,13 @@ class StudyForm(QFrame):
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        named(self.budget, "Budget", "For how long each strategy that trains may do so", "Alt+B")
+        named(self.budget, "Budget", "For how long each strategy that trains may do so")
+        reach(self.budget, "Alt+B")
         for kind, words in BUDGETS:
             self.budget.addItem(words, kind)
         help = "How many epochs, or seconds for each strategy"
-        named(self.amount, "How much", help, "Alt+O")
+        named(self.amount, "How much", help)
+        reach(self.amount, "Alt+O")
         named(self.bar, "Estimating the time", "How far the estimate is; you can start now")
         keeps_place(self.bar)
         self.start_button = button(
@@ -109,11 +112,11 @@ class StudyForm(QFrame):
     def lay_out(self) -> None:
         made = column(
             label("Compare", "heading"),
-            buddy("Strateg&ies", self.preset),
+            buddy("Strategies", self.preset),
             self.preset,
             self.help,
             self.tree,
-            buddy("&Budget", self.budget),
+            buddy("Budget", self.budget),
             self.budget,
             self.amount,
             self.time,

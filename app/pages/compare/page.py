@@ -286,6 +286,7 @@ class ComparePage(QWidget):
         images = {c.name: c.validation for c in self.project.classes} if self.project else {}
         bars = [ClassBar(name, share, None, images.get(name)) for name, share in shares]
         self.bars.title = f"{row['title']}: {CLASSES.lower()}" if row else CLASSES
+        self.bars.setAccessibleName(self.bars.title)
         self.bars.show_bars(bars)
         self.beside.show_rows(self.pair(names))
         self.refresh_use()

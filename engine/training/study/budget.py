@@ -112,7 +112,11 @@ def timed(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
 
 
 def times_as_much(session: Session, cell: Cell) -> float:
-    """How much more another network computes for an image than the project's."""
+    """How much more another network computes for an image than the project's; as much, where that
+    is not known of it."""
+    facts: dict[str, Any] = BACKBONES.make(cell.strategy.network).facts()
+    if not facts["macs"]:
+        return 1.0
     own = session.extractor().backbone
     size = own.preprocessing.size
 
@@ -120,5 +124,4 @@ def times_as_much(session: Session, cell: Cell) -> float:
         return macs_of(own.below(), torch.zeros(1, 3, size, size))
 
     macs = session.keep(("macs", own.digest, size), counted)
-    facts: dict[str, Any] = BACKBONES.make(cell.strategy.network).facts()
     return float(facts["macs"] * (size / facts["size"]) ** 2 / max(macs, 1))
