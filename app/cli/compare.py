@@ -29,8 +29,9 @@ def add_to(command: Any) -> None:
     add = command("compare", compare, help, "project").add_argument
     help = (
         "ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N, all_stages, gradual, "
-        "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, network_NAME, networks "
-        "(all others that are here), with commas; else all of the project's own"
+        "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, network_NAME, "
+        "subnet_smallest, subnet_middle, subnet_largest, networks (all others that are here), with "
+        "commas; else all of the project's own"
     )
     add("--strategies", default=ALL, metavar="NAMES", help=help)
     help = "how often each image is seen; else by the number of images"
@@ -42,7 +43,7 @@ def add_to(command: Any) -> None:
     add("--shares", default="10,25,50,100", metavar="LIST", help=help)
     add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
-    help = "go on with the way of this row afterwards, or of the best one; undo goes back"
+    help = "go on with the way of this row, or of the best one, afterwards (undo is in the window)"
     add("--use", default="", metavar="NAME", help=help)
     help = "two rows of the last study on the same images: how often they agree, which is right"
     add("--beside", default="", metavar="NAME,NAME", help=help)

@@ -24,7 +24,7 @@ from engine.training.presets import preset_of
 from engine.training.study import one_class, record, using
 from engine.training.study import side_by_side as beside
 from engine.training.study.budget import foretold, within_seconds
-from engine.training.study.plan import drafted, planned
+from engine.training.study.plan import drafted, here, planned
 from engine.training.study.run import carried_out, tidied
 from engine.training.study.strategies import every_strategy, presets
 
@@ -98,10 +98,10 @@ def study_choices(session: Session) -> Work[StudyChoices]:
     yield Progress(0, None, "Reading")
     project = session.require()
     images = sum(map(len, catalogue.to_learn(project).train.values()))
-    own, learner = project.facts["backbone"], project.facts["learner"]
+    there, learner = here(session), project.facts["learner"]
     return {
-        "strategies": every_strategy(own),
-        "presets": presets(learner, own),
+        "strategies": every_strategy(there),
+        "presets": presets(learner, there),
         "epochs": preset_of("thorough", images)[2]["epochs"],
     }
 

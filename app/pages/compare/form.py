@@ -40,6 +40,7 @@ OWN_HELP = "What is ticked below."
 FIRST = "usual"
 BUDGETS = (("epochs", "Epochs"), ("seconds", "Seconds for each"))
 USUAL_SECONDS = 60.0
+BUSY = "Pause what runs, or wait for its end, to begin another one."
 ASKING, NONE = "Estimating the time …", "Tick at least one strategy."
 THERE = "All of it is measured already: it is shown at once."
 PAUSE = 600
@@ -137,7 +138,8 @@ class StudyForm(QFrame):
     # What there is.
 
     def show_choices(self, choices: StudyChoices) -> None:
-        """The strategies of a project in their groups, and the usual ones ticked."""
+        """The strategies of a project in their groups; at first the usual ones are ticked."""
+        ticked = self.chosen
         self.sets = {preset["name"]: preset["strategies"] for preset in choices["presets"]}
         self.titles = {s["name"]: s["title"] for s in choices["strategies"]}
         self.amounts["epochs"] = choices["epochs"]
@@ -162,8 +164,18 @@ class StudyForm(QFrame):
                 self.items[strategy["name"]] = item
             self.tree.expandAll()
         self.preset.setCurrentIndex(self.preset.findData(FIRST))
-        self.take_preset()
+        if ticked:
+            self.tick(ticked)
+        else:
+            self.take_preset()
         self.show_amount()
+
+    def forget(self) -> None:
+        """Another project: nothing of the last one stays."""
+        self.drop()
+        with QSignalBlocker(self.tree):
+            self.tree.clear()
+        self.items, self.titles = {}, {}
 
     def group(self, title: str) -> QTreeWidgetItem:
         made = QTreeWidgetItem(self.tree, [title])
@@ -242,7 +254,7 @@ class StudyForm(QFrame):
         self.drop()
         able = bool(self.chosen)
         self.start_button.setEnabled(able and not self.busy)
-        self.time.setText(ASKING if able else NONE)
+        self.time.setText(BUSY if self.busy else ASKING if able else NONE)
         if able and not self.busy:
             self.pause.start()
 

@@ -187,7 +187,10 @@ class ComparePage(QWidget):
     def forget(self) -> None:
         """Another project: nothing of the last one stays."""
         self.last, self.shown, self.chosen_once = EMPTY_STUDY, (), False
-        self.form.drop()
+        for ticket in (self.choosing, self.question):
+            self.bridge.drop(ticket)
+        self.choosing = self.question = 0
+        self.form.forget()
         self.show_last()
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -118,7 +118,7 @@ class StudyTable(Table):
     chosen = Signal(list)
 
     def __init__(self) -> None:
-        self.lines = StudyRows()
+        self.lines, self.offered = StudyRows(), list[str]()
         super().__init__(self.lines)
         self.setObjectName("figures")
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -135,12 +135,14 @@ class StudyTable(Table):
         reach(self, "Alt+R")
 
     def show_lines(self, lines: Sequence[Line]) -> None:
-        """Shows these rows; what was selected stays selected. At first it is the best one."""
+        """Shows these rows; what a person selected stays selected, otherwise it is the best one."""
         kept = self.selected()
         self.blockSignals(True)
         self.lines.give(lines)
         measured = [line.name for line in lines if line.row is not None]
-        self.choose([name for name in kept if name in measured] or measured[:1])
+        kept = [name for name in kept if name in measured and kept != self.offered]
+        self.offered = measured[:1]
+        self.choose(kept or self.offered)
         self.blockSignals(False)
         self.chosen.emit(self.selected())
 

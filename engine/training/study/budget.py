@@ -73,7 +73,7 @@ def foretold(
         try:
             if cell.strategy.tuner:
                 seconds += looking + (yield from seconds_of_tuning(session, plan, cell))
-            elif cell.strategy.network:
+            elif cell.strategy.other:
                 seconds += looking * times_as_much(session, cell)
             rows += cell.share == WHOLE
         except Refused as error:
@@ -114,6 +114,8 @@ def timed(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
 def times_as_much(session: Session, cell: Cell) -> float:
     """How much more another network computes for an image than the project's; as much, where that
     is not known of it."""
+    if cell.strategy.subnet:
+        return 1.0
     facts: dict[str, Any] = BACKBONES.make(cell.strategy.network).facts()
     if not facts["macs"]:
         return 1.0

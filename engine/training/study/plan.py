@@ -24,7 +24,7 @@ from engine.storage.study import kept_row
 from engine.training.branching.heads import PER_BRANCH
 from engine.training.presets import preset_of, proposed
 from engine.training.study.curves import subset
-from engine.training.study.strategies import Strategy, strategies
+from engine.training.study.strategies import Here, Strategy, strategies
 from engine.training.tuners import TUNERS
 
 MADE = 2
@@ -99,7 +99,7 @@ class StudyPlan:
             "images": [sorted(self.split.train.items()), list(self.hashes), self.truth.tolist()],
             "share": share,
             "tuned": [strategy.tuner, strategy.schedule, settings],
-            "other network": strategy.network,
+            "other network": strategy.network or strategy.subnet,
             "learner": [learner, own],
         }
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -144,7 +144,7 @@ def drafted(session: Session, asked: Asked, split: Split) -> StudyPlan:
     check(asked)
     project = session.require()
     check_network(project)
-    chosen = strategies(asked["strategies"], project.facts["backbone"])
+    chosen = strategies(asked["strategies"], here(session))
     train = split.train
     pairs = [(h, n) for n in sorted(train) for h in split.validation.get(n, ())]
     if len(train) < 2 or not pairs:
@@ -157,6 +157,11 @@ def drafted(session: Session, asked: Asked, split: Split) -> StudyPlan:
     usual = material.choice(project)
     hashes, key = [h for h, _ in pairs], session.extractor().key
     return StudyPlan(project, split, key, hashes, truth, usual, epochs, chosen, asked)
+
+
+def here(session: Session) -> Here:
+    """What there is beside the project's network."""
+    return Here(session.require().facts["backbone"], session.has_subnets())
 
 
 def check_network(project: Project) -> None:

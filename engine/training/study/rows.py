@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from engine.errors import BadSetting, EndEarly, Refused
 from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner
-from engine.learning import material
+from engine.learning import material, subnet
 from engine.learning.material import LearningData
 from engine.models.backbone import Backbone, Stage
-from engine.models.backbones import load_backbone, usual_features
+from engine.models.backbones import load_backbone, subnet_backbone, usual_features
 from engine.models.extractor import Extractor
 from engine.models.growth import growth_of
+from engine.models.supernet.files import subnet_bytes
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.session import Session
 from engine.storage import catalogue, study
@@ -41,6 +42,7 @@ from engine.training.run import TuningRun
 from engine.training.setup import course_of
 from engine.training.study.in_use import in_use
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
+from engine.training.study.strategies import SUBNETS, Strategy
 from engine.training.tuner import HEAD
 
 TIMED = 32
@@ -49,7 +51,7 @@ TIMED = 32
 
 def measured(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, None]:
     """Measures a cell and keeps it. Left before its end, what was tuned so far is kept."""
-    make = tuned if cell.strategy.tuner else of_network if cell.strategy.network else closed_form
+    make = tuned if cell.strategy.tuner else of_network if cell.strategy.other else closed_form
     facts = yield from make(session, plan, cell)
     study.keep_row(plan.project, cell.key, {"strategy": cell.strategy.name, **facts})
     shutil.rmtree(place_of(plan, cell), ignore_errors=True)
@@ -72,20 +74,25 @@ def of_network(
 ) -> Generator[Event, None, dict[str, Any]]:
     """The project's learner on the features of another network, of images as large."""
     yield Progress(0, None, "Reading the network")
-    backbone = other_network(session, cell.strategy.network)
+    backbone = yield from other_network(session, cell.strategy)
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     extractor = session.extractor_of(backbone)
     features = yield from features_of(plan, extractor, learner.views)
     return judged(plan, cell, learner, session, extractor, LearningData(features, plan.split))
 
 
-def other_network(session: Session, name: str) -> Backbone:
+def other_network(session: Session, strategy: Strategy) -> Generator[Event, None, Backbone]:
     """A network that looks at images as large as the project's does, where it can."""
-    size, kind = session.backbone().preprocessing.size, usual_features(name)
+    size = session.backbone().preprocessing.size
+    if strategy.subnet:
+        (supernet, origin), wanted = session.supernet(), SUBNETS[strategy.subnet](size)
+        network = yield from subnet.settled(session.require(), supernet, wanted)
+        return subnet_backbone(subnet_bytes(network, wanted, origin))
+    kind = usual_features(strategy.network)
     try:
-        return load_backbone(name, None, size, kind)
+        return load_backbone(strategy.network, None, size, kind)
     except BadSetting:
-        return load_backbone(name, None, 0, kind)
+        return load_backbone(strategy.network, None, 0, kind)
 
 
 def closed_form(

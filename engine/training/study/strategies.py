@@ -9,25 +9,33 @@ answers only where nothing else is trained.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import BadSetting
 from engine.learners import LEARNERS
 from engine.models.backbones import BACKBONES, holds_many
+from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
 from engine.results.compare import Preset, StrategyView
 from engine.training.branching.heads import PER_BRANCH
 
 LAST = re.compile(r"last_([1-9]\d?)")
 ALL, NETWORKS, NETWORK = "all", "networks", "network_"
 """All of the project's network; all other networks here; what the name of one begins with."""
-FROZEN, UPPER, WHOLE, SMALL, NEW, OTHER = (
+SUBNETS: dict[str, Callable[[int], Architecture]] = {
+    "smallest": smallest,
+    "middle": lambda size: uniform(size, 5, 4, 3),
+    "largest": largest,
+}
+"""Networks inside a once-for-all one, by the side of their input in pixels."""
+FROZEN, UPPER, WHOLE, SMALL, NEW, INSIDE, OTHER = (
     "The network stays as it is",
     "Its upper part learns",
     "All of it learns",
     "A few weights learn",
     "It begins from nothing",
+    "A network inside it",
     "Another network, as it is",
 )
 """What kinds of strategies there are, as a person chooses among them."""
@@ -35,8 +43,8 @@ FROZEN, UPPER, WHOLE, SMALL, NEW, OTHER = (
 
 @dataclass(frozen=True)
 class Strategy:
-    """A row of a study: a `learner` on frozen features, a `tuner` with its schedule, or another
-    `network` as it is. `term` is what the field calls it, `group` what kind it is."""
+    """A row of a study: a `learner` on frozen features, a `tuner` with its schedule, another
+    `network` as it is, or a `subnet`. `term` is what the field calls it, `group` its kind."""
 
     name: str
     title: str
@@ -47,6 +55,12 @@ class Strategy:
     group: str = FROZEN
     term: str = ""
     network: str = ""
+    subnet: str = ""
+
+    @property
+    def other(self) -> bool:
+        """Whether another network than the project's is looked with."""
+        return bool(self.network or self.subnet)
 
     @property
     def own_head(self) -> bool:
@@ -164,16 +178,50 @@ def networks(own: str = "") -> tuple[Strategy, ...]:
     )
 
 
-def strategies(names: Sequence[str] = (), own: str = "") -> tuple[Strategy, ...]:
+def subnets() -> tuple[Strategy, ...]:
+    """Some of the networks inside the project's own, where it came from one that holds many."""
+    return tuple(
+        Strategy(
+            f"subnet_{name}",
+            f"The {name} network inside",
+            group=INSIDE,
+            term="A subnet of a once-for-all network (Cai et al., 2020), its batch norms measured "
+            "on your images",
+            subnet=name,
+        )
+        for name in SUBNETS
+    )
+
+
+@dataclass(frozen=True)
+class Here:
+    """What there is beside the project's network: its name, so that it is no other one, and
+    whether it came from one that holds many."""
+
+    own: str = ""
+    has_subnets: bool = False
+
+    @property
+    def others(self) -> tuple[Strategy, ...]:
+        return (*(subnets() if self.has_subnets else ()), *networks(self.own))
+
+    @property
+    def every(self) -> tuple[Strategy, ...]:
+        return (*frozen(), *TUNED, *self.others)
+
+
+NOWHERE = Here()
+
+
+def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strategy, ...]:
     """Those that are named, each once; all of the project's network where none is, or “all”; with
     “networks” the others that are here. Raises BadSetting."""
-    here = {strategy.name: strategy for strategy in (*frozen(), *TUNED)}
-    others = {strategy.name: strategy for strategy in networks(own)}
-    every, chosen = here | others, dict[str, Strategy]()
+    own, others = (*frozen(), *TUNED), {strategy.name: strategy for strategy in here.others}
+    every, chosen = {strategy.name: strategy for strategy in here.every}, dict[str, Strategy]()
     for name in names or [ALL]:
         stages = LAST.fullmatch(name)
         if name == ALL:
-            chosen |= here
+            chosen |= {strategy.name: strategy for strategy in own}
         elif name == NETWORKS:
             chosen |= others
         elif found := every.get(name) or (last(int(stages[1])) if stages else None):
@@ -188,17 +236,16 @@ def strategies(names: Sequence[str] = (), own: str = "") -> tuple[Strategy, ...]
     return tuple(chosen.values())
 
 
-def every_strategy(own: str) -> list[StrategyView]:
+def every_strategy(here: Here) -> list[StrategyView]:
     """All of them as a form shows them, and the other networks that are here."""
     return [
-        {"name": s.name, "title": s.title, "group": s.group, "term": s.term}
-        for s in (*frozen(), *TUNED, *networks(own))
+        {"name": s.name, "title": s.title, "group": s.group, "term": s.term} for s in here.every
     ]
 
 
-def presets(learner: str, own: str) -> list[Preset]:
-    """Choices for someone who does not want to choose; `learner` and `own` are the
-    project's learner and network."""
+def presets(learner: str, here: Here) -> list[Preset]:
+    """Choices for someone who does not want to choose; `learner` is the project's
+    own."""
     closed = [strategy.name for strategy in frozen()]
     few = [name for name in dict.fromkeys([learner, "ncm", "slda", "ridge"]) if name in closed]
     return [
@@ -218,6 +265,6 @@ def presets(learner: str, own: str) -> list[Preset]:
             "name": "everything",
             "title": "Everything",
             "help": "All ways that there are, and the other networks that are here.",
-            "strategies": [s.name for s in strategies([ALL, NETWORKS], own)],
+            "strategies": [s.name for s in here.every],
         },
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.events import Event, Work
-from engine.learning import step
+from engine.learning import step, subnet
 from engine.models.growth import growth_of
 from engine.models.provenance import facts_in, origin_of
 from engine.models.tuned import TUNED
@@ -19,6 +19,7 @@ from engine.training.study.budget import within_seconds
 from engine.training.study.plan import WHOLE, Cell, StudyPlan, planned
 from engine.training.study.rows import measured, network_of, other_network
 from engine.training.study.run import USELESS
+from engine.training.study.strategies import SUBNETS
 
 CHANGED = {
     "network": "The project's network is another one since this study. Undo that, or start anew.",
@@ -49,6 +50,10 @@ def used(session: Session, name: str) -> Work[RowUsed]:
     facts = yield from network_facts(session, plan, cell)
     title = f"Use {cell.strategy.title}"
     with project.gesture(title, all_or_nothing=True) as gesture:
+        if size := cell.strategy.subnet:
+            wanted = SUBNETS[size](session.backbone().preprocessing.size)
+            yield from subnet.use_subnet(session, gesture, wanted)
+            yield session.changed("backbone")
         if facts:
             with project.transaction(gesture):
                 project.set_facts(**facts, step=None)
@@ -68,7 +73,7 @@ def network_facts(
     """What changes of the project's network; nothing where it stays."""
     project, strategy = plan.project, cell.strategy
     if strategy.network:
-        net = other_network(session, strategy.network)
+        net = yield from other_network(session, strategy)
         size, kind = net.preprocessing.size, growth_of(net).features
         return {"backbone": net.name, "weights": "", "size": size, "features": kind}
     if not strategy.tuner:

@@ -79,6 +79,24 @@ def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], 
     }
 
 
+def test_a_network_inside_is_compared_and_used(tmp_path: Path) -> None:
+    session = Session()
+    path = str(tmp_path / "p.espalier")
+    done(session, "new_project", path=path, backbone="embedded", size=64)
+    done(session, "learn_folder", paths=[str(projects.images() / "first")], learner="ncm")
+    names = [s["name"] for s in done(session, "study_choices")["strategies"]]
+    assert {"subnet_smallest", "subnet_middle", "subnet_largest"} <= set(names)
+    asked = {"strategies": ["ncm", "subnet_smallest", "subnet_largest"], "shares": [100]}
+    own, least, most = done(session, "compare", **asked)["rows"]
+    assert least["macs"] < most["macs"] == own["macs"]
+    before = projects.facts(session), projects.answers(session)
+    used = done(session, "use_row", name="subnet_smallest")
+    assert used["accuracy"] == pytest.approx(least["accuracy"])
+    done(session, "undo")
+    assert (projects.facts(session), projects.answers(session)) == before
+    session.close()
+
+
 def test_a_network_that_is_gone_is_trained_again_before_it_is_used(tmp_path: Path) -> None:
     session = projects.opened(tmp_path)
     study = done(session, "compare", strategies=["last_3"], epochs=1, shares=[100])
