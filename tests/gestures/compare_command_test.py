@@ -22,6 +22,8 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "engine.system.device.set_threads", lambda window_open: torch.set_num_threads(1)
     )
+    # How fast a model is, is nothing that these tests look at.
+    monkeypatch.setattr("engine.training.study.in_use.SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")

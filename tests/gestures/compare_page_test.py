@@ -74,7 +74,7 @@ def test_a_person_compares_looks_closer_uses_a_row_and_takes_it_back(
     ticks(learnt, "ncm", "slda", TUNED)
     assert page.form.preset.currentData() == "own"
     types_epochs(learnt, 0.05)
-    learnt.sees(lambda: page.form.time.text().startswith("3 strategies to measure"))
+    learnt.sees(lambda: page.form.time.text().startswith("3 rows to measure"))
     ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
     assert ended.how == "done", ended.text
     learnt.sees(lambda: set(measured(page)) == {"ncm", "slda", TUNED} and page.last["done"])
@@ -82,6 +82,23 @@ def test_a_person_compares_looks_closer_uses_a_row_and_takes_it_back(
     assert page.said.text() == ended.result["said"]
     learnt.sees(lambda: len(page.curves.plot.series) == 2)
     assert complaints(page) == []
+    looks_closer(learnt, page)
+    before = learnt.project.backbone
+    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+U"))
+    assert ended.how == "done", ended.text
+    learnt.sees(lambda: page.last["changed"] == "network")
+    assert learnt.project.backbone != before
+    assert any("Fine-tuning the last 3 stages is in use" in m for m in learnt.messages())
+    assert not page.use_button.isEnabled()
+    assert "Undo" in page.use_button.toolTip()
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
+    learnt.sees(lambda: not page.last["changed"] and page.use_button.isEnabled())
+    assert learnt.project.backbone == before
+    saves(page, tmp_path)
+
+
+def looks_closer(learnt: Person, page: Any) -> None:
+    """The classes of a row, and the images that it or the best one alone has right."""
     page.table.setFocus()
     page.table.choose([TUNED])
     learnt.presses("Alt+2")
@@ -101,18 +118,9 @@ def test_a_person_compares_looks_closer_uses_a_row_and_takes_it_back(
     learnt.sees(lambda: learnt.window.findChild(Viewer))
     learnt.window.findChild(Viewer).close()
 
-    before = learnt.project.backbone
-    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+U"))
-    assert ended.how == "done", ended.text
-    learnt.sees(lambda: page.last["changed"] == "network")
-    assert learnt.project.backbone != before
-    assert any("Fine-tuning the last 3 stages is in use" in m for m in learnt.messages())
-    assert not page.use_button.isEnabled()
-    assert "Undo" in page.use_button.toolTip()
-    learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
-    learnt.sees(lambda: not page.last["changed"] and page.use_button.isEnabled())
-    assert learnt.project.backbone == before
 
+def saves(page: Any, tmp_path: Path) -> None:
+    """As a table, a page and a drawing."""
     study = page.last["study"]
     for kind in ("csv", "html", "png"):
         write(study, tmp_path / f"study.{kind}")

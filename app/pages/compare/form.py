@@ -280,8 +280,8 @@ class StudyForm(QFrame):
             return
         found = ended.of(StudyEstimate)
         missing = found["missing"]
-        told = f"{plural(missing, 'strategy').replace('strategys', 'strategies')} to measure"
-        said = f"{told}: {duration(found['seconds'])}." if missing else THERE
+        told = f"{plural(missing, 'row')} to measure: {duration(found['seconds'])}."
+        said = told if missing else THERE
         left_out = found["left_out"]
         if left_out:
             said += f" Left out: {', '.join(out['title'] for out in left_out)}."

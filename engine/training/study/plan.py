@@ -145,6 +145,7 @@ def drafted(session: Session, asked: Asked, split: Split) -> StudyPlan:
     project = session.require()
     check_network(project)
     chosen = strategies(asked["strategies"], here(session))
+    asked = {**asked, "strategies": [strategy.name for strategy in chosen]}
     train = split.train
     pairs = [(h, n) for n in sorted(train) for h in split.validation.get(n, ())]
     if len(train) < 2 or not pairs:
