@@ -105,7 +105,7 @@ def looks_closer(learnt: Person, page: Any) -> None:
     learnt.sees(page.bars.isVisible)
     assert {bar.name for bar in page.bars.bars} == {"apple", "banana", "cherry"}
     learnt.presses("Alt+3")
-    learnt.sees(lambda: "images alike" in page.beside.counts.full)
+    learnt.sees(lambda: "Answered alike" in page.beside.counts.full)
     assert complaints(page) == []
     for at in range(page.beside.part.count()):
         page.beside.part.setCurrentIndex(at)

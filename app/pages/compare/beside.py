@@ -83,8 +83,7 @@ class Beside(QWidget):
         found = ended.of(SideBySide)
         alike, images = found["alike"], found["images"]
         self.counts.set_full(
-            f"Both answer {alike:,} of {images:,} images alike. Below each: its class, then what "
-            "the first says of it · and the second"
+            f"Answered alike: {alike:,} of {images:,}. Below each: its class, then both answers"
         )
         counted = {"first": found["first"], "second": found["second"]}
         counted |= {"neither": found["neither"], "both": found["both"]}

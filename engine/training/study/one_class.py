@@ -1,7 +1,8 @@
 """What more images of one class would bring to it, by a learning curve of that class alone.
 
 The class is learnt from parts of its images, with all images of the others; of its held-out images
-so many are wrong each time (see `curves`). What the others lose or win by it is not counted.
+so many are wrong each time (see `curves`). What the others lose or win by it is not counted. Where
+a class is much smaller than the others, more came in trials than was told (BENCHMARKS.md).
 """
 
 from __future__ import annotations
