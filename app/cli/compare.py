@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.cli.study_page import page
 from app.cli.terminal import columns, do, finish
+from app.study_files import by_rank, page, reading, table, told_ms, told_size
 from engine.events import Ended
-from engine.results.compare import LearningCurve, Study, StudyRow
+from engine.results.compare import LearningCurve, MoreOfClass, RowUsed, SideBySide, Study
 from engine.system.files import replace_file
 from engine.system.words import per_cent
 
 NAMES = ("compare",)
-ALL = "all"
+ALL, BEST = "all", "best"
+TWO = "“{}” are not two rows. Write two names of strategies with a comma between them."
 NO_SHARES = "“{}” are no shares of images. Write them in per cent, as in 10,25,50,100."
 THERE = "{} is there already. Name another file, or add --overwrite."
 NO_PLACE = "{} can't be written ({}). Name another file."
 NOTE = "p is corrected for the number of rows (Holm); an interval is that of its row alone."
-HEADS = (
-    "strategy",
-    "title",
-    "share",
-    "images",
-    "accuracy",
-    "low",
-    "high",
-    "behind",
-    "behind low",
-    "behind high",
-    "p",
-    "reading",
-    "seconds",
-    "weights trained",
-    "macs",
-    "bytes",
-)
 
 
 def add_to(command: Any) -> None:
@@ -48,34 +29,95 @@ def add_to(command: Any) -> None:
     add = command("compare", compare, help, "project").add_argument
     help = (
         "ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N, all_stages, gradual, "
-        "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, with commas; else all"
+        "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, network_NAME, "
+        "subnet_smallest, subnet_middle, subnet_largest, networks (all others that are here), with "
+        "commas; else all of the project's own"
     )
     add("--strategies", default=ALL, metavar="NAMES", help=help)
     help = "how often each image is seen; else by the number of images"
     add("--epochs", type=float, default=0, metavar="N", help=help)
+    help = "for how long each strategy trains, instead of epochs"
+    add("--seconds", type=float, default=0, metavar="N", help=help)
     add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same answers")
     help = "of each class's images, in per cent, for the learning curves; 100: no curves"
     add("--shares", default="10,25,50,100", metavar="LIST", help=help)
     add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
+    help = "go on with the way of this row, or of the best one, afterwards (undo is in the window)"
+    add("--use", default="", metavar="NAME", help=help)
+    help = "two rows of the last study on the same images: how often they agree, which is right"
+    add("--beside", default="", metavar="NAME,NAME", help=help)
+    help = "what more images of this class would bring to it"
+    add("--more", default="", metavar="CLASS", help=help)
+    add("--images", type=int, default=100, metavar="N", help="how many more; 100 without")
     add("--overwrite", action="store_true", help="replace FILE if it is there")
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Does the study, writes what was asked for, and prints it."""
-    ended = Ended("refused", why) if (why := trouble(options)) else None
-    ended = ended or do(
+    """Does the study, writes what was asked for, and prints it; or asks about the last one."""
+    if options.more:
+        asked = {"name": options.more, "images": options.images}
+        ended = do(options, "more_of_class", project=options.project, **asked)
+        return finish(options, ended, MoreOfClass, lambda found: found["said"])
+    if options.beside:
+        return beside(options)
+    if why := trouble(options):
+        return finish(options, Ended("refused", why), Study, text)
+    ended = do(
         options,
         "compare",
         project=options.project,
         strategies=[name.strip() for name in options.strategies.split(",") if name.strip()],
         epochs=options.epochs,
+        seconds=options.seconds,
         seed=options.seed,
         shares=shares_in(options.shares),
     )
     if ended.how == "done":
         ended = written(options, ended)
+    if options.use and ended.how == "done":
+        return use(options, ended.of(Study))
     return finish(options, ended, Study, text)
+
+
+def use(options: argparse.Namespace, study: Study) -> int:
+    """Goes on with a row of the study."""
+    best = next((row["name"] for row in by_rank(study) if not row["useless"]), "")
+    name = best if options.use == BEST else options.use
+    ended = do(options, "use_row", project=options.project, name=name)
+
+    def told(used: RowUsed) -> str:
+        return f"{study['said']}\n{used['title']} is in use: {per_cent(used['accuracy'])}."
+
+    return finish(options, ended, RowUsed, told)
+
+
+def beside(options: argparse.Namespace) -> int:
+    """Two rows of the last study on the same images."""
+    names = [name.strip() for name in options.beside.split(",")]
+    if len(names) != 2:
+        return finish(options, Ended("refused", TWO.format(options.beside)), SideBySide, agreement)
+    asked = {"first": names[0], "second": names[1]}
+    ended = do(options, "side_by_side", project=options.project, **asked)
+    return finish(options, ended, SideBySide, agreement)
+
+
+def agreement(found: SideBySide) -> str:
+    """How often two rows agree, and who is right."""
+    first, second = found["titles"]
+    rows = [
+        ("images", f"{found['images']:,}"),
+        ("answered alike", f"{found['alike']:,}"),
+        ("both right", f"{found['both']:,}"),
+        (f"only {first}", f"{found['first']:,}"),
+        (f"only {second}", f"{found['second']:,}"),
+        ("neither", f"{found['neither']:,}"),
+    ]
+    lines = [
+        f"{shown['path']}: {shown['class']}; {first} says {one}, {second} says {other}"
+        for shown, (one, other) in zip(found["shown"], found["answers"], strict=True)
+    ]
+    return "\n".join([columns(rows), "", *lines]) if lines else columns(rows)
 
 
 def trouble(options: argparse.Namespace) -> str:
@@ -114,33 +156,6 @@ def written(options: argparse.Namespace, ended: Ended) -> Ended:
     return ended
 
 
-# As a table for a spreadsheet.
-
-
-def table(study: Study) -> str:
-    """A line for each row, then one for each smaller share of a curve."""
-    output = io.StringIO()
-    lines = csv.writer(output, lineterminator="\r\n")
-    lines.writerow(HEADS)
-    for row in study["rows"]:
-        behind = [str(value) for value in row["difference"] or []] or [""] * 3
-        costs = [row["seconds"], row["trained"], row["macs"], row["bytes"]]
-        end = ["" if row["p"] is None else row["p"], reading(row), *costs]
-        seen = [row["name"], row["title"], 100, study["learnt"], row["accuracy"], *row["interval"]]
-        lines.writerow([*seen, *behind, *end])
-    for curve in study["curves"]:
-        for point in curve["points"]:
-            if point["share"] < 100:
-                share = f"{point['share']:g}"
-                where = [curve["name"], curve["title"], share, point["images"]]
-                lines.writerow([*where, point["accuracy"], *point["interval"], *[""] * 9])
-    return output.getvalue()
-
-
-def reading(row: StudyRow) -> str:
-    return "best" if row["best"] else "tied" if row["tied"] else "behind"
-
-
 # As text.
 
 
@@ -158,9 +173,9 @@ def text(study: Study) -> str:
 def rows_of(study: Study) -> list[tuple[str, ...]]:
     """The best first."""
     heads = ("strategy", "accuracy", "95 % interval", "behind by", "95 % interval", "p", "")
-    costs = ("seconds", "weights trained", "MACs", "MB")
+    costs = ("seconds", "weights trained", "MACs", "MB", "p50 ms", "export MB")
     rows: list[tuple[str, ...]] = [(*heads, *costs)]
-    for row in sorted(study["rows"], key=lambda r: (not r["best"], -r["accuracy"], r["seconds"])):
+    for row in by_rank(study):
         low, high = row["interval"]
         behind = row["difference"]
         rows.append(
@@ -176,6 +191,8 @@ def rows_of(study: Study) -> list[tuple[str, ...]]:
                 f"{row['trained']:,}",
                 f"{row['macs'] / 1e6:.0f} M",
                 f"{row['bytes'] / 1e6:.1f}",
+                told_ms(row),
+                told_size(row),
             )
         )
     return rows

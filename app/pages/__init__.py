@@ -57,6 +57,12 @@ def tune_page(window: Window) -> QWidget:
     return TunePage(window.bridge, window.notices.say)
 
 
+def compare_page(window: Window) -> QWidget:
+    from app.pages.compare.page import ComparePage
+
+    return ComparePage(window.bridge, window.thumbs, window.notices.say)
+
+
 def specialise_page(window: Window) -> QWidget:
     from app.pages.specialise.page import SpecialisePage
 
@@ -92,6 +98,7 @@ PAGES: dict[str, Callable[[Window], QWidget]] = {
     "Sort": sort_page,
     "Map": map_page,
     "Learn": learn_page,
+    "Compare": compare_page,
     "Tune": tune_page,
     "Specialise": specialise_page,
     "Try": try_page,

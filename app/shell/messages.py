@@ -17,8 +17,13 @@ from engine.results.project import TakenBack
 
 QUIET = ("undo", "redo", "set_device")
 """Jobs whose refusal matters less than what comes after; still said, but as plain information."""
-TUNING = ("tune", "resume_run")
-"""Jobs that pause instead of being cancelled, and that are gone on with on their own page."""
+TUNING = {
+    "tune": ("Tune", "Resume takes its last checkpoint."),
+    "resume_run": ("Tune", "Resume takes its last checkpoint."),
+    "compare": ("Compare", "What was measured is kept."),
+}
+"""Jobs that pause instead of being cancelled; the page on which they are gone on with, and what is
+said of one that was lost."""
 OTHERS = ("open_project", "new_project", "close_project", "make_sample")
 """Jobs that change which project is open: what the other one can undo is no news."""
 GESTURE = "gesture"
@@ -104,8 +109,9 @@ class Messages(QObject):
         elif event.how == "done":
             self.say_done(name, settings, event, before)
         elif event.how == "lost" and name in TUNING:
-            text = f"{title}: {event.text} Resume takes its last checkpoint."
-            show = ("Show it", lambda: self.go("Tune"))
+            page, kept = TUNING[name]
+            show = ("Show it", lambda: self.go(page))
+            text = f"{title}: {event.text} {kept}"
             self.notices.say(text, "warning", action=show, topic=name)
         elif event.how == "lost" and name:
             again = ("Do it again", lambda: self.bridge.submit(name, **settings))

@@ -12,6 +12,7 @@ ICONS = {
     "Sort": "sort",
     "Map": "map",
     "Learn": "learn",
+    "Compare": "compare",
     "Tune": "tune",
     "Specialise": "specialise",
     "Try": "try",
@@ -23,6 +24,7 @@ HELP = {
     "Sort": "Name images that have no class yet, key by key",
     "Map": "See all images at once, and name those that lie together",
     "Learn": "Learn the classes and see how well they are recognised",
+    "Compare": "Find the way to learn that is best on your images",
     "Tune": "Teach the network itself, and watch it",
     "Specialise": "Find the network that is fast enough for this computer",
     "Try": "See what the model says of an image",
@@ -31,9 +33,9 @@ HELP = {
 }
 LIVE = "Ctrl+0"
 """Its key: there is no tenth digit."""
-NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map")
+NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map", "Compare")
 """The pages in the order of their keys, which stay what they are when a page comes in between."""
-USUAL, SMALL = QSize(80, 56), QSize(68, 48)
+USUAL, SMALL = QSize(80, 56), QSize(68, 44)
 """A page's button."""
 BELOW = 120
 """Pixels of the two buttons below them, and of the margins."""

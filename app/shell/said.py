@@ -92,6 +92,12 @@ def gap(asked: Facts, result: Facts) -> str:
     return f"Less than {seconds} apart is one burst now: {bursts} among what waits."
 
 
+def row_used(asked: Facts, result: Facts) -> str:
+    """Which way the project goes on with, and how well it does."""
+    right = f": {whole(now)} of the test images are right" if (now := result["accuracy"]) else ""
+    return f"{result['title']} is in use{right}."
+
+
 SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "learn_folder": learnt,
     "learn_frames": learnt,
@@ -109,6 +115,7 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "teach_image": lambda asked, _: f"The image is in {asked.get('to')} now, and learnt.",
     "set_split": used_for,
     "use_backbone": network,
+    "use_row": row_used,
     "forget": lambda asked, _: f"{asked.get('name')} is forgotten. Its images are kept.",
     "rename_class": lambda asked, _: f"{asked.get('name')} is called {asked.get('to')} now.",
     "merge_classes": lambda asked, _: f"{asked.get('name')} is a part of {asked.get('into')} now.",

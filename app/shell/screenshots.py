@@ -20,6 +20,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from app import theme
 from app.forms import set_value
 from app.pages import PAGES
+from app.pages.compare.page import ComparePage
 from app.pages.export.page import ExportPage
 from app.pages.map.page import MapPage
 from app.pages.specialise.page import SpecialisePage
@@ -124,9 +125,23 @@ def photograph(folder: Path, work: Path) -> None:
     export.export()
     person.until(lambda: export.export_button.isEnabled())
     person.take("export")
+    compare(person)
     tune(person)
     specialise(person)
     window.close()
+
+
+def compare(person: Photographer) -> None:
+    """Compares a few ways to learn, and looks at the table."""
+    page = person.window.pages["Compare"]
+    assert isinstance(page, ComparePage)
+    person.window.go("Compare")
+    person.until(lambda: page.form.items)
+    strategies = ["ncm", "slda", "ridge", "last_1", "all_stages"]
+    person.do("compare", strategies=strategies, epochs=EPOCHS)
+    person.until(lambda: page.last["done"])
+    person.rest()
+    person.take("compare")
 
 
 def specialise(person: Photographer) -> None:

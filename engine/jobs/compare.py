@@ -1,15 +1,32 @@
-"""The job that compares strategies on a project's own images."""
+"""Jobs of the Compare page: strategies on a project's own images, side by side, and one of them
+used."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.events import Work
+from engine.events import Progress, Work
 from engine.jobs import job
-from engine.results.compare import Study
+from engine.results.compare import (
+    Asked,
+    LastStudy,
+    MoreOfClass,
+    RowUsed,
+    SideBySide,
+    Study,
+    StudyChoices,
+    StudyDropped,
+    StudyEstimate,
+)
 from engine.session import Session
-from engine.training.study.plan import planned
-from engine.training.study.run import carried_out
+from engine.storage import catalogue
+from engine.training.presets import preset_of
+from engine.training.study import one_class, record, using
+from engine.training.study import side_by_side as beside
+from engine.training.study.budget import foretold, within_seconds
+from engine.training.study.plan import drafted, here, planned
+from engine.training.study.run import carried_out, tidied
+from engine.training.study.strategies import every_strategy, presets
 
 SHARES = (10.0, 25.0, 50.0, 100.0)
 
@@ -20,15 +37,105 @@ def compare(
     *,
     strategies: Sequence[str] = (),
     epochs: float = 0,
+    seconds: float = 0,
     seed: int = 0,
     shares: Sequence[float] = SHARES,
 ) -> Work[Study]:
     """Which way to a classifier is best on the project's images: frozen features with each learner,
-    fine-tuning, from scratch and others, all on the same split, with the same seed and epochs.
+    fine-tuning, from scratch and others, all on the same split, with the same seed and budget.
 
     `strategies` are their names, none for all; `epochs` 0 takes those that suit the number of
-    images; `shares` are those of a learning curve, in per cent. Nothing of the project changes.
-    What was measured is kept, so that a study that was stopped goes on where it was.
+    images, `seconds` as many as fit in them for each strategy; `shares` are those of a learning
+    curve, in per cent. Nothing of the project changes. What was measured is kept, so that a study
+    that was stopped goes on where it was.
     """
-    plan = yield from planned(session, strategies, epochs, seed, shares)
+    asked = asked_for(strategies, epochs, seconds, seed, shares)
+    plan = yield from planned(session, asked)
     return (yield from carried_out(session, plan))
+
+
+def asked_for(
+    strategies: Sequence[str], epochs: float, seconds: float, seed: int, shares: Sequence[float]
+) -> Asked:
+    return {
+        "strategies": list(strategies),
+        "epochs": float(epochs),
+        "seconds": float(seconds),
+        "seed": seed,
+        "shares": [float(share) for share in shares],  # 100 and 100.0 are named differently
+    }
+
+
+@job("Use what a study found")
+def use_row(session: Session, *, name: str) -> Work[RowUsed]:
+    """Goes on with the way of a row of the last study: its network and its learner become the
+    project's, and all classes are learnt with them, as one gesture that can be undone."""
+    return (yield from using.used(session, name))
+
+
+@job("Drop the study")
+def drop_study(session: Session) -> Work[StudyDropped]:
+    """Forgets the last study, what is left of a row in the middle, and networks that it made. Rows
+    that were measured stay, so that to ask for them again costs nothing."""
+    project = session.require()
+    project.check_writable()
+    yield Progress(0, None, "Tidying up")
+    tidied(project)
+    record.forget(project)
+    return {"dropped": True}
+
+
+@job("Read the last study", reads=True)
+def last_study(session: Session) -> Work[LastStudy]:
+    """The last study as it stands, one that was stopped or killed too."""
+    yield Progress(0, None, "Reading")
+    return record.last(session.require())
+
+
+@job("List the strategies", reads=True)
+def study_choices(session: Session) -> Work[StudyChoices]:
+    """All strategies that can be compared here, some of them by one name, and the usual budget."""
+    yield Progress(0, None, "Reading")
+    project = session.require()
+    images = sum(map(len, catalogue.to_learn(project).train.values()))
+    there, learner = here(session), project.facts["learner"]
+    return {
+        "strategies": every_strategy(there),
+        "presets": presets(learner, there),
+        "epochs": preset_of("thorough", images)[2]["epochs"],
+    }
+
+
+@job("Estimating the time of a study", reads=True)
+def estimate_study(
+    session: Session,
+    *,
+    strategies: Sequence[str] = (),
+    epochs: float = 0,
+    seconds: float = 0,
+    seed: int = 0,
+    shares: Sequence[float] = SHARES,
+) -> Work[StudyEstimate]:
+    """About how long `compare` with the same arguments takes. Nothing is written."""
+    split = catalogue.to_learn(session.require())
+    plan = drafted(session, asked_for(strategies, epochs, seconds, seed, shares), split)
+    plan = yield from within_seconds(session, plan, writes=False)
+    missing = [cell for cell in plan.cells() if plan.kept(cell) is None]
+    total, rows, left_out = yield from foretold(session, plan, missing)
+    return {"seconds": total, "rows": len(plan.chosen), "missing": rows, "left_out": left_out}
+
+
+@job("Looking at two rows", reads=True)
+def side_by_side(
+    session: Session, *, first: str, second: str, part: str = "first", limit: int = 200
+) -> Work[SideBySide]:
+    """Two rows of the last study on the same held-out images: how often they agree, and the images
+    that the `first`, the `second`, `neither` or `both` have right."""
+    yield Progress(0, None, "Reading")
+    return beside.side_by_side(session.require(), (first, second), part, limit)
+
+
+@job("Looking at what more images would bring", reads=True)
+def more_of_class(session: Session, *, name: str, images: int = 100) -> Work[MoreOfClass]:
+    """What `images` more of one class would bring to it, by a learning curve of it alone."""
+    return (yield from one_class.more_of_class(session, name, images))

@@ -2,7 +2,19 @@
 
 from typing import TypedDict
 
+from engine.results.images import ImageRow
 from engine.results.scores import Interval
+
+
+class Asked(TypedDict):
+    """What a study is asked for: names of strategies, and `epochs` or `seconds` for each that
+    trains (0: not this way), `shares` in per cent for the learning curves."""
+
+    strategies: list[str]
+    epochs: float
+    seconds: float
+    seed: int
+    shares: list[float]
 
 
 class StudyRow(TypedDict):
@@ -11,7 +23,10 @@ class StudyRow(TypedDict):
     `difference` is the best row's accuracy less this one's, `p` how likely one as large is by
     chance, for all rows that were looked at (Holm); both None for the best itself. `tied` rows
     can't be told from the best. `trained` counts weights that gradients changed, `bytes` those of
-    all weights in use, `macs` an image's multiply-adds. `kept` rows were there from a study before.
+    all weights in use, `macs` an image's multiply-adds. `p50` is the median of what an image takes
+    here, in ms, and `export` the bytes of the exported file (ONNX, 32 bits): None where ONNX can't
+    say it. `kept` rows were there from a study before. `useless` says why a project can't go on
+    with this row's way; empty: it can.
     """
 
     name: str
@@ -27,7 +42,10 @@ class StudyRow(TypedDict):
     trained: int
     macs: int
     bytes: int
+    p50: float | None
+    export: int | None
     kept: bool
+    useless: str
 
 
 class CurvePoint(TypedDict):
@@ -55,14 +73,100 @@ class LeftOut(TypedDict):
 
 
 class Study(TypedDict):
-    """`images` are held out, `learnt` learnt from; `said` is the reading, in plain English."""
+    """`images` are held out, `learnt` learnt from; `said` is the reading, in plain English.
+    `wanted` counts the rows that were asked for."""
 
     images: int
     learnt: int
     classes: int
     epochs: float
+    seconds: float
     seed: int
+    wanted: int
     rows: list[StudyRow]
     curves: list[LearningCurve]
     left_out: list[LeftOut]
     said: str
+
+
+class LastStudy(TypedDict):
+    """The project's last study; `asked` is None where there is none, `study` until it has begun to
+    measure. `done`: nothing of it is left to measure. `changed` says what is no longer as it was
+    then: “network”, “images” or nothing."""
+
+    asked: Asked | None
+    study: Study | None
+    done: bool
+    changed: str
+
+
+class StrategyView(TypedDict):
+    """A strategy as a form shows it; `term` is what the field calls it."""
+
+    name: str
+    title: str
+    group: str
+    term: str
+
+
+class Preset(TypedDict):
+    """Some strategies by one name."""
+
+    name: str
+    title: str
+    help: str
+    strategies: list[str]
+
+
+class StudyChoices(TypedDict):
+    """All that can be compared here; `epochs` suit the number of images."""
+
+    strategies: list[StrategyView]
+    presets: list[Preset]
+    epochs: float
+
+
+class StudyEstimate(TypedDict):
+    """About how long a study takes, and for how many rows that are not measured yet."""
+
+    seconds: float
+    rows: int
+    missing: int
+    left_out: list[LeftOut]
+
+
+class RowUsed(TypedDict):
+    name: str
+    title: str
+    accuracy: float | None
+
+
+class SideBySide(TypedDict):
+    """Two rows on the same `images`: how many `both`, the `first` alone, the `second` alone or
+    `neither` has right; how many they answer alike. `shown` are images of `part`, `total` of them.
+    """
+
+    titles: list[str]
+    images: int
+    alike: int
+    both: int
+    first: int
+    second: int
+    neither: int
+    part: str
+    total: int
+    shown: list[ImageRow]
+    answers: list[list[str]]
+
+
+class MoreOfClass(TypedDict):
+    """What `images` more of a class would bring to it, as a share with its interval; None: that
+    can't be said. `said` tells it."""
+
+    name: str
+    images: int
+    more: Interval | None
+    said: str
+
+
+StudyDropped = TypedDict("StudyDropped", {"dropped": bool})

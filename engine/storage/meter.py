@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.results.memory import MemoryPart
+from engine.storage import study
 from engine.storage.project import Project
 
 THUMBS = "SELECT DISTINCT pack FROM image UNION SELECT DISTINCT pack FROM unsorted"
@@ -19,7 +20,7 @@ PARTS = {
     "maps": "SELECT blob FROM map",
 }
 """What a person calls each part, and which blobs it has."""
-TABLES, REST = "tables", "kept for undo"
+TABLES, REST, COMPARED = "tables", "kept for undo", "networks of the last comparison"
 
 
 def bytes_of_features(project: Project) -> int:
@@ -36,6 +37,8 @@ def parts(project: Project) -> list[MemoryPart]:
         found.append({"part": name, "bytes": size_of(project, blobs)})
     rest = {name for name in project.blobs.names() if name not in seen}
     found.append({"part": REST, "bytes": size_of(project, rest)})
+    files = study.networks(project).glob("*")
+    found.append({"part": COMPARED, "bytes": sum(file.stat().st_size for file in files)})
     tables = sum(file.stat().st_size for file in project.path.glob("project.db*"))
     found.append({"part": TABLES, "bytes": tables})
     return found

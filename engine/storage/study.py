@@ -29,6 +29,16 @@ def keep_row(project: Project, key: str, facts: Mapping[str, Any]) -> None:
         db.execute("INSERT OR REPLACE INTO study VALUES (?, ?, ?)", [key, json.dumps(facts), now()])
 
 
+def drop_row(project: Project, key: str) -> None:
+    with project.transaction() as db:
+        db.execute("DELETE FROM study WHERE key = ?", [key])
+
+
+def networks(project: Project) -> Path:
+    """Where the networks lie that rows made, to be used: a file of a row's key each."""
+    return project.path / "runs" / "compared"
+
+
 def folder(project: Project) -> Path:
     """Where rows that are not done yet keep their checkpoints, each in a folder of its key."""
     return project.path / "runs" / "study"

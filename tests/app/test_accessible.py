@@ -96,7 +96,8 @@ def test_every_control_of_the_window_is_named_and_has_a_key(learnt: Person) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["Images", "Sort", "Map", "Learn", "Tune", "Specialise", "Try", "Live", "Export"]
+    "name",
+    ["Images", "Sort", "Map", "Learn", "Compare", "Tune", "Specialise", "Try", "Live", "Export"],
 )
 def test_no_key_is_taken_twice_on_a_page(learnt: Person, name: str) -> None:
     """Two controls with one key would both stay silent."""

@@ -2,6 +2,7 @@
 
     python -m tests.bench.compare PHOTOS [--weights FILE] [--classes t-shirt,longsleeve]
                                   [--images 30] [--size 96] [--seed 0] [--strategies NAMES]
+                                  [--seconds N]
 
 PHOTOS holds train/ and test/, each a folder of class folders. Of train/ so many images of each
 class are drawn and learnt from, all of test/'s are held out. The guide's figures are of dogs
@@ -16,9 +17,10 @@ import random
 import tempfile
 from pathlib import Path
 
-from app.cli.compare import text
+from app.cli.compare import agreement, text
+from app.study_files import by_rank
 from engine.events import Ended
-from engine.results.compare import Study
+from engine.results.compare import SideBySide, Study
 from tests.bench.common import do, new
 from tests.bench.given import parser_of, parts_of
 
@@ -39,15 +41,20 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--strategies", default=",".join(["slda", *GUIDE, "all_stages"]))
+    parser.add_argument("--seconds", type=float, default=0, help="for each, instead of epochs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         photos = drawn(parts_of(options, Path(name)), Path(name) / "photos", options)
         session = new(Path(name), "compare", weights=options.weights, size=options.size)
         do(session, "learn_folder", paths=[str(photos)])
         asked = options.strategies.split(",")
-        study = Ended("done", "", do(session, "compare", strategies=asked, seed=options.seed))
+        budget = {"seed": options.seed, "seconds": options.seconds}
+        study = Ended("done", "", do(session, "compare", strategies=asked, **budget))
+        print(text(study.of(Study)), "\n")
+        best, second = (row["name"] for row in by_rank(study.of(Study))[:2])
+        both = do(session, "side_by_side", first=best, second=second, limit=0)
+        print(agreement(Ended("done", "", both).of(SideBySide)), "\n")
         session.close()
-    print(text(study.of(Study)), "\n")
     print_order(study.of(Study))
 
 

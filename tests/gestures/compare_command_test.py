@@ -22,6 +22,8 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "engine.system.device.set_threads", lambda window_open: torch.set_num_threads(1)
     )
+    # How fast a model is, is nothing that these tests look at.
+    monkeypatch.setattr("engine.training.study.in_use.SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +99,35 @@ def test_what_cannot_be_done_is_refused_before_it_begins(
     gone = tmp_path / "gone" / "study.html"
     assert "no such folder" in refused(home, "compare", project, *ASKED, "--html", gone)
     assert "10,25,50,100" in refused(home, "compare", project, "--shares", "half")
+    assert "not both" in refused(home, "compare", project, *ASKED, "--seconds", 5)
     assert "nonsense" in refused(home, "compare", project, "--strategies", "nonsense")
     answered(home, "compare", project, *ASKED, "--csv", there, "--overwrite")
     assert there.read_text().startswith("strategy,title,")
+
+
+def test_two_rows_beside_each_other_one_class_and_a_row_that_is_used(
+    home: Path, project: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(project, tmp_path / "mine.espalier")
+    study = answered(home, "compare", mine, *ASKED)
+    assert all(row["p50"] > 0 and row["export"] > row["bytes"] for row in study["rows"])
+    found = answered(home, "compare", mine, "--beside", "slda,ncm")
+    parts = [found[part] for part in ("both", "first", "second", "neither")]
+    assert sum(parts) == found["images"] == study["images"]
+    said = espalier(home, "compare", mine, "--beside", "slda,ncm").stdout
+    assert f"answered alike                                          {found['alike']}" in said
+    assert "two names" in refused(home, "compare", mine, "--beside", "slda")
+    assert "100 more images of “red” can't be told" in (
+        espalier(home, "compare", mine, "--more", "red").stdout
+    )
+    used = answered(home, "compare", mine, *ASKED, "--use", "last_2")
+    row = next(row for row in study["rows"] if row["name"] == "last_2")
+    assert used["accuracy"] == pytest.approx(row["accuracy"])
+    steps = answered(home, "steps", mine)["steps"]
+    assert steps[-1]["title"] == "Use Fine-tuning the last 2 stages"
+    # The network is another one by now: what a study says is about that.
+    again = answered(home, "compare", mine, "--strategies", "ncm", "--shares", "100")
+    assert not again["rows"][0]["kept"]
 
 
 def test_a_file_that_cannot_be_written_is_said(

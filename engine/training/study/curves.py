@@ -31,8 +31,9 @@ def subset(train: dict[int, Sequence[str]], share: float) -> dict[int, list[str]
     return {n: sorted(h)[: max(1, round(share / 100 * len(h)))] for n, h in train.items()}
 
 
-def more_images(images: Sequence[int], right: np.ndarray) -> list[float] | None:
-    """What twice as many images would bring, with its 95 % interval, as a share; None: unknown.
+def more_images(images: Sequence[int], right: np.ndarray, times: float = 2.0) -> list[float] | None:
+    """What so many times as many images would bring, with its 95 % interval, as a share; None:
+    unknown.
 
     `images` are the numbers learnt from, ascending, `right` bool (points, held-out images).
     """
@@ -45,8 +46,8 @@ def more_images(images: Sequence[int], right: np.ndarray) -> list[float] | None:
     if low > ROUNDING or high < -ROUNDING:
         return None
     off = np.random.default_rng(1).standard_t(len(at) - 2, DRAWS)
-    ends = np.quantile(doubled(at, drawn, held_out, off), [0.025, 0.975])
-    return [float(doubled(at, whole, held_out)[0]), *map(float, ends)]
+    ends = np.quantile(won(at, drawn, held_out, times, off), [0.025, 0.975])
+    return [float(won(at, whole, held_out, times)[0]), *map(float, ends)]
 
 
 def wrong_drawn(right: np.ndarray) -> np.ndarray:
@@ -79,13 +80,13 @@ def predicted(at: np.ndarray, wrong: np.ndarray, images: int, place: float) -> n
     return np.exp(height + slope * (place - at.mean()))
 
 
-def doubled(
-    at: np.ndarray, wrong: np.ndarray, images: int, off: np.ndarray | float = 0.0
+def won(
+    at: np.ndarray, wrong: np.ndarray, images: int, times: float, off: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """What is won (draws,) by twice the images of the last point, from where it is; the slope is
+    """What is won (draws,) by `times` the images of the last point, from where it is; the slope is
     `off` by so many of its standard errors."""
     _, slope, error = line(at, wrong, images)
-    return np.asarray(wrong[:, -1] / images * (1 - 2 ** (slope + off * error)))
+    return np.asarray(wrong[:, -1] / images * (1 - times ** (slope + off * error)))
 
 
 def said_of(images: Sequence[int], right: np.ndarray, more: list[float] | None) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from engine.events import Event
 from engine.learners import LEARNERS
 from engine.learning import material, subnet
 from engine.registry import settings_of
+from engine.results.compare import Asked
 from engine.session import Session
 from engine.storage.catalogue import Split
 from engine.storage.project import Project
@@ -23,10 +24,10 @@ from engine.storage.study import kept_row
 from engine.training.branching.heads import PER_BRANCH
 from engine.training.presets import preset_of, proposed
 from engine.training.study.curves import subset
-from engine.training.study.strategies import Strategy, strategies
+from engine.training.study.strategies import Here, Strategy, strategies
 from engine.training.tuners import TUNERS
 
-MADE = 1
+MADE = 2
 """Goes up when rows are made in another way, so that none of before is taken."""
 WHOLE = 100.0
 USUAL = "slda"
@@ -52,7 +53,8 @@ class Cell:
 @dataclass(frozen=True)
 class StudyPlan:
     """`hashes` are the held-out images, `truth` their class numbers; `network` is the extractor's
-    key, `usual` the project's learner and its settings."""
+    key, `usual` the project's learner and its settings. `asked` is what a person asked for;
+    `epochs_of` says for how long each strategy trains, where that is as many as fit in seconds."""
 
     project: Project
     split: Split
@@ -61,9 +63,17 @@ class StudyPlan:
     truth: np.ndarray
     usual: tuple[str, dict[str, Any]]
     epochs: float
-    seed: int
     chosen: Sequence[Strategy]
-    shares: Sequence[float]
+    asked: Asked
+    epochs_of: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        return self.asked["seed"]
+
+    @property
+    def shares(self) -> Sequence[float]:
+        return self.asked["shares"]
 
     @property
     def learnt(self) -> int:
@@ -82,13 +92,14 @@ class StudyPlan:
     def cell(self, strategy: Strategy, share: float) -> Cell:
         """With its key, which names all that its answers depend on."""
         learner, own = self.learner_of(strategy)
-        settings = {} if strategy.learner else self.tuner_settings(strategy)
+        settings = self.tuner_settings(strategy) if strategy.tuner else {}
         facts = {
             "made": MADE,
             "network": self.network,
             "images": [sorted(self.split.train.items()), list(self.hashes), self.truth.tolist()],
             "share": share,
             "tuned": [strategy.tuner, strategy.schedule, settings],
+            "other network": strategy.network or strategy.subnet,
             "learner": [learner, own],
         }
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -106,7 +117,8 @@ class StudyPlan:
 
     def tuner_settings(self, strategy: Strategy) -> dict[str, Any]:
         view = next(view for view in TUNERS.describe() if view.name == strategy.tuner)
-        budget = {"epochs": self.epochs, "seed": self.seed}
+        epochs = self.epochs_of.get(strategy.name, self.epochs)
+        budget = {"epochs": epochs, "seed": self.seed}
         return {**proposed(view, self.learnt), **budget, **strategy.settings}
 
     def kept(self, cell: Cell) -> dict[str, Any] | None:
@@ -116,36 +128,58 @@ class StudyPlan:
         return found if fits else None
 
 
-def planned(
-    session: Session, names: Sequence[str], epochs: float, seed: int, shares: Sequence[float]
-) -> Generator[Event, None, StudyPlan]:
-    """Raises BadSetting, and Refused where there is nothing to compare by."""
-    chosen, project = strategies(names), session.require()
-    check(epochs, seed, shares)
+def planned(session: Session, asked: Asked) -> Generator[Event, None, StudyPlan]:
+    """Features are computed where they are missing. Raises BadSetting, and Refused where there is
+    nothing to compare by."""
+    check(asked)
+    project = session.require()
     project.check_writable()
-    if subnet.is_mixture(project):
-        raise Refused("This network holds many. Learn first: its largest one is taken out of it.")
-    extractor = session.extractor()
-    data = yield from material.learning_data(project, extractor, 1)
-    hashes, truth = data.held_out(sorted(data.train))
-    if len(data.train) < 2 or not hashes:
+    check_network(project)
+    data = yield from material.learning_data(project, session.extractor(), 1)
+    return drafted(session, asked, data.split)
+
+
+def drafted(session: Session, asked: Asked, split: Split) -> StudyPlan:
+    """The plan for a split; nothing is computed or written. Raises as `planned`."""
+    check(asked)
+    project = session.require()
+    check_network(project)
+    chosen = strategies(asked["strategies"], here(session))
+    asked = {**asked, "strategies": [strategy.name for strategy in chosen]}
+    train = split.train
+    pairs = [(h, n) for n in sorted(train) for h in split.validation.get(n, ())]
+    if len(train) < 2 or not pairs:
         raise Refused(
             "There is too little to compare by. Add images on Images until there are two classes "
             "with validation images."
         )
-    learnt = sum(map(len, data.train.values()))
-    epochs = epochs or preset_of("thorough", learnt)[2]["epochs"]
+    truth = np.array([n for _, n in pairs], np.int64)
+    epochs = asked["epochs"] or preset_of("thorough", sum(map(len, train.values())))[2]["epochs"]
     usual = material.choice(project)
-    return StudyPlan(
-        project, data.split, extractor.key, hashes, truth, usual, epochs, seed, chosen, shares
-    )
+    hashes, key = [h for h, _ in pairs], session.extractor().key
+    return StudyPlan(project, split, key, hashes, truth, usual, epochs, chosen, asked)
 
 
-def check(epochs: float, seed: int, shares: Sequence[float]) -> None:
+def here(session: Session) -> Here:
+    """What there is beside the project's network."""
+    return Here(session.require().facts["backbone"], session.has_subnets())
+
+
+def check_network(project: Project) -> None:
+    if subnet.is_mixture(project):
+        raise Refused("This network holds many. Learn first: its largest one is taken out of it.")
+
+
+def check(asked: Asked) -> None:
     """Raises BadSetting where a study can't be made so."""
+    epochs, seconds, seed = asked["epochs"], asked["seconds"], asked["seed"]
     if not (epochs == 0 or 0.01 <= epochs <= 10_000):
         raise BadSetting(f"Epochs takes a value from 0.01 to 10,000, not {epochs:g}.")
+    if not (seconds == 0 or 1 <= seconds <= 1_000_000):
+        raise BadSetting(f"Seconds takes a value from 1 to 1,000,000, not {seconds:g}.")
+    if epochs and seconds:
+        raise BadSetting("Give epochs or seconds, not both.")
     if not 0 <= seed < 2**63:
         raise BadSetting(f"Seed takes a whole number from 0 on, not {seed}.")
-    if not all(math.isfinite(share) and 0 < share <= WHOLE for share in shares):
+    if not all(math.isfinite(share) and 0 < share <= WHOLE for share in asked["shares"]):
         raise BadSetting("Shares lie above 0 and up to 100, in per cent, as in 10,25,50,100.")

@@ -20,24 +20,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.errors import EndEarly, Refused
+from engine.errors import BadSetting, EndEarly, Refused
 from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner
-from engine.learning import material
+from engine.learning import material, subnet
 from engine.learning.material import LearningData
 from engine.models.backbone import Backbone, Stage
+from engine.models.backbones import load_backbone, subnet_backbone, usual_features
 from engine.models.extractor import Extractor
 from engine.models.growth import growth_of
-from engine.models.tuned import as_tuned, facts_for
+from engine.models.supernet.files import subnet_bytes
+from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.session import Session
 from engine.storage import catalogue, study
 from engine.storage.runs import Run
+from engine.system.files import replace_file
 from engine.system.progress import Eta
 from engine.training.adopt import origin_for
 from engine.training.branching.costs import macs_of
 from engine.training.run import TuningRun
 from engine.training.setup import course_of
-from engine.training.study.plan import Cell, StudyPlan
+from engine.training.study.in_use import in_use
+from engine.training.study.plan import WHOLE, Cell, StudyPlan
+from engine.training.study.strategies import SUBNETS, Strategy
 from engine.training.tuner import HEAD
 
 TIMED = 32
@@ -46,7 +51,7 @@ TIMED = 32
 
 def measured(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, None]:
     """Measures a cell and keeps it. Left before its end, what was tuned so far is kept."""
-    make = closed_form if cell.strategy.learner else tuned
+    make = tuned if cell.strategy.tuner else of_network if cell.strategy.other else closed_form
     facts = yield from make(session, plan, cell)
     study.keep_row(plan.project, cell.key, {"strategy": cell.strategy.name, **facts})
     shutil.rmtree(place_of(plan, cell), ignore_errors=True)
@@ -56,7 +61,38 @@ def place_of(plan: StudyPlan, cell: Cell) -> Path:
     return study.folder(plan.project) / cell.key[:32]
 
 
+def network_of(plan: StudyPlan, cell: Cell) -> Path:
+    """Where the network of a row that was tuned is kept."""
+    return study.networks(plan.project) / f"{cell.key[:32]}.safetensors"
+
+
 # Closed forms.
+
+
+def of_network(
+    session: Session, plan: StudyPlan, cell: Cell
+) -> Generator[Event, None, dict[str, Any]]:
+    """The project's learner on the features of another network, of images as large."""
+    yield Progress(0, None, "Reading the network")
+    backbone = yield from other_network(session, cell.strategy)
+    learner = LEARNERS.make(cell.learner, cell.settings["learner"])
+    extractor = session.extractor_of(backbone)
+    features = yield from features_of(plan, extractor, learner.views)
+    return judged(plan, cell, learner, session, extractor, LearningData(features, plan.split))
+
+
+def other_network(session: Session, strategy: Strategy) -> Generator[Event, None, Backbone]:
+    """A network that looks at images as large as the project's does, where it can."""
+    size = session.backbone().preprocessing.size
+    if strategy.subnet:
+        (supernet, origin), wanted = session.supernet(), SUBNETS[strategy.subnet](size)
+        network = yield from subnet.settled(session.require(), supernet, wanted)
+        return subnet_backbone(subnet_bytes(network, wanted, origin))
+    kind = usual_features(strategy.network)
+    try:
+        return load_backbone(strategy.network, None, size, kind)
+    except BadSetting:
+        return load_backbone(strategy.network, None, 0, kind)
 
 
 def closed_form(
@@ -90,13 +126,21 @@ def judged(
     head, asked = learner.head(), data.of(plan.hashes)
     answers = learner.answers(asked)
     looking = learner.views * images * seconds_an_image(session, extractor)
+    backbone, whole = extractor.backbone, cell.share == WHOLE
+    used = in_use(backbone, head, learner.views, names_of(plan)) if whole else {}
     return {
         "answers": answers.tolist(),
         "images": images,
         "seconds": seconds + looking + learning,
         "trained": trained,
-        **costs(extractor.backbone, head, learner.views),
+        **costs(backbone, head, learner.views),
+        **used,
     }
+
+
+def names_of(plan: StudyPlan) -> tuple[str, ...]:
+    names = catalogue.class_names(plan.project)
+    return tuple(names[number] for number in sorted(plan.split.train))
 
 
 def seconds_an_image(session: Session, extractor: Extractor) -> float:
@@ -134,18 +178,27 @@ def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
     place = place_of(plan, cell)
     course = yield from trained_course(session, cell, place)
     trained, seconds = weights_trained(course), course.account.seconds
-    backbone = network_after(session, course)
+    backbone, content = network_after(session, course)
     if cell.strategy.own_head:
         head = course.stack.parts[HEAD].cpu()
         answers = yield from answers_of(plan, course)
         found = {"answers": answers, "images": plan.learnt, "seconds": seconds, "trained": trained}
-        return {**found, **costs(backbone, OwnHead(head), 1)}
+        used = in_use(backbone, OwnHead(head), 1, names_of(plan))
+        return {**found, **costs(backbone, OwnHead(head), 1), **used}
+    keep_network(plan, cell, content)
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     extractor = session.extractor_of(backbone)
     extractor.cache = None  # of no use after this row
     features = yield from features_of(plan, extractor, learner.views)
     data = LearningData(features, plan.split)
     return judged(plan, cell, learner, session, extractor, data, seconds, trained)
+
+
+def keep_network(plan: StudyPlan, cell: Cell, content: bytes) -> None:
+    """Writes the network that a row made, so that it can be used without training it again."""
+    path = network_of(plan, cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content)
 
 
 class OwnHead(nn.Module):
@@ -197,15 +250,16 @@ def weights_tuned(course: TuningRun) -> int:
     )
 
 
-def network_after(session: Session, course: TuningRun) -> Backbone:
-    """The stages that were trained, as a network like the project's."""
+def network_after(session: Session, course: TuningRun) -> tuple[Backbone, bytes]:
+    """The stages that were trained, as a network like the project's, and as the bytes of a file."""
     backbone = session.extractor().backbone
     parts = course.stack.parts.items()
     stages = [Stage(name, part.cpu()) for name, part in parts if name != HEAD]
     origin = origin_for(session.require(), backbone)
     growth = course.tuning.growth(growth_of(backbone))
     stages = course.tuning.undressed(stages)
-    return as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
+    tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))
+    return tuned, tuned_bytes(stages, origin, growth)
 
 
 def answers_of(plan: StudyPlan, course: TuningRun) -> Generator[Event, None, list[int]]:

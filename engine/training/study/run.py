@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,20 @@ from engine.learners.metrics import accuracy_interval, score
 from engine.results.compare import CurvePoint, LearningCurve, LeftOut, Study, StudyRow
 from engine.session import Session
 from engine.storage import catalogue, study
-from engine.system import device as devices
+from engine.storage.project import Project
 from engine.system.words import duration, plural
-from engine.training.batches import check_batch
-from engine.training.estimate import seconds_of, trial_of
-from engine.training.setup import made
+from engine.training.study import record
+from engine.training.study.budget import foretold, within_seconds
 from engine.training.study.curves import more_images, said_of
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
 from engine.training.study.reading import Row, behind, sentence
-from engine.training.study.rows import measured, place_of, seconds_an_image, weights_tuned
+from engine.training.study.rows import measured, network_of, place_of
 
 Facts = dict[str, Any]
+USELESS = (
+    "A project learns and forgets in closed form, so it can't go on with a head that was trained. "
+    "Frozen features come next to it."
+)
 
 
 def carried_out(session: Session, plan: StudyPlan) -> Generator[Event, None, Study]:
@@ -34,13 +38,18 @@ def carried_out(session: Session, plan: StudyPlan) -> Generator[Event, None, Stu
 
     Raises Refused where no row could be measured.
     """
+    plan = yield from within_seconds(session, plan)
     cells = plan.cells()
     there = {cell.key for cell in cells if plan.kept(cell) is not None}
     missing = [cell for cell in cells if cell.key not in there]
     tidy(plan, cells)
-    left_out = yield from foretold(session, plan, missing)
+    record.begin(plan)
+    seconds, rows, left_out = yield from foretold(session, plan, missing)
+    if rows:
+        yield Notice(f"To be measured: {plural(rows, 'row')}, which takes {duration(seconds)}.")
     gone = {item["title"] for item in left_out}
     wanted = [cell for cell in missing if cell.title not in gone]
+    record.keep(plan, table(plan, there, left_out), not wanted)
     for number, cell in enumerate(wanted, 1):
         prefix = f"{number} of {len(wanted)}, {cell.title}"
         try:
@@ -48,17 +57,37 @@ def carried_out(session: Session, plan: StudyPlan) -> Generator[Event, None, Stu
         except Diverged as error:
             shutil.rmtree(place_of(plan, cell), ignore_errors=True)
             left_out.append({"title": cell.title, "why": str(error)})
-        else:
-            yield Saved("study", cell.key)
-    return table(plan, there, left_out)
+        if cell.share == WHOLE or number == len(wanted):
+            record.keep(plan, table(plan, there, left_out), number == len(wanted))
+        yield Saved("study", cell.key)
+    found = table(plan, there, left_out)
+    if not found["rows"]:
+        raise Refused(f"Nothing could be compared. {left_out[0]['why']}")
+    return found
 
 
 def tidy(plan: StudyPlan, cells: Sequence[Cell]) -> None:
-    """Removes checkpoints of rows that this study does not go on with."""
-    wanted = {place_of(plan, cell).name for cell in cells}
-    for path in study.folder(plan.project).glob("*"):
-        if path.name not in wanted:
-            shutil.rmtree(path, ignore_errors=True)
+    """Removes checkpoints and networks of rows that are not of this study."""
+    tidied(plan.project, {path.name for cell in cells for path in places_of(plan, cell)})
+
+
+def places_of(plan: StudyPlan, cell: Cell) -> tuple[Path, Path]:
+    return place_of(plan, cell), network_of(plan, cell)
+
+
+def tidied(project: Project, wanted: Collection[str] = ()) -> None:
+    """Removes checkpoints and networks of rows, but for those that are `wanted`."""
+    for folder in (study.folder(project), study.networks(project)):
+        for path in folder.glob("*"):
+            if path.name not in wanted:
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def within(prefix: str, work: Generator[Event, None, None]) -> Generator[Event, None, None]:
@@ -72,73 +101,29 @@ def within(prefix: str, work: Generator[Event, None, None]) -> Generator[Event, 
                 yield event
 
 
-# Before it begins.
-
-
-def foretold(
-    session: Session, plan: StudyPlan, missing: Sequence[Cell]
-) -> Generator[Event, None, list[LeftOut]]:
-    """Says about how long the study takes; returns the rows that this network or so few images
-    can't have, and why."""
-    seconds, left_out, rows = 0.0, list[LeftOut](), 0
-    yield Progress(0, None, "Timing a few steps")
-    looking = 0.0
-    if missing:
-        looking = seconds_an_image(session, session.extractor()) * len(plan.split.hashes)
-    for cell in missing:
-        try:
-            if not cell.strategy.learner:
-                seconds += looking + (yield from seconds_of_tuning(session, plan, cell))
-            rows += cell.share == WHOLE
-        except Refused as error:
-            left_out.append({"title": cell.title, "why": str(error)})
-    if rows:
-        yield Notice(f"To be measured: {plural(rows, 'row')}, which takes {duration(seconds)}.")
-    return left_out
-
-
-def seconds_of_tuning(
-    session: Session, plan: StudyPlan, cell: Cell
-) -> Generator[Event, None, float]:
-    """How long a row's gradient steps take. Raises Refused where it can't be tuned so."""
-    strategy = cell.strategy
-    tuning, timing = made(strategy.tuner, strategy.schedule, cell.settings["tuned"])
-    check_batch(plan.learnt, tuning.batch)
-    backbone = session.extractor().backbone
-    stages = cell.settings["tuned"].get("count", 1)
-    if stages > len(backbone.stages):
-        raise Refused(f"This network has {len(backbone.stages)} stages. Name fewer of them.")
-    course = trial_of(backbone, devices.choose(session.device), tuning, timing)
-    if not strategy.own_head and not weights_tuned(course):
-        raise Refused("This network has nothing that is tuned this way.")
-    course.measure_full_step()
-    return (yield from seconds_of(course, plan.learnt, len(plan.hashes)))
-
-
 # Afterwards.
 
 
 def table(plan: StudyPlan, there: set[str], left_out: list[LeftOut]) -> Study:
-    """The table of all rows, their curves and the reading. Raises Refused where there is none."""
+    """The table of the rows that there are, their curves and the reading."""
     measured_rows = [
         (cell, facts)
         for cell in plan.cells()
         if cell.share == WHOLE and (facts := plan.kept(cell)) is not None
     ]
-    if not measured_rows:
-        why = left_out[0]["why"] if left_out else "Choose strategies."
-        raise Refused(f"Nothing could be compared. {why}")
     rows = [row_of(plan, cell, facts) for cell, facts in measured_rows]
     return {
         "images": len(plan.hashes),
         "learnt": plan.learnt,
         "classes": len(plan.split.train),
-        "epochs": plan.epochs,
+        "epochs": 0.0 if plan.asked["seconds"] else plan.epochs,
+        "seconds": plan.asked["seconds"],
         "seed": plan.seed,
+        "wanted": len(plan.chosen),
         "rows": told(plan, measured_rows, rows, there),
         "curves": curves(plan, measured_rows),
         "left_out": left_out,
-        "said": sentence(rows),
+        "said": sentence(rows) if rows else "",
     }
 
 
@@ -155,6 +140,8 @@ def right_of(plan: StudyPlan, facts: Facts) -> np.ndarray:
 def told(
     plan: StudyPlan, pairs: Sequence[tuple[Cell, Facts]], rows: Sequence[Row], there: set[str]
 ) -> list[StudyRow]:
+    if not rows:
+        return []
     names, found = catalogue.class_names(plan.project), list[StudyRow]()
     numbers = sorted(plan.split.train)
     for (cell, facts), row, after in zip(pairs, rows, behind(rows), strict=True):
@@ -175,7 +162,10 @@ def told(
                 "trained": facts["trained"],
                 "macs": facts["macs"],
                 "bytes": facts["bytes"],
+                "p50": facts["p50"],
+                "export": facts["export"],
                 "kept": cell.key in there,
+                "useless": USELESS if cell.strategy.own_head else "",
             }
         )
     return found

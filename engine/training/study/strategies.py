@@ -9,20 +9,42 @@ answers only where nothing else is trained.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import BadSetting
 from engine.learners import LEARNERS
+from engine.models.backbones import BACKBONES, holds_many
+from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
+from engine.results.compare import Preset, StrategyView
 from engine.training.branching.heads import PER_BRANCH
 
 LAST = re.compile(r"last_([1-9]\d?)")
+ALL, NETWORKS, NETWORK = "all", "networks", "network_"
+"""All of the project's network; all other networks here; what the name of one begins with."""
+SUBNETS: dict[str, Callable[[int], Architecture]] = {
+    "smallest": smallest,
+    "middle": lambda size: uniform(size, 5, 4, 3),
+    "largest": largest,
+}
+"""Networks inside a once-for-all one, by the side of their input in pixels."""
+FROZEN, UPPER, WHOLE, SMALL, NEW, INSIDE, OTHER = (
+    "The network stays as it is",
+    "Its upper part learns",
+    "All of it learns",
+    "A few weights learn",
+    "It begins from nothing",
+    "A network inside it",
+    "Another network, as it is",
+)
+"""What kinds of strategies there are, as a person chooses among them."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A row of a study: a `learner` on frozen features, or a `tuner` with its schedule."""
+    """A row of a study: a `learner` on frozen features, a `tuner` with its schedule, another
+    `network` as it is, or a `subnet`. `term` is what the field calls it, `group` its kind."""
 
     name: str
     title: str
@@ -30,6 +52,15 @@ class Strategy:
     tuner: str = ""
     schedule: str = "none"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    group: str = FROZEN
+    term: str = ""
+    network: str = ""
+    subnet: str = ""
+
+    @property
+    def other(self) -> bool:
+        """Whether another network than the project's is looked with."""
+        return bool(self.network or self.subnet)
 
     @property
     def own_head(self) -> bool:
@@ -38,53 +69,202 @@ class Strategy:
 
 
 PLAIN = {"augment": "none"}
+HEAD = "A linear classifier on frozen features, by gradient steps (linear probing)"
+FINE = "Fine-tuning"
 
 
 def last(count: int) -> Strategy:
     """The uppermost `count` stages learn."""
     what = "the last stage" if count == 1 else f"the last {count} stages"
-    settings = {"count": count}
     return Strategy(
-        f"last_{count}", f"Fine-tuning {what}", "", "fine_tune", "last_stages", settings
+        f"last_{count}",
+        f"Fine-tuning {what}",
+        tuner="fine_tune",
+        schedule="last_stages",
+        settings={"count": count},
+        group=UPPER,
+        term=f"{FINE} with the lower stages frozen",
     )
 
 
+def tuned(name: str, title: str, tuner: str, schedule: str, group: str, term: str) -> Strategy:
+    """A row that gradients make. Head only and from scratch are there with images as they are, and
+    with changed ones; all others with changed ones alone."""
+    plain = name in ("head", "scratch")
+    return Strategy(name, title, "", tuner, schedule, PLAIN if plain else {}, group, term)
+
+
 TUNED = (
-    Strategy("head", "Head only", "", "fine_tune", "head_only", PLAIN),
-    Strategy("head_augmented", "Head only, augmented", "", "fine_tune", "head_only"),
+    tuned("head", "Head only", "fine_tune", "head_only", UPPER, HEAD),
+    tuned(
+        "head_augmented",
+        "Head only, changed images",
+        "fine_tune",
+        "head_only",
+        UPPER,
+        f"{HEAD}, with augmentation",
+    ),
     last(1),
     last(3),
-    Strategy("all_stages", "Fine-tuning all stages", "", "fine_tune"),
-    Strategy("gradual", "Gradual unfreezing", "", "fine_tune", "gradual"),
-    Strategy("freezeout", "FreezeOut", "", "fine_tune", "freezeout"),
-    Strategy("adapters", "Adapters", "", "adapters"),
-    Strategy("lora", "LoRA", "", "lora"),
-    Strategy("batch_norm", "Norms only", "", "batch_norm"),
-    Strategy("scratch", "From scratch", "", "scratch", "none", PLAIN),
-    Strategy("scratch_augmented", "From scratch, augmented", "", "scratch"),
+    tuned("all_stages", "Fine-tuning all stages", "fine_tune", "none", WHOLE, FINE),
+    tuned(
+        "gradual",
+        "Fine-tuning from the top down",
+        "fine_tune",
+        "gradual",
+        WHOLE,
+        "Gradual unfreezing (Howard and Ruder, 2018)",
+    ),
+    tuned(
+        "freezeout",
+        "Fine-tuning, lower stages stop early",
+        "fine_tune",
+        "freezeout",
+        WHOLE,
+        "FreezeOut (Brock et al., 2017)",
+    ),
+    tuned(
+        "adapters",
+        "Small layers in between",
+        "adapters",
+        "none",
+        SMALL,
+        "Adapters (Houlsby et al., 2019)",
+    ),
+    tuned("lora", "Small changes of weights", "lora", "none", SMALL, "LoRA (Hu et al., 2021)"),
+    tuned(
+        "batch_norm",
+        "Norms only",
+        "batch_norm",
+        "none",
+        SMALL,
+        "The affine weights of batch norms (Frankle, Schwab and Morcos, 2021)",
+    ),
+    tuned("scratch", "From scratch", "scratch", "none", NEW, "Random weights, all trained"),
+    tuned(
+        "scratch_augmented",
+        "From scratch, changed images",
+        "scratch",
+        "none",
+        NEW,
+        "Random weights, all trained, with augmentation",
+    ),
 )
 
 
 def frozen() -> tuple[Strategy, ...]:
     """Each closed form on the features of the network as it is."""
+    term = "A classifier in closed form on the features of a frozen network"
     return tuple(
-        Strategy(name, f"Frozen features · {plugin.title}", name)
+        Strategy(name, f"Frozen features · {plugin.title}", name, term=term)
         for name, plugin in LEARNERS.items()
         if name != PER_BRANCH  # for networks that have grown
     )
 
 
-def strategies(names: Sequence[str] = ()) -> tuple[Strategy, ...]:
-    """Those that are named, each once; all where none is, or “all”. Raises BadSetting."""
-    every = {strategy.name: strategy for strategy in (*frozen(), *TUNED)}
-    if not names or "all" in names:
-        return tuple(every.values())
-    chosen = {}
-    for name in names:
+def networks(own: str = "") -> tuple[Strategy, ...]:
+    """Each other network whose weights are here, as it is; none that holds many. `own` is the name
+    of the project's."""
+    return tuple(
+        Strategy(
+            NETWORK + name,
+            f"Frozen features of {made.title}",
+            group=OTHER,
+            term="The project's way of learning on the features of another pretrained network",
+            network=name,
+        )
+        for name in BACKBONES
+        if name != own and not holds_many(name) and (made := BACKBONES.make(name)).facts()["here"]
+    )
+
+
+def subnets() -> tuple[Strategy, ...]:
+    """Some of the networks inside the project's own, where it came from one that holds many."""
+    return tuple(
+        Strategy(
+            f"subnet_{name}",
+            f"The {name} network inside",
+            group=INSIDE,
+            term="A subnet of a once-for-all network (Cai et al., 2020), its batch norms measured "
+            "on your images",
+            subnet=name,
+        )
+        for name in SUBNETS
+    )
+
+
+@dataclass(frozen=True)
+class Here:
+    """What there is beside the project's network: its name, so that it is no other one, and
+    whether it came from one that holds many."""
+
+    own: str = ""
+    has_subnets: bool = False
+
+    @property
+    def others(self) -> tuple[Strategy, ...]:
+        return (*(subnets() if self.has_subnets else ()), *networks(self.own))
+
+    @property
+    def every(self) -> tuple[Strategy, ...]:
+        return (*frozen(), *TUNED, *self.others)
+
+
+NOWHERE = Here()
+
+
+def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strategy, ...]:
+    """Those that are named, each once; all of the project's network where none is, or “all”; with
+    “networks” the others that are here. Raises BadSetting."""
+    own, others = (*frozen(), *TUNED), {strategy.name: strategy for strategy in here.others}
+    every, chosen = {strategy.name: strategy for strategy in here.every}, dict[str, Strategy]()
+    for name in names or [ALL]:
         stages = LAST.fullmatch(name)
-        found = every.get(name) or (last(int(stages[1])) if stages else None)
-        if found is None:
+        if name == ALL:
+            chosen |= {strategy.name: strategy for strategy in own}
+        elif name == NETWORKS:
+            chosen |= others
+        elif found := every.get(name) or (last(int(stages[1])) if stages else None):
+            chosen[name] = found
+        else:
             known = ", ".join(every)
-            raise BadSetting(f"There is no strategy “{name}”. Choose of: {known}; or last_N.")
-        chosen[name] = found
+            raise BadSetting(
+                f"There is no strategy “{name}” here. Choose of: {known}; last_N; networks; all."
+            )
+    if not chosen:
+        raise BadSetting("There is no other network here. Download one in the list of networks.")
     return tuple(chosen.values())
+
+
+def every_strategy(here: Here) -> list[StrategyView]:
+    """All of them as a form shows them, and the other networks that are here."""
+    return [
+        {"name": s.name, "title": s.title, "group": s.group, "term": s.term} for s in here.every
+    ]
+
+
+def presets(learner: str, here: Here) -> list[Preset]:
+    """Choices for someone who does not want to choose; `learner` is the project's
+    own."""
+    closed = [strategy.name for strategy in frozen()]
+    few = [name for name in dict.fromkeys([learner, "ncm", "slda", "ridge"]) if name in closed]
+    return [
+        {
+            "name": "usual",
+            "title": "Usual",
+            "help": "Is it worth it to train the network on your images, and how much of it?",
+            "strategies": [*few, "last_1", "last_3", "all_stages"],
+        },
+        {
+            "name": "quick",
+            "title": "Quick",
+            "help": "Which way to learn is best with the network as it is? Takes seconds.",
+            "strategies": closed,
+        },
+        {
+            "name": "everything",
+            "title": "Everything",
+            "help": "All ways that there are, and the other networks that are here.",
+            "strategies": [s.name for s in here.every],
+        },
+    ]

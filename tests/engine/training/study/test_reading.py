@@ -10,11 +10,11 @@ from engine.training.study.curves import (
     ALL_RIGHT,
     FEW,
     POOR,
-    doubled,
     line,
     more_images,
     said_of,
     subset,
+    won,
 )
 from engine.training.study.reading import Row, behind, best_of, holm, lead, sentence, sign_test
 
@@ -130,8 +130,8 @@ def test_the_slope_and_its_error_are_scipys() -> None:
     assert [part[0] for part in line(at, wrong, 100)[1:]] == pytest.approx(
         [found.slope, found.stderr]
     )
-    assert doubled(at, wrong, 100)[0] == pytest.approx(0.22 * (1 - 2**found.slope))
-    assert doubled(at, wrong, 100, 1.5)[0] == pytest.approx(
+    assert won(at, wrong, 100, 2)[0] == pytest.approx(0.22 * (1 - 2**found.slope))
+    assert won(at, wrong, 100, 2, 1.5)[0] == pytest.approx(
         0.22 * (1 - 2 ** (found.slope + 1.5 * found.stderr))
     )
 

@@ -14,7 +14,7 @@ from tests.helpers import projects
 from tests.helpers.projects import done, refused
 
 ASKED = {"strategies": ["ncm", "slda", "last_2"], "epochs": 2, "shares": [50, 100]}
-SECONDS = ("seconds", "kept")
+SECONDS = ("seconds", "kept", "p50")
 
 
 def steady(study: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""A study as a page that any browser shows, in one file: the reading, the table, the curves."""
+"""A study as files: a table for a spreadsheet, a page that any browser shows. It imports no Qt."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from html import escape
 
@@ -25,22 +27,74 @@ HEADS = (
     "seconds",
     "weights trained",
     "MACs",
-    "MB",
+    "MB of weights",
+    "ms in use (p50)",
+    "MB of the export",
 )
+CELLS = (
+    "strategy",
+    "title",
+    "share",
+    "images",
+    "accuracy",
+    "low",
+    "high",
+    "behind",
+    "behind low",
+    "behind high",
+    "p",
+    "reading",
+    "seconds",
+    "weights trained",
+    "macs",
+    "bytes",
+    "p50 ms",
+    "export bytes",
+)
+"""Columns of the table for a spreadsheet."""
 WIDE, HIGH, EDGE = 640, 320, 56
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours that can be told apart without red and green (Okabe and Ito, 2008)."""
 
 
+# As a table for a spreadsheet.
+
+
+def table(study: Study) -> str:
+    """A line for each row, then one for each smaller share of a curve."""
+    output = io.StringIO()
+    lines = csv.writer(output, lineterminator="\r\n")
+    lines.writerow(CELLS)
+    for row in study["rows"]:
+        behind = [str(value) for value in row["difference"] or []] or [""] * 3
+        costs = [row["seconds"], row["trained"], row["macs"], row["bytes"]]
+        used = ["" if value is None else value for value in (row["p50"], row["export"])]
+        end = ["" if row["p"] is None else row["p"], reading(row), *costs, *used]
+        seen = [row["name"], row["title"], 100, study["learnt"], row["accuracy"], *row["interval"]]
+        lines.writerow([*seen, *behind, *end])
+    for curve in study["curves"]:
+        for point in curve["points"]:
+            if point["share"] < 100:
+                share = f"{point['share']:g}"
+                where = [curve["name"], curve["title"], share, point["images"]]
+                lines.writerow([*where, point["accuracy"], *point["interval"], *[""] * 11])
+    return output.getvalue()
+
+
+def reading(row: StudyRow) -> str:
+    return "best" if row["best"] else "tied" if row["tied"] else "behind"
+
+
+# As a page.
+
+
 def page(study: Study) -> str:
     """The whole page; every text is escaped."""
-    rows = sorted(study["rows"], key=lambda r: (not r["best"], -r["accuracy"], r["seconds"]))
+    rows = by_rank(study)
     heads = "".join(f"<th>{head}</th>" for head in HEADS)
     lines = "\n".join(map(line, rows))
     images = f"{plural(study['learnt'])} learnt from, {study['images']:,} asked"
-    budget = (
-        f"{plural(study['classes'], 'class')}, {study['epochs']:g} epochs, seed {study['seed']}"
-    )
+    budget = f"{plural(study['classes'], 'class')}, {budget_of(study)}, seed {study['seed']}"
     left_out = "".join(
         f"<p>Left out: {escape(out['title'])}. {escape(out['why'])}</p>"
         for out in study["left_out"]
@@ -55,6 +109,26 @@ def page(study: Study) -> str:
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>{lines}</tbody></table>'
         f"</div>\n{left_out}{curves(study['curves'])}</body></html>\n"
     )
+
+
+def by_rank(study: Study) -> list[StudyRow]:
+    """The rows, the best first."""
+    return sorted(study["rows"], key=lambda r: (not r["best"], -r["accuracy"], r["seconds"]))
+
+
+def budget_of(study: Study) -> str:
+    """For how long each strategy trained."""
+    if study["seconds"]:
+        return f"{study['seconds']:g} seconds each"
+    return f"{study['epochs']:g} epochs"
+
+
+def told_ms(row: StudyRow) -> str:
+    return "–" if row["p50"] is None else f"{row['p50']:.1f}"
+
+
+def told_size(row: StudyRow) -> str:
+    return "–" if row["export"] is None else f"{row['export'] / 1e6:.1f}"
 
 
 def line(row: StudyRow) -> str:
@@ -74,6 +148,8 @@ def line(row: StudyRow) -> str:
         f"{row['trained']:,}",
         f"{row['macs'] / 1e6:.0f} M",
         f"{row['bytes'] / 1e6:.1f}",
+        told_ms(row),
+        told_size(row),
     )
     shown = "".join(f"<td>{cell}</td>" for cell in cells)
     kind = ' class="best"' if row["best"] else ""

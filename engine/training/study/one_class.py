@@ -1,0 +1,98 @@
+"""What more images of one class would bring to it, by a learning curve of that class alone.
+
+The class is learnt from parts of its images, with all images of the others; of its held-out images
+so many are wrong each time (see `curves`). What the others lose or win by it is not counted. Where
+a class is much smaller than the others, more came in trials than was told (BENCHMARKS.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from engine.errors import BadSetting, Refused
+from engine.events import Event, Progress, Work
+from engine.learners import LEARNERS
+from engine.learning import material
+from engine.learning.material import LearningData
+from engine.results.compare import MoreOfClass
+from engine.session import Session
+from engine.storage import catalogue
+from engine.storage.catalogue import Split
+from engine.system.words import plural
+from engine.training.branching.heads import PER_BRANCH
+from engine.training.study.curves import LEAST, more_images, subset
+
+SHARES = (12.5, 25.0, 50.0, 100.0)
+FURTHEST = 3
+"""So many times as many images can be told of, at most; further off a line is a guess."""
+FEW = "{} can't be told: that takes at least 8 images of “{}” to learn from."
+FAR = "{} can't be told: there are {} now, and a curve reaches to {} more at most."
+ALL_RIGHT = "{} can't be told: every held-out image of “{}” is right already."
+POOR = "{} bring nothing that could be promised: “{}” does not follow a line that goes on."
+
+
+def more_of_class(session: Session, name: str, images: int) -> Work[MoreOfClass]:
+    """Raises BadSetting, and Refused where the class or its images are not there."""
+    if images < 1:
+        raise BadSetting("Ask for at least one more image.")
+    project = session.require()
+    number = catalogue.class_named(project, name)["id"]
+    data = of_project(session)
+    known, held_out = data.train.get(number, ()), data.split.validation.get(number, ())
+    if not known or not held_out:
+        raise Refused(f"“{name}” has no test images that were learnt. Learn it first.")
+    what = f"{plural(images, 'more image')} of “{name}”"
+    found: MoreOfClass = {"name": name, "images": images, "more": None, "said": ""}
+    counts = [len(subset({number: known}, share)[number]) for share in SHARES]
+    if len(set(counts)) < LEAST:
+        return {**found, "said": FEW.format(what, name)}
+    if images > (FURTHEST - 1) * len(known):
+        return {**found, "said": FAR.format(what, len(known), (FURTHEST - 1) * len(known))}
+    right = yield from right_by_share(session, data, number)
+    if right[-1].all():
+        return {**found, "said": ALL_RIGHT.format(what, name)}
+    more = more_images(counts, right, (len(known) + images) / len(known))
+    return {**found, "more": more, "said": sentence(what, name, more, len(held_out))}
+
+
+def of_project(session: Session) -> LearningData:
+    """The project's images whose features are there. Raises Refused where some are not."""
+    project, extractor = session.require(), session.extractor()
+    learner = LEARNERS.make(*material.choice(project))
+    features = material.features_by(project, extractor, learner.views)
+    split = catalogue.to_learn(project)
+    if features.missing(split.hashes):
+        raise Refused("Not all images were looked at by this network yet. Press Learn first.")
+    return LearningData(features, split)
+
+
+def right_by_share(
+    session: Session, data: LearningData, number: int
+) -> Generator[Event, None, np.ndarray]:
+    """Which held-out images of a class are right, bool (shares, images), by each share of it."""
+    name, settings = material.choice(session.require())
+    if name == PER_BRANCH:
+        raise Refused("This network has branches, of which that can't be told. Tune it instead.")
+    held_out, right = list(data.split.validation[number]), []
+    for at, share in enumerate(SHARES):
+        yield Progress(at, len(SHARES), "Learning with fewer images")
+        train = {**data.train, **subset({number: data.train[number]}, share)}
+        part = LearningData(data.features, Split(train, data.split.validation))
+        learner = LEARNERS.make(name, settings)
+        for _ in learner.learn(part.task()):
+            pass
+        right.append(learner.answers(part.of(held_out)) == number)
+    return np.stack(right)
+
+
+def sentence(what: str, name: str, more: list[float] | None, held_out: int) -> str:
+    if more is None:
+        return POOR.format(what, name)
+    mean, low, high = (100 * value for value in more)
+    if low <= 0:
+        ends = f"{low:.1f} to {high:.1f} points".replace("-", "−")
+        return f"{what} bring no gain that {plural(held_out)} could tell ({ends})."
+    told = f"about {mean:.1f} points more of its test images right ({low:.1f} to {high:.1f})"
+    return f"{what} bring {told}."

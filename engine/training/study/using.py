@@ -1,0 +1,88 @@
+"""A row of a study is used: the project goes on with what the row measured, as one gesture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from engine.errors import Refused
+from engine.events import Event, Work
+from engine.learning import step, subnet
+from engine.models.growth import growth_of
+from engine.models.provenance import facts_in, origin_of
+from engine.models.tuned import TUNED
+from engine.results.compare import RowUsed
+from engine.session import Session
+from engine.training.adopt import keep_origin
+from engine.training.study import record
+from engine.training.study.budget import within_seconds
+from engine.training.study.plan import WHOLE, Cell, StudyPlan, planned
+from engine.training.study.rows import measured, network_of, other_network
+from engine.training.study.run import USELESS
+from engine.training.study.strategies import SUBNETS
+
+CHANGED = {
+    "network": "The project's network is another one since this study. Undo that, or start anew.",
+    "images": "The project's images changed since this study. Start it anew first.",
+}
+NONE = "The last study has no row “{}”. Start one with it."
+
+
+def used(session: Session, name: str) -> Work[RowUsed]:
+    """Makes a row's network and learner the project's, and learns all classes with them.
+
+    A network that is not kept any more is trained again first. Raises Refused.
+    """
+    project = session.require()
+    project.check_writable()
+    last = record.last(project)
+    rows = last["study"]["rows"] if last["study"] else []
+    row = next((row for row in rows if row["name"] == name), None)
+    if row is None or last["asked"] is None:
+        raise Refused(NONE.format(name))
+    if last["changed"]:
+        raise Refused(CHANGED[last["changed"]])
+    if row["useless"]:
+        raise Refused(USELESS)
+    plan = yield from planned(session, last["asked"])
+    plan = yield from within_seconds(session, plan)
+    cell = next(c for c in plan.cells() if c.share == WHOLE and c.strategy.name == name)
+    facts = yield from network_facts(session, plan, cell)
+    title = f"Use {cell.strategy.title}"
+    with project.gesture(title, all_or_nothing=True) as gesture:
+        if size := cell.strategy.subnet:
+            wanted = SUBNETS[size](session.backbone().preprocessing.size)
+            yield from subnet.use_subnet(session, gesture, wanted)
+            yield session.changed("backbone")
+        if facts:
+            with project.transaction(gesture):
+                project.set_facts(**facts, step=None)
+            yield session.changed("backbone")
+        learnt = yield from step.learn(session, gesture, *learner_of(plan, cell), title)
+    yield session.changed("learnt")
+    return {"name": name, "title": cell.strategy.title, "accuracy": learnt["accuracy"]}
+
+
+def learner_of(plan: StudyPlan, cell: Cell) -> tuple[str, dict[str, Any]]:
+    return cell.learner, dict(cell.settings["learner"])
+
+
+def network_facts(
+    session: Session, plan: StudyPlan, cell: Cell
+) -> Generator[Event, None, dict[str, Any]]:
+    """What changes of the project's network; nothing where it stays."""
+    project, strategy = plan.project, cell.strategy
+    if strategy.network:
+        net = yield from other_network(session, strategy)
+        size, kind = net.preprocessing.size, growth_of(net).features
+        return {"backbone": net.name, "weights": "", "size": size, "features": kind}
+    if not strategy.tuner:
+        return {}
+    path = network_of(plan, cell)
+    if not path.exists():
+        yield from measured(session, plan, cell)
+    content = path.read_bytes()
+    origin = origin_of(facts_in(content))
+    keep_origin(project, origin)
+    weights = project.blobs.put(content)
+    return {"backbone": TUNED, "weights": weights, "size": origin.size}
