@@ -8,7 +8,7 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QRect, Q
 from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter, QPixmap
 
 from app import theme
-from app.pages.sort.rows import HeapRows, HeapTile
+from app.pages.sort.rows import HeapRows, HeapTile, together
 from app.widgets.gallery import CAPTION, PICTURE, Gallery
 from app.widgets.rows import Row
 from app.widgets.thumbs import Thumbnails
@@ -33,7 +33,8 @@ ELSEWHERE = (
 
 class SortGallery(Gallery):
     """`typed` brings a letter, with which a class's name begins; `looked`: others are seen;
-    `count_clicked` brings the place of a burst; `pulled`: the mouse begins and ends to drag."""
+    `count_clicked` brings the place of a burst or group; `pulled`: the mouse begins and ends to
+    drag."""
 
     typed = Signal(str)
     looked = Signal()
@@ -123,13 +124,12 @@ class SortGallery(Gallery):
         super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Opens a burst by its count, lengthens a run, or begins to pull images or a frame."""
+        """Opens what lies behind a count, lengthens a run, or begins to pull images or a frame."""
         spot = event.position().toPoint()
         index = self.indexAt(spot)
         row = self.rows.row(index.row()) or {}
         count = self.heap_tile.count_place(self.visualRect(index))
-        opens = "members" not in row and len(row.get("burst", ())) > 1
-        if opens and count.contains(spot):
+        if together(row) and count.contains(spot):
             self.count_clicked.emit(index.row())
             return
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and index.isValid():

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QSpinBox, QWidget
 
-from app.pages.sort.rows import about, choices, suggested
+from app.pages.sort.rows import about, choices, suggested, together
 from app.pages.sort.targets import Targets
 from app.widgets.acts import act, key_in, sign_of
 from app.widgets.captions import Name, fitted
@@ -36,6 +36,7 @@ from engine.system.words import plural
 MOST = 9
 WIDTH = 280
 EDGES = 26
+WHOLE = "All of the group. Take out what does not belong to it, then type its class."
 LINES = 40
 """Pixels of two lines of words, so that nothing below them moves."""
 SHOWN = "Ctrl+Return"
@@ -56,12 +57,14 @@ class Side(QWidget):
     undo_asked = Signal()
     look_asked = Signal()
     open_asked = Signal()
+    out_asked = Signal()
     gap_chosen = Signal(float)
     said = Signal(str)
 
     def __init__(self, where: QWidget) -> None:
         super().__init__()
         self.now: Sequence[Row] = ()
+        self.inside = False
         self.offered: list[tuple[str, str]] = []
         self.title = Elided("", "heading")
         self.about = label("", "muted", wrap=True)
@@ -98,8 +101,10 @@ class Side(QWidget):
         self.aside = act(
             "Set aside", "None of these, or not usable", "Delete", self.aside_asked, where
         )
-        help = "Shows the images of a burst one by one, or as one again"
+        help = "Shows the images of a burst or group one by one, or as one again"
         self.open = act("Open", help, "+", self.open_asked, where)
+        help = "Takes the chosen images out of the group: they don’t belong to it"
+        self.out = act("Take out", help, "-", self.out_asked, where)
         self.gap = indented(QSpinBox())
         self.gap.setRange(0, 24 * 3600)
         self.gap.setPrefix("Gap ")
@@ -119,7 +124,7 @@ class Side(QWidget):
         inside = QWidget()
         self.gap.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.bursts = QWidget()
-        self.bursts.setLayout(row(self.burst, self.open))
+        self.bursts.setLayout(row(self.burst, self.open, self.out))
         acts = column(row(self.aside, self.undo), self.bursts, row(self.look, self.gap))
         name = row(buddy("&Class", self.field), self.field)
         digits = column(*self.choices, gap=0)
@@ -138,8 +143,8 @@ class Side(QWidget):
         self.setLayout(column(self.parts))
         laid_out(self).setContentsMargins(16, 8, 4, 8)
 
-    def show_rows(self, rows: Sequence[Row], classes: Sequence[str]) -> None:
-        """What is chosen now, the current image first."""
+    def show_rows(self, rows: Sequence[Row], classes: Sequence[str], whole: bool = False) -> None:
+        """What is chosen now, the current image first; `whole`: all of a group that is open."""
         self.now = rows
         first: Row = rows[0] if rows else {}
         several = len(rows) > 1
@@ -148,7 +153,8 @@ class Side(QWidget):
         self.title.set_full(f"{len(rows):,} chosen" if several else name)
         each = "Enter gives each the class that is suggested for it."
         words = about(first) if rows else "Choose an image."
-        self.about.setText(each if several and suggested(first) else words)
+        words = each if several and suggested(first) else words
+        self.about.setText(WHOLE if whole and several else words)
         self.offered = choices(first)[:MOST] if rows else []
         if not self.offered:
             self.offered = [(name, "") for name in classes[:MOST]] if rows else []
@@ -157,7 +163,7 @@ class Side(QWidget):
         self.accept.setEnabled(any(suggested(each) for each in rows))
         of_burst = any(len(each.get("burst", ())) > 1 for each in rows)
         self.burst.setEnabled(of_burst)
-        self.open.setEnabled(of_burst and "members" not in first)
+        self.open.setEnabled(of_burst or self.inside or together(first) > 0)
         for made in (self.aside, self.look, self.field):
             made.setEnabled(bool(rows))
         self.show_choices()
@@ -167,10 +173,15 @@ class Side(QWidget):
         self.targets.show_classes(classes)
         self.parts.setCurrentIndex(int(pulls))
 
-    def show_bursts(self, timed: bool, gap: float) -> None:
-        """What is there of bursts only where files say when images were taken."""
-        for made in (self.bursts, self.gap):
-            made.setVisible(timed)
+    def show_bursts(self, timed: bool, gap: float, grouped: bool, inside: bool) -> None:
+        """What is there of bursts only where files say when images were taken, and of groups only
+        where they are shown; `inside` one of them."""
+        self.bursts.setVisible(timed or grouped)
+        self.gap.setVisible(timed)
+        self.burst.setVisible(not grouped)
+        self.out.setVisible(grouped)
+        self.out.setEnabled(inside)
+        self.inside = inside
         self.gap.blockSignals(True)
         self.gap.setValue(round(gap))
         self.gap.blockSignals(False)
