@@ -126,3 +126,18 @@ def test_an_undo_after_a_group_was_closed_brings_its_image_back(sorter: Person) 
     at_rest(sorter)
 
     assert {n for row in rows(sorter) for n in row["members"]} == waits
+
+
+def test_escape_closes_a_group_and_stops_no_job(sorter: Person) -> None:
+    found = page(sorter)
+    presses(sorter, "Space")
+    sorter.sees(lambda: found.bar.groups.isVisible())
+    QTest.mouseClick(found.bar.groups, LEFT)
+    sorter.sees(lambda: "members" in rows(sorter)[0])
+    presses(sorter, "Space")
+    ticket = sorter.window.bridge.submit("learn_sorted")
+    assert ticket in sorter.window.bridge.jobs
+    presses(sorter, "Escape")
+    assert "members" in rows(sorter)[0]
+    sorter.sees(lambda: ticket not in sorter.window.bridge.jobs)
+    assert sorter.endings[-1].how != "cancelled"

@@ -695,6 +695,26 @@ def test_an_image_at_random_is_asked_without_a_suggestion(begun: Person) -> None
     assert Path(row["path"]).name not in files(begun)
 
 
+def test_digits_are_about_the_images_after_a_class_was_clicked(begun: Person) -> None:
+    """Also at an image that was drawn at random, where clicking is what one does first."""
+    found = page(begun)
+    found.gallery.go_to(plain(begun))
+    QTest.mouseClick(found.side.choices[0], Qt.MouseButton.LeftButton)
+    at_rest(begun)
+    for act in ("field", "digit"):
+        place = next((i for i, row in enumerate(rows(begun)) if "choices" in row), plain(begun))
+        found.gallery.go_to(place)
+        row, waits = current(begun), begun.project.unsorted
+        if act == "field":
+            found.side.field.setFocus()
+            QTest.mouseClick(found.side.choices[1], Qt.MouseButton.LeftButton)
+        else:
+            QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_1)
+        at_rest(begun)
+        assert begun.project.unsorted == waits - 1
+        assert Path(row["path"]).name not in files(begun)
+
+
 def test_many_are_accepted_after_the_mistakes_were_said_and_with_one_undo(begun: Person) -> None:
     found = page(begun)
     found.bar.least.setValue(50)

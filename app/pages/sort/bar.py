@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QWidget
 
 from app.pages.sort.again import AGAIN
 from app.pages.sort.order import GROUPS
-from app.widgets.acts import act
 from app.widgets.ask import choose
 from app.widgets.controls import (
     Elided,
@@ -92,8 +91,7 @@ class SortBar(QWidget):
 
     groups_asked = Signal()
 
-    def __init__(self, back: QPushButton, add: QPushButton, where: QWidget) -> None:
-        """`where` is the widget in which keys work."""
+    def __init__(self, back: QPushButton, add: QPushButton) -> None:
         super().__init__()
         self.heading = label("", "heading")
         self.forecast = Elided("", "muted")
@@ -129,8 +127,8 @@ class SortBar(QWidget):
         )
         self.one_by_one.hide()
         help = "Shows all groups again, in place of the images of one"
-        self.groups = act("All groups", help, "Escape", self.groups_asked, where)
-        self.groups.setSizePolicy(self.one_by_one.sizePolicy())
+        self.groups = button("All groups  Esc", help, self.groups_asked.emit)
+        named(self.groups, "All groups", help, "Esc")
         self.groups.hide()
         self.lay_out(back, add)
 

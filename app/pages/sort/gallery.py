@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter, QPixmap
 
 from app import theme
@@ -34,11 +34,13 @@ ELSEWHERE = (
 class SortGallery(Gallery):
     """`typed` brings a letter, with which a class's name begins; `looked`: others are seen;
     `count_clicked` brings the place of a burst or group; `pulled`: the mouse begins and ends to
-    drag."""
+    drag; `left`: Escape, which is the gallery's own while `leaves`, and stops no job then."""
 
     typed = Signal(str)
     looked = Signal()
     count_clicked = Signal(int)
+    left = Signal()
+    leaves = False
     pulled = Signal(bool)
 
     def __init__(self, rows: HeapRows, thumbs: Thumbnails) -> None:
@@ -110,9 +112,23 @@ class SortGallery(Gallery):
         self.anchor = ids[start]
         self.choose(range(min(start, to), max(start, to) + 1), to)
 
+    def event(self, event: QEvent) -> bool:
+        if (
+            self.leaves
+            and event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Shift with an arrow chooses a run; a letter begins a class's name."""
         keys, action = event.modifiers(), MOVES.get(Qt.Key(event.key()))
+        if self.leaves and event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+            return
         if action is not None and keys & Qt.KeyboardModifier.ShiftModifier and self.heap.total:
             self.lengthen(self.moveCursor(action, keys).row())
             return

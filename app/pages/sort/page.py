@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 
 from app.bridge import Bridge
 from app.pages.sort.again import AGAIN, LookAgain
@@ -71,8 +71,7 @@ class SortPage(QWidget):
         self.backs = [back_button(self.sorting.take_back_aside) for _ in range(2)]
         look = calling(self.choose_order, AGAIN[0][0])
         self.agains = [again_button(look) for _ in range(2)]
-        add = add_button("Add …", self.choose_folder)
-        self.bar = SortBar(self.backs[0], add, self.gallery)
+        self.bar = SortBar(self.backs[0], add_button("Add …", self.choose_folder))
         self.side = Side(self.gallery)
         self.again = LookAgain(bridge, thumbs, ORDERS)
         self.looks_again = False
@@ -119,6 +118,7 @@ class SortPage(QWidget):
         count = self.sorting.many.count_above
         self.bar.accept_asked.connect(lambda least: count(least, lambda n: self.warn(n, least)))
         self.bar.groups_asked.connect(self.sorting.close_group)
+        self.gallery.left.connect(self.sorting.close_group)
         side = self.side
         side.said.connect(self.bar.news.set_full)
         side.field.given.connect(self.give)
@@ -187,7 +187,7 @@ class SortPage(QWidget):
         inside = there.inside is not None
         self.gallery.show_list(there.ids, there.known)
         if there.turns != self.turns:  # a group was opened, with all its images chosen, or closed
-            self.turns = there.turns
+            self.turns, self.gallery.leaves = there.turns, inside
             self.gallery.choose(range(len(there.ids)), 0) if inside else self.gallery.go_to(
                 there.opened_at
             )
@@ -229,7 +229,10 @@ class SortPage(QWidget):
         self.side.show_count(len(self.sorting.list.images_of(ids)))
 
     def step_on(self) -> None:
-        """To what waits next on the screen; where all of it is done, to the next screenful."""
+        """To what waits next on the screen; where all of it is done, to the next screenful. Keys
+        are about it, also where a button was clicked."""
+        if self.isAncestorOf(QApplication.focusWidget() or self.window()):
+            self.gallery.setFocus()
         if (place := self.gallery.open_next()) is None:
             self.sorting.sweep()
         elif place != self.gallery.currentIndex().row():

@@ -142,6 +142,8 @@ class Side(QWidget):
         self.setFixedWidth(WIDTH)
         self.setLayout(column(self.parts))
         laid_out(self).setContentsMargins(16, 8, 4, 8)
+        for made in self.findChildren(QPushButton):  # a click leaves the keys with the images
+            made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def show_rows(self, rows: Sequence[Row], classes: Sequence[str], whole: bool = False) -> None:
         """What is chosen now, the current image first; `whole`: all of a group that is open."""
