@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 
 from app.bridge import Bridge
 from app.pages.sort.again import AGAIN, LookAgain
+from app.pages.sort.arriving import Arriving
 from app.pages.sort.bar import ORDERS, SortBar, warn
 from app.pages.sort.gallery import SortGallery
 from app.pages.sort.nothing import (
@@ -73,6 +74,7 @@ class SortPage(QWidget):
         self.agains = [again_button(look) for _ in range(2)]
         self.bar = SortBar(self.backs[0], add_button("Add …", self.choose_folder))
         self.side = Side(self.gallery)
+        self.arriving = Arriving(bridge)
         self.again = LookAgain(bridge, thumbs, ORDERS)
         self.looks_again = False
         self.turns = 0
@@ -96,7 +98,7 @@ class SortPage(QWidget):
         work.setLayout(column(self.bar, grid, gap=16))
         laid_out(work).setStretch(1, 1)
         self.work = work
-        self.pages = Either(self.empty, self.done, work, self.again)
+        self.pages = Either(self.empty, self.done, self.arriving, work, self.again)
         self.setLayout(column(self.pages, edge=16))
 
     def connect_all(self) -> None:
@@ -104,6 +106,7 @@ class SortPage(QWidget):
         Drops(self, "Drop to add these images without a class").dropped.connect(self.add)
         self.bridge.changed.connect(self.show_project)
         self.sorting.changed.connect(self.show_list)
+        self.arriving.changed.connect(self.show_part)
         self.sorting.said.connect(self.bar.news.set_full)
         self.sorting.reordered.connect(lambda: self.gallery.go_to(0))
         self.gallery.chosen.connect(self.show_chosen)
@@ -164,7 +167,8 @@ class SortPage(QWidget):
         self.take_focus()
 
     def show_part(self) -> None:
-        """The grid while anything waits; otherwise that all is done, or what to do first."""
+        """The grid while anything waits; otherwise that images come, that all is done, or what to
+        do first."""
         waits = self.sorting.list.ids or (self.project is not None and self.project.unsorted)
         standing = self.sorting.standing
         some = standing is not None and standing["typed"] + standing["accepted"] > 0
@@ -172,7 +176,8 @@ class SortPage(QWidget):
         for made in self.backs:
             say_on(made, f"Take back {self.sorting.aside:,} set aside")
             made.setVisible(self.sorting.aside > 0)
-        part = self.work if waits else self.done if some else self.empty
+        none = self.arriving if self.arriving.comes else self.done if some else self.empty
+        part = self.work if waits else none
         part = self.again if self.looks_again else part
         if part is not self.pages.currentWidget():
             here = self.focusWidget() is not None and self.focusWidget().hasFocus()
