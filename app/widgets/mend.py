@@ -16,7 +16,7 @@ from app.widgets.controls import button, calling, column, keeps_place, label, na
 from app.widgets.rows import ImageRows, Row, shown
 from engine.events import Ended, ProjectView
 from engine.results.learn import LearntAgain
-from engine.system.words import per_cent, plural
+from engine.system.words import ENOUGH_TESTED, per_cent, plural, tested_right
 
 PAUSE = 800
 """Milliseconds without a key after which what was mended is learnt."""
@@ -158,7 +158,10 @@ class Mending(QObject):
         if "accuracy" not in found:
             self.said.emit("All of it is learnt.")
         elif (now := found["accuracy"]) is not None:
-            before = found.get("accuracy_before")
+            before, tested = found.get("accuracy_before"), self.bridge.tested
+            if tested < ENOUGH_TESTED:
+                self.said.emit(f"Learnt: {tested_right(now, tested)}.")
+                return
             was = f" (before: {per_cent(before)})" if before is not None else ""
             self.said.emit(f"Learnt: {per_cent(now)} of the test images are right{was}.")
         else:

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 from engine.events import Ended
 from engine.results.learn import LearntAgain
-from engine.system.words import per_cent, plural
+from engine.system.words import ENOUGH_TESTED, tested_right
 
 if TYPE_CHECKING:
     from app.pages.sort.sorting import Sorting
-
-ENOUGH = 10
-"""By fewer test images nothing is said of how well it went."""
 
 
 class Keeping:
@@ -44,10 +41,8 @@ class Keeping:
             sorting.said.emit(ended.text)
             return
         found = ended.of(LearntAgain)
-        classes = sorting.bridge.project.classes if sorting.bridge.project is not None else ()
-        tested = sum(known.validation for known in classes)
-        if found.get("accuracy") is not None and tested >= ENOUGH:
-            test = plural(tested, "test image")
-            sorting.said.emit(f"Learnt: {per_cent(found['accuracy'])} of {test} are right.")
+        now, tested = found.get("accuracy"), sorting.bridge.tested
+        if now is not None and tested >= ENOUGH_TESTED:
+            sorting.said.emit(f"Learnt: {tested_right(now, tested)}.")
         if sorting.watched and sorting.list.ids and "accuracy" in found:
             sorting.refresh(settle=True)

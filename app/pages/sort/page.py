@@ -30,6 +30,7 @@ from app.shell.preferences import Preferences
 from app.widgets.controls import calling, column, laid_out, named, reach, row, say_on
 from app.widgets.drops import Drops
 from app.widgets.empty import Either
+from app.widgets.hold_out import HoldOutButton
 from app.widgets.rows import ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
@@ -88,7 +89,9 @@ class SortPage(QWidget):
         self.empty = none_here(add_button(ADD, self.choose_folder, "primary"), self.agains[0])
         learn = learn_button(lambda: self.asked.emit("Learn"))
         add = add_button(ADD, self.choose_folder)
+        self.hold_out = HoldOutButton(self.bridge)
         self.done = all_sorted(learn, self.backs[1], add, self.agains[1])
+        self.done.add_below(self.hold_out)
         grid, work, frame = QWidget(), QWidget(), QWidget()
         frame.setObjectName("card")
         frame.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
