@@ -22,8 +22,8 @@ AGAIN = (("wrong", "Look again: wrong class?"), ("unlike", "Look again: unlike a
 MOST = 200
 """So many are shown; more come when these are dealt with."""
 KEYS = (
-    "Enter keeps an image where it is, 1 to 9 move it, Delete removes it, Backspace takes back, "
-    "Space looks closer"
+    "K or Enter keeps an image where it is, 1 to 9 move it, Delete removes it, Backspace takes "
+    "back, Space looks closer"
 )
 ABOUT = {
     "wrong": "Without them, their class would be unlikely. Beside each: the nearest of the "

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QSpinBox, QWidget
 
 from app.pages.sort.rows import about, choices, suggested, together
 from app.pages.sort.targets import Targets
 from app.widgets.acts import act, key_in, sign_of
-from app.widgets.captions import Name, fitted
+from app.widgets.class_choices import MOST, ClassChoices
 from app.widgets.controls import (
     Elided,
     Yielding,
     buddy,
-    button,
     calling,
     column,
     indented,
@@ -33,9 +31,7 @@ from app.widgets.name_field import NameField
 from app.widgets.rows import Row, shown
 from engine.system.words import plural
 
-MOST = 9
 WIDTH = 280
-EDGES = 26
 WHOLE = "All of the group. Take out what does not belong to it, then type its class."
 LINES = 40
 """Pixels of two lines of words, so that nothing below them moves."""
@@ -75,16 +71,13 @@ class Side(QWidget):
         self.field.setPlaceholderText("Type a name")
         help = "A letter begins a name; Enter gives it, Shift+Enter to the whole burst"
         named(self.field, "Class", help, "Alt+C")
-        self.choices = [self.choice(digit, where) for digit in range(1, MOST + 1)]
+        self.classes = ClassChoices()
+        self.classes.chose.connect(self.choose)
+        self.choices = self.classes.buttons
+        for digit in range(1, MOST + 1):
+            key_in(where, str(digit), calling(self.choose, digit))
         self.make_acts(where)
         self.lay_out()
-
-    def choice(self, digit: int, where: QWidget) -> QPushButton:
-        made = button("", "", calling(self.choose, digit), kind="choice")
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        named(made, f"Class {digit}", "Gives the chosen images this class", str(digit))
-        key_in(where, str(digit), calling(self.choose, digit))
-        return made
 
     def make_acts(self, where: QWidget) -> None:
         """A button and a key for each act; the keys work in the grid, where letters are free."""
@@ -127,9 +120,8 @@ class Side(QWidget):
         self.bursts.setLayout(row(self.burst, self.open, self.out))
         acts = column(row(self.aside, self.undo), self.bursts, row(self.look, self.gap))
         name = row(buddy("&Class", self.field), self.field)
-        digits = column(*self.choices, gap=0)
         accepts = column(self.accept, self.shown)
-        inside.setLayout(column(self.title, self.about, accepts, name, digits, acts, 0))
+        inside.setLayout(column(self.title, self.about, accepts, name, self.classes, acts, 0))
         laid_out(inside).setContentsMargins(0, 0, 4, 0)
         place = scrolled(inside, Yielding)
         place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -168,7 +160,8 @@ class Side(QWidget):
         self.open.setEnabled(of_burst or self.inside or together(first) > 0)
         for made in (self.aside, self.look, self.field):
             made.setEnabled(bool(rows))
-        self.show_choices()
+        help = f"Gives the chosen {plural(max(len(rows), 1))} this class"
+        self.classes.offer(self.offered, help)
 
     def show_targets(self, pulls: bool, classes: Sequence[str]) -> None:
         """While images are pulled, the classes that they can be dropped on."""
@@ -193,23 +186,6 @@ class Side(QWidget):
         self.shown.setEnabled(count > 0)
         words = f"Accept the {count:,} shown" if count else "Accept the shown"
         say_on(self.shown, f"{words}  {sign_of(SHOWN)}")
-
-    def show_choices(self) -> None:
-        """The digits, each with its class."""
-        for digit, made in enumerate(self.choices, 1):
-            there = digit <= len(self.offered)
-            made.setVisible(there)
-            name, share = self.offered[digit - 1] if there else ("", "")
-            parts = [f"{digit}   ", Name(shown(name)), f"  {share}" if share else ""]
-            words = fitted(parts, made.fontMetrics(), made.width() - EDGES) if there else ""
-            made.setText(words.replace("&", "&&"))
-            said = " ".join([f"Class {digit}:", shown(name), share]).strip()
-            help = f"Gives the chosen {plural(max(len(self.now), 1))} this class"
-            named(made, said if there else f"Class {digit}", help, str(digit))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.show_choices()
 
     def choose(self, digit: int) -> None:
         if digit <= len(self.offered):
