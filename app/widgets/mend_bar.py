@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
 from app.widgets.acts import sign_of
 from app.widgets.captions import Name, fitted
 from app.widgets.class_choices import EDGES, ClassChoices
-from app.widgets.controls import button, calling, column, keeps_place, label, named, row
+from app.widgets.controls import button, calling, column, keeps_place, label, named, row, set_kind
 from app.widgets.mend import MOST, Mending, answered, is_wrong, others
 from app.widgets.rows import Row, shown
 from engine.system.words import per_cent
@@ -66,8 +66,13 @@ class MendBar(QWidget):
         keep, remove = self.buttons
         if self.upright:
             self.mover.hide()
-            keep.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            lines = column(keep, self.choices, self.classes, row(remove, self.undo, 0), self.news)
+            set_kind(keep, "primary")
+            for made in (remove, self.undo):
+                set_kind(made, "")
+            for made in (keep, remove, self.undo):
+                made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            self.choices.setFixedHeight(self.choices.fontMetrics().lineSpacing())
+            lines = column(keep, self.choices, self.classes, row(remove, self.undo), self.news)
         else:
             self.news.hide()
             keeps_place(self.mover)

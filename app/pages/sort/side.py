@@ -12,8 +12,9 @@ from app.pages.sort.targets import Targets
 from app.widgets.acts import act, key_in, sign_of
 from app.widgets.class_choices import MOST, ClassChoices
 from app.widgets.controls import (
+    EDGES,
     Elided,
-    Yielding,
+    beside,
     buddy,
     calling,
     column,
@@ -24,14 +25,13 @@ from app.widgets.controls import (
     reach,
     row,
     say_on,
-    scrolled,
 )
 from app.widgets.empty import Either
 from app.widgets.name_field import NameField
 from app.widgets.rows import Row, shown
 from engine.system.words import plural
 
-WIDTH = 280
+WIDTH = 288
 WHOLE = "All of the group. Take out what does not belong to it, then type its class."
 LINES = 40
 """Pixels of two lines of words, so that nothing below them moves."""
@@ -122,9 +122,7 @@ class Side(QWidget):
         name = row(buddy("&Class", self.field), self.field)
         accepts = column(self.accept, self.shown)
         inside.setLayout(column(self.title, self.about, accepts, name, self.classes, acts, 0))
-        laid_out(inside).setContentsMargins(0, 0, 4, 0)
-        place = scrolled(inside, Yielding)
-        place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        place = beside(inside)
         self.targets = Targets()
         drops = QWidget()
         drops.setLayout(column(label("Drop on a class", "heading"), self.targets))
@@ -133,7 +131,7 @@ class Side(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH)
         self.setLayout(column(self.parts))
-        laid_out(self).setContentsMargins(16, 8, 4, 8)
+        laid_out(self).setContentsMargins(*EDGES)
         for made in self.findChildren(QPushButton):  # a click leaves the keys with the images
             made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
@@ -147,6 +145,8 @@ class Side(QWidget):
         self.title.set_full(f"{len(rows):,} chosen" if several else name)
         each = "Enter gives each the class that is suggested for it."
         words = about(first) if rows else "Choose an image."
+        group = "members" in first and together(first) > 0 and not several
+        say_on(self.accept, f"{'Open the group' if group else 'Accept'}  {sign_of('Return')}")
         words = each if several and suggested(first) else words
         self.about.setText(WHOLE if whole and several else words)
         self.offered = choices(first)[:MOST] if rows else []
@@ -154,7 +154,7 @@ class Side(QWidget):
             self.offered = [(name, "") for name in classes[:MOST]] if rows else []
         likely = [name for name, _ in self.offered]
         self.field.offer([*likely, *(name for name in classes if name not in likely)])
-        self.accept.setEnabled(any(suggested(each) for each in rows))
+        self.accept.setEnabled(group or any(suggested(each) for each in rows))
         of_burst = any(len(each.get("burst", ())) > 1 for each in rows)
         self.burst.setEnabled(of_burst)
         self.open.setEnabled(of_burst or self.inside or together(first) > 0)
