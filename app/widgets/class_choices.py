@@ -28,6 +28,7 @@ class ClassChoices(QWidget):
         self.help = ""
         self.buttons = [self.choice(digit) for digit in range(1, MOST + 1)]
         self.setLayout(column(*self.buttons, gap=0))
+        self.show_words()
 
     def choice(self, digit: int) -> QPushButton:
         made = button("", "", calling(self.chose.emit, digit), kind="choice")

@@ -42,8 +42,9 @@ class MendBar(QWidget):
         self.mending, self.chosen, self.upright = mending, chosen, upright
         self.choices = label("", "caption", wrap=True)
         self.news = label("", "caption", wrap=True)
-        self.classes = ClassChoices()
-        self.classes.chose.connect(self.choose)
+        if upright:
+            self.classes = ClassChoices()
+            self.classes.chose.connect(self.choose)
         self.choices.setAccessibleName("Classes to choose from")
         self.choices.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for words in (self.choices, self.news):

@@ -263,7 +263,7 @@ def test_a_class_without_images_to_test_says_so(owner: Person, tmp_path: Path) -
     owner.sees(lambda: page.scores.bars.bars)
 
     assert page.scores.bars.bars[-1].words == "not tested"
-    assert "1 class is not tested, for want of images: fig." in texts(page.scores.summary)
+    assert "1 class is not tested, for want of test images: fig." in texts(page.scores.summary)
 
 
 def test_steps_of_one_title_are_told_apart(learnt: Person) -> None:

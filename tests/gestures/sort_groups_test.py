@@ -46,6 +46,8 @@ WAYS = {
 @pytest.mark.parametrize("way", list(WAYS))
 def test_a_group_opens_as_a_grid_of_its_images(sorter: Person, way: str) -> None:
     found, groups, first = page(sorter), len(rows(sorter)), current(sorter)
+    assert found.side.accept.text() == "Open the group  ↵"
+    assert found.side.accept.isEnabled()
 
     WAYS[way](sorter)
 

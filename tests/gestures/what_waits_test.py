@@ -6,23 +6,29 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
-from tests.helpers.image_files import class_folders
-from tests.helpers.sort_page import COUNT, at_rest, page
+from tests.helpers.image_files import class_folders, plain_folders
+from tests.helpers.sort_page import CLASSES, COUNT, at_rest, page
 from tests.helpers.window import Person, drop, urls
 
 
-def test_while_images_are_added_the_page_says_so_and_how_far(owner: Person, heap: Path) -> None:
-    found, told = owner.page("Sort"), list[str]()
+def test_while_images_are_added_the_page_says_so_and_how_far(owner: Person, tmp_path: Path) -> None:
+    """Also when the first of them are in the project already."""
+    many = plain_folders(tmp_path / "many", CLASSES, 24)
+    found, told, parts = owner.page("Sort"), list[str](), list[QWidget]()
     arriving = found.arriving
-    owner.window.bridge.progress.connect(lambda *_: told.append(arriving.text.text()))
+    progress = owner.window.bridge.progress
+    progress.connect(lambda *_: told.append(arriving.text.text()))
+    progress.connect(lambda *_: parts.append(found.pages.currentWidget()))
 
-    drop(found, urls([heap]))
+    drop(found, urls([many]))
 
     assert found.pages.currentWidget() is arriving
     assert arriving.title.text() == "Adding images …"
     owner.sees(lambda: page(owner).pages.currentWidget() is found.work)
-    assert any(f" of {3 * COUNT}" in words for words in told), told
+    assert any(" of 72" in words for words in told), told
+    assert set(parts) == {arriving}
     at_rest(owner)
     assert not arriving.comes
 

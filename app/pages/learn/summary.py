@@ -30,7 +30,10 @@ BURSTS = (
     "Images of a burst are nearly the same. Each image of the project was judged once beside "
     "others of its burst, and once without them, by heads that learnt four fifths of the images."
 )
-NONE_TESTED = "Nothing is tested yet: there is no image to test. Add more images of each class."
+NONE_TESTED = (
+    "Nothing is tested yet: there is no image to test. Keep some of each class for testing, or add "
+    "more."
+)
 
 
 def tested(step: StepView | None) -> str:
@@ -83,7 +86,8 @@ def untested(scores: ScoreTable) -> str:
     if not names or len(names) == len(scores["rows"]):
         return ""
     verb = "is" if len(names) == 1 else "are"
-    return f"{plural(len(names), 'class')} {verb} not tested, for want of images: {listed(names)}."
+    told = f"{plural(len(names), 'class')} {verb} not tested"
+    return f"{told}, for want of test images: {listed(names)}."
 
 
 def bursts(effect: BurstEffect) -> str:

@@ -126,9 +126,9 @@ class SortBar(QWidget):
             kind="primary",
         )
         self.one_by_one.hide()
-        help = "Shows all groups again, in place of the images of one"
-        self.groups = button("All groups  Esc", help, self.groups_asked.emit)
-        named(self.groups, "All groups", help, "Esc")
+        help = "Shows all groups again, in place of the images of one; Esc does, too"
+        self.groups = button("All groups  +", help, self.groups_asked.emit)
+        named(self.groups, "All groups", help, "+")
         self.groups.hide()
         self.lay_out(back, add)
 

@@ -172,16 +172,16 @@ class SortPage(QWidget):
     def show_part(self) -> None:
         """The grid while anything waits; otherwise that images come, that all is done, or what to
         do first."""
-        waits = self.sorting.list.ids or (self.project is not None and self.project.unsorted)
+        comes = self.arriving.comes
+        waits = self.sorting.list.ids or (self.project and self.project.unsorted and not comes)
         standing = self.sorting.standing
         some = standing is not None and standing["typed"] + standing["accepted"] > 0
         some = some or self.sorting.aside > 0
         for made in self.backs:
             say_on(made, f"Take back {self.sorting.aside:,} set aside")
             made.setVisible(self.sorting.aside > 0)
-        none = self.arriving if self.arriving.comes else self.done if some else self.empty
-        part = self.work if waits else none
-        part = self.again if self.looks_again else part
+        none = self.arriving if comes else self.done if some else self.empty
+        part = self.again if self.looks_again else self.work if waits else none
         if part is not self.pages.currentWidget():
             here = self.focusWidget() is not None and self.focusWidget().hasFocus()
             self.pages.setCurrentWidget(part)
