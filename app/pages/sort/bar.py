@@ -129,6 +129,7 @@ class SortBar(QWidget):
         help = "Shows all groups again, in place of the images of one; Esc does, too"
         self.groups = button("All groups  +", help, self.groups_asked.emit)
         named(self.groups, "All groups", help, "+")
+        self.groups.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with images
         self.groups.hide()
         self.lay_out(back, add)
 
