@@ -100,6 +100,7 @@ class MendBar(QWidget):
     def made(self, text: str, help: str, key: str, act: Callable[[], object]) -> QPushButton:
         made = button(f"{text}  {sign_of(key)}", help, act, kind="quiet")
         made.setAutoDefault(False)  # Return belongs to the image, also in a dialog
+        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # and so do all keys after a click
         return named(made, text, help, key)
 
     def key(self, where: QWidget, key: str, act: Callable[[], object]) -> None:

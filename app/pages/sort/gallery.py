@@ -98,8 +98,11 @@ class SortGallery(Gallery):
     def choose(self, places: Sequence[int], now: int) -> None:
         """Makes these the chosen ones, and one of them the current one."""
         found = QItemSelection()
-        for place in places:
-            found.select(self.rows.index(place), self.rows.index(place))
+        runs = [(place, place) for place in places]
+        if isinstance(places, range) and places:
+            runs = [(places[0], places[-1])]  # all of a large group, at once
+        for first, last in runs:
+            found.select(self.rows.index(first), self.rows.index(last))
         self.selectionModel().setCurrentIndex(self.rows.index(now), Flag.NoUpdate)
         self.selectionModel().select(found, Flag.ClearAndSelect)
         self.scrollTo(self.rows.index(now))
