@@ -90,7 +90,7 @@ def test_where_nothing_can_be_kept_it_says_why(home: Path, project: Path, tmp_pa
     assert "each class needs five" in refused(home, "hold-out", project)
 
 
-def tested(person: Person, name: str) -> int:
+def judged_by(person: Person, name: str) -> int:
     return next(known.validation for known in person.project.classes if known.name == name)
 
 
@@ -100,7 +100,7 @@ def without(sorter: Person) -> Person:
     while rows(sorter):
         types(sorter, "drawn" if "choices" in current(sorter) else "alike")
         at_rest(sorter)
-    assert not tested(sorter, "alike")
+    assert not judged_by(sorter, "alike")
     return sorter
 
 
@@ -121,11 +121,11 @@ def test_it_is_offered_where_a_class_has_none_and_one_undo_takes_it_back(
     ended = without.waits_for(lambda: QTest.mouseClick(made, Qt.MouseButton.LeftButton))
 
     assert ended.how == "done", ended.text
-    assert tested(without, "alike") >= 3
+    assert judged_by(without, "alike") >= 3
     assert without.project.undo == (*before, "Keep a fifth of each class for testing")
     without.sees(lambda: not made.isVisible())
     without.page("Learn")
     summary = without.window.pages["Learn"].scores.summary
     without.sees(lambda: "test images are right" in texts(summary))
     assert without.waits_for(lambda: without.window.bridge.submit("undo")).how == "done"
-    assert not tested(without, "alike")
+    assert not judged_by(without, "alike")

@@ -18,9 +18,13 @@ def test_while_images_are_added_the_page_says_so_and_how_far(owner: Person, tmp_
     many = plain_folders(tmp_path / "many", CLASSES, 24)
     found, told, parts = owner.page("Sort"), list[str](), list[QWidget]()
     arriving = found.arriving
-    progress = owner.window.bridge.progress
-    progress.connect(lambda *_: told.append(arriving.text.text()))
-    progress.connect(lambda *_: parts.append(found.pages.currentWidget()))
+
+    def note(ticket: int) -> None:
+        if ticket in arriving.tickets:
+            told.append(arriving.text.text())
+            parts.append(found.pages.currentWidget())
+
+    owner.window.bridge.progress.connect(lambda ticket, _: note(ticket))
 
     drop(found, urls([many]))
 
