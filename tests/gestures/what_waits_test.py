@@ -19,12 +19,13 @@ def test_while_images_are_added_the_page_says_so_and_how_far(owner: Person, tmp_
     found, told, parts = owner.page("Sort"), list[str](), list[QWidget]()
     arriving = found.arriving
 
-    def note(ticket: int) -> None:
-        if ticket in arriving.tickets:
+    def note(*_: object) -> None:
+        if arriving.comes:
             told.append(arriving.text.text())
             parts.append(found.pages.currentWidget())
 
-    owner.window.bridge.progress.connect(lambda ticket, _: note(ticket))
+    owner.window.bridge.progress.connect(note)
+    owner.window.bridge.changed.connect(note)
 
     drop(found, urls([many]))
 

@@ -91,7 +91,7 @@ class ImagesPage(QWidget):
         left.setLayout(
             column(row(label("Classes", "heading"), 0, *self.class_tools()), self.classes)
         )
-        laid_out(left).setContentsMargins(12, 8, 8, 8)
+        laid_out(left).setContentsMargins(16, 12, 8, 8)
         left.setMinimumWidth(240)
         right = QWidget()
         right.setObjectName("card")
