@@ -253,7 +253,7 @@ def scrolled(widget: QWidget, kind: type[QScrollArea] = QScrollArea) -> QScrollA
     return made
 
 
-EDGES = (2 * GRID, 2 * GRID, GRID, 2 * GRID)
+EDGES = (2 * GRID, 2 * GRID, GRID, GRID)
 """Of a card that holds what `beside` makes: on the right there is room for its bar, or none."""
 
 

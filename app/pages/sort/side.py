@@ -33,7 +33,7 @@ from engine.system.words import plural
 
 WIDTH = 288
 WHOLE = "All of the group. Take out what does not belong to it, then type its class."
-LINES = 40
+LINES = 36
 """Pixels of two lines of words, so that nothing below them moves."""
 SHOWN = "Ctrl+Return"
 BURST = "Shift+Return"
