@@ -118,6 +118,11 @@ class SortBar(QWidget):
         self.order.activated.connect(
             lambda _: self.order_chosen.emit(str(self.order.currentData()))
         )
+        self.make_views()
+        self.lay_out(back, add)
+
+    def make_views(self) -> None:
+        """From groups to their images, and back."""
         self.one_by_one = button(
             "One by one",
             "Shows each image with what it may be, in place of groups",
@@ -131,7 +136,6 @@ class SortBar(QWidget):
         named(self.groups, "All groups", help, "+")
         self.groups.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with images
         self.groups.hide()
-        self.lay_out(back, add)
 
     def lay_out(self, back: QPushButton, add: QPushButton) -> None:
         """How far the heap is above, the order and what is accepted at once below."""
