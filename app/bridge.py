@@ -79,6 +79,12 @@ class Bridge(QObject):
         self.rest.timeout.connect(self.drain)
         self.told_of.connect(self.wake, Qt.ConnectionType.QueuedConnection)
 
+    @property
+    def tested(self) -> int:
+        """How many images judge the model in use."""
+        step = self.project.current_step if self.project is not None else None
+        return step.tested if step is not None else 0
+
     def start(self) -> None:
         """Begins to listen, once all who want to hear are there."""
         self.engine.listen(self.tell)

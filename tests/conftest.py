@@ -22,7 +22,7 @@ import pytest
 
 import engine  # noqa: F401  Before any test imports ONNX Runtime, which then tells nobody.
 
-pytest_plugins = ["tests.helpers.window_fixtures"]
+pytest_plugins = ["tests.helpers.window_fixtures", "tests.helpers.sort_page"]
 
 # Where an environment says that Python keeps nothing compiled, each of the many processes that
 # tests start would compile the whole program anew, which takes seconds.

@@ -9,9 +9,10 @@ from typing import Any
 
 from app.cli.terminal import columns, do, finish
 from engine.results.heap import Accepted, ClassesSuggested, ImagesNamed, SetAside, UnsortedAdded
+from engine.results.images import ImagesMoved
 from engine.system.words import per_cent, plural, whole
 
-NAMES = ("add", "suggest", "label", "accept", "aside")
+NAMES = ("add", "suggest", "label", "accept", "aside", "hold-out")
 SHOWN = 40
 """Images that are listed where a person reads; --json has them all."""
 
@@ -46,6 +47,7 @@ def add_to(command: Any) -> None:
     parser = command("aside", aside, help, "project")
     parser.add_argument("path", nargs="+", metavar="PATH", help="images as they were added")
     parser.add_argument("--back", action="store_true", help="take them back")
+    command("hold-out", hold_out, "Keep a fifth of each class for testing, and learn.", "project")
 
 
 def add(options: argparse.Namespace) -> int:
@@ -152,3 +154,8 @@ def aside(options: argparse.Namespace) -> int:
     ended = do(options, "set_aside", project=options.project, paths=options.path, back=options.back)
     what = "taken back" if options.back else "set aside"
     return finish(options, ended, SetAside, lambda r: f"{plural(r['images'])} {what}.")
+
+
+def hold_out(options: argparse.Namespace) -> int:
+    ended = do(options, "hold_out", project=options.project)
+    return finish(options, ended, ImagesMoved, lambda r: f"{plural(r['moved'])} kept for testing.")

@@ -90,6 +90,7 @@ def export_page(window: Window) -> QWidget:
 
     page = ExportPage(window.bridge, window.notices.say)
     page.empty.asked.connect(window.go)
+    page.form.unfinished.asked.connect(window.go)
     return page
 
 

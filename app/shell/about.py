@@ -14,6 +14,8 @@ from app.widgets.table import Table, TableRows
 from engine import __version__
 
 WHAT = "Teaches a pretrained image classifier your own classes. Everything stays on this computer."
+VERSION = 88
+"""Pixels of a version: the names of parts and licences need more."""
 TITLES = ("Part", "Version", "Licence")
 
 
@@ -34,7 +36,8 @@ class AboutDialog(QDialog):
         self.parts = Parts(TITLES)
         self.table = Table(self.parts)
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(1, VERSION)
         named(self.table, "Parts", "What the program is made of; choose one to read its licence")
         self.licence = plain("", "Licence", "The licence of the chosen part")
         self.parts.give(all_parts())

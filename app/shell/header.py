@@ -17,7 +17,7 @@ from app.widgets.controls import Elided, calling, column, named, row, say_on, to
 from app.widgets.rows import short
 from engine.events import Ended, ProjectView, StepView
 from engine.results.project import Devices
-from engine.system.words import plural, whole
+from engine.system.words import ENOUGH_TESTED, TOO_FEW, right_of, tested_right
 
 DEVICES = {
     "auto": "Automatic",
@@ -218,9 +218,11 @@ class Header(QWidget):
         self.score.setVisible(step is not None)
         if step is None:
             return
-        share, images = whole(step.accuracy), plural(step.tested, "test image")
-        help = f"{share} of {images} are recognised by the model in use. Shows the scores"
-        if step.accuracy is None:
-            share, help = "not tested", "There is no accuracy yet. Shows why"
-        say_on(self.score, f"{share} of {step.tested:,}" if step.accuracy is not None else share)
+        words, help = "not tested", "There is no accuracy yet. Shows why"
+        if step.accuracy is not None:
+            few = step.tested < ENOUGH_TESTED
+            words = right_of(step.accuracy, step.tested) + (" right" if few else "")
+            told = tested_right(step.accuracy, step.tested)
+            help = f"{told[0].upper()}{told[1:]}{f': {TOO_FEW}' if few else ''}. Shows the scores"
+        say_on(self.score, words)
         named(self.score, f"Accuracy: {self.score.text()}", help, "Ctrl+Shift+A")

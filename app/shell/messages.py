@@ -145,7 +145,8 @@ class Messages(QObject):
         else:
             title = self.undo[-1] if self.undo else ""
             told = f"Done again: {title}."
-            text = told if name == "redo" else sentence(name, settings, event.result, title)
+            facts = {**event.result, "tested": self.bridge.tested}
+            text = told if name == "redo" else sentence(name, settings, facts, title)
             action = ("Undo", lambda: self.bridge.submit("undo"))
             if name in LEARNING and (right := share_right(self.bridge.project)):
                 text = f"{text.removesuffix('.')}: {right}."

@@ -16,7 +16,7 @@ MOST = 3
 SHOWN_DETAILS = 12
 STAYS = 12_000
 """Milliseconds that a message that asks for nothing stays."""
-NARROWEST, WIDEST = 440, 720
+NARROWEST, WIDEST = 376, 720
 DO_KEY, CLOSE_KEY, DETAILS_KEY, OTHERS_KEY = "F9", "Shift+F9", "Ctrl+F9", "Ctrl+Shift+F9"
 """Keys of the newest message: what it offers, putting it away, its details, and the others."""
 DETAILS = "Shows or hides the details"

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from engine.events import ProjectView
-from engine.system.words import listed, per_cent, plural, whole
+from engine.system.words import ENOUGH_TESTED, listed, per_cent, plural, tested_right
 
 Facts = Mapping[str, Any]
 
@@ -17,9 +17,7 @@ def share_right(project: ProjectView | None) -> str:
     step = project.current_step if project is not None else None
     if project is None or step is None or step.accuracy is None or len(step.classes) < 2:
         return ""
-    tested = sum(view.validation for view in project.classes if view.known)
-    images = f"{plural(tested, 'test image')} are" if tested != 1 else "1 test image is"
-    return f"{whole(step.accuracy)} of {images} right" if tested else ""
+    return tested_right(step.accuracy, step.tested) if step.tested else ""
 
 
 def learnt(asked: Facts, result: Facts) -> str:
@@ -41,9 +39,11 @@ def saved_labels(asked: Facts, result: Facts) -> str:
 def network(asked: Facts, result: Facts) -> str:
     again = " and everything is learnt again" if "accuracy" in result else ""
     used = f"{result.get('title', 'Another network')} is in use{again}."
-    now, before = result.get("accuracy"), result.get("before")
+    now, before, tested = result.get("accuracy"), result.get("before"), result.get("tested", 0)
     if now is None or before is None:
         return used
+    if tested < ENOUGH_TESTED:
+        return f"{used} Now {tested_right(now, tested)}."
     right = f"{per_cent(now, 0)} of the test images are right; before, {per_cent(before, 0)} were."
     return f"{used} {right}"
 
@@ -66,6 +66,8 @@ def learnt_again(asked: Facts, result: Facts) -> str:
     now, before = result.get("accuracy"), result.get("accuracy_before")
     if now is None:
         return "What you put right is learnt."
+    if (tested := result.get("tested", 0)) < ENOUGH_TESTED:
+        return f"What you put right is learnt: {tested_right(now, tested)}."
     was = f" (before: {per_cent(before)})" if before is not None else ""
     return f"What you put right is learnt: {per_cent(now)} of the test images are right{was}."
 
@@ -114,6 +116,7 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     "learn_again": learnt_again,
     "teach_image": lambda asked, _: f"The image is in {asked.get('to')} now, and learnt.",
     "set_split": used_for,
+    "hold_out": lambda _, result: f"{plural(result['moved'])} kept for testing.",
     "use_backbone": network,
     "use_row": row_used,
     "forget": lambda asked, _: f"{asked.get('name')} is forgotten. Its images are kept.",

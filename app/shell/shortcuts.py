@@ -13,8 +13,10 @@ GENERAL = (
     ("Go through the controls", "Tab"),
     ("Look closer at an image", "Space"),
     ("Move in galleries and plots", "Arrow keys"),
-    ("Choose several images", "Shift or Ctrl with click or arrows"),
+    ("Choose several images", "Shift or Ctrl + click"),
 )
+NAME, ELIDED = 232, Qt.TextElideMode.ElideMiddle
+"""Pixels of a control's name, which may hold the names of classes."""
 
 
 def keys_of(page: QWidget) -> list[tuple[str, str]]:
@@ -59,6 +61,8 @@ class ShortcutsDialog(QDialog):
         grid.setVerticalSpacing(4)
         grid.addWidget(label(title, "heading"), 0, 0, 1, 2)
         for number, (name, key) in enumerate(keys, 1):
-            grid.addWidget(label(name), number, 0)
+            words = label()
+            words.setText(words.fontMetrics().elidedText(name, ELIDED, NAME))
+            grid.addWidget(words, number, 0)
             grid.addWidget(label(key, "muted"), number, 1, Qt.AlignmentFlag.AlignRight)
         return made

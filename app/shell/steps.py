@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.bridge import Bridge
+from app.theme import GRID
 from app.widgets.controls import button, calling, label, named, row, say_on
 from engine.events import Ended, ProjectView
 
@@ -53,7 +54,7 @@ class StepRow(QWidget):
         """The project and the step of it that were written as a file."""
         self.buttons = {step[0]: self.step_button(*step) for step in STEPS}
         self.before_sort = label("–", "muted")
-        line = row(gap=4)
+        line = row(gap=GRID)
         for page, made in self.buttons.items():
             if page != "Images":
                 line.addWidget(self.before_sort if page == "Sort" else label("–", "muted"))

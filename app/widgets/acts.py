@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from app.widgets.controls import button, named
 
-SIGNS = {"Return": "↵", "Backspace": "⌫", "Delete": "Del"}
+SIGNS = {"Return": "↵", "Backspace": "⌫", "Delete": "Del", "-": "−"}
 
 
 def sign_of(key: str) -> str:

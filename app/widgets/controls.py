@@ -253,6 +253,18 @@ def scrolled(widget: QWidget, kind: type[QScrollArea] = QScrollArea) -> QScrollA
     return made
 
 
+EDGES = (2 * GRID, 2 * GRID, GRID, GRID)
+"""Of a card that holds what `beside` makes: on the right there is room for its bar, or none."""
+
+
+def beside(inside: QWidget) -> QScrollArea:
+    """What stands in a narrow card beside a page's main part, scrolled where the card is low."""
+    laid_out(inside).setContentsMargins(0, 0, GRID, 0)
+    made = scrolled(inside, Yielding)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return made
+
+
 class Elided(QLabel):
     """A label that shortens its text in the middle instead of widening its window."""
 

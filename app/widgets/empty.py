@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app import theme
-from app.widgets.controls import label, pack, row
+from app.widgets.controls import label, laid_out, pack, row
 
 
 class Either(QStackedWidget):
@@ -46,6 +46,11 @@ class EmptyState(QWidget):
             0,
             gap=12,
         )
+
+    def add_below(self, made: QWidget) -> None:
+        """One thing more, below the words."""
+        lines = laid_out(self)
+        lines.insertWidget(lines.count() - 1, made, 0, Qt.AlignmentFlag.AlignHCenter)
 
     def showEvent(self, event: object) -> None:
         image = theme.image(self.icon, theme.tokens().muted, 128)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QObject, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.bridge import Bridge
-from app.widgets.acts import sign_of
-from app.widgets.captions import Caption, Name, fitted
-from app.widgets.controls import button, calling, column, keeps_place, label, named, row
+from app.widgets.captions import Caption, Name
 from app.widgets.rows import ImageRows, Row, shown
 from engine.events import Ended, ProjectView
 from engine.results.learn import LearntAgain
-from engine.system.words import per_cent, plural
+from engine.system.words import ENOUGH_TESTED, per_cent, plural, tested_right
 
 PAUSE = 800
 """Milliseconds without a key after which what was mended is learnt."""
 MOST = 9
-LINES = 2
-"""Of text above the keys, whatever it says, so that nothing moves."""
-EDGES = 26
-"""Pixels of a button beside its words."""
 
 
 def answer_of(row: Row) -> str:
@@ -158,180 +150,14 @@ class Mending(QObject):
         if "accuracy" not in found:
             self.said.emit("All of it is learnt.")
         elif (now := found["accuracy"]) is not None:
-            before = found.get("accuracy_before")
+            before, tested = found.get("accuracy_before"), self.bridge.tested
+            if tested < ENOUGH_TESTED:
+                self.said.emit(f"Learnt: {tested_right(now, tested)}.")
+                return
             was = f" (before: {per_cent(before)})" if before is not None else ""
             self.said.emit(f"Learnt: {per_cent(now)} of the test images are right{was}.")
         else:
             self.said.emit("Learnt.")
-
-
-class MendBar(QWidget):
-    """Says what the chosen images may be, with a digit for each class, and does what is asked.
-
-    `where` is the widget in which the keys work, `chosen` gives the images that they are about.
-    """
-
-    def __init__(
-        self, mending: Mending, where: QWidget, chosen: Callable[[], Sequence[Row]]
-    ) -> None:
-        super().__init__()
-        self.mending, self.chosen = mending, chosen
-        self.choices = label("", "caption", wrap=True)
-        self.news = label("", "caption", wrap=True)
-        self.choices.setAccessibleName("Classes to choose from")
-        self.choices.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for words in (self.choices, self.news):
-            words.setFixedHeight(LINES * words.fontMetrics().lineSpacing())
-        self.news.hide()
-        self.mover_key = "1" if mending.keeps else "Return"
-        help = "Moves it to the class that was answered"
-        self.mover = self.made("Move", help, self.mover_key, self.move_first)
-        self.mover.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        keeps_place(self.mover)
-        key = "Return" if mending.keeps else "K"
-        self.buttons = [
-            self.act("Keep", "Keeps it where it is, and never asks again", key, mending.keep),
-            self.act("Remove", "Takes it out; the file stays", "Delete", mending.remove),
-        ]
-        undo = self.made("Undo", "Takes the last change back", "Z", mending.undo)
-        # Where it keeps, the bar stands in a column that is too narrow for three.
-        below = (
-            row(*self.buttons, 0, gap=4) if mending.keeps else row(*self.buttons, undo, 0, gap=4)
-        )
-        last = [row(undo, 0)] if mending.keeps else []
-        self.setLayout(column(self.news, self.mover, self.choices, below, *last, gap=4))
-        enter = mending.keep if mending.keeps else mending.agree
-        keys = {"Return": enter, "Enter": enter, "K": mending.keep, "Delete": mending.remove}
-        for key, act in keys.items():
-            self.key(where, key, calling(self.do, act))
-        for digit in range(1, MOST + 1):
-            self.key(where, str(digit), calling(self.choose, digit))
-        for key in ("Z", "Backspace"):
-            self.key(where, key, mending.undo)
-        mending.said.connect(self.tell)
-
-    def act(
-        self, text: str, help: str, key: str, act: Callable[[Sequence[Row]], None]
-    ) -> QPushButton:
-        return self.made(text, help, key, lambda: self.do(act))
-
-    def made(self, text: str, help: str, key: str, act: Callable[[], object]) -> QPushButton:
-        made = button(f"{text}  {sign_of(key)}", help, act, kind="quiet")
-        made.setAutoDefault(False)  # Return belongs to the image, also in a dialog
-        return named(made, text, help, key)
-
-    def key(self, where: QWidget, key: str, act: Callable[[], object]) -> None:
-        made = QShortcut(QKeySequence(key), where, act)
-        made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-
-    def do(self, act: Callable[[Sequence[Row]], None]) -> None:
-        rows = answered(self.chosen())
-        if rows:
-            act(rows)
-
-    def move_first(self) -> None:
-        """What the first button does: as Enter, or where that keeps an image, as 1."""
-        if self.mending.keeps:
-            self.choose(1)
-        else:
-            self.do(self.mending.agree)
-
-    def choose(self, digit: int) -> None:
-        """Moves the images to the class of a digit: one of the first image's likeliest."""
-        rows = answered(self.chosen())
-        names = [name for name, _ in others(rows[0])] if rows else []
-        if digit <= len(names):
-            self.mending.put(rows, names[digit - 1])
-
-    def refresh(self) -> None:
-        """Shows the digits of the images that are chosen now."""
-        rows = answered(self.chosen())
-        for made in self.buttons:
-            made.setEnabled(bool(rows))
-        offered = others(rows[0]) if rows else []
-        self.choices.setText(self.fitting(offered) if rows else "Choose an image to put it right.")
-        about = rows[:1] if self.mending.keeps else rows
-        self.say_where(list(dict.fromkeys(r["predicted"] for r in about if is_wrong(r))))
-
-    def say_where(self, names: Sequence[str]) -> None:
-        """The button says where Return moves the images; where nowhere, it is not there."""
-        self.mover.setVisible(bool(names))
-        if not names:
-            return
-        sign = sign_of(self.mover_key)
-        words: list[str] = ["Move to ", Name(shown(names[0]))]
-        if len(names) > 1:
-            words = ["Move each to its answer"]
-        room = self.width() - EDGES
-        told = fitted([*words, f"  {sign}"], self.mover.fontMetrics(), room)
-        self.mover.setText(told.replace("&", "&&"))
-        said = "".join(words)
-        named(self.mover, said, f"{said}: what the model answered", self.mover_key)
-
-    def tell(self, text: str) -> None:
-        """Says it above the keys, which stay where they are; with nothing to say, takes no room."""
-        self.news.setText(text)
-        self.news.setVisible(bool(text))
-
-    def fitting(self, offered: list[tuple[str, float]]) -> str:
-        """The digits and what they mean, as much as has room: nothing is cut, and nothing moves."""
-        metrics, width = self.choices.fontMetrics(), self.choices.width()
-        for count in range(len(offered), 0, -1):
-            for shares in (True, False):
-                words = choices(offered[:count], metrics, width, shares)
-                needed = metrics.boundingRect(
-                    QRect(0, 0, width, 10_000), Qt.TextFlag.TextWordWrap, words
-                )
-                if needed.height() <= self.choices.height():
-                    return words
-        return ""
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.refresh()
-
-
-def is_wrong(row: Row) -> bool:
-    return bool(row["predicted"] != row["class"])
-
-
-def answered(rows: Iterable[Row]) -> list[Row]:
-    return [r for r in rows if "predicted" in r]
-
-
-def choices(
-    offered: list[tuple[str, float]], metrics: QFontMetrics, room: int, shares: bool = True
-) -> str:
-    """The digits and what they mean: “1 shoes 98 %   2 pants 1 %”; a line ends between two."""
-    whole = str.maketrans({" ": "\u00a0", "-": "\u2011"})
-    texts = []
-    for digit, (name, share) in enumerate(offered, 1):
-        name = Name(shown(name).translate(whole))
-        parts = (f"{digit} ", name, f" {per_cent(share, 0)}" if shares else "")
-        texts.append(fitted(parts, metrics, room).translate(whole).replace("…", "…\u2060"))
-    return "   ".join(texts)
-
-
-def mend_menu(mending: Mending, rows: Sequence[Row], parent: QWidget) -> QMenu:
-    """The same acts as a menu, for the mouse."""
-    menu = QMenu(parent)
-    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    if found := answered(rows):
-
-        def move(name: str) -> None:
-            mending.put(found, name)
-
-        for digit, (name, share) in enumerate(others(found[0]), 1):
-            words = f"Move to {shown(name)} ({per_cent(share, 0)})".replace("&", "&&")
-            menu.addAction(f"{words}\t{digit}", calling(move, name))
-        menu.addSeparator()
-        kept = f"Keep in {shown(found[0]['class'])}".replace("&", "&&")
-        key = "Return" if mending.keeps else "K"
-        menu.addAction(f"{kept}\t{key}", lambda: mending.keep(found))
-        menu.addAction("Remove\tDelete", lambda: mending.remove(found))
-        menu.addSeparator()
-    menu.addAction("Undo\tZ", mending.undo)
-    return menu
 
 
 def without(rows: ImageRows, gone: Sequence[Row]) -> int:
@@ -348,3 +174,11 @@ def merged(before: Sequence[Row], now: Sequence[Row]) -> list[Row]:
     fresh = {r["id"]: r for r in now}
     stay = [fresh.pop(r["id"]) for r in before if r["id"] in fresh]
     return [*stay, *fresh.values()]
+
+
+def is_wrong(row: Row) -> bool:
+    return bool(row["predicted"] != row["class"])
+
+
+def answered(rows: Iterable[Row]) -> list[Row]:
+    return [r for r in rows if "predicted" in r]

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.bridge import Bridge
 from app.widgets.gallery import Gallery
-from app.widgets.mend import MendBar, Mending, caption, mend_menu, merged, without
+from app.widgets.mend import Mending, caption, merged, without
+from app.widgets.mend_bar import MendBar, mend_menu
 from app.widgets.rows import ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
@@ -21,7 +22,8 @@ from engine.results.learn import AnsweredImages
 class MendList(QWidget):
     """Asks a job for images, and shows them; what is dealt with goes, what is looked at stays.
 
-    With `keeps` Enter keeps an image where it is; without, it goes where the model sees it.
+    With `keeps` Enter keeps an image where it is, and what can be done stands beside it; without,
+    it goes where the model sees it.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class MendList(QWidget):
         self.gallery = Gallery(self.rows, thumbs, side)
         self.gallery.tile.lines = 2
         self.mending = Mending(bridge, self, keeps=keeps)
-        self.bar = MendBar(self.mending, self, self.chosen)
+        self.bar = MendBar(self.mending, self, self.chosen, upright=keeps)
         self.asked: tuple[str, Mapping[str, Any]] = ("", {})
         self.question: int | None = None
         self.connect_all()

@@ -153,7 +153,6 @@ class Plot(QWidget, Drawing):
         self.place_chart()
         self.redraw()
         self.save_button.raise_()
-        chart.show()
         Plot.made_at = time.monotonic()
 
     def place_chart(self) -> None:

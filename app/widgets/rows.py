@@ -81,6 +81,7 @@ class ImageRows(QAbstractListModel):
         # Rows are wanted while the gallery paints; they are asked for once it is done.
         self.soon = QTimer(self, singleShot=True, interval=0)
         self.soon.timeout.connect(self.ask_wanted)
+        self.watched, self.stale = True, False
 
     def rowCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else self.total
@@ -108,19 +109,33 @@ class ImageRows(QAbstractListModel):
     def ask(self, **query: Any) -> None:
         """Shows what `images` answers to the query."""
         self.forget_asked()
+        if not self.watched:
+            self.give([])  # or what was asked before would be seen first
         self.query = query
-        self.ask_page(0, fresh=True)
+        self.ask_anew()
 
     def ask_again(self) -> None:
         """Asks anew, after the project changed; the old rows stay until the answer is here."""
         if self.query:
             self.forget_asked()
+            self.ask_anew()
+
+    def watch(self, watched: bool) -> None:
+        """Nothing is asked while nobody looks; who looks again sees nothing of before."""
+        self.watched = watched
+        if watched and self.stale:
+            self.pages.clear()
+            self.ask_anew()
+
+    def ask_anew(self) -> None:
+        self.stale = not self.watched
+        if self.watched:
             self.ask_page(0, fresh=True)
 
     def give(self, rows: Sequence[Row]) -> None:
         """Shows these rows."""
         self.forget_asked()
-        self.query = {}
+        self.query, self.stale = {}, False
         self.beginResetModel()
         self.pages = OrderedDict(
             (at // self.page, rows[at : at + self.page]) for at in range(0, len(rows), self.page)

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QDialog, QWidget
 from app.widgets.controls import Elided, button, column, laid_out, named, row, tool
 from app.widgets.gallery import LARGER, zoom_of
 from app.widgets.images import Picture
-from app.widgets.mend import MendBar, Mending, answer_of
+from app.widgets.mend import Mending, answer_of
+from app.widgets.mend_bar import MendBar
 from app.widgets.rows import ImageRows, Row, words
 from app.widgets.sizes import sized
 from app.widgets.why import Reason, of_row

@@ -25,9 +25,10 @@ from engine.results.images import (
     Skipped,
 )
 from engine.session import Session
-from engine.storage import catalogue, listing
+from engine.storage import catalogue, held_out, listing
 from engine.system.words import BETWEEN, listed, plural
 
+HOLD_OUT = "Keep a fifth of each class for testing"
 USES = {"train": "for learning", "validation": "for testing"}
 
 
@@ -80,6 +81,23 @@ def set_split(session: Session, *, images: Sequence[int], split: str) -> Work[Im
     project = session.require()
     with project.gesture(f"Use {plural(len(images), 'image')} {USES[split]}") as gesture:
         moved = catalogue.set_split(project, gesture, images, split)
+    yield session.changed("images")
+    return {"moved": moved}
+
+
+@job("Keep images for testing")
+def hold_out(session: Session) -> Work[ImagesMoved]:
+    """Keeps about a fifth of each class for testing, whole bursts, and learns from the rest: one
+    undo takes both back. Images that are for testing already stay so."""
+    project = session.require()
+    with project.gesture(HOLD_OUT, all_or_nothing=True) as gesture:
+        moved = held_out.hold_out(project, gesture)
+        if not moved:
+            raise Refused(
+                "No image can be kept for testing: each class needs five that were not taken "
+                "together. Add more images first."
+            )
+        yield from step.follow_up(session, gesture, HOLD_OUT)
     yield session.changed("images")
     return {"moved": moved}
 

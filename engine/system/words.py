@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from unicodedata import category
 
+ENOUGH_TESTED = 10
+"""From so many test images on the share that is right is said."""
+TOO_FEW = "too few to say how well it does"
 BETWEEN = "/"
 """Stands between the names of a group within a group, the outermost first: "moths/hawk-moths"."""
 
@@ -20,6 +23,19 @@ def whole(share: float | None) -> str:
         return "–"
     told = next((d for d in (0, 1) if 0 < abs(float(f"{100 * share:.{d}f}")) < 100), 2)
     return per_cent(share, 0 if share in (0, 1) else told)
+
+
+def right_of(accuracy: float, tested: int) -> str:
+    """“83 % of 179”; of few images “3 of 4”, for a share of them would seem to mean something."""
+    few = tested < ENOUGH_TESTED
+    return f"{round(accuracy * tested) if few else whole(accuracy)} of {tested:,}"
+
+
+def tested_right(accuracy: float, tested: int) -> str:
+    """“83 % of 179 test images are right”, “3 of 4 test images are right”."""
+    if tested == 1:
+        return f"the one test image is {'right' if accuracy else 'wrong'}"
+    return f"{right_of(accuracy, tested)} test images are right"
 
 
 def listed(names: Sequence[str], most: int = 2) -> str:

@@ -28,9 +28,10 @@ def scores(confusion: list[list[int]]) -> dict[str, Any]:
     ("counts", "sentence"),
     [
         ([[17, 5], [1, 13]], "83 % of 36 test images are right (likely between 77 and 88 %)."),
-        ([[5, 0], [0, 3]], "All 8 test images are right (likely between 77 and 88 %)."),
+        ([[5, 0], [0, 3]], "8 of 8 test images are right: too few to say how well it does."),
+        ([[8, 0], [0, 3]], "All 11 test images are right (likely between 77 and 88 %)."),
         ([[999, 0], [1, 999]], "99.9 % of 1,999 test images are right (likely between"),
-        ([[0, 1], [0, 0]], "The one test image is wrong (likely between 77 and 88 %)."),
+        ([[0, 1], [0, 0]], "The one test image is wrong: too few to say how well it does."),
         ([[0, 0], [0, 0]], "Nothing is tested yet: there is no image to test."),
     ],
 )
@@ -53,7 +54,7 @@ def test_the_worst_confusion_is_a_sentence(counts: list[list[int]], sentence: st
 
 def test_classes_that_are_not_tested_are_named() -> None:
     assert untested(scores([[2, 0, 0], [0, 0, 0], [0, 0, 0]])) == (
-        "2 classes are not tested, for want of images: longsleeve and hat."
+        "2 classes are not tested, for want of test images: longsleeve and hat."
     )
     assert untested(scores([[2, 0], [0, 1]])) == ""
 

@@ -327,7 +327,7 @@ def test_another_network_is_learnt_with_at_once_and_one_undo_brings_the_old_one_
     assert not any("recognises more" in text for text in learnt.messages())
     used = "MobileNetV3-Small is in use and everything is learnt again."
     said = next(text for text in learnt.messages() if text.startswith(used))
-    assert re.search(r" \d+ % of the test images are right; before, \d+ % were\.$", said)
+    assert re.search(r" Now \d of \d test images are right\.$", said)
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
     assert (learnt.project.backbone, learnt.project.current_step.id) == ("squeezenet1_1", before)
     learnt.waits_for(lambda: learnt.window.bridge.submit("learn"))

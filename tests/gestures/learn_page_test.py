@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.pages.learn.steps import APART
 from app.widgets.rows import ROW
 from engine.events import Ended
+from engine.system.words import whole
 from tests.helpers.image_files import class_folders
 from tests.helpers.window import Person, drop, texts, urls
 
@@ -142,9 +143,9 @@ def test_the_first_sentence_says_how_much_is_right_and_of_how_many(learnt: Perso
 
     said = texts(page.scores.summary)
 
-    share = "All" if step.accuracy == 1 else f"{100 * step.accuracy:.0f} % of"
-    assert said.startswith(f"{share} {images} test images are right (")
-    assert said.splitlines()[0].endswith(" %).")
+    right = round(step.accuracy * images)
+    few = f"{right} of {images} test images are right: too few to say how well it does."
+    assert said.splitlines()[0] == few
 
 
 def test_the_accuracy_stands_in_the_header_and_leads_to_the_scores(learnt: Person) -> None:
@@ -152,7 +153,8 @@ def test_the_accuracy_stands_in_the_header_and_leads_to_the_scores(learnt: Perso
     step = learnt.project.current_step
     score = learnt.window.header.score
     assert score.isVisible()
-    assert score.text() == f"{100 * step.accuracy:.0f} % of {step.tested}"
+    assert score.text() == f"{round(step.accuracy * step.tested)} of {step.tested} right"
+    assert "too few to say" in score.toolTip()
 
     learnt.presses("Ctrl+Shift+A")
 
@@ -261,7 +263,7 @@ def test_a_class_without_images_to_test_says_so(owner: Person, tmp_path: Path) -
     owner.sees(lambda: page.scores.bars.bars)
 
     assert page.scores.bars.bars[-1].words == "not tested"
-    assert "1 class is not tested, for want of images: fig." in texts(page.scores.summary)
+    assert "1 class is not tested, for want of test images: fig." in texts(page.scores.summary)
 
 
 def test_steps_of_one_title_are_told_apart(learnt: Person) -> None:
@@ -300,9 +302,15 @@ def test_the_header_calls_the_network_by_its_title(learnt: Person) -> None:
     assert learnt.window.header.backbone.text() == "SqueezeNet 1.1 · 64 px"
 
 
-def test_the_sentence_says_what_the_range_is(learnt: Person) -> None:
-    summary = learnt.page("Learn").scores.summary
-    learnt.sees(lambda: "(likely between " in texts(summary))
+def test_of_many_test_images_a_share_is_said_with_its_range(owner: Person, tmp_path: Path) -> None:
+    many = class_folders(tmp_path / "many", {"apple": 40, "fig": 40})
+    owner.waits_for(lambda: drop(owner.page("Images"), urls([many])))
+    summary, step = owner.page("Learn").scores.summary, owner.project.current_step
+    assert step.tested >= 10
+    owner.sees(lambda: "(likely between " in texts(summary))
+    share = f"{whole(step.accuracy)} of {step.tested}"
+    assert owner.window.header.score.text() == share
+    assert texts(summary).startswith("All " if step.accuracy == 1 else share)
 
 
 def test_scores_are_read_again_where_the_project_was_closed_before_they_came(

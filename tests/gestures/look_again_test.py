@@ -91,7 +91,8 @@ def test_the_hint_on_the_learn_page_leads_to_the_list(looker: Person) -> None:
     for row in found.rows.everything():
         assert row["beside"]["class"] == row["predicted"] != row["class"]
     planted_ = go_to(looker, "hat 000.jpg")
-    assert found.bar.mover.text() == "Move to hat  1"
+    assert found.bar.keep_button.text() == "Keep  ↵ or K", "what Enter does stands on its button"
+    assert found.bar.classes.buttons[0].text().startswith("1   hat")
     assert planted_["caption"].startswith("shoes, taken for\nhat")
     for made in found.bar.findChildren(QPushButton):
         cut = made.width() < made.sizeHint().width()
@@ -141,6 +142,24 @@ def test_a_digit_moves_is_learnt_at_once_and_backspace_takes_it_back(looker: Per
     looker.waits_for(lambda: looker.presses("Backspace"))
     assert looker.classes() == before
     assert current(looker)["id"] == row["id"], "it is shown again, as the current one"
+
+
+def test_k_keeps_and_a_class_can_be_clicked(looker: Person) -> None:
+    goes_there(looker)
+    kept, before = Path(current(looker)["path"]).name, looker.classes()
+    looker.waits_for(lambda: looker.presses("K"))
+    assert looker.project.undo[-1] == "Keep 1 image"
+    assert kept not in names(looker)
+    row = current(looker)
+    second = [name for name, _ in row["likeliest"] if name != row["class"]][1]
+    made = again(looker).bar.classes.buttons[1]
+    assert second in made.text()
+
+    looker.waits_for(lambda: QTest.mouseClick(made, Qt.MouseButton.LeftButton))
+
+    assert Path(row["path"]).name not in names(looker)
+    assert looker.classes()[second] == before[second] + 1
+    assert again(looker).gallery.hasFocus(), "keys are about the next image"
 
 
 def test_when_all_is_mended_the_list_says_so_and_the_hint_is_gone(looker: Person) -> None:

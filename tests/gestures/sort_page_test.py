@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,103 +16,23 @@ from app.widgets.rows import MIME
 from app.widgets.viewer import Viewer
 from tests.gestures.bursts_test import bursts
 from tests.helpers.image_files import class_folders, plain_folders
+from tests.helpers.sort_page import (
+    CLASSES,
+    COUNT,
+    at_rest,
+    class_of,
+    current,
+    files,
+    page,
+    plain,
+    presses,
+    rows,
+    types,
+)
 from tests.helpers.window import Person, drop, urls
 
-CLASSES = ["red", "teal", "violet"]
-COUNT = 12
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 NONE = Qt.KeyboardModifier.NoModifier
-
-
-@pytest.fixture
-def heap(tmp_path: Path) -> Path:
-    """Images of three classes in one folder."""
-    folder = tmp_path / "heap"
-    folder.mkdir()
-    for file in plain_folders(tmp_path / "sorted", CLASSES, COUNT).rglob("*.jpg"):
-        shutil.copy(file, folder / f"{file.stem} {file.parent.name}.jpg")
-    return folder
-
-
-@pytest.fixture
-def sorter(owner: Person, heap: Path) -> Person:
-    """A person on the Sort page with a heap, of which nothing is named."""
-    page = owner.page("Sort")
-    ended = owner.waits_for(lambda: drop(page, urls([heap])))
-    assert ended.how == "done", ended.text
-    at_rest(owner)
-    return owner
-
-
-@pytest.fixture
-def begun(owner: Person, heap: Path) -> Person:
-    """A person on the Sort page, where an image of each class is named, so that all the others
-    have suggestions."""
-    submit = owner.window.bridge.submit
-    owner.waits_for(lambda: submit("add_unsorted", paths=[str(heap)]))
-    for name in CLASSES:
-        paths = [str(heap / f"000 {name}.jpg")]
-        ended = owner.waits_for(lambda p=paths, n=name: submit("label_images", paths=p, to=n))
-        assert ended.how == "done", ended.text
-    assert owner.waits_for(lambda: submit("learn_sorted")).how == "done"
-    owner.page("Sort")
-    at_rest(owner)
-    return owner
-
-
-def page(person: Person) -> Any:
-    return person.window.pages["Sort"]
-
-
-def rows(person: Person) -> list[Any]:
-    return page(person).rows.everything()
-
-
-def files(person: Person) -> list[str]:
-    """Those that wait, as they are shown."""
-    return [Path(row["path"]).name for row in rows(person) if "done" not in row]
-
-
-def class_of(row: Any) -> str:
-    return Path(row["path"]).stem.split()[1]
-
-
-def plain(person: Person) -> int:
-    """The first place with an image for which a class is suggested."""
-    return next(i for i, row in enumerate(rows(person)) if not {"choices", "done"} & row.keys())
-
-
-def current(person: Person) -> Any:
-    found = page(person)
-    return found.rows.row(found.gallery.currentIndex().row())
-
-
-def at_rest(person: Person) -> None:
-    """All that was asked is answered, and what was sorted is learnt."""
-    sorting = page(person).sorting
-    person.sees(
-        lambda: (
-            not sorting.asking
-            and not sorting.stale
-            and not sorting.pause.isActive()
-            and not person.window.bridge.jobs
-        )
-    )
-
-
-def presses(person: Person, key: str) -> None:
-    person.presses(key)
-
-
-def types(person: Person, name: str) -> None:
-    """Begins with a letter in the grid, and goes on in the field, which has the focus then."""
-    gallery, field = page(person).gallery, page(person).side.field
-    gallery.setFocus()
-    QTest.keyClicks(gallery, name[0])
-    assert field.hasFocus()
-    QTest.keyClicks(field, name[1:])
-    QTest.keyClick(field, Qt.Key.Key_Return)
-    assert gallery.hasFocus(), "the hand is back in the grid"
 
 
 def test_the_page_is_reached_and_says_what_to_do_first(owner: Person, heap: Path) -> None:
@@ -774,6 +693,26 @@ def test_an_image_at_random_is_asked_without_a_suggestion(begun: Person) -> None
     at_rest(begun)
     assert found.sorting.standing["judged"] == judged + 1
     assert Path(row["path"]).name not in files(begun)
+
+
+def test_digits_are_about_the_images_after_a_class_was_clicked(begun: Person) -> None:
+    """Also at an image that was drawn at random, where clicking is what one does first."""
+    found = page(begun)
+    found.gallery.go_to(plain(begun))
+    QTest.mouseClick(found.side.choices[0], Qt.MouseButton.LeftButton)
+    at_rest(begun)
+    for act in ("field", "digit"):
+        place = next((i for i, row in enumerate(rows(begun)) if "choices" in row), plain(begun))
+        found.gallery.go_to(place)
+        row, waits = current(begun), begun.project.unsorted
+        if act == "field":
+            found.side.field.setFocus()
+            QTest.mouseClick(found.side.choices[1], Qt.MouseButton.LeftButton)
+        else:
+            QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_1)
+        at_rest(begun)
+        assert begun.project.unsorted == waits - 1
+        assert Path(row["path"]).name not in files(begun)
 
 
 def test_many_are_accepted_after_the_mistakes_were_said_and_with_one_undo(begun: Person) -> None:

@@ -27,6 +27,8 @@ def test_three_orders_and_what_looks_different(learnt: Person, tmp_path: Path) -
     dialog = opened(learnt)
     assert not dialog.learn_button.isEnabled()
     assert complaints(dialog) == []
+    learnt.sees(lambda: dialog.plot.chart is not None)
+    assert not dialog.plot.chart.isVisible(), "it says what to do, and nothing lies over that"
 
     learnt.will_choose_file(root)
     dialog.choose_button.click()

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.bridge import Bridge
 from app.forms import Form
+from app.pages.export.unfinished import Unfinished
 from app.pages.export.usage import Usage
 from app.theme import GRID
 from app.widgets.controls import (
@@ -98,7 +99,7 @@ class ExportForm(QFrame):
         self.overwrite = QCheckBox("&Replace a file that is there")
         self.settings = Form(TAKEN)
         self.news = label("", "muted", wrap=True)
-        self.usage = Usage()
+        self.usage, self.unfinished = Usage(), Unfinished(bridge)
         self.make_controls()
         self.lay_out()
 
@@ -141,8 +142,8 @@ class ExportForm(QFrame):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         title = label("Export the model", "big")
         ask = row(self.export_button, 0)
-        whole = column(title, scroll, self.news, self.usage, ask, edge=24)
-        whole.setStretch(1, 1)
+        whole = column(title, self.unfinished, scroll, self.news, self.usage, ask, edge=24)
+        whole.setStretch(2, 1)
         self.setLayout(whole)
         self.missing.hide()
 
@@ -239,6 +240,7 @@ class ExportForm(QFrame):
 
     def show_project(self, project: ProjectView, other: bool) -> None:
         """Another project gets a name of its own; a note that was undone is seen to be."""
+        self.unfinished.show_project(project)
         before, self.project = self.project, project
         renamed = before is not None and before.name != project.name
         if other or renamed:

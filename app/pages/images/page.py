@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFocusEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QWidget
 
 from app.bridge import Bridge
@@ -57,6 +57,7 @@ class ImagesPage(QWidget):
         self.classes = ClassList()
         self.adding = Adding(self)
         self.rows = ImageRows(bridge)
+        self.rows.watch(False)
         self.gallery = Gallery(self.rows, thumbs)
         self.mending = Mending(bridge, self)
         self.search = SearchLine()
@@ -91,7 +92,7 @@ class ImagesPage(QWidget):
         left.setLayout(
             column(row(label("Classes", "heading"), 0, *self.class_tools()), self.classes)
         )
-        laid_out(left).setContentsMargins(12, 8, 8, 8)
+        laid_out(left).setContentsMargins(16, 12, 8, 8)
         left.setMinimumWidth(240)
         right = QWidget()
         right.setObjectName("card")
@@ -272,8 +273,13 @@ class ImagesPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Whoever comes back sees the images; a window that was minimised is as it was."""
         super().showEvent(event)
+        self.rows.watch(True)
         if not event.spontaneous():
             self.review_button.setChecked(False)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.rows.watch(False)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Hands the focus on to the gallery. A focus proxy would make Tab skip all before it."""

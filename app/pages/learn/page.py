@@ -17,7 +17,8 @@ from app.pages.learn.stream import StreamDialog
 from app.shell.preferences import Preferences
 from app.widgets.ask import choose_class
 from app.widgets.controls import (
-    Yielding,
+    EDGES,
+    beside,
     button,
     column,
     label,
@@ -26,7 +27,6 @@ from app.widgets.controls import (
     reach,
     row,
     rule,
-    scrolled,
 )
 from app.widgets.drops import Drops, Take
 from app.widgets.empty import EmptyState
@@ -39,7 +39,7 @@ from engine.system.words import listed, plural, whole
 
 LEARNING = ("learn", "learn_folder", "learn_labels", "forget", "return_to_step")
 EXACT = "The result is equal to learning everything at once, in whatever order classes came."
-WIDTH = 256
+WIDTH = 264
 
 
 def all_learnt(classes: int) -> str:
@@ -161,14 +161,11 @@ class LearnPage(QWidget):
         upper = column(self.learn_button, self.news, self.again, rule(), self.details)
         inside.setLayout(column(upper, self.steps_part, 0, self.stream_button, self.forget_button))
         laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
-        laid_out(inside).setContentsMargins(0, 0, 4, 0)
-        place = scrolled(inside, Yielding)
-        place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made.setObjectName("card")
         made.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         made.setFixedWidth(WIDTH)
-        made.setLayout(column(place))
-        laid_out(made).setContentsMargins(16, 16, 4, 16)
+        made.setLayout(column(beside(inside)))
+        laid_out(made).setContentsMargins(*EDGES)
         return made
 
     def connect_all(self) -> None:

@@ -55,7 +55,7 @@ class Scores(QWidget):
         self.shown: tuple[str, int] = ("", 0)
         self.asked: tuple[str, int] = ("", 0)
         """The step in use, and the one of which it was asked what bursts change."""
-        self.summary = Summary()
+        self.summary = Summary(bridge)
         self.lines = LinePlot("Accuracy over steps", NOTHING, "step", "%")
         self.bars = BarPlot("Accuracy of each class, lowest first", NOTHING)
         self.matrix = MatrixPlot(TITLE, NOTHING)

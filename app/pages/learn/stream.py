@@ -40,7 +40,7 @@ class StreamDialog(QDialog):
         sized(self, 936, 656)
         self.bridge, self.question = bridge, 0
         self.paths: list[str] = []
-        self.plot = CurvePlot("Prequential accuracy", EMPTY, "%")
+        self.plot = CurvePlot("Right so far, image after image", EMPTY, "%")
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
         self.drift = label("", wrap=True)
         self.drift.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

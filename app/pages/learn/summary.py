@@ -6,10 +6,21 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QFrame
 
-from app.widgets.controls import column, label
+from app.bridge import Bridge
+from app.widgets.controls import column, label, row
+from app.widgets.hold_out import HoldOutButton
 from engine.events import StepView
 from engine.results.learn import BurstEffect, ScoreTable
-from engine.system.words import listed, per_cent, plural, whole
+from engine.system.words import (
+    ENOUGH_TESTED,
+    TOO_FEW,
+    listed,
+    per_cent,
+    plural,
+    right_of,
+    tested_right,
+    whole,
+)
 
 MEANING = (
     "An image to test is never learnt from. In brackets: where the share would lie with other "
@@ -19,26 +30,34 @@ BURSTS = (
     "Images of a burst are nearly the same. Each image of the project was judged once beside "
     "others of its burst, and once without them, by heads that learnt four fifths of the images."
 )
-NONE_TESTED = "Nothing is tested yet: there is no image to test. Add more images of each class."
+NONE_TESTED = (
+    "Nothing is tested yet: there is no image to test. Keep some of each class for testing, or add "
+    "more."
+)
 
 
 def tested(step: StepView | None) -> str:
-    """What the header says in short: “83 % of 179”."""
+    """In short, as the header: “83 % of 179”, “3 of 4 right”."""
     if step is None:
         return ""
-    return f"{whole(step.accuracy)} of {step.tested:,}" if step.tested else "not tested"
+    if step.accuracy is None:
+        return "not tested"
+    few = " right" if step.tested < ENOUGH_TESTED else ""
+    return right_of(step.accuracy, step.tested) + few
 
 
 def accuracy(scores: ScoreTable) -> str:
-    """“83 % of 179 test images are right (likely between 77 and 88 %).”"""
+    """“83 % of 179 test images are right (likely between 77 and 88 %).” Of few images it is said
+    that they are too few."""
     images = sum(row["images"] for row in scores["rows"])
     interval = scores["interval"]
     if scores["accuracy"] is None or interval is None:
         return NONE_TESTED
     low, high = interval
     between = f"(likely between {100 * low:.0f} and {100 * high:.0f} %)"
-    if images == 1:
-        return f"The one test image is {'right' if scores['accuracy'] else 'wrong'} {between}."
+    if images < ENOUGH_TESTED:
+        told = tested_right(scores["accuracy"], images)
+        return f"{told[0].upper()}{told[1:]}: {TOO_FEW}."
     share = "All" if scores["accuracy"] == 1 else f"{whole(scores['accuracy'])} of"
     return f"{share} {plural(images, 'test image')} are right {between}."
 
@@ -67,7 +86,8 @@ def untested(scores: ScoreTable) -> str:
     if not names or len(names) == len(scores["rows"]):
         return ""
     verb = "is" if len(names) == 1 else "are"
-    return f"{plural(len(names), 'class')} {verb} not tested, for want of images: {listed(names)}."
+    told = f"{plural(len(names), 'class')} {verb} not tested"
+    return f"{told}, for want of test images: {listed(names)}."
 
 
 def bursts(effect: BurstEffect) -> str:
@@ -92,7 +112,7 @@ def bursts(effect: BurstEffect) -> str:
 class Summary(QFrame):
     """The sentences above the plots."""
 
-    def __init__(self) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.setObjectName("card")
         self.first, self.second = label("", "heading", wrap=True), label("", "muted", wrap=True)
@@ -102,7 +122,9 @@ class Summary(QFrame):
         self.third.setToolTip(BURSTS)
         self.third.setAccessibleDescription(BURSTS)
         self.third.hide()
-        self.setLayout(column(self.first, self.second, self.third, gap=4, edge=16))
+        self.hold_out = HoldOutButton(bridge)
+        lines = self.first, self.second, self.third, row(self.hold_out, 0)
+        self.setLayout(column(*lines, gap=4, edge=16))
 
     def say(self, first: str, rest: Sequence[str] = ()) -> None:
         told = [words for words in rest if words]

@@ -17,7 +17,7 @@ from app.widgets.rows import shown
 from engine.events import Ended, Progress, ProjectView
 from engine.results.learn import LearntAgain
 from engine.results.map import MapImages, MapPoints, PointsNamed
-from engine.system.words import duration, per_cent, plural
+from engine.system.words import duration, per_cent, plural, tested_right
 
 PAUSE = 800
 """Milliseconds without an act after which what was named is learnt."""
@@ -237,6 +237,6 @@ class Mapping(QObject):
 
     def tell_learnt(self, found: Facts[str, Any]) -> None:
         if (accuracy := found.get("accuracy")) is not None:
-            self.said.emit(f"Learnt: {per_cent(accuracy)} of the test images are right.")
+            self.said.emit(f"Learnt: {tested_right(accuracy, self.bridge.tested)}.")
         elif "accuracy" in found:
             self.said.emit("Learnt.")

@@ -47,6 +47,7 @@ class MapSide(QWidget):
         self.classes = QListWidget()
         self.classes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.classes.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.classes.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the count stays
         named(self.classes, "Classes on the map", "Enter or a click chooses all images of a class")
         reach(self.classes, "Alt+L")
         self.classes.itemClicked.connect(self.choose)
@@ -78,7 +79,7 @@ class MapSide(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH)
         self.setLayout(lines)
-        laid_out(self).setContentsMargins(16, 12, 16, 12)
+        laid_out(self).setContentsMargins(16, 16, 16, 16)
         laid_out(self).setStretch(5, 1)
 
     def show_classes(self, names: Sequence[str], counts: Sequence[int]) -> None:

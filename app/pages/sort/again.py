@@ -7,7 +7,18 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import Elided, buddy, column, label, laid_out, named, reach, row
+from app.widgets.controls import (
+    EDGES,
+    Elided,
+    beside,
+    buddy,
+    column,
+    label,
+    laid_out,
+    named,
+    reach,
+    row,
+)
 from app.widgets.empty import Either, EmptyState
 from app.widgets.gallery import PICTURE
 from app.widgets.mend_list import MendList
@@ -22,8 +33,8 @@ AGAIN = (("wrong", "Look again: wrong class?"), ("unlike", "Look again: unlike a
 MOST = 200
 """So many are shown; more come when these are dealt with."""
 KEYS = (
-    "Enter keeps an image where it is, 1 to 9 move it, Delete removes it, Backspace takes back, "
-    "Space looks closer"
+    "K or Enter keeps an image where it is, 1 to 9 move it, Delete removes it, Backspace takes "
+    "back, Space looks closer"
 )
 ABOUT = {
     "wrong": "Without them, their class would be unlikely. Beside each: the nearest of the "
@@ -35,7 +46,7 @@ DONE = {
     "unlike": "No image is unlike all others.",
 }
 ONE_SIDE = " This method can judge images to test alone."
-WIDTH = 296
+WIDTH = 288
 
 
 class LookAgain(MendList):
@@ -85,7 +96,10 @@ class LookAgain(MendList):
         top.setLayout(column(first, row(buddy("&Order", self.order), self.order, 0)))
         laid_out(top).setContentsMargins(16, 12, 16, 12)
         side.setFixedWidth(WIDTH)
-        side.setLayout(column(self.bar, 0, edge=16))
+        inside = QWidget()
+        inside.setLayout(column(self.bar, 0))
+        side.setLayout(column(beside(inside)))
+        laid_out(side).setContentsMargins(*EDGES)
         frame = QWidget()
         frame.setObjectName("card")
         frame.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QWidget
 
 from app.pages.sort.again import AGAIN
 from app.pages.sort.order import GROUPS
+from app.widgets.ask import choose
 from app.widgets.controls import (
     Elided,
     buddy,
@@ -60,6 +63,13 @@ def forecast(standing: Standing, classes: int, grouped: bool) -> str:
     return f"{words} · accept all above {least} to have {wanted} right"
 
 
+def warn(parent: QWidget, found: Accepted, least: float, accept: Callable[[], object]) -> None:
+    """Says what is to be expected before anything is done."""
+    title = f"Accept {plural(found['images'], 'suggestion')} of {per_cent(least, 0)} and more?"
+    words = f"Accept {found['images']:,}"
+    choose(parent, title, warned(found), [(words, title, accept)])
+
+
 def warned(found: Accepted) -> str:
     """What accepting many at once may bring."""
     wrong = found["mistakes"]
@@ -78,6 +88,8 @@ class SortBar(QWidget):
 
     accept_asked = Signal(float)
     order_chosen = Signal(str)
+
+    groups_asked = Signal()
 
     def __init__(self, back: QPushButton, add: QPushButton) -> None:
         super().__init__()
@@ -106,6 +118,11 @@ class SortBar(QWidget):
         self.order.activated.connect(
             lambda _: self.order_chosen.emit(str(self.order.currentData()))
         )
+        self.make_views()
+        self.lay_out(back, add)
+
+    def make_views(self) -> None:
+        """From groups to their images, and back."""
         self.one_by_one = button(
             "One by one",
             "Shows each image with what it may be, in place of groups",
@@ -114,11 +131,15 @@ class SortBar(QWidget):
             kind="primary",
         )
         self.one_by_one.hide()
-        self.lay_out(back, add)
+        help = "Shows all groups again, in place of the images of one; Esc does, too"
+        self.groups = button("All groups  +", help, self.groups_asked.emit)
+        named(self.groups, "All groups", help, "+")
+        self.groups.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with images
+        self.groups.hide()
 
     def lay_out(self, back: QPushButton, add: QPushButton) -> None:
         """How far the heap is above, the order and what is accepted at once below."""
-        first = row(self.heading, 8, self.forecast, self.one_by_one, back, add)
+        first = row(self.heading, 8, self.forecast, self.groups, self.one_by_one, back, add)
         first.setStretch(2, 1)
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -139,12 +160,16 @@ class SortBar(QWidget):
         while not learnt and self.order.count() > self.waiting:
             self.order.removeItem(self.waiting)
 
-    def show_standing(self, standing: Standing | None, classes: int, order: str) -> None:
+    def show_standing(
+        self, standing: Standing | None, classes: int, order: str, inside: bool = False
+    ) -> None:
+        """`inside`: the images of one group are shown."""
         grouped = order == GROUPS
         self.order.setCurrentIndex(self.order.findData(order))
         self.heading.setText(far(standing) if standing is not None else "One moment …")
         words = forecast(standing, classes, grouped) if standing is not None else ""
         self.forecast.set_full(words)
-        self.one_by_one.setVisible(grouped and classes > 1)
+        self.one_by_one.setVisible(grouped and classes > 1 and not inside)
+        self.groups.setVisible(inside)
         for made in (self.least, self.accept):
             made.setEnabled(classes > 1 and standing is not None and standing["waiting"] > 0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter, QPixmap
 
 from app import theme
-from app.pages.sort.rows import HeapRows, HeapTile
+from app.pages.sort.rows import HeapRows, HeapTile, together
 from app.widgets.gallery import CAPTION, PICTURE, Gallery
 from app.widgets.rows import Row
 from app.widgets.thumbs import Thumbnails
@@ -33,11 +33,14 @@ ELSEWHERE = (
 
 class SortGallery(Gallery):
     """`typed` brings a letter, with which a class's name begins; `looked`: others are seen;
-    `count_clicked` brings the place of a burst; `pulled`: the mouse begins and ends to drag."""
+    `count_clicked` brings the place of a burst or group; `pulled`: the mouse begins and ends to
+    drag; `left`: Escape, which is the gallery's own while `leaves`, and stops no job then."""
 
     typed = Signal(str)
     looked = Signal()
     count_clicked = Signal(int)
+    left = Signal()
+    leaves = False
     pulled = Signal(bool)
 
     def __init__(self, rows: HeapRows, thumbs: Thumbnails) -> None:
@@ -95,8 +98,11 @@ class SortGallery(Gallery):
     def choose(self, places: Sequence[int], now: int) -> None:
         """Makes these the chosen ones, and one of them the current one."""
         found = QItemSelection()
-        for place in places:
-            found.select(self.rows.index(place), self.rows.index(place))
+        runs = [(place, place) for place in places]
+        if isinstance(places, range) and places:
+            runs = [(places[0], places[-1])]  # all of a large group, at once
+        for first, last in runs:
+            found.select(self.rows.index(first), self.rows.index(last))
         self.selectionModel().setCurrentIndex(self.rows.index(now), Flag.NoUpdate)
         self.selectionModel().select(found, Flag.ClearAndSelect)
         self.scrollTo(self.rows.index(now))
@@ -109,9 +115,23 @@ class SortGallery(Gallery):
         self.anchor = ids[start]
         self.choose(range(min(start, to), max(start, to) + 1), to)
 
+    def event(self, event: QEvent) -> bool:
+        if (
+            self.leaves
+            and event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Shift with an arrow chooses a run; a letter begins a class's name."""
         keys, action = event.modifiers(), MOVES.get(Qt.Key(event.key()))
+        if self.leaves and event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+            return
         if action is not None and keys & Qt.KeyboardModifier.ShiftModifier and self.heap.total:
             self.lengthen(self.moveCursor(action, keys).row())
             return
@@ -123,13 +143,12 @@ class SortGallery(Gallery):
         super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Opens a burst by its count, lengthens a run, or begins to pull images or a frame."""
+        """Opens what lies behind a count, lengthens a run, or begins to pull images or a frame."""
         spot = event.position().toPoint()
         index = self.indexAt(spot)
         row = self.rows.row(index.row()) or {}
         count = self.heap_tile.count_place(self.visualRect(index))
-        opens = "members" not in row and len(row.get("burst", ())) > 1
-        if opens and count.contains(spot):
+        if together(row) and count.contains(spot):
             self.count_clicked.emit(index.row())
             return
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and index.isValid():

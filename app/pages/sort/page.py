@@ -6,34 +6,42 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 
 from app.bridge import Bridge
 from app.pages.sort.again import AGAIN, LookAgain
-from app.pages.sort.bar import ORDERS, SortBar, warned
+from app.pages.sort.arriving import Arriving
+from app.pages.sort.bar import ORDERS, SortBar, warn
 from app.pages.sort.gallery import SortGallery
-from app.pages.sort.nothing import all_sorted, learn_button, none_here
+from app.pages.sort.nothing import (
+    ADD,
+    add_button,
+    again_button,
+    all_sorted,
+    back_button,
+    learn_button,
+    none_here,
+)
 from app.pages.sort.order import GROUPS
 from app.pages.sort.rows import HeapRows, suggested
 from app.pages.sort.side import Side
 from app.pages.sort.sorting import Sorting
 from app.shell.preferences import Preferences
-from app.widgets.ask import choose
-from app.widgets.controls import button, calling, column, laid_out, named, reach, row, say_on
+from app.widgets.controls import calling, column, laid_out, named, reach, row, say_on
 from app.widgets.drops import Drops
 from app.widgets.empty import Either
+from app.widgets.hold_out import HoldOutButton
 from app.widgets.rows import ImageRows, Row
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
 from engine.results.heap import Accepted, Suggestions, UnsortedAdded
-from engine.system.words import per_cent, plural
+from engine.system.words import per_cent
 
-ADD = "Add unsorted images …"
-HELP = "Adds a folder of images that have no class yet"
 KEYS = (
     "Enter accepts what is suggested, Ctrl+Enter for all that is shown, 1 to 9 give another class, "
-    "a letter begins a name, Shift+Enter names the burst and plus opens it, Delete sets aside, "
+    "a letter begins a name, Shift+Enter names the burst and plus opens it or a group, minus takes "
+    "out of a group, Delete sets aside, "
     "Backspace takes back, Space looks closer"
 )
 
@@ -62,12 +70,15 @@ class SortPage(QWidget):
         named(self.gallery, "Unsorted images", KEYS)
         reach(self.gallery, "Alt+I")
         self.sorting = Sorting(bridge, self.seen, self)
-        self.backs = [self.back_button(), self.back_button()]
-        self.agains = [self.again_button(), self.again_button()]
-        self.bar = SortBar(self.backs[0], self.add_button("Add …"))
+        self.backs = [back_button(self.sorting.take_back_aside) for _ in range(2)]
+        look = calling(self.choose_order, AGAIN[0][0])
+        self.agains = [again_button(look) for _ in range(2)]
+        self.bar = SortBar(self.backs[0], add_button("Add …", self.choose_folder))
         self.side = Side(self.gallery)
+        self.arriving = Arriving(bridge)
         self.again = LookAgain(bridge, thumbs, ORDERS)
         self.looks_again = False
+        self.turns = 0
         self.held: list[list[int]] = []
         """Images that were accepted before their suggestions are here."""
         self.lay_out()
@@ -75,9 +86,12 @@ class SortPage(QWidget):
 
     def lay_out(self) -> None:
         """Nothing here, all done, or the grid with its bar above and the acts beside it."""
-        self.empty = none_here(self.add_button(ADD, "primary"), self.agains[0])
+        self.empty = none_here(add_button(ADD, self.choose_folder, "primary"), self.agains[0])
         learn = learn_button(lambda: self.asked.emit("Learn"))
-        self.done = all_sorted(learn, self.backs[1], self.add_button(ADD), self.agains[1])
+        add = add_button(ADD, self.choose_folder)
+        self.hold_out = HoldOutButton(self.bridge)
+        self.done = all_sorted(learn, self.backs[1], add, self.agains[1])
+        self.done.add_below(self.hold_out)
         grid, work, frame = QWidget(), QWidget(), QWidget()
         frame.setObjectName("card")
         frame.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -87,31 +101,15 @@ class SortPage(QWidget):
         work.setLayout(column(self.bar, grid, gap=16))
         laid_out(work).setStretch(1, 1)
         self.work = work
-        self.pages = Either(self.empty, self.done, work, self.again)
+        self.pages = Either(self.empty, self.done, self.arriving, work, self.again)
         self.setLayout(column(self.pages, edge=16))
-
-    def add_button(self, text: str, kind: str = "") -> QPushButton:
-        made = button(text, HELP, self.choose_folder, key="Ctrl+I", icon="plus", kind=kind)
-        return named(made, "Add unsorted images", HELP, "Ctrl+I")
-
-    def back_button(self) -> QPushButton:
-        """There only while images are set aside."""
-        help = "Images that were set aside wait for a class again"
-        made = button("", help, self.sorting.take_back_aside, key="Ctrl+Shift+B", kind="quiet")
-        made.hide()
-        return named(made, "Take back what was set aside", help, "Ctrl+Shift+B")
-
-    def again_button(self) -> QPushButton:
-        """A way to learnt images while none waits, and so no order can be chosen."""
-        help = "Shows learnt images whose class may be wrong, and those unlike all others"
-        look = calling(self.choose_order, AGAIN[0][0])
-        return button("Look again at learnt images", help, look, key="Ctrl+G", kind="quiet")
 
     def connect_all(self) -> None:
         """What changes what."""
         Drops(self, "Drop to add these images without a class").dropped.connect(self.add)
         self.bridge.changed.connect(self.show_project)
         self.sorting.changed.connect(self.show_list)
+        self.arriving.changed.connect(self.show_part)
         self.sorting.said.connect(self.bar.news.set_full)
         self.sorting.reordered.connect(lambda: self.gallery.go_to(0))
         self.gallery.chosen.connect(self.show_chosen)
@@ -123,9 +121,10 @@ class SortPage(QWidget):
         self.gallery.typed.connect(self.side.field.begin)
         self.bar.order_chosen.connect(self.choose_order)
         self.again.left.connect(self.choose_order)
-        self.bar.accept_asked.connect(
-            lambda least: self.sorting.count_above(least, lambda found: self.warn(found, least))
-        )
+        count = self.sorting.many.count_above
+        self.bar.accept_asked.connect(lambda least: count(least, lambda n: self.warn(n, least)))
+        self.bar.groups_asked.connect(self.sorting.close_group)
+        self.gallery.left.connect(self.sorting.close_group)
         side = self.side
         side.said.connect(self.bar.news.set_full)
         side.field.given.connect(self.give)
@@ -135,6 +134,7 @@ class SortPage(QWidget):
         side.shown_accepted.connect(self.accept_shown)
         side.burst_asked.connect(self.name_burst)
         side.open_asked.connect(self.open_burst)
+        side.out_asked.connect(lambda: self.sorting.take_apart(self.chosen()))
         side.gap_chosen.connect(lambda gap: self.bridge.submit("set_burst_gap", gap=gap))
         self.gallery.count_clicked.connect(self.open_at)
         self.gallery.pulled.connect(lambda on: side.show_targets(on, self.sorting.classes))
@@ -170,16 +170,18 @@ class SortPage(QWidget):
         self.take_focus()
 
     def show_part(self) -> None:
-        """The grid while anything waits; otherwise that all is done, or what to do first."""
-        waits = self.sorting.list.ids or (self.project is not None and self.project.unsorted)
+        """The grid while anything waits; otherwise that images come, that all is done, or what to
+        do first."""
+        comes = self.arriving.comes
+        waits = self.sorting.list.ids or (self.project and self.project.unsorted and not comes)
         standing = self.sorting.standing
         some = standing is not None and standing["typed"] + standing["accepted"] > 0
         some = some or self.sorting.aside > 0
         for made in self.backs:
             say_on(made, f"Take back {self.sorting.aside:,} set aside")
             made.setVisible(self.sorting.aside > 0)
-        part = self.work if waits else self.done if some else self.empty
-        part = self.again if self.looks_again else part
+        none = self.arriving if comes else self.done if some else self.empty
+        part = self.again if self.looks_again else self.work if waits else none
         if part is not self.pages.currentWidget():
             here = self.focusWidget() is not None and self.focusWidget().hasFocus()
             self.pages.setCurrentWidget(part)
@@ -189,14 +191,20 @@ class SortPage(QWidget):
     def show_list(self) -> None:
         """The list of now, what is suggested, and how far the heap is."""
         self.show_part()
-        self.gallery.show_list(self.sorting.list.ids, self.sorting.list.known)
-        sorting = self.sorting
-        order = GROUPS if sorting.list.members else sorting.order
-        self.bar.show_standing(sorting.standing, len(sorting.classes), order)
+        sorting, there = self.sorting, self.sorting.list
+        inside = there.inside is not None
+        self.gallery.show_list(there.ids, there.known)
+        if there.turns != self.turns:  # a group was opened, with all its images chosen, or closed
+            self.turns, self.gallery.leaves = there.turns, inside
+            self.gallery.choose(range(len(there.ids)), 0) if inside else self.gallery.go_to(
+                there.opened_at
+            )
+        order = GROUPS if there.members else sorting.order
+        self.bar.show_standing(sorting.standing, len(sorting.classes), order, inside)
+        gap = self.project.burst_gap if self.project is not None else 0
+        self.side.show_bursts(there.timed, gap, bool(there.members), inside)
         self.show_chosen()
         self.count_shown()
-        gap = self.project.burst_gap if self.project is not None else 0
-        self.side.show_bursts(self.sorting.list.timed, gap)
         self.sorting.want()
         self.fetch_ahead()
         self.do_held()
@@ -215,7 +223,9 @@ class SortPage(QWidget):
         return [now, *(r for r in rows if r is not now)] if now in rows else rows
 
     def show_chosen(self) -> None:
-        self.side.show_rows(self.chosen(), self.sorting.classes)
+        rows, there = self.chosen(), self.sorting.list
+        whole = there.inside is not None and len(rows) == len(there.ids)
+        self.side.show_rows(rows, self.sorting.classes, whole)
 
     def shown(self) -> list[Row]:
         """The images that are seen whole and have a suggestion."""
@@ -227,7 +237,10 @@ class SortPage(QWidget):
         self.side.show_count(len(self.sorting.list.images_of(ids)))
 
     def step_on(self) -> None:
-        """To what waits next on the screen; where all of it is done, to the next screenful."""
+        """To what waits next on the screen; where all of it is done, to the next screenful. Keys
+        are about it, also where a button was clicked."""
+        if self.isAncestorOf(QApplication.focusWidget() or self.window()):
+            self.gallery.setFocus()
         if (place := self.gallery.open_next()) is None:
             self.sorting.sweep()
         elif place != self.gallery.currentIndex().row():
@@ -264,9 +277,9 @@ class SortPage(QWidget):
             first.setFocus()
 
     def look(self, number: int) -> None:
-        """Shows an image large; of a group or a burst all images."""
+        """Shows an image large, or all images of a burst; opens a group."""
         found = self.rows.row(number)
-        if found is None:
+        if found is None or self.sorting.open_group(found["id"]):
             return
         if len(members := self.sorting.list.images_of([found["id"]])) < 2:
             Viewer(self.rows, number, self.window()).open()
@@ -316,8 +329,11 @@ class SortPage(QWidget):
             self.side.field.begin()
 
     def accept(self) -> None:
-        """Each goes into the class that is suggested for it; one undo takes all of it back."""
-        self.accept_rows(self.chosen())
+        """Each goes into the class that is suggested for it; one undo takes all of it back. A group
+        is opened: nothing is suggested for it."""
+        rows = self.chosen()
+        if len(rows) != 1 or not self.sorting.open_group(rows[0]["id"]):
+            self.accept_rows(rows)
 
     def accept_rows(self, rows: Sequence[Row]) -> None:
         if any(not row["path"] for row in rows):
@@ -353,15 +369,19 @@ class SortPage(QWidget):
 
     def open_burst(self) -> None:
         row = self.rows.row(self.gallery.currentIndex().row())
-        if row is None or not self.show_one_by_one(row):
-            self.bar.news.set_full("This is no burst that could be opened.")
+        if self.sorting.list.inside is not None:
+            self.sorting.close_group()
+        elif row is None or not self.show_one_by_one(row):
+            self.bar.news.set_full("This is no burst or group that could be opened.")
 
     def open_at(self, place: int) -> None:
         if row := self.rows.row(place):
             self.show_one_by_one(row)
 
     def show_one_by_one(self, row: Row) -> bool:
-        """Opens or closes a burst; its first image that waits is chosen then."""
+        """Opens a group, or opens or closes a burst; its first image that waits is chosen then."""
+        if self.sorting.open_group(row["id"]):
+            return True
         found = self.sorting.open_burst(row["id"])
         if found:
             there, ids = self.sorting.list, self.rows.ids
@@ -374,15 +394,7 @@ class SortPage(QWidget):
             self.sorting.set_aside(rows)
 
     def warn(self, found: Accepted, least: float) -> None:
-        """Says what is to be expected before anything is done."""
-        if not found["images"]:
+        if found["images"]:
+            warn(self, found, least, lambda: self.sorting.many.accept_above(least))
+        else:
             self.bar.news.set_full(f"No suggestion is as sure as {per_cent(least, 0)}.")
-            return
-        count = plural(found["images"], "suggestion")
-        title = f"Accept {count} of {per_cent(least, 0)} and more?"
-        words = f"Accept {found['images']:,}"
-
-        def act() -> None:
-            self.sorting.accept_above(least)
-
-        choose(self, title, warned(found), [(words, title, act)])

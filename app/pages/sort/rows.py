@@ -54,19 +54,31 @@ def of_one(given: Suggestion, opened: bool) -> Row:
     }
     if len(row["likeliest"]) < 2:
         return {**row, "caption": Caption.of(("no suggestion yet",)), "badge": ""}
-    (first, share), (second, other) = row["likeliest"][:2]
-    lines = (
+    return {**row, "caption": suggestion(row["likeliest"]), "badge": ""}
+
+
+def suggestion(likeliest: Sequence[tuple[str, float]]) -> Caption:
+    """“cat 80 %”, “or dog 15 %”."""
+    (first, share), (second, other) = likeliest[:2]
+    return Caption.of(
         (Name(shown(first)), f" {per_cent(share, 0)}"),
         ("or ", Name(shown(second)), f" {per_cent(other, 0)}"),
     )
-    return {**row, "caption": Caption.of(*lines), "badge": ""}
 
 
-def of_group(row: Suggestion, members: Sequence[int]) -> Row:
+def of_group(row: Row, members: Sequence[int]) -> Row:
     """The most typical of images that are alike."""
     count = len(members)
     words = f"{count:,} alike" if count > 1 else "1 image"
     return {**row, "caption": Caption.of((words,)), "badge": "", "members": list(members)}
+
+
+def of_inside(row: Row) -> Row:
+    """One of the images of a group that is open: it stands for itself."""
+    given: Row = {name: value for name, value in row.items() if name != "members"}
+    likeliest = given["likeliest"]
+    words = Caption.of(("",)) if len(likeliest) < 2 else suggestion(likeliest)
+    return {**given, "caption": words, "badge": "", "burst": []}
 
 
 def of_random(row: Asked) -> Row:
@@ -104,10 +116,15 @@ def about(row: Row) -> str:
     return f"{words} A burst of {burst}, named as one."
 
 
+def together(row: Row) -> int:
+    """How many images were taken together or are alike; 0 for one image."""
+    count = len(row.get("members", row.get("burst", ())))
+    return count if count > 1 else 0
+
+
 def stack(row: Row) -> int:
-    """How many images a tile stands for, since they were taken together; 0 for one image."""
-    count = len(row.get("burst", ()))
-    return count if count > 1 and not row.get("opened") and "members" not in row else 0
+    """How many images a tile stands for; 0 for one image."""
+    return together(row) if not row.get("opened") or "members" in row else 0
 
 
 class HeapRows(ImageRows):
@@ -146,8 +163,8 @@ class HeapRows(ImageRows):
 
 
 class HeapTile(Tile):
-    """A tile with a mark where the image was drawn at random; a burst is a stack with its count,
-    and what is done is faint."""
+    """A tile with a mark where the image was drawn at random; a burst or a group is a stack with
+    its count, and what is done is faint."""
 
     stacks = False
 
@@ -157,7 +174,7 @@ class HeapTile(Tile):
         painter.setOpacity(FAINT if "done" in row else 1.0)
         super().paint(painter, option, index)
         painter.setOpacity(1.0)
-        if "members" not in row and len(row.get("burst", ())) > 1:
+        if together(row):
             self.paint_count(painter, self.count_place(option.rect), row)
 
     def paint_picture(self, painter: QPainter, spot: QRect, image: QImage) -> QRect:
@@ -175,17 +192,17 @@ class HeapTile(Tile):
         return super().paint_picture(painter, spot, image)
 
     def count_place(self, cell: QRect) -> QRect:
-        """Where the count of a burst stands, which a click opens."""
+        """Where the count of a burst or group stands, which a click opens."""
         return QRect(cell.right() - 5 * GRID, cell.top() + GRID, 4 * GRID, 2 * GRID + 2)
 
     def paint_count(self, painter: QPainter, place: QRect, row: Row) -> None:
-        """How many images were taken together, on the accent's ground while they are one tile."""
-        closed = not row.get("opened")
+        """How many images there are, on the accent's ground while they are one tile."""
+        closed = stack(row) > 0
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour("accent" if closed else "sunken"))
         painter.drawRoundedRect(place, 4, 4)
         painter.setPen(theme.colour("on_accent" if closed else "muted"))
-        words = f"{len(row['burst'])} {'▸' if closed else '▾'}"
+        words = f"{together(row)} {'▸' if closed else '▾'}"
         painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words)
 
     def paint_words(self, painter: QPainter, cell: QRect, place: QRect, row: Row) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QSpinBox, QWidget
 
-from app.pages.sort.rows import about, choices, suggested
+from app.pages.sort.rows import about, choices, suggested, together
 from app.pages.sort.targets import Targets
 from app.widgets.acts import act, key_in, sign_of
-from app.widgets.captions import Name, fitted
+from app.widgets.class_choices import MOST, ClassChoices
 from app.widgets.controls import (
+    EDGES,
     Elided,
-    Yielding,
+    beside,
     buddy,
-    button,
     calling,
     column,
     indented,
@@ -26,17 +25,15 @@ from app.widgets.controls import (
     reach,
     row,
     say_on,
-    scrolled,
 )
 from app.widgets.empty import Either
 from app.widgets.name_field import NameField
 from app.widgets.rows import Row, shown
 from engine.system.words import plural
 
-MOST = 9
-WIDTH = 280
-EDGES = 26
-LINES = 40
+WIDTH = 288
+WHOLE = "All of the group. Take out what does not belong to it, then type its class."
+LINES = 36
 """Pixels of two lines of words, so that nothing below them moves."""
 SHOWN = "Ctrl+Return"
 BURST = "Shift+Return"
@@ -56,12 +53,14 @@ class Side(QWidget):
     undo_asked = Signal()
     look_asked = Signal()
     open_asked = Signal()
+    out_asked = Signal()
     gap_chosen = Signal(float)
     said = Signal(str)
 
     def __init__(self, where: QWidget) -> None:
         super().__init__()
         self.now: Sequence[Row] = ()
+        self.inside = False
         self.offered: list[tuple[str, str]] = []
         self.title = Elided("", "heading")
         self.about = label("", "muted", wrap=True)
@@ -72,16 +71,13 @@ class Side(QWidget):
         self.field.setPlaceholderText("Type a name")
         help = "A letter begins a name; Enter gives it, Shift+Enter to the whole burst"
         named(self.field, "Class", help, "Alt+C")
-        self.choices = [self.choice(digit, where) for digit in range(1, MOST + 1)]
+        self.classes = ClassChoices()
+        self.classes.chose.connect(self.choose)
+        self.choices = self.classes.buttons
+        for digit in range(1, MOST + 1):
+            key_in(where, str(digit), calling(self.choose, digit))
         self.make_acts(where)
         self.lay_out()
-
-    def choice(self, digit: int, where: QWidget) -> QPushButton:
-        made = button("", "", calling(self.choose, digit), kind="choice")
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        named(made, f"Class {digit}", "Gives the chosen images this class", str(digit))
-        key_in(where, str(digit), calling(self.choose, digit))
-        return made
 
     def make_acts(self, where: QWidget) -> None:
         """A button and a key for each act; the keys work in the grid, where letters are free."""
@@ -98,8 +94,10 @@ class Side(QWidget):
         self.aside = act(
             "Set aside", "None of these, or not usable", "Delete", self.aside_asked, where
         )
-        help = "Shows the images of a burst one by one, or as one again"
+        help = "Shows the images of a burst or group one by one, or as one again"
         self.open = act("Open", help, "+", self.open_asked, where)
+        help = "Takes the chosen images out of the group: they don’t belong to it"
+        self.out = act("Take out", help, "-", self.out_asked, where)
         self.gap = indented(QSpinBox())
         self.gap.setRange(0, 24 * 3600)
         self.gap.setPrefix("Gap ")
@@ -119,15 +117,12 @@ class Side(QWidget):
         inside = QWidget()
         self.gap.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.bursts = QWidget()
-        self.bursts.setLayout(row(self.burst, self.open))
+        self.bursts.setLayout(row(self.burst, self.open, self.out))
         acts = column(row(self.aside, self.undo), self.bursts, row(self.look, self.gap))
         name = row(buddy("&Class", self.field), self.field)
-        digits = column(*self.choices, gap=0)
         accepts = column(self.accept, self.shown)
-        inside.setLayout(column(self.title, self.about, accepts, name, digits, acts, 0))
-        laid_out(inside).setContentsMargins(0, 0, 4, 0)
-        place = scrolled(inside, Yielding)
-        place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inside.setLayout(column(self.title, self.about, accepts, name, self.classes, acts, 0))
+        place = beside(inside)
         self.targets = Targets()
         drops = QWidget()
         drops.setLayout(column(label("Drop on a class", "heading"), self.targets))
@@ -136,10 +131,12 @@ class Side(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH)
         self.setLayout(column(self.parts))
-        laid_out(self).setContentsMargins(16, 8, 4, 8)
+        laid_out(self).setContentsMargins(*EDGES)
+        for made in self.findChildren(QPushButton):  # a click leaves the keys with the images
+            made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def show_rows(self, rows: Sequence[Row], classes: Sequence[str]) -> None:
-        """What is chosen now, the current image first."""
+    def show_rows(self, rows: Sequence[Row], classes: Sequence[str], whole: bool = False) -> None:
+        """What is chosen now, the current image first; `whole`: all of a group that is open."""
         self.now = rows
         first: Row = rows[0] if rows else {}
         several = len(rows) > 1
@@ -148,29 +145,38 @@ class Side(QWidget):
         self.title.set_full(f"{len(rows):,} chosen" if several else name)
         each = "Enter gives each the class that is suggested for it."
         words = about(first) if rows else "Choose an image."
-        self.about.setText(each if several and suggested(first) else words)
+        group = "members" in first and together(first) > 0 and not several
+        say_on(self.accept, f"{'Open the group' if group else 'Accept'}  {sign_of('Return')}")
+        words = each if several and suggested(first) else words
+        self.about.setText(WHOLE if whole and several else words)
         self.offered = choices(first)[:MOST] if rows else []
         if not self.offered:
             self.offered = [(name, "") for name in classes[:MOST]] if rows else []
         likely = [name for name, _ in self.offered]
         self.field.offer([*likely, *(name for name in classes if name not in likely)])
-        self.accept.setEnabled(any(suggested(each) for each in rows))
+        self.accept.setEnabled(group or any(suggested(each) for each in rows))
         of_burst = any(len(each.get("burst", ())) > 1 for each in rows)
         self.burst.setEnabled(of_burst)
-        self.open.setEnabled(of_burst and "members" not in first)
+        self.open.setEnabled(of_burst or self.inside or together(first) > 0)
         for made in (self.aside, self.look, self.field):
             made.setEnabled(bool(rows))
-        self.show_choices()
+        help = f"Gives the chosen {plural(max(len(rows), 1))} this class"
+        self.classes.offer(self.offered, help)
 
     def show_targets(self, pulls: bool, classes: Sequence[str]) -> None:
         """While images are pulled, the classes that they can be dropped on."""
         self.targets.show_classes(classes)
         self.parts.setCurrentIndex(int(pulls))
 
-    def show_bursts(self, timed: bool, gap: float) -> None:
-        """What is there of bursts only where files say when images were taken."""
-        for made in (self.bursts, self.gap):
-            made.setVisible(timed)
+    def show_bursts(self, timed: bool, gap: float, grouped: bool, inside: bool) -> None:
+        """What is there of bursts only where files say when images were taken, and of groups only
+        where they are shown; `inside` one of them."""
+        self.bursts.setVisible(timed or grouped)
+        self.gap.setVisible(timed)
+        self.burst.setVisible(not grouped)
+        self.out.setVisible(grouped)
+        self.out.setEnabled(inside)
+        self.inside = inside
         self.gap.blockSignals(True)
         self.gap.setValue(round(gap))
         self.gap.blockSignals(False)
@@ -180,23 +186,6 @@ class Side(QWidget):
         self.shown.setEnabled(count > 0)
         words = f"Accept the {count:,} shown" if count else "Accept the shown"
         say_on(self.shown, f"{words}  {sign_of(SHOWN)}")
-
-    def show_choices(self) -> None:
-        """The digits, each with its class."""
-        for digit, made in enumerate(self.choices, 1):
-            there = digit <= len(self.offered)
-            made.setVisible(there)
-            name, share = self.offered[digit - 1] if there else ("", "")
-            parts = [f"{digit}   ", Name(shown(name)), f"  {share}" if share else ""]
-            words = fitted(parts, made.fontMetrics(), made.width() - EDGES) if there else ""
-            made.setText(words.replace("&", "&&"))
-            said = " ".join([f"Class {digit}:", shown(name), share]).strip()
-            help = f"Gives the chosen {plural(max(len(self.now), 1))} this class"
-            named(made, said if there else f"Class {digit}", help, str(digit))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.show_choices()
 
     def choose(self, digit: int) -> None:
         if digit <= len(self.offered):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.bridge import Bridge
+from app.pages.sort.acts import AHEAD, BACK, Act, are_in
+from app.pages.sort.keeping import Keeping
+from app.pages.sort.many import Many
 from app.pages.sort.order import GROUPS, Shown
 from app.widgets.rows import Row, shown
 from engine.events import Ended, ProjectView
 from engine.results.heap import (
-    Accepted,
     ImagesNamed,
     SetAside,
     ShownAccepted,
@@ -21,34 +22,15 @@ from engine.results.heap import (
     Suggestions,
     UnsortedPage,
 )
-from engine.results.learn import LearntAgain
-from engine.system.words import per_cent, plural
+from engine.system.words import plural
 
 PAUSE = 800
 """Milliseconds without a key after which what was sorted is learnt."""
-ENOUGH = 10
-"""By fewer test images nothing is said of how well it went."""
-AHEAD = 60
-"""So many images beyond those that are seen come with their suggestions."""
 READS = ("suggestions", "learn_sorted")
 OURS = ("Name ", "Set ", "Accept ", "Take back ")
 """How the titles of the gestures begin that were made here."""
-BACK = "Backspace undoes that."
 
 Follow = Callable[[Ended, bool], object]
-
-
-def are_in(count: int, to: str) -> str:
-    return f"{plural(count)} {'is' if count == 1 else 'are'} in {shown(to)}. {BACK}"
-
-
-@dataclass
-class Act:
-    """What was asked of the engine, and the places of the images that went, for the way back; then
-    `again` are chosen again."""
-
-    spots: list[tuple[int, int]] = field(default_factory=list)
-    again: Sequence[int] = ()
 
 
 class Sorting(QObject):
@@ -70,7 +52,8 @@ class Sorting(QObject):
         super().__init__(parent)
         self.bridge, self.seen = bridge, seen
         self.pause = QTimer(self, singleShot=True, interval=PAUSE)
-        self.pause.timeout.connect(self.learn)
+        self.keeping, self.many = Keeping(self), Many(self)
+        self.pause.timeout.connect(self.keeping.learn)
         self.path, self.watched = "", False
         self.own: set[int] = set()
         self.acting = False
@@ -86,7 +69,7 @@ class Sorting(QObject):
         self.standing: Standing | None = None
         self.classes: list[str] = []
         self.acts: list[Act] = []
-        self.serial, self.asking, self.undoing, self.learning = 0, 0, 0, 0
+        self.serial, self.asking, self.undoing, self.keeping.ticket = 0, 0, 0, 0
         self.order = "likeness"
         self.stale, self.waiting, self.aside = True, 0, 0
         self.pause.stop()
@@ -108,7 +91,7 @@ class Sorting(QObject):
         self.serial += not asks
         if job == "undo":
             self.undoing += 1
-            self.cancel_learning()
+            self.keeping.cancel()
             if self.acts:
                 self.bring_back(self.acts.pop())
         elif not self.acting:
@@ -241,6 +224,25 @@ class Sorting(QObject):
             self.changed.emit()
         return found
 
+    def open_group(self, number: int) -> bool:
+        """Shows the images of a group in place of all groups; False where it is none."""
+        if found := self.list.open_group(number):
+            self.changed.emit()
+        return found
+
+    def close_group(self) -> None:
+        """Shows all groups again."""
+        self.list.close_group()
+        self.changed.emit()
+
+    def take_apart(self, rows: Sequence[Row]) -> None:
+        """Images that don't belong to the group that is open become groups of their own."""
+        if self.list.take_apart([row["id"] for row in rows]):
+            self.changed.emit()
+            self.said.emit(f"{plural(len(rows))} taken out of the group.")
+        else:
+            self.said.emit("Choose the images that don’t belong here first.")
+
     def set_aside(self, rows: Sequence[Row]) -> None:
         images = self.list.images_of([row["id"] for row in rows])
         words = f"{plural(len(images))} set aside. {BACK}"
@@ -268,7 +270,7 @@ class Sorting(QObject):
     ) -> None:
         """The images are done at once, each with its words; where the engine refuses, they wait
         again. With `screenful` all that are done leave the list."""
-        self.cancel_learning()
+        self.keeping.cancel()
         if self.list.members:  # who names groups goes on with them, also with two classes
             self.order = GROUPS
         if screenful:
@@ -314,43 +316,6 @@ class Sorting(QObject):
         self.changed.emit()
         self.brought_back.emit(list(made.again))
 
-    # Many at once.
-
-    def count_above(self, least: float, tell: Callable[[Accepted], object]) -> None:
-        """Asks how many suggestions are so sure, and how many mistakes they would bring."""
-
-        def follow(ended: Ended, latest: bool) -> None:
-            if ended.how == "done":
-                tell(ended.of(Accepted))
-
-        self.submit("accept_above", follow, least=least, really=False)
-
-    def accept_above(self, least: float) -> None:
-        """Gives all that are so sure their likeliest class: one gesture."""
-        self.cancel_learning()
-        made = Act()
-        self.acts.append(made)
-
-        def follow(ended: Ended, latest: bool) -> None:
-            """Takes out what was accepted, unless something was done since."""
-            if ended.how != "done":
-                self.came_back(made, ended.text)
-                return
-            done = ended.of(Accepted)
-            if (found := done["suggestions"]) is None:
-                self.acts = [act for act in self.acts if act is not made]
-                return
-            if latest:
-                self.list.sweep()
-                gone = set(self.list.ids) - self.list.alive(found)
-                made.spots = self.list.take_out(dict.fromkeys(gone, ""))
-            self.said.emit(f"{plural(done['images'], 'suggestion')} accepted. {BACK}")
-            self.take(found, latest)
-
-        settings = {"order": self.order, "limit": AHEAD}
-        self.submit("accept_above", follow, least=least, really=True, **settings)
-        self.pause.start()
-
     def undo(self) -> None:
         """Takes the last act back, all of it; only what was done here."""
         if self.acts or self.left_to_undo() > 0:
@@ -366,35 +331,3 @@ class Sorting(QObject):
         while titles and titles.pop().startswith(OURS):
             count += 1
         return count - self.undoing
-
-    # Learning, when the keys pause.
-
-    def learn(self) -> None:
-        """Keeps in the project what was learnt from sorting."""
-        if self.asking:
-            self.pause.start()
-            return
-        self.learning = self.submit("learn_sorted", self.follow_learning)
-
-    def cancel_learning(self) -> None:
-        """A key comes first: learning begins again at the next pause."""
-        if self.learning:
-            self.bridge.cancel(self.learning)
-            self.learning = 0
-
-    def follow_learning(self, ended: Ended, latest: bool) -> None:
-        """Says how well it went; what still waits is suggested for with all that was learnt."""
-        if ended.how == "cancelled":
-            return
-        self.learning = 0
-        if ended.how != "done":
-            self.said.emit(ended.text)
-            return
-        found = ended.of(LearntAgain)
-        classes = self.bridge.project.classes if self.bridge.project is not None else ()
-        tested = sum(known.validation for known in classes)
-        if found.get("accuracy") is not None and tested >= ENOUGH:
-            test = plural(tested, "test image")
-            self.said.emit(f"Learnt: {per_cent(found['accuracy'])} of {test} are right.")
-        if self.watched and self.list.ids and "accuracy" in found:
-            self.refresh(settle=True)

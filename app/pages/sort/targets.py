@@ -26,6 +26,7 @@ class Targets(QListWidget):
         self.names: Sequence[str] = ()
         self.setAcceptDrops(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         named(self, "Classes to drop on", "Drop images on the class that they are of")
 
     def show_classes(self, names: Sequence[str]) -> None:

@@ -36,7 +36,8 @@ class PreviewDialog(QDialog):
         self.tiles: list[QWidget] = []
         close = button("Close", "Goes back", self.reject, key="Esc")
         strength = str(settings["settings"].get("augment", "")).replace("_", " ")
-        about = label(f"{ABOUT} It is “{strength}” now.", "muted", wrap=True)
+        now = f" It is “{strength}” now." if strength else ""  # a preset decides by itself
+        about = label(f"{ABOUT}{now}", "muted", wrap=True)
         self.setLayout(
             column(
                 label("Images as training sees them", "big"),

@@ -93,6 +93,19 @@ def heaped(small: Path, tmp_path_factory: pytest.TempPathFactory, photos: Path) 
     return path
 
 
+@pytest.fixture(scope="module")
+def untested(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small project with a class of which no image is for testing."""
+    path = Path(shutil.copytree(small, tmp_path_factory.mktemp("untested") / "p.espalier"))
+    with closing(Session()) as session:
+        projects.done(session, "open_project", path=str(path))
+        rows = projects.done(session, "images", class_name="c")["rows"]
+        held = [row["id"] for row in rows if row["split"] == "validation"]
+        projects.done(session, "set_split", images=held, split="train")
+        projects.done(session, "learn_again")
+    return path
+
+
 def unsorted_ones(session: Session) -> list[int]:
     return [row["id"] for row in projects.done(session, "unsorted_images")["rows"]][:3]
 
@@ -125,6 +138,7 @@ VERBS: dict[str, Verb] = {
         "set_split",
         lambda s, p: {"images": some_images(s), "split": "validation"},
     ),
+    "keep for testing": ("untested", "hold_out", lambda s, p: {}),
     "remove images": ("small", "remove_images", lambda s, p: {"images": some_images(s)}),
     "settle": ("small", "settle_conflict", lambda s, p: conflict(s)),
     "return": ("small", "return_to_step", lambda s, p: {"step": 1}),
