@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from engine.events import ProjectView
-from engine.system.words import ENOUGH_TESTED, listed, per_cent, plural, tested_right
+from engine.system.words import ENOUGH_TESTED, listed, per_cent, plural, tested_right, whole
 
 Facts = Mapping[str, Any]
 

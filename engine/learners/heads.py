@@ -68,3 +68,17 @@ class Chosen(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return self.head(features).index_select(1, self.places)
+
+
+def roots(features: Tensor) -> Tensor:
+    """Signed square roots at length 1 of features (images, views, width), the views averaged
+    before: (images, 1, width), of the features' own type."""
+    x = features.mean(dim=1, keepdim=True)
+    return normalize(x.sign() * x.abs().sqrt(), dim=2)
+
+
+class Roots(nn.Module):
+    """`roots` as a part of a head."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return roots(features)

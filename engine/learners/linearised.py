@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pad
 
-from engine.learners.heads import Chosen, Linear, RandomRelu
+from engine.learners.heads import Chosen, Linear, RandomRelu, Roots
 from engine.learners.joining import BranchHead, Joined
 from engine.learners.pooling import Pooled
-from engine.learners.roots import Roots
 
 FLOAT = torch.float64
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from engine.learners import LEARNERS
 from engine.learners.discriminant import Discriminant
+from engine.learners.heads import Roots, roots
 
 
 @LEARNERS.register("roots", "Discriminant analysis on square roots")
@@ -30,17 +30,3 @@ class RootLDA(Discriminant):
 
     def spread(self) -> None:
         """Of the roots there is one, but not of the features."""
-
-
-def roots(features: Tensor) -> Tensor:
-    """Signed square roots at length 1 of features (images, views, width), the views averaged
-    before: (images, 1, width), of the features' own type."""
-    x = features.mean(dim=1, keepdim=True)
-    return normalize(x.sign() * x.abs().sqrt(), dim=2)
-
-
-class Roots(nn.Module):
-    """`roots` as a part of a head."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        return roots(features)

@@ -137,7 +137,7 @@ def test_it_is_paused_found_again_gone_on_with_and_discarded(learnt: Person) -> 
     learnt.presses("Ctrl+Return")
     learnt.sees(lambda: "Tuning" in page.live.said and measured(page) == ["ncm"])
     assert not page.form.start_button.isEnabled()
-    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Shift+P"))
+    ended = learnt.ends(lambda: learnt.presses("Ctrl+Shift+P"))
     assert ended.how == "cancelled", ended.text
     path = learnt.project.path
     learnt.waits_for(lambda: learnt.presses("Ctrl+W"))
@@ -172,7 +172,7 @@ def test_a_study_whose_engine_was_killed_goes_on(
     def kill() -> None:
         os.kill(own_window.bridge.engine.process_id, signal.SIGKILL)
 
-    assert person.waits_for(kill).how == "lost"
+    assert person.ends(kill).how == "lost"
     assert any("What was measured is kept" in text for text in person.messages())
     person.sees(lambda: page.go_on_button.isVisible() and page.go_on_button.isEnabled())
     ended = person.waits_for(lambda: person.presses("Ctrl+Shift+P"))

@@ -15,10 +15,9 @@ from engine.learners import LEARNERS, Learner, candidates
 from engine.learners.candidates import TITLES, Decision
 from engine.learners.centred_ridge import CentredRidge
 from engine.learners.discriminant import deviations
-from engine.learners.heads import logits_of
+from engine.learners.heads import logits_of, roots
 from engine.learners.live_portfolio import LivePortfolio
 from engine.learners.pooling import HELD_BACK, best_weights
-from engine.learners.roots import roots
 from engine.learners.scaled import LEAST, Scaled
 from engine.learners.slda import StreamingLDA
 from engine.learners.sums import ClassSums
