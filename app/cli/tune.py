@@ -100,9 +100,7 @@ def comparison(result: Tuned) -> str:
             "",
             f"run {result['run']}: {result['seconds']:.0f} s of training; freezing saved "
             f"{saved['seconds']:.0f} s and {saved['flops'] / 1e12:.2f} TFLOP",
-            "The tuned network is in use now."
-            if result["adopted"]
-            else "The network in use stays.",
+            "The new network is in use now." if result["adopted"] else "The network in use stays.",
         ]
     )
 
