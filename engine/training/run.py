@@ -56,6 +56,7 @@ class TuningRun:
     """Seconds of the present step that are no training."""
     made: ClassVar[str] = "tuned"
     """What the network is called that comes of it."""
+    doing: ClassVar[str] = "Tuning"
 
     @property
     def stack(self) -> Stack:
@@ -77,7 +78,7 @@ class TuningRun:
             self.account.begun = self.held_out()
             self.tuning.begin(self.stack, self.lessons, self.new)
         yield self.plan()
-        pace, begun = Eta(self.total - self.training.position, "Tuning"), self.training.position
+        pace, begun = Eta(self.total - self.training.position, self.doing), self.training.position
         while (end := self.next_score()) is not None:
             for step in self.epoch(end):
                 yield from step

@@ -53,10 +53,13 @@ def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning
     return tuning, timing
 
 
-def made_again(run: Run) -> tuple[Tuner, Schedule]:
-    """What a run was begun with: a tuner, or a method that needs no classes. Raises BadSetting."""
-    registry: Registry[Any] = METHODS if run.tuner in METHODS else TUNERS
-    return made_in(registry, run.tuner, run.schedule, run.settings)
+def made_of_either(
+    name: str, schedule: str, settings: Mapping[str, Any]
+) -> tuple[GradientTuner, Schedule]:
+    """As `made`; the tuner may also be a method that needs no classes. Raises BadSetting."""
+    if name in METHODS:
+        return made_in(METHODS, name, schedule, settings)
+    return made(name, schedule, settings)
 
 
 def made_in(

@@ -57,6 +57,7 @@ class AdaptingRun(TuningRun):
     account: RunMetrics = field(default_factory=metrics)
     judge: ClosedForm = field(kw_only=True)
     made: ClassVar[str] = "adapted"
+    doing: ClassVar[str] = "Adapting"
 
     def follow(self) -> Iterator[Event]:
         yield from super().follow()

@@ -32,7 +32,7 @@ from engine.training.loop import Stack, Training
 from engine.training.schedules import Schedule, Timetable
 from engine.training.setup import LARGER, STATISTICS, levels_of, made_in, prefixes, store_of
 from engine.training.tuner import stack_of
-from engine.training.unlabelled.method import PRETRAINED, Above, PairLoss, UnlabelledMethod
+from engine.training.unlabelled.method import NOTHING, PRETRAINED, Above, PairLoss, UnlabelledMethod
 from engine.training.unlabelled.methods import METHODS
 from engine.training.unlabelled.pairs import (
     PairSource,
@@ -67,6 +67,7 @@ def adapting_course(session: Session, run: Run, place: Path) -> Generator[Event,
         yield Progress(0, None, "Measuring the network's statistics")
         some = shuffled_pairs(lessons, STATISTICS)
         batch_norm.recalibrate_keeping_output(nn.Sequential(*stages), some)
+    check_learns(method, lessons.timetable)
     if levels := levels_of(method, lessons.timetable):
         lessons.prefix, course.kept = yield from prefixes(
             stages, lessons, course.shown, levels, place
@@ -108,6 +109,15 @@ def assembled(
     return AdaptingRun(
         training, lessons, method, plain, None, frozenset(), loss, place, judge=judge
     )
+
+
+def check_learns(method: UnlabelledMethod, table: Timetable) -> None:
+    """Raises Refused where stages would keep random weights for a while, or for good."""
+    if method.start == NOTHING and table.frozen(0):
+        raise Refused(
+            "From nothing, all stages must learn at first. Choose a schedule that freezes none of "
+            "them at the beginning, or start from the pretrained network."
+        )
 
 
 def check_same(images: ImageArray, note: Path, begun: bool) -> None:
