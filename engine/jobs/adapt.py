@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.errors import EspalierError
+from engine.errors import BadSetting, EspalierError
 from engine.events import Progress, Work
 from engine.jobs import job
 from engine.learning import material
@@ -64,6 +64,8 @@ def asked(
     images: str, method: str, schedule: str, settings: Mapping[str, Any] | None, epochs: float
 ) -> tuple[UnlabelledMethod, Schedule]:
     """The method and the schedule that are asked for. Raises BadSetting."""
+    if "images" in (settings or {}):
+        raise BadSetting("Images are named on their own, and not among the settings.")
     where = images if images in (PROJECT, HEAP) else str(Path(images).absolute())
     chosen = {**(settings or {}), "images": where, **({"epochs": epochs} if epochs else {})}
     usual = ALL if chosen.get("start") == NOTHING else UPPER

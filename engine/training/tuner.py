@@ -133,7 +133,9 @@ class Tuning(GradientTuner, ABC):
     mixup: float = setting(
         0.0, "Above 0, pairs of images are blended; 0.2 is usual.", least=0, most=10
     )
-    balance: bool = setting(False, "Shows images of small classes more often.")
+    balance: bool = setting(
+        False, "Shows images of small classes more often.", label="Balance by class"
+    )
 
     def chosen(
         self, features: np.ndarray, classes: np.ndarray, sizes: np.ndarray, new: Collection[int]

@@ -20,7 +20,7 @@ FEW = {"lr": 2e-5, "batch": 4, "epochs": 2.0}
 def without_classes(person: Person) -> object:
     page = person.page("Tune")
     person.sees(lambda: page.form.way.buttons and page.form.way.buttons["without"].isVisible())
-    person.presses("Alt+W")
+    person.presses("Alt+Z")
     person.sees(page.form.source.isVisible)
     return page
 
@@ -39,7 +39,7 @@ def test_a_person_adapts_to_a_folder_and_sees_what_came_of_it(
     assert "images" not in form.values, "it has a control of its own"
     assert complaints(page) == []
 
-    learnt.presses("Alt+I")
+    learnt.presses("Alt+G")
     learnt.sees(form.source.choice.hasFocus)
     QTest.keyClick(form.source.choice, Qt.Key.Key_End)
     form.source.choice.activated.emit(form.source.choice.currentIndex())

@@ -46,7 +46,7 @@ ADOPT = (
     ("Never", "never"),
 )
 """“Clearly” comes first, so that what the verdict calls no clear difference is not used unasked."""
-TAKEN = "tsurpqhnowi"
+TAKEN = "tsurpqhnozg"
 """Letters that the page uses with Alt for other things than settings."""
 ASKING = "Estimating the time …"
 READING = "Reading the images the first time comes on top."

@@ -20,7 +20,7 @@ WITHOUT_TITLE = "Without classes"
 WITHOUT_HELP = "The network adapts to images whose classes nobody has named."
 SET = (OWN, WITHOUT)
 """Choices whose settings a person sees; of the others the engine knows the time."""
-KEYS = {"quick": "Q", "thorough": "H", "long": "N", OWN: "O", WITHOUT: "W"}
+KEYS = {"quick": "Q", "thorough": "H", "long": "N", OWN: "O", WITHOUT: "Z"}
 """The letter of each choice, with Alt."""
 WAITING = "…"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from app.widgets.controls import buddy, column, label, named
@@ -25,11 +25,11 @@ class ImageSource(QWidget):
         self.choice = QComboBox()
         for words, name in WORDS:
             self.choice.addItem(words, name)
-        named(self.choice, "Images", "Which images the network adapts to", "Alt+I")
+        named(self.choice, "Images", "Which images the network adapts to", "Alt+G")
         self.before = PROJECT
         self.choice.activated.connect(lambda _: self.chosen())
         self.setLayout(
-            column(buddy("&Images", self.choice), self.choice, label(HELP, "caption", wrap=True))
+            column(buddy("Ima&ges", self.choice), self.choice, label(HELP, "caption", wrap=True))
         )
 
     @property
@@ -50,5 +50,5 @@ class ImageSource(QWidget):
         if self.choice.findData(value) < 0:
             at = self.choice.findData(OTHER)
             self.choice.insertItem(at, Path(value).name or value, value)
-            self.choice.setItemData(at, value, 3)  # its tooltip: the whole path
+            self.choice.setItemData(at, value, Qt.ItemDataRole.ToolTipRole)
         self.choice.setCurrentIndex(self.choice.findData(value))

@@ -33,10 +33,7 @@ wait for a class; or the latter alone. Held-out images are among none of them.""
 
 @dataclass
 class UnlabelledMethod(GradientTuner, ABC):
-    """A network's stages learn from images alone; what is registered says how views are compared.
-
-    `title` and `name` come from the registry. The fields that are not here are GradientTuner's.
-    """
+    """A network's stages learn from images alone; a method says how two views are compared."""
 
     epochs: float = setting(10.0, "How often each image is seen.", least=0.01, most=10_000)
     lr: float = setting(
@@ -115,9 +112,9 @@ class Above(nn.Module):
 
 @dataclass
 class PairLoss:
-    """The loss of a step and its figures: how alike two views are, and how spread out images are.
+    """The loss of a step and its figures: the method's own loss, and how spread out images are.
 
-    `teacher` gives the features to which those that learn are held.
+    `teacher` gives the features to which those that learn are held; that is no part of the figure.
     """
 
     method: UnlabelledMethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,10 +139,3 @@ def pixels_of(files: Sequence[Path], side: int) -> Generator[np.ndarray | None, 
     with closing(open_many(files, Preprocessing(side, side))) as opened:
         for _, image in opened:
             yield None if isinstance(image, UnusableImage) else image.seen
-
-
-def shuffled_pairs(supply: PairSource, images: int) -> Iterator[torch.Tensor]:
-    """Some views of the images, in batches."""
-    rows = np.random.default_rng(0).permutation(len(supply))[:images]
-    for part in np.array_split(rows, -(-len(rows) // 32)):
-        yield supply.views(part, np.full(len(part), 999)).to(supply.device)

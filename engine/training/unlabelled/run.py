@@ -80,6 +80,8 @@ class AdaptingRun(TuningRun):
     def held_out(self, start: int = 0) -> dict[str, float]:
         """The accuracy of a head in closed form on the features as they are now."""
         stages = list(self.stack.parts.values())[:-1]
+        if not self.training.position:  # what stays frozen throughout is asked for again
+            start = self.lessons.start(0)
         first = start if self.kept else 0
         self.stack.eval()
         features = []

@@ -10,13 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from engine.errors import Refused
-from engine.events import Event, Progress
+from engine.events import Event
 from engine.learners import LEARNERS, Learner
 from engine.learning import material
-from engine.models import batch_norm
 from engine.models.backbone import Backbone
 from engine.session import Session
 from engine.storage import catalogue, runs
@@ -30,16 +28,11 @@ from engine.training.branching.heads import PER_BRANCH
 from engine.training.dataset import ImageArray, kept
 from engine.training.loop import Stack, Training
 from engine.training.schedules import Schedule, Timetable
-from engine.training.setup import LARGER, STATISTICS, levels_of, made_in, prefixes, store_of
+from engine.training.setup import LARGER, levels_of, made_in, prefixes, store_of
 from engine.training.tuner import stack_of
 from engine.training.unlabelled.method import NOTHING, PRETRAINED, Above, PairLoss, UnlabelledMethod
 from engine.training.unlabelled.methods import METHODS
-from engine.training.unlabelled.pairs import (
-    PairSource,
-    pixels_in_project,
-    shuffled_pairs,
-    unlabelled_images,
-)
+from engine.training.unlabelled.pairs import PairSource, pixels_in_project, unlabelled_images
 from engine.training.unlabelled.run import AdaptingRun, ClosedForm
 
 USUAL = "slda"
@@ -63,10 +56,6 @@ def adapting_course(session: Session, run: Run, place: Path) -> Generator[Event,
     lessons, stack = course.lessons, course.stack
     assert isinstance(lessons, PairSource)
     stages = list(stack.parts.values())[:-1]
-    if method.start == PRETRAINED and not begun:
-        yield Progress(0, None, "Measuring the network's statistics")
-        some = shuffled_pairs(lessons, STATISTICS)
-        batch_norm.recalibrate_keeping_output(nn.Sequential(*stages), some)
     check_learns(method, lessons.timetable)
     if levels := levels_of(method, lessons.timetable):
         lessons.prefix, course.kept = yield from prefixes(
@@ -96,6 +85,8 @@ def assembled(
     torch.manual_seed(method.seed)
     head = Above(method.head(backbone.width))
     stack = stack_of(method.dressed(backbone), head, device)
+    if method.start == PRETRAINED:  # views, cut and blurred, have others than images in use
+        stack.keep_statistics(stage.name for stage in backbone.stages)
     table = Timetable(timing, list(stack.parts), method.lr, method.steps(len(images)))
     side = size_of(method, backbone)
     views = Views(images, replace(seen, size=side, resize=side), method.augment, method.seed)
