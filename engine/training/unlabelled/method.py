@@ -37,7 +37,7 @@ class UnlabelledMethod(GradientTuner, ABC):
 
     epochs: float = setting(10.0, "How often each image is seen.", least=0.01, most=10_000)
     lr: float = setting(
-        0.003, "The highest learning rate.", least=0, most=100, label="Learning rate"
+        0.01, "The highest learning rate.", least=0, most=100, label="Learning rate"
     )
     augment: str = setting(
         augment.PAIRED,

@@ -272,7 +272,8 @@ def test_with_other_images_a_run_is_not_gone_on_with(session: Session, tmp_path:
 def test_a_collapse_is_seen_and_said_and_ends_the_run(session: Session) -> None:
     """Without the terms that keep images apart, a heavy decay takes all weights to nothing: only
     the biases speak, and they say the same of each image."""
-    alone = {"variance": 0, "covariance": 0, "decay": 1, "lr": 0.3, "warmup": 0}
+    alone = {"variance": 0, "covariance": 0, "invariance": 1, "anchor": 0}
+    alone |= {"decay": 1, "lr": 0.3, "warmup": 0}
     asked = {"method": "vicreg", "settings": {**FEW, **alone}, "epochs": 12}
     said = list(run(session, "adapt", asked))
     assert said[-1].how == "done", said[-1].text
