@@ -61,6 +61,8 @@ class PresetChoice(QWidget):
         letter = KEYS.get(name, "")
         made = QRadioButton(marked(title, letter))
         named(made, title, help, f"Alt+{letter}" if letter else "")
+        if letter.lower() not in title.lower():
+            made.setShortcut(f"Alt+{letter}")  # else that of the marked letter
         time = label("" if name in SET else WAITING, "muted")
         words = label(help, "caption", wrap=True)
         words.setContentsMargins(24, 0, 0, 0)
