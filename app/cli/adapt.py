@@ -23,7 +23,7 @@ def add_to(command: Any) -> None:
     where.add_argument("folder", nargs="?", default="", metavar="FOLDER", help=help)
     help = "only the images that wait for a class"
     where.add_argument("--heap", action="store_true", help=help)
-    add("--method", default="simsiam", help="simsiam or vicreg")
+    add("--method", default="vicreg", help="vicreg or simsiam")
     help = "begin with random weights, and not from the network in use"
     add("--from-nothing", action="store_true", help=help)
     help = "as for tune; last_stages unless set, and none from nothing"

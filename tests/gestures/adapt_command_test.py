@@ -36,14 +36,14 @@ def test_a_folder_adapts_the_network_and_both_are_compared(
     assert (estimate["steps"], estimate["pictures"]) == (2, 12)
     assert answered(home, "runs", project)["runs"] == []
 
-    found = answered(home, *words, "--method", "vicreg")
+    found = answered(home, *words, "--method", "simsiam")
 
     assert found["adopted"] is True
     assert found["unlabelled"]["images"] == 12
     assert {"before", "after", "difference", "images"} <= found.keys()
     assert answered(home, "score", project)["accuracy"] == found["after"]["accuracy"]
     (row,) = answered(home, "runs", project)["runs"]
-    assert (row["tuner"], row["schedule"], row["state"]) == ("vicreg", "last_stages", "adopted")
+    assert (row["tuner"], row["schedule"], row["state"]) == ("simsiam", "last_stages", "adopted")
     told = answered(home, "runs", project, "--run", row["id"])
     assert told["steps_curve"]["step"] == [1, 2]
     assert len(told["steps_curve"]["spread"]) == 2

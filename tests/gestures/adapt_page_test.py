@@ -52,7 +52,7 @@ def test_a_person_adapts_to_a_folder_and_sees_what_came_of_it(
     assert ended.how == "done", ended.text
     learnt.sees(lambda: page.table.runs.rows and page.card.comparison.isVisible())
     run = page.table.run(1)
-    assert (run["tuner"], run["schedule"]) == ("simsiam", "last_stages")
+    assert (run["tuner"], run["schedule"]) == ("vicreg", "last_stages")
     assert run["settings"]["images"] == str(tmp_path / "found")
     learnt.sees(lambda: len(lines(page.watch.loss)["train"]) == 2)
     assert "collapsed" not in texts(page.card)

@@ -34,7 +34,7 @@ from engine.system.words import duration, plural
 
 FIRST = ("epochs", "lr", "batch")
 """The settings that matter most; the others are folded away at first."""
-USUAL = {"tuner": "fine_tune", "method": "simsiam", "schedule": "none"}
+USUAL = {"tuner": "fine_tune", "method": "vicreg", "schedule": "none"}
 UPPER = "last_stages"
 """The schedule that is proposed without classes: a network that sees already changes above."""
 IMAGES = "images"

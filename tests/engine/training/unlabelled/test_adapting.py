@@ -116,7 +116,8 @@ def test_an_anchor_holds_the_features_where_they_were(session: Session) -> None:
 
     def turned(anchor: float) -> float:
         settings = {**FEW, "lr": 0.02, "anchor": anchor}
-        adapted(session, settings=settings, schedule="none", adopt="always", epochs=3)
+        asked = {"method": "simsiam", "schedule": "none", "epochs": 3}
+        adapted(session, settings=settings, adopt="always", **asked)
         with torch.no_grad():
             now = session.backbone().below()(x)
             angle = 1 - torch.cosine_similarity(now, trunk(x), dim=1).mean()
@@ -201,7 +202,7 @@ def test_an_estimate_changes_nothing(session: Session) -> None:
 
 FREEZING = {"settings": {**FEW, "views": 3, "t0": 0.4}, "schedule": "freezeout"}
 CASES: dict[str, tuple[dict[str, Any], int]] = {
-    "freezing on the way": ({**FREEZING, "method": "vicreg"}, 5),
+    "freezing on the way": ({**FREEZING, "method": "simsiam"}, 5),
     "from nothing": ({"settings": {**FEW, "start": "nothing"}}, 3),
 }
 """What is asked for, and the step after which the run is paused."""
