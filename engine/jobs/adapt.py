@@ -23,7 +23,7 @@ from engine.training.unlabelled.methods import METHODS
 from engine.training.unlabelled.pairs import count_of
 
 USUAL = "vicreg"
-"""It brought more than SimSiam on each set of images that was tried (tests/bench/adapt.py)."""
+"""It brought more than SimSiam on both sets of images that were tried (tests/bench/adapt.py)."""
 UPPER, ALL = "last_stages", "none"
 """Which stages learn unless it is said: a network that sees already is changed at its upper end."""
 

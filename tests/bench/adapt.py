@@ -1,7 +1,7 @@
 """Adapting on images without classes against the pretrained start, judged on images never seen.
 
     python -m tests.bench.adapt [PHOTOS] [--weights FILE] [--size 128] [--classes 20] [--images 60]
-                                [--known 10] [--epochs 10] [--seeds 1] [--only simsiam]
+                                [--known 10] [--epochs 10] [--seeds 1] [--only VICReg]
 
 PHOTOS holds train/ and test/, each a folder of class folders. Of each of so many classes `--known`
 images are learnt with their class and as many are held out; `--images` more are a folder without
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=20)
     parser.add_argument("--images", type=int, default=60, help="of each class, without it")
     parser.add_argument("--known", type=int, default=10, help="of each class, with it")
-    parser.add_argument("--epochs", type=float, default=0)
+    parser.add_argument("--epochs", type=float, default=10)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", default="", help="ways whose name begins so")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")

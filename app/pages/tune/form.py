@@ -98,7 +98,6 @@ class TuneForm(QFrame):
         for words, name in ADOPT:
             self.adopt.addItem(words, name)
         named(self.bar, "Estimating the time", "How far the estimate is; you can start now")
-        keeps_place(self.bar)
         self.fold = button(
             "More settings",
             "Settings of the schedule, and what else can be set",
@@ -150,6 +149,7 @@ class TuneForm(QFrame):
         use.setStretch(1, 1)
         tools = row(self.preview_button, self.branches_button, gap=4)
         tools.setStretch(0, 1)
+        keeps_place(self.bar)
         time = column(self.time, self.bar, gap=4)
         whole = column(self.settings_part, tools, use, time, self.start_button, edge=16)
         whole.setStretch(0, 1)
