@@ -33,6 +33,7 @@ REGISTRIES = {
     "learner": ("engine.learners", "LEARNERS"),
     "backbone": ("engine.models.backbones", "BACKBONES"),
     "tuner": ("engine.training.tuners", "TUNERS"),
+    "method": ("engine.training.unlabelled.methods", "METHODS"),
     "schedule": ("engine.training.schedules", "SCHEDULES"),
     "searcher": ("engine.search.searchers", "SEARCHERS"),
     "exporter": ("engine.export.formats", "EXPORTERS"),

@@ -36,6 +36,7 @@ NAMES = {
     "learner": ("learn", "{project}", "--learner", "?"),
     "backbone": ("new", "other", "--backbone", "?"),
     "tuner": ("tune", "{project}", "--tuner", "?"),
+    "method": ("adapt", "{project}", "--method", "?"),
     "schedule": ("tune", "{project}", "--schedule", "?"),
     "searcher": ("specialise", "{project}", "--latency-ms", "1", "--searcher", "?"),
     "exporter": ("export", "{project}", "--to", "x.onnx", "--format", "?"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.cli import (
+    adapt,
     branch,
     compare,
     demo,
@@ -60,6 +61,7 @@ NAMES = (
     *labels.NAMES,
     *latency.NAMES,
     *tune.NAMES,
+    *adapt.NAMES,
     *compare.NAMES,
     *branch.NAMES,
 )
@@ -99,7 +101,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     demo.add_to(command)
     p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    for others in (specialise, tune, compare, branch):
+    for others in (specialise, tune, adapt, compare, branch):
         others.add_to(command)
     labels.add_to(commands, common)
     latency.add_to(commands, common)

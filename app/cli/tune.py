@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from app.cli.terminal import ADOPT, columns, do, finish, scores_table
@@ -12,6 +13,16 @@ from engine.system.words import per_cent
 PRESETS = ("quick", "thorough", "long", "overnight")
 """The last is what `long` was called before: scripts may say it."""
 NAMES = ("tune", "runs", "resume")
+FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "epoch": ("epoch", "{:g}".format),
+    "seconds": ("seconds", "{:.1f}".format),
+    "train_loss": ("loss", "{:.3f}".format),
+    "train_accuracy": ("accuracy", per_cent),
+    "train_spread": ("spread", "{:.2f}".format),
+    "validation_loss": ("held-out loss", "{:.3f}".format),
+    "validation_accuracy": ("held-out accuracy", per_cent),
+}
+"""What an epoch tells of itself: the title of its column, and how it is written."""
 
 
 def add_to(command: Any) -> None:
@@ -100,9 +111,7 @@ def comparison(result: Tuned) -> str:
             "",
             f"run {result['run']}: {result['seconds']:.0f} s of training; freezing saved "
             f"{saved['seconds']:.0f} s and {saved['flops'] / 1e12:.2f} TFLOP",
-            "The tuned network is in use now."
-            if result["adopted"]
-            else "The network in use stays.",
+            "The new network is in use now." if result["adopted"] else "The network in use stays.",
         ]
     )
 
@@ -136,17 +145,10 @@ def runs_table(result: Runs) -> str:
 
 
 def epochs_table(result: RunDetails) -> str:
-    """A line for each epoch of a run."""
-    rows = [("epoch", "seconds", "loss", "accuracy", "held-out loss", "held-out accuracy")]
-    for e in result["epochs_curve"]:
-        rows.append(
-            (
-                f"{e['epoch']:g}",
-                f"{e['seconds']:.1f}",
-                f"{e['train_loss']:.3f}",
-                per_cent(e["train_accuracy"]),
-                f"{e['validation_loss']:.3f}",
-                per_cent(e["validation_accuracy"]),
-            )
-        )
+    """A line for each epoch of a run; without classes there is less to tell of it."""
+    epochs = result["epochs_curve"]
+    figures = {name: found for name, found in FIGURES.items() if all(name in e for e in epochs)}
+    rows = [tuple(title for title, _ in figures.values())]
+    for epoch in epochs:
+        rows.append(tuple(words(epoch[name]) for name, (_, words) in figures.items()))
     return columns(rows)

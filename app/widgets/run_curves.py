@@ -86,10 +86,12 @@ class Curves:
             return
         while self.steps["step"] and self.steps["step"][-1] >= done:
             for values in self.steps.values():
-                values.pop()
+                if values:
+                    values.pop()
         self.steps["step"].append(done)
         for name in ("seconds", "loss", "accuracy"):
-            self.steps[name].append(figures[name])
+            if name in figures:  # without classes a step has no accuracy
+                self.steps[name].append(figures[name])
 
     @property
     def best(self) -> float | None:
@@ -137,7 +139,7 @@ class Curves:
 
 def merit(row: Mapping[str, float]) -> tuple[float, float]:
     """What the best epoch is chosen by, as the engine does it."""
-    return row["validation_accuracy"], -row["validation_loss"]
+    return row["validation_accuracy"], -row.get("validation_loss", 0.0)
 
 
 def named(name: str, accuracy: float | None) -> tuple[str, float] | None:

@@ -47,8 +47,10 @@ from engine.training.estimate import as_jpeg, seconds_of, trial_of, tuners
 from engine.training.presets import PRESETS, preset_of, preset_views, proposed
 from engine.training.run import merit
 from engine.training.schedules import SCHEDULES
-from engine.training.setup import LARGER, course_of, made, plain_settings
+from engine.training.setup import LARGER, course_of, made, made_of_either, plain_settings
 from engine.training.tuners import TUNERS
+from engine.training.unlabelled.methods import METHODS
+from engine.training.unlabelled.run import collapsed
 
 
 @job("Tuning")
@@ -106,7 +108,7 @@ def resume_run(
     found = to_go_on(session.require(), session.backbone(), run)
     if epochs:
         found = replace(found, settings={**found.settings, "epochs": epochs})
-        made(found.tuner, found.schedule, found.settings)
+        made_of_either(found.tuner, found.schedule, found.settings)
         runs.change(session.require(), found.id, settings=dict(found.settings))
     return (yield from train_run(session, found, adopt))
 
@@ -159,11 +161,13 @@ def tuning_choices(session: Session) -> Work[TuningChoices]:
     project."""
     yield Progress(0, None, "Reading")
     images = len(listed_in_project(catalogue.to_learn(session.require()), "train")[0])
+    methods = METHODS.describe()
     return {
         "tuners": tuners(),
+        "methods": methods,
         "schedules": SCHEDULES.describe(),
         "pictures": images,
-        "proposed": {view.name: proposed(view, images) for view in tuners()},
+        "proposed": {view.name: proposed(view, images) for view in (*tuners(), *methods)},
         "presets": preset_views(images),
     }
 
@@ -173,7 +177,7 @@ def preview_augmented(
     session: Session, *, tuner: str = "fine_tune", settings: Mapping[str, Any] | None = None
 ) -> Work[ChangedImages]:
     """Twelve views of the project's images as training would see them, as JPEG."""
-    tuning, _ = made(tuner, "none", settings or {})
+    tuning, _ = made_of_either(tuner, "none", settings or {})
     project, preprocessing = session.require(), session.backbone().preprocessing
     split, known = catalogue.to_learn(project), catalogue.class_names(project)
     hashes, classes = listed_in_project(split, "train")
@@ -286,6 +290,7 @@ def in_short(run: Run, used: str) -> RunRow:
         "saved": run.curve.get("saved"),
         "best_accuracy": best["validation_accuracy"] if best else None,
         "best_epoch": best["epoch"] if best else None,
+        "collapsed": run.tuner in METHODS and collapsed(epochs),
         "before": run.result.get("before"),
         "after": run.result.get("after"),
         "difference": run.result.get("difference"),

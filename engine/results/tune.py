@@ -15,8 +15,18 @@ class LayerRates(TypedDict):
     learning_rates: list[float]
 
 
+class Unlabelled(TypedDict):
+    """Of a run without classes: how many images it learnt from, and how spread out its outputs
+    were in the last epoch; 1 is healthy, near 0 they are all the same."""
+
+    images: int
+    spread: float
+    collapsed: bool
+
+
 class RunSummary(TypedDict):
     run: int
+    unlabelled: Unlabelled | None
     seconds: float
     seconds_per_epoch: list[float]
     layers: list[LayerRates]
@@ -58,6 +68,7 @@ class RunRow(TypedDict):
     saved: SavedByFreezing | None
     best_accuracy: float | None
     best_epoch: float | None
+    collapsed: bool
     before: Accuracies | None
     after: Accuracies | None
     difference: Difference | None
@@ -99,9 +110,11 @@ class PresetRow(TypedDict):
 
 
 class TuningChoices(TypedDict):
-    """`proposed` has, for each tuner, settings for so many `pictures`."""
+    """`proposed` has, for each tuner, settings for so many `pictures`. `methods` need no
+    classes."""
 
     tuners: tuple[PluginView, ...]
+    methods: tuple[PluginView, ...]
     schedules: tuple[PluginView, ...]
     pictures: int
     proposed: dict[str, dict[str, Any]]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from torch import nn
-
 from engine.errors import BadSetting, Diverged, EndEarly, Refused, UnusableWeights
 from engine.events import Event, Notice, Progress, Saved, Work
 from engine.learning import comparison, material, step, subnet
@@ -28,7 +26,7 @@ from engine.training.tuner import HEAD
 ADOPT = ("better", "clearly", "always", "never")
 """When a result is used: better on held-out images; better with 95 % certainty; always; never."""
 UNSURE = (
-    "The tuned network did better on the held-out images, but so few of them can't tell for sure: "
+    "The {} network did better on the held-out images, but so few of them can't tell for sure: "
     "the one in use stays. The run is kept, and its network can be used all the same."
 )
 KEPT = "The run is kept; its network can be used later."
@@ -151,7 +149,6 @@ def finish_run_with(session: Session, run: Run, course: TuningRun, adopt: str) -
     yield Progress(0, None, "Comparing with the network in use")
     parts = course.best()
     head = parts[HEAD]
-    assert isinstance(head, nn.Linear)
     course.tuning.concluded(head, course.new)
     trained = course.held_out()
     stages = [Stage(name, part.cpu()) for name, part in parts.items() if name != HEAD]
@@ -179,14 +176,15 @@ def finish_run_with(session: Session, run: Run, course: TuningRun, adopt: str) -
     if not use:
         yield session.changed("runs")
         better = comparison.better(result)
-        yield Notice(KEPT if adopt == "never" else UNSURE if better else kept_apart(result))
+        unsure, apart = UNSURE.format(course.made), kept_apart(result, course.made)
+        yield Notice(KEPT if adopt == "never" else unsure if better else apart)
     return {**summary(run, course), **result, "adopted": use}
 
 
-def kept_apart(result: Compared) -> str:
+def kept_apart(result: Compared, made: str) -> str:
     gain = 100 * result["difference"]["all"][0]
     return (
-        f"The tuned network is no better on the held-out images ({gain:+.1f} points), so the one "
+        f"The {made} network is no better on the held-out images ({gain:+.1f} points), so the one "
         "in use stays. The run is kept: use it all the same, or repeat it with other settings."
     )
 
@@ -198,6 +196,7 @@ def summary(run: Run, course: TuningRun) -> RunSummary:
     table, saved = course.lessons.timetable, account.saved(course.training.position)
     return {
         "run": run.id,
+        "unlabelled": course.unlabelled(),
         "seconds": account.seconds,
         "seconds_per_epoch": [b - a for a, b in zip([0.0, *ends], ends, strict=False)],
         "layers": [

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 STRENGTHS = ("none", "light", "medium", "strong")
+PAIRED = "paired"
+"""Of two views of an image that are compared with each other: as in SimSiam, appendix A."""
 PLAIN = -1
 """The number of the view that is the image as it is, as the network sees it in use."""
 
@@ -34,13 +36,20 @@ def transforms(strength: str, size: int) -> v2.Transform:
     above."""
     from torchvision.transforms import v2
 
-    least = {"light": 0.7, "medium": 0.4, "strong": 0.25}[strength]
+    least = {"light": 0.7, "medium": 0.4, "strong": 0.25, PAIRED: 0.2}[strength]
     crop = v2.RandomResizedCrop(size, (least, 1.0), (0.8, 1.25), antialias=True)
     steps: list[Any] = [crop, v2.RandomHorizontalFlip()]
     if strength == "medium":
         steps.append(v2.ColorJitter(0.2, 0.2, 0.2))
     if strength == "strong":
         steps.append(v2.RandAugment())
+    if strength == PAIRED:
+        blur = v2.GaussianBlur(2 * (size // 20) + 1, (0.1, 2.0))  # a tenth of the side, and odd
+        steps += [
+            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
+            v2.RandomGrayscale(0.2),
+            v2.RandomApply([blur], 0.5),
+        ]
     return v2.Compose(steps)
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
 from engine.models.backbone import Stage
+from engine.models.batch_norm import NORMS
 from engine.training.checkpoints import BROKEN, read_state, write_state
 
 
@@ -30,6 +31,7 @@ class Stack(nn.Module):
         super().__init__()
         self.parts = nn.ModuleDict({stage.name: stage.module for stage in stages})
         self.frozen: frozenset[str] = frozenset()
+        self.still: list[nn.Module] = []
         self.fixed = {name for name, p in self.parts.named_parameters() if not p.requires_grad}
 
     def freeze(self, names: Iterable[str]) -> None:
@@ -42,9 +44,16 @@ class Stack(nn.Module):
 
     def train(self, mode: bool = True) -> Stack:
         super().train(mode)
-        for name in self.frozen:
-            self.parts[name].eval()
+        for module in (*(self.parts[name] for name in self.frozen), *self.still):
+            module.eval()
         return self
+
+    def keep_statistics(self, names: Iterable[str]) -> None:
+        """Batch norms of these stages work by the statistics that they have, as in use, and not by
+        those of a batch."""
+        parts = [self.parts[name] for name in names]
+        self.still = [m for part in parts for m in part.modules() if isinstance(m, NORMS)]
+        self.train(self.training)
 
     def forward(self, x: torch.Tensor, start: int = 0) -> torch.Tensor:
         """From images to the last stage's output, or from what the stage before `start` gave."""

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import nn
 from engine.errors import UnusableWeights
 from engine.events import Event, LayerPlan, LayerState, Progress, Saved, Step
 from engine.models import flops as models_flops
+from engine.results.tune import Unlabelled
 from engine.storage.runs import CHECKPOINT
 from engine.system import device as devices
 from engine.system.progress import Eta
@@ -25,7 +26,7 @@ from engine.training.batches import Batch
 from engine.training.checkpoints import BROKEN, read_state, write_state
 from engine.training.loop import Stack, Training, train
 from engine.training.run_metrics import RunMetrics, UpdateTracker, training_clock
-from engine.training.tuner import BatchSource, Tuning
+from engine.training.tuner import GradientTuner, Supply
 
 BEST = "best.pt"
 COLUMNS = 200
@@ -41,8 +42,8 @@ class TuningRun:
     """One run. `shown` are the held-out images, `new` the places of classes that are new."""
 
     training: Training
-    lessons: BatchSource
-    tuning: Tuning
+    lessons: Supply
+    tuning: GradientTuner
     shown: Views
     kept: ActivationCache | None
     new: frozenset[int]
@@ -53,6 +54,9 @@ class TuningRun:
     drift: UpdateTracker = field(default_factory=lambda: UpdateTracker())
     aside: float = 0.0
     """Seconds of the present step that are no training."""
+    made: ClassVar[str] = "tuned"
+    """What the network is called that comes of it."""
+    doing: ClassVar[str] = "Tuning"
 
     @property
     def stack(self) -> Stack:
@@ -74,7 +78,7 @@ class TuningRun:
             self.account.begun = self.held_out()
             self.tuning.begin(self.stack, self.lessons, self.new)
         yield self.plan()
-        pace, begun = Eta(self.total - self.training.position, "Tuning"), self.training.position
+        pace, begun = Eta(self.total - self.training.position, self.doing), self.training.position
         while (end := self.next_score()) is not None:
             for step in self.epoch(end):
                 yield from step
@@ -163,9 +167,7 @@ class TuningRun:
 
     def measure_full_step(self) -> None:
         """Times steps of a copy in which nothing is frozen, and counts their FLOPs."""
-        plain = BatchSource(
-            self.tuning, self.lessons.views, self.lessons.timetable, self.lessons.device
-        )
+        plain = replace(self.lessons, prefix=None)
         trial = copy.deepcopy(self.stack)
         trial.freeze(())
         trial.train()
@@ -182,6 +184,10 @@ class TuningRun:
         self.account.full_seconds = min(times[1:])
         self.account.full_flops = self.flops_of(batch, frozenset())
 
+    def unlabelled(self) -> Unlabelled | None:
+        """What there is to say of a run without classes."""
+        return None
+
     # Scores.
 
     def score(self) -> Step:
@@ -194,8 +200,11 @@ class TuningRun:
             "epoch": round(done / each, 3),
             "step": done,
             "seconds": account.seconds,
-            "train_loss": float(np.mean([account.steps["loss"][i] for i in since])),
-            "train_accuracy": float(np.mean([account.steps["accuracy"][i] for i in since])),
+            **{
+                f"train_{name}": float(np.mean([values[i] for i in since]))
+                for name, values in account.steps.items()
+                if name not in ("step", "seconds")
+            },
             **self.held_out(self.lessons.start(done - 1)),
             **{f"saved_{name}": value for name, value in account.saved(done).items()},
         }
@@ -324,7 +333,7 @@ class TuningRun:
 def merit(figures: Mapping[str, float]) -> tuple[float, float]:
     """What the best epoch is chosen by. A few held-out images are often right in many epochs
     alike: of those the one with the lowest loss counts, not the first."""
-    return figures["validation_accuracy"], -figures["validation_loss"]
+    return figures["validation_accuracy"], -figures.get("validation_loss", 0.0)
 
 
 def rows_of(values: list[list[Any]]) -> tuple[tuple[Any, ...], ...]:

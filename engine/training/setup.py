@@ -7,7 +7,7 @@ import json
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from engine.events import Event, Notice, Progress
 from engine.learning import comparison, material
 from engine.learning.material import Known
 from engine.models import batch_norm
+from engine.registry import Registry
 from engine.session import Session
 from engine.storage import catalogue, runs
 from engine.storage.catalogue import Split
@@ -33,8 +34,11 @@ from engine.training.initial_head import first_head
 from engine.training.loop import Training
 from engine.training.run import TuningRun
 from engine.training.schedules import SCHEDULES, Schedule, Timetable
-from engine.training.tuner import BatchSource, Tuning, stack_of
-from engine.training.tuners import TUNERS
+from engine.training.tuner import BatchSource, GradientTuner, Supply, Tuning, stack_of
+from engine.training.tuners import TUNERS, Tuner
+from engine.training.unlabelled.methods import METHODS
+
+T = TypeVar("T", bound=Tuner)
 
 STATISTICS, BATCH = 256, 32
 """Images on which batch norms are measured before a run begins, and how many at a time."""
@@ -44,12 +48,28 @@ LARGER = 8 / 7
 
 def made(tuner: str, schedule: str, settings: Mapping[str, Any]) -> tuple[Tuning, Schedule]:
     """The tuner and the schedule with their settings. Raises BadSetting."""
+    tuning, timing = made_in(TUNERS, tuner, schedule, settings)
+    assert isinstance(tuning, Tuning)
+    return tuning, timing
+
+
+def made_of_either(
+    name: str, schedule: str, settings: Mapping[str, Any]
+) -> tuple[GradientTuner, Schedule]:
+    """As `made`; the tuner may also be a method that needs no classes. Raises BadSetting."""
+    if name in METHODS:
+        return made_in(METHODS, name, schedule, settings)
+    return made(name, schedule, settings)
+
+
+def made_in(
+    registry: Registry[T], tuner: str, schedule: str, settings: Mapping[str, Any]
+) -> tuple[T, Schedule]:
+    """A plug-in of a registry and a schedule, each with its own settings. Raises BadSetting."""
     plugin = SCHEDULES.get(schedule)
     own: set[str] = {f.name for f in fields(plugin)} if plugin and is_dataclass(plugin) else set()
     timing = SCHEDULES.make(schedule, {k: v for k, v in settings.items() if k in own})
-    tuning = TUNERS.make(tuner, {k: v for k, v in settings.items() if k not in own})
-    assert isinstance(tuning, Tuning)
-    return tuning, timing
+    return registry.make(tuner, {k: v for k, v in settings.items() if k not in own}), timing
 
 
 def plain_settings(plugin: Any) -> dict[str, Any]:
@@ -64,11 +84,24 @@ def course_of(
     What it keeps lies in `place`, usually the folder of its number. Raises UnusableWeights where
     the checkpoint is broken.
     """
+    project = session.require()
+    place = place or runs.folder(project, run.id)
+    place.mkdir(parents=True, exist_ok=True)
+    if run.tuner in METHODS:
+        from engine.training.unlabelled.setup import (
+            adapting_course,  # which is made from parts here
+        )
+
+        return (yield from adapting_course(session, run, place))
+    return (yield from tuning_course(session, run, place))
+
+
+def tuning_course(session: Session, run: Run, place: Path) -> Generator[Event, None, TuningRun]:
+    """A run on images with classes."""
     tuning, timing = made(run.tuner, run.schedule, run.settings)
     project, extractor = session.require(), session.extractor()
     backbone, device = extractor.backbone, devices.choose(session.device)
-    size, place = backbone.preprocessing.size, place or runs.folder(project, run.id)
-    place.mkdir(parents=True, exist_ok=True)
+    size = backbone.preprocessing.size
     side = size if tuning.augment == "none" else round(size * LARGER)
     split = catalogue.to_learn(project)
     every = yield from images_of(project, split, "train", side)
@@ -125,18 +158,19 @@ def shuffled(views: Views, device: torch.device) -> Iterator[torch.Tensor]:
         yield views(part, np.full(len(part), 999)).to(device)
 
 
-def levels_of(tuning: Tuning, table: Timetable) -> list[int]:
+def levels_of(tuning: GradientTuner, table: Timetable) -> list[int]:
     """The prefixes that a schedule will freeze for good, one after the other."""
     return sorted({tuning.served(table, position) for position in range(table.total)} - {0})
 
 
 def prefixes(
-    stages: list[nn.Module], lessons: BatchSource, shown: Views, levels: list[int], place: Path
+    stages: list[nn.Module], lessons: Supply, shown: Views, levels: list[int], place: Path
 ) -> Generator[Event, None, tuple[ActivationCache, ActivationCache]]:
     """Where the outputs of frozen stages are kept, for images to learn from and held-out ones."""
     views, asked = lessons.views, lessons.tuning.views
     images = len(views.corpus) + len(shown.corpus)
-    count, fitting = first_plan(stages, views.size, levels, images, asked, place)
+    largest = max(views.size, shown.size)
+    count, fitting = first_plan(stages, largest, levels, images, asked, place)
     if count < asked or fitting != set(levels):
         yield Notice(
             "There is little room on this disk, so frozen stages are computed more often and the "
@@ -173,6 +207,10 @@ def images_of(
     project: Project, split: Split, part: str, side: int
 ) -> Generator[Event, None, ImageArray]:
     """The images of a part of the split, decoded once for all runs at this size."""
+    return (yield from of_project(project, split, part, store_of(project, side, part), side))
+
+
+def store_of(project: Project, side: int, part: str) -> Path:
+    """Where images of a project lie decoded."""
     mark = hashlib.sha256(str(project.path.absolute()).encode()).hexdigest()[:12]
-    store = cache_folder() / "decoded" / f"{project.path.stem}-{mark}-{side}-{part}"
-    return (yield from of_project(project, split, part, store, side))
+    return cache_folder() / "decoded" / f"{project.path.stem}-{mark}-{side}-{part}"

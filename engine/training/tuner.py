@@ -7,7 +7,7 @@ only meanwhile. Which stages learn how fast is a schedule's matter (engine/sched
 from __future__ import annotations
 
 import copy
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -54,8 +54,8 @@ class Loss:
 
 
 @dataclass
-class Tuning(Tuner, ABC):
-    """The settings that every way of tuning has."""
+class GradientTuner(Tuner, ABC):
+    """The settings that every way to train the stages has, with classes or without."""
 
     epochs: float = setting(6.0, "How often each image is seen.", least=0.01, most=10_000)
     batch: int = setting(32, "Images in one step.", least=2, most=4096)
@@ -74,13 +74,6 @@ class Tuning(Tuner, ABC):
         most=1,
         label="Weight decay",
     )
-    smoothing: float = setting(
-        0.1, "Label smoothing: the share of doubt in each answer that is taught.", least=0, most=0.9
-    )
-    mixup: float = setting(
-        0.0, "Above 0, pairs of images are blended; 0.2 is usual.", least=0, most=10
-    )
-    balance: bool = setting(False, "Shows images of small classes more often.")
     augment: str = setting(
         "light",
         "How much each image is changed at random: cropped, mirrored, coloured.",
@@ -115,6 +108,35 @@ class Tuning(Tuner, ABC):
         """Trained stages in the shape that `growth` says, for use."""
         return list(stages)
 
+    def served(self, table: Timetable, position: int) -> int:
+        """How many stages from the stem up need not be run in a step where their outputs are kept:
+        those that stay frozen to the end."""
+        return table.settled(position)
+
+    def begin(self, stack: Stack, lessons: Supply, new: Collection[int]) -> None:
+        """What is done to a stack before its first step; its first scores are taken before."""
+
+    def concluded(self, head: nn.Module, new: Collection[int]) -> None:
+        """What is done to the head that was trained beside the stages, at the end."""
+
+    def optimised(self, stack: Stack) -> torch.optim.Optimizer:
+        return OPTIMISERS[self.optimiser](dict(stack.parts.items()), self.decay)
+
+
+@dataclass
+class Tuning(GradientTuner, ABC):
+    """The settings that every way of tuning on images with classes has."""
+
+    smoothing: float = setting(
+        0.1, "Label smoothing: the share of doubt in each answer that is taught.", least=0, most=0.9
+    )
+    mixup: float = setting(
+        0.0, "Above 0, pairs of images are blended; 0.2 is usual.", least=0, most=10
+    )
+    balance: bool = setting(
+        False, "Shows images of small classes more often.", label="Balance by class"
+    )
+
     def chosen(
         self, features: np.ndarray, classes: np.ndarray, sizes: np.ndarray, new: Collection[int]
     ) -> np.ndarray | None:
@@ -125,39 +147,25 @@ class Tuning(Tuner, ABC):
         """
         return None
 
-    def served(self, table: Timetable, position: int) -> int:
-        """How many stages from the stem up need not be run in a step where their outputs are kept:
-        those that stay frozen to the end."""
-        return table.settled(position)
-
     def loss(self, stack: Stack, new: Collection[int]) -> Loss:
         """The loss of a run that begins with `stack`."""
         return Loss(self.smoothing)
 
-    def begin(self, stack: Stack, lessons: BatchSource, new: Collection[int]) -> None:
-        """What is done to a stack before its first step; its first scores are taken before."""
 
-    def concluded(self, head: nn.Linear, new: Collection[int]) -> None:
-        """What is done to the head that was trained beside the stages, at the end."""
-
-    def optimised(self, stack: Stack) -> torch.optim.Optimizer:
-        return OPTIMISERS[self.optimiser](dict(stack.parts.items()), self.decay)
-
-
-def stack_of(stages: Sequence[Stage], head: nn.Linear, device: torch.device) -> Stack:
+def stack_of(stages: Sequence[Stage], head: nn.Module, device: torch.device) -> Stack:
     """The stages with a linear head above them, ready to be trained."""
     stack = Stack([*stages, Stage(HEAD, head)]).to(device)
     return stack.to(memory_format=torch.channels_last)
 
 
 @dataclass
-class BatchSource:
+class Supply(ABC):
     """The images of a run, and where the outputs of its frozen stages are kept.
 
     Batches depend on the seed and the position alone (and on what is frozen there).
     """
 
-    tuning: Tuning
+    tuning: GradientTuner
     views: augment.Views
     timetable: Timetable
     device: torch.device
@@ -169,6 +177,17 @@ class BatchSource:
     def start(self, position: int) -> int:
         """How many stages are not run in a step, because what they give is kept or computed."""
         return self.tuning.served(self.timetable, position) if self.prefix else 0
+
+    @abstractmethod
+    def batch(self, position: int) -> Batch:
+        """What the step at a position is shown."""
+
+
+@dataclass
+class BatchSource(Supply):
+    """Images with their classes."""
+
+    tuning: Tuning
 
     def batch(self, position: int) -> Batch:
         """What the step at a position is shown."""

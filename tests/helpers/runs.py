@@ -49,6 +49,7 @@ def run(number: int, **more: Any) -> dict[str, Any]:
         "seconds": 12.0,
         "saved": {"seconds": 1.0, "flops": 2e9},
         "best_accuracy": 0.8,
+        "collapsed": False,
         "before": None,
         "after": None,
         "difference": None,

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QComboBox, QFrame, QProgressBar, QWidget
 from app import theme
 from app.bridge import Bridge
 from app.forms import Form
-from app.pages.tune.presets import OWN, PresetChoice
+from app.pages.tune.presets import OWN, SET, WITHOUT, PresetChoice
+from app.pages.tune.source import ImageSource
 from app.widgets.controls import (
     Yielding,
     buddy,
@@ -33,7 +34,11 @@ from engine.system.words import duration, plural
 
 FIRST = ("epochs", "lr", "batch")
 """The settings that matter most; the others are folded away at first."""
-USUAL = {"tuner": "fine_tune", "schedule": "none"}
+USUAL = {"tuner": "fine_tune", "method": "vicreg", "schedule": "none"}
+UPPER = "last_stages"
+"""The schedule that is proposed without classes: a network that sees already changes above."""
+IMAGES = "images"
+"""The setting of a method that has a control of its own."""
 ADOPT = (
     ("If clearly better", "clearly"),
     ("If better at all", "better"),
@@ -41,7 +46,7 @@ ADOPT = (
     ("Never", "never"),
 )
 """“Clearly” comes first, so that what the verdict calls no clear difference is not used unasked."""
-TAKEN = "tsurpqhno"
+TAKEN = "tsurpqhnozg"
 """Letters that the page uses with Alt for other things than settings."""
 ASKING = "Estimating the time …"
 READING = "Reading the images the first time comes on top."
@@ -50,9 +55,9 @@ PAUSE = 600
 
 
 class TuneForm(QFrame):
-    """The left side of the page. `started` carries the settings of the job."""
+    """The left side of the page. `started` carries a job and its settings."""
 
-    started = Signal(dict)
+    started = Signal(str, dict)
     preview_asked = Signal(dict)
     branches_asked = Signal()
 
@@ -68,8 +73,10 @@ class TuneForm(QFrame):
         self.estimated = self.busy = self.refused = False
         self.question = 0
         self.way = PresetChoice()
-        self.choices = {"tuner": QComboBox(), "schedule": QComboBox()}
+        self.source = ImageSource()
+        self.choices = {name: QComboBox() for name in USUAL}
         self.helps = {name: label("", "caption", wrap=True) for name in self.choices}
+        self.words: dict[str, QWidget] = {}
         self.first, self.more = Form(TAKEN), Form(TAKEN)
         self.adopt = QComboBox()
         self.time = label("", "muted", wrap=True)
@@ -84,13 +91,13 @@ class TuneForm(QFrame):
     def make_controls(self) -> None:
         """The combo boxes and the buttons."""
         named(self.choices["tuner"], "Tuner", "What of the network may change", "Alt+T")
+        named(self.choices["method"], "Method", "How it learns from images alone", "Alt+T")
         named(self.choices["schedule"], "Schedule", "Which stages learn when", "Alt+S")
         used = "Whether the tuned network is used at the end; undo goes back"
         named(self.adopt, "Use the result", used, "Alt+U")
         for words, name in ADOPT:
             self.adopt.addItem(words, name)
         named(self.bar, "Estimating the time", "How far the estimate is; you can start now")
-        keeps_place(self.bar)
         self.fold = button(
             "More settings",
             "Settings of the schedule, and what else can be set",
@@ -125,10 +132,12 @@ class TuneForm(QFrame):
     def lay_out(self) -> None:
         """The settings scroll where there is no room; time and buttons stay below them."""
         inside, self.own = QWidget(), QWidget()
-        parts: list[Any] = []
-        for name, text in (("tuner", "&Tuner"), ("schedule", "&Schedule")):
-            choice = self.choices[name]
-            parts += [buddy(text, choice), choice, self.helps[name], 4]
+        parts: list[Any] = [self.source]
+        for name, text in (("tuner", "&Tuner"), ("method", "Me&thod"), ("schedule", "&Schedule")):
+            choice, self.words[name] = self.choices[name], QWidget()
+            lines = column(buddy(text, choice), choice, self.helps[name])
+            self.words[name].setLayout(lines)
+            parts += [self.words[name], 4]
         self.more.hide()
         self.own.setLayout(column(*parts, self.first, row(self.fold, 0), self.more))
         self.own.hide()
@@ -140,6 +149,7 @@ class TuneForm(QFrame):
         use.setStretch(1, 1)
         tools = row(self.preview_button, self.branches_button, gap=4)
         tools.setStretch(0, 1)
+        keeps_place(self.bar)
         time = column(self.time, self.bar, gap=4)
         whole = column(self.settings_part, tools, use, time, self.start_button, edge=16)
         whole.setStretch(0, 1)
@@ -153,7 +163,7 @@ class TuneForm(QFrame):
         self.way.chosen.connect(self.show_way)
         for choice in self.choices.values():
             choice.activated.connect(lambda _: self.show_choice())
-        for form in (self.first, self.more):
+        for form in (self.first, self.more, self.source):
             form.edited.connect(self.ask_anew)
         self.pause.timeout.connect(self.estimate)
 
@@ -163,7 +173,8 @@ class TuneForm(QFrame):
         """The plug-ins, and what is proposed for this project."""
         self.proposed = found["proposed"]
         self.presets = {preset["name"]: preset for preset in found["presets"]}
-        for name, views in (("tuner", found["tuners"]), ("schedule", found["schedules"])):
+        offered = {name: found[f"{name}s"] for name in USUAL}  # type: ignore[literal-required]
+        for name, views in offered.items():
             choice = self.choices[name]
             chosen = choice.currentData() or USUAL[name]
             self.plugins[name] = {view.name: view for view in views}
@@ -176,7 +187,14 @@ class TuneForm(QFrame):
 
     def show_way(self, name: str) -> None:
         """The settings are seen where they can be set. The time of a preset may be known."""
-        self.own.setVisible(name == OWN)
+        self.own.setVisible(name in SET)
+        for kind, shown in (("tuner", name == OWN), ("method", name == WITHOUT)):
+            self.words[kind].setVisible(shown)
+        self.source.setVisible(name == WITHOUT)
+        if name in SET and self.plugins and self.first.property("tuner") != self.learner.name:
+            usual = UPPER if name == WITHOUT else USUAL["schedule"]
+            self.choices["schedule"].setCurrentIndex(self.choices["schedule"].findData(usual))
+            self.show_settings(self.proposal)
         if name in self.seconds and not self.busy:
             self.forget_question()
             self.show_time_of(name)
@@ -185,7 +203,12 @@ class TuneForm(QFrame):
 
     @property
     def proposal(self) -> Mapping[str, Any]:
-        return self.proposed.get(self.choices["tuner"].currentData(), {})
+        return self.proposed.get(self.learner.name, {})
+
+    @property
+    def learner(self) -> PluginView:
+        """The tuner that is chosen, or the method that needs no classes."""
+        return self.plugin("method" if self.way.name == WITHOUT else "tuner")
 
     def plugin(self, name: str) -> PluginView:
         return self.plugins[name][self.choices[name].currentData()]
@@ -193,17 +216,18 @@ class TuneForm(QFrame):
     def show_choice(self) -> None:
         """Another tuner or schedule: its own proposal, and of the rest what was set before."""
         values = self.values
-        if self.first.property("tuner") != self.choices["tuner"].currentData():
+        if self.first.property("tuner") != self.learner.name:
             values |= self.proposal
         self.show_settings(values)
 
     def show_settings(self, values: Mapping[str, Any]) -> None:
         """The settings of the chosen tuner and schedule, filled with `values` or the defaults."""
-        tuner, schedule = self.plugin("tuner"), self.plugin("schedule")
-        for name, plugin in (("tuner", tuner), ("schedule", schedule)):
-            self.helps[name].setText(plugin.help)
+        tuner, schedule = self.learner, self.plugin("schedule")
+        for name, text in self.helps.items():
+            text.setText(self.plugin(name).help)
         first = tuple(view for view in tuner.settings if view.name in FIRST)
-        rest = (*schedule.settings, *(view for view in tuner.settings if view.name not in FIRST))
+        others = (view for view in tuner.settings if view.name not in (*FIRST, IMAGES))
+        rest = (*schedule.settings, *others)
         self.first.setProperty("tuner", tuner.name)
         self.first.show_plugin(replace(tuner, settings=first), values)
         keys = [str(made.property("key"))[-1:] for made in self.first.controls.values()]
@@ -214,6 +238,7 @@ class TuneForm(QFrame):
     def put_in_order(self) -> None:
         """Tab goes from above to below, also through controls that were made anew."""
         chain = [
+            self.source.choice,
             *self.choices.values(),
             *self.first.controls.values(),
             self.fold,
@@ -225,11 +250,15 @@ class TuneForm(QFrame):
 
     def repeat(self, tuner: str, schedule: str, settings: Mapping[str, Any]) -> None:
         """Shows the settings of another run."""
-        for name, wanted in (("tuner", tuner), ("schedule", schedule)):
+        kind = "method" if tuner in self.plugins["method"] else "tuner"
+        self.way.choose(WITHOUT if kind == "method" else OWN)
+        for name, wanted in ((kind, tuner), ("schedule", schedule)):
             choice = self.choices[name]
             choice.setCurrentIndex(max(choice.findData(wanted), 0))
+        if kind == "method":
+            self.source.show_value(str(settings[IMAGES]))
         self.show_settings(settings)
-        self.way.choose(OWN)
+        self.ask_anew()
 
     @property
     def values(self) -> dict[str, Any]:
@@ -238,20 +267,22 @@ class TuneForm(QFrame):
     @property
     def settings(self) -> dict[str, Any]:
         """What a run and its estimate are asked with."""
-        if self.way.name != OWN:
+        if self.way.name not in SET:
             return {"preset": self.way.name}
-        return {name: choice.currentData() for name, choice in self.choices.items()} | {
-            "settings": self.values
-        }
+        names = ("method" if self.way.name == WITHOUT else "tuner", "schedule")
+        found = {name: self.choices[name].currentData() for name in names}
+        if self.way.name == WITHOUT:
+            found[IMAGES] = self.source.value
+        return {**found, "settings": self.values}
 
     @property
     def previewed(self) -> dict[str, Any]:
         """What the preview is asked with: the tuner with its own settings."""
         if preset := self.presets.get(self.way.name):
             return {"tuner": preset["tuner"], "settings": preset["settings"]}
-        values, views = self.values, self.plugin("tuner").settings
-        own = {view.name: values[view.name] for view in views}
-        return {"tuner": self.choices["tuner"].currentData(), "settings": own}
+        values, views = self.values, self.learner.settings
+        own = {view.name: values[view.name] for view in views if view.name in values}
+        return {"tuner": self.learner.name, "settings": own}
 
     # The estimate.
 
@@ -285,8 +316,11 @@ class TuneForm(QFrame):
     def estimate(self) -> None:
         """Only while it is looked at: it costs the engine seconds."""
         if not self.busy and self.isVisible():
-            own = self.way.name == OWN
-            job, settings = ("estimate_tune", self.settings) if own else ("estimate_presets", {})
+            own, jobs = self.way.name in SET, {OWN: "estimate_tune", WITHOUT: "estimate_adapt"}
+            job, settings = (
+                jobs.get(self.way.name, "estimate_presets"),
+                self.settings if own else {},
+            )
             take = self.take_estimate if own else self.take_presets
             self.question = self.bridge.ask(job, take, self.show_timing, **settings)
 
@@ -356,4 +390,5 @@ class TuneForm(QFrame):
             self.forget_question()
 
     def start(self) -> None:
-        self.started.emit({**self.settings, "adopt": self.adopt.currentData()})
+        job = "adapt" if self.way.name == WITHOUT else "tune"
+        self.started.emit(job, {**self.settings, "adopt": self.adopt.currentData()})

@@ -13,7 +13,7 @@ from app.widgets.run_curves import Curves
 from engine.events import Ended, LayerPlan, LayerState, Progress, Started, Step
 from engine.results.tune import RunDetails, RunRow, SavedByFreezing, Tuned
 
-TRAINS = ("tune", "resume_run")
+TRAINS = ("tune", "adapt", "resume_run")
 PAUSED = "Tuning is paused. Its checkpoint is kept: go on with it under Tune."
 
 
@@ -47,6 +47,7 @@ class LiveRun(FollowedJob):
         self.known: RunDetails | None = None
         self.curves = Curves()
         self.saved: SavedByFreezing | None = None
+        self.spread: float | None = None
         self.plan: LayerPlan | None = None
         self.state: LayerState | None = None
         self.updates: tuple[float, ...] = ()
@@ -69,7 +70,9 @@ class LiveRun(FollowedJob):
         fresh, self.curves = self.curves, Curves.of_run(details)
         self.curves.against = fresh.against
         for number, step in enumerate(fresh.steps["step"]):
-            figures = {name: values[number] for name, values in fresh.steps.items()}
+            figures = {
+                name: values[number] for name, values in fresh.steps.items() if number < len(values)
+            }
             self.curves.add(int(step), figures)
         for row in fresh.epochs:
             self.curves.add(int(row["step"]), row)
@@ -117,6 +120,7 @@ class LiveRun(FollowedJob):
         if "seconds" not in event.figures:
             return
         self.curves.add(event.done, event.figures)
+        self.spread = event.figures.get("spread", self.spread)
         seconds, flops = event.figures["saved_seconds"], event.figures["saved_flops"]
         self.saved = {"seconds": seconds, "flops": flops}
         self.changed.emit()

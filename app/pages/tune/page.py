@@ -25,7 +25,7 @@ from engine.events import Ended, LayerPlan, LayerState, ProjectView, Step
 from engine.results.tune import RunDetails, RunRow, Runs, TuningChoices
 from engine.system.words import plural
 
-JOBS = ("tune", "resume_run", "finish_run", "adopt_run", "discard_run", "remove_run")
+JOBS = ("tune", "adapt", "resume_run", "finish_run", "adopt_run", "discard_run", "remove_run")
 """Jobs of this page; while one of them runs none can be asked for."""
 NO_RUNS = "No runs"
 EVERY = 100
@@ -124,7 +124,7 @@ class TunePage(QWidget):
         self.live.planned.connect(self.on_plan)
         self.live.stated.connect(self.on_state)
         self.live.ended.connect(self.on_live_ended)
-        self.form.started.connect(lambda settings: self.bridge.submit("tune", **settings))
+        self.form.started.connect(lambda job, asked: self.bridge.submit(job, **asked))
         self.form.preview_asked.connect(self.preview)
         self.form.branches_asked.connect(opener(self.bridge, self.live.tell, self))
         self.table.chosen.connect(lambda _: self.show_chosen())
@@ -196,7 +196,7 @@ class TunePage(QWidget):
         """The tuners and schedules of the form."""
         if ended.how == "done" and not self.form.plugins:
             found = ended.of(TuningChoices)
-            self.table.runs.know("tuner", found["tuners"])
+            self.table.runs.know("tuner", (*found["tuners"], *found["methods"]))
             self.table.runs.know("schedule", found["schedules"])
             self.form.show_ways(found)
 
@@ -310,7 +310,7 @@ class TunePage(QWidget):
             return
         self.tickets.add(ticket)
         self.form.set_busy(True)
-        if job == "tune":
+        if job in ("tune", "adapt"):
             self.table.choose([])
         elif job in ("resume_run", "finish_run") and self.live.run in self.details:
             self.live.go_on_from(self.details[self.live.run])

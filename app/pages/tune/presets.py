@@ -15,7 +15,12 @@ OWN = "own"
 FIRST = "quick"
 """The preset that is chosen at first: it takes the least time, and changes the least."""
 OWN_TITLE, OWN_HELP = "Own settings", "Choose what learns, when and how fast."
-KEYS = {"quick": "Q", "thorough": "H", "long": "N", OWN: "O"}
+WITHOUT = "without"
+WITHOUT_TITLE = "Without classes"
+WITHOUT_HELP = "The network adapts to images whose classes nobody has named."
+SET = (OWN, WITHOUT)
+"""Choices whose settings a person sees; of the others the engine knows the time."""
+KEYS = {"quick": "Q", "thorough": "H", "long": "N", OWN: "O", WITHOUT: "Z"}
 """The letter of each choice, with Alt."""
 WAITING = "…"
 
@@ -42,12 +47,13 @@ class PresetChoice(QWidget):
         self.group.buttonToggled.connect(self.tell)
 
     def show_presets(self, presets: Sequence[PresetRow]) -> None:
-        """The presets that the engine knows, and own settings below them."""
+        """The presets that the engine knows, and below them what has settings of its own."""
         if self.buttons:
             return
         for preset in presets:
             self.add(preset["name"], preset["title"], preset["help"])
         self.add(OWN, OWN_TITLE, OWN_HELP)
+        self.add(WITHOUT, WITHOUT_TITLE, WITHOUT_HELP)
         self.buttons[FIRST].setChecked(True)
 
     def add(self, name: str, title: str, help: str) -> None:
@@ -55,7 +61,9 @@ class PresetChoice(QWidget):
         letter = KEYS.get(name, "")
         made = QRadioButton(marked(title, letter))
         named(made, title, help, f"Alt+{letter}" if letter else "")
-        time = label("" if name == OWN else WAITING, "muted")
+        if letter.lower() not in title.lower():
+            made.setShortcut(f"Alt+{letter}")  # else that of the marked letter
+        time = label("" if name in SET else WAITING, "muted")
         words = label(help, "caption", wrap=True)
         words.setContentsMargins(24, 0, 0, 0)
         self.buttons[name], self.times[name] = made, time
@@ -68,7 +76,7 @@ class PresetChoice(QWidget):
         """The words go where the form of own settings needs their room; tooltips have them."""
         if on:
             for words in self.words:
-                words.setVisible(self.name != OWN)
+                words.setVisible(self.name not in SET)
             self.chosen.emit(self.name)
 
     @property
@@ -83,6 +91,6 @@ class PresetChoice(QWidget):
     def show_times(self, seconds: Mapping[str, float]) -> None:
         """The time of each; of those that are not known yet, that they are not."""
         for name, time in self.times.items():
-            if name != OWN:
+            if name not in SET:
                 known = seconds.get(name)
                 time.setText(WAITING if known is None else duration(known))

@@ -40,6 +40,8 @@ BEST = (
     "That epoch’s network is what would be used. At its end it had {} with the head of the "
     "training; the figures above are those with your classes learnt once more, as in use."
 )
+SPREAD = " Spread of the outputs: {:.2f}. Near 1 is healthy, near 0 all images look the same to it."
+COLLAPSED = " It collapsed: it came to give nearly the same for all images."
 GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
 
 
@@ -226,6 +228,8 @@ class RunCard(QFrame):
         """How far the run is that goes on, how long it will take, and what it saved."""
         done = live.curves.epochs[-1]["epoch"] if live.curves.epochs else 0
         left = f"{duration(live.left).capitalize()} left." if live.left is not None else ""
+        if live.spread is not None:
+            left += SPREAD.format(live.spread)
         if live.training:
             heading = f"Epoch {int(done) + 1}"
             if live.epochs:  # told with the run's row, a moment after its first step
@@ -272,6 +276,8 @@ class RunCard(QFrame):
         tools = {"done": (self.adopt_button, self.keep_button), "discarded": (self.adopt_button,)}
         if best := run.get("best_epoch"):
             text += f" Best epoch: {best:.3g} of {run['epochs_done']:.3g}."
+        if run["collapsed"]:
+            text += COLLAPSED
         self.say(heading, text, *tools.get(run["state"], ()))
         self.text.setToolTip(BEST.format(per_cent(run["best_accuracy"])) if best else "")
         self.offer(is_better(compared))

@@ -28,7 +28,7 @@ from engine.training.batches import Batch
 from engine.training.initial_head import PULL
 from engine.training.loop import Stack
 from engine.training.schedules import Timetable
-from engine.training.tuner import HEAD, BatchSource, Loss, Tuning
+from engine.training.tuner import HEAD, Loss, Supply, Tuning
 from engine.training.tuners import TUNERS
 
 BATCH = 64
@@ -105,19 +105,19 @@ class Rehearsal(Tuning):
         teacher = copy.deepcopy(stack).requires_grad_(False).eval() if self.distillation else None
         return Distilled(self.smoothing, teacher, sorted(new), self.distillation, self.temperature)
 
-    def begin(self, stack: Stack, lessons: BatchSource, new: Collection[int]) -> None:
+    def begin(self, stack: Stack, lessons: Supply, new: Collection[int]) -> None:
         """The new classes' rows of the head learn from what is shown, on the features there are."""
         head, classes = stack.parts[HEAD], torch.from_numpy(lessons.views.corpus.classes)
         assert isinstance(head, nn.Linear)
         warm_up(head, features_of(stack, lessons), classes, new)
 
-    def concluded(self, head: nn.Linear, new: Collection[int]) -> None:
-        if self.alignment:
+    def concluded(self, head: nn.Module, new: Collection[int]) -> None:
+        if self.alignment and isinstance(head, nn.Linear):
             align(head, new)
 
 
 @torch.no_grad()
-def features_of(stack: Stack, lessons: BatchSource) -> torch.Tensor:
+def features_of(stack: Stack, lessons: Supply) -> torch.Tensor:
     """What the stages under the head make of all images as they are: (images, width)."""
     learning, found, rows = stack.training, [], np.arange(len(lessons))
     stack.eval()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import nn
-
 from engine.models.backbone import Backbone, Stage
 from engine.registry import setting
+from engine.training.initial_weights import begin_anew
 from engine.training.tuner import Tuning
 from engine.training.tuners import TUNERS
 
@@ -24,21 +22,4 @@ class Scratch(Tuning):
     )
 
     def dressed(self, backbone: Backbone) -> list[Stage]:
-        stages = super().dressed(backbone)
-        torch.manual_seed(self.seed)
-        for stage in stages:
-            stage.module.apply(forget)
-        return stages
-
-
-def forget(module: nn.Module) -> None:
-    """Gives a layer new random weights, as torchvision's small networks have them (He et al.)."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif callable(reset := getattr(module, "reset_parameters", None)):
-        reset()
-    else:  # attention, and what transformers hold beside their layers
-        for parameter in module.parameters(recurse=False):
-            nn.init.trunc_normal_(parameter, std=0.02)
+        return begin_anew(super().dressed(backbone), self.seed)

@@ -61,7 +61,10 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         ({"settings": {"augment": "wild"}}, "Augment takes one of"),
         ({"settings": {"optimiser": "magic"}}, "Optimiser takes one of"),
         ({"settings": {"seed": 2**70}}, "Seed takes a value"),
-        ({"settings": {"balance": "perhaps"}}, "Balance takes true or false, not “perhaps”"),
+        (
+            {"settings": {"balance": "perhaps"}},
+            "Balance by class takes true or false, not “perhaps”",
+        ),
         ({"settings": {"t0": 2}, "schedule": "freezeout"}, "First freezing"),
         ({"settings": {"count": 0}, "schedule": "last_stages"}, "Count takes a value"),
     ],
