@@ -31,11 +31,11 @@ HELP = {
     "Live": "Watch a camera, a film or a folder, and do something then",
     "Export": "Write the model as one file",
 }
-LIVE = "Ctrl+0"
-"""Its key: there is no tenth digit."""
+LIVE = "Ctrl+Shift+V"
+"""Its key: there is no tenth digit, and Ctrl+0 is the usual size of tiles."""
 NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map", "Compare")
 """The pages in the order of their keys, which stay what they are when a page comes in between."""
-USUAL, SMALL = QSize(80, 56), QSize(68, 44)
+USUAL, SMALL = QSize(80, 56), QSize(68, 48)
 """A page's button."""
 BELOW = 120
 """Pixels of the two buttons below them, and of the margins."""
@@ -99,6 +99,7 @@ class Rail(QWidget):
         if self.width() != size.width() + 8:
             self.setFixedWidth(size.width() + 8)
             laid_out(self).setSpacing(gap)
+            laid_out(self).setContentsMargins(4, 8 if small else 16, 4, 8 if small else 12)
             for made in self.buttons.values():
                 made.setFixedSize(size)
                 made.setIconSize(QSize(pixels, pixels))

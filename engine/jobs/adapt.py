@@ -49,7 +49,7 @@ def adapt(
     check_adopt(adopt)
     chosen, timing = asked(images, method, schedule, settings, epochs)
     project = session.require()
-    count_of(project, chosen.images)
+    check_batch(count_of(project, chosen.images), chosen.batch)
     yield from ready(session)
     title = f"{METHODS[method].title} · {SCHEDULES[timing.name].title}"
     plain = {**plain_settings(chosen), **plain_settings(timing)}

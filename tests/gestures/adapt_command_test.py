@@ -71,7 +71,9 @@ def test_what_it_says_is_for_people(home: Path, project: Path) -> None:
         (("--set", "images=x"), "Images are named"),
     ],
 )
-def test_what_can_not_be_done_is_refused(home: Path, words: tuple[str, ...], sentence: str) -> None:
+def test_what_can_not_be_done_is_refused(
+    home: Path, project: Path, words: tuple[str, ...], sentence: str
+) -> None:
     """With 2 as the exit code, and nothing left behind."""
-    assert sentence in refused(home, "adapt", projects.learnt(), *words)
-    assert answered(home, "runs", projects.learnt())["runs"] == []
+    assert sentence in refused(home, "adapt", project, *words)
+    assert answered(home, "runs", project)["runs"] == []

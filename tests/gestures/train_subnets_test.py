@@ -137,7 +137,7 @@ def test_a_training_that_is_stopped_can_go_on(embedded: Person) -> None:
     dialog = begun(embedded, epochs=50, batch=8, score_every=1, save_every=1)
     embedded.sees(lambda: page.training.points["largest"])
 
-    ended = embedded.waits_for(lambda: embedded.presses("Ctrl+Backspace", dialog))
+    ended = embedded.ends(lambda: embedded.presses("Ctrl+Backspace", dialog))
 
     assert ended.how == "cancelled"
     before = list(page.training.points["largest"])
@@ -153,5 +153,5 @@ def test_a_training_that_is_stopped_can_go_on(embedded: Person) -> None:
     found = list(page.training.points["largest"])
     assert found[: len(before)] == before
     assert found == list(range(1, len(found) + 1))
-    embedded.waits_for(lambda: embedded.presses("Ctrl+Backspace", again))
+    embedded.ends(lambda: embedded.presses("Ctrl+Backspace", again))
     again.reject()
