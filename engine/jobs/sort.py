@@ -45,10 +45,7 @@ def sort_images(
     Every image is listed in a CSV file in `to`, written as it goes: read backwards, it undoes a
     move. Raises BadSetting and Refused.
     """
-    if not 0 <= least <= 1:
-        raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
-    if not to.strip():
-        raise BadSetting("Name the folder that the images are sorted into.")
+    check(to, least)
     target, asked = Path(os.path.abspath(to)), answerer_of(session, model)
     groups = asked.naming.groups if asked.naming else ()
     names = folder_names(dict.fromkeys((*asked.class_names, *groups)), OTHERS)
@@ -69,3 +66,11 @@ def sort_images(
             finally:
                 sorting.remove_originals()
     return sorting.result()
+
+
+def check(to: str, least: float) -> None:
+    """Raises BadSetting where a setting makes no sense."""
+    if not 0 <= least <= 1:
+        raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
+    if not to.strip():
+        raise BadSetting("Name the folder that the images are sorted into.")

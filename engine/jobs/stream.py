@@ -17,7 +17,7 @@ from engine.learning.arrivals import Arrivals, arrivals
 from engine.learning.material import choice, features_by
 from engine.learning.stream import ORDERS, Start
 from engine.results.images import SkippedFile
-from engine.results.stream import StreamJudged, StreamOrder
+from engine.results.stream import StreamArrived, StreamJudged, StreamOrder
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
@@ -51,23 +51,29 @@ def judge_stream(
     orders = yield from in_orders(project, start, came, asked, fading, batch)
     known = yield from drifting.known_images(project, features)
     drift = yield from drifting.drifts(known, came.rows, came.features, alarms)
-    classes = Counter(one.name for one in came.rows)
-    named = catalogue.class_names(project).values()
     return {
-        "images": len(came.rows),
-        "classes": dict(sorted(classes.items())),
-        "new_classes": sorted(set(classes) - set(named)),
+        **arrived(project, came),
         "learner": name,
         "learnt_before": start.images,
         "batch": batch,
         "fading": fading,
         "definition": stream.definition(fading),
+        "orders": orders,
+        "drift": drift,
+    }
+
+
+def arrived(project: Project, came: Arrivals) -> StreamArrived:
+    """What came, by class, and what was left out."""
+    classes = Counter(one.name for one in came.rows)
+    return {
+        "images": len(came.rows),
+        "classes": dict(sorted(classes.items())),
+        "new_classes": sorted(set(classes) - set(catalogue.class_names(project).values())),
         "times": came.times,
         "already_there": came.already_there,
         "twice": came.twice,
         "skipped": [unused(path, reason) for path, reason in came.skipped],
-        "orders": orders,
-        "drift": drift,
     }
 
 

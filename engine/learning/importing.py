@@ -117,13 +117,20 @@ def bring_in(
                 if glimpse and number < len(files) and glance.due():
                     yield from glimpse(number, len(files))
                 added.lap()
+    note(project, gesture, found, added, gap)
+    yield from (*notices(found, added), *(extractor.notices if extractor else ()))
+    return added
+
+
+def note(
+    project: Project, gesture: int, found: FoundImages, added: Added, gap: float | None
+) -> None:
+    """Stores what is known once all are there: bursts, what was skipped, groups of classes."""
     bursts.note(project, gesture, added.fresh, SHOT if found.frames and gap is None else gap)
     bursts.keep_whole(project, gesture, added.free)
     catalogue.add_skipped(project, gesture, added.skipped)
     if found.within:
         catalogue.put_within(project, gesture, found.within)
-    yield from (*notices(found, added), *(extractor.notices if extractor else ()))
-    return added
 
 
 def arrivals(

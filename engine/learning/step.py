@@ -56,9 +56,7 @@ def learn(
     clock = time.perf_counter()
     yield from teach(project, learner, settings, material, sample, known or material.known)
     seconds = {"learn": time.perf_counter() - clock}
-    if extractor.milliseconds:
-        backbone = extractor.backbone
-        keep_speed(backbone.name, backbone.preprocessing.size, extractor.milliseconds)
+    note_speed(extractor)
     step, answers, calibration = scoring.judge(
         project, extractor.backbone, learner, material, sample
     )
@@ -71,6 +69,13 @@ def learn(
     capped.keep_within(project, features, kept.images)
     yield Scored(step_view(row, len(steps.all_rows(project)), True, title_of))
     return scoring.named(project, row)
+
+
+def note_speed(extractor: Extractor) -> None:
+    """Keeps how long the network took for an image, where it ran."""
+    if extractor.milliseconds:
+        backbone = extractor.backbone
+        keep_speed(backbone.name, backbone.preprocessing.size, extractor.milliseconds)
 
 
 def teach(

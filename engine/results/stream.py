@@ -69,23 +69,28 @@ class Drifts(TypedDict):
     tests: list[DriftTest]
 
 
-class StreamJudged(TypedDict):
-    """`learnt_before`: images that the project had learnt before the stream began. Of the images
-    found, `already_there` lie in the project, `twice` are there twice, and were left out.
-    `learnt` is what learning them afterwards came to."""
+class StreamArrived(TypedDict):
+    """Of the images found, `already_there` lie in the project, `twice` are there twice, and were
+    left out."""
 
     images: int
     classes: dict[str, int]
     new_classes: list[str]
+    times: StreamTimes
+    already_there: int
+    twice: int
+    skipped: list[SkippedFile]
+
+
+class StreamJudged(StreamArrived):
+    """`learnt_before`: images that the project had learnt before the stream began. `learnt` is
+    what learning them afterwards came to."""
+
     learner: str
     learnt_before: int
     batch: int
     fading: float
     definition: str
-    times: StreamTimes
-    already_there: int
-    twice: int
-    skipped: list[SkippedFile]
     orders: list[StreamOrder]
     drift: Drifts
     learnt: NotRequired[FolderLearnt]

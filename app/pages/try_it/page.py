@@ -84,17 +84,7 @@ class TryPage(QWidget):
 
     def lay_out(self) -> None:
         """The image on the left, the answer on the right."""
-        named(self.image, "Image", "The image that is asked about")
-        named(self.bars, "Confidences", "The likeliest classes with their calibrated confidences")
-        named(self.nearest, "Nearest training images", "Those that look most alike to the model")
-        reach(self.nearest, "Alt+N")
-        named(self.list, "Tried images", "Choose one to see its answer again")
-        reach(self.list, "Alt+I")
-        self.list.chosen.connect(self.show_chosen)
-        self.list.tile.lines = 2
-        self.list.setFixedHeight(self.list.cell.height() + 2)
-        self.list.hide()
-        self.nearest.setFixedHeight(self.nearest.cell.height() + 2)
+        self.name_parts()
         pick, paste, sort = self.ways()
         self.mend_button = button(
             "No, it is …",
@@ -104,9 +94,6 @@ class TryPage(QWidget):
         )
         self.stop_button = button("Stop", "Gives up on this question", self.stop, key="Ctrl+.")
         self.stop_button.setVisible(False)
-        self.image.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        named(self.beside, "What would change the answer", "The nearest of the second class")
-        self.beside.hide()
         pair = row(self.image, self.beside)
         pair.setStretch(0, 2)
         pair.setStretch(1, 1)
@@ -128,6 +115,23 @@ class TryPage(QWidget):
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(pick)
         self.say_nothing()
+
+    def name_parts(self) -> None:
+        """What each part is called and is for, and its size."""
+        named(self.image, "Image", "The image that is asked about")
+        named(self.bars, "Confidences", "The likeliest classes with their calibrated confidences")
+        named(self.nearest, "Nearest training images", "Those that look most alike to the model")
+        reach(self.nearest, "Alt+N")
+        named(self.list, "Tried images", "Choose one to see its answer again")
+        reach(self.list, "Alt+I")
+        self.list.chosen.connect(self.show_chosen)
+        self.list.tile.lines = 2
+        self.list.setFixedHeight(self.list.cell.height() + 2)
+        self.list.hide()
+        self.nearest.setFixedHeight(self.nearest.cell.height() + 2)
+        self.image.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        named(self.beside, "What would change the answer", "The nearest of the second class")
+        self.beside.hide()
 
     def ways(self) -> tuple[QPushButton, QPushButton, QPushButton]:
         """The buttons that bring images: from a file, from the clipboard, a whole folder."""
