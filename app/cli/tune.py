@@ -8,7 +8,7 @@ from typing import Any
 
 from app.cli.terminal import ADOPT, columns, do, finish, scores_table
 from engine.results.tune import Estimate, RunDetails, Runs, Tuned
-from engine.system.words import per_cent
+from engine.system.words import duration, per_cent, plural
 
 PRESETS = ("quick", "thorough", "long", "overnight")
 """The last is what `long` was called before: scripts may say it."""
@@ -89,7 +89,8 @@ def tune(options: argparse.Namespace) -> int:
 
 
 def estimated(result: Estimate) -> str:
-    return f"About {result['seconds']:.0f} s, {result['steps']} steps."
+    took = duration(result["seconds"])
+    return f"{took[0].upper()}{took[1:]}, {plural(result['steps'], 'step')}."
 
 
 def resume(options: argparse.Namespace) -> int:

@@ -48,6 +48,7 @@ def add_to(command: Any) -> None:
 
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
+    """What is done when the model is sure of a class."""
     add = parser.add_argument
     help = (
         "when sure of CLASS (* for any), DO with TO: copy the image into a folder, add a line to a "

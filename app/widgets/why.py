@@ -116,6 +116,7 @@ class Reason(QWidget):
             self.where.setText(f"{event.doing}: {event.done} of {event.total}{rest}")
 
     def take(self, ended: Ended) -> None:
+        """Lays the colours over the image, and says what they mean."""
         self.question = None
         if ended.how != "done":
             self.where.setText(ended.text)

@@ -53,6 +53,7 @@ class Discriminant(Learner):
         return features
 
     def learn(self, task: Task) -> Iterator[Step]:
+        """As Learner.learn; what is chosen by leave-one-out is chosen from the sample alone."""
         known, scatter = self._known.copy(), self._scatter
         done, total = 0, sum(map(len, task.new.values())) + 1
         for r in deviations({n: self.seen(x) for n, x in task.new.items()}, known):

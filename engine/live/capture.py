@@ -46,6 +46,7 @@ class Capture:
         self.video: Any = None
 
     def run(self, again: bool) -> None:
+        """Sends what the source shows until it ends; `again`: it was there, and is waited for."""
         if again:
             self.look_for()
         elif not self.open():
@@ -65,6 +66,7 @@ class Capture:
                 self.look_for()
 
     def open(self) -> bool:
+        """Opens the source, and says whether that went well."""
         import cv2
 
         if self.place.kind == CAMERA:

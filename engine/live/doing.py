@@ -53,6 +53,7 @@ class RuleThread:
             self.changed.notify_all()
 
     def work(self) -> None:
+        """Does the rule for what waits; after a failure it rests, twice as long each time."""
         rest = FIRST
         while True:
             with self.changed:

@@ -43,6 +43,7 @@ class FolderSource:
         self.closed = threading.Event()
 
     def next(self, seconds: float) -> SourceEvent | None:
+        """As Source.next: a file that came and no longer grows; None where none did in time."""
         if self.ready:
             return self.frame(self.ready.popleft())
         rest = self.next_look - time.perf_counter()
@@ -86,6 +87,7 @@ class FolderSource:
         return found
 
     def frame(self, path: Path) -> SourceEvent:
+        """The file as an image, or why it can't be used."""
         clock = time.perf_counter()
         try:
             image = opened(path)

@@ -52,6 +52,7 @@ class CaptureSource:
         self.start(again=False)
 
     def start(self, again: bool) -> None:
+        """Starts the process that grabs; `again`: after the one before it was lost."""
         context = multiprocessing.get_context("spawn")
         self.pipe: Connection
         self.process: BaseProcess

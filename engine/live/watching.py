@@ -113,6 +113,7 @@ class Watching:
         return open_source(self.place, wanted.every, wanted.existing, self.unlooked)
 
     def follow(self, source: Source, rules: Rules) -> Iterator[Event]:
+        """Answers what comes from the source until it ends, and says what the rules did."""
         yield Progress(0, None, f"Watching {self.place.title}")
         while not isinstance(event := source.next(MOMENT), Ended):
             if isinstance(event, Frame):

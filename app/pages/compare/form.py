@@ -81,6 +81,7 @@ class StudyForm(QFrame):
     # Layout.
 
     def make_controls(self) -> None:
+        """Names, keys and what each control offers."""
         named(self.preset, "Strategies", "Some of the strategies by one name")
         reach(self.preset, "Alt+Y")
         help = "Which strategies are compared; Space ticks one, or a whole group"
@@ -111,6 +112,7 @@ class StudyForm(QFrame):
         )
 
     def lay_out(self) -> None:
+        """One column: what is compared, for how long, what it takes, and the button."""
         made = column(
             label("Compare", "heading"),
             buddy("Strategies", self.preset),
@@ -273,6 +275,7 @@ class StudyForm(QFrame):
         self.bar.setValue(progress.done)
 
     def take_estimate(self, ended: Ended) -> None:
+        """Says how long the rows take that are missing, and which can't be measured here."""
         self.question = 0
         self.bar.hide()
         if ended.how != "done":

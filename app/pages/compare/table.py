@@ -75,6 +75,7 @@ class StudyRows(TableRows):
         super().__init__(TITLES)
 
     def text(self, given: Line, column: int) -> str:
+        """What a cell says; of a row that is not measured yet, only why it waits."""
         row = given.row
         if row is None:
             waits = given.why if len(given.why) < 16 else "left out"

@@ -55,6 +55,7 @@ class CameraDialog(QDialog):
         self.start()
 
     def make_controls(self) -> None:
+        """Names and keys, and what each control does."""
         help = "A camera's number (0 is the first), an address (rtsp:// or http://), or a film"
         named(self.source, "Camera", help, "Alt+S")
         self.source.returnPressed.connect(self.start)

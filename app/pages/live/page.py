@@ -119,6 +119,7 @@ class LivePage(QWidget):
         self.show_running()
 
     def make_controls(self) -> None:
+        """Names and keys, and what each control does."""
         help = "A camera's number (0 is the first), an address (rtsp:// or http://), a film, or a "
         named(self.field, "Source", help + "folder", "Alt+S")
         self.field.setPlaceholderText("0, rtsp://…, a film or a folder")

@@ -70,6 +70,7 @@ class RuleDialog(QDialog):
         self.show_action()
 
     def make_controls(self) -> None:
+        """Names, keys and bounds of what a rule is made of."""
         named(self.name, "Class", "When the answer is this class", "Alt+C")
         named(self.do, "What is done", "Once for as long as the rule rests", "Alt+D")
         named(self.least, "How sure", "The smoothed probability must be at least this", "Alt+S")
@@ -90,6 +91,7 @@ class RuleDialog(QDialog):
         self.browse.setAutoDefault(False)
 
     def lay_out(self) -> None:
+        """A line for each part of the rule, and the buttons below."""
         keep = button(
             "Add", "Adds the rule; it holds while the page watches", self.keep, kind="primary"
         )
@@ -128,6 +130,7 @@ class RuleDialog(QDialog):
         self.image.setVisible(self.action == "post")
 
     def choose(self) -> None:
+        """Asks for the folder, the table or the program that the rule is about."""
         if self.action == "copy":
             path = QFileDialog.getExistingDirectory(self, "Copy into", self.to.text())
         elif self.action == "csv":

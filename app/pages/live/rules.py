@@ -119,6 +119,7 @@ class RuleList(QWidget):
         self.said.style().polish(self.said)
 
     def line(self, number: int, rule: dict[str, Any]) -> QWidget:
+        """A rule in words, with the buttons that try it and take it away."""
         words = in_words(rule)
         text = Elided("", "")
         text.set_full(words)

@@ -146,6 +146,7 @@ class Shown:
     # What is known.
 
     def know(self, rows: Sequence[Suggestion], at: int) -> None:
+        """Takes what the engine suggests for some images, as of its answer number `at`."""
         self.timed |= any(row["taken"] for row in rows)
         here = set(self.ids) if self.inside is not None else set()
         for row in rows:
