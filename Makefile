@@ -5,7 +5,7 @@ BENCHES = adapt branches compare continual elastic export extraction features fr
           latency layer_plot learn map memory orders portfolio predict promise rehearsal review search \
           sort_window stream window
 
-.PHONY: run test lint bench screenshots package prepare prepare-tests
+.PHONY: run test lint bench drills screenshots package prepare prepare-tests
 
 prepare:
 	@packaging/prepare
@@ -31,6 +31,11 @@ lint: prepare-tests
 # Each takes photos and weights of yours too: python -m tests.bench.learn --help
 bench: prepare-tests
 	@for bench in $(BENCHES); do echo "== $$bench"; $(PY) -m tests.bench.$$bench || exit 1; done
+
+# What is left when something goes in the middle of something; takes long.
+drills: prepare-tests
+	@for drill in kill drills.power_cut hostile; do \
+		echo "== $$drill"; $(PY) -m tests.bench.$$drill || exit 1; done
 
 screenshots: prepare
 	$(PY) -m app.shell.screenshots screenshots

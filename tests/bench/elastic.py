@@ -78,7 +78,7 @@ class Judge:
         (known, classes), (asked, truth) = features(self.train), features(self.test)
         learner = LEARNERS.make("slda")
         new = {n: known[classes == n] for n in classes.unique().tolist()}
-        for _ in learner.learn(Task(new, known, classes)):
+        for _ in learner.learn(Task(new, known, classes, network.moments)):
             pass
         return learner.answers(asked) == truth.numpy()
 

@@ -21,16 +21,16 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.heap import making
+from engine.heap import forecast, making
 from engine.heap.state import HeapState
-from engine.learning import material
+from engine.learning import material, own_answers
 from engine.session import Session
 from engine.storage import catalogue, unsorted
 from engine.system import device
@@ -219,7 +219,8 @@ def left_to_ask(session: Session) -> int:
 
 def keys(options: argparse.Namespace, project: Path, files: list[Path], folder: Path) -> None:
     print(
-        "order      seed  images  keys  a picture  mended  screens  asked   right    accepted wrong"
+        "order      seed  images  keys  an image  can't tell  mended  screens  asked   right    "
+        "accepted wrong"
     )
     for order in options.orders.split(","):
         for seed in range(options.seeds):
@@ -236,12 +237,24 @@ def keys(options: argparse.Namespace, project: Path, files: list[Path], folder: 
             right = [by_hash[row["sha256"]] == row["class"] for row in found]
             print(
                 f"{order:10} {seed:4} {len(right):7} {person.keys:5} "
-                f"{person.keys / len(right):10.3f} {person.mended:7} {person.screens:8} "
+                f"{person.keys / len(right):9.3f} {cannot_tell(session, by_hash):11} "
+                f"{person.mended:7} {person.screens:8} "
                 f"{person.asked:6} {100 * sum(right) / len(right):6.2f} % "
                 f"{accepted['images']:9} {len(right) - sum(right):5}   an act: {figures(person)}",
                 flush=True,
             )
             session.close()
+
+
+def cannot_tell(session: Session, truth: Mapping[str, str]) -> int:
+    """How many images the head could not answer, each left out of what it learnt from, if at most
+    so many in all may be wrong as the forecast allows: the least sure ones."""
+    found = finished(own_answers.judged(session))
+    names = catalogue.class_names(session.require())
+    told = [names[found.answers.classes[place]] for place in found.best]
+    wrong = np.array([truth[h] != name for h, name in zip(found.hashes, told, strict=True)])
+    mistakes = np.cumsum(wrong[np.argsort(-found.confidence, kind="stable")])
+    return len(wrong) - int((mistakes <= (1 - forecast.WANTED) * len(wrong)).sum())
 
 
 def figures(person: Person) -> str:
