@@ -174,7 +174,8 @@ def label_images(
         raise Refused("These images no longer wait for a class.")
     state = yield from making.state_of(session)
     title = f"Name {plural(len(chosen))} {to}"
-    with project.gesture(title, all_or_nothing=learn) as gesture:
+    held = project.gesture(title, all_or_nothing=True) if learn else project.act(title)
+    with held as gesture:
         result = (act := acts.name(state, gesture, chosen, to, how, order != "groups")).result(to)
         if learn:
             result["step"] = (yield from acts.learn(session, gesture, title))["step"]
@@ -253,7 +254,8 @@ def accept_shown(
     state = yield from making.state_of(session)
     title = f"Accept {plural(count, 'suggestion')}"
     result = ShownAccepted(images=count, classes=classes, suggestions=None, step=None)
-    with project.gesture(title, all_or_nothing=True) as gesture:
+    held = project.gesture(title, all_or_nothing=True) if learn else project.act(title)
+    with held as gesture:
         done = [acts.put(state, gesture, some, to) for to, some in namings.items()]
         if learn:
             result["step"] = (yield from acts.learn(session, gesture, title))["step"]
@@ -281,7 +283,7 @@ def set_aside(
     chosen = [*images, *unsorted.at_paths(project, [Path(path) for path in paths])]
     title = f"Take back {plural(len(chosen))}" if back else f"Set {plural(len(chosen))} aside"
     state = yield from making.state_of(session)
-    with project.gesture(title) as gesture:
+    with project.act(title) as gesture:
         changed = unsorted.set_aside(project, gesture, chosen, not back)
     if back:
         state = yield from making.state_of(session)

@@ -111,7 +111,7 @@ class File:
                 if loss == FORGETFUL or (loss == TORN and rng.random() < 0.5):
                     continue
                 if what is not None and loss == NAMES_FIRST:
-                    what = bytes(len(what))
+                    at, what = at + len(what), b""  # longer, and what it was there is as before
                 elif what is not None and rng.random() < 0.5:
                     what = what[: rng.randrange(len(what) // SECTOR + 1) * SECTOR]
             if what is None:

@@ -52,10 +52,7 @@ def main() -> None:
     total = Row("sum")
     for row in rows:
         total.met.update(row.met)
-    for row in (*rows, total):
-        print(line(row))
-        for note in row.notes:
-            print(f"    {note}")
+    print(line(total))
     print(f"{time.monotonic() - clock:.0f} s")
 
 
@@ -78,7 +75,7 @@ def drill(place: Path, options: argparse.Namespace) -> list[Row]:
     rows = []
     for verb in verbs:
         rows.append(cuts(verb, place, options, max(1, round(verb.kills * share)), rng))
-        print(line(rows[-1]), flush=True)
+        print("\n    ".join([line(rows[-1]), *rows[-1].notes]), flush=True)
     return rows
 
 
