@@ -127,7 +127,8 @@ def merge_classes(session: Session, *, name: str, into: str) -> Work[ClassChange
     """Moves all images of `name` into `into`, and learns both anew where they were learnt."""
     project = session.require()
     number = catalogue.class_named(project, name)["id"]
-    catalogue.class_named(project, into)
+    if catalogue.class_named(project, into)["id"] == number:
+        raise Refused(f"“{name}” can't be merged into itself. Choose another class.")
     ids = [row["id"] for row in project.db["image"].rows_where("class_id = ?", [number])]
     with project.gesture(f"Merge {name} into {into}", all_or_nothing=True) as gesture:
         catalogue.move(project, gesture, ids, into)

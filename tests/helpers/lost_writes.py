@@ -293,10 +293,13 @@ class Trace:
             ):
                 change.does(files, folders)
         shutil.rmtree(to, ignore_errors=True)
+        made = {os.path.dirname(self.folder)}
         for folder in sorted(folders):
-            self.place(folder, to).mkdir(exist_ok=True)
+            if os.path.dirname(folder) in made:
+                made.add(folder)
+                self.place(folder, to).mkdir(exist_ok=True)
         for path, file in files.items():
-            if os.path.dirname(path) in folders:
+            if os.path.dirname(path) in made:
                 how = ALL if os.path.basename(path) == self.spared else loss
                 self.place(path, to).write_bytes(file.content(until, how, rng))
         return to
