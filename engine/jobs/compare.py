@@ -18,17 +18,21 @@ from engine.results.compare import (
     StudyDropped,
     StudyEstimate,
 )
+from engine.search.elastic.by_work import can_be_narrowed, narrowed_to
 from engine.session import Session
 from engine.storage import catalogue
 from engine.training.presets import preset_of
 from engine.training.study import one_class, record, using
 from engine.training.study import side_by_side as beside
 from engine.training.study.budget import foretold, within_seconds
+from engine.training.study.narrowing import Narrower
 from engine.training.study.plan import drafted, here, planned
 from engine.training.study.run import carried_out, tidied
 from engine.training.study.strategies import every_strategy, presets
 
 SHARES = (10.0, 25.0, 50.0, 100.0)
+NARROWER = Narrower(can_be_narrowed, narrowed_to)
+"""Training does not know what narrows networks."""
 
 
 @job("Comparing strategies")
@@ -50,7 +54,7 @@ def compare(
     that was stopped goes on where it was.
     """
     asked = asked_for(strategies, epochs, seconds, seed, shares)
-    plan = yield from planned(session, asked)
+    plan = yield from planned(session, asked, NARROWER)
     return (yield from carried_out(session, plan))
 
 
@@ -70,7 +74,7 @@ def asked_for(
 def use_row(session: Session, *, name: str) -> Work[RowUsed]:
     """Goes on with the way of a row of the last study: its network and its learner become the
     project's, and all classes are learnt with them, as one gesture that can be undone."""
-    return (yield from using.used(session, name))
+    return (yield from using.used(session, name, NARROWER))
 
 
 @job("Drop the study")
@@ -98,7 +102,7 @@ def study_choices(session: Session) -> Work[StudyChoices]:
     yield Progress(0, None, "Reading")
     project = session.require()
     images = sum(map(len, catalogue.to_learn(project).train.values()))
-    there, learner = here(session), project.facts["learner"]
+    there, learner = here(session, NARROWER), project.facts["learner"]
     return {
         "strategies": every_strategy(there),
         "presets": presets(learner, there),
@@ -118,7 +122,7 @@ def estimate_study(
 ) -> Work[StudyEstimate]:
     """About how long `compare` with the same arguments takes. Nothing is written."""
     split = catalogue.to_learn(session.require())
-    plan = drafted(session, asked_for(strategies, epochs, seconds, seed, shares), split)
+    plan = drafted(session, asked_for(strategies, epochs, seconds, seed, shares), NARROWER, split)
     plan = yield from within_seconds(session, plan, writes=False)
     missing = [cell for cell in plan.cells() if plan.kept(cell) is None]
     total, rows, left_out = yield from foretold(session, plan, missing)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.errors import BadSetting, EndEarly, Refused
+from engine.errors import BadSetting, Diverged, EndEarly, Refused
 from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner
 from engine.learning import material, subnet
@@ -44,9 +44,13 @@ from engine.training.study.in_use import in_use
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
 from engine.training.study.strategies import SUBNETS, Strategy
 from engine.training.tuner import HEAD
+from engine.training.unlabelled.run import AdaptingRun
 
 TIMED = 32
 """Images by which a network's pass is timed."""
+COLLAPSED = (
+    "It came to give nearly the same for all images. More images, or fewer epochs, may help."
+)
 
 
 def measured(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, None]:
@@ -74,15 +78,19 @@ def of_network(
 ) -> Generator[Event, None, dict[str, Any]]:
     """The project's learner on the features of another network, of images as large."""
     yield Progress(0, None, "Reading the network")
-    backbone = yield from other_network(session, cell.strategy)
+    backbone = yield from other_network(session, plan, cell.strategy)
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     extractor = session.extractor_of(backbone)
     features = yield from features_of(plan, extractor, learner.views)
     return judged(plan, cell, learner, session, extractor, LearningData(features, plan.split))
 
 
-def other_network(session: Session, strategy: Strategy) -> Generator[Event, None, Backbone]:
+def other_network(
+    session: Session, plan: StudyPlan, strategy: Strategy
+) -> Generator[Event, None, Backbone]:
     """A network that looks at images as large as the project's does, where it can."""
+    if strategy.part:
+        return (yield from plan.narrower.narrowed(session, strategy.part)).backbone
     size = session.backbone().preprocessing.size
     if strategy.subnet:
         (supernet, origin), wanted = session.supernet(), SUBNETS[strategy.subnet](size)
@@ -177,6 +185,8 @@ def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
     """A tuned network with the head that was trained on it, or a closed form."""
     place = place_of(plan, cell)
     course = yield from trained_course(session, cell, place)
+    if isinstance(course, AdaptingRun) and course.collapsed:
+        raise Diverged(COLLAPSED)
     trained, seconds = weights_trained(course), course.account.seconds
     backbone, content = network_after(session, course)
     if cell.strategy.own_head:
@@ -221,6 +231,7 @@ def trained_course(session: Session, cell: Cell, place: Path) -> Generator[Event
         0, "", strategy.title, strategy.tuner, strategy.schedule, settings, "", "", {}, {}, "", 0.0
     )
     course = yield from course_of(session, run, place)
+    course.scored = False  # only what it is after its last step counts
     try:
         yield from course.follow()
     except (GeneratorExit, EndEarly):
