@@ -13,6 +13,7 @@ from engine.results.compare import (
     MoreOfClass,
     RowUsed,
     SideBySide,
+    SideChoices,
     Study,
     StudyChoices,
     StudyDropped,
@@ -22,7 +23,7 @@ from engine.search.elastic.by_work import can_be_narrowed, narrowed_to
 from engine.session import Session
 from engine.storage import catalogue
 from engine.training.presets import preset_of
-from engine.training.study import one_class, record, using
+from engine.training.study import answered, one_class, record, using
 from engine.training.study import side_by_side as beside
 from engine.training.study.budget import foretold, within_seconds
 from engine.training.study.narrowing import Narrower
@@ -129,14 +130,21 @@ def estimate_study(
     return {"seconds": total, "rows": len(plan.chosen), "missing": rows, "left_out": left_out}
 
 
-@job("Looking at two rows", reads=True)
+@job("List what can be put side by side", reads=True)
+def side_choices(session: Session) -> Work[SideChoices]:
+    """The model in use, the rows of the last study, runs of tuning and earlier steps."""
+    yield Progress(0, None, "Reading")
+    return {"choices": answered.choices(session.require())}
+
+
+@job("Looking at two models", reads=True)
 def side_by_side(
     session: Session, *, first: str, second: str, part: str = "first", limit: int = 200
 ) -> Work[SideBySide]:
-    """Two rows of the last study on the same held-out images: how often they agree, and the images
-    that the `first`, the `second`, `neither` or `both` have right."""
+    """Two models, named as `side_choices` does, on the same held-out images: how often they agree,
+    and the images that the `first`, the `second`, `neither` or `both` have right."""
     yield Progress(0, None, "Reading")
-    return beside.side_by_side(session.require(), (first, second), part, limit)
+    return (yield from beside.side_by_side(session, (first, second), part, limit))
 
 
 @job("Looking at what more images would bring", reads=True)

@@ -33,6 +33,7 @@ from engine.models.supernet.files import subnet_bytes
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.session import Session
 from engine.storage import catalogue, study
+from engine.storage.project import Project
 from engine.storage.runs import Run
 from engine.system.files import replace_file
 from engine.system.progress import Eta
@@ -46,6 +47,7 @@ from engine.training.study.strategies import SUBNETS, Strategy
 from engine.training.tuner import HEAD
 from engine.training.unlabelled.run import AdaptingRun
 
+GONE = "Images went away meanwhile. Bring them back, or learn without them, and start again."
 TIMED = 32
 """Images by which a network's pass is timed."""
 COLLAPSED = (
@@ -81,7 +83,7 @@ def of_network(
     backbone = yield from other_network(session, plan, cell.strategy)
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     extractor = session.extractor_of(backbone)
-    features = yield from features_of(plan, extractor, learner.views)
+    features = yield from features_of(plan.project, plan.split.hashes, extractor, learner.views)
     return judged(plan, cell, learner, session, extractor, LearningData(features, plan.split))
 
 
@@ -111,7 +113,7 @@ def closed_form(
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     data = yield from material.learning_data(plan.project, extractor, learner.views)
     if set(data.split.hashes) != set(plan.split.hashes):
-        raise Refused("Images went away while the study ran. Start it again.")
+        raise Refused(GONE)
     data = replace(data, split=plan.part(cell.share))
     return judged(plan, cell, learner, session, extractor, data)
 
@@ -199,7 +201,7 @@ def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     extractor = session.extractor_of(backbone)
     extractor.cache = None  # of no use after this row
-    features = yield from features_of(plan, extractor, learner.views)
+    features = yield from features_of(plan.project, plan.split.hashes, extractor, learner.views)
     data = LearningData(features, plan.split)
     return judged(plan, cell, learner, session, extractor, data, seconds, trained)
 
@@ -285,7 +287,7 @@ def answers_of(plan: StudyPlan, course: TuningRun) -> Generator[Event, None, lis
             said[shown.corpus.files[row]] = numbers[place]
         yield Progress(at + len(rows), len(shown.corpus), "Answering")
     if not said.keys() >= set(plan.hashes):
-        raise Refused("Images went away while the study ran. Start it again.")
+        raise Refused(GONE)
     return [said[sha256] for sha256 in plan.hashes]
 
 
@@ -305,16 +307,23 @@ class InMemory:
 
 
 def features_of(
-    plan: StudyPlan, extractor: Extractor, views: int
+    project: Project, every: Sequence[str], extractor: Extractor, views: int
 ) -> Generator[Event, None, InMemory]:
-    """What a network makes of the study's images. Raises Refused where one is gone by now."""
-    found, hashes = InMemory(extractor.key, extractor.backbone.moments), plan.split.hashes
+    """What a network makes of images, read where the project keeps it. Raises Refused where one is
+    gone by now."""
+    there = material.features_by(project, extractor, views)
+    hashes = there.missing(every)
+    have = sorted({*every}.difference(hashes))
+    known = dict(zip(have, there.get(have), strict=True)) if have else {}
+    found = InMemory(extractor.key, extractor.backbone.moments, known)
+    if not hashes:
+        return found
     eta, batch = Eta(len(hashes), "Looking at images"), dict[str, np.ndarray]()
     preprocessing = extractor.backbone.preprocessing
-    with closing(catalogue.decoded(plan.project, hashes, preprocessing)) as images:
+    with closing(catalogue.decoded(project, hashes, preprocessing)) as images:
         for number, (sha256, image) in enumerate(images, 1):
             if image is None:
-                raise Refused("Images went away while the study ran. Start it again.")
+                raise Refused(GONE)
             batch[sha256] = image.seen
             if len(batch) == material.BATCH or number == len(hashes):
                 made = extractor(np.stack(list(batch.values())), views)
