@@ -13,6 +13,7 @@ from engine.learning import material
 from engine.results.tune import Estimate, Tuned
 from engine.session import Session
 from engine.storage import catalogue, runs
+from engine.storage.project import Project
 from engine.training.adopt import check_adopt, mark_of, ready, train_run
 from engine.training.batches import check_batch
 from engine.training.schedules import SCHEDULES, Schedule
@@ -47,9 +48,9 @@ def adapt(
     cancelled run can be resumed.
     """
     check_adopt(adopt)
-    chosen, timing = asked(images, method, schedule, settings, epochs)
     project = session.require()
-    check_batch(count_of(project, chosen.images), chosen.batch)
+    chosen, timing, count = asked(project, images, method, schedule, settings, epochs)
+    check_batch(count, chosen.batch)
     yield from ready(session)
     title = f"{METHODS[method].title} · {SCHEDULES[timing.name].title}"
     plain = {**plain_settings(chosen), **plain_settings(timing)}
@@ -63,15 +64,23 @@ def adapt(
 
 
 def asked(
-    images: str, method: str, schedule: str, settings: Mapping[str, Any] | None, epochs: float
-) -> tuple[UnlabelledMethod, Schedule]:
-    """The method and the schedule that are asked for. Raises BadSetting."""
+    project: Project,
+    images: str,
+    method: str,
+    schedule: str,
+    settings: Mapping[str, Any] | None,
+    epochs: float,
+) -> tuple[UnlabelledMethod, Schedule, int]:
+    """The method and the schedule that are asked for, and on how many images. Raises BadSetting,
+    and Refused where there are none."""
     if "images" in (settings or {}):
         raise BadSetting("Images are named on their own, and not among the settings.")
     where = images if images in (PROJECT, HEAP) else str(Path(images).absolute())
     chosen = {**(settings or {}), "images": where, **({"epochs": epochs} if epochs else {})}
     usual = ALL if chosen.get("start") == NOTHING else UPPER
-    return made_in(METHODS, method, schedule or usual, chosen)
+    made, timing = made_in(METHODS, method, schedule or usual, chosen)
+    count = count_of(project, made.images, made.most)
+    return made.for_images(count), timing, count
 
 
 @job("Estimating the time of adapting", reads=True)
@@ -85,13 +94,14 @@ def estimate_adapt(
     epochs: float = 0,
 ) -> Work[Estimate]:
     """About how long `adapt` with the same arguments takes. Nothing is written."""
-    chosen, timing = asked(images, method, schedule, settings, epochs)
     yield Progress(0, None, "Timing a few steps")
     project = session.require()
-    count, split = count_of(project, chosen.images), catalogue.to_learn(project)
+    chosen, timing, count = asked(project, images, method, schedule, settings, epochs)
+    split = catalogue.to_learn(project)
     check_batch(count, chosen.batch)
     judged = len(material.sampled(split.train)) + sum(map(len, split.validation.values()))
     course = trial_of(session, chosen, timing)
     course.measure_full_step()
     seconds = yield from seconds_of(course, count, judged)
-    return {"seconds": seconds, "steps": chosen.steps(count), "pictures": count}
+    steps, epochs = chosen.steps(count), chosen.epochs
+    return {"seconds": seconds, "steps": steps, "pictures": count, "epochs": epochs}

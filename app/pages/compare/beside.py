@@ -18,6 +18,7 @@ from engine.events import Ended, Progress
 from engine.results.compare import SideBySide, SideChoice, SideChoices
 
 CHOOSE = "Nothing to put side by side yet: learn your classes, then compare ways to learn, or tune."
+SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
 PARTS = (
     ("first", "Only {0} is right"),
     ("second", "Only {1} is right"),
@@ -39,12 +40,15 @@ class Beside(QWidget):
         self.bridge, self.question, self.listing = bridge, 0, 0
         self.stale = True
         self.offered: tuple[str, str] | None = None
+        self.wanted: tuple[str, str] | None = None
+        """What was last chosen in the table; and until it is in the lists here."""
         self.choices: list[SideChoice] = []
         self.first, self.second = QComboBox(), QComboBox()
         for made, words, key in ((self.first, "First", "Alt+F"), (self.second, "Second", "Alt+S")):
             named(made, f"{words} model", "A row of the study, the model in use, or a run of Tune")
             reach(made, key)
             made.setMinimumContentsLength(12)
+            made.setSizeAdjustPolicy(SHORT)
             made.activated.connect(lambda _: self.ask())
         self.counts = Elided(CHOOSE, "muted")
         self.part = QComboBox()
@@ -95,7 +99,8 @@ class Beside(QWidget):
         kept, self.choices = self.names, ended.of(SideChoices)["choices"]
         for made in (self.first, self.second):
             fill(made, self.choices)
-        self.choose(kept or self.offered)
+        self.choose(self.wanted if self.there(self.wanted) else kept)
+        self.wanted = None
         self.ask()
 
     @property
@@ -106,19 +111,24 @@ class Beside(QWidget):
 
     def choose(self, names: tuple[str, str] | None) -> None:
         """Chooses these two; where they are not there, the first two that are."""
-        there = [choice["name"] for choice in self.choices]
-        if names is None or not {*names} <= {*there}:
-            names = (there[0], there[1]) if len(there) > 1 else None
+        if not self.there(names):
+            first = [choice["name"] for choice in self.choices[:2]]
+            names = (first[0], first[1]) if len(first) > 1 else None
         for made, name in zip((self.first, self.second), names or ("", ""), strict=True):
             made.setCurrentIndex(made.findData(name) if name else -1)
             made.setEnabled(bool(names))
 
     def show_rows(self, names: tuple[str, str] | None) -> None:
         """Rows that a person chose in the table come in place of what was here."""
-        if names is not None and names != self.offered:
+        if names is None or names == self.offered:
+            return
+        self.offered = self.wanted = names
+        if self.there(names):
             self.choose(names)
             self.ask()
-        self.offered = names
+
+    def there(self, names: tuple[str, str] | None) -> bool:
+        return names is not None and {*names} <= {choice["name"] for choice in self.choices}
 
     # What they answer.
 

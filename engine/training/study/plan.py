@@ -27,7 +27,7 @@ from engine.training.study.curves import subset
 from engine.training.study.narrowing import Narrower
 from engine.training.study.strategies import Here, Strategy, strategies
 from engine.training.tuners import TUNERS
-from engine.training.unlabelled.method import PROJECT
+from engine.training.unlabelled.method import PROJECT, SHOWN
 from engine.training.unlabelled.methods import METHODS
 from engine.training.unlabelled.pairs import in_project
 
@@ -172,7 +172,7 @@ def drafted(session: Session, asked: Asked, narrower: Narrower, split: Split) ->
     epochs = asked["epochs"] or preset_of("thorough", sum(map(len, train.values())))[2]["epochs"]
     usual = material.choice(project)
     hashes, key = [h for h, _ in pairs], session.extractor().key
-    seen = in_project(project, PROJECT)
+    seen = in_project(project, PROJECT, SHOWN)
     return StudyPlan(
         project, split, key, hashes, truth, usual, epochs, chosen, asked, narrower, seen
     )
