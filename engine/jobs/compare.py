@@ -4,6 +4,7 @@ used."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.events import Progress, Work
 from engine.jobs import job
@@ -36,39 +37,38 @@ NARROWER = Narrower(can_be_narrowed, narrowed_to)
 """Training does not know what narrows networks."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudySettings:
+    """`strategies` are their names, none for all; `epochs` 0 takes those that suit the number of
+    images, `seconds` as many as fit in them for each strategy; `shares` are those of a learning
+    curve, in per cent."""
+
+    strategies: Sequence[str] = ()
+    epochs: float = 0
+    seconds: float = 0
+    seed: int = 0
+    shares: Sequence[float] = SHARES
+
+    def plain(self) -> Asked:
+        return {
+            "strategies": list(self.strategies),
+            "epochs": float(self.epochs),
+            "seconds": float(self.seconds),
+            "seed": self.seed,
+            "shares": [float(share) for share in self.shares],  # 100 is named unlike 100.0
+        }
+
+
 @job("Comparing strategies")
-def compare(
-    session: Session,
-    *,
-    strategies: Sequence[str] = (),
-    epochs: float = 0,
-    seconds: float = 0,
-    seed: int = 0,
-    shares: Sequence[float] = SHARES,
-) -> Work[Study]:
+def compare(session: Session, *, asked: StudySettings) -> Work[Study]:
     """Which way to a classifier is best on the project's images: frozen features with each learner,
     fine-tuning, from scratch and others, all on the same split, with the same seed and budget.
 
-    `strategies` are their names, none for all; `epochs` 0 takes those that suit the number of
-    images, `seconds` as many as fit in them for each strategy; `shares` are those of a learning
-    curve, in per cent. Nothing of the project changes. What was measured is kept, so that a study
-    that was stopped goes on where it was.
+    Nothing of the project changes. What was measured is kept, so that a study that was stopped goes
+    on where it was.
     """
-    asked = asked_for(strategies, epochs, seconds, seed, shares)
-    plan = yield from planned(session, asked, NARROWER)
+    plan = yield from planned(session, asked.plain(), NARROWER)
     return (yield from carried_out(session, plan))
-
-
-def asked_for(
-    strategies: Sequence[str], epochs: float, seconds: float, seed: int, shares: Sequence[float]
-) -> Asked:
-    return {
-        "strategies": list(strategies),
-        "epochs": float(epochs),
-        "seconds": float(seconds),
-        "seed": seed,
-        "shares": [float(share) for share in shares],  # 100 and 100.0 are named differently
-    }
 
 
 @job("Use what a study found")
@@ -112,18 +112,10 @@ def study_choices(session: Session) -> Work[StudyChoices]:
 
 
 @job("Estimating the time of a study", reads=True)
-def estimate_study(
-    session: Session,
-    *,
-    strategies: Sequence[str] = (),
-    epochs: float = 0,
-    seconds: float = 0,
-    seed: int = 0,
-    shares: Sequence[float] = SHARES,
-) -> Work[StudyEstimate]:
+def estimate_study(session: Session, *, asked: StudySettings) -> Work[StudyEstimate]:
     """About how long `compare` with the same arguments takes. Nothing is written."""
     split = catalogue.to_learn(session.require())
-    plan = drafted(session, asked_for(strategies, epochs, seconds, seed, shares), NARROWER, split)
+    plan = drafted(session, asked.plain(), NARROWER, split)
     plan = yield from within_seconds(session, plan, writes=False)
     missing = [cell for cell in plan.cells() if plan.kept(cell) is None]
     total, rows, left_out = yield from foretold(session, plan, missing)
