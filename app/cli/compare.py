@@ -16,7 +16,7 @@ from engine.system.words import per_cent
 
 NAMES = ("compare",)
 ALL, BEST = "all", "best"
-TWO = "“{}” are not two rows. Write two names of strategies with a comma between them."
+TWO = "“{}” are not two models. Write two names with a comma between, as in in_use,run_1."
 NO_SHARES = "“{}” are no shares of images. Write them in per cent, as in 10,25,50,100."
 THERE = "{} is there already. Name another file, or add --overwrite."
 NO_PLACE = "{} can't be written ({}). Name another file."
@@ -45,7 +45,10 @@ def add_to(command: Any) -> None:
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
     help = "go on with the way of this row, or of the best one, afterwards (undo is in the window)"
     add("--use", default="", metavar="NAME", help=help)
-    help = "two rows of the last study on the same images: how often they agree, which is right"
+    help = (
+        "two models on the same images: how often they agree, which is right; rows of the last "
+        "study, in_use, run_N, step_N"
+    )
     add("--beside", default="", metavar="NAME,NAME", help=help)
     help = "what more images of this class would bring to it"
     add("--more", default="", metavar="CLASS", help=help)
@@ -93,7 +96,7 @@ def use(options: argparse.Namespace, study: Study) -> int:
 
 
 def beside(options: argparse.Namespace) -> int:
-    """Two rows of the last study on the same images."""
+    """Two models on the same images."""
     names = [name.strip() for name in options.beside.split(",")]
     if len(names) != 2:
         return finish(options, Ended("refused", TWO.format(options.beside)), SideBySide, agreement)
@@ -103,7 +106,7 @@ def beside(options: argparse.Namespace) -> int:
 
 
 def agreement(found: SideBySide) -> str:
-    """How often two rows agree, and who is right."""
+    """How often two models agree, and who is right."""
     first, second = found["titles"]
     rows = [
         ("images", f"{found['images']:,}"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.cli.terminal import ADOPT, columns, do, finish, scores_table
 from engine.results.tune import Estimate, RunDetails, Runs, Tuned
-from engine.system.words import duration, per_cent, plural
+from engine.system.words import duration, per_cent, plural, times
 
 PRESETS = ("quick", "thorough", "long", "overnight")
 """The last is what `long` was called before: scripts may say it."""
@@ -90,7 +90,10 @@ def tune(options: argparse.Namespace) -> int:
 
 def estimated(result: Estimate) -> str:
     took = duration(result["seconds"])
-    return f"{took[0].upper()}{took[1:]}, {plural(result['steps'], 'step')}."
+    said = f"{took[0].upper()}{took[1:]}, {plural(result['steps'], 'step')}"
+    if "epochs" in result:
+        said += f" on {plural(result['pictures'])}, each seen {times(result['epochs'])}"
+    return f"{said}."
 
 
 def resume(options: argparse.Namespace) -> int:

@@ -3,6 +3,9 @@
 `def my_job(session, *, setting=...) -> Work[MyResult]` yields events and returns a TypedDict that
 engine/results.py declares. It may be closed between any two yields; then the project is as before,
 or as at the last thing saved.
+
+What a job shares with another one, as with its estimate, is a dataclass: `asked: MySettings`, which
+is made of those settings that it has a field for.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import logging
 import pkgutil
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
@@ -34,7 +37,8 @@ Verb = TypeVar("Verb", bound=Callable[..., Work[Any]])
 class Job:
     """A registered job. `reads` says that it changes nothing, so it may run beside another.
 
-    `result` is the TypedDict that it says it returns.
+    `result` is the TypedDict that it says it returns, `asked` the dataclass of settings that it
+    shares with others.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Job:
     work: Callable[..., Work[Any]]
     reads: bool
     result: Any
+    asked: type[Any] | None = None
 
 
 JOBS: dict[str, Job] = {}
@@ -52,8 +57,9 @@ def job(title: str, *, reads: bool = False) -> Callable[[Verb], Verb]:
 
     def keep(work: Verb) -> Verb:
         # Some files import Session for types alone.
-        declared = get_type_hints(work, localns={"Session": object})["return"]
-        JOBS[work.__name__] = Job(work.__name__, title, work, reads, get_args(declared)[-1])
+        declared = get_type_hints(work, localns={"Session": object})
+        result, asked = get_args(declared["return"])[-1], declared.get("asked")
+        JOBS[work.__name__] = Job(work.__name__, title, work, reads, result, asked)
         return work
 
     return keep
@@ -86,8 +92,8 @@ def run(
         if stopped() == CANCEL:
             yield Ended("cancelled", "Cancelled before it began.")
         else:
-            check_settings(chosen, settings)
-            yield from follow(chosen, chosen.work(session, **settings), stopped)
+            given = arguments(chosen, settings)
+            yield from follow(chosen, chosen.work(session, **given), stopped)
     except Exception as error:
         yield end_of(session, name, error)
 
@@ -114,9 +120,15 @@ def end_of(session: Session | None, name: str, error: Exception) -> Ended:
     )
 
 
-def check_settings(chosen: Job, settings: Mapping[str, Any]) -> None:
+def arguments(chosen: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job is called with. Raises BadSetting where there is no such setting."""
+    shared = {field.name for field in fields(chosen.asked)} if chosen.asked else set[str]()
+    given = {name: value for name, value in settings.items() if name not in shared}
+    if chosen.asked:
+        given["asked"] = chosen.asked(**{n: settings[n] for n in settings if n in shared})
     try:
-        inspect.signature(chosen.work).bind(None, **settings)
+        inspect.signature(chosen.work).bind(None, **given)
+        return given
     except TypeError as error:
         raise BadSetting(
             f"The job “{chosen.name}” can't be asked for like this: {error}."

@@ -4,6 +4,7 @@ used."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.events import Progress, Work
 from engine.jobs import job
@@ -13,64 +14,68 @@ from engine.results.compare import (
     MoreOfClass,
     RowUsed,
     SideBySide,
+    SideChoices,
     Study,
     StudyChoices,
     StudyDropped,
     StudyEstimate,
 )
+from engine.search.elastic.by_work import can_be_narrowed, narrowed_to
 from engine.session import Session
 from engine.storage import catalogue
 from engine.training.presets import preset_of
-from engine.training.study import one_class, record, using
+from engine.training.study import answered, one_class, record, using
 from engine.training.study import side_by_side as beside
 from engine.training.study.budget import foretold, within_seconds
+from engine.training.study.narrowing import Narrower
 from engine.training.study.plan import drafted, here, planned
 from engine.training.study.run import carried_out, tidied
 from engine.training.study.strategies import every_strategy, presets
 
 SHARES = (10.0, 25.0, 50.0, 100.0)
+NARROWER = Narrower(can_be_narrowed, narrowed_to)
+"""Training does not know what narrows networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySettings:
+    """`strategies` are their names, none for all; `epochs` 0 takes those that suit the number of
+    images, `seconds` as many as fit in them for each strategy; `shares` are those of a learning
+    curve, in per cent."""
+
+    strategies: Sequence[str] = ()
+    epochs: float = 0
+    seconds: float = 0
+    seed: int = 0
+    shares: Sequence[float] = SHARES
+
+    def plain(self) -> Asked:
+        return {
+            "strategies": list(self.strategies),
+            "epochs": float(self.epochs),
+            "seconds": float(self.seconds),
+            "seed": self.seed,
+            "shares": [float(share) for share in self.shares],  # 100 is named unlike 100.0
+        }
 
 
 @job("Comparing strategies")
-def compare(
-    session: Session,
-    *,
-    strategies: Sequence[str] = (),
-    epochs: float = 0,
-    seconds: float = 0,
-    seed: int = 0,
-    shares: Sequence[float] = SHARES,
-) -> Work[Study]:
+def compare(session: Session, *, asked: StudySettings) -> Work[Study]:
     """Which way to a classifier is best on the project's images: frozen features with each learner,
     fine-tuning, from scratch and others, all on the same split, with the same seed and budget.
 
-    `strategies` are their names, none for all; `epochs` 0 takes those that suit the number of
-    images, `seconds` as many as fit in them for each strategy; `shares` are those of a learning
-    curve, in per cent. Nothing of the project changes. What was measured is kept, so that a study
-    that was stopped goes on where it was.
+    Nothing of the project changes. What was measured is kept, so that a study that was stopped goes
+    on where it was.
     """
-    asked = asked_for(strategies, epochs, seconds, seed, shares)
-    plan = yield from planned(session, asked)
+    plan = yield from planned(session, asked.plain(), NARROWER)
     return (yield from carried_out(session, plan))
-
-
-def asked_for(
-    strategies: Sequence[str], epochs: float, seconds: float, seed: int, shares: Sequence[float]
-) -> Asked:
-    return {
-        "strategies": list(strategies),
-        "epochs": float(epochs),
-        "seconds": float(seconds),
-        "seed": seed,
-        "shares": [float(share) for share in shares],  # 100 and 100.0 are named differently
-    }
 
 
 @job("Use what a study found")
 def use_row(session: Session, *, name: str) -> Work[RowUsed]:
     """Goes on with the way of a row of the last study: its network and its learner become the
     project's, and all classes are learnt with them, as one gesture that can be undone."""
-    return (yield from using.used(session, name))
+    return (yield from using.used(session, name, NARROWER))
 
 
 @job("Drop the study")
@@ -98,7 +103,7 @@ def study_choices(session: Session) -> Work[StudyChoices]:
     yield Progress(0, None, "Reading")
     project = session.require()
     images = sum(map(len, catalogue.to_learn(project).train.values()))
-    there, learner = here(session), project.facts["learner"]
+    there, learner = here(session, NARROWER), project.facts["learner"]
     return {
         "strategies": every_strategy(there),
         "presets": presets(learner, there),
@@ -107,32 +112,31 @@ def study_choices(session: Session) -> Work[StudyChoices]:
 
 
 @job("Estimating the time of a study", reads=True)
-def estimate_study(
-    session: Session,
-    *,
-    strategies: Sequence[str] = (),
-    epochs: float = 0,
-    seconds: float = 0,
-    seed: int = 0,
-    shares: Sequence[float] = SHARES,
-) -> Work[StudyEstimate]:
+def estimate_study(session: Session, *, asked: StudySettings) -> Work[StudyEstimate]:
     """About how long `compare` with the same arguments takes. Nothing is written."""
     split = catalogue.to_learn(session.require())
-    plan = drafted(session, asked_for(strategies, epochs, seconds, seed, shares), split)
+    plan = drafted(session, asked.plain(), NARROWER, split)
     plan = yield from within_seconds(session, plan, writes=False)
     missing = [cell for cell in plan.cells() if plan.kept(cell) is None]
     total, rows, left_out = yield from foretold(session, plan, missing)
     return {"seconds": total, "rows": len(plan.chosen), "missing": rows, "left_out": left_out}
 
 
-@job("Looking at two rows", reads=True)
+@job("List what can be put side by side", reads=True)
+def side_choices(session: Session) -> Work[SideChoices]:
+    """The model in use, the rows of the last study, runs of tuning and earlier steps."""
+    yield Progress(0, None, "Reading")
+    return {"choices": answered.choices(session.require())}
+
+
+@job("Looking at two models", reads=True)
 def side_by_side(
     session: Session, *, first: str, second: str, part: str = "first", limit: int = 200
 ) -> Work[SideBySide]:
-    """Two rows of the last study on the same held-out images: how often they agree, and the images
-    that the `first`, the `second`, `neither` or `both` have right."""
+    """Two models, named as `side_choices` does, on the same held-out images: how often they agree,
+    and the images that the `first`, the `second`, `neither` or `both` have right."""
     yield Progress(0, None, "Reading")
-    return beside.side_by_side(session.require(), (first, second), part, limit)
+    return (yield from beside.side_by_side(session, (first, second), part, limit))
 
 
 @job("Looking at what more images would bring", reads=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,36 +46,45 @@ from engine.training.dataset import ImageArray, listed_in_project
 from engine.training.estimate import as_jpeg, seconds_of, trial_of, tuners
 from engine.training.presets import PRESETS, preset_of, preset_views, proposed
 from engine.training.run import merit
-from engine.training.schedules import SCHEDULES
+from engine.training.schedules import SCHEDULES, Schedule
 from engine.training.setup import LARGER, course_of, made, made_of_either, plain_settings
+from engine.training.tuner import Tuning
 from engine.training.tuners import TUNERS
 from engine.training.unlabelled.methods import METHODS
 from engine.training.unlabelled.run import collapsed
 
 
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings:
+    """`settings` are those of the tuner and of the schedule. A `preset` (quick, thorough, long)
+    chooses both and their settings; what is set beside it counts before it."""
+
+    tuner: str = "fine_tune"
+    schedule: str = "none"
+    settings: Mapping[str, Any] | None = None
+    epochs: float = 0
+    preset: str = ""
+
+    def made(self, session: Session) -> tuple[Tuning, Schedule]:
+        """The tuner and the schedule. Raises BadSetting."""
+        chosen = {**(self.settings or {}), **({"epochs": self.epochs} if self.epochs else {})}
+        if not self.preset:
+            return made(self.tuner, self.schedule, chosen)
+        tuner, schedule, own = preset_of(self.preset, counts_of(session)[0])
+        return made(tuner, schedule, {**own, **chosen})
+
+
 @job("Tuning")
-def tune(
-    session: Session,
-    *,
-    tuner: str = "fine_tune",
-    schedule: str = "none",
-    settings: Mapping[str, Any] | None = None,
-    epochs: float = 0,
-    preset: str = "",
-    adopt: str = "better",
-) -> Work[Tuned]:
+def tune(session: Session, *, asked: TuneSettings, adopt: str = "better") -> Work[Tuned]:
     """Tunes the project's network on its images, and compares it with the one in use.
 
-    `settings` are those of the tuner and of the schedule. A `preset` (quick, thorough, long)
-    chooses both and their settings; what is set beside it counts before it. With `adopt` "better"
-    the result is used where it answers more held-out images rightly, as one gesture that can be
-    undone. A cancelled run can be resumed.
+    With `adopt` "better" the result is used where it answers more held-out images rightly, as one
+    gesture that can be undone. A cancelled run can be resumed.
     """
     check_adopt(adopt)
-    asked = tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs else {})}
-    tuner, schedule, chosen = meant(session, preset, *asked)
-    tuning, timing = made(tuner, schedule, chosen)
+    tuning, timing = asked.made(session)
     yield from ready(session)
+    tuner, schedule = tuning.name, timing.name
     title = f"{TUNERS[tuner].title} · {SCHEDULES[schedule].title}"
     plain = {**plain_settings(tuning), **plain_settings(timing)}
     project = session.require()
@@ -86,17 +95,6 @@ def tune(
     except EspalierError:
         runs.forget_empty(project, run.id)
         raise
-
-
-def meant(
-    session: Session, preset: str, tuner: str, schedule: str, settings: Mapping[str, Any]
-) -> tuple[str, str, Mapping[str, Any]]:
-    """The tuner, the schedule and the settings that are asked for, with those of a preset."""
-    if not preset:
-        return tuner, schedule, settings
-    images, _ = counts_of(session)
-    tuner, schedule, own = preset_of(preset, images)
-    return tuner, schedule, {**own, **settings}
 
 
 @job("Resume tuning")
@@ -208,23 +206,13 @@ def preview_augmented(
 
 
 @job("Estimating the time of tuning", reads=True)
-def estimate_tune(
-    session: Session,
-    *,
-    tuner: str = "fine_tune",
-    schedule: str = "none",
-    settings: Mapping[str, Any] | None = None,
-    epochs: float = 0,
-    preset: str = "",
-) -> Work[Estimate]:
+def estimate_tune(session: Session, *, asked: TuneSettings) -> Work[Estimate]:
     """About how long `tune` with the same arguments takes. Nothing is written.
 
     A few real steps are timed, and the FLOPs of the others counted: a step with frozen stages
     takes its share. Decoding the images comes on top at the first run.
     """
-    asked = tuner, schedule, {**(settings or {}), **({"epochs": epochs} if epochs else {})}
-    tuner, schedule, chosen = meant(session, preset, *asked)
-    tuning, timing = made(tuner, schedule, chosen)
+    tuning, timing = asked.made(session)
     yield Progress(0, None, "Timing a few steps")
     images, held_out = counts_of(session)
     check_batch(images, tuning.batch)

@@ -141,8 +141,22 @@ class RowUsed(TypedDict):
     accuracy: float | None
 
 
+class SideChoice(TypedDict):
+    """What can be put beside another: the model in use, a row of the study, a run, a step."""
+
+    name: str
+    title: str
+    group: str
+
+
+class SideChoices(TypedDict):
+    """All that can be put side by side."""
+
+    choices: list[SideChoice]
+
+
 class SideBySide(TypedDict):
-    """Two rows on the same `images`: how many `both`, the `first` alone, the `second` alone or
+    """Two models on the same `images`: how many `both`, the `first` alone, the `second` alone or
     `neither` has right; how many they answer alike. `shown` are images of `part`, `total` of them.
     """
 

@@ -1,6 +1,6 @@
 """Jobs of the Tune page."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from engine.registry import PluginView
 from engine.results.scores import Accuracies, Compared, Difference
@@ -123,7 +123,17 @@ class TuningChoices(TypedDict):
 
 ChangedImage = TypedDict("ChangedImage", {"class": str, "jpeg": bytes})
 ChangedImages = TypedDict("ChangedImages", {"pictures": list[ChangedImage]})
-Estimate = TypedDict("Estimate", {"seconds": float, "steps": int, "pictures": int})
-"""So many seconds for so many steps on so many images."""
+
+
+class Estimate(TypedDict):
+    """So many seconds for so many steps on so many images; of adapting also how often each image
+    is seen."""
+
+    seconds: float
+    steps: int
+    pictures: int
+    epochs: NotRequired[float]
+
+
 PresetTimes = TypedDict("PresetTimes", {"seconds": dict[str, float], "pictures": int})
 """So many seconds for each preset by its name."""

@@ -47,6 +47,11 @@ def listed(names: Sequence[str], most: int = 2) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
+def times(count: float) -> str:
+    """How often, which may be no whole number: “once”, “1.6 times”."""
+    return "once" if count == 1 else f"{count:g} times"
+
+
 def plural(count: int, word: str = "image") -> str:
     """“1 image”, “2 images”, “3 classes”."""
     return f"{count:,} {word}{'' if count == 1 else 'es' if word.endswith('s') else 's'}"

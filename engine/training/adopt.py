@@ -238,9 +238,13 @@ def adopt_network(session: Session, run: Run) -> Generator[Event, None, None]:
 def keep_origin(project: Project, origin: Origin, gesture: int | None = None) -> None:
     """Keeps the weights of the network that a tuned one began with as long as the project."""
     if origin.weights:
-        why = "the network that a tuned one began with"
-        with project.transaction(gesture) as db:
-            db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [origin.weights, why])
+        keep_blob(project, origin.weights, "the network that a tuned one began with", gesture)
+
+
+def keep_blob(project: Project, blob: str, why: str, gesture: int | None = None) -> None:
+    """Keeps a blob as long as the project."""
+    with project.transaction(gesture) as db:
+        db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?)", [blob, why])
 
 
 def origin_for(project: Project, backbone: Backbone) -> Origin:

@@ -54,6 +54,8 @@ class TuningRun:
     drift: UpdateTracker = field(default_factory=lambda: UpdateTracker())
     aside: float = 0.0
     """Seconds of the present step that are no training."""
+    scored: bool = True
+    """Whether it is judged at the beginning and after each epoch, and its best weights are kept."""
     made: ClassVar[str] = "tuned"
     """What the network is called that comes of it."""
     doing: ClassVar[str] = "Tuning"
@@ -75,7 +77,8 @@ class TuningRun:
         if not self.account.full_seconds:
             yield Progress(0, None, "Timing a few steps")
             self.measure_full_step()
-            self.account.begun = self.held_out()
+            if self.scored:
+                self.account.begun = self.held_out()
             self.tuning.begin(self.stack, self.lessons, self.new)
         yield self.plan()
         pace, begun = Eta(self.total - self.training.position, self.doing), self.training.position
@@ -191,7 +194,7 @@ class TuningRun:
     # Scores.
 
     def score(self) -> Step:
-        """The epoch's figures on held-out images, with what was learnt and saved; keeps the
+        """The epoch's figures, on held-out images too, with what was learnt and saved; keeps the
         best weights."""
         account, done = self.account, self.training.position
         each = self.tuning.per_epoch(len(self.lessons))
@@ -205,11 +208,11 @@ class TuningRun:
                 for name, values in account.steps.items()
                 if name not in ("step", "seconds")
             },
-            **self.held_out(self.lessons.start(done - 1)),
+            **(self.held_out(self.lessons.start(done - 1)) if self.scored else {}),
             **{f"saved_{name}": value for name, value in account.saved(done).items()},
         }
         account.epochs.append(figures)
-        if not account.best or merit(figures) > merit(account.best):
+        if self.scored and (not account.best or merit(figures) > merit(account.best)):
             account.best = figures
             write_state(self.stack.state_dict(), self.folder / BEST)
         return Step(done, self.total, figures)

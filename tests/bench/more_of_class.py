@@ -41,9 +41,10 @@ def main() -> None:
         folder = Path(name)
         parts = parts_of(options, folder)
         every = sorted(path.name for path in (parts / "train").iterdir() if path.is_dir())
-        options.classes = options.classes or ",".join(every)
+        classes = options.classes.split(",") if options.classes else every
         session = new(folder, "more", weights=options.weights, size=options.size)
-        do(session, "learn_folder", paths=[str(drawn(parts, folder / "photos", options))])
+        photos = drawn(parts, folder / "photos", classes, options.images, options.seed)
+        do(session, "learn_folder", paths=[str(photos)])
         print_cases(session, options)
         session.close()
 

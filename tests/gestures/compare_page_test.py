@@ -106,7 +106,13 @@ def looks_closer(learnt: Person, page: Any) -> None:
     assert {bar.name for bar in page.bars.bars} == {"apple", "banana", "cherry"}
     learnt.presses("Alt+3")
     learnt.sees(lambda: "Answered alike" in page.beside.counts.full)
+    assert page.beside.names[0] == TUNED
     assert complaints(page) == []
+    learnt.presses("Alt+S")  # beside the model in use, which is the first of the list
+    QTest.keyClick(page.beside.second, Qt.Key.Key_Home)
+    assert page.beside.names == (TUNED, "in_use")
+    learnt.sees(lambda: not page.beside.question)
+    assert "Only The model in use is right" in page.beside.part.itemText(1)
     for at in range(page.beside.part.count()):
         page.beside.part.setCurrentIndex(at)
         learnt.sees(lambda: not page.beside.question)

@@ -1,20 +1,24 @@
-"""Two rows of a study side by side: how often they agree, and the images that one has right."""
+"""Two models side by side: how often they agree, and the images that one of them has right."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from app.bridge import Bridge
 from app.widgets.captions import Caption, Name
-from app.widgets.controls import Elided, column, laid_out, named, reach
+from app.widgets.controls import Elided, column, label, laid_out, named, reach, row
 from app.widgets.gallery import Gallery
 from app.widgets.rows import ImageRows
 from app.widgets.thumbs import Thumbnails
 from app.widgets.viewer import Viewer
-from engine.events import Ended
-from engine.results.compare import SideBySide
+from engine.events import Ended, Progress
+from engine.results.compare import SideBySide, SideChoice, SideChoices
 
-CHOOSE = "Choose a row in the table above, or two with Ctrl: one alone is put beside the best."
+CHOOSE = "Nothing to put side by side yet: learn your classes, then compare ways to learn, or tune."
+SHORT = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
 PARTS = (
     ("first", "Only {0} is right"),
     ("second", "Only {1} is right"),
@@ -26,12 +30,26 @@ SIDE = 96
 
 
 class Beside(QWidget):
-    """Counts above; below them the images of one part, which a click opens."""
+    """The two models and counts above; below them the images of one part, which a click opens.
+
+    Rows that are chosen in the study's table come here by themselves.
+    """
 
     def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
         super().__init__()
-        self.bridge, self.question = bridge, 0
-        self.names: tuple[str, str] | None = None
+        self.bridge, self.question, self.listing = bridge, 0, 0
+        self.stale = True
+        self.offered: tuple[str, str] | None = None
+        self.wanted: tuple[str, str] | None = None
+        """What was last chosen in the table; and until it is in the lists here."""
+        self.choices: list[SideChoice] = []
+        self.first, self.second = QComboBox(), QComboBox()
+        for made, words, key in ((self.first, "First", "Alt+F"), (self.second, "Second", "Alt+S")):
+            named(made, f"{words} model", "A row of the study, the model in use, or a run of Tune")
+            reach(made, key)
+            made.setMinimumContentsLength(12)
+            made.setSizeAdjustPolicy(SHORT)
+            made.activated.connect(lambda _: self.ask())
         self.counts = Elided(CHOOSE, "muted")
         self.part = QComboBox()
         named(self.part, "Which images", "Which of the held-out images are shown")
@@ -45,36 +63,98 @@ class Beside(QWidget):
         help = "Images with both answers; Return, or a double click, looks closer"
         named(self.gallery, "Images side by side", help)
         reach(self.gallery, "Alt+I")
-        self.setLayout(column(self.part, self.counts, self.gallery, gap=4))
-        laid_out(self).setStretch(2, 1)
+        models = row(self.first, label("and", "muted"), self.second)
+        models.setStretch(0, 1)
+        models.setStretch(2, 1)
+        self.setLayout(column(models, self.part, self.counts, self.gallery, gap=4))
+        laid_out(self).setStretch(3, 1)
         self.part.currentIndexChanged.connect(lambda _: self.ask())
         self.gallery.opened.connect(lambda at: Viewer(self.rows, at, self.window()).open())
 
-    def show_rows(self, names: tuple[str, str] | None) -> None:
-        """Asks about these two rows; nothing where there are no two."""
-        self.names = names
-        if names is None:
-            self.drop()
-            self.rows.give([])
-            self.counts.set_full(CHOOSE)
-        else:
+    # What there is.
+
+    def renew(self) -> None:
+        """Something changed: what there is to choose from is asked for when it is looked at."""
+        self.stale = True
+        self.read()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.read()
+        if not self.stale:
             self.ask()
 
+    def read(self) -> None:
+        if self.stale and self.isVisible():
+            self.stale = False
+            self.bridge.drop(self.listing)
+            self.listing = self.bridge.ask("side_choices", self.take_choices)
+
+    def take_choices(self, ended: Ended) -> None:
+        """The names of all models; the two that were chosen stay, where they are still there."""
+        self.listing = 0
+        if ended.how != "done":
+            self.stale = True
+            return
+        kept, self.choices = self.names, ended.of(SideChoices)["choices"]
+        for made in (self.first, self.second):
+            fill(made, self.choices)
+        self.choose(self.wanted if self.there(self.wanted) else kept)
+        self.wanted = None
+        self.ask()
+
+    @property
+    def names(self) -> tuple[str, str] | None:
+        """The two that are chosen."""
+        first, second = self.first.currentData(), self.second.currentData()
+        return (first, second) if first and second else None
+
+    def choose(self, names: tuple[str, str] | None) -> None:
+        """Chooses these two; where they are not there, the first two that are."""
+        if not self.there(names):
+            first = [choice["name"] for choice in self.choices[:2]]
+            names = (first[0], first[1]) if len(first) > 1 else None
+        for made, name in zip((self.first, self.second), names or ("", ""), strict=True):
+            made.setCurrentIndex(made.findData(name) if name else -1)
+            made.setEnabled(bool(names))
+
+    def show_rows(self, names: tuple[str, str] | None) -> None:
+        """Rows that a person chose in the table come in place of what was here."""
+        if names is None or names == self.offered:
+            return
+        self.offered = self.wanted = names
+        if self.there(names):
+            self.choose(names)
+            self.ask()
+
+    def there(self, names: tuple[str, str] | None) -> bool:
+        return names is not None and {*names} <= {choice["name"] for choice in self.choices}
+
+    # What they answer.
+
     def ask(self) -> None:
-        """While it is looked at: an answer from before is for other rows."""
+        """While it is looked at: an answer from before is for others."""
         self.drop()
-        if self.names is not None and self.isVisible():
+        if self.names is None:
+            self.rows.give([])
+            self.counts.set_full(CHOOSE)
+        elif self.isVisible():
             first, second = self.names
-            self.question = self.bridge.ask(
-                "side_by_side", self.take, first=first, second=second, part=self.part.currentData()
-            )
+            part = self.part.currentData()
+            settings = {"first": first, "second": second, "part": part}
+            self.question = self.bridge.ask("side_by_side", self.take, self.tell, **settings)
+
+    def tell(self, progress: Progress) -> None:
+        """A run's network looks at the images first, which may take a while."""
+        if progress.total:
+            self.counts.set_full(f"{progress.doing}: {progress.done:,} of {progress.total:,}")
 
     def drop(self) -> None:
         self.bridge.drop(self.question)
         self.question = 0
 
     def take(self, ended: Ended) -> None:
-        """Counts and images, each with what both rows say of it."""
+        """Counts and images, each with what both say of it."""
         self.question = 0
         if ended.how != "done":
             self.rows.give([])
@@ -98,7 +178,16 @@ class Beside(QWidget):
         )
 
 
+def fill(made: QComboBox, choices: Sequence[SideChoice]) -> None:
+    """All models by their names, a line between kinds of them."""
+    made.clear()
+    for at, choice in enumerate(choices):
+        if at and choice["group"] != choices[at - 1]["group"]:
+            made.insertSeparator(made.count())
+        made.addItem(choice["title"], choice["name"])
+
+
 def told(answers: list[str]) -> str:
-    """What two rows say of an image."""
+    """What two models say of an image."""
     first, second = answers
     return f"{first} · {second}" if first != second else f"both: {first}"

@@ -183,10 +183,12 @@ class ComparePage(QWidget):
             self.shown, self.chosen_once = now, False
         self.stale = True
         self.read()
+        self.beside.renew()
 
     def forget(self) -> None:
         """Another project: nothing of the last one stays."""
         self.last, self.shown, self.chosen_once = EMPTY_STUDY, (), False
+        self.beside.offered = None
         for ticket in (self.choosing, self.question):
             self.bridge.drop(ticket)
         self.choosing = self.question = 0
@@ -313,6 +315,7 @@ class ComparePage(QWidget):
         if event.what == "study":
             self.stale = True
             self.read()
+            self.beside.renew()
 
     def on_ended(self, ticket: int, event: Ended) -> None:
         if ticket == self.busy:
@@ -320,6 +323,7 @@ class ComparePage(QWidget):
         self.stale = True
         self.read()
         self.refresh()
+        self.beside.renew()
 
     # Gestures.
 

@@ -30,7 +30,7 @@ from app.widgets.controls import (
 from engine.events import Ended, Progress
 from engine.registry import PluginView
 from engine.results.tune import Estimate, PresetRow, PresetTimes, TuningChoices
-from engine.system.words import duration, plural
+from engine.system.words import duration, plural, times
 
 FIRST = ("epochs", "lr", "batch")
 """The settings that matter most; the others are folded away at first."""
@@ -336,9 +336,10 @@ class TuneForm(QFrame):
         self.estimated = ended.how == "done"
         if self.estimated:
             found = ended.of(Estimate)
+            often = f", each seen {times(found['epochs'])}" if "epochs" in found else ""
             self.time.setText(
                 f"{duration(found['seconds']).capitalize()} for {plural(found['steps'], 'step')} "
-                f"on {plural(found['pictures'])}. {READING}"
+                f"on {plural(found['pictures'])}{often}. {READING}"
             )
         self.refresh_tools()
 

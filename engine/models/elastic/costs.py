@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engine.models.backbone import Backbone
 from engine.models.elastic.blocks import Layers, cut_to, layers_of, steps_of
 from engine.models.elastic.passes import SHARES, width_at
+from engine.models.flops import counter
 from engine.models.onnx_export import write_onnx
 from engine.models.timing import Setting, Timed, opened
 
@@ -103,6 +104,28 @@ def measured_costs(
                 graph.round()
             yield None
     yield scaled(graphs.costs(), whole_ms)
+
+
+def work_of(network: Backbone) -> BlockCosts:
+    """The same in multiply-adds in place of milliseconds, counted: alike on all computers."""
+    size = network.preprocessing.size
+    x, blocks, rest = torch.zeros(1, 3, size, size), dict[str, dict[float, float]](), 0.0
+    for place, module in steps_of(network.stages):
+        layers = layers_of(module)
+        if layers is None:
+            rest += macs_of(module, x)
+        else:
+            cut = {s: cut_to(module, width_at(layers.width, s)) for s in TIMED}
+            blocks[place] = {share: macs_of(block, x) for share, block in cut.items()}
+        with torch.inference_mode():
+            x = module(x)
+    return BlockCosts(blocks, rest)
+
+
+def macs_of(module: nn.Module, x: Tensor) -> float:
+    with torch.no_grad(), counter() as counted:
+        module.eval()(x)
+    return counted.get_total_flops() / 2
 
 
 def scaled(found: Mapping[str, Mapping[float, float]], whole_ms: float) -> BlockCosts:

@@ -23,12 +23,17 @@ from engine.system import device as devices
 from engine.training.batches import check_batch
 from engine.training.branching.costs import macs_of
 from engine.training.estimate import seconds_of, trial_of
-from engine.training.setup import made
+from engine.training.setup import made_of_either
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
 from engine.training.study.rows import seconds_an_image, weights_tuned
+from engine.training.tuner import Tuning
+from engine.training.unlabelled import estimate as adapting
+from engine.training.unlabelled.method import UnlabelledMethod
 
 FEWEST, MOST = 0.05, 10_000.0
 """Epochs, whatever the seconds."""
+FOLDED = 8.0
+"""A narrowed network takes about so many looks at the images: its blocks are fitted to them."""
 
 
 def within_seconds(
@@ -86,7 +91,8 @@ def seconds_of_tuning(
 ) -> Generator[Event, None, float]:
     """How long a row's gradient steps take. Raises Refused where it can't be tuned so."""
     backbone, settings = session.extractor().backbone, cell.settings["tuned"]
-    facts = backbone.digest, backbone.preprocessing.key, session.device, plan.learnt
+    images = plan.shown_to(cell.strategy)
+    facts = backbone.digest, backbone.preprocessing.key, session.device, images
     asked = json.dumps([settings, len(plan.hashes)], sort_keys=True)
     key = (f"seconds of {cell.strategy.name}", *facts, asked)
     if (known := session.kept(key)) is None:
@@ -98,17 +104,22 @@ def seconds_of_tuning(
 def timed(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, float]:
     """A few steps of a row, timed. Raises Refused where it can't be tuned so."""
     strategy, settings = cell.strategy, cell.settings["tuned"]
-    tuning, timing = made(strategy.tuner, strategy.schedule, settings)
-    check_batch(plan.learnt, tuning.batch)
-    backbone = session.extractor().backbone
+    tuning, timing = made_of_either(strategy.tuner, strategy.schedule, settings)
+    images, backbone = plan.shown_to(strategy), session.extractor().backbone
+    check_batch(images, tuning.batch)
     stages = settings.get("count", 1)
     if stages > len(backbone.stages):
         raise Refused(f"This network has {len(backbone.stages)} stages. Name fewer of them.")
+    if isinstance(tuning, UnlabelledMethod):
+        unlabelled = adapting.trial_of(session, tuning, timing)
+        unlabelled.measure_full_step()
+        return (yield from adapting.seconds_of(unlabelled, images, 0))
+    assert isinstance(tuning, Tuning)
     course = trial_of(backbone, devices.choose(session.device), tuning, timing)
     if not strategy.own_head and not weights_tuned(course):
         raise Refused("This network has nothing that is tuned this way.")
     course.measure_full_step()
-    return (yield from seconds_of(course, plan.learnt, len(plan.hashes)))
+    return (yield from seconds_of(course, images, 0))
 
 
 def times_as_much(session: Session, cell: Cell) -> float:
@@ -116,6 +127,8 @@ def times_as_much(session: Session, cell: Cell) -> float:
     is not known of it."""
     if cell.strategy.subnet:
         return 1.0
+    if cell.strategy.part:
+        return FOLDED
     facts: dict[str, Any] = BACKBONES.make(cell.strategy.network).facts()
     if not facts["macs"]:
         return 1.0

@@ -24,8 +24,12 @@ from engine.storage.study import kept_row
 from engine.training.branching.heads import PER_BRANCH
 from engine.training.presets import preset_of, proposed
 from engine.training.study.curves import subset
+from engine.training.study.narrowing import Narrower
 from engine.training.study.strategies import Here, Strategy, strategies
 from engine.training.tuners import TUNERS
+from engine.training.unlabelled.method import PROJECT, SHOWN
+from engine.training.unlabelled.methods import METHODS
+from engine.training.unlabelled.pairs import in_project
 
 MADE = 2
 """Goes up when rows are made in another way, so that none of before is taken."""
@@ -53,8 +57,9 @@ class Cell:
 @dataclass(frozen=True)
 class StudyPlan:
     """`hashes` are the held-out images, `truth` their class numbers; `network` is the extractor's
-    key, `usual` the project's learner and its settings. `asked` is what a person asked for;
-    `epochs_of` says for how long each strategy trains, where that is as many as fit in seconds."""
+    key, `usual` the project's learner and its settings, `seen` the images that are learnt from
+    without their classes. `asked` is what a person asked for; `epochs_of` says for how long each
+    strategy trains, where that is as many as fit in seconds."""
 
     project: Project
     split: Split
@@ -65,6 +70,8 @@ class StudyPlan:
     epochs: float
     chosen: Sequence[Strategy]
     asked: Asked
+    narrower: Narrower
+    seen: Sequence[str] = ()
     epochs_of: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -99,8 +106,9 @@ class StudyPlan:
             "images": [sorted(self.split.train.items()), list(self.hashes), self.truth.tolist()],
             "share": share,
             "tuned": [strategy.tuner, strategy.schedule, settings],
-            "other network": strategy.network or strategy.subnet,
+            "other network": strategy.other,
             "learner": [learner, own],
+            **({"seen": self.seen} if strategy.tuner in METHODS else {}),
         }
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         return Cell(strategy, share, {"tuned": settings, "learner": own}, learner, key)
@@ -116,10 +124,15 @@ class StudyPlan:
         return name, {**settings, **({"seed": self.seed} if seeded else {})}
 
     def tuner_settings(self, strategy: Strategy) -> dict[str, Any]:
-        view = next(view for view in TUNERS.describe() if view.name == strategy.tuner)
+        views = (*TUNERS.describe(), *METHODS.describe())
+        view = next(view for view in views if view.name == strategy.tuner)
         epochs = self.epochs_of.get(strategy.name, self.epochs)
         budget = {"epochs": epochs, "seed": self.seed}
-        return {**proposed(view, self.learnt), **budget, **strategy.settings}
+        return {**proposed(view, self.shown_to(strategy)), **budget, **strategy.settings}
+
+    def shown_to(self, strategy: Strategy) -> int:
+        """How many images a strategy that trains is shown."""
+        return len(self.seen) if strategy.tuner in METHODS else self.learnt
 
     def kept(self, cell: Cell) -> dict[str, Any] | None:
         """What was measured of a cell before; None where that is not there, or does not fit."""
@@ -128,7 +141,9 @@ class StudyPlan:
         return found if fits else None
 
 
-def planned(session: Session, asked: Asked) -> Generator[Event, None, StudyPlan]:
+def planned(
+    session: Session, asked: Asked, narrower: Narrower
+) -> Generator[Event, None, StudyPlan]:
     """Features are computed where they are missing. Raises BadSetting, and Refused where there is
     nothing to compare by."""
     check(asked)
@@ -136,15 +151,15 @@ def planned(session: Session, asked: Asked) -> Generator[Event, None, StudyPlan]
     project.check_writable()
     check_network(project)
     data = yield from material.learning_data(project, session.extractor(), 1)
-    return drafted(session, asked, data.split)
+    return drafted(session, asked, narrower, data.split)
 
 
-def drafted(session: Session, asked: Asked, split: Split) -> StudyPlan:
+def drafted(session: Session, asked: Asked, narrower: Narrower, split: Split) -> StudyPlan:
     """The plan for a split; nothing is computed or written. Raises as `planned`."""
     check(asked)
     project = session.require()
     check_network(project)
-    chosen = strategies(asked["strategies"], here(session))
+    chosen = strategies(asked["strategies"], here(session, narrower))
     asked = {**asked, "strategies": [strategy.name for strategy in chosen]}
     train = split.train
     pairs = [(h, n) for n in sorted(train) for h in split.validation.get(n, ())]
@@ -157,12 +172,16 @@ def drafted(session: Session, asked: Asked, split: Split) -> StudyPlan:
     epochs = asked["epochs"] or preset_of("thorough", sum(map(len, train.values())))[2]["epochs"]
     usual = material.choice(project)
     hashes, key = [h for h, _ in pairs], session.extractor().key
-    return StudyPlan(project, split, key, hashes, truth, usual, epochs, chosen, asked)
+    seen = in_project(project, PROJECT, SHOWN)
+    return StudyPlan(
+        project, split, key, hashes, truth, usual, epochs, chosen, asked, narrower, seen
+    )
 
 
-def here(session: Session) -> Here:
+def here(session: Session, narrower: Narrower) -> Here:
     """What there is beside the project's network."""
-    return Here(session.require().facts["backbone"], session.has_subnets())
+    own = session.require().facts["backbone"]
+    return Here(own, session.has_subnets(), narrower.possible(session))
 
 
 def check_network(project: Project) -> None:

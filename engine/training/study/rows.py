@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.errors import BadSetting, EndEarly, Refused
+from engine.errors import BadSetting, Diverged, EndEarly, Refused
 from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner
 from engine.learning import material, subnet
@@ -33,6 +33,7 @@ from engine.models.supernet.files import subnet_bytes
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.session import Session
 from engine.storage import catalogue, study
+from engine.storage.project import Project
 from engine.storage.runs import Run
 from engine.system.files import replace_file
 from engine.system.progress import Eta
@@ -44,9 +45,14 @@ from engine.training.study.in_use import in_use
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
 from engine.training.study.strategies import SUBNETS, Strategy
 from engine.training.tuner import HEAD
+from engine.training.unlabelled.run import AdaptingRun
 
+GONE = "Images went away meanwhile. Bring them back, or learn without them, and start again."
 TIMED = 32
 """Images by which a network's pass is timed."""
+COLLAPSED = (
+    "It came to give nearly the same for all images. More images, or fewer epochs, may help."
+)
 
 
 def measured(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, None]:
@@ -74,15 +80,19 @@ def of_network(
 ) -> Generator[Event, None, dict[str, Any]]:
     """The project's learner on the features of another network, of images as large."""
     yield Progress(0, None, "Reading the network")
-    backbone = yield from other_network(session, cell.strategy)
+    backbone = yield from other_network(session, plan, cell.strategy)
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     extractor = session.extractor_of(backbone)
-    features = yield from features_of(plan, extractor, learner.views)
+    features = yield from features_of(plan.project, plan.split.hashes, extractor, learner.views)
     return judged(plan, cell, learner, session, extractor, LearningData(features, plan.split))
 
 
-def other_network(session: Session, strategy: Strategy) -> Generator[Event, None, Backbone]:
+def other_network(
+    session: Session, plan: StudyPlan, strategy: Strategy
+) -> Generator[Event, None, Backbone]:
     """A network that looks at images as large as the project's does, where it can."""
+    if strategy.part:
+        return (yield from plan.narrower.narrowed(session, strategy.part)).backbone
     size = session.backbone().preprocessing.size
     if strategy.subnet:
         (supernet, origin), wanted = session.supernet(), SUBNETS[strategy.subnet](size)
@@ -103,7 +113,7 @@ def closed_form(
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     data = yield from material.learning_data(plan.project, extractor, learner.views)
     if set(data.split.hashes) != set(plan.split.hashes):
-        raise Refused("Images went away while the study ran. Start it again.")
+        raise Refused(GONE)
     data = replace(data, split=plan.part(cell.share))
     return judged(plan, cell, learner, session, extractor, data)
 
@@ -177,6 +187,8 @@ def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
     """A tuned network with the head that was trained on it, or a closed form."""
     place = place_of(plan, cell)
     course = yield from trained_course(session, cell, place)
+    if isinstance(course, AdaptingRun) and course.collapsed:
+        raise Diverged(COLLAPSED)
     trained, seconds = weights_trained(course), course.account.seconds
     backbone, content = network_after(session, course)
     if cell.strategy.own_head:
@@ -189,7 +201,7 @@ def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
     extractor = session.extractor_of(backbone)
     extractor.cache = None  # of no use after this row
-    features = yield from features_of(plan, extractor, learner.views)
+    features = yield from features_of(plan.project, plan.split.hashes, extractor, learner.views)
     data = LearningData(features, plan.split)
     return judged(plan, cell, learner, session, extractor, data, seconds, trained)
 
@@ -221,6 +233,7 @@ def trained_course(session: Session, cell: Cell, place: Path) -> Generator[Event
         0, "", strategy.title, strategy.tuner, strategy.schedule, settings, "", "", {}, {}, "", 0.0
     )
     course = yield from course_of(session, run, place)
+    course.scored = False  # only what it is after its last step counts
     try:
         yield from course.follow()
     except (GeneratorExit, EndEarly):
@@ -274,7 +287,7 @@ def answers_of(plan: StudyPlan, course: TuningRun) -> Generator[Event, None, lis
             said[shown.corpus.files[row]] = numbers[place]
         yield Progress(at + len(rows), len(shown.corpus), "Answering")
     if not said.keys() >= set(plan.hashes):
-        raise Refused("Images went away while the study ran. Start it again.")
+        raise Refused(GONE)
     return [said[sha256] for sha256 in plan.hashes]
 
 
@@ -294,16 +307,23 @@ class InMemory:
 
 
 def features_of(
-    plan: StudyPlan, extractor: Extractor, views: int
+    project: Project, every: Sequence[str], extractor: Extractor, views: int
 ) -> Generator[Event, None, InMemory]:
-    """What a network makes of the study's images. Raises Refused where one is gone by now."""
-    found, hashes = InMemory(extractor.key, extractor.backbone.moments), plan.split.hashes
+    """What a network makes of images, read where the project keeps it. Raises Refused where one is
+    gone by now."""
+    there = material.features_by(project, extractor, views)
+    hashes = there.missing(every)
+    have = sorted({*every}.difference(hashes))
+    known = dict(zip(have, there.get(have), strict=True)) if have else {}
+    found = InMemory(extractor.key, extractor.backbone.moments, known)
+    if not hashes:
+        return found
     eta, batch = Eta(len(hashes), "Looking at images"), dict[str, np.ndarray]()
     preprocessing = extractor.backbone.preprocessing
-    with closing(catalogue.decoded(plan.project, hashes, preprocessing)) as images:
+    with closing(catalogue.decoded(project, hashes, preprocessing)) as images:
         for number, (sha256, image) in enumerate(images, 1):
             if image is None:
-                raise Refused("Images went away while the study ran. Start it again.")
+                raise Refused(GONE)
             batch[sha256] = image.seen
             if len(batch) == material.BATCH or number == len(hashes):
                 made = extractor(np.stack(list(batch.values())), views)

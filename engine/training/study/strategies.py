@@ -29,11 +29,14 @@ SUBNETS: dict[str, Callable[[int], Architecture]] = {
     "largest": largest,
 }
 """Networks inside a once-for-all one, by the side of their input in pixels."""
-FROZEN, UPPER, WHOLE, SMALL, NEW, INSIDE, OTHER = (
+NARROWED = (75, 50)
+"""Per cents of a network's multiplications that narrower ones of it have."""
+FROZEN, UPPER, WHOLE, SMALL, UNLABELLED, NEW, INSIDE, OTHER = (
     "The network stays as it is",
     "Its upper part learns",
     "All of it learns",
     "A few weights learn",
+    "It sees images without classes first",
     "It begins from nothing",
     "A network inside it",
     "Another network, as it is",
@@ -43,8 +46,9 @@ FROZEN, UPPER, WHOLE, SMALL, NEW, INSIDE, OTHER = (
 
 @dataclass(frozen=True)
 class Strategy:
-    """A row of a study: a `learner` on frozen features, a `tuner` with its schedule, another
-    `network` as it is, or a `subnet`. `term` is what the field calls it, `group` its kind."""
+    """A row of a study: a `learner` on frozen features, a `tuner` or method without classes with
+    its schedule, another `network` as it is, a `subnet`, or a `part` of the work of the project's
+    own, narrowed. `term` is what the field calls it, `group` its kind."""
 
     name: str
     title: str
@@ -56,11 +60,12 @@ class Strategy:
     term: str = ""
     network: str = ""
     subnet: str = ""
+    part: float = 0.0
 
     @property
-    def other(self) -> bool:
-        """Whether another network than the project's is looked with."""
-        return bool(self.network or self.subnet)
+    def other(self) -> str:
+        """Names the network that is looked with, where it is another one than the project's."""
+        return self.network or self.subnet or (self.name if self.part else "")
 
     @property
     def own_head(self) -> bool:
@@ -151,6 +156,28 @@ TUNED = (
     ),
 )
 
+ADAPTED = (
+    Strategy(
+        "adapted",
+        "Adapted without classes",
+        tuner="vicreg",
+        schedule="last_stages",
+        group=UNLABELLED,
+        term="The upper stages learn from images without their classes (VICReg, Bardes, Ponce and "
+        "LeCun, 2022), those of the heap too",
+    ),
+    Strategy(
+        "scratch_unlabelled",
+        "From nothing, without classes",
+        tuner="simsiam",
+        settings={"start": "nothing"},
+        group=NEW,
+        term="Random weights, all trained on images without their classes (SimSiam, Chen and He, "
+        "2021)",
+    ),
+)
+"""What learns first from images alone; a closed form then learns the classes."""
+
 
 def frozen() -> tuple[Strategy, ...]:
     """Each closed form on the features of the network as it is."""
@@ -193,21 +220,38 @@ def subnets() -> tuple[Strategy, ...]:
     )
 
 
+def narrowed() -> tuple[Strategy, ...]:
+    """The project's own network with narrower blocks."""
+    return tuple(
+        Strategy(
+            f"narrowed_{per_cent}",
+            f"Narrowed to {per_cent} % of its work",
+            group=INSIDE,
+            term="Channels that matter least are folded into the others, without training, until "
+            "so many of the multiplications are left",
+            part=per_cent / 100,
+        )
+        for per_cent in NARROWED
+    )
+
+
 @dataclass(frozen=True)
 class Here:
-    """What there is beside the project's network: its name, so that it is no other one, and
-    whether it came from one that holds many."""
+    """What there is beside the project's network: its name, so that it is no other one, whether
+    it came from one that holds many, and whether its blocks can be made narrower."""
 
     own: str = ""
     has_subnets: bool = False
+    can_be_narrowed: bool = False
 
     @property
     def others(self) -> tuple[Strategy, ...]:
-        return (*(subnets() if self.has_subnets else ()), *networks(self.own))
+        inside = subnets() if self.has_subnets else ()
+        return (*inside, *(narrowed() if self.can_be_narrowed else ()), *networks(self.own))
 
     @property
     def every(self) -> tuple[Strategy, ...]:
-        return (*frozen(), *TUNED, *self.others)
+        return (*frozen(), *TUNED, *ADAPTED, *self.others)
 
 
 NOWHERE = Here()
@@ -216,7 +260,10 @@ NOWHERE = Here()
 def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strategy, ...]:
     """Those that are named, each once; all of the project's network where none is, or “all”; with
     “networks” the others that are here. Raises BadSetting."""
-    own, others = (*frozen(), *TUNED), {strategy.name: strategy for strategy in here.others}
+    own, others = (
+        (*frozen(), *TUNED, *ADAPTED),
+        {strategy.name: strategy for strategy in here.others},
+    )
     every, chosen = {strategy.name: strategy for strategy in here.every}, dict[str, Strategy]()
     for name in names or [ALL]:
         stages = LAST.fullmatch(name)

@@ -13,9 +13,10 @@ from engine.models.provenance import facts_in, origin_of
 from engine.models.tuned import TUNED
 from engine.results.compare import RowUsed
 from engine.session import Session
-from engine.training.adopt import keep_origin
+from engine.training.adopt import keep_blob, keep_origin
 from engine.training.study import record
 from engine.training.study.budget import within_seconds
+from engine.training.study.narrowing import Narrower
 from engine.training.study.plan import WHOLE, Cell, StudyPlan, planned
 from engine.training.study.rows import measured, network_of, other_network
 from engine.training.study.run import USELESS
@@ -28,7 +29,7 @@ CHANGED = {
 NONE = "The last study has no row “{}”. Start one with it."
 
 
-def used(session: Session, name: str) -> Work[RowUsed]:
+def used(session: Session, name: str, narrower: Narrower) -> Work[RowUsed]:
     """Makes a row's network and learner the project's, and learns all classes with them.
 
     A network that is not kept any more is trained again first. Raises Refused.
@@ -44,7 +45,7 @@ def used(session: Session, name: str) -> Work[RowUsed]:
         raise Refused(CHANGED[last["changed"]])
     if row["useless"]:
         raise Refused(USELESS)
-    plan = yield from planned(session, last["asked"])
+    plan = yield from planned(session, last["asked"], narrower)
     plan = yield from within_seconds(session, plan)
     cell = next(c for c in plan.cells() if c.share == WHOLE and c.strategy.name == name)
     facts = yield from network_facts(session, plan, cell)
@@ -72,8 +73,13 @@ def network_facts(
 ) -> Generator[Event, None, dict[str, Any]]:
     """What changes of the project's network; nothing where it stays."""
     project, strategy = plan.project, cell.strategy
+    if strategy.part:
+        found = yield from plan.narrower.narrowed(session, strategy.part)
+        for blob in found.keeps:
+            keep_blob(project, blob, "the network that a narrower one was made of")
+        return {**found.facts, "weights": project.blobs.put(found.content)}
     if strategy.network:
-        net = yield from other_network(session, strategy)
+        net = yield from other_network(session, plan, strategy)
         size, kind = net.preprocessing.size, growth_of(net).features
         return {"backbone": net.name, "weights": "", "size": size, "features": kind}
     if not strategy.tuner:

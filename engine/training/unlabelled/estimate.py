@@ -42,5 +42,6 @@ def seconds_of(course: AdaptingRun, images: int, judged: int) -> Generator[Event
     share = yield from shares(course, steps)
     once = full * FORWARD / (2 * method.batch)
     kept = bool(levels_of(method, course.lessons.timetable))
-    looked = images * method.views + judged + share * epochs * judged if kept else epochs * judged
+    shown = min(method.views, 2 * epochs)  # views that are kept
+    looked = images * shown + judged + share * epochs * judged if kept else epochs * judged
     return full * steps * share + once * looked

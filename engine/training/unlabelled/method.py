@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -30,12 +30,22 @@ PROJECT, HEAP = "project", "heap"
 """Where images come from, where it is no folder: all that the project learns from, with those that
 wait for a class; or the latter alone. Held-out images are among none of them."""
 
+SHOWN, OFTEN = 5000, 10.0
+"""Unless it is said, so many images are shown in all, but none of them more often: what a few
+thousand bring, ten times as many brought hardly better, and took hours (BENCHMARKS.md)."""
+
 
 @dataclass
 class UnlabelledMethod(GradientTuner, ABC):
     """A network's stages learn from images alone; a method says how two views are compared."""
 
-    epochs: float = setting(10.0, "How often each image is seen.", least=0.01, most=10_000)
+    epochs: float = setting(
+        0.0,
+        f"How often each image is seen; 0: so often that {SHOWN:,} are shown in all, but "
+        f"{OFTEN:g} times at most.",
+        least=0,
+        most=10_000,
+    )
     lr: float = setting(
         0.01, "The highest learning rate.", least=0, most=100, label="Learning rate"
     )
@@ -54,6 +64,13 @@ class UnlabelledMethod(GradientTuner, ABC):
         PROJECT,
         "project: all that it learns from, and those without a class; heap: only these; else the "
         "path of a folder.",
+    )
+    most: int = setting(
+        SHOWN,
+        "So many images at most, drawn by chance; 0: all there are.",
+        least=0,
+        most=10_000_000,
+        label="Images at most",
     )
     start: str = setting(
         PRETRAINED,
@@ -76,6 +93,11 @@ class UnlabelledMethod(GradientTuner, ABC):
 
     outputs: ClassVar[int] = 1
     """How often `projection` numbers the head gives for an image."""
+
+    def for_images(self, count: int) -> UnlabelledMethod:
+        """With the epochs that suit so many images, where none are set."""
+        usual = float(f"{min(OFTEN, SHOWN / max(count, 1)):.2g}")
+        return replace(self, epochs=self.epochs or usual)
 
     @property
     def anchored(self) -> bool:

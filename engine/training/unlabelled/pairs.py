@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -60,15 +61,16 @@ class PairSource(Supply):
         return Batch(given.to(self.device), start, none, rows)
 
 
-def count_of(project: Project, source: str) -> int:
+def count_of(project: Project, source: str, most: int) -> int:
     """How many images there are about, without opening one. Raises Refused where there is none."""
     if source in OF_PROJECT:
-        return len(in_project(project, source))
-    return len(in_folder(Path(source)))
+        return len(in_project(project, source, most))
+    return len(in_folder(Path(source), most))
 
 
-def in_project(project: Project, source: str) -> list[str]:
-    """The hashes of a project's images to adapt on. Raises Refused where there are none."""
+def in_project(project: Project, source: str, most: int) -> list[str]:
+    """The hashes of a project's images to adapt on, `most` of them; 0: all. Raises Refused where
+    there are none."""
     question = f"{OF_PROJECT[source]} EXCEPT {HELD_OUT} ORDER BY sha256"
     found = [sha256 for (sha256,) in project.db.execute(question)]
     if not found:
@@ -77,29 +79,34 @@ def in_project(project: Project, source: str) -> list[str]:
             if source == HEAP
             else "The project has no images to learn from. Drop folders of images on Images."
         )
-    return found
+    return found[:most] if most else found  # by their hashes, and so by chance
 
 
-def in_folder(folder: Path) -> list[Path]:
-    """The files below a folder that may be images. Raises Refused where there are none."""
+def in_folder(folder: Path, most: int) -> list[Path]:
+    """The files below a folder that may be images, `most` of them; 0: all. Raises Refused where
+    there are none."""
     if not folder.is_dir():
         raise Refused(f"There is no folder “{folder}”. Name a folder that holds images.")
     found = [entry.path for entry in Walk([folder]) if not entry.reason]
     if not found:
         raise Refused(f"There are no images in “{shown(folder.name)}”. Name a folder with images.")
-    return found
+
+    def by_chance(file: Path) -> bytes:
+        return hashlib.sha256(os.fsencode(file.relative_to(folder))).digest()
+
+    return sorted(found, key=by_chance)[:most] if most else found
 
 
 def unlabelled_images(
-    project: Project, source: str, store: Path, side: int
+    project: Project, source: str, most: int, store: Path, side: int
 ) -> Generator[Event, None, ImageArray]:
-    """The images of a source, decoded to `side` and kept in the folder `store`."""
+    """The images of a source, `most` of them, decoded to `side` and kept in the folder `store`."""
     if source in OF_PROJECT:
-        hashes = in_project(project, source)
+        hashes = in_project(project, source, most)
         pixels = pixels_in_project(project, hashes, side)
     else:
         held_out = {sha256 for (sha256,) in project.db.execute(HELD_OUT)}
-        files = yield from by_content(in_folder(Path(source)), held_out)
+        files = yield from by_content(in_folder(Path(source), most), held_out)
         hashes, pixels = list(files), pixels_of(list(files.values()), side)
     with closing(pixels):
         return (yield from kept(store, side, hashes, pixels, [0] * len(hashes), ()))

@@ -48,7 +48,8 @@ def adapting_course(session: Session, run: Run, place: Path) -> Generator[Event,
     project, backbone = session.require(), session.backbone()
     begun, side = (place / runs.CHECKPOINT).exists(), size_of(method, backbone)
     store = store_of(project, round(side * LARGER), "unlabelled")
-    images = yield from unlabelled_images(project, method.images, store, round(side * LARGER))
+    source, most = method.images, method.most
+    images = yield from unlabelled_images(project, source, most, store, round(side * LARGER))
     check_batch(len(images), method.batch)
     check_same(images, place / "images.txt", begun)
     shown, judge = yield from judged_by(project, backbone)

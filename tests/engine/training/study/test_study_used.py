@@ -58,6 +58,31 @@ def test_two_rows_side_by_side_add_up(compared: tuple[Session, dict[str, Any]]) 
     assert "Part" in refused(session, "side_by_side", **asked, part="third")
 
 
+def test_models_in_use_of_runs_and_of_earlier_steps_beside_rows(tmp_path: Path) -> None:
+    session = projects.opened(tmp_path)
+    run_of = done(session, "tune", epochs=1, adopt="never", settings={"lr": 0.05})
+    done(session, "compare", strategies=["ncm"], shares=[100])
+    one, two = run_of["before"]["accuracy"], run_of["after"]["accuracy"]
+    for _ in range(2):  # the second time what the run's network answers is known
+        found = done(session, "side_by_side", first="in_use", second="run_1")
+        assert (found["first"] + found["both"]) / 18 == pytest.approx(one)
+        assert (found["second"] + found["both"]) / 18 == pytest.approx(two)
+    done(session, "learn", learner="ncm")
+    names = {choice["name"]: choice["title"] for choice in done(session, "side_choices")["choices"]}
+    step = next(name for name in names if name.startswith("step_"))
+    assert {"in_use", "ncm", "run_1"} < names.keys()
+    assert names["run_1"] == "Run 1: Fine-tune all weights · Nothing freezes"
+    same = done(session, "side_by_side", first="in_use", second="ncm")
+    assert same["alike"] == same["images"] == 18
+    before = done(session, "side_by_side", first="run_1", second=step)
+    assert (before["second"] + before["both"]) / 18 == pytest.approx(one)
+    assert "run_1" in refused(session, "side_by_side", first="run_2", second="ncm")
+    done(session, "forget", name="blue")
+    gone = done(session, "side_by_side", first="ncm", second="in_use")
+    assert 0 < gone["images"] < 18, "only images that both were asked about, and that are there"
+    session.close()
+
+
 @pytest.mark.parametrize("name", ["ncm", "last_3", OTHER])
 def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], name: str) -> None:
     session, study = compared
