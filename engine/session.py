@@ -43,6 +43,7 @@ def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Mo
         head=calibrated(head, calibration).eval(),
         class_names=tuple(names[learner.classes[place]] for place in places),
         threshold=calibration.threshold,
+        evidence=calibration.kinds,
         within=tuple(groups[learner.classes[place]] for place in places),
         views=learner.views,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
+from engine.learners import evidence
+from engine.learners.evidence import Evidence, Weighed
 from engine.learners.heads import logits_of
 
 ENOUGH = 10
@@ -23,20 +25,27 @@ KNOWN = 0.98
 class Calibration:
     """What turns a head's logits into probabilities and a distance; plain values.
 
-    An image is "none of these" where its distance, 1 - cosine to the nearest class's direction,
-    is greater than `threshold`.
+    An image is "none of these" where its distance is greater than `threshold`: a weighted sum of
+    several kinds of evidence, or, without that, 1 - cosine to the nearest class's direction.
     """
 
     temperature: float
     threshold: float
     directions: np.ndarray
     """float32 (classes, width): the direction of each class's mean."""
+    evidence: Evidence | None = None
+
+    @property
+    def kinds(self) -> tuple[float, ...]:
+        """How much each kind of evidence counts; empty where there is but the distance."""
+        return tuple(self.evidence.weights.tolist()) if self.evidence else ()
 
     def save(self) -> dict[str, np.ndarray]:
         return {
             "temperature": np.array(self.temperature),
             "threshold": np.array(self.threshold),
             "directions": self.directions,
+            **(self.evidence.save() if self.evidence else {}),
         }
 
     @classmethod
@@ -45,6 +54,7 @@ class Calibration:
             float(memory["temperature"]),
             float(memory["threshold"]),
             np.asarray(memory["directions"], dtype=np.float32),
+            Evidence.restore(memory),
         )
 
 
@@ -57,10 +67,15 @@ class Calibrated(nn.Module):
         self.temperature = calibration.temperature
         self.directions: Tensor
         self.register_buffer("directions", torch.tensor(calibration.directions))
+        self.weighed = Weighed(calibration.evidence) if calibration.evidence else None
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        probabilities = (self.head(features) / self.temperature).softmax(dim=1)
-        return probabilities, distance(features, self.directions)
+        logits = self.head(features) / self.temperature
+        u = normalize(features.mean(dim=1))
+        away = distance(u, self.directions)
+        if self.weighed is not None:
+            away = self.weighed(away, u, logits)
+        return logits.softmax(dim=1), away
 
 
 def calibrated(head: nn.Module, calibration: Calibration) -> nn.Module:
@@ -69,14 +84,20 @@ def calibrated(head: nn.Module, calibration: Calibration) -> nn.Module:
 
 
 def calibrate(
-    head: nn.Module, sample: Tensor, sample_classes: Tensor, held: Tensor, held_classes: Tensor
+    head: nn.Module,
+    sample: Tensor,
+    sample_classes: Tensor,
+    held: Tensor,
+    held_classes: Tensor,
+    said: Tensor | None = None,
 ) -> Calibration:
     """Fits the temperature and the threshold of a head.
 
     `sample` and `held` are features (images, views, width) of training and held-out images, each
-    with one class number for an image; both hold learnt classes only. Nothing depends on the order
-    of images or steps. With fewer than ENOUGH held-out images the training images stand in, with
-    more doubt, because the head has seen them.
+    with one class number for an image; both hold learnt classes only. `said` are the logits of the
+    sample by its learner's `left_out`; without them there is one kind of evidence. Nothing depends
+    on the order of steps. With fewer than ENOUGH held-out images the training images
+    stand in, with more doubt, because the head has seen them.
     """
     numbers, places = sample_classes.unique(return_inverse=True)
     if len(held) >= ENOUGH:
@@ -86,9 +107,15 @@ def calibrate(
         heat = temperature(logits_of(head, sample), places, doubt=math.sqrt(len(sample)))
     x = directed(sample)
     sums = torch.zeros(len(numbers), x.shape[1], dtype=x.dtype).index_add_(0, places, x)
-    away = torch.cat([left_out(x, places, sums), distance(held, normalize(sums).float()).double()])
-    threshold = away.quantile(KNOWN).item() if len(away) else 1.0
-    return Calibration(heat, threshold, normalize(sums).float().numpy())
+    own, found = left_out(x, places, sums), None
+    if said is not None:
+        several = torch.bincount(places, minlength=len(sums))[places] > 1
+        if len(places[several].unique()) >= evidence.FEWEST_CLASSES:
+            found, own = evidence.weighed(x[several], places[several], said[several] / heat)
+    fitted = Calibration(heat, 1.0, normalize(sums).float().numpy(), found)
+    with torch.inference_mode():
+        away = torch.cat([own, calibrated(head, fitted)(held)[1].double()])
+    return replace(fitted, threshold=away.quantile(KNOWN).item() if len(away) else 1.0)
 
 
 def directed(features: Tensor) -> Tensor:
@@ -96,10 +123,9 @@ def directed(features: Tensor) -> Tensor:
     return normalize(features.to(torch.float64).mean(dim=1))
 
 
-def distance(features: Tensor, directions: Tensor) -> Tensor:
+def distance(u: Tensor, directions: Tensor) -> Tensor:
     """1 - cosine to the nearest class direction: 0 for the same direction, 1 for nothing shared."""
-    x = normalize(features.mean(dim=1))
-    return 1 - (x @ directions.T).amax(dim=1)
+    return 1 - (u @ directions.T).amax(dim=1)
 
 
 def left_out(x: Tensor, places: Tensor, sums: Tensor) -> Tensor:

@@ -191,6 +191,16 @@ def difference_interval(
     return middle((won - lost) / len(gain), level)
 
 
+def ranked_above(high: np.ndarray, low: np.ndarray) -> float:
+    """Of all pairs of a value of each, in which share that of `high` is greater, ties half: the
+    area under the curve of Hanley and McNeil (1982). Nothing to compare tells nothing: 0.5."""
+    if not len(high) or not len(low):
+        return 0.5
+    ordered = np.sort(low)
+    below = np.searchsorted(ordered, high, "left") + np.searchsorted(ordered, high, "right")
+    return float(below.mean() / (2 * len(low)))
+
+
 def faded(right: Sequence[bool] | np.ndarray, fading: float) -> np.ndarray:
     """The prequential accuracy after each image, from 0 to 1: float64 (images,).
 

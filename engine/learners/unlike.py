@@ -59,13 +59,14 @@ class Usual:
         return unit((u - self.middle) @ self.space / np.sqrt(self.strength))
 
 
-def usual(sample: np.ndarray, sums: np.ndarray) -> Usual:
-    """The principal space of directions (images, width): always the same for the same images."""
+def usual(sample: np.ndarray, sums: np.ndarray, wide: int = SPACE) -> Usual:
+    """The principal space of directions (images, width), so `wide` where there are images enough:
+    always the same for the same images."""
     middle = sample.mean(axis=0)
     x = sample - middle
-    space, sizes = principal(x, min(SPACE + SPARE, *x.shape))
+    space, sizes = principal(x, min(wide + SPARE, *x.shape))
     # A space as large as the sample would leave nothing outside.
-    most = min(SPACE, len(x) // 4)
+    most = min(wide, len(x) // 4)
     return Usual(middle, space[:, :most], np.maximum(sizes[:most] ** 2, 1e-12), sums)
 
 

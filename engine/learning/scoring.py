@@ -38,7 +38,8 @@ def judge(
     hashes, truth = material.held_out(numbers)
     features = material.of(hashes) if hashes else sample[0][:0]
     head = learner.head().eval()
-    fitted = calibrate(head, *sample, features, torch.from_numpy(truth))
+    said = learner.left_out(*sample)
+    fitted = calibrate(head, *sample, features, torch.from_numpy(truth), said)
     answers = answer(calibrated(head, fitted), features)
     best = np.array(numbers, dtype=np.int64)[answers.best] if len(truth) else truth
     before = steps.line(project)

@@ -88,6 +88,8 @@ class Model:
 
     The head takes features float32 (n, views, width) and gives probabilities (n, classes) and a
     distance (n,); an image whose distance is greater than `threshold` is "none of these".
+    `evidence` says how much each kind counts in it (learners/evidence.py); empty: it is 1 - cosine
+    to the nearest class.
     """
 
     backbone: Backbone
@@ -95,6 +97,7 @@ class Model:
     class_names: tuple[str, ...]
     threshold: float
     views: int = 1
+    evidence: tuple[float, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     """sha256 by name of what the model was made from, beside the backbone's weights."""
     within: tuple[str, ...] = ()

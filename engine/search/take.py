@@ -45,11 +45,12 @@ def model_with(
     hashes, truth = material.held_out(learner.classes)
     held = material.of(hashes) if hashes else task.sample[:0]
     head = learner.head().eval()
-    fitted = calibrate(head, task.sample, task.sample_classes, held, torch.from_numpy(truth))
+    sample = task.sample, task.sample_classes
+    fitted = calibrate(head, *sample, held, torch.from_numpy(truth), learner.left_out(*sample))
     names = catalogue.class_names(project)
     classes = tuple(names[number] for number in learner.classes)
     ready = calibrated(head, fitted).eval()
-    model = Model(extractor.backbone, ready, classes, fitted.threshold, learner.views)
+    model = Model(extractor.backbone, ready, classes, fitted.threshold, learner.views, fitted.kinds)
     best = answer(ready, held).best if hashes else np.empty(0, np.int64)
     scores = scoring.table(classes, scoring.places(learner.classes, truth), best)
     about = replace(

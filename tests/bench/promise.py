@@ -123,10 +123,12 @@ def features_of(
         for name, files in find_images([part]).classes.items():
             found.setdefault(name, []).extend(path for path, _ in files)
     names = sorted(found)[: options.classes or None]
-    of = [(path, number) for number, name in enumerate(names) for path in found[name]]
+    each = getattr(options, "each", 0) or None
+    of = [(path, number) for number, name in enumerate(names) for path in found[name][:each]]
     random.Random(0).shuffle(of)
     weights = Path(options.weights) if options.weights else None
-    backbone = load_backbone("" if weights else "efficientnet_lite0", weights, options.size)
+    name = "" if weights else "efficientnet_lite0"
+    backbone = load_backbone(name, weights, options.size, getattr(options, "features", "pooled"))
     extractor, numbers = Extractor(backbone), dict(of)
     parts, kept = [], []
     for some in batches(open_many(iter(numbers), backbone.preprocessing)):

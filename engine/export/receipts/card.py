@@ -248,15 +248,30 @@ def confusions(scores: Mapping[str, Any]) -> list[str]:
     return ["Most often mixed up:", "", *lines, ""]
 
 
+def distance(r: Receipt) -> str:
+    """What an image's distance is made from; receipts of before know of one kind of evidence."""
+    kinds = (
+        "1 less the cosine between its features and the nearest class's mean direction",
+        "the length of its direction outside the space that the project's images fill",
+        "by how little the nearest class's logit stands out from the mean one",
+    )
+    if not r.get("evidence"):
+        return f"the distance is {kinds[0]}"
+    parts = [f"{w:.3g} times {said}" for w, said in zip(r["evidence"], kinds, strict=True) if w]
+    return (
+        f"the distance is {' and '.join(parts)}, less what is usual (0 is a usual image). How much "
+        "each counts was chosen on classes that were left out"
+    )
+
+
 def limits(r: Receipt, about: About) -> list[str]:
     """What it can't answer, in figures."""
     lines = [
         "## What it does not know",
         "",
         f"- It knows the {many(len(r['classes']), 'class')} above and no other. An image whose "
-        f"distance is greater than {r['threshold']:.4f} is none of these: the distance is 1 less "
-        f"the cosine between its features and the nearest class's mean direction, and "
-        f"at least {100 * KNOWN:.0f} % of the project's own images lie within it.",
+        f"distance is greater than {r['threshold']:.4f} is none of these: {distance(r)}. At least "
+        f"{100 * KNOWN:.0f} % of the project's own images lie within it.",
     ]
     if "beyond_threshold" in r:
         lines.append(

@@ -56,6 +56,8 @@ def receipt_of(
         "digests": {"weights": model.backbone.digest, **model.digests},
         "classes": list(model.class_names),
         "threshold": float(model.threshold),
+        "evidence": list(model.evidence),
+        **known(model, found, material),
         **kept(model, found, material),
         "preprocessing": in_words(model.backbone.preprocessing, exporter.inside),
         "licence": model.backbone.licence,
@@ -125,6 +127,15 @@ def judged(model: Model, found: Checked, material: ExportData) -> Receipt:
         "confusion": [[int(t), int(a), int(counts[t, a])] for t, a in np.argwhere(counts)],
         "beyond_threshold": float((found.distances[known] > model.threshold).mean()),
     }
+
+
+def known(model: Model, found: Checked, material: ExportData) -> Receipt:
+    """Of how many compared images file and project agree on whether they are none of the classes;
+    nothing where the project's distances are not known."""
+    if material.far is None:
+        return {}
+    same = (found.distances <= model.threshold) == (material.far[found.used] <= model.threshold)
+    return {"known_same": int(same.sum())}
 
 
 def kept(model: Model, found: Checked, material: ExportData) -> Receipt:

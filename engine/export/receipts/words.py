@@ -104,9 +104,9 @@ def promise(r: Receipt) -> str:
     return f"at most {100 * r['promise']:g} % of the answers are wrong; {given}"
 
 
-def same_sure(r: Receipt) -> str:
-    """Whether the file gives an answer where the project does."""
-    return f"{r['promise_same']:,} of {many(r['compared'], 'compared image')}"
+def of_compared(r: Receipt, same: int) -> str:
+    """Of how many images file and project say the same."""
+    return f"{same:,} of {many(r['compared'], 'compared image')}"
 
 
 def latency(r: Receipt) -> str:
@@ -136,8 +136,9 @@ LINES: tuple[tuple[str, str, Callable[[Receipt], str]], ...] = (
     ("largest_difference", "Largest difference", difference),
     ("accuracy_images", "Accuracy", accuracy),
     ("beyond_threshold", "None of these", beyond),
+    ("known_same", "Same none of these", lambda r: of_compared(r, r["known_same"])),
     ("promise", "Promise", promise),
-    ("promise_same", "Same answered", same_sure),
+    ("promise_same", "Same answered", lambda r: of_compared(r, r["promise_same"])),
     ("bytes", "Size", lambda r: size(r["bytes"])),
     ("latency_ms", "Time for an image", latency),
     ("memory_bytes", "Memory", lambda r: f"{size(r['memory_bytes'])} beyond the empty process"),
@@ -169,6 +170,7 @@ SAID = {key for key, *_ in LINES} | {
     "accuracy_held_out_after",
     "per_class",
     "confusion",
+    "evidence",
     "promise_images",
     "promise_answers",
     "promise_groups",

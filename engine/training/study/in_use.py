@@ -17,6 +17,7 @@ from torch import nn
 from engine.errors import Refused
 from engine.export.graphs.model_onnx import whole_graph
 from engine.learners.confidence import Calibration, calibrated
+from engine.learners.evidence import SPACE, Evidence
 from engine.models.backbone import Backbone, Model
 from engine.models.timing import Setting, time_network
 from engine.system import device as devices
@@ -29,8 +30,12 @@ def in_use(
     backbone: Backbone, head: nn.Module, views: int, names: tuple[str, ...]
 ) -> dict[str, Any]:
     """The median in ms and the file's bytes; both None where ONNX can't say this model."""
-    directions = np.zeros((len(names), backbone.width), np.float32)
-    answering = calibrated(head, Calibration(1.0, 1.0, directions))
+    directions, space = (
+        np.zeros(shape, np.float32)
+        for shape in ((len(names), backbone.width), (backbone.width, SPACE))
+    )
+    evidence = Evidence(np.ones(3), 0.0, space[:, 0], space)
+    answering = calibrated(head, Calibration(1.0, 1.0, directions, evidence))
     model = Model(backbone, answering, names, threshold=1.0, views=views)
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
         path = Path(folder) / "model.onnx"

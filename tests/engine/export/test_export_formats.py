@@ -31,7 +31,7 @@ from engine.export.receipts.words import summary
 from engine.export.write import check_target
 from engine.images.decode import open_image
 from engine.learners import LEARNERS
-from engine.learners.confidence import calibrate, calibrated
+from engine.learners.confidence import Calibration, calibrate, calibrated
 from engine.learners.joining import written_split
 from engine.learners.pooling import Pooled
 from engine.learners.promise import Promise
@@ -59,6 +59,8 @@ KINDS = ("chosen", "tilda", "tuned", "branched", "subnet")
 KINDS_OF = {"litert": ("chosen", "tilda"), "pt2": ("tilda", "tuned", "branched")}
 """Where PyTorch's compiler takes ten seconds for each kind: the others differ in nothing that it
 sees."""
+CLOSE = {"onnx-fp16": 0.1, "onnx-int8": 2.0}
+"""How far a format's distances may lie from the project's, in deviations of these."""
 BY_PYTORCH = {"pt2", "safetensors"}
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("onnx-int8", kind): {
@@ -122,22 +124,42 @@ def models(images) -> Mapping[str, Ready]:
         learnt, classes = features[half:], torch.from_numpy(truth[half:])
         taught(learner, {c: learnt[classes == c] for c in range(len(NAMES))})
         head = head_of(learner)
-        known = calibrate(head, learnt, classes, features[:0], classes[:0])
-        model = Model(network, calibrated(head, known), NAMES, known.threshold, learner.views)
+        said = learner.left_out(learnt, classes)
+        known = with_all_evidence(calibrate(head, learnt, classes, *nothing(features), said))
+        model = Model(network, calibrated(head, known), NAMES, 1.0, learner.views, known.kinds)
         with torch.inference_mode():
-            expected = Whole(model).eval()(pixels[:half])[0].numpy()
+            expected, far = (part.numpy() for part in Whole(model).eval()(pixels[:half]))
         assert (expected.argmax(1) == truth[:half]).mean() > 0.6, kind
-        model = replace(model, promise=promise_between(expected))
-        found[kind] = model, ExportData(paths[:half], expected, truth[:half], paths[half:], half)
+        model = replace(model, promise=promise_between(expected), threshold=between(far))
+        found[kind] = (
+            model,
+            ExportData(paths[:half], expected, truth[:half], paths[half:], half, far=far),
+        )
     return found
+
+
+def nothing(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """No images that are held out."""
+    return features[:0], torch.zeros(0, dtype=torch.int64)
+
+
+def with_all_evidence(known: Calibration) -> Calibration:
+    """All three kinds count, whatever was chosen; a learner that leaves no image out has one."""
+    if known.evidence is None:
+        return known
+    return replace(known, evidence=replace(known.evidence, weights=np.array([10.0, 5.0, 0.5])))
+
+
+def between(values: np.ndarray) -> float:
+    """A number with values above and below it, and none near."""
+    middle = np.sort(values)[len(values) // 4 : -len(values) // 4]
+    at = int(np.diff(middle).argmax())
+    return float(middle[at : at + 2].mean())
 
 
 def promise_between(probabilities: np.ndarray) -> Promise:
     """One that lets about half of the answers be given, with none near its threshold."""
-    sure = np.sort(probabilities.max(axis=1))
-    middle = sure[len(sure) // 4 : -len(sure) // 4]
-    at = int(np.diff(middle).argmax())
-    least = (float(middle[at : at + 2].mean()),) * len(NAMES)
+    least = (between(probabilities.max(axis=1)),) * len(NAMES)
     return Promise(0.1, least, Groups(("",) * len(NAMES)))
 
 
@@ -248,6 +270,24 @@ def test_every_format_carries_the_promise_and_its_receipt_proves_it(name, models
         said = [receipt[f"promise_{what}"] for what in ("images", "answers", "wrong")]
         assert said == [len(given), given.sum(), wrong.sum()], kind
         assert f"{given.sum()} of {len(given)} held-out images" in dict(summary(receipt))["Promise"]
+
+
+@there
+def test_every_format_tells_what_is_none_of_these_as_the_project_does(
+    name, models, receipts
+) -> None:
+    usable(name)
+    for kind, (_, checked, receipt, _) in receipts(name).items():
+        model, material = models[kind]
+        assert material.far is not None
+        assert len(model.evidence) == (0 if kind in ("tilda", "branched") else 3), kind
+        off = np.abs(checked.distances - material.far)
+        assert off.max() < CLOSE.get(name, 0.02) * material.far.std(), kind
+        same = (checked.distances > model.threshold) == (material.far > model.threshold)
+        assert same[np.abs(material.far - model.threshold) > off].all(), kind
+        assert receipt["known_same"] == same.sum(), kind
+        assert 0 < (material.far > model.threshold).sum() < len(same), kind
+        assert f"{same.sum()} of {len(same)}" in dict(summary(receipt))["Same none of these"]
 
 
 @there
