@@ -177,8 +177,9 @@ class Session:
         row = steps.current(project)
         if row is None:
             raise Refused("Nothing was learnt yet. Learn folders of images first.")
+        names = tuple(catalogue.class_names(project).items())
         groups = tuple(catalogue.groups(project).items())
-        key = ("model", row["memory"], row["learner"], self.backbone().digest, groups)
+        key = ("model", row["memory"], row["learner"], self.backbone().digest, names, groups)
         return self.keep(key, lambda: model_of(project, row, self.backbone()))
 
     def kept(self, key: tuple[Any, ...]) -> Any:

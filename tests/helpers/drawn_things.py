@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
 
 from engine.images.drawing import Canvas, affine, paint
-from engine.images.sample import Studio, halved
+from engine.images.sample import Studio
 
 GROUND, NOISE = 7, 4.0
 
@@ -21,7 +19,9 @@ class Stage:
     def __init__(self) -> None:
         self.studio = Studio()
         side = self.studio.side
-        self.ground = self.studio.grounds()[GROUND][:side, :side]
+        ground = self.studio.grounds()[GROUND][:side, :side]
+        self.ground = np.kron(ground, np.ones((2, 2, 1), np.float32))
+        self.side = 2 * side
 
     def frame(self, name: str, seconds: float, seed: int = 0) -> np.ndarray:
         """What a camera sees of a class's thing after so many seconds: uint8 (side, side, 3)."""
@@ -29,11 +29,11 @@ class Stage:
         drawn = np.random.default_rng([seed, 3])
         colours = self.studio.colours(drawn, thing.get("likes"))
         colours["ground"] = tuple(self.ground.mean((0, 1)))
-        canvas = Canvas(2 * self.studio.side, colours["body"])
+        canvas = Canvas(self.side, colours["body"])
         at = (0.25 * math.sin(0.9 * seconds), 0.2 * math.sin(1.3 * seconds + 1))
         turn, grow = 25 * math.sin(0.7 * seconds), 0.7 + 0.12 * math.sin(0.5 * seconds)
         paint(canvas, thing["parts"], colours, drawn, affine(at, turn, (grow, grow)))
-        image, mask = halved(canvas)
+        image, mask = (np.asarray(one, np.float32) for one in (canvas.image, canvas.mask))
         scene = self.ground + (image - self.ground) * (mask / 255)[..., None]
         noise = np.random.default_rng([seed, round(1000 * seconds)]).normal(0, NOISE, scene.shape)
         return (scene + noise).clip(0, 255).astype(np.uint8)
@@ -42,9 +42,3 @@ class Stage:
         """So many frames a second between two times in seconds."""
         for number in range(round((last - first) * rate)):
             yield self.frame(name, first + number / rate)
-
-
-def jpeg_of(frame: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(frame).save(content, "JPEG", quality=90)
-    return content.getvalue()
