@@ -30,6 +30,9 @@ FIRST, EVERY = 2, 16
 many each time that there was something, up to a frame at 60 a second. The last word of an answer
 often comes a few milliseconds after the one before."""
 
+WATCHING = ("watch", "look")
+"""Quiet jobs that go on until they are ended; what they watch is told in the job bar."""
+
 Answer = Callable[[Ended], object]
 
 
@@ -52,6 +55,8 @@ class Bridge(QObject):
     saved = Signal(int, object)
     watched = Signal(int, object)
     ended = Signal(int, object)
+    watches = Signal(str)
+    """What is watched now, in words: a camera that a page looks through; empty: nothing."""
     told_of = Signal()
     """The engine's outbox is no more empty; the only signal that comes from its thread."""
 
@@ -63,6 +68,8 @@ class Bridge(QObject):
         self.asked: set[int] = set()
         self.told: dict[int, Callable[[Progress], object]] = {}
         self.jobs: dict[int, tuple[str, dict[str, Any]]] = {}
+        self.sources: dict[int, str] = {}
+        """What each job that watches says that it watches."""
         self.signals = {
             Started: self.started,
             Progress: self.progress,
@@ -120,6 +127,8 @@ class Bridge(QObject):
         """
         ticket = self.engine.submit(job, reads=True, **settings)
         self.asked.add(ticket)
+        if job in WATCHING:
+            self.sources[ticket] = ""
         if told is not None:
             self.told[ticket] = told
         self.answers[ticket] = answer
@@ -156,17 +165,28 @@ class Bridge(QObject):
             self.notice.emit(event)
         elif isinstance(event, Watched):
             self.watched.emit(ticket, event)
+        elif ticket in self.sources and isinstance(event, Progress):
+            self.note_source(ticket, event.doing)
         elif ticket in self.told and isinstance(event, Progress):
             self.told[ticket](event)
         elif ticket in self.jobs or not ticket:
             self.signals[type(event)].emit(ticket, event)
         if isinstance(event, Ended):
             self.asked.discard(ticket)
+            self.note_source(ticket, "")
             self.told.pop(ticket, None)
             self.jobs.pop(ticket, None)
             answer = self.answers.pop(ticket, None)
             if answer is not None:
                 answer(event)
+
+    def note_source(self, ticket: int, words: str) -> None:
+        """A job watches what `words` say, or nothing any more."""
+        if self.sources.get(ticket, "") == words:
+            return
+        self.sources[ticket] = words
+        self.sources = {one: said for one, said in self.sources.items() if said}
+        self.watches.emit(next(reversed(self.sources.values()), ""))
 
     def close(self) -> None:
         """Stops listening, and ends the engine. Nothing is lost: each gesture was saved."""

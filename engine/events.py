@@ -129,7 +129,8 @@ class Watched(Event):
     these are smoothed. `latest` is the likeliest class of this frame alone. `milliseconds` are what
     grabbing, decoding, resizing and the network took, and `age`: how old the frame was when it was
     answered. `image` is a JPEG for the window, or empty; `path` a file of a watched folder, and
-    `reason` why that can't be used.
+    `reason` why that can't be used. Where frames can be learnt, `small` is one in 16 x 16 greys, a
+    byte each.
     """
 
     index: int = -1
@@ -146,6 +147,7 @@ class Watched(Event):
     path: str = ""
     reason: str = ""
     lost: str = ""
+    small: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
-from engine.learners import LEARNERS
+from engine.learners import LEARNERS, Learner
 from engine.learners.confidence import Calibration, calibrated
 from engine.learners.heads import Chosen
 from engine.models.backbone import Backbone, Model, digest_of
@@ -33,18 +33,28 @@ def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Mo
     learner = LEARNERS.make(row["learner"], row["settings"])
     learner.restore(kept.memory)
     names, groups = catalogue.class_names(project), catalogue.groups(project)
+    return model_from(learner, Calibration.restore(kept.calibration), backbone, names, groups)
+
+
+def model_from(
+    learner: Learner,
+    calibration: Calibration,
+    backbone: Backbone,
+    names: Mapping[int, str],
+    groups: Mapping[int, str],
+) -> Model:
+    """What a learner knows, as a model of those of its classes that have a name by now."""
     places = [place for place, number in enumerate(learner.classes) if number in names]
     head = learner.head()
     if len(places) < len(learner.classes):
         head = Chosen(head, places)
-    calibration = Calibration.restore(kept.calibration)
     return Model(
         backbone=backbone,
         head=calibrated(head, calibration).eval(),
         class_names=tuple(names[learner.classes[place]] for place in places),
         threshold=calibration.threshold,
         evidence=calibration.kinds,
-        within=tuple(groups[learner.classes[place]] for place in places),
+        within=tuple(groups.get(learner.classes[place], "") for place in places),
         views=learner.views,
     )
 
@@ -168,8 +178,9 @@ class Session:
         row = steps.current(project)
         if row is None:
             raise Refused("Nothing was learnt yet. Learn folders of images first.")
+        names = tuple(catalogue.class_names(project).items())
         groups = tuple(catalogue.groups(project).items())
-        key = ("model", row["memory"], row["learner"], self.backbone().digest, groups)
+        key = ("model", row["memory"], row["learner"], self.backbone().digest, names, groups)
         return self.keep(key, lambda: model_of(project, row, self.backbone()))
 
     def kept(self, key: tuple[Any, ...]) -> Any:

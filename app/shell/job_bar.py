@@ -37,6 +37,7 @@ NAMES = {
     "redo": "Redo",
     "download_weights": "Download weights",
 }
+NOTHING = "Nothing is running."
 LATE = 0.3
 """Seconds before which a job is not shown: one that has ended by then would only flicker."""
 
@@ -64,6 +65,8 @@ class JobBar(QWidget):
         self.jobs: dict[int, Job] = {}
         self.last: Progress | None = None
         """How far the running job said it is."""
+        self.watched = ""
+        """What a page watches meanwhile, in words."""
         self.late = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self.late.timeout.connect(self.refresh)
         self.title = label("Ready", "heading")
@@ -93,6 +96,7 @@ class JobBar(QWidget):
         self.bridge.progress.connect(self.on_progress)
         self.bridge.step.connect(self.on_step)
         self.bridge.ended.connect(self.on_ended)
+        self.bridge.watches.connect(self.on_watches)
 
     @property
     def running(self) -> int | None:
@@ -137,6 +141,10 @@ class JobBar(QWidget):
         self.jobs.pop(ticket, None)
         self.refresh()
 
+    def on_watches(self, words: str) -> None:
+        self.watched = words
+        self.refresh()
+
     def refresh(self) -> None:
         """Shows what runs now, once that takes a while, or that nothing does."""
         ticket, busy = self.running, self.takes_long()
@@ -144,7 +152,7 @@ class JobBar(QWidget):
         title = self.jobs[ticket].title if ticket else "Starting"
         self.title.setText(title if busy else "Ready")
         if not ticket or not busy:
-            self.doing.set_full("" if busy else "Nothing is running.")
+            self.doing.set_full("" if busy else f"{self.watched}." if self.watched else NOTHING)
             self.left.clear()
         self.bar.setVisible(busy)
         self.stop.setVisible(busy)

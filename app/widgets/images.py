@@ -65,16 +65,6 @@ class Picture(QWidget):
         self.over, self.region, self.grey = over, region, QImage()
         self.update()
 
-    def covered(self) -> QImage:
-        """The image as it is painted, in its own size."""
-        made = QImage(self.image.size(), QImage.Format.Format_RGB32)
-        made.fill(Qt.GlobalColor.white)
-        painter = QPainter(made)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        self.paint(painter, QRectF(made.rect()))
-        painter.end()
-        return made
-
     def paint(self, painter: QPainter, place: QRectF) -> None:
         """The image at a place, with what lies over it."""
         if self.over.isNull():

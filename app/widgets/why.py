@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.bridge import Bridge
@@ -59,7 +59,7 @@ class Reason(QWidget):
         """What tooltip and description of the image say without reasons."""
         self.switch = button("Why?", HELP, self.look, key="H", kind="toggle")
         self.switch.setCheckable(True)
-        help = "Saves the image with these colours as PNG"
+        help = "Saves the image with these colours and what they mean as PNG"
         self.save_button = tool("save", "Save the reasons", help, self.choose_file, key="Shift+H")
         self.speaks, self.against = label("", "caption"), label("speaks against it", "caption")
         self.where = label("", wrap=True)
@@ -147,16 +147,20 @@ class Reason(QWidget):
     # A file.
 
     def choose_file(self) -> None:
-        if self.found is None or self.picture.image.isNull():  # Qt can't read what was read here
+        """Asks where to, and saves what is seen now: it may be another image by then."""
+        found, image = self.found, dict(self.image)
+        if found is None:
             return
-        name = PurePath(self.image.get("path", "image")).stem
+        name = PurePath(image.get("path", "image")).stem
         path, _ = QFileDialog.getSaveFileName(
             self, "Save the reasons", f"{shown(name)}-why.png", "*.png"
         )
-        if path and not QImageWriter(path, b"PNG").write(self.picture.covered()):
-            self.how.setText(f"“{path}” can't be written. Choose another place.")
-        elif path:
-            self.how.setText(f"Saved as “{path}”.")
+
+        def say(ended: Ended) -> None:
+            self.how.setText(f"Saved as “{path}”." if ended.how == "done" else ended.text)
+
+        if path:
+            self.bridge.ask("save_reasons", say, found=found, to=path, **image)
 
 
 def of_row(row: Mapping[str, Any] | None) -> dict[str, Any]:

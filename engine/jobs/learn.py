@@ -72,8 +72,10 @@ def learn_found(
     copy: bool,
     learner: str,
     settings: Mapping[str, Any] | None,
+    gap: float | None = None,
 ) -> Work[FolderLearnt]:
-    """One gesture: the images found are checked, stored as classes and learnt."""
+    """One gesture: the images found are checked, stored as classes and learnt. `gap` are the
+    seconds that end a burst; those that are usual where nothing is said."""
     project = session.require()
     name, chosen = material.choice(project, learner, settings)
     # With a supernet, features must wait until a subnet was taken out of it.
@@ -86,7 +88,7 @@ def learn_found(
             return step.provisional_accuracy(project, session.extractor(), fresh, done, total)
 
         added = yield from bring_in(
-            session, gesture, found, copy, views, glimpse if views else None
+            session, gesture, found, copy, views, glimpse if views else None, gap=gap
         )
         clock = time.perf_counter()
         result = yield from step.learn(session, gesture, name, chosen, title)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,27 +17,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import BadSetting, Refused
-from engine.events import Progress, Watched, Work
+from engine.events import Progress, Work
 from engine.jobs import job
 from engine.live.actions import Failed, Moment, act
 from engine.live.answering import answering_of
-from engine.live.events import Ended, Frame, Lost
 from engine.live.keeping import Unsure, sorting_into
 from engine.live.places import FOLDER, Place, place_named
 from engine.live.rules import rule_of, rules_in
-from engine.live.sources import open_source
-from engine.live.taking import frame_files
-from engine.live.watching import MOMENT, Wanted, Watching, preview
+from engine.live.watching import Wanted, Watching
 from engine.predict.answers import Answered
 from engine.predict.sorting import without
-from engine.results.learn import FolderLearnt
-from engine.results.live import FramesSeen, RuleTried, SourceWatched
+from engine.results.live import RuleTried, SourceWatched
 
 if TYPE_CHECKING:
     from engine.session import Session
 
-TAKEN = 1280
-"""The longer side of frames that can be learnt, in pixels."""
 Rules = Sequence[Mapping[str, Any]]
 
 
@@ -104,46 +97,6 @@ def watch_to_heap(
     watching = Watching(place, wanted, answering, unsure.keep, unsure.bring)
     result = yield from watching.run()
     return {**result, "heap": unsure.kept}
-
-
-@job("Look through a camera", reads=True)
-def look(session: Session | None, *, source: str) -> Work[FramesSeen]:
-    """Tells what a camera sees, as large as frames are learnt, until it is cancelled; of a
-    film until it is over."""
-    seen = 0
-    place = place_named(source)
-    with closing(open_source(place)) as opened:
-        yield Progress(0, None, f"Looking through {place.title}")
-        while not isinstance(event := opened.next(MOMENT), Ended):
-            if isinstance(event, Frame):
-                seen += 1
-                image = preview(event.image, TAKEN)
-                yield Watched(index=event.index, time=event.time, image=image, path=event.path)
-            elif isinstance(event, Lost):
-                yield Watched(lost=event.sentence)
-            else:
-                yield Progress(seen, None, f"Looking through {place.title}")
-    return {"frames": seen}
-
-
-@job("Learn what a camera saw")
-def learn_frames(
-    session: Session, *, frames: Sequence[tuple[float, bytes]], source: str, into: str
-) -> Work[FolderLearnt]:
-    """Puts frames, each with its time (seconds since 1970) and a JPEG, into a class and learns
-    them. They are copied into the project, and those within two seconds are a burst."""
-    from engine.jobs.learn import learn_found
-    from engine.learning.importing import look_for
-
-    if not into.strip():
-        raise Refused("A class needs a name. Type one.")
-    project = session.require()
-    camera = project.path / place_named(source).title.strip("“”").replace("/", " ")
-    with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
-        shown = frame_files(frames, Path(folder), camera)
-        found = look_for([str(path) for path in shown], into.strip())
-        found.frames = shown
-        return (yield from learn_found(session, found, True, "", None))
 
 
 @job("Try a rule", reads=True)

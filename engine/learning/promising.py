@@ -93,6 +93,12 @@ def model_in_use(session: Session) -> Model:
     return replace(model, promise=made(model, found, rate))
 
 
+def with_promise(project: Project, model: Model) -> Model:
+    """A model that no step has stored, with the promise that the project makes."""
+    rate = float(project.facts["promise"])
+    return replace(model, promise=made(model, evidence(project, model), rate)) if rate else model
+
+
 def made(model: Model, found: Evidence, rate: float) -> Promise:
     return promised(found.confidence, found.best, found.wrong, model.groups, rate)
 

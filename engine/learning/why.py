@@ -13,6 +13,7 @@ from PIL import Image
 from engine.errors import Refused
 from engine.events import Event
 from engine.images.decode import CheckedImage, open_image
+from engine.images.legend import with_legend
 from engine.images.overlay import Region, over, overlay, png_of
 from engine.images.preprocess import Preprocessing, target_size
 from engine.learning.answering import nearest
@@ -74,10 +75,26 @@ def why(
 
 
 def save(found: Why, path: Path, to: Path) -> None:
-    """Writes an image, grey, with its reasons as colours, as a PNG. Raises OSError."""
+    """Writes an image, grey, with its reasons as colours and their legend, as a PNG. Raises
+    UnusableImage and OSError."""
     image = Image.open(io.BytesIO(open_image(path, None, SAVED).thumb))
     colours = Image.open(io.BytesIO(found["overlay"]))
-    replace_file(to, png_of(over(image, colours, found["region"])))
+    seen = over(image, colours, found["region"])
+    most = float(np.abs(found["values"]).max())
+    told = (found["where"], found["how"])
+    replace_file(to, png_of(with_legend(seen, found["answer"], most, meaning(found), told)))
+
+
+def meaning(found: Why) -> str:
+    """What the numbers of the legend are of; {} stands for the class."""
+    whole_logit = f"{found['logit']:.2f}"
+    if found["kind"] == OCCLUSION:
+        return f"By how much the logit of {{}}, {whole_logit}, falls where a place is covered."
+    places = sum(map(len, found["values"]))
+    return (
+        f"What each of {places} places adds to the logit of {{}} less the mean of all classes, "
+        f"{whole_logit}."
+    )
 
 
 def reasons_in(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from engine.errors import Refused
+from engine.images.bursts import SHOT
 from engine.live.film import exif_at
 from engine.predict.folder_names import safe
 
@@ -29,6 +32,12 @@ def frame_files(
         path.write_bytes(with_exif(content, exif_at(when)))
         shown[path] = source.with_name(safe(source.name)) / path.name
     return shown
+
+
+def gap_of(frames: Sequence[tuple[float, bytes]]) -> float:
+    """The seconds that end a burst, so that a hold is one, however seldom frames came."""
+    times = sorted(seconds for seconds, _ in frames)
+    return max([SHOT, *(math.ceil(b - a) for a, b in pairwise(times))])
 
 
 def with_exif(content: bytes, exif: bytes) -> bytes:

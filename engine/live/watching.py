@@ -191,8 +191,8 @@ class Watching:
         return {name: median(parts[name] for parts in self.parts) for name in names}
 
 
-def preview(image: np.ndarray, side: int) -> bytes:
+def preview(image: np.ndarray, side: int, quality: int = 80) -> bytes:
     """A JPEG whose longer side has at most so many pixels."""
     small = Image.fromarray(image)
     small.thumbnail((side, side), Image.Resampling.BILINEAR, reducing_gap=1.0)
-    return jpeg(np.asarray(small), quality=80)
+    return jpeg(np.asarray(small), quality)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,7 @@ class Extractor:
         """What an image took in the last whole batch; 0 before one was seen."""
         self._eager = self.device.type != "cpu"
         self._sessions: dict[int, ort.InferenceSession] = {}
+        self._making = threading.Lock()
 
     @property
     def key(self) -> str:
@@ -85,20 +87,24 @@ class Extractor:
 
     def session(self, views: int) -> ort.InferenceSession | None:
         """The session for so many views, made when first asked for; None where it can't be."""
-        if views not in self._sessions:
-            try:
-                self._sessions[views] = self.prepared(views)
-            except (*CantExport, *CantRun) as error:
-                self._eager = True
-                self.notices.append(
-                    Notice(
-                        "This network can't be run by ONNX Runtime here, so PyTorch runs it: "
-                        "the results are the same, but it takes longer.",
-                        "warning",
-                        (f"{type(error).__name__}: {error}",),
-                    )
-                )
+        with self._making:  # whoever asks meanwhile waits for the same
+            if views not in self._sessions and not self._eager:
+                self._make(views)
         return self._sessions.get(views)
+
+    def _make(self, views: int) -> None:
+        try:
+            self._sessions[views] = self.prepared(views)
+        except (*CantExport, *CantRun) as error:
+            self._eager = True
+            self.notices.append(
+                Notice(
+                    "This network can't be run by ONNX Runtime here, so PyTorch runs it: the "
+                    "results are the same, but it takes longer.",
+                    "warning",
+                    (f"{type(error).__name__}: {error}",),
+                )
+            )
 
     def file(self, folder: Path, views: int) -> Path:
         """Where the exported network lies in a cache."""

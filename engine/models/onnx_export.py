@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from torch import nn
 from engine.system.device import one_thread
 
 OPSET = 18
+one_export = threading.Lock()
+"""PyTorch notes for the whole process that it exports: two threads would trip over each other."""
 Names = tuple[str, Sequence[str]]
 
 CantExport = (
@@ -38,12 +41,13 @@ def write_onnx(
     is many times quicker than the one built on torch.export (0.7 s against 8 s for MobileNetV2)
     and folds batch norms. Raises one of `CantExport` when both fail.
     """
-    try:
-        with quiet(), one_thread():
-            trace(module, sample, path, names, free)
-    except CantExport:
-        with quiet():
-            translate(module, sample, path, names, free)
+    with one_export:
+        try:
+            with quiet(), one_thread():
+                trace(module, sample, path, names, free)
+        except CantExport:
+            with quiet():
+                translate(module, sample, path, names, free)
 
 
 def trace(

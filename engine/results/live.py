@@ -32,5 +32,8 @@ class SourceWatched(TypedDict):
 RuleTried = TypedDict("RuleTried", {"rule": str})
 """The rule that was done once, with a drawn image."""
 
+FramesHeld = TypedDict("FramesHeld", {"images": int})
+"""How many images a hold has that are learnt in memory."""
+
 FramesSeen = TypedDict("FramesSeen", {"frames": int})
 """How many frames a camera gave that were told."""

@@ -29,3 +29,7 @@ class Why(TypedDict):
     where: str
     how: str
     beside: NotRequired[ImageRow]
+
+
+ReasonsSaved = TypedDict("ReasonsSaved", {"to": str})
+"""The file with the image and its reasons."""

@@ -1,4 +1,4 @@
-"""A person holds a button while a camera shows something, and it is learnt."""
+"""A person holds a button while a camera shows something, and it is learnt meanwhile."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def camera() -> Iterator[tuple[Camera, str]]:
         yield made, address
 
 
-def opened(person: Person, address: str) -> CameraDialog:
-    person.page("Images")
+def opened(person: Person, address: str, page: str = "Images") -> CameraDialog:
+    person.page(page)
     person.presses("Ctrl+Shift+K")
     person.sees(lambda: isinstance(QApplication.activeModalWidget(), CameraDialog))
     dialog = QApplication.activeModalWidget()
@@ -46,7 +46,19 @@ def showing(camera: Camera, folder: Path, until: Callable[[], object]) -> Callab
     return look
 
 
-def test_what_is_shown_while_the_button_is_held_is_learnt(owner, images, camera) -> None:
+def taken(dialog: CameraDialog) -> int:
+    """Images of the hold that goes on."""
+    return len(dialog.holds.now.frames) if dialog.holds.now is not None else 0
+
+
+def answered(dialog: CameraDialog, name: str) -> bool:
+    """Whether the likeliest class now is this one."""
+    return dialog.bars.accessibleDescription().startswith(f"{name} ")
+
+
+def test_what_is_shown_is_learnt_and_answered_while_the_button_is_held(
+    owner, images, camera
+) -> None:
     shown, address = camera
     dialog = opened(owner, address)
     assert complaints(dialog) == []
@@ -59,26 +71,61 @@ def test_what_is_shown_while_the_button_is_held_is_learnt(owner, images, camera)
 
     dialog.name.setCurrentText("apple")
     QTest.keyPress(dialog.hold, Qt.Key.Key_Space)
-    owner.sees(showing(shown, images / "apple", lambda: len(dialog.frames) >= 4))
-    apples = len(dialog.frames)
-    owner.waits_for(lambda: QTest.keyRelease(dialog.hold, Qt.Key.Key_Space))
-    owner.sees(lambda: owner.classes() == {"apple": apples})
+    held = showing(shown, images / "apple", lambda: taken(dialog) > 4 and answered(dialog, "apple"))
+    owner.sees(held)
+    assert not owner.classes(), "nothing is stored while it is held"
+    assert "apple  " in dialog.counts.text()
+    ended = owner.waits_for(lambda: QTest.keyRelease(dialog.hold, Qt.Key.Key_Space))
+    assert ended.how == "done", ended.text
+    apples = owner.classes()["apple"]
     owner.sees(lambda: f"{apples} images of apple learnt" in dialog.news.text())
 
     dialog.name.setCurrentText("cherry")
     QTest.mousePress(dialog.hold, Qt.MouseButton.LeftButton)
-    owner.sees(showing(shown, images / "cherry", lambda: len(dialog.frames) >= 4))
-    cherries = len(dialog.frames)
+    held = showing(shown, images / "cherry", lambda: answered(dialog, "cherry"))
+    owner.sees(held)
+    assert taken(dialog)
+    assert f"apple  {apples}\ncherry  " in dialog.counts.text()
     ended = owner.waits_for(lambda: QTest.mouseRelease(dialog.hold, Qt.MouseButton.LeftButton))
     assert ended.how == "done", ended.text
-    owner.sees(lambda: owner.classes() == {"apple": apples, "cherry": cherries})
+    assert owner.classes().keys() == {"apple", "cherry"}
     assert all(c.learnt for c in owner.project.classes)
+    owner.sees(showing(shown, images / "apple", lambda: answered(dialog, "apple")))
     owner.presses("Esc", dialog)
     owner.sees(lambda: not sources_below(owner.window.bridge.engine.process_id))
 
     ended = owner.waits_for(lambda: owner.presses("Ctrl+Z"))
     assert ended.how == "done"
     assert owner.classes() == {"apple": apples}, "one hold is one gesture"
+    assert len(owner.project.steps) == 1
+
+
+def test_on_the_learn_page_five_a_second_are_taken_of_what_moves(owner, images, camera) -> None:
+    shown, address = camera
+    dialog = opened(owner, address, "Learn")
+    ticks = itertools.count(1_700_000_000, 0.1)
+    dialog.clock, heard = lambda: next(ticks), []
+    owner.window.bridge.watched.connect(lambda ticket, event: heard.append(event.small))
+    dialog.name.setCurrentText("apple")
+    QTest.keyPress(dialog.hold, Qt.Key.Key_Space)
+    still = (images / "apple" / "000.jpg").read_bytes()
+
+    def for_a_second() -> bool:
+        shown.sends(still)
+        return len(heard) > 10
+
+    owner.sees(for_a_second)
+    assert taken(dialog) == 1, "nothing moves"
+    heard.clear()
+    moving = sorted((images / "apple").glob("*.jpg"))
+    owner.sees(showing(shown, images / "apple", lambda: len(set(heard)) == len(moving)))
+    most = 1 + len(heard) // 2
+    assert 1 < taken(dialog) <= most + 1
+    count = taken(dialog)
+    ended = owner.waits_for(lambda: QTest.keyRelease(dialog.hold, Qt.Key.Key_Space))
+    assert ended.how == "done", ended.text
+    owner.sees(lambda: owner.classes() == {"apple": count})
+    owner.presses("Esc", dialog)
 
 
 def test_a_camera_that_is_not_there_is_said(owner) -> None:

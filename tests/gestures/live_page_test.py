@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -42,6 +42,17 @@ def watches(person: Person, address: str) -> LivePage:
     person.presses("Ctrl+Return")
     person.sees(lambda: page.watching.running)
     return page
+
+
+def answers(camera: Camera, folder: Path, page: LivePage, name: str) -> Callable[[], bool]:
+    """Shows an image of a class each time that the person looks, until its answer is there."""
+    content = min(folder.glob("*.jpg")).read_bytes()
+
+    def look() -> bool:
+        camera.sends(content)
+        return name in page.bars.accessibleDescription()
+
+    return look
 
 
 def sources(person: Person) -> list[psutil.Process]:
@@ -187,3 +198,98 @@ def test_what_is_learnt_meanwhile_is_answered(learnt, images, camera, tmp_path) 
         return "fig" in page.bars.accessibleDescription()
 
     learnt.sees(seen)
+
+
+def test_a_rule_follows_its_class_and_is_passed_over_without_it(
+    learnt, images, camera, tmp_path
+) -> None:
+    shown, address = camera
+    page, submit = learnt.page("Live"), learnt.window.bridge.submit
+    page.rules.set_rules(
+        [{"name": "apple", "do": "copy", "to": str(tmp_path / "caught"), "least": 0}]
+    )
+    watches(learnt, address)
+    learnt.sees(answers(shown, images / "apple", page, "apple"))
+
+    learnt.waits_for(lambda: submit("rename_class", name="apple", to="pippin"))
+    assert page.rules.rules[0]["name"] == "pippin"
+    learnt.sees(answers(shown, images / "apple", page, "pippin"))
+    learnt.waits_for(lambda: submit("undo"))
+    assert page.rules.rules[0]["name"] == "apple"
+
+    learnt.waits_for(lambda: submit("remove_class", name="apple"))
+    assert "No class “apple” is learnt, so its rule is passed over." in texts(page)
+    assert page.rules.rules, "it is kept: the class may come back"
+    learnt.sees(answers(shown, images / "cherry", page, "cherry"))
+    assert page.watching.running
+    learnt.waits_for(lambda: submit("undo"))
+    assert "passed over" not in texts(page)
+
+
+def test_the_job_bar_says_what_is_watched(learnt, images, camera) -> None:
+    shown, address = camera
+    bar = learnt.window.job_bar
+    assert bar.doing.full == "Nothing is running."
+    shows(shown, images / "apple")
+    watches(learnt, address)
+    learnt.sees(lambda: bar.doing.full.startswith("Watching “http://127.0.0.1"))
+    learnt.page("Learn")
+    learnt.sees(lambda: bar.doing.full == "Nothing is running.")
+
+
+def test_h_shows_what_speaks_for_the_answer_to_the_frame_that_stands(
+    learnt, images, camera
+) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    assert not page.why.switch.isEnabled(), "nothing is seen yet"
+    asked: list[bytes] = []
+    ask = learnt.window.bridge.ask
+
+    def noted(job: str, *rest: object, **settings: object) -> int:
+        if job == "explain":
+            asked.append(settings["content"])
+            assert page.why.question is None, "one at a time"
+        return ask(job, *rest, **settings)
+
+    learnt.window.bridge.ask = noted
+    watches(learnt, address)
+    frames = [path.read_bytes() for path in sorted((images / "apple").glob("*.jpg"))[:3]]
+    shown.sends(frames[0], SOME)
+    learnt.sees(lambda: page.why.switch.isEnabled())
+
+    learnt.presses("H", page.toggle)
+
+    learnt.sees(lambda: page.why.found)
+    said = texts(page.why)
+    assert f"speaks for {page.why.found['answer']}\n" in said
+    assert "add up to the answer" in said
+    assert page.why.beside.isVisible()
+    assert Path(page.why.beside.path).parent.name == page.why.found["second"]
+    first = page.why.found
+
+    def another() -> bool:
+        shown.sends(frames[len(asked) % 3])
+        return page.why.found is not None and page.why.found["values"] != first["values"]
+
+    learnt.sees(another)
+    assert page.why.image["content"] in asked, "the colours are those of the frame that stands"
+    learnt.presses("H", page.toggle)
+    learnt.sees(lambda: not page.why.isVisible())
+    assert not page.why.beside.isVisible()
+    count = len(asked)
+    learnt.sees(answers(shown, images / "apple", page, "apple"))
+    assert len(asked) == count, "nothing is asked while it is off"
+
+
+def test_reasons_for_a_frame_are_saved_with_their_legend(learnt, images, camera, tmp_path) -> None:
+    shown, address = camera
+    page = watches(learnt, address)
+    shows(shown, images / "apple")
+    learnt.sees(lambda: page.why.switch.isEnabled())
+    learnt.presses("H", page.toggle)
+    learnt.sees(lambda: page.why.found)
+    target = tmp_path / "frame-why.png"
+    learnt.will_choose_file(target)
+    page.why.save_button.click()
+    learnt.sees(target.exists)

@@ -62,16 +62,21 @@ def test_the_map_as_an_image(home: Path, project: Path, tmp_path: Path) -> None:
     assert str(target) in done.stdout
     with Image.open(target) as saved:
         assert saved.format == "PNG"
-        assert saved.size == (120, 60)
+        assert saved.width == 640, "five and a third times as large as it is, to be read"
+        assert saved.height > 320
         pixels = np.asarray(saved.convert("RGB")).astype(int)
-    colour = np.abs(pixels[..., 2] - pixels[..., 0]).max(axis=0)
-    assert colour[32:88].max() > 40
-    assert colour[:28].max() == colour[92:].max() == 0, "what the network did not see stays grey"
+    colour = np.abs(pixels[:320, :, 2] - pixels[:320, :, 0]).max(axis=0)
+    assert colour[180:460].max() > 40
+    assert colour[:144].max() == colour[496:].max() == 0, "what the network did not see stays grey"
     assert "already exists" in refused(home, "why", project, wide, "--to", target)
     again = espalier(home, "why", project, wide, "--to", target, "--overwrite")
     assert again.returncode == 0, again.stderr
 
 
 def test_what_is_no_image_is_refused(home: Path, project: Path, tmp_path: Path) -> None:
+    said = refused(home, "why", project, text_file(tmp_path / "notes.txt"))
+    assert "a text file" in said
+    assert "Choose an image" in said
+    assert "left out" not in said
     assert refused(home, "why", project, text_file(tmp_path / "notes.jpg"))
     assert refused(home, "why", project, tmp_path / "gone.jpg")

@@ -61,8 +61,8 @@ def film(path: Path, colours: Iterable[str]) -> Path:
     return film_of(path, (drawn(colour) for colour in colours))
 
 
-def film_of(path: Path, frames: Iterable[np.ndarray], side: int = SIDE) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), RATE, (side, side))
+def film_of(path: Path, frames: Iterable[np.ndarray], side: int = SIDE, rate: float = RATE) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), rate, (side, side))
     assert writer.isOpened()
     for frame in frames:
         writer.write(frame[:, :, ::-1])

@@ -1,4 +1,5 @@
-"""The dialog that takes images from a camera: while a button is held, frames become a class."""
+"""The dialog that takes images from a camera: while a button is held, frames become a class, and
+what is answered beside them changes as they are learnt."""
 
 from __future__ import annotations
 
@@ -7,26 +8,41 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QComboBox, QDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QFrame, QLineEdit, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import buddy, button, column, label, named, reach, row
+from app.pages.images.holds import Hold, Holds
+from app.pages.try_it.answers import AnswerBars
+from app.widgets.controls import (
+    Elided,
+    Yielding,
+    buddy,
+    button,
+    card,
+    column,
+    label,
+    laid_out,
+    named,
+    reach,
+    row,
+    scrolled,
+)
 from app.widgets.images import Picture
+from app.widgets.rows import shown
 from app.widgets.sizes import sized
-from engine.events import Ended, Watched
-from engine.system.words import plural
+from engine.events import Ended, ProjectView, Watched
+from engine.system.words import per_cent, plural
 
-EVERY = 0.2
-"""Seconds between two frames that are taken."""
-MOST = 300
-"""Frames of one hold."""
 ABOUT = (
-    "Name a class, show it to the camera, and hold the button or Space: five images a second are "
-    "taken while you hold it, and learnt when you let go. Other frames are kept nowhere."
+    "Name a class, show it to the camera, and hold the button or Space. Frames that differ are "
+    "taken, five a second at most, and learnt at once. Other frames are kept nowhere."
 )
 NOTHING = "What the camera sees appears here."
 WAIT = "One moment …"
 NO_NAME = "Say first which class it is."
+NOBODY = "The answer appears here once a class is learnt."
+ONE = "With a second class there is something to tell apart."
+SIDE = 264
 
 
 class CameraDialog(QDialog):
@@ -36,8 +52,9 @@ class CameraDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("From a camera")
-        sized(self, 760, 640)
-        self.bridge, self.ticket = bridge, 0
+        sized(self, 960, 640)
+        self.bridge, self.ticket, self.clock = bridge, 0, time.time
+        self.holds = Holds(bridge, self)
         self.source, self.name = QLineEdit("0"), QComboBox()
         self.name.addItems(list(names))
         self.name.setEditable(True)
@@ -46,12 +63,16 @@ class CameraDialog(QDialog):
             field.setPlaceholderText("name of the class")
         self.image = Picture(NOTHING)
         self.news = label("", "muted", wrap=True)
-        self.frames: list[tuple[float, bytes]] = []
-        self.held, self.last = "", 0.0
+        self.verdict, self.reason = Elided("", "title"), label(NOBODY, "muted", wrap=True)
+        self.bars = AnswerBars()
+        self.counts = label("", wrap=True)
         self.make_controls()
         self.lay_out()
         bridge.watched.connect(self.hear)
+        bridge.changed.connect(self.show_counts)
+        self.holds.changed.connect(self.show_hold)
         self.finished.connect(lambda _: self.end())
+        self.show_counts(bridge.project)
         self.start()
 
     def make_controls(self) -> None:
@@ -61,29 +82,50 @@ class CameraDialog(QDialog):
         self.source.returnPressed.connect(self.start)
         named(self.name, "Class", "What is shown; a new name makes a new class", "Alt+C")
         named(self.image, "Image", "What the camera sees now")
+        named(self.bars, "Confidences", "What is answered now, smoothed over a third of a second")
+        named(self.counts, "Images", "How many images each class has, with those being taken")
         self.show_button = button("Show", "Looks through this camera", self.start, key="Ctrl+O")
-        self.show_button.setAutoDefault(False)
-        help = "While it is held, by the mouse or by Space, images are taken"
+        help = "While it is held, by the mouse or by Space, images are taken and learnt"
         self.hold = button("Hold to take images", help, lambda: None, kind="primary")
-        self.hold.setAutoDefault(False)
         named(self.hold, "Hold to take images", help, "Alt+T")
         reach(self.hold, "Alt+T")
         self.hold.pressed.connect(self.take)
         self.hold.released.connect(self.let_go)
+        if (field := self.name.lineEdit()) is not None:
+            field.returnPressed.connect(self.hold.setFocus)
         self.close_button = button("Close", "Lets the camera go", self.reject, key="Esc")
-        self.close_button.setAutoDefault(False)
+        for made in (self.show_button, self.hold, self.close_button):
+            made.setAutoDefault(False)
 
     def lay_out(self) -> None:
+        """The camera on the left, what is answered and known on the right."""
         source = row(buddy("&Source", self.source), self.source, self.show_button)
         source.setStretch(1, 1)
         what = row(buddy("&Class", self.name), self.name, self.hold, self.close_button)
         what.setStretch(1, 1)
+        both = row(self.image, self.side(), gap=16)
+        both.setStretch(0, 1)
         about = label(ABOUT, "muted", wrap=True)
-        parts = (label("From a camera", "big"), about, source, self.image, self.news, what)
+        parts = (label("From a camera", "big"), about, source, both, self.news, what)
         whole = column(*parts, gap=16, edge=24)
         whole.setStretch(3, 1)
         self.setLayout(whole)
         self.hold.setFocus()
+
+    def side(self) -> QFrame:
+        """The answer of now, and the classes with their images."""
+        lines = QWidget()
+        lines.setLayout(column(self.counts, 0))
+        made = card(
+            self.verdict,
+            self.reason,
+            self.bars,
+            label("Images", "heading"),
+            scrolled(lines, Yielding),
+        )
+        laid_out(made).setStretch(4, 1)
+        made.setFixedWidth(SIDE)
+        return made
 
     # The camera.
 
@@ -99,7 +141,8 @@ class CameraDialog(QDialog):
     def end(self) -> None:
         if self.ticket:
             self.bridge.drop(self.ticket)
-        self.ticket, self.held, self.frames = 0, "", []
+        self.ticket = 0
+        self.holds.give_up()
 
     def over(self, ticket: int, ended: Ended) -> None:
         if ticket == self.ticket:
@@ -107,48 +150,66 @@ class CameraDialog(QDialog):
             self.news.setText(ended.text if ended.how != "done" else "The film is over.")
 
     def hear(self, ticket: int, event: Watched) -> None:
-        """A frame; while the button is held, one in a fifth of a second is taken."""
+        """A frame with its answer; while the button is held, it may be taken."""
         if ticket != self.ticket:
             return
         if event.lost:
             self.news.setText(event.lost)
             return
         self.image.show_image(QImage.fromData(event.image))
-        now = time.time()
-        if self.held and now - self.last >= EVERY and len(self.frames) < MOST:
-            self.last = now
-            self.frames.append((now, event.image))
-            self.news.setText(f"{plural(len(self.frames))} of {self.held} …")
-        elif self.news.text() == WAIT:
+        self.show_answer(event)
+        taken = self.holds.see(self.clock(), event.small, event.image)
+        if not taken and self.news.text() == WAIT:
             self.news.setText("")
+
+    # What is shown beside it.
+
+    def show_answer(self, event: Watched) -> None:
+        """The class in words and as bars; nothing of it before one is learnt."""
+        known, sure = event.verdict != "none of these", event.verdict == "known"
+        words = {"": "", "none of these": "None of these", "not sure": "Not sure"}
+        answer = f"{shown(event.answer)}  {per_cent(event.share, 0)}"
+        self.verdict.set_full(words.get(event.verdict, answer))
+        self.reason.setText({0: NOBODY, 1: ONE}.get(len(event.classes), ""))
+        self.reason.setVisible(len(event.classes) < 2)
+        self.bars.show_answer(event.classes, known, sure and event.answer in event.classes)
+
+    def show_counts(self, project: ProjectView | None) -> None:
+        """Images of each class, with those that are taken and not stored yet."""
+        counts = {c.name: c.images for c in project.classes} if project is not None else {}
+        for name, more in self.holds.counts().items():
+            counts[name] = counts.get(name, 0) + more
+        lines = (f"{shown(name)}  {count:,}" for name, count in counts.items())
+        self.counts.setText("\n".join(lines) or "None yet")
+
+    def show_hold(self) -> None:
+        """How many images are taken, and how many of them are learnt by now."""
+        self.show_counts(self.bridge.project)
+        if (hold := self.holds.now) is not None and hold.frames:
+            learnt = hold.trouble or f"{hold.learnt:,} learnt"
+            self.news.setText(f"{plural(len(hold.frames))} of {shown(hold.name)}, {learnt} …")
 
     # Taking.
 
     def take(self) -> None:
         name = self.name.currentText().strip()
-        if not name:
+        if name:
+            self.holds.begin(name)
+        else:
             self.news.setText(NO_NAME)
             self.name.setFocus()
-            return
-        self.held, self.frames, self.last = name, [], 0.0
 
     def let_go(self) -> None:
-        """Learns what was taken; several holds make several bursts."""
-        frames, name = self.frames, self.held
-        self.held, self.frames = "", []
-        if not name:
-            return
-        if not frames:
+        """Stores what was taken; several holds make several bursts."""
+        hold = self.holds.end(self.source.text().strip(), self.say)
+        if hold is not None and not hold.frames:
             self.news.setText("Nothing was taken yet. Hold it while the camera shows something.")
-            return
-        source = self.source.text().strip()
+        elif hold is not None and self.name.findText(hold.name) < 0:
+            self.name.addItem(hold.name)
+            self.name.setCurrentText(hold.name)
 
-        def say(ended: Ended) -> None:
-            done = f"{plural(len(frames))} of {name} learnt. Hold it again for more."
-            if self.ticket:  # the dialog is still there
-                self.news.setText(done if ended.how == "done" else ended.text)
-
-        self.bridge.submit("learn_frames", say, frames=frames, source=source, into=name)
-        if self.name.findText(name) < 0:
-            self.name.addItem(name)
-            self.name.setCurrentText(name)
+    def say(self, hold: Hold, ended: Ended) -> None:
+        """What came of a hold, unless another one goes on."""
+        done = f"{plural(len(hold.frames))} of {shown(hold.name)} learnt. Hold it again for more."
+        if self.holds.now is None:
+            self.news.setText(done if ended.how == "done" else ended.text)

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QListView, QPushButton, QStackedWidget, QWidget
 
 from app.bridge import Bridge
+from app.pages.images.camera import CameraDialog
 from app.pages.learn.again import AgainHint
 from app.pages.learn.details import Details
 from app.pages.learn.scores import Scores
@@ -37,7 +38,7 @@ from engine.events import Ended, ProjectView, Started, Step, StepView
 from engine.results.learn import Learners
 from engine.system.words import listed, plural, whole
 
-LEARNING = ("learn", "learn_folder", "learn_labels", "forget", "return_to_step")
+LEARNING = ("learn", "learn_folder", "learn_frames", "learn_labels", "forget", "return_to_step")
 EXACT = "The result is equal to learning everything at once, in whatever order classes came."
 WIDTH = 264
 
@@ -79,6 +80,7 @@ class LearnPage(QWidget):
             "Nothing to learn yet",
             "Each folder of images becomes a class, and is learnt in seconds.",
             self.folder_button,
+            self.first_camera,
         )
         self.second = EmptyState(
             "learn",
@@ -143,6 +145,7 @@ class LearnPage(QWidget):
             key="Ctrl+Backspace",
             icon="history",
         )
+        self.camera_button, self.first_camera = self.camera(), self.camera()
         self.folder_button = self.adding("Choose a folder")
         self.second_button = self.adding("Add a second class")
 
@@ -152,6 +155,11 @@ class LearnPage(QWidget):
         key = "Ctrl+Shift+I"
         return button(text, help, self.add_folder, key=key, icon="folder", kind="primary")
 
+    def camera(self) -> QPushButton:
+        """A button that opens a camera: one stands where nothing is learnt yet, one beside it."""
+        help = "Hold a button, and what a camera sees is learnt as a class"
+        return button("From a camera …", help, self.open_camera, key="Ctrl+Shift+K")
+
     def left_side(self) -> QWidget:
         """The button and what is learnt, the details, and from the second step on the steps."""
         self.steps_part, inside, made = QWidget(), QWidget(), QWidget()
@@ -159,7 +167,8 @@ class LearnPage(QWidget):
         self.steps_part.setLayout(column(rule(), heading, self.steps, self.return_button))
         laid_out(self.steps_part).setStretch(2, 1)
         upper = column(self.learn_button, self.news, self.again, rule(), self.details)
-        inside.setLayout(column(upper, self.steps_part, 0, self.stream_button, self.forget_button))
+        more = column(self.camera_button, self.stream_button, self.forget_button)
+        inside.setLayout(column(upper, self.steps_part, 0, more))
         laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
         made.setObjectName("card")
         made.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -219,7 +228,7 @@ class LearnPage(QWidget):
         self.forget_button.setEnabled(any(c.known for c in project.classes) and not busy)
         chosen = self.chosen_step()
         self.return_button.setEnabled(chosen is not None and not chosen.current and not busy)
-        for made in (self.folder_button, self.second_button):
+        for made in (self.folder_button, self.second_button, self.camera_button, self.first_camera):
             made.setEnabled(not busy and not project.read_only)
         if busy:
             return
@@ -279,6 +288,11 @@ class LearnPage(QWidget):
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
         if path:
             self.add([path])
+
+    def open_camera(self) -> None:
+        if self.project is not None and not self.project.read_only:
+            names = [c.name for c in self.project.classes]
+            CameraDialog(self.bridge, self.window(), names, "").open()
 
     def add(self, paths: list[str]) -> None:
         """Adds what was dropped or chosen, and learns it."""

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QSizePolicy, QWidget
 from app.bridge import Bridge
 from app.pages.live.rules import RuleList
 from app.pages.live.watching import Watching
+from app.pages.live.why import LiveReason
 from app.pages.try_it.answers import LINE, AnswerBars
 from app.shell.preferences import Preferences
 from app.widgets.controls import (
@@ -97,6 +98,7 @@ class LivePage(QWidget):
         self.watching = Watching(bridge, self)
         self.field = PathField()
         self.image = LivePicture()
+        self.why = LiveReason(bridge, self.image, self.image.show_frame)
         self.verdict, self.reason = Elided("", "title"), label("", "muted", wrap=True)
         self.bars = LiveBars()
         self.pace, self.parts = Elided("", "muted"), Elided("", "muted")
@@ -110,7 +112,7 @@ class LivePage(QWidget):
         self.watching.answered.connect(self.show_answer)
         self.watching.changed.connect(self.show_running)
         self.watching.ended.connect(self.show_end)
-        self.rules.changed.connect(lambda: self.watching.again(rules=self.rules.rules))
+        self.rules.changed.connect(lambda: self.watching.again(rules=self.rules.active))
         self.half_life.valueChanged.connect(lambda value: self.watching.again(half_life=value))
         Drops(self, "Drop a film or a folder to watch it", self.can_watch).dropped.connect(
             lambda paths: self.begin_with(paths[0])
@@ -157,8 +159,10 @@ class LivePage(QWidget):
         policy = QSizePolicy.Policy
         self.image.setSizePolicy(policy.Expanding, policy.Expanding)
         self.bars.setSizePolicy(policy.Expanding, policy.Expanding)
-        smooth = row(buddy("&Half-life of what was seen", self.half_life), self.half_life, 0)
-        left = card(self.image, self.pace, self.parts, smooth)
+        smooth = row(
+            buddy("&Half-life of what was seen", self.half_life), self.half_life, 0, self.why.switch
+        )
+        left = card(self.why.pair, self.why, self.pace, self.parts, smooth)
         laid_out(left).setStretch(0, 1)
         answer, rules = card(self.verdict, self.reason, 8, self.bars), card(self.rules)
         laid_out(answer).setStretch(3, 1)
@@ -192,13 +196,13 @@ class LivePage(QWidget):
             self.watching.end()
             self.forget()
         if project is not None:
-            self.rules.show_project(project.path, [c.name for c in project.classes if c.known])
+            self.rules.show_project(project)
         if not self.can_watch():
             self.watching.end()
 
     def forget(self) -> None:
         """Shows nothing; what was shown is kept nowhere."""
-        self.image.show_image(QImage())
+        self.why.forget()
         self.bars.show_answer({}, True)
         self.verdict.set_full("What is it?")
         self.reason.setText(ASK)
@@ -211,6 +215,7 @@ class LivePage(QWidget):
         say_on(self.toggle, "Stop" if running else "Start")
         named(self.toggle, "Stop" if running else "Start", help, "Ctrl+Return")
         if running:
+            self.why.exported = bool(self.watching.settings.get("model"))
             self.forget()
             self.reason.setText("One moment …")
 
@@ -225,7 +230,7 @@ class LivePage(QWidget):
             self.reason.setText(event.lost or f"{event.path}: {event.reason}")
             self.bars.show_answer({}, True)
             return
-        self.image.show_frame(event.image)
+        self.why.see(event.image)
         known, sure = event.verdict != "none of these", event.verdict == "known"
         words = {"none of these": "None of these", "not sure": "Not sure"}
         self.verdict.set_full(
@@ -256,7 +261,7 @@ class LivePage(QWidget):
             self.reason.setText(ASK)
             self.field.setFocus()
         elif self.can_watch():
-            half_life, rules = self.half_life.value(), self.rules.rules
+            half_life, rules = self.half_life.value(), self.rules.active
             self.watching.begin(source=source, half_life=half_life, rules=rules)
 
     def begin_with(self, source: str) -> None:

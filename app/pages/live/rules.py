@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.bridge import Bridge
-from app.pages.live.rule_dialog import RuleDialog, in_words
+from app.pages.live.rule_dialog import ANY, RuleDialog, in_words
 from app.shell.preferences import Preferences
 from app.widgets.controls import (
     Elided,
@@ -24,9 +24,11 @@ from app.widgets.controls import (
     row,
     scrolled,
 )
-from engine.events import Ended
+from engine.events import Ended, ProjectView
+from engine.system.words import BETWEEN
 
 KEPT = "rules"
+GONE = "No class “{}” is learnt, so its rule is passed over."
 STAYS = "Nothing leaves this computer."
 LEAVES = "Something leaves this computer by: {}."
 NONE = "When the model is sure of a class, a rule can copy the image, note it, or tell a program."
@@ -51,7 +53,8 @@ class RuleList(QWidget):
     ) -> None:
         super().__init__()
         self.bridge, self.preferences, self.tell = bridge, preferences, tell
-        self.path, self.names = "", list[str]()
+        self.path, self.names, self.groups = "", list[str](), set[str]()
+        self.classes: dict[int, str] = {}
         self.rules: list[dict[str, Any]] = []
         self.add = button(
             "Add a rule …", "When sure of a class, do something", self.ask, key="Ctrl+Shift+U"
@@ -66,13 +69,33 @@ class RuleList(QWidget):
         self.setLayout(column(heading, self.place, self.said))
         self.refresh()
 
-    def show_project(self, path: str, names: Sequence[str]) -> None:
-        self.names = list(names)
-        if path != self.path:
-            self.path = path
-            kept = self.preferences.get(KEPT, {}).get(path, [])
+    @property
+    def active(self) -> list[dict[str, Any]]:
+        """Those whose class there is; the others are passed over, and their lines say so."""
+        return [rule for rule in self.rules if self.has_class(rule)]
+
+    def has_class(self, rule: dict[str, Any]) -> bool:
+        return rule["name"] == ANY or rule["name"] in self.names or rule["name"] in self.groups
+
+    def show_project(self, project: ProjectView) -> None:
+        """Rules follow classes that are renamed; those whose class goes are passed over."""
+        before, active, other = self.classes, self.active, project.path != self.path
+        self.classes = {c.id: c.name for c in project.classes}
+        self.names = [c.name for c in project.classes if c.known]
+        self.groups = {part for c in project.classes for part in c.within.split(BETWEEN) if part}
+        if other:
+            self.path = project.path
+            kept = self.preferences.get(KEPT, {}).get(self.path, [])
             self.rules = [rule for rule in kept if whole(rule)]
             self.refresh()
+            return
+        now = {name: self.classes.get(number, name) for number, name in before.items()}
+        followed = [{**rule, "name": now.get(rule["name"], rule["name"])} for rule in self.rules]
+        if followed != self.rules:
+            self.set_rules(followed)
+        elif active != self.active:
+            self.refresh()
+            self.changed.emit()
 
     def set_rules(self, rules: list[dict[str, Any]]) -> None:
         self.rules = rules
@@ -113,14 +136,16 @@ class RuleList(QWidget):
             layout.addWidget(self.line(number, rule))
         if not self.rules:
             layout.addWidget(label(NONE, "muted", wrap=True))
-        out = [in_words(rule) for rule in self.rules if leaves(rule)]
-        self.said.setText(LEAVES.format("; ".join(out)) if out else STAYS)
+        out = [in_words(rule) for rule in self.active if leaves(rule)]
+        gone = dict.fromkeys(rule["name"] for rule in self.rules if not self.has_class(rule))
+        said = [LEAVES.format("; ".join(out)) if out else STAYS, *map(GONE.format, gone)]
+        self.said.setText("\n".join(said))
         self.said.setObjectName("warning" if out else "muted")
         self.said.style().polish(self.said)
 
     def line(self, number: int, rule: dict[str, Any]) -> QWidget:
         """A rule in words, with the buttons that try it and take it away."""
-        words = in_words(rule)
+        words = in_words(rule) if self.has_class(rule) else f"{in_words(rule)} (passed over)"
         text = Elided("", "")
         text.set_full(words)
         key, other = (

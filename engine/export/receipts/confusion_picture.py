@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from engine.export.receipts.words import readable
+from engine.images.letters import Face, can_write, face
 
 SHARP = 2
 """Pixels drawn for each unit of length, so that letters stay sharp on paper."""
@@ -81,32 +81,23 @@ def layout(labels: Sequence[str]) -> Layout:
     return Layout(count, cell, letters, math.ceil(min(widest, WIDEST)) + 10)
 
 
-@lru_cache(maxsize=16)
-def font(letters: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own letters, so high in units."""
-    return ImageFont.load_default(letters * SHARP)
-
-
-@lru_cache(maxsize=4096)
-def has_letter(letter: str) -> bool:
-    """Whether the font has a letter: one that it lacks is drawn as the box of U+FFFF."""
-    face = font(20)
-    box = bytes(face.getmask("\uffff"))
-    return letter == " " or bytes(face.getmask(letter)) not in (box, b"")
+def font(letters: float) -> Face:
+    """Letters so high in units."""
+    return face(letters * SHARP)
 
 
 def label(number: int, name: str) -> str:
     """A class as the picture names it: number and name, or the number where letters are lacking."""
     words = readable(name)
-    return f"{number} {words}" if all(map(has_letter, words)) else f"{number} …"
+    return f"{number} {words}" if can_write(words) else f"{number} …"
 
 
 def shortened(text: str, letters: float, room: float) -> str:
     """The text, or its beginning with an ellipsis, no wider than `room` units."""
-    face = font(letters)
-    if face.getlength(text) <= room * SHARP:
+    own = font(letters)
+    if own.getlength(text) <= room * SHARP:
         return text
-    while text and face.getlength(f"{text}…") > room * SHARP:
+    while text and own.getlength(f"{text}…") > room * SHARP:
         text = text[:-1]
     return f"{text.rstrip()}…"
 
@@ -144,7 +135,7 @@ def paint_cell(
 
 def write_names(image: Image.Image, place: Layout, names: Sequence[str]) -> None:
     """Numbers and names, beside rows and, turned, above columns."""
-    face, room = font(place.letters), place.names - 8
+    own, room = font(place.letters), place.names - 8
     draw = ImageDraw.Draw(image)
     # Drawn lying, one under the other; a turn to the left puts them above their columns.
     lying = Image.new("RGB", (place.names * SHARP, place.side * SHARP), GROUND)
@@ -153,20 +144,20 @@ def write_names(image: Image.Image, place: Layout, names: Sequence[str]) -> None
         words = shortened(label(number + 1, name), place.letters, room)
         middle = (number + 0.5) * place.cell
         at = ((place.left - 6) * SHARP, (place.left + middle) * SHARP)
-        draw.text(at, words, INK, face, anchor="rm")
-        above.text((6 * SHARP, middle * SHARP), words, INK, face, anchor="lm")
+        draw.text(at, words, INK, own, anchor="rm")
+        above.text((6 * SHARP, middle * SHARP), words, INK, own, anchor="lm")
     corner = (place.left * SHARP, (place.left - place.names) * SHARP)
     image.paste(lying.transpose(Image.Transpose.ROTATE_90), corner)
 
 
 def write_sides(image: Image.Image, place: Layout) -> None:
     """Which side is which."""
-    draw, face = ImageDraw.Draw(image), font(11)
+    draw, own = ImageDraw.Draw(image), font(11)
     middle = (place.left + place.side / 2) * SHARP
-    draw.text((middle, EDGE * SHARP), "answer of the file", MUTED, face, anchor="mt")
+    draw.text((middle, EDGE * SHARP), "answer of the file", MUTED, own, anchor="mt")
     upright = Image.new("RGB", (place.side * SHARP, 18 * SHARP), GROUND)
     line = ImageDraw.Draw(upright)
-    line.text((upright.width / 2, 2), "true class", MUTED, face, anchor="mt")
+    line.text((upright.width / 2, 2), "true class", MUTED, own, anchor="mt")
     image.paste(
         upright.transpose(Image.Transpose.ROTATE_90), (EDGE * SHARP - 4, place.left * SHARP)
     )

@@ -9,6 +9,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from engine.export.receipts.words import Receipt, classes_judged_on, readable, summary, verdict
+from engine.images.legend import densest
+from engine.images.overlay import AGAINST, FOR
 from engine.system.words import many, share, size
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ figure img { display: block; max-width: 100%; max-height: 230mm; margin: 0 auto;
 figcaption { margin-top: 8px; }
 .unsure { display: grid; grid-template-columns: repeat(3, 1fr); gap: 16px; }
 .unsure img { width: 100%; }
+.scale { display: flex; align-items: center; gap: 12px; margin: 12px 0 0; }
+.scale i { flex: 1; height: 14px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .unsure b { display: block; font-weight: 600; color: #1d2320; overflow-wrap: anywhere; }
 @page { size: A4; margin: 16mm 18mm; }
 @media print { body { padding: 0; max-width: none; font-size: 10.5pt; } h2 { margin-top: 20pt; } }
@@ -166,11 +170,15 @@ def least_sure(unsure: Sequence[Unsure]) -> str:
     )
     words = (
         "The compared images with the least probable answers, as the network sees them; they are "
-        "inside this page and go wherever it goes. Blue "
-        "speaks for the answer, orange against it. Where nothing else is said, all places together "
-        "add up to the answer."
+        "inside this page and go wherever it goes. In each of them the densest colour is what its "
+        "strongest place adds to the logit of the answer, less the mean of all classes."
+    )
+    colours = f"linear-gradient(90deg, {densest(AGAINST)}, {densest()}, {densest(FOR)})"
+    scale = (
+        f'<span>against the answer</span><i style="background: {colours}"></i>'
+        "<span>for the answer</span>"
     )
     return (
         f'<h2>What it is least sure of</h2><p class="muted">{text(words)}</p>'
-        f'<div class="unsure">{made}</div>'
+        f'<div class="scale">{scale}</div><div class="unsure">{made}</div>'
     )

@@ -15,7 +15,7 @@ from engine.images.decode import open_many
 from engine.images.overlay import jpeg_of, over, overlay
 from engine.learning.why import ALL, where
 from engine.models.backbone import Model
-from engine.models.why import decompose
+from engine.models.why import Reasons, decompose
 from engine.system.words import per_cent, whole
 
 SHOWN = 6
@@ -28,6 +28,13 @@ class Unsure:
     image: bytes
     said: str
     where: str
+
+
+def explained(made: Reasons) -> str:
+    """How much of the answer the places explain."""
+    if made.explained is None or made.explained >= ALL:
+        return "The places explain all of the answer."
+    return f"The places explain {whole(made.explained)} of the answer."
 
 
 def least_sure(
@@ -54,9 +61,7 @@ def least_sure(
         said = (
             f"{model.class_names[true]}, taken for {name} {share}" if wrong else f"{name} {share}"
         )
-        told = where(made.values, name)
-        if made.explained is not None and made.explained < ALL:
-            told = f"{told} The places explain {whole(made.explained)} of the answer."
+        told = f"{where(made.values, name)} {explained(made)}"
         seen = over(Image.fromarray(image.seen), overlay(made.values), (0.0, 0.0, 1.0, 1.0))
         found.append(Unsure(jpeg_of(seen), said, told))
     return found
