@@ -17,6 +17,7 @@ from engine.events import (
     Notice,
     Progress,
     ProjectView,
+    Said,
     Saved,
     Scored,
     Started,
@@ -51,6 +52,7 @@ class Bridge(QObject):
     notice = Signal(object)
     saved = Signal(int, object)
     watched = Signal(int, object)
+    said = Signal(int, object)
     ended = Signal(int, object)
     told_of = Signal()
     """The engine's outbox is no more empty; the only signal that comes from its thread."""
@@ -156,6 +158,8 @@ class Bridge(QObject):
             self.notice.emit(event)
         elif isinstance(event, Watched):
             self.watched.emit(ticket, event)
+        elif isinstance(event, Said):
+            self.said.emit(ticket, event)
         elif ticket in self.told and isinstance(event, Progress):
             self.told[ticket](event)
         elif ticket in self.jobs or not ticket:

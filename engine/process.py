@@ -23,7 +23,10 @@ from engine.system.log import start_log
 
 log = logging.getLogger(__name__)
 
-ALONE = ("refine_map", "explain", "watch", "look", "try_rule", "estimate_study", "more_of_class")
+ALONE = (
+    *("refine_map", "explain", "watch", "look", "try_rule", "say"),
+    *("estimate_study", "more_of_class"),
+)
 """Jobs that only read, and for so long that no other question can wait behind them."""
 LAST = 1.0
 """Seconds that these get at the end, to leave no file half written."""
