@@ -57,8 +57,10 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     help = (
         "when sure of CLASS (* for any), DO with TO: copy the image into a folder, add a line to a "
         "csv file, run a program (with the image's file, the class and its probability as three "
-        "more words), or post the class to a web address. Can be given several times. Nothing "
-        "leaves this computer but by run and post"
+        "more words), post the class to a web address, or publish it by mqtt to mqtt://host/topic "
+        "(mqtts:// with TLS; a user stands before the host, as in user@host, and the password in "
+        "the variable ESPALIER_MQTT_PASSWORD). Can be given several times. Nothing leaves this "
+        "computer but by run, post and mqtt"
     )
     add("--rule", nargs=3, action="append", default=[], metavar=("CLASS", "DO", "TO"), help=help)
     help = "how probable the class must be for a --rule; 0.9 unless set"
@@ -67,7 +69,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     add("--rest", type=float, default=None, metavar="SECONDS", help=help)
     help = (
         'a JSON file of rules: [{"class": "moth", "do": "copy", "to": "caught", "rest": 10, '
-        '"least": 0.9}]; "image": true posts the image as well'
+        '"least": 0.9}]; "image": true sends the image as well; MQTT may want a "password"'
     )
     add("--rules", default="", metavar="FILE", help=help)
 

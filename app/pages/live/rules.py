@@ -9,6 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.bridge import Bridge
+from app.pages.live.passwords import Passwords
 from app.pages.live.rule_dialog import RuleDialog, in_words
 from app.shell.preferences import Preferences
 from app.widgets.controls import (
@@ -38,7 +39,7 @@ KEYED = 9
 
 def leaves(rule: dict[str, Any]) -> bool:
     """Whether something leaves this computer by a rule, or may."""
-    return rule["do"] in ("post", "run")
+    return rule["do"] in ("post", "mqtt", "run")
 
 
 class RuleList(QWidget):
@@ -51,7 +52,7 @@ class RuleList(QWidget):
     ) -> None:
         super().__init__()
         self.bridge, self.preferences, self.tell = bridge, preferences, tell
-        self.path, self.names = "", list[str]()
+        self.path, self.names, self.passwords = "", list[str](), Passwords()
         self.rules: list[dict[str, Any]] = []
         self.add = button(
             "Add a rule …", "When sure of a class, do something", self.ask, key="Ctrl+Shift+U"
@@ -71,12 +72,15 @@ class RuleList(QWidget):
         if path != self.path:
             self.path = path
             kept = self.preferences.get(KEPT, {}).get(path, [])
-            self.rules = [rule for rule in kept if whole(rule)]
+            self.rules = self.passwords.put_into([rule for rule in kept if whole(rule)])
             self.refresh()
 
     def set_rules(self, rules: list[dict[str, Any]]) -> None:
         self.rules = rules
-        kept = {**self.preferences.get(KEPT, {}), self.path: rules}
+        kept = {**self.preferences.get(KEPT, {}), self.path: self.passwords.taken_out(rules)}
+        self.passwords.keep(
+            rules, [rule["to"] for some in kept.values() for rule in some if whole(rule)]
+        )
         self.preferences.put(KEPT, {path: some for path, some in kept.items() if some})
         self.refresh()
         self.changed.emit()
