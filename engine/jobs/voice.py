@@ -14,7 +14,7 @@ from engine.errors import BadSetting, Refused
 from engine.events import Progress, Said, Work
 from engine.jobs import job
 from engine.live.playing import played
-from engine.live.speech import SPEED, STEP, Manner, plain, sound_of
+from engine.live.speech import SPEED, STEP, Manner, one_line, sound_of
 from engine.live.speech import voices as all_voices
 from engine.results.voice import SentenceSaid, VoicesKnown
 
@@ -40,7 +40,7 @@ def say(
     if not 0 <= volume <= 1:
         raise BadSetting("The volume of the voice is from 0 to 1.")
     yield Progress(0, None, "Saying it")
-    text = plain(text)
+    text = one_line(text)
     sound = sound_of(text, Manner(voice, speed))
     mouth, told = sound.mouth(), -1.0
     if to:

@@ -104,13 +104,15 @@ class Sound:
             file.writeframes((self.samples * volume).astype("<i2").tobytes())
 
 
-def plain(text: str) -> str:
-    """Words as they are said: in one line, and none of them a command to the voice, as “[[” is
-    one to espeak-ng and on a Mac."""
-    words = " ".join(text.split())[:LONGEST]
-    while "[[" in words:
-        words = words.replace("[[", "[ [")
-    return words
+def one_line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST]
+
+
+def harmless(text: str) -> str:
+    """Words that are no command to the voice, as “[[” is to espeak-ng and on a Mac."""
+    while "[[" in text:
+        text = text.replace("[[", "[ [")
+    return text
 
 
 @lru_cache(maxsize=KEPT)
@@ -122,7 +124,7 @@ def sound_of(text: str, manner: Manner) -> Sound:
         try:
             done = subprocess.run(
                 words,
-                input=plain(text).encode(),
+                input=harmless(text).encode(),
                 capture_output=True,
                 timeout=PATIENCE,
                 env={**os.environ, **more},
