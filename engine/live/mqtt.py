@@ -42,6 +42,17 @@ class Broker:
     topic: str
 
 
+class ClosedSocket(ssl.SSLSocket):
+    """Closes itself where the two do not come to terms; paho forgets it then."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 class NotPublished(Exception):
     """Why not, as a part of a sentence."""
 
@@ -108,7 +119,9 @@ def publish(rule: Rule, content: bytes, stopped: threading.Event) -> None:
     if broker.user:
         client.username_pw_set(broker.user, rule.password or os.environ.get(PASSWORD))
     if broker.tls:
-        client.tls_set_context(ssl.create_default_context())
+        context = ssl.create_default_context()
+        context.sslsocket_class = ClosedSocket
+        client.tls_set_context(context)
     sent: list[paho.MQTTMessageInfo] = []
     refused: list[str] = []
 
