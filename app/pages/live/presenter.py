@@ -72,7 +72,6 @@ class Presenter(QWidget):
     def show_switches(self) -> None:
         self.band.setVisible(self.on.isChecked())
         self.face.setVisible(self.with_face.isChecked())
-        self.with_face.setEnabled(self.on.isChecked())
 
     def show_project(self, path: str, names: Sequence[str]) -> None:
         self.path, self.names = path, list(names)
