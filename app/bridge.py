@@ -17,6 +17,7 @@ from engine.events import (
     Notice,
     Progress,
     ProjectView,
+    Said,
     Saved,
     Scored,
     Started,
@@ -54,6 +55,7 @@ class Bridge(QObject):
     notice = Signal(object)
     saved = Signal(int, object)
     watched = Signal(int, object)
+    said = Signal(int, object)
     ended = Signal(int, object)
     watches = Signal(str)
     """What is watched now, in words: a camera that a page looks through; empty: nothing."""
@@ -167,6 +169,8 @@ class Bridge(QObject):
             self.watched.emit(ticket, event)
         elif ticket in self.sources and isinstance(event, Progress):
             self.note_source(ticket, event.doing)
+        elif isinstance(event, Said):
+            self.said.emit(ticket, event)
         elif ticket in self.told and isinstance(event, Progress):
             self.told[ticket](event)
         elif ticket in self.jobs or not ticket:

@@ -151,6 +151,19 @@ class Watched(Event):
 
 
 @dataclass(frozen=True)
+class Said(Event):
+    """A sentence is said. `mouth` is how far a mouth is open, from 0 to 1, in each `step` seconds
+    of the `seconds` that it takes; `at` is when it began to be heard, on the clock of
+    time.perf_counter, which all processes of a computer share; 0 where it went into a file."""
+
+    text: str
+    seconds: float
+    mouth: tuple[float, ...]
+    step: float
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
 class Changed(Event):
     """The project changed. `project` is a frozen snapshot; None when the project was closed."""
 

@@ -24,7 +24,7 @@ from engine.system.log import start_log
 log = logging.getLogger(__name__)
 
 ALONE = (
-    *("refine_map", "explain", "watch", "look", "hold_frames", "try_rule"),
+    *("refine_map", "explain", "watch", "look", "hold_frames", "try_rule", "say"),
     *("estimate_study", "more_of_class"),
 )
 """Jobs that only read, and for so long that no other question can wait behind them."""

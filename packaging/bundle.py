@@ -53,6 +53,7 @@ EXTRAS = {
     "pillow_heif": "an extra that a person installs; its wheels hold a library under the GPL",
     "openTSNE": "an extra that a person installs; it wants scikit-learn and SciPy (60 MB)",
     "cv2": "an extra that a person installs; it brings FFmpeg (LGPL 2.1), 153 MB together",
+    "paho": "an extra that a person installs",
     "openvino": "180 MB, for its own format only",
     "litert_torch": "900 MB with what it needs, for its own format only",
     **dict.fromkeys(WITH_LITERT, "comes with litert_torch"),

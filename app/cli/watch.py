@@ -7,10 +7,13 @@ import importlib
 import json
 import sys
 import time
+from contextlib import ExitStack
 from typing import Any
 
 from app.cli.predict import stopped_by_control_c
+from app.cli.saying import Presenter, add_voice, presenter_of
 from app.cli.terminal import Screen, columns, do, finish, follow
+from engine.errors import Refused
 from engine.events import CANCEL, FINISH, Ended, Event, Notice, Watched
 from engine.results.live import SourceWatched
 from engine.system.words import harmless, per_cent, plural
@@ -45,6 +48,7 @@ def add_to(command: Any) -> None:
     help = "of a folder: what is none of the classes, or not sure, waits in the project to be named"
     add("--to-heap", action="store_true", help=help)
     add_rules(parser)
+    add_voice(parser)
 
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +57,10 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     help = (
         "when sure of CLASS (* for any), DO with TO: copy the image into a folder, add a line to a "
         "csv file, run a program (with the image's file, the class and its probability as three "
-        "more words), or post the class to a web address. Can be given several times. Nothing "
-        "leaves this computer but by run and post"
+        "more words), post the class to a web address, or publish it by mqtt to mqtt://host/topic "
+        "(mqtts:// with TLS; a user stands before the host, as in user@host, and the password in "
+        "the variable ESPALIER_MQTT_PASSWORD). Can be given several times. Nothing leaves this "
+        "computer but by run, post and mqtt"
     )
     add("--rule", nargs=3, action="append", default=[], metavar=("CLASS", "DO", "TO"), help=help)
     help = "how probable the class must be for a --rule; 0.9 unless set"
@@ -63,7 +69,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     add("--rest", type=float, default=None, metavar="SECONDS", help=help)
     help = (
         'a JSON file of rules: [{"class": "moth", "do": "copy", "to": "caught", "rest": 10, '
-        '"least": 0.9}]; "image": true posts the image as well'
+        '"least": 0.9}]; "image": true sends the image as well; MQTT may want a "password"'
     )
     add("--rules", default="", metavar="FILE", help=help)
 
@@ -71,9 +77,9 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 class LiveScreen(Screen):
     """A line for each change of the answer or each file, or with --json for each frame."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, presenter: Presenter | None = None) -> None:
         super().__init__(quiet=as_json)
-        self.json = as_json
+        self.json, self.presenter = as_json, presenter
         self.said = ""
         self.told = 0.0
 
@@ -81,11 +87,21 @@ class LiveScreen(Screen):
         if isinstance(event, Notice):
             super().show(event)
         elif not isinstance(event, Watched):
-            return  # how many frames there were is told with the pace
+            self.say(None)  # how many frames there were is told with the pace
         elif self.json:
             print(json.dumps(line_of(event), ensure_ascii=False), flush=True)
+            self.say(event)
         else:
             self.show_answer(event)
+            self.say(event)
+
+    def say(self, event: Watched | None) -> None:
+        """Has said what is due, and prints it."""
+        if self.presenter is not None:
+            text = self.presenter.hear(event) if event else self.presenter.look()
+            if text:
+                self.clear()
+                print(self.presenter.line(text), flush=True)
 
     def show_answer(self, event: Watched) -> None:
         words = event.lost or event.reason or answer_in_words(event)
@@ -157,13 +173,19 @@ def watch(options: argparse.Namespace) -> int:
     if not options.to_heap:
         settings["every"] = options.every_frame
         settings["half_life"], settings["sort_into"] = options.half_life, options.sort_into
-    ended = ask(options, "watch_to_heap" if options.to_heap else "watch", settings)
+    try:
+        presenter = presenter_of(options)
+    except Refused as why:
+        return finish(options, Ended("refused", str(why)), SourceWatched, watched_table)
+    ended = ask(options, "watch_to_heap" if options.to_heap else "watch", settings, presenter)
     if ended.how == "done" and not options.json:
         print(file=sys.stderr)
     return finish(options, ended, SourceWatched, watched_table)
 
 
-def ask(options: argparse.Namespace, job: str, settings: dict[str, Any]) -> Ended:
+def ask(
+    options: argparse.Namespace, job: str, settings: dict[str, Any], presenter: Presenter | None
+) -> Ended:
     """Watches with a project, or with an exported file and then without PyTorch. Ctrl+C ends it
     with what it has; a second one at once."""
     from engine.export.readers import is_exported
@@ -171,14 +193,16 @@ def ask(options: argparse.Namespace, job: str, settings: dict[str, Any]) -> Ende
     from engine.system.log import start_log
 
     importlib.import_module("engine.jobs.live")  # it alone: all take seconds and memory
-    screen, exported = LiveScreen(options.json), is_exported(options.model)
+    screen, exported = LiveScreen(options.json, presenter), is_exported(options.model)
     if exported and options.to_heap:
         return Ended("refused", "An exported file has no place for images. Name a project.")
-    with stopped_by_control_c() as pressed:
+    with stopped_by_control_c() as pressed, ExitStack() as stack:
 
         def stopped() -> str:
             return FINISH if pressed() == CANCEL else ""
 
+        if presenter is not None:
+            stack.callback(lambda: presenter.close(at_once=bool(pressed())))
         if not exported:
             importlib.import_module("engine.jobs.project")
             return do(

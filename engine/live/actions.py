@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.live.rules import COPY, CSV, POST, Rule
+from engine.live.mqtt import NotPublished, publish
+from engine.live.rules import COPY, CSV, MQTT, POST, Rule
 from engine.predict.csv_writer import lines, write_whole
 from engine.predict.folder_names import safe
 from engine.predict.place_files import FilePlacer, rename
@@ -67,8 +68,12 @@ def act(rule: Rule, moment: Moment, stopped: threading.Event) -> None:
             append(Path(rule.to), moment)
         elif rule.do == POST:
             post(rule, moment)
+        elif rule.do == MQTT:
+            publish(rule, as_json(rule, moment), stopped)
         else:
             call(rule.to, moment, stopped)
+    except NotPublished as why:
+        raise Failed(str(why)) from why
     except (OSError, HTTPException, ValueError) as error:
         raise Failed(reason_of(error)) from error
 
@@ -125,8 +130,8 @@ def append(path: Path, moment: Moment) -> None:
         os.close(file)
 
 
-def post(rule: Rule, moment: Moment) -> None:
-    """The class as JSON, and the image with it only where the rule says so."""
+def as_json(rule: Rule, moment: Moment) -> bytes:
+    """The class, and the image with it only where the rule says so."""
     told = {
         "class": moment.name,
         "probability": round(moment.probability, 4),
@@ -137,9 +142,12 @@ def post(rule: Rule, moment: Moment) -> None:
     }
     if rule.image:
         told["image"] = base64.b64encode(jpeg(moment.image)).decode()
-    content = json.dumps(told).encode()
+    return json.dumps(told).encode()
+
+
+def post(rule: Rule, moment: Moment) -> None:
     kind = {"Content-Type": "application/json"}
-    asked = urllib.request.Request(rule.to, content, kind, method="POST")
+    asked = urllib.request.Request(rule.to, as_json(rule, moment), kind, method="POST")
     with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
         answer.read(1 << 16)
 

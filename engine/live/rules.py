@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from engine.errors import BadSetting, Refused
+from engine.live.mqtt import check_mqtt, without_password
 from engine.system.words import listed
 
 ANY = "*"
 """Stands for every class."""
 REST, LEAST = 10.0, 0.9
-COPY, CSV, RUN, POST = "copy", "csv", "run", "post"
+COPY, CSV, RUN, POST, MQTT = "copy", "csv", "run", "post", "mqtt"
 ACTIONS = {
     COPY: "copies the image into a folder",
     CSV: "adds a line to a CSV file",
     RUN: "calls a program",
     POST: "sends the class to a web address",
+    MQTT: "publishes the class by MQTT",
 }
 FACES = {"class": "name"}
 """What a field is called in a file of rules, where Python has the word for itself."""
@@ -29,7 +31,8 @@ FACES = {"class": "name"}
 @dataclass(frozen=True)
 class Rule:
     """When the answer is the class `name`, at least `least` probable, `do` with `to`; then not
-    again for `rest` seconds. `image`: what is posted holds the image as well."""
+    again for `rest` seconds. `image`: what is posted or published holds the image as well.
+    `password` is for MQTT; no text shows it."""
 
     name: str
     do: str
@@ -37,6 +40,7 @@ class Rule:
     rest: float = REST
     least: float = LEAST
     image: bool = False
+    password: str = field(default="", repr=False)
 
     @property
     def title(self) -> str:
@@ -45,7 +49,7 @@ class Rule:
     @property
     def leaves(self) -> bool:
         """Whether something leaves this computer by it, or may."""
-        return self.do in (POST, RUN)
+        return self.do in (POST, MQTT, RUN)
 
 
 def rule_of(told: Mapping[str, Any]) -> Rule:
@@ -54,7 +58,8 @@ def rule_of(told: Mapping[str, Any]) -> Rule:
     known = [field.name for field in fields(Rule)]
     if strange := sorted(set(words) - set(known)):
         raise BadSetting(
-            f"A rule has no “{strange[0]}”. It has class, do, to, rest, least and image."
+            f"A rule has no “{strange[0]}”. It has class, do, to, rest, least, image and (for "
+            "MQTT) password."
         )
     texts = [words.get(key) for key in ("name", "do", "to")]
     if not all(isinstance(text, str) and text.strip() for text in texts):
@@ -62,6 +67,9 @@ def rule_of(told: Mapping[str, Any]) -> Rule:
     numbers = [words.get("rest", REST), words.get("least", LEAST)]
     if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise BadSetting("The rest and the least probability of a rule are numbers.")
+    if words["do"] == MQTT:
+        words["to"], inside = without_password(words["to"])
+        words["password"] = words.get("password") or inside
     rule = Rule(**words)
     if rule.do not in ACTIONS:
         raise BadSetting(f"A rule can't “{rule.do}”. It can {listed(list(ACTIONS), 9)}.")
@@ -74,6 +82,8 @@ def rule_of(told: Mapping[str, Any]) -> Rule:
 
 
 def check_address(rule: Rule) -> None:
+    if rule.do == MQTT:
+        check_mqtt(rule)
     if rule.do != POST:
         return
     try:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QHideEvent, QImage, QPaintEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QSizePolicy, QWidget
 
 from app.bridge import Bridge
+from app.pages.live.presenter import Presenter
 from app.pages.live.rules import RuleList
 from app.pages.live.watching import Watching
 from app.pages.live.why import LiveReason
@@ -104,6 +105,7 @@ class LivePage(QWidget):
         self.pace, self.parts = Elided("", "muted"), Elided("", "muted")
         self.half_life = indented(QDoubleSpinBox())
         self.rules = RuleList(bridge, preferences, tell)
+        self.presenter = Presenter(bridge, preferences, tell, self.watching)
         then = "Then a camera, a film or a folder can be watched here."
         self.empty = NextStep(bridge, "live", "Nothing is learnt yet", then)
         self.make_controls()
@@ -162,7 +164,7 @@ class LivePage(QWidget):
         smooth = row(
             buddy("&Half-life of what was seen", self.half_life), self.half_life, 0, self.why.switch
         )
-        left = card(self.why.pair, self.why, self.pace, self.parts, smooth)
+        left = card(self.why.pair, self.why, self.presenter, self.pace, self.parts, smooth)
         laid_out(left).setStretch(0, 1)
         answer, rules = card(self.verdict, self.reason, 8, self.bars), card(self.rules)
         laid_out(answer).setStretch(3, 1)
@@ -196,7 +198,9 @@ class LivePage(QWidget):
             self.watching.end()
             self.forget()
         if project is not None:
+            names = [c.name for c in project.classes if c.known]
             self.rules.show_project(project)
+            self.presenter.show_project(project.path, names)
         if not self.can_watch():
             self.watching.end()
 

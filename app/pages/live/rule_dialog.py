@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.pages.live.mqtt_fields import MqttFields
 from app.widgets.controls import buddy, button, column, indented, label, named, row
 
 ANY = "*"
@@ -33,6 +34,7 @@ ACTIONS = {
         "Address",
         "It begins with http:// or https:// and gets the class as JSON",
     ),
+    "mqtt": ("Publish the class by MQTT", "", ""),
 }
 """What can be done: its words, what is to be named, and what that is."""
 MISSING = "Say where to: a folder, a file, a program, or a web address."
@@ -42,6 +44,7 @@ def in_words(rule: dict[str, Any]) -> str:
     """A rule as the page lists it."""
     name = ANY_CLASS if rule["name"] == ANY else rule["name"]
     words = {"copy": "copy into", "csv": "add a line to", "run": "call", "post": "send to"}
+    words["mqtt"] = "publish to"
     image = " with the image" if rule.get("image") else ""
     return f"{name}: {words[rule['do']]} {rule['to']}{image}"
 
@@ -61,7 +64,7 @@ class RuleDialog(QDialog):
         self.name.addItems([ANY_CLASS, *names])
         self.do.addItems([words for words, _, _ in ACTIONS.values()])
         self.least, self.rest = indented(QDoubleSpinBox()), indented(QDoubleSpinBox())
-        self.image = QCheckBox("Send the &image, too")
+        self.image, self.mqtt = QCheckBox("Send the &image, too"), MqttFields()
         self.news = label("", "warning", wrap=True)
         self.what = buddy("", self.to)
         self.make_controls()
@@ -108,6 +111,7 @@ class RuleDialog(QDialog):
                 8,
                 self.what,
                 row(self.to, self.browse),
+                self.mqtt,
                 self.image,
                 8,
                 row(buddy("Then &rest for", self.rest), self.rest, 0),
@@ -124,10 +128,15 @@ class RuleDialog(QDialog):
     def show_action(self) -> None:
         """What is to be named for what is done."""
         _, what, help = ACTIONS[self.action]
+        mqtt = self.action == "mqtt"
         self.what.setText(f"&To which {what.lower()}")
         named(self.to, what, help, "Alt+T")
-        self.browse.setVisible(self.action != "post")
-        self.image.setVisible(self.action == "post")
+        for each in (self.what, self.to):
+            each.setVisible(not mqtt)
+        self.mqtt.setVisible(mqtt)
+        self.browse.setVisible(self.action not in ("post", "mqtt"))
+        self.image.setVisible(self.action in ("post", "mqtt"))
+        self.adjustSize()
 
     def choose(self) -> None:
         """Asks for the folder, the table or the program that the rule is about."""
@@ -148,21 +157,31 @@ class RuleDialog(QDialog):
 
     def keep(self) -> None:
         """Gives the rule away where it is whole; otherwise says what is missing."""
-        if not self.to.text().strip():
-            self.news.setText(MISSING)
+        if why := self.wrong():
+            self.news.setText(why)
             return
-        if self.action == "post" and not self.to.text().strip().startswith(("http://", "https://")):
-            self.news.setText("A web address begins with http:// or https://.")
-            return
-        any_class = self.name.currentIndex() == 0
+        any_class, mqtt = self.name.currentIndex() == 0, self.action == "mqtt"
         rule: dict[str, Any] = {
             "name": ANY if any_class else self.name.currentText(),
             "do": self.action,
-            "to": self.to.text().strip(),
+            "to": self.mqtt.address() if mqtt else self.to.text().strip(),
             "least": self.least.value() / 100,
             "rest": self.rest.value(),
         }
-        if self.action == "post" and self.image.isChecked():
+        if self.image.isVisibleTo(self) and self.image.isChecked():
             rule["image"] = True
+        if mqtt and self.mqtt.password.text():
+            rule["password"] = self.mqtt.password.text()
         self.made(rule)
         self.accept()
+
+    def wrong(self) -> str:
+        """What is missing, in a sentence; empty where nothing is."""
+        to = self.to.text().strip()
+        if self.action == "mqtt":
+            return self.mqtt.wrong()
+        if not to:
+            return MISSING
+        if self.action == "post" and not to.startswith(("http://", "https://")):
+            return "A web address begins with http:// or https://."
+        return ""

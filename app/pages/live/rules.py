@@ -9,6 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.bridge import Bridge
+from app.pages.live.passwords import Passwords
 from app.pages.live.rule_dialog import ANY, RuleDialog, in_words
 from app.shell.preferences import Preferences
 from app.widgets.controls import (
@@ -40,7 +41,7 @@ KEYED = 9
 
 def leaves(rule: dict[str, Any]) -> bool:
     """Whether something leaves this computer by a rule, or may."""
-    return rule["do"] in ("post", "run")
+    return rule["do"] in ("post", "mqtt", "run")
 
 
 class RuleList(QWidget):
@@ -55,6 +56,7 @@ class RuleList(QWidget):
         self.bridge, self.preferences, self.tell = bridge, preferences, tell
         self.path, self.names, self.groups = "", list[str](), set[str]()
         self.classes: dict[int, str] = {}
+        self.passwords = Passwords()
         self.rules: list[dict[str, Any]] = []
         self.add = button(
             "Add a rule …", "When sure of a class, do something", self.ask, key="Ctrl+Shift+U"
@@ -86,7 +88,7 @@ class RuleList(QWidget):
         if other:
             self.path = project.path
             kept = self.preferences.get(KEPT, {}).get(self.path, [])
-            self.rules = [rule for rule in kept if whole(rule)]
+            self.rules = self.passwords.put_into([rule for rule in kept if whole(rule)])
             self.refresh()
             return
         now = {name: self.classes.get(number, name) for number, name in before.items()}
@@ -99,7 +101,10 @@ class RuleList(QWidget):
 
     def set_rules(self, rules: list[dict[str, Any]]) -> None:
         self.rules = rules
-        kept = {**self.preferences.get(KEPT, {}), self.path: rules}
+        kept = {**self.preferences.get(KEPT, {}), self.path: self.passwords.taken_out(rules)}
+        self.passwords.keep(
+            rules, [rule["to"] for some in kept.values() for rule in some if whole(rule)]
+        )
         self.preferences.put(KEPT, {path: some for path, some in kept.items() if some})
         self.refresh()
         self.changed.emit()
