@@ -12,7 +12,7 @@ from typing import Any
 from app.cli.predict import stopped_by_control_c
 from app.cli.terminal import Screen, columns, do, finish, follow
 from engine.events import CANCEL, FINISH, Ended, Event, Notice, Watched
-from engine.results.live import SourceWatched
+from engine.results.live import SourceWatched, line_of
 from engine.system.words import harmless, per_cent, plural
 
 NAMES = ("watch",)
@@ -118,28 +118,6 @@ def clock(seconds: float) -> str:
 def pace(event: Watched) -> str:
     parts = ", ".join(f"{name} {ms:.0f}" for name, ms in event.milliseconds.items())
     return f"{event.per_second:.1f} frames/s; ms: {parts}; {event.dropped} left out"
-
-
-def line_of(event: Watched) -> dict[str, Any]:
-    """What --json says of one frame."""
-    if event.lost:
-        return {"lost": event.lost}
-    if event.reason:
-        return {"path": event.path, "reason": event.reason}
-    best = sorted(event.classes.items(), key=lambda pair: -pair[1])[:5]
-    told: dict[str, Any] = {"frame": event.index, "seconds": round(event.time, 3)}
-    if event.path:
-        told["path"] = event.path
-    return told | {
-        "known": event.verdict,
-        "class": event.answer,
-        "probability": round(event.share, 4),
-        "latest": event.latest,
-        "classes": {name: round(share, 4) for name, share in best},
-        "per_second": round(event.per_second, 2),
-        "left_out": event.dropped,
-        "milliseconds": {name: round(ms, 2) for name, ms in event.milliseconds.items()},
-    }
 
 
 def watch(options: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ from engine.live.rules import rule_of, rules_in
 from engine.live.sources import open_source
 from engine.live.taking import frame_files
 from engine.live.watching import MOMENT, Wanted, Watching, preview
-from engine.predict.answers import Answered
+from engine.predict.asked import Answered
 from engine.predict.sorting import without
 from engine.results.learn import FolderLearnt
 from engine.results.live import FramesSeen, RuleTried, SourceWatched

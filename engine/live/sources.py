@@ -15,7 +15,7 @@ from engine.live import capture
 from engine.live.events import Ended, Frame, Lost, SourceEvent
 from engine.live.folder import FolderSource
 from engine.live.places import FILM, FOLDER, Place
-from engine.system.guarded import no_interrupts
+from engine.system.apart import no_interrupts
 
 BROKE = "What read {title} broke off. It is begun again."
 BROKE_FILM = "{title} can't be read any further. It is damaged from here on."

@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from engine.errors import Refused
+from engine.export import exported as open_file
 from engine.export import readers
 from engine.export.check import Checked
 from engine.export.formats import EXPORTERS, ExportData
@@ -264,7 +265,7 @@ def test_a_file_that_answers_otherwise_is_refused(name, models, receipts) -> Non
 @there
 def test_of_a_large_image_a_file_is_given_what_it_would_keep(name, models, receipts, monkeypatch):
     usable(name)
-    monkeypatch.setattr(readers, "LARGE", 97 * 91)
+    monkeypatch.setattr(open_file, "LARGE", 97 * 91)
     path = receipts(name)["chosen" if name != "pt2" else "tuned"][3]
     exported = readers.open_exported(path)
     large = readers.upright(next(p for p in models["chosen"][1].images if "3.png" in p.name))
