@@ -57,7 +57,7 @@ def self_test(
             continue
         name = f"{FOLDER}/{len(lines) + 1:02}.png"
         files[name] = png(image)
-        lines.append({"file": name, **answers(model, exported, image)})
+        lines.append({"image": name, **answers(model, exported, image)})
     if not lines:
         raise Refused(
             "None of the project's images can be opened any more, so there is nothing that the "
@@ -100,8 +100,8 @@ def answers(model: Model, exported: Exported, image: Image.Image) -> dict[str, A
         project = Whole(model).eval()(torch.from_numpy(pixels)[None])[0][0].numpy()
     framed = exported.framed(image)
     return {
-        "project": numbers(project),
-        "file": numbers(exported.answer(framed)[0]),
+        "by_project": numbers(project),
+        "by_file": numbers(exported.answer(framed)[0]),
         "pixels_sha256": hashlib.sha256(framed.tobytes()).hexdigest(),
     }
 

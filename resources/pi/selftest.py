@@ -30,7 +30,8 @@ HERE = Path(__file__).resolve().parent
 WARM = 3
 """Answers before the clock counts: the first ones reserve memory."""
 ENOUGH = 32
-"""Answers that are timed, at least."""
+"""Answers that are timed, unless that takes longer than PATIENCE seconds."""
+PATIENCE = 20.0
 PACKAGES = ("onnxruntime", "numpy", "pillow")
 
 
@@ -44,23 +45,25 @@ def machine() -> str:
 
 
 def ask(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Asks about each image, and compares. The same images are asked again until enough were."""
+    """Asks about each image, and compares. The same images are asked again until the clock knows
+    enough."""
     exported = opened(HERE)
-    found, prepared, took = [], 0, []
-    rounds = -(-ENOUGH // len(told["images"]))
-    for turn in range(rounds):
-        for one in told["images"]:
-            image = Image.open(HERE / one["file"]).convert("RGB")
-            for _ in range(1 if took else 1 + WARM):
-                clock = time.perf_counter()
-                pixels = exported.framed(image)
-                probabilities, _ = exported.answer(pixels)
-                last = 1000 * (time.perf_counter() - clock)
-            took.append(last)
-            if not turn:
-                found.append(probabilities)
-                prepared += hashlib.sha256(pixels.tobytes()).hexdigest() == one["pixels_sha256"]
-    return compared(np.array(found), told) | {
+    images = [Image.open(HERE / one["image"]).convert("RGB") for one in told["images"]]
+    for _ in range(WARM):
+        exported.answer(exported.framed(images[0]))
+    found, prepared, took, began = [], 0, [], time.perf_counter()
+    while len(took) < ENOUGH or len(took) < len(images):
+        if len(took) >= len(images) and time.perf_counter() - began > PATIENCE:
+            break
+        at = len(took) % len(images)
+        clock = time.perf_counter()
+        pixels = exported.framed(images[at])
+        found.append(exported.answer(pixels)[0])
+        took.append(1000 * (time.perf_counter() - clock))
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        if len(took) <= len(images):
+            prepared += digest == told["images"][at]["pixels_sha256"]
+    return compared(np.array(found[: len(images)]), told) | {
         "prepared_to_the_bit": prepared,
         "latency_ms": {"p50": round(float(np.median(took)), 2), "p95": round(slow(took), 2)},
         "threads": threads_of(0),
@@ -71,13 +74,14 @@ def ask(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def slow(took: list[float]) -> float:
     """What 95 of 100 take at most."""
-    return quantiles(took, n=20)[-1]
+    return quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
 
 
 def compared(found: np.ndarray, told: Mapping[str, Any]) -> dict[str, Any]:
     """Probabilities (images, classes) beside those of the project, and of the file where it was
     made: with 8 bits these two differ, and what this computer shall give is the second."""
-    project, file = (np.array([one[key] for one in told["images"]]) for key in ("project", "file"))
+    keys = ("by_project", "by_file")
+    project, file = (np.array([one[key] for one in told["images"]]) for key in keys)
     ordered = np.sort(file, axis=1)
     margin = ordered[:, -1] - (ordered[:, -2] if file.shape[1] > 1 else 0)
     other = found.argmax(1) != file.argmax(1)

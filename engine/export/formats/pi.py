@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 from string import Template
+
+import numpy
+import onnxruntime
+import PIL
 
 from engine.events import Progress
 from engine.export.carried import carried
@@ -25,7 +28,7 @@ from engine.system.words import listed, many
 PARTS = resources.files("resources") / "pi"
 PROGRAMS = ("watch.py", "model.py", "selftest.py")
 OTHERS = ("install.sh", "espalier-watch.service", "watch.conf", "LICENSE.txt")
-NEEDS = ("numpy", "pillow", "onnxruntime")
+NEEDS = {"numpy": numpy, "pillow": PIL, "onnxruntime": onnxruntime}
 CAMERA = "opencv-python-headless"
 MOST_8 = 0.05
 """The largest difference in a probability by which 8 bits may be rounded otherwise on a device."""
@@ -112,7 +115,6 @@ def readme(model: Model, images: int, eight_bits: bool) -> bytes:
     promise = model.promise.rate if model.promise else 0.0
     told = {
         **metadata(model),
-        "title": "What is it?",
         "classes": listed([readable(name) for name in model.class_names], SHOWN),
         "promised": f", and it gives an answer only where at most {100 * promise:g} % of the "
         'answers are wrong;\nthe others are "not sure"'
@@ -127,5 +129,5 @@ def readme(model: Model, images: int, eight_bits: bool) -> bytes:
 
 def requirements() -> bytes:
     """The versions that the answers were made with: with these they agree to the bit."""
-    lines = [f"{name}=={version(name)}" for name in NEEDS]
+    lines = [f"{name}=={module.__version__}" for name, module in NEEDS.items()]
     return "\n".join([*lines, CAMERA, ""]).encode()

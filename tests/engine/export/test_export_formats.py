@@ -57,9 +57,13 @@ EACH = 8
 """Images of a class to compare on; as many others are learnt from."""
 SIZES = ((40, 31), (33, 97), (16, 16), (150, 91))
 KINDS = ("chosen", "tilda", "tuned", "branched", "subnet")
-KINDS_OF = {"litert": ("chosen", "tilda"), "pt2": ("tilda", "tuned", "branched")}
+KINDS_OF = {
+    "litert": ("chosen", "tilda"),
+    "pt2": ("tilda", "tuned", "branched"),
+    "pi": ("chosen", "tilda"),
+}
 """Where PyTorch's compiler takes ten seconds for each kind: the others differ in nothing that it
-sees."""
+sees. The zip holds what `onnx` writes of all kinds."""
 BY_PYTORCH = {"pt2", "safetensors"}
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("onnx-int8", kind): {
