@@ -144,7 +144,7 @@ def watch(options: argparse.Namespace) -> int:
 def ask(options: argparse.Namespace, job: str, settings: dict[str, Any]) -> Ended:
     """Watches with a project, or with an exported file and then without PyTorch. Ctrl+C ends it
     with what it has; a second one at once."""
-    from engine.export.readers import is_exported
+    from engine.export.endings import is_exported
     from engine.jobs import run
     from engine.system.log import start_log
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadSetting
+from engine.export.exported import Exported
 from engine.export.readers import open_exported
 from engine.export.readers.trial import try_first
 from engine.predict.answers import answerer_of
@@ -25,7 +26,7 @@ def answering_of(session: Session | None, model: str, least: float) -> Callable[
     if not 0 <= least <= 1:
         raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
     if model or session is None:
-        asked = file_answerer(Path(model)) if model else answerer_of(session, "")
+        asked = live_answerer(opened_file(Path(model))) if model else answerer_of(session, "")
         opened = stricter(asked, least)
         return lambda: opened
     kept: dict[Any, Answerer] = {}
@@ -40,10 +41,10 @@ def answering_of(session: Session | None, model: str, least: float) -> Callable[
     return now
 
 
-def file_answerer(path: Path) -> Answerer:
+def opened_file(path: Path) -> Exported:
     """An exported file, all cores of which answer one frame. Raises UnusableWeights."""
     try_first(path)
-    return live_answerer(open_exported(path, min(available_cores(), MOST_THREADS)))
+    return open_exported(path, min(available_cores(), MOST_THREADS))
 
 
 def state_of(session: Session) -> Any:

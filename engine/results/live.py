@@ -34,6 +34,18 @@ class SourceWatched(TypedDict):
 RuleTried = TypedDict("RuleTried", {"rule": str})
 """The rule that was done once, with a drawn image."""
 
+
+class ModelFile(TypedDict):
+    """An exported file: its classes and the groups that can be answered, what share of its answers
+    may be wrong (0: nothing is promised), and its network's name."""
+
+    path: str
+    classes: list[str]
+    groups: list[str]
+    promise: float
+    network: str
+
+
 FramesSeen = TypedDict("FramesSeen", {"frames": int})
 """How many frames a camera gave that were told."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import EspalierError, UnusableImage, UnusableWeights
+from engine.export.endings import READERS
 from engine.export.exported import Exported, damaged
 from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
 from engine.results.learn import ImageAnswer, NoAnswer
@@ -21,21 +22,6 @@ from engine.system.replacing import CutOffError, finish_beside
 
 TRIAL = (8, 8)
 """Height and width of the first image that a file is asked about, to see whether it answers."""
-
-READERS = {
-    ".onnx": "engine.export.readers.onnx_file",
-    ".xml": "engine.export.readers.openvino_ir",
-    ".zip": "engine.export.readers.zip_file",
-    ".pt2": "engine.export.readers.pt2_file",
-    ".safetensors": "engine.export.readers.safetensors_file",
-    ".tflite": "engine.export.readers.litert_file",
-}
-"""Which module's `open_file(path, threads)` opens files with an ending."""
-
-
-def is_exported(path: str | Path) -> bool:
-    """Whether a name ends as exported files do."""
-    return Path(path).suffix.lower() in READERS
 
 
 def open_exported(path: Path, threads: int = 1) -> Exported:
