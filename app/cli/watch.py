@@ -15,7 +15,7 @@ from app.cli.saying import Presenter, add_voice, presenter_of
 from app.cli.terminal import Screen, columns, do, finish, follow
 from engine.errors import Refused
 from engine.events import CANCEL, FINISH, Ended, Event, Notice, Watched
-from engine.results.live import SourceWatched
+from engine.results.live import SourceWatched, line_of
 from engine.system.words import harmless, per_cent, plural
 
 NAMES = ("watch",)
@@ -136,28 +136,6 @@ def pace(event: Watched) -> str:
     return f"{event.per_second:.1f} frames/s; ms: {parts}; {event.dropped} left out"
 
 
-def line_of(event: Watched) -> dict[str, Any]:
-    """What --json says of one frame."""
-    if event.lost:
-        return {"lost": event.lost}
-    if event.reason:
-        return {"path": event.path, "reason": event.reason}
-    best = sorted(event.classes.items(), key=lambda pair: -pair[1])[:5]
-    told: dict[str, Any] = {"frame": event.index, "seconds": round(event.time, 3)}
-    if event.path:
-        told["path"] = event.path
-    return told | {
-        "known": event.verdict,
-        "class": event.answer,
-        "probability": round(event.share, 4),
-        "latest": event.latest,
-        "classes": {name: round(share, 4) for name, share in best},
-        "per_second": round(event.per_second, 2),
-        "left_out": event.dropped,
-        "milliseconds": {name: round(ms, 2) for name, ms in event.milliseconds.items()},
-    }
-
-
 def watch(options: argparse.Namespace) -> int:
     """Watches until a film is over or Ctrl+C is pressed, then says what came of it."""
     settings: dict[str, Any] = {
@@ -188,7 +166,7 @@ def ask(
 ) -> Ended:
     """Watches with a project, or with an exported file and then without PyTorch. Ctrl+C ends it
     with what it has; a second one at once."""
-    from engine.export.readers import is_exported
+    from engine.export.endings import is_exported
     from engine.jobs import run
     from engine.system.log import start_log
 

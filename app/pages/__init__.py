@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from app.shell.window import Window
 
 
+ALONE = "Live"
+"""The page that needs no project: an exported file can answer there."""
+
+
 def images_page(window: Window) -> QWidget:
     from app.pages.images.page import ImagesPage
 
@@ -82,7 +86,18 @@ def live_page(window: Window) -> QWidget:
 
     page = LivePage(window.bridge, window.preferences, window.notices.say)
     page.empty.asked.connect(window.go)
+    page.left.connect(lambda: window.on_changed(None))
     return page
+
+
+def watch_with(window: Window, path: str) -> None:
+    """Lets an exported file answer on the Live page, with a project or without."""
+    from app.pages.live.page import LivePage
+
+    window.go(ALONE)
+    live = window.pages[ALONE]
+    assert isinstance(live, LivePage)
+    live.models.open(path)
 
 
 def export_page(window: Window) -> QWidget:

@@ -20,12 +20,13 @@ PROMISE = (
 
 
 class WelcomePage(QWidget):
-    """Three ways to begin, the projects that were open last, and a place to drop a folder."""
+    """Four ways to begin, the projects that were open last, and a place to drop a folder."""
 
     new_asked = Signal()
     open_asked = Signal()
     sample_asked = Signal()
     recent_asked = Signal(str)
+    live_asked = Signal()
     dropped = Signal(list)
 
     def __init__(self) -> None:
@@ -64,7 +65,7 @@ class WelcomePage(QWidget):
         return made
 
     def ways(self) -> QWidget:
-        """The invitation to drop, and the three buttons."""
+        """The invitation to drop, and the buttons."""
         sample = button(
             "Open the sample",
             "Draws a few hundred images, learns them, and shows how well that went",
@@ -79,6 +80,13 @@ class WelcomePage(QWidget):
             kind="primary",
         )
         old = button("Open", "Opens a project from its folder", self.open_asked.emit, icon="folder")
+        live = button(
+            "Watch live",
+            "Lets a file that Espalier exported answer what a camera, a film or a folder shows",
+            self.live_asked.emit,
+            key="Ctrl+Shift+V",
+            icon="live",
+        )
         for made, key in ((new, "Ctrl+N"), (old, "Ctrl+O"), (sample, "Ctrl+Shift+O")):
             # The menu of the window owns these keys; the buttons only tell them.
             named(made, made.text(), made.accessibleDescription(), key)
@@ -86,7 +94,7 @@ class WelcomePage(QWidget):
         return card(
             label("Drop a folder anywhere in this window to start", "heading"),
             label("Or begin with one of these:", "muted"),
-            row(new, old, sample, 0),
+            row(new, old, sample, live, 0),
             gap=12,
             edge=24,
         )

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWi
 
 from app import theme
 from app.bridge import Bridge
-from app.pages import PAGES
+from app.pages import ALONE, PAGES, watch_with
 from app.shell.garbage import Housekeeping
 from app.shell.header import Header
 from app.shell.heap import Heap
@@ -44,6 +44,7 @@ from app.widgets.label_files import submit_added
 from app.widgets.plot_library import imported
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView
+from engine.export.endings import is_exported
 from engine.system.crash_reports import take_reports, unwatch, watch
 from engine.system.log import start_log
 from engine.worker import Engine
@@ -168,6 +169,7 @@ class Window(QMainWindow):
         self.welcome.sample_asked.connect(self.sample.open)
         self.welcome.recent_asked.connect(self.open_project)
         self.welcome.dropped.connect(self.begin_with)
+        self.welcome.live_asked.connect(lambda: self.go(ALONE))
         self.notices.left.connect(self.focus_page)
         self.bridge.changed.connect(self.on_changed)
         more = QAction(self)
@@ -193,7 +195,7 @@ class Window(QMainWindow):
     # Pages.
 
     def go(self, name: str) -> None:
-        if self.bridge.project is not None:
+        if self.bridge.project is not None or name == ALONE:
             self.messages.turn_to(name)
             self.stack.setCurrentWidget(self.pages[name])
             self.rail.mark(name)
@@ -206,13 +208,14 @@ class Window(QMainWindow):
 
     def on_changed(self, project: ProjectView | None) -> None:
         """Shows the pages where a project is open, and the welcome where none is."""
+        opened = project is not None and self.rail.isHidden()
         self.show_frame(project)
         if project is None:
             self.show_recent()
             self.stack.setCurrentWidget(self.welcome)
             return
         self.preferences.opened(project.path, project.name)
-        if self.stack.currentWidget() is self.welcome:
+        if opened:
             self.go("Sort" if project.unsorted and not project.classes else "Images")
 
     def show_frame(self, project: ProjectView | None) -> None:
@@ -281,6 +284,9 @@ class Window(QMainWindow):
         """Asks how the new project is called, makes it, and learns what was dropped."""
         if paths[0].endswith(SUFFIX) and Path(paths[0]).is_dir():
             self.open_project(paths[0])
+            return
+        if is_exported(paths[0]):
+            watch_with(self, paths[0])
             return
 
         def follow(ended: Ended) -> None:

@@ -20,14 +20,14 @@ from engine.errors import BadSetting, Refused
 from engine.events import Progress, Work
 from engine.jobs import job
 from engine.live.actions import Failed, Moment, act
-from engine.live.answering import answering_of
+from engine.live.answering import answering_of, opened_file
 from engine.live.keeping import Unsure, sorting_into
 from engine.live.places import FOLDER, Place, place_named
 from engine.live.rules import rule_of, rules_in
 from engine.live.watching import Wanted, Watching
-from engine.predict.answers import Answered
+from engine.predict.asked import Answered
 from engine.predict.sorting import without
-from engine.results.live import RuleTried, SourceWatched
+from engine.results.live import ModelFile, RuleTried, SourceWatched
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -74,6 +74,20 @@ def watch(
         watching = Watching(place, wanted, answering, sort, unlooked=unlooked)
         result = yield from watching.run()
     return {**result, "sorted": sorting.result()["folders"]}
+
+
+@job("Open a model's file", reads=True)
+def open_model(session: Session | None, *, path: str) -> Work[ModelFile]:
+    """Says what an exported file knows. Raises UnusableWeights where it can't be asked."""
+    yield Progress(0, None, "Opening the model")
+    exported = opened_file(Path(path))
+    return {
+        "path": path,
+        "classes": list(exported.class_names),
+        "groups": list(exported.naming.groups),
+        "promise": exported.promise,
+        "network": exported.facts.get("backbone", ""),
+    }
 
 
 @job("Watch a folder, and keep what is unsure")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadSetting
-from engine.predict.answers import Answerer, answerer_of
-from engine.system.groups import Naming
+from engine.export.exported import Exported
+from engine.export.readers import open_exported
+from engine.export.readers.trial import try_first
+from engine.predict.answers import answerer_of
+from engine.predict.asked import Answerer, live_answerer, stricter
+from engine.system.cpu import available_cores
 
 if TYPE_CHECKING:
     from engine.session import Session
+
+MOST_THREADS = 4
+"""Small networks are no faster with more."""
 
 
 def answering_of(session: Session | None, model: str, least: float) -> Callable[[], Answerer]:
@@ -19,7 +26,8 @@ def answering_of(session: Session | None, model: str, least: float) -> Callable[
     if not 0 <= least <= 1:
         raise BadSetting(f"The least probability lies between 0 and 1, and {least:g} does not.")
     if model or session is None:
-        opened = stricter(answerer_of(session, model), least)
+        asked = live_answerer(opened_file(Path(model))) if model else answerer_of(session, "")
+        opened = stricter(asked, least)
         return lambda: opened
     kept: dict[Any, Answerer] = {}
 
@@ -31,6 +39,12 @@ def answering_of(session: Session | None, model: str, least: float) -> Callable[
         return kept[key]
 
     return now
+
+
+def opened_file(path: Path) -> Exported:
+    """An exported file, all cores of which answer one frame. Raises UnusableWeights."""
+    try_first(path)
+    return open_exported(path, min(available_cores(), MOST_THREADS))
 
 
 def state_of(session: Session) -> Any:
@@ -46,14 +60,3 @@ def state_of(session: Session) -> Any:
         tuple(names.items()),
         tuple(groups.items()),
     )
-
-
-def stricter(asked: Answerer, least: float) -> Answerer:
-    """The same, but not sure of what is less probable than `least`."""
-    if not least:
-        return asked
-    names, naming = asked.class_names, asked.naming
-    before = (naming.least if naming else ()) or (0.0,) * len(names)
-    within = naming.within if naming else ()
-    now = Naming(names, within, tuple(max(one, least) for one in before))
-    return replace(asked, naming=now)

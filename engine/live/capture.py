@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.live.events import Back, Ended, Frame, Lost
 from engine.live.places import CAMERA, FILM, Place
-from engine.system.guarded import hush
+from engine.system.apart import hush
 
 MILLISECONDS = 5000
 """How long an address may take to answer, or to give a frame."""

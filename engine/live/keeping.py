@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.events import Event
 from engine.live.places import Place
-from engine.predict.answers import Answered, Answerer
+from engine.predict.asked import Answered, Answerer
 from engine.predict.folder_names import folder_names
 from engine.predict.place_files import FilePlacer
 from engine.predict.sorting import OTHERS, Sorting, begun, place_of

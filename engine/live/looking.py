@@ -16,7 +16,8 @@ from engine.live.events import Frame
 from engine.live.smoothing import Smoothing
 from engine.live.watching import preview
 from engine.models.backbone import Model
-from engine.predict.answers import Answered, Answerer, project_answerer
+from engine.predict.answers import project_answerer
+from engine.predict.asked import Answered, Answerer
 from engine.predict.table import KNOWN, answer_of, verdict
 from engine.session import Session
 from engine.system.progress import Every

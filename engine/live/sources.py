@@ -15,7 +15,7 @@ from engine.live import capture
 from engine.live.events import Ended, Frame, Lost, SourceEvent
 from engine.live.folder import FolderSource
 from engine.live.places import FILM, FOLDER, Place
-from engine.system.guarded import no_interrupts
+from engine.system.apart import no_interrupts
 
 BROKE = "What read {title} broke off. It is begun again."
 BROKE_FILM = "{title} can't be read any further. It is damaged from here on."
@@ -47,6 +47,7 @@ class CaptureSource:
 
     def __init__(self, place: Place, every: bool = False) -> None:
         self.place, self.every = place, every
+        self.ahead = every and place.kind == FILM
         self.asked = self.begun = False
         self.trouble = ""
         self.start(again=False)
@@ -69,9 +70,7 @@ class CaptureSource:
 
     def next(self, seconds: float) -> SourceEvent | None:
         try:
-            if not self.asked:
-                self.asked = True
-                self.pipe.send_bytes(b"!")
+            self.ask()
             if not wait([self.pipe], seconds):
                 return None
             event = self.pipe.recv()
@@ -79,9 +78,18 @@ class CaptureSource:
             return self.broke_off()
         return self.heard(event)
 
+    def ask(self) -> None:
+        """Asks for one frame, unless it is on its way."""
+        if not self.asked:
+            self.asked = True
+            self.pipe.send_bytes(b"!")
+
     def heard(self, event: SourceEvent) -> SourceEvent | None:
         if isinstance(event, Frame):
             self.asked, self.begun, self.trouble = False, True, ""
+            if self.ahead:  # a film's next frame is decoded while this one is answered
+                with contextlib.suppress(OSError):  # that it is gone is seen when it is waited for
+                    self.ask()
         elif isinstance(event, Lost):
             self.trouble = event.sentence
             return event if self.begun else None  # where it never came, its end says so

@@ -23,7 +23,7 @@ from engine.live.places import FILM, FOLDER, Place
 from engine.live.rules import Rule, check_names
 from engine.live.smoothing import Smoothing
 from engine.live.sources import Source, open_source
-from engine.predict.answers import Answered, Answerer
+from engine.predict.asked import Answered, Answerer
 from engine.predict.table import KNOWN, answer_of, verdict
 from engine.results.live import SourceWatched
 from engine.system.progress import Every

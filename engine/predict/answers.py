@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,11 @@ from PIL import Image
 from engine.errors import Refused
 from engine.export.readers import open_exported
 from engine.export.readers.trial import try_first
-from engine.images.prefetch import Decoded, Prepare, decoded_ahead
+from engine.images.prefetch import Decoded, decoded_ahead
 from engine.images.preprocess import preprocess
 from engine.images.walk import WalkEntry
+from engine.predict.asked import Answered, Answerer
 from engine.system.cpu import available_cores
-from engine.system.groups import Naming
 
 if TYPE_CHECKING:
     from engine.models.backbone import Model
@@ -35,37 +34,6 @@ BATCH = 16
 """Images of one size in one run: the rate of tiny networks still grows up to here (measured)."""
 BATCH_BYTES = 16 << 20
 """Larger images are run fewer at a time, for networks and resizing need memory as well."""
-
-Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Answerer:
-    """Whoever is asked: a project's model, or an exported file.
-
-    `run` takes uint8 (n, height, width, 3) and gives probabilities (n, classes) and distances
-    (n,). `prepare` makes what it takes of a whole image, and may refuse it. `threads` runs
-    may go on at once, and so many images are decoded at once as `decoders` says.
-    """
-
-    run: Run
-    class_names: tuple[str, ...]
-    threshold: float
-    prepare: Prepare
-    threads: int = 1
-    decoders: int = 1
-    naming: Naming | None = None
-    """What is answered by a promise; None: always the likeliest class."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answered:
-    """What was said of one file; without probabilities, `reason` says why it can't be used."""
-
-    path: Path
-    probabilities: np.ndarray | None = None
-    distance: float = 0.0
-    reason: str = ""
 
 
 def exported_answerer(path: Path) -> Answerer:

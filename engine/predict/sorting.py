@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.errors import EspalierError, Refused
 from engine.images.walk import identity_of
-from engine.predict.answers import Answered, Answerer
+from engine.predict.asked import Answered, Answerer
 from engine.predict.csv_writer import CsvWriter, Row
 from engine.predict.place_files import FilePlacer, remove, same
 from engine.predict.table import KNOWN, UNKNOWN, UNSURE, answer_of, verdict

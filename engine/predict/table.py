@@ -7,7 +7,7 @@ from collections.abc import Generator
 from engine.errors import Refused
 from engine.events import Event, Progress
 from engine.images.walk import Walk, none_in
-from engine.predict.answers import Answered, Answerer
+from engine.predict.asked import Answered, Answerer
 from engine.predict.csv_writer import STANDARD_OUTPUT, Row
 from engine.system.cells import text_cell
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Any
 import psutil
 
 from engine.errors import EspalierError, Refused
+from engine.system.apart import hush, no_interrupts
 
 log = logging.getLogger(__name__)
 
@@ -194,20 +194,6 @@ def why_it_died(process: BaseProcess, said: Sentences) -> str:
     return said.died
 
 
-@contextlib.contextmanager
-def no_interrupts() -> Iterator[None]:
-    """What is started inside never sees Ctrl+C: it is ended from here, and would print its own
-    traceback into the terminal."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 # In the new process.
 
 
@@ -226,13 +212,6 @@ def serve(
         there.send(Ended(error=error))
     except Exception as error:  # a file from anywhere can be wrong in ways that nobody foresaw
         there.send(Ended(much=isinstance(error, MemoryError), why=traceback.format_exc(-5)))
-
-
-def hush() -> None:
-    """Throws away what libraries print on their way down: a person is told one sentence."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for output in (1, 2):
-        os.dup2(nowhere, output)
 
 
 def limit(limits: Limits) -> None:

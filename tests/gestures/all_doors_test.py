@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.export.endings import is_exported
 from engine.export.formats import EXPORTERS
-from engine.export.readers import is_exported, predict_exported
+from engine.export.readers import predict_exported
 from tests.helpers import image_files
 from tests.helpers.commands import answered
 from tests.helpers.window import Person, drop, urls

@@ -6,10 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from PySide6.QtGui import QHideEvent, QImage, QPaintEvent
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QHideEvent, QImage, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QSizePolicy, QWidget
 
 from app.bridge import Bridge
+from app.pages.live.model import ModelChoice
 from app.pages.live.presenter import Presenter
 from app.pages.live.rules import RuleList
 from app.pages.live.watching import Watching
@@ -35,6 +37,7 @@ from app.widgets.images import Picture
 from app.widgets.next_step import NextStep
 from app.widgets.path_field import PathField
 from engine.events import Ended, ProjectView, Watched
+from engine.export.endings import is_exported
 from engine.system.words import per_cent
 
 FILMS = "Films (*.mp4 *.mov *.avi *.mkv *.webm *.m4v *.mpg *.mpeg *.wmv);;All files (*)"
@@ -43,6 +46,7 @@ ASK = "Choose a camera, a film or a folder, then Start."
 HALF_LIFE = (
     "After so many seconds a frame counts half in the mean that is shown; 0 shows each frame alone"
 )
+DROP = "Drop a film or a folder to watch it, or an exported model to ask it"
 LEAST = 3
 """So many classes are shown in the smallest window."""
 LATEST = 30
@@ -87,7 +91,10 @@ class LiveBars(AnswerBars):
 
 
 class LivePage(QWidget):
-    """A source, its picture with the smoothed answer, how fast it goes, and rules."""
+    """A source, its picture with the smoothed answer, how fast it goes, and rules. `left` comes
+    where no project is open, and one wants back."""
+
+    left = Signal()
 
     def __init__(
         self, bridge: Bridge, preferences: Preferences, tell: Callable[..., object]
@@ -106,8 +113,11 @@ class LivePage(QWidget):
         self.half_life = indented(QDoubleSpinBox())
         self.rules = RuleList(bridge, preferences, tell)
         self.presenter = Presenter(bridge, preferences, tell, self.watching)
+        self.models = ModelChoice(bridge, preferences, tell)
         then = "Then a camera, a film or a folder can be watched here."
         self.empty = NextStep(bridge, "live", "Nothing is learnt yet", then)
+        self.empty.add_below(self.models.choice_button("Or choose a model file …", "Ctrl+Shift+L"))
+        self.back = button("Back", "Goes back to the start", self.left.emit, key="Alt+Left")
         self.make_controls()
         self.lay_out()
         self.bridge.changed.connect(self.show_project)
@@ -116,9 +126,8 @@ class LivePage(QWidget):
         self.watching.ended.connect(self.show_end)
         self.rules.changed.connect(lambda: self.watching.again(rules=self.rules.active))
         self.half_life.valueChanged.connect(lambda value: self.watching.again(half_life=value))
-        Drops(self, "Drop a film or a folder to watch it", self.can_watch).dropped.connect(
-            lambda paths: self.begin_with(paths[0])
-        )
+        self.models.changed.connect(self.show_model)
+        Drops(self, DROP).dropped.connect(lambda paths: self.take_drop(paths[0]))
         self.forget()
         self.show_running()
 
@@ -176,7 +185,7 @@ class LivePage(QWidget):
         laid_out(both).setStretch(0, 1)
         laid_out(both).setStretch(1, 1)
         work = QWidget()
-        bar = card(source, edge=12)
+        bar = card(row(self.models, self.back), source, edge=12)
         work.setLayout(column(bar, both, gap=16))
         laid_out(work).setStretch(1, 1)
         self.work = work
@@ -187,22 +196,37 @@ class LivePage(QWidget):
     # Showing.
 
     def can_watch(self) -> bool:
-        return self.project is not None and self.project.current_step is not None
+        return self.models.ready
+
+    def show_model(self) -> None:
+        """Another model answers from now on."""
+        self.watching.end()
+        self.forget()
+        self.show_project(self.project)
 
     def show_project(self, project: ProjectView | None) -> None:
         """What is watched ends with its project."""
         before, self.project = self.project, project
         self.empty.show_project(project)
-        self.pages.setCurrentWidget(self.work if self.can_watch() else self.empty)
+        self.models.show_project(project)
+        self.back.setVisible(project is None)
+        there = self.can_watch() or bool(self.models.file)
+        self.pages.setCurrentWidget(self.work if there else self.empty)
         if project is None or before is None or before.path != project.path:
             self.watching.end()
             self.forget()
-        if project is not None:
-            names = [c.name for c in project.classes if c.known]
-            self.rules.show_project(project)
-            self.presenter.show_project(project.path, names)
+        if self.can_watch():
+            self.show_rules(project)
         if not self.can_watch():
             self.watching.end()
+
+    def show_rules(self, project: ProjectView | None) -> None:
+        """The rules and the spoken words of whoever answers."""
+        if self.models.file:
+            self.rules.show_file(self.models.path, self.models.names)
+        elif project is not None:
+            self.rules.show_project(project)
+        self.presenter.show_project(self.models.path, self.models.names)
 
     def forget(self) -> None:
         """Shows nothing; what was shown is kept nowhere."""
@@ -266,7 +290,15 @@ class LivePage(QWidget):
             self.field.setFocus()
         elif self.can_watch():
             half_life, rules = self.half_life.value(), self.rules.active
-            self.watching.begin(source=source, half_life=half_life, rules=rules)
+            model = self.models.settings
+            self.watching.begin(source=source, half_life=half_life, rules=rules, **model)
+
+    def take_drop(self, path: str) -> None:
+        """An exported file answers from now on; what else is dropped is watched."""
+        if is_exported(path):
+            self.models.open(path)
+        else:
+            self.begin_with(path)
 
     def begin_with(self, source: str) -> None:
         self.field.setText(source)
@@ -280,6 +312,10 @@ class LivePage(QWidget):
     def choose_folder(self) -> None:
         if path := QFileDialog.getExistingDirectory(self, "Watch a folder", ""):
             self.begin_with(path)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.models.open_kept()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """A camera looks only while its page is seen, or its window is made small."""

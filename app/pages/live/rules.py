@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -81,12 +81,21 @@ class RuleList(QWidget):
 
     def show_project(self, project: ProjectView) -> None:
         """Rules follow classes that are renamed; those whose class goes are passed over."""
-        before, active, other = self.classes, self.active, project.path != self.path
-        self.classes = {c.id: c.name for c in project.classes}
-        self.names = [c.name for c in project.classes if c.known]
-        self.groups = {part for c in project.classes for part in c.within.split(BETWEEN) if part}
+        classes = {c.id: c.name for c in project.classes}
+        groups = {part for c in project.classes for part in c.within.split(BETWEEN) if part}
+        self.show_of(project.path, classes, [c.name for c in project.classes if c.known], groups)
+
+    def show_file(self, path: str, names: Sequence[str]) -> None:
+        """The rules that belong to an exported file, and what it can answer."""
+        self.show_of(path, {}, names, set())
+
+    def show_of(
+        self, path: str, classes: dict[int, str], names: Sequence[str], groups: set[str]
+    ) -> None:
+        before, active, other = self.classes, self.active, path != self.path
+        self.classes, self.names, self.groups = classes, list(names), groups
         if other:
-            self.path = project.path
+            self.path = path
             kept = self.preferences.get(KEPT, {}).get(self.path, [])
             self.rules = self.passwords.put_into([rule for rule in kept if whole(rule)])
             self.refresh()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from importlib import resources
@@ -16,16 +15,14 @@ from engine.errors import Refused
 from engine.events import Progress
 from engine.export.formats import EXPORTERS, ExportData, Exporter, Facts
 from engine.export.graphs.model_onnx import metadata, whole_graph
-from engine.export.readers.web import NETWORK
-from engine.export.receipts.script import script
+from engine.export.receipts.script import script_for_zip
+from engine.export.zips import NETWORK, pack
 from engine.models.backbone import Model
 
 RESOURCES = resources.files("resources")
 PARTS = RESOURCES / "web"
 MOST = 256 << 20
 """Bytes of the largest network: browsers hold no text much longer than twice that."""
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""Every file's date in the zip, so that the same model gives the same bytes."""
 
 README = """What is it? - a page that says what a picture shows
 
@@ -71,21 +68,12 @@ class WebPage(Exporter):
         }
         for name in ("LICENSE.onnxruntime.txt", "ThirdPartyNotices.txt"):
             files[name] = (PARTS / name).read_bytes()
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-            for name, content in files.items():
-                packed.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+        pack(path, files)
         yield Progress(2, 2, "Writing the page")
         return {}
 
     def script(self, name: str) -> str:
-        return script(
-            "onnxruntime",
-            f"network = zipfile.ZipFile(Path(__file__).with_name({name!a})).read({NETWORK!a})\n"
-            "session = onnxruntime.InferenceSession(network)\n"
-            "facts = session.get_modelmeta().custom_metadata_map",
-            'probabilities, distance = session.run(None, {"pictures": np.asarray(image)[None]})',
-            plain="zipfile",
-        )
+        return script_for_zip(name, NETWORK)
 
 
 def page(facts: dict[str, str], network: bytes) -> bytes:

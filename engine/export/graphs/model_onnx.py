@@ -11,8 +11,8 @@ from onnx import compose
 from torch import nn
 
 from engine.errors import Refused
+from engine.export.exported import OUTPUTS
 from engine.export.graphs.preprocess_onnx import Before, picture_graph, with_preprocessing
-from engine.export.readers import OUTPUTS
 from engine.export.receipts.measured import in_words, program_version
 from engine.models.backbone import Model
 from engine.models.onnx_export import CantExport, Names, write_onnx

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import UnusableWeights
-from engine.export.readers import InputSizes, foreign
+from engine.export.exported import InputSizes, foreign
 from engine.images.preprocess import preprocess
 
 

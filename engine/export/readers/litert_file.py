@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import UnusableWeights
-from engine.export.readers import Exported, damaged, foreign, told_by
+from engine.export.exported import Exported, damaged, foreign, told_by
 from engine.export.readers.beside import card_beside
 from engine.models.file_signature import read_head
 

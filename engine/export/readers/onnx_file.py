@@ -12,7 +12,7 @@ import onnxruntime as ort
 from google.protobuf.message import DecodeError
 
 from engine.errors import UnusableWeights
-from engine.export.readers import OUTPUTS, Exported, damaged, foreign, told_by
+from engine.export.exported import OUTPUTS, Exported, damaged, foreign, told_by
 from engine.models.file_signature import printable, read_head
 from engine.models.ort import CantRun, open_session
 

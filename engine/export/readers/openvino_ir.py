@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UnusableWeights
-from engine.export.readers import OUTPUTS, Exported, foreign, told_by
+from engine.export.exported import OUTPUTS, Exported, foreign, told_by
 from engine.export.readers.beside import read_whole
 
 PLACE = "espalier"

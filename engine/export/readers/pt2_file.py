@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import UnusableWeights
-from engine.export.readers import Exported, foreign, told_by
+from engine.export.exported import Exported, foreign, told_by
 from engine.export.readers.allowed_operations import known_target
 from engine.models.file_signature import printable, read_head
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UnusableWeights
-from engine.export.readers import Exported, foreign, told_by
+from engine.export.exported import Exported, foreign, told_by
 from engine.export.readers.allowed_operations import NUMBERS, OPERATIONS
 from engine.export.readers.beside import card_beside, card_of
 from engine.models.file_signature import read_head

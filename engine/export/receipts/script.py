@@ -60,6 +60,18 @@ def script_for(model: str) -> str:
     )
 
 
+def script_for_zip(name: str, network: str) -> str:
+    """The script for a zip of this name, in which the ONNX file is called `network`."""
+    return script(
+        "onnxruntime",
+        f"network = zipfile.ZipFile(Path(__file__).with_name({name!a})).read({network!a})\n"
+        "session = onnxruntime.InferenceSession(network)\n"
+        "facts = session.get_modelmeta().custom_metadata_map",
+        'probabilities, distance = session.run(None, {"pictures": np.asarray(image)[None]})',
+        plain="zipfile",
+    )
+
+
 def script(needs: str, opened: str, asked: str, plain: str = "", runtime: str = "") -> str:
     """A script of a format's own lines: what pip installs, what opens the file, what asks it.
 

@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from engine.errors import Refused
+from engine.export import exported as open_file
 from engine.export import readers
 from engine.export.check import Checked
 from engine.export.formats import EXPORTERS, ExportData
@@ -56,9 +57,13 @@ EACH = 8
 """Images of a class to compare on; as many others are learnt from."""
 SIZES = ((40, 31), (33, 97), (16, 16), (150, 91))
 KINDS = ("chosen", "tilda", "tuned", "branched", "subnet")
-KINDS_OF = {"litert": ("chosen", "tilda"), "pt2": ("tilda", "tuned", "branched")}
+KINDS_OF = {
+    "litert": ("chosen", "tilda"),
+    "pt2": ("tilda", "tuned", "branched"),
+    "pi": ("chosen", "tilda"),
+}
 """Where PyTorch's compiler takes ten seconds for each kind: the others differ in nothing that it
-sees."""
+sees. The zip holds what `onnx` writes of all kinds."""
 CLOSE = {"onnx-fp16": 0.1, "onnx-int8": 2.0}
 """How far a format's distances may lie from the project's, in deviations of these."""
 BY_PYTORCH = {"pt2", "safetensors"}
@@ -304,7 +309,7 @@ def test_a_file_that_answers_otherwise_is_refused(name, models, receipts) -> Non
 @there
 def test_of_a_large_image_a_file_is_given_what_it_would_keep(name, models, receipts, monkeypatch):
     usable(name)
-    monkeypatch.setattr(readers, "LARGE", 97 * 91)
+    monkeypatch.setattr(open_file, "LARGE", 97 * 91)
     path = receipts(name)["chosen" if name != "pt2" else "tuned"][3]
     exported = readers.open_exported(path)
     large = readers.upright(next(p for p in models["chosen"][1].images if "3.png" in p.name))

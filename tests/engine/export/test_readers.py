@@ -14,7 +14,9 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from engine.errors import UnusableWeights
-from engine.export.readers import READERS, open_exported, predict_exported, told_by
+from engine.export.endings import READERS
+from engine.export.exported import told_by
+from engine.export.readers import open_exported, predict_exported
 
 NAMES = ["red", "green", "blue"]
 

@@ -1,4 +1,4 @@
-"""Exported zips for the browser: the ONNX file inside, asked as any other."""
+"""Exported zips, for browsers and for a Raspberry Pi: the ONNX file inside, asked as any other."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from engine.errors import UnusableWeights
-from engine.export.readers import Exported
+from engine.export.exported import Exported
 from engine.export.readers import onnx_file as onnx_reader
+from engine.export.zips import NETWORK
 from engine.models.file_signature import printable, read_head
 
-NETWORK = "model.onnx"
 MOST = 2 << 30
 """Bytes that the network may have unpacked; more is no network, but a trap."""
 Broken = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
@@ -46,8 +46,8 @@ def network_in(packed: zipfile.ZipFile, path: Path) -> bytes:
             )
     if NETWORK not in packed.namelist():
         raise UnusableWeights(
-            f"{path.name} holds no {NETWORK}, so it is no export for the browser. Choose a zip "
-            "that Espalier exported."
+            f"{path.name} holds no {NETWORK}, so Espalier did not export it. Choose a zip that "
+            "it did."
         )
     if packed.getinfo(NETWORK).file_size > MOST:
         raise UnusableWeights(
