@@ -92,6 +92,6 @@ def estimate_adapt(
     check_batch(count, chosen.batch)
     judged = len(material.sampled(split.train)) + sum(map(len, split.validation.values()))
     course = trial_of(session, chosen, timing)
-    course.measure_full_step()
+    yield from course.time_full_steps()
     seconds = yield from seconds_of(course, count, judged)
     return {"seconds": seconds, "steps": chosen.steps(count), "pictures": count}
