@@ -73,6 +73,7 @@ class HistoryButton(QToolButton):
             return
         words = self.action.text().removesuffix(":")
         named(self, words, words, self.key)
+        self.setProperty("plain", words.partition(":")[0])
         theme.put_icon(self, self.icon_name)
 
 
@@ -117,6 +118,7 @@ class Header(QWidget):
     def chip(self, icon: str, name: str, help: str, key: str) -> QToolButton:
         made = tool(icon, name, help, key=key)
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        made.setProperty("plain", name)  # in the overview of keys, whatever stands on it
         return made
 
     def history_button(self, icon: str, action: QAction, key: str) -> QToolButton:

@@ -19,6 +19,7 @@ QUIET = ("undo", "redo", "set_device")
 """Jobs whose refusal matters less than what comes after; still said, but as plain information."""
 TUNING = {
     "tune": ("Tune", "Resume takes its last checkpoint."),
+    "adapt": ("Tune", "Resume takes its last checkpoint."),
     "resume_run": ("Tune", "Resume takes its last checkpoint."),
     "compare": ("Compare", "What was measured is kept."),
 }

@@ -26,7 +26,7 @@ def keys_of(page: QWidget) -> list[tuple[str, str]]:
         key = widget.property("key")
         if key and widget.accessibleName():
             text = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
-            found.setdefault(widget.accessibleName(), text)
+            found.setdefault(widget.property("plain") or widget.accessibleName(), text)
     return sorted(found.items())
 
 

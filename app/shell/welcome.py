@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app import theme
 from app.widgets.controls import button, calling, card, column, label, named, pack, row
-from app.widgets.drops import Drops
 from app.widgets.rows import short
 
 PROMISE = (
@@ -20,14 +19,13 @@ PROMISE = (
 
 
 class WelcomePage(QWidget):
-    """Four ways to begin, the projects that were open last, and a place to drop a folder."""
+    """Four ways to begin, and the projects that were open last."""
 
     new_asked = Signal()
     open_asked = Signal()
     sample_asked = Signal()
     recent_asked = Signal(str)
     live_asked = Signal()
-    dropped = Signal(list)
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,9 +49,6 @@ class WelcomePage(QWidget):
         centre.setFixedWidth(640)
         centre.setLayout(middle)
         self.setLayout(row(0, centre, 0))
-        Drops(self, "Drop to make a project of these images and learn them").dropped.connect(
-            self.dropped
-        )
 
     def sign(self) -> QLabel:
         made = QLabel()

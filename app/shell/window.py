@@ -40,6 +40,7 @@ from app.shell.undo import History
 from app.shell.welcome import WelcomePage
 from app.widgets.ask import type_name
 from app.widgets.controls import column, laid_out, row, scrolled
+from app.widgets.drops import Drops
 from app.widgets.label_files import submit_added
 from app.widgets.plot_library import imported
 from app.widgets.thumbs import Thumbnails
@@ -56,6 +57,7 @@ CRASHED = (
     "this computer; nothing was sent."
 )
 NEW = "Give it a name. What you do in it is saved as you do it."
+DROP = "Drop to make a project of these images and learn them"
 DROPPED = "Give the new project a name. Then the images that you dropped are added to it."
 LEAST = QSize(1024, 640)
 AROUND = 104
@@ -168,8 +170,9 @@ class Window(QMainWindow):
         self.welcome.open_asked.connect(self.choose_project)
         self.welcome.sample_asked.connect(self.sample.open)
         self.welcome.recent_asked.connect(self.open_project)
-        self.welcome.dropped.connect(self.begin_with)
         self.welcome.live_asked.connect(lambda: self.go(ALONE))
+        drops = Drops(self, DROP, lambda: self.bridge.project is None)
+        drops.dropped.connect(self.begin_with)
         self.notices.left.connect(self.focus_page)
         self.bridge.changed.connect(self.on_changed)
         more = QAction(self)

@@ -46,7 +46,7 @@ class MatrixPlot(Plot):
         self.first, self.many = (0, 0), 0
         self.turned, self.dragged = 0, False
         self.held: tuple[int, int] | None = None
-        self.named = False
+        self.named = self.lying = False
         self.enlarge_button = tool(
             "enlarge",
             f"Enlarge: {title}",
@@ -132,13 +132,16 @@ class MatrixPlot(Plot):
         self.overlay.say([*names, *axes, *self.numbers(side / self.many)])
 
     def name_rooms(self, font: QFont, share: float) -> tuple[float, float]:
-        """Pixels for the names beside and below the cells."""
+        """Pixels for the names beside and below the cells, where they lie if all of them fit."""
         metrics, (rows, columns) = QFontMetricsF(font), self.seen()
         across, up = (
             max(metrics.horizontalAdvance(self.names[n]) for n in some) for some in (rows, columns)
         )
         width, height = self.chart.width(), self.chart.height()
-        return min(across + 1, share * width) + 8, min(up + 1, share * height) + 8
+        beside, line = min(across + 1, share * width) + 8, metrics.height() + 8
+        cell = (min(width - beside, height - line) - 28) / self.many
+        self.lying = up + 8 <= cell
+        return beside, line if self.lying else min(up + 1, share * height) + 8
 
     def name_font(self, share: float) -> QFont | None:
         """The font in which a name is no higher than its cell; None where none can be read."""
@@ -162,8 +165,9 @@ class MatrixPlot(Plot):
         left, bottom = columns.start, -rows.stop
         look: dict[str, Any] = {"pixels": pixels}
         words = [Word(left, -r - 0.5, cut(r, beside), left=1, off=(-6, 0), **look) for r in rows]
+        low: dict[str, Any] = {**look, "top": 0, "off": (0, 6), "upright": not self.lying}
         words += [
-            Word(c + 0.5, bottom, cut(c, below), top=0, off=(0, 6), upright=True, **look)
+            Word(c + 0.5, bottom, self.names[c] if self.lying else cut(c, below), **low)
             for c in columns
         ]
         untested = [r for r in rows if not sum(self.counts[r])]

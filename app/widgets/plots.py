@@ -174,6 +174,7 @@ class Plot(QWidget, Drawing):
             self.colour_axes()
             self.explain(self.legend() if self.has_figures() else [])
             self.chart.setVisible(self.has_figures())
+            self.save_button.setEnabled(self.has_figures())
             if self.has_figures():
                 self.draw()
             self.settle()

@@ -89,7 +89,7 @@ def estimate_adapt(session: Session, *, asked: AdaptSettings) -> Work[Estimate]:
     split = catalogue.to_learn(project)
     judged = len(material.sampled(split.train)) + sum(map(len, split.validation.values()))
     course = trial_of(session, chosen, timing)
-    course.measure_full_step()
+    yield from course.time_full_steps()
     seconds = yield from seconds_of(course, count, judged)
     steps, epochs = chosen.steps(count), chosen.epochs
     return {"seconds": seconds, "steps": steps, "pictures": count, "epochs": epochs}

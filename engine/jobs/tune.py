@@ -217,7 +217,7 @@ def estimate_tune(session: Session, *, asked: TuneSettings) -> Work[Estimate]:
     images, held_out = counts_of(session)
     check_batch(images, tuning.batch)
     course = trial_of(session.backbone(), devices.choose(session.device), tuning, timing)
-    course.measure_full_step()
+    yield from course.time_full_steps()
     seconds = yield from seconds_of(course, images, held_out)
     return {"seconds": seconds, "steps": tuning.steps(images), "pictures": images}
 
@@ -237,7 +237,7 @@ def estimate_presets(session: Session) -> Work[PresetTimes]:
         check_batch(images, tuning.batch)
         course = trial_of(session.backbone(), device, tuning, timing)
         if account is None:
-            course.measure_full_step()
+            yield from course.time_full_steps()
         course.account = account = account or course.account
         seconds[preset.name] = yield from seconds_of(course, images, held_out)
     return {"seconds": seconds, "pictures": images}

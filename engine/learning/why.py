@@ -172,7 +172,7 @@ def how(found: Reasons) -> str:
         told = f"{told}; how much each says depends on the others"
     if found.shared:
         return (
-            f"{told}. {whole(found.shared)} of it is how much the image varies as a whole, shared "
-            "out by place."
+            f"{told}. {whole(found.shared)} of it comes of how the image varies as a whole, and is "
+            "shared out among them."
         )
     return f"{told}." if found.kind != EXACT else f"Exact: {told[0].lower()}{told[1:]}."

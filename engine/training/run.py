@@ -35,6 +35,8 @@ SECONDS_BETWEEN_CHECKPOINTS = 60.0
 SECONDS_BETWEEN_STATES = 1 / 30
 TRIAL = 3
 """Steps in which nothing is frozen, timed before the run begins; the first is not counted."""
+TIMED = 16
+"""Images of such a step, at most: all of a batch, twice where there are pairs, took 6 GB."""
 
 
 @dataclass
@@ -75,8 +77,7 @@ class TuningRun:
     def follow(self) -> Iterator[Event]:
         """Trains to the end or until patience is over; checkpoints each epoch and each minute."""
         if not self.account.full_seconds:
-            yield Progress(0, None, "Timing a few steps")
-            self.measure_full_step()
+            yield from self.time_full_steps()
             if self.scored:
                 self.account.begun = self.held_out()
             self.tuning.begin(self.stack, self.lessons, self.new)
@@ -169,23 +170,31 @@ class TuningRun:
         return counted.get_total_flops() / two * len(batch.given)
 
     def measure_full_step(self) -> None:
-        """Times steps of a copy in which nothing is frozen, and counts their FLOPs."""
-        plain = replace(self.lessons, prefix=None)
+        """Times steps in which nothing is frozen, at one go."""
+        for _ in self.time_full_steps():
+            pass
+
+    def time_full_steps(self) -> Iterator[Event]:
+        """Times steps of a copy in which nothing is frozen, and counts their FLOPs; of few images,
+        for a whole step. Can be closed between any two steps."""
+        whole = min(self.tuning.batch, len(self.lessons))
+        few = min(whole, TIMED)
+        plain = replace(self.lessons, prefix=None, tuning=replace(self.lessons.tuning, batch=few))
         trial = copy.deepcopy(self.stack)
         trial.freeze(())
         trial.train()
-        state, times = torch.get_rng_state(), []
-        optimiser = self.tuning.optimised(trial)
+        times, optimiser = [], self.tuning.optimised(trial)
         for position in range(TRIAL):
-            clock = training_clock()
+            yield Progress(position, TRIAL, "Timing a few steps")
+            state, clock = torch.get_rng_state(), training_clock()
             batch = plain.batch(position)
             optimiser.zero_grad()
             self.loss(self.answers(trial, batch), batch)[0].backward()
             optimiser.step()
             times.append(training_clock() - clock)
-        torch.set_rng_state(state)
-        self.account.full_seconds = min(times[1:])
-        self.account.full_flops = self.flops_of(batch, frozenset())
+            torch.set_rng_state(state)
+        self.account.full_seconds = min(times[1:]) * whole / few
+        self.account.full_flops = self.flops_of(batch, frozenset()) * whole / few
 
     def unlabelled(self) -> Unlabelled | None:
         """What there is to say of a run without classes."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from app.shell.project_dialog import SUFFIX, ProjectDialog
 from tests.helpers.window import Person, drop, texts, urls
@@ -63,6 +64,10 @@ def test_an_empty_folder_is_refused_in_one_sentence(owner: Person, tmp_path: Pat
     assert owner.project.undo == ()
 
 
+def shown_in(window: Any, part: QWidget) -> QWidget | None:
+    return part if part.isVisibleTo(window) else None
+
+
 def test_a_folder_dropped_into_the_empty_window_makes_a_project(
     person: Person, images: Path
 ) -> None:
@@ -79,9 +84,13 @@ def test_a_folder_dropped_into_the_empty_window_makes_a_project(
 
     person.later(look)
     person.will_answer("My fruit: red/yellow", "Create")
-    drop(window.welcome, urls([images]))
+    arriving, seen = window.pages["Images"].arriving, list[QWidget | None]()
+    window.bridge.progress.connect(lambda *_: seen.append(shown_in(window, arriving)))
+    drop(window.header, urls([images]))  # anywhere: also beside the page
 
     person.sees(lambda: len(person.endings) == 2)
+    assert arriving in seen, "while nothing is there yet, the page says what comes"
+    assert shown_in(window, arriving) is None
     assert [ended.how for ended in person.endings] == ["done", "done"]
     assert proposed == ["fruit", "fruit"], "the folder's name is proposed, to be typed over"
     assert person.project.name == "My fruit: red/yellow"

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QPushButton
 
 from app.widgets.viewer import Viewer
 from tests.helpers.image_files import plain_folders, planted
+from tests.helpers.sort_page import at_rest as sort_at_rest
 from tests.helpers.window import Person, drop, urls
 
 CLASSES = ["hat", "shoes", "skirt"]
@@ -76,6 +77,30 @@ def goes_there(person: Person) -> None:
 def go_to(person: Person, name: str) -> Any:
     again(person).gallery.go_to(names(person).index(name))
     return current(person)
+
+
+def test_where_none_is_left_it_leads_on_and_to_what_is_added(
+    looker: Person, tmp_path: Path
+) -> None:
+    more = plain_folders(tmp_path / "more", ["red", "teal"], 4, seed=7)
+    goes_there(looker)
+    found, sort = again(looker), looker.window.pages["Sort"]
+    while names(looker):
+        looker.presses("K")
+        at_rest(looker)
+    assert found.heading.text() == "Look again"
+    assert found.none.findChild(QPushButton).text() == "See how well they are recognised"
+
+    looker.waits_for(lambda: drop(sort, urls([more])))
+
+    looker.sees(sort.work.isVisible)
+    assert not found.isVisible(), "what was just added is to be seen"
+    sort_at_rest(looker)
+    sort.choose_order("wrong")
+    looker.sees(found.none.isVisible)
+    at_rest(looker)
+    looker.presses("Ctrl+Shift+L")
+    looker.sees(looker.window.pages["Learn"].isVisible, 20_000)
 
 
 def test_the_hint_on_the_learn_page_leads_to_the_list(looker: Person) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.widgets.viewer import Viewer
+from tests.helpers.image_files import plain_folders
 from tests.helpers.sort_page import at_rest, class_of, current, page, presses, rows, types
 from tests.helpers.window import Person
 
@@ -71,6 +74,35 @@ def test_a_group_opens_as_a_grid_of_its_images(sorter: Person, way: str) -> None
     assert len(rows(sorter)) == groups
     assert current(sorter)["members"] == first["members"]
     assert not found.bar.groups.isVisible()
+
+
+def test_enter_accepts_all_of_a_group_also_what_is_not_seen(owner: Person, tmp_path: Path) -> None:
+    """Of images further down nothing is known yet; Enter was kept for them, until something else
+    was done."""
+    submit = owner.window.bridge.submit
+    root = plain_folders(tmp_path / "many", ["red", "teal"], 50)
+    for name in ("red", "teal"):
+        (root / name / "000.jpg").rename(root / f"{name}.jpg")
+    owner.waits_for(lambda: submit("add_unsorted", paths=[str(root)]))
+    for name in ("red", "teal"):
+        owner.waits_for(lambda n=name: submit("label_images", paths=[str(root / f"{n}.jpg")], to=n))
+    owner.waits_for(lambda: submit("learn_sorted"))
+    owner.window.resize(1024, 700)
+    found = owner.page("Sort")
+    at_rest(owner)
+    found.choose_order("groups")
+    at_rest(owner)
+    count = len(current(owner)["members"])
+    presses(owner, "Return")
+    at_rest(owner)
+    assert found.side.open.text() == "Close  +"
+    assert not all(row["path"] for row in rows(owner)), "some are not looked at yet"
+    assert found.side.accept.text() == "Accept each  ↵"
+
+    presses(owner, "Return")
+
+    owner.sees(lambda: found.sorting.standing["accepted"] == count)
+    at_rest(owner)
 
 
 def test_what_is_taken_out_of_a_group_is_not_named_with_it(sorter: Person) -> None:

@@ -10,7 +10,6 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QDoubleSpinBox,
     QFrame,
     QHeaderView,
     QProgressBar,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
+from app.forms import NumberBox
 from app.widgets.controls import (
     buddy,
     button,
@@ -41,7 +41,8 @@ FIRST = "usual"
 BUDGETS = (("epochs", "Epochs"), ("seconds", "Seconds for each"))
 USUAL_SECONDS = 60.0
 BUSY = "Pause what runs, or wait for its end, to begin another one."
-ASKING, NONE = "Estimating the time …", "Tick at least one strategy."
+READING, ASKING = "One moment …", "Estimating the time …"
+NONE = "Tick at least one strategy."
 THERE = "All of it is measured already: it is shown at once."
 PAUSE = 600
 """Milliseconds after the last change before the time is estimated anew."""
@@ -70,7 +71,7 @@ class StudyForm(QFrame):
         self.amounts = {"epochs": 1.0, "seconds": USUAL_SECONDS}
         self.preset, self.tree, self.budget = QComboBox(), QTreeWidget(), QComboBox()
         self.help = label("", "caption", wrap=True)
-        self.amount = indented(QDoubleSpinBox())
+        self.amount = indented(NumberBox())
         self.time = label("", "muted", wrap=True)
         self.bar = QProgressBar(textVisible=False)
         self.pause = QTimer(self, singleShot=True, interval=PAUSE)
@@ -256,7 +257,8 @@ class StudyForm(QFrame):
         self.drop()
         able = bool(self.chosen)
         self.start_button.setEnabled(able and not self.busy)
-        self.time.setText(BUSY if self.busy else ASKING if able else NONE)
+        none = NONE if self.items else READING
+        self.time.setText(BUSY if self.busy else ASKING if able else none)
         if able and not self.busy:
             self.pause.start()
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QSizePolicy, QStackedWidget, 
 
 from app.bridge import Bridge
 from app.pages.export.form import ExportForm
+from app.pages.follow import WAITS
 from app.widgets.controls import (
     Yielding,
     button,
@@ -33,6 +34,7 @@ from engine.events import Ended, ProjectView
 from engine.results.export import Receipt
 
 NOTHING = "What was checked appears here after an export."
+WRITES = "Writing and checking …"
 
 
 class ConfusionPicture(MatrixPlot):
@@ -51,7 +53,7 @@ class ExportPage(QWidget):
         self.bridge, self.tell = bridge, tell
         self.project: ProjectView | None = None
         self.receipt: Receipt | None = None
-        self.folder = Path()
+        self.folder, self.ticket = Path(), 0
         self.form = ExportForm(bridge)
         self.target, self.news = self.form.target, self.form.news
         self.export_button = self.form.export_button
@@ -61,6 +63,7 @@ class ExportPage(QWidget):
         self.lay_out()
         self.form.asked.connect(self.submit)
         self.bridge.changed.connect(self.show_project)
+        self.bridge.started.connect(self.on_started)
 
     def make_buttons(self) -> None:
         """What can be done with an export."""
@@ -174,10 +177,17 @@ class ExportPage(QWidget):
         if self.export_button.hasFocus():  # a button that is off would hand it to the header
             self.news.setFocus()
         self.export_button.setEnabled(False)
-        self.news.setText("Writing and checking …")
+        self.news.setText(WAITS if self.bridge.jobs else WRITES)
         self.form.usage.clear()
         folder = Path(settings["path"]).absolute().parent
-        self.bridge.submit("export", lambda ended: self.take(ended, folder), **settings)
+        self.ticket = self.bridge.submit(
+            "export", lambda ended: self.take(ended, folder), **settings
+        )
+
+    def on_started(self, ticket: int, event: object) -> None:
+        """What waited for another job begins."""
+        if ticket == self.ticket:
+            self.news.setText(WRITES)
 
     def take(self, ended: Ended, folder: Path) -> None:
         """Says how the export ended and shows its receipt."""

@@ -15,6 +15,7 @@ from app.pages.images.menus import class_menu, image_menu
 from app.pages.images.review import Review
 from app.pages.images.search_line import SearchLine
 from app.shell.preferences import Preferences
+from app.widgets.arriving import Arriving
 from app.widgets.ask import choose_class, confirm, type_name
 from app.widgets.controls import (
     Elided,
@@ -40,6 +41,8 @@ from engine.results.images import ImagesMoved, LikeliestClass
 from engine.system.words import plural
 
 NO_GROUP = "(none)"
+ADDING = ("learn_folder", "learn_labels", "add_images", "add_labels")
+BEGINS = "Each is opened and checked once; their classes appear here then."
 
 
 class ImagesPage(QWidget):
@@ -75,6 +78,7 @@ class ImagesPage(QWidget):
             self.folder_button(),
             self.camera_button(),
         )
+        self.arriving = Arriving(bridge, "images", BEGINS, *ADDING)
         self.lay_out()
         self.connect_all()
 
@@ -108,8 +112,8 @@ class ImagesPage(QWidget):
         self.split.setStretchFactor(1, 1)
         self.split.setSizes([280, 900])
         self.pages = QStackedWidget()
-        self.pages.addWidget(self.empty)
-        self.pages.addWidget(self.split)
+        for part in (self.empty, self.arriving, self.split):
+            self.pages.addWidget(part)
         self.setLayout(column(self.pages, edge=16))
 
     def folder_button(self) -> QPushButton:
@@ -173,6 +177,7 @@ class ImagesPage(QWidget):
     def connect_all(self) -> None:
         """What changes what."""
         self.bridge.changed.connect(self.show_project)
+        self.arriving.changed.connect(self.show_part)
         self.classes.picked.connect(self.show_class)
         # A class that is current already is not picked anew, and still means: no review.
         self.classes.clicked.connect(lambda _: self.review_button.setChecked(False))
@@ -201,9 +206,7 @@ class ImagesPage(QWidget):
         other = project is None or self.project is None or project.path != self.project.path
         self.project = project
         self.classes.show_project(project)
-        self.pages.setCurrentWidget(
-            self.split if project is not None and project.classes else self.empty
-        )
+        self.show_part()
         self.adding.show(project is not None and bool(project.classes))
         if project is None:
             return
@@ -220,6 +223,12 @@ class ImagesPage(QWidget):
             self.rows.ask_again()
             self.show_hint()
         self.refresh_tools()
+
+    def show_part(self) -> None:
+        """The classes with their images; before there is one, that images come, or how they do."""
+        none = self.arriving if self.arriving.comes else self.empty
+        has_classes = self.project is not None and self.project.classes
+        self.pages.setCurrentWidget(self.split if has_classes else none)
 
     def show_class(self, name: str) -> None:
         """Shows a class in the gallery, or all images where the name is empty."""

@@ -104,7 +104,8 @@ class MapSide(QWidget):
     def show_chosen(self, count: int, words: Sequence[str]) -> None:
         """How many are chosen, or what the current image is, in lines."""
         several = count > 1
-        self.title.set_full(f"{count:,} chosen" if several else words[0] if words else " ")
+        nobody = "Nothing chosen"
+        self.title.set_full(f"{count:,} chosen" if several else words[0] if words else nobody)
         each = "Type a class, or press its digit: it is for all of them."
         nothing = "Draw a loop around images, or go to one with the arrows."
         self.about.setText(each if several else "\n".join(words[1:]) if words else nothing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from app.bridge import Bridge
 from app.widgets.controls import (
@@ -37,8 +37,8 @@ KEYS = (
     "back, Space looks closer"
 )
 ABOUT = {
-    "wrong": "Without them, their class would be unlikely. Beside each: the nearest of the "
-    "likelier class.",
+    "wrong": "Judged by all the others, another class is likelier. Beside each: the nearest image "
+    "of that class.",
     "unlike": "They lie far from all that is learnt. Beside each is the nearest image.",
 }
 DONE = {
@@ -58,9 +58,14 @@ class LookAgain(MendList):
     left = Signal(str)
 
     def __init__(
-        self, bridge: Bridge, thumbs: Thumbnails, waiting: tuple[tuple[str, str], ...]
+        self,
+        bridge: Bridge,
+        thumbs: Thumbnails,
+        waiting: tuple[tuple[str, str], ...],
+        after: QPushButton,
     ) -> None:
-        """`waiting` are the orders of images that wait, which are offered beside these."""
+        """`waiting` are the orders of images that wait, which are offered beside these; `after`
+        leads on where none is left."""
         super().__init__(bridge, thumbs, PICTURE, keeps=True)
         self.tile = PairTile(thumbs, self.gallery, PICTURE)
         self.tile.lines = 2
@@ -81,7 +86,7 @@ class LookAgain(MendList):
         self.order.insertSeparator(len(waiting))
         named(self.order, "Order", "Images that wait, or learnt ones to look at again", "Alt+O")
         self.order.activated.connect(lambda _: self.choose(str(self.order.currentData())))
-        self.none = EmptyState("learn", "Nothing to look at again", "")
+        self.none = EmptyState("learn", "Nothing to look at again", "", after)
         self.lay_out()
         bridge.changed.connect(self.on_changed)
 
@@ -152,9 +157,9 @@ class LookAgain(MendList):
     def say(self, found: AnsweredImages) -> None:
         """How many there are, or that there are none."""
         total = found["total"]
-        self.heading.setText(f"{plural(total)} to look at again")
+        self.heading.setText(f"{plural(total)} to look at again" if total else "Look again")
         one_side = "" if found["both_sides"] else ONE_SIDE
-        self.about.set_full(ABOUT[self.list] + one_side)
+        self.about.set_full(ABOUT[self.list] + one_side if total else "")
         self.none.text.setText(DONE[self.list] + one_side)
         for name, words in AGAIN:
             count = found.get("lists", {}).get(name, 0)

@@ -128,7 +128,6 @@ class SortBar(QWidget):
             "Shows each image with what it may be, in place of groups",
             lambda: self.order_chosen.emit("likeness"),
             key="Ctrl+Shift+G",
-            kind="primary",
         )
         self.one_by_one.hide()
         help = "Shows all groups again, in place of the images of one; Esc does, too"

@@ -24,6 +24,12 @@ MOVES = {
     Qt.Key.Key_PageUp: Gallery.CursorAction.MovePageUp,
     Qt.Key.Key_PageDown: Gallery.CursorAction.MovePageDown,
 }
+KEYS = (
+    "Enter accepts what is suggested, Ctrl+Enter for all that is shown, 1 to 9 give another class, "
+    "a letter begins a name, Shift+Enter names the burst and plus opens it or a group, minus takes "
+    "out of a group, Delete sets aside, "
+    "Backspace takes back, Space looks closer"
+)
 ELSEWHERE = (
     Qt.KeyboardModifier.ControlModifier
     | Qt.KeyboardModifier.AltModifier

@@ -10,6 +10,7 @@ from app.widgets.controls import button, named
 from app.widgets.empty import EmptyState
 
 ADD = "Add unsorted images …"
+BEGINS = "They are looked at once, and wait here then."
 HELP = "Adds a folder of images that have no class yet"
 
 

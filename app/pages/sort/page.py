@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 
 from app.bridge import Bridge
 from app.pages.sort.again import AGAIN, LookAgain
-from app.pages.sort.arriving import Arriving
 from app.pages.sort.bar import ORDERS, SortBar, warn
-from app.pages.sort.gallery import SortGallery
+from app.pages.sort.gallery import KEYS, SortGallery
 from app.pages.sort.nothing import (
     ADD,
+    BEGINS,
     add_button,
     again_button,
     all_sorted,
@@ -27,6 +27,7 @@ from app.pages.sort.rows import HeapRows, suggested
 from app.pages.sort.side import Side
 from app.pages.sort.sorting import Sorting
 from app.shell.preferences import Preferences
+from app.widgets.arriving import Arriving
 from app.widgets.controls import calling, column, laid_out, named, reach, row, say_on
 from app.widgets.drops import Drops
 from app.widgets.empty import Either
@@ -37,13 +38,6 @@ from app.widgets.viewer import Viewer
 from engine.events import Ended, ProjectView
 from engine.results.heap import Accepted, Suggestions, UnsortedAdded
 from engine.system.words import per_cent
-
-KEYS = (
-    "Enter accepts what is suggested, Ctrl+Enter for all that is shown, 1 to 9 give another class, "
-    "a letter begins a name, Shift+Enter names the burst and plus opens it or a group, minus takes "
-    "out of a group, Delete sets aside, "
-    "Backspace takes back, Space looks closer"
-)
 
 
 class SortPage(QWidget):
@@ -75,8 +69,9 @@ class SortPage(QWidget):
         self.agains = [again_button(look) for _ in range(2)]
         self.bar = SortBar(self.backs[0], add_button("Add …", self.choose_folder))
         self.side = Side(self.gallery)
-        self.arriving = Arriving(bridge)
-        self.again = LookAgain(bridge, thumbs, ORDERS)
+        self.arriving = Arriving(bridge, "sort", BEGINS, "add_unsorted")
+        learn = learn_button(lambda: self.asked.emit("Learn"))
+        self.again = LookAgain(bridge, thumbs, ORDERS, learn)
         self.looks_again = False
         self.turns = 0
         self.held: list[list[int]] = []
@@ -173,6 +168,7 @@ class SortPage(QWidget):
         """The grid while anything waits; otherwise that images come, that all is done, or what to
         do first."""
         comes = self.arriving.comes
+        self.looks_again = self.looks_again and not comes  # what was just added is to be seen
         waits = self.sorting.list.ids or (self.project and self.project.unsorted and not comes)
         standing = self.sorting.standing
         some = standing is not None and standing["typed"] + standing["accepted"] > 0
@@ -335,9 +331,12 @@ class SortPage(QWidget):
         if len(rows) != 1 or not self.sorting.open_group(rows[0]["id"]):
             self.accept_rows(rows)
 
-    def accept_rows(self, rows: Sequence[Row]) -> None:
-        if any(not row["path"] for row in rows):
+    def accept_rows(self, rows: Sequence[Row], again: bool = False) -> None:
+        """Images that are not seen, such as the last of a group, are asked about first."""
+        if unknown := [row["id"] for row in rows if not row["path"]]:
             self.held.append([row["id"] for row in rows])
+            if not again:
+                self.sorting.ask_about(unknown)
             return
         if some := [row for row in rows if suggested(row)]:
             self.sorting.accept(some)
@@ -355,7 +354,8 @@ class SortPage(QWidget):
         """What was pressed before the suggestions came."""
         held, self.held = self.held, []
         for ids in held:
-            self.accept_rows([row for row in self.rows.everything() if row["id"] in ids])
+            rows = [row for row in self.rows.everything() if row["id"] in ids]
+            self.accept_rows(rows, again=True)
 
     def name_burst(self) -> None:
         """The whole burst gets what is suggested; without that its name is typed."""

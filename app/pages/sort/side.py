@@ -146,7 +146,8 @@ class Side(QWidget):
         each = "Enter gives each the class that is suggested for it."
         words = about(first) if rows else "Choose an image."
         group = "members" in first and together(first) > 0 and not several
-        say_on(self.accept, f"{'Open the group' if group else 'Accept'}  {sign_of('Return')}")
+        does = "Open the group" if group else "Accept each" if several else "Accept"
+        say_on(self.accept, f"{does}  {sign_of('Return')}")
         words = each if several and suggested(first) else words
         self.about.setText(WHOLE if whole and several else words)
         self.offered = choices(first)[:MOST] if rows else []
@@ -177,6 +178,7 @@ class Side(QWidget):
         self.out.setVisible(grouped)
         self.out.setEnabled(inside)
         self.inside = inside
+        say_on(self.open, f"{'Close' if inside else 'Open'}  {sign_of('+')}")
         self.gap.blockSignals(True)
         self.gap.setValue(round(gap))
         self.gap.blockSignals(False)

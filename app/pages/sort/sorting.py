@@ -175,9 +175,13 @@ class Sorting(QObject):
         """Asks about images that are seen and of which nothing new enough is known."""
         missing = self.list.missing(self.seen(), self.serial)
         if missing and not self.asking:
-            self.list.note(missing, self.serial)
-            settings = {"order": self.order, "visible": missing, "limit": len(missing)}
-            self.submit("suggestions", self.follow_rows, **settings)
+            self.ask_about(missing)
+
+    def ask_about(self, ids: list[int]) -> None:
+        """Asks what is suggested for images of the list, whether they are seen or not."""
+        self.list.note(ids, self.serial)
+        settings = {"order": self.order, "visible": ids, "limit": len(ids)}
+        self.submit("suggestions", self.follow_rows, **settings)
 
     def follow_rows(self, ended: Ended, latest: bool) -> None:
         if ended.how == "done":

@@ -383,6 +383,8 @@ class SpecialisePage(QWidget):
         self.news.setToolTip(tip(details))
 
     def make_elastic(self) -> None:
+        if self.elastic_button.hasFocus():  # a button that is off would hand it to the header
+            self.one_size.setFocus()
         self.bridge.submit("make_elastic")
 
     def measure(self) -> None:

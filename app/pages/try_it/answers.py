@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app import theme
 from engine.system.words import per_cent
 
-LINE = 34
+LINE, LOWEST = 34, 24
+"""Pixels of a class's line where there is room, and in a low window."""
 MOST, NEAREST = 8, 3
 NAMES = 0.45
 """The share of the width that names may take at most."""
@@ -27,7 +28,10 @@ class AnswerBars(QWidget):
         super().__init__()
         self.bars: list[tuple[str, float]] = []
         self.known = self.sure = True
-        self.setMinimumHeight(LINE * 3)
+        self.setMinimumHeight(LOWEST * 3)
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), LINE * max(len(self.bars), 3))
 
     def show_answer(self, classes: Mapping[str, float], known: bool, sure: bool = True) -> None:
         """Shows at most eight classes; the rest is added up in one more bar. Where it is not
@@ -39,7 +43,8 @@ class AnswerBars(QWidget):
         if rest and known:
             self.bars.append((f"{len(rest)} other classes", sum(p for _, p in rest)))
         self.known, self.sure = known, sure
-        self.setMinimumHeight(LINE * max(len(self.bars), 1))
+        self.setMinimumHeight(LOWEST * max(len(self.bars), 1))
+        self.updateGeometry()
         words = ", ".join(f"{name} {per_cent(share, 0)}" for name, share in self.bars)
         nearest = f"None of these. Nearest: {', '.join(name for name, _ in self.bars)}"
         words = words if sure else f"Not sure which. {words}"
@@ -60,8 +65,10 @@ class AnswerBars(QWidget):
         left = min(self.width() * NAMES, self.widest() + 12)
         track = self.width() - left - 72
         middle = Qt.AlignmentFlag.AlignVCenter
+        line = min(LINE, self.height() // max(len(self.bars), 1))
         for number, (name, share) in enumerate(self.bars):
-            top = number * LINE
+            top = number * line
+            bar = top + (line - 12) // 2
             first = number == 0 and self.known and self.sure
             font = self.font()
             font.setBold(first)
@@ -69,17 +76,17 @@ class AnswerBars(QWidget):
             painter.setPen(theme.colour("text" if first else "muted"))
             elide = Qt.TextElideMode.ElideMiddle
             words = painter.fontMetrics().elidedText(name, elide, int(left) - 12)
-            painter.drawText(QRectF(0, top, left - 8, LINE), middle, words)
+            painter.drawText(QRectF(0, top, left - 8, line), middle, words)
             if not self.known:
                 if number == 0:
-                    painter.drawText(QRectF(left, top, track, LINE), middle, "is the nearest")
+                    painter.drawText(QRectF(left, top, track, line), middle, "is the nearest")
                 continue
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.colour("sunken"))
-            painter.drawRoundedRect(QRectF(left, top + 11, track, 12), 4, 4)
+            painter.drawRoundedRect(QRectF(left, bar, track, 12), 4, 4)
             painter.setBrush(theme.colour("accent" if first else "muted", 255 if first else 120))
             if share > 0.002:
-                painter.drawRoundedRect(QRectF(left, top + 11, max(track * share, 4), 12), 4, 4)
+                painter.drawRoundedRect(QRectF(left, bar, max(track * share, 4), 12), 4, 4)
             painter.setPen(theme.colour("text" if first else "muted"))
-            place = QRectF(left + track + 8, top, 60, LINE)
+            place = QRectF(left + track + 8, top, 60, line)
             painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, per_cent(share))

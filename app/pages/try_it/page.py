@@ -48,6 +48,9 @@ def png_of(image: QImage) -> bytes:
     return bytes(buffer.data().data())
 
 
+ALIKE = "Most alike of what was learnt"
+
+
 class TryPage(QWidget):
     """Drop, paste or pick images; bars of calibrated confidence, and the nearest train images."""
 
@@ -101,10 +104,11 @@ class TryPage(QWidget):
         line.setStretch(0, 1)
         left = card(pair, line, self.why, self.list, row(pick, paste, sort, 0, self.stop_button))
         laid_out(left).setStretch(0, 1)
-        heading = label("Nearest training images", "heading")
+        self.heading = label(ALIKE, "heading")
+        self.heading.hide()
         answer = row(self.verdict, self.mend_button)
         answer.setStretch(0, 1)
-        right = card(answer, self.reason, 16, self.bars, 0, heading, self.nearest)
+        right = card(answer, self.reason, 16, self.bars, 0, self.heading, self.nearest)
         both = QWidget()
         both.setLayout(row(left, right, gap=16))
         laid_out(both).setStretch(0, 1)
@@ -120,7 +124,9 @@ class TryPage(QWidget):
         """What each part is called and is for, and its size."""
         named(self.image, "Image", "The image that is asked about")
         named(self.bars, "Confidences", "The likeliest classes with their calibrated confidences")
-        named(self.nearest, "Nearest training images", "Those that look most alike to the model")
+        named(
+            self.nearest, "Most alike of what was learnt", "Those that look most alike to the model"
+        )
         reach(self.nearest, "Alt+N")
         named(self.list, "Tried images", "Choose one to see its answer again")
         reach(self.list, "Alt+I")
@@ -191,6 +197,7 @@ class TryPage(QWidget):
         self.reason.setText("The answer appears here, with how sure the model is.")
         self.bars.show_answer({}, True)
         self.near.give([])
+        self.heading.hide()
 
     def show_answer(self, answer: ImageAnswer | NoAnswer) -> None:
         """The likeliest class in words, the bars, and the nearest train images."""
@@ -218,6 +225,7 @@ class TryPage(QWidget):
                 "This very image was learnt, so the answer says little. Try others, and add more "
                 f"images of {best}."
             )
+        self.heading.setVisible(bool(near))
         self.near.give([{**r, "caption": r["class"], "split": ""} for r in near])
 
     def show_chosen(self) -> None:

@@ -43,6 +43,7 @@ BEST = (
 SPREAD = " Spread of the outputs: {:.2f}. Near 1 is healthy, near 0 all images look the same to it."
 COLLAPSED = " It collapsed: it came to give nearly the same for all images."
 GOES_ON = "Its checkpoint is kept: resume it, or stop it early and keep its best weights."
+BEGINS = "No epoch was done yet. Resume goes on where it was last kept, or else begins it anew."
 
 
 def operations(count: float) -> str:
@@ -262,7 +263,8 @@ class RunCard(QFrame):
         else:
             state = STATES[run["state"]].capitalize()
             done = f"{state} after {run['epochs_done']:.3g} of {run['epochs']:g} epochs"
-            self.say(done, GOES_ON, self.resume_button, self.finish_button)
+            words = GOES_ON if run["epochs_done"] else BEGINS
+            self.say(done, words, self.resume_button, self.finish_button)
             self.show_figures(run["saved"], run["best_accuracy"])
         for tool in self.tools:
             tool.setEnabled(not busy)

@@ -1,4 +1,4 @@
-"""The Sort page while images are being added, and none of them is here yet."""
+"""A page while images are being added to it, and none of them is here yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from app.widgets.empty import EmptyState
 from engine.events import Ended, Progress
 from engine.system.words import duration
 
-BEGINS = "They are looked at once, and wait here then."
 WIDE = 320
 
 
@@ -20,9 +19,10 @@ class Arriving(EmptyState):
 
     changed = Signal()
 
-    def __init__(self, bridge: Bridge) -> None:
-        super().__init__("sort", "Adding images …", BEGINS)
-        self.bridge = bridge
+    def __init__(self, bridge: Bridge, icon: str, begins: str, *jobs: str) -> None:
+        """`begins` says what becomes of the images, which these `jobs` add."""
+        super().__init__(icon, "Adding images …", begins)
+        self.begins, self.jobs = begins, jobs
         self.tickets: set[int] = set()
         self.bar = QProgressBar(textVisible=False)
         self.bar.setFixedWidth(WIDE)
@@ -38,10 +38,10 @@ class Arriving(EmptyState):
         return bool(self.tickets)
 
     def on_submitted(self, ticket: int, job: str) -> None:
-        if job == "add_unsorted":
+        if job in self.jobs:
             self.tickets.add(ticket)
             self.bar.setRange(0, 0)
-            self.text.setText(BEGINS)
+            self.text.setText(self.begins)
             self.changed.emit()
 
     def on_progress(self, ticket: int, event: Progress) -> None:
@@ -53,7 +53,7 @@ class Arriving(EmptyState):
         far = f"{event.done:,} of {event.total:,}" if event.total else f"{event.done:,}"
         left = "" if event.seconds_left is None else f", {duration(event.seconds_left)} left"
         words = f"{event.doing}: {far}{left}." if event.done else f"{event.doing} …"
-        self.text.setText(f"{words} {BEGINS}")
+        self.text.setText(f"{words} {self.begins}")
 
     def on_ended(self, ticket: int, event: Ended) -> None:
         if ticket in self.tickets:
