@@ -37,9 +37,8 @@ class Watching(QObject):
         self.settings = settings
         self.turn += 1
         turn = self.turn
-        self.ticket = self.bridge.ask(
-            "watch", lambda ended: self.over(turn, ended), preview=PREVIEW, **settings
-        )
+        more = {"preview": PREVIEW, "passing_over": True, **settings}  # a class may go meanwhile
+        self.ticket = self.bridge.ask("watch", lambda ended: self.over(turn, ended), **more)
         self.changed.emit()
 
     def again(self, **settings: Any) -> None:
