@@ -240,15 +240,20 @@ class Trace:
 
     def renamed(self, given: list[Given], paths: list[str], result: int) -> None:
         old, new = paths
+        moved = self.files.get(old)  # it comes along, also where its old name was not flushed
 
         def rename(files: dict[str, File], folders: set[str]) -> None:
-            for path in [p for p in (*files, *folders) if p == old or p.startswith(old + "/")]:
-                to = new + path.removeprefix(old)
-                if path in files:
-                    files[to] = files.pop(path)
-                else:
-                    folders.remove(path)
-                    folders.add(to)
+            if moved is not None:
+                files.pop(old, None)
+                files[new] = moved
+                return
+            for path in [p for p in files if p.startswith(old + "/")]:
+                files[new + path.removeprefix(old)] = files.pop(path)
+            for path in [p for p in folders if p.startswith(old + "/")]:
+                folders.remove(path)
+                folders.add(new + path.removeprefix(old))
+            folders.discard(old)
+            folders.add(new)
 
         self.change(rename, old, new)
 

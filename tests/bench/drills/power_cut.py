@@ -41,6 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.done_in:
         place = options.done_in
+        warm()  # on one thread as where it is not watched: training comes to the same
         return chosen(options, place.parent)[0].work(place)
     if not possible():
         sys.exit("This drill watches processes with strace, which is not here or may not.")
