@@ -23,7 +23,16 @@ from engine.system.log import start_log
 
 log = logging.getLogger(__name__)
 
-ALONE = ("refine_map", "explain", "watch", "look", "try_rule", "estimate_study", "more_of_class")
+ALONE = (
+    "refine_map",
+    "explain",
+    "watch",
+    "look",
+    "try_rule",
+    "estimate_study",
+    "more_of_class",
+    "side_by_side",
+)
 """Jobs that only read, and for so long that no other question can wait behind them."""
 LAST = 1.0
 """Seconds that these get at the end, to leave no file half written."""

@@ -221,7 +221,7 @@ def test_more_of_a_class_is_told_or_said_why_not(compared: tuple[Session, dict[s
     assert "one more" in refused(session, "more_of_class", name="red", images=0)
 
 
-def test_more_images_are_told_along_the_line() -> None:
+def test_more_images_of_all_are_told_along_the_line() -> None:
     counts, held_out = [12, 25, 50, 100], 4000
     wrong = [round(held_out * 0.4 * (n / 12) ** -0.5) for n in counts]
     right = np.array([[at >= each for at in range(held_out)] for each in wrong])
