@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 ALONE = (
     *("refine_map", "explain", "watch", "look", "hold_frames", "try_rule", "say"),
-    *("estimate_study", "more_of_class"),
+    *("estimate_study", "more_of_class", "side_by_side"),
 )
 """Jobs that only read, and for so long that no other question can wait behind them."""
 LAST = 1.0

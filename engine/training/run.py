@@ -56,8 +56,9 @@ class TuningRun:
     drift: UpdateTracker = field(default_factory=lambda: UpdateTracker())
     aside: float = 0.0
     """Seconds of the present step that are no training."""
-    scored: bool = True
-    """Whether it is judged at the beginning and after each epoch, and its best weights are kept."""
+    watched: bool = True
+    """Whether what it is on the way counts: it is judged at the beginning and after each epoch, its
+    best weights are kept, and what freezing saves is told."""
     made: ClassVar[str] = "tuned"
     """What the network is called that comes of it."""
     doing: ClassVar[str] = "Tuning"
@@ -76,9 +77,9 @@ class TuningRun:
 
     def follow(self) -> Iterator[Event]:
         """Trains to the end or until patience is over; checkpoints each epoch and each minute."""
-        if not self.account.full_seconds:
-            yield from self.time_full_steps()
-            if self.scored:
+        if not self.training.position:
+            if self.watched:
+                yield from self.time_full_steps()
                 self.account.begun = self.held_out()
             self.tuning.begin(self.stack, self.lessons, self.new)
         yield self.plan()
@@ -143,6 +144,9 @@ class TuningRun:
     def counted(self, supply: Iterator[Batch]) -> Iterator[Batch]:
         """Hands on batches and counts the FLOPs of each step, measured once for each state, and
         those of what is kept."""
+        if not self.watched:
+            yield from supply
+            return
         prefix = self.lessons.prefix
         before = prefix.flops if prefix else 0.0
         for batch in supply:
@@ -217,11 +221,11 @@ class TuningRun:
                 for name, values in account.steps.items()
                 if name not in ("step", "seconds")
             },
-            **(self.held_out(self.lessons.start(done - 1)) if self.scored else {}),
+            **(self.held_out(self.lessons.start(done - 1)) if self.watched else {}),
             **{f"saved_{name}": value for name, value in account.saved(done).items()},
         }
         account.epochs.append(figures)
-        if self.scored and (not account.best or merit(figures) > merit(account.best)):
+        if self.watched and (not account.best or merit(figures) > merit(account.best)):
             account.best = figures
             write_state(self.stack.state_dict(), self.folder / BEST)
         return Step(done, self.total, figures)

@@ -100,8 +100,8 @@ def print_set(options: argparse.Namespace, parts: Path, place: Path, classes: st
         rows.append({row["name"]: row for row in study["rows"]})
         right.append(right_by_image(session, list(rows[-1])))
         print(f"seed {seed}, {study['images']} held out: {study['said']}", flush=True)
-        for item in study["left_out"] + study["curves"] if not seed else ():
-            print(f"  {item['title']}: {item.get('why') or item['said']}")
+        for item in study["left_out"] if not seed else ():
+            print(f"  {item['title']}: {item['why']}")
         best, second = sorted(rows[-1], key=lambda name: -rows[-1][name]["accuracy"])[:2]
         both = do(session, "side_by_side", first=best, second=second, limit=0)
         session.close()
@@ -114,7 +114,7 @@ def print_set(options: argparse.Namespace, parts: Path, place: Path, classes: st
 def asked(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     """The settings of a study."""
     budget = {"seed": seed, "seconds": options.seconds, "epochs": options.epochs}
-    return {"strategies": options.strategies.split(","), **budget}
+    return {"strategies": options.strategies.split(","), "shares": [100.0], **budget}
 
 
 def folders_of(parts: Path, classes: str) -> list[str]:

@@ -66,7 +66,7 @@ def ends_before(path: Path, asked: dict[str, Any], seconds: float) -> bool:
     """Whether the command ended before its process group was killed, after so many seconds."""
     words = [sys.executable, "-m", "app", "compare", str(path), "--json"]
     words += ["--strategies", ",".join(asked["strategies"]), "--seed", str(asked["seed"])]
-    words += [f"--{name}={asked[name]}" for name in ("epochs", "seconds")]
+    words += ["--shares", "100", *(f"--{name}={asked[name]}" for name in ("epochs", "seconds"))]
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(words, stdout=nowhere, stderr=nowhere, start_new_session=True) as child:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -4,6 +4,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, is_typeddict
 
@@ -73,6 +74,28 @@ def test_every_job_says_what_it_returns() -> None:
     load_jobs()
     assert len(JOBS) > 60
     assert [job.name for job in JOBS.values() if not is_typeddict(job.result)] == []
+
+
+@dataclass(frozen=True)
+class Shared:
+    name: str = "moth"
+
+
+def test_settings_that_jobs_share_come_as_one() -> None:
+    @job("Naming", reads=True)
+    def name_for_test(session: object, *, asked: Shared, often: int = 1) -> Work[Grows]:
+        yield Progress(0, None, "Reading")
+        return {"name": often * asked.name}
+
+    def named(**settings: Any) -> Ended:
+        ended = [*run(None, "name_for_test", settings)][-1]
+        assert isinstance(ended, Ended)
+        return ended
+
+    assert named().result == {"name": "moth"}
+    assert named(name="snail", often=2).result == {"name": "snailsnail"}
+    assert "can't be asked for like this" in named(colour="red").text
+    del JOBS["name_for_test"]
 
 
 def test_required_keys_can_be_told() -> None:

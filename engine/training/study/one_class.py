@@ -1,8 +1,7 @@
 """What more images of one class would bring to it, by a learning curve of that class alone.
 
 The class is learnt from parts of its images, with all images of the others; of its held-out images
-so many are wrong each time (see `curves`). What the others lose or win by it is not counted. Where
-a class is much smaller than the others, more came in trials than was told (BENCHMARKS.md).
+so many are wrong each time (see `class_gain`). What the others lose or win by it is not counted.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from engine.storage import catalogue
 from engine.storage.catalogue import Split
 from engine.system.words import plural
 from engine.training.branching.heads import PER_BRANCH
-from engine.training.study.curves import LEAST, more_images, subset
+from engine.training.study.class_gain import more_right
+from engine.training.study.curves import LEAST, subset
 
 SHARES = (12.5, 25.0, 50.0, 100.0)
 FURTHEST = 3
@@ -30,7 +30,6 @@ FURTHEST = 3
 FEW = "{} can't be told: that takes at least 8 images of “{}” to learn from."
 FAR = "{} can't be told: there are {} now, and a curve reaches to {} more at most."
 ALL_RIGHT = "{} can't be told: every held-out image of “{}” is right already."
-POOR = "{} bring nothing that could be promised: “{}” does not follow a line that goes on."
 
 
 def more_of_class(session: Session, name: str, images: int) -> Work[MoreOfClass]:
@@ -53,8 +52,9 @@ def more_of_class(session: Session, name: str, images: int) -> Work[MoreOfClass]
     right = yield from right_by_share(session, data, number)
     if right[-1].all():
         return {**found, "said": ALL_RIGHT.format(what, name)}
-    more = more_images(counts, right, (len(known) + images) / len(known))
-    return {**found, "more": more, "said": sentence(what, name, more, len(held_out))}
+    wrong, times = (~right).sum(1).tolist(), (len(known) + images) / len(known)
+    more = more_right(counts, wrong, len(held_out), times)
+    return {**found, "more": more, "said": sentence(what, more, len(held_out))}
 
 
 def of_project(session: Session) -> LearningData:
@@ -87,9 +87,7 @@ def right_by_share(
     return np.stack(right)
 
 
-def sentence(what: str, name: str, more: list[float] | None, held_out: int) -> str:
-    if more is None:
-        return POOR.format(what, name)
+def sentence(what: str, more: list[float], held_out: int) -> str:
     mean, low, high = (100 * value for value in more)
     if low <= 0:
         ends = f"{low:.1f} to {high:.1f} points".replace("-", "−")

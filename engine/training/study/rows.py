@@ -233,7 +233,7 @@ def trained_course(session: Session, cell: Cell, place: Path) -> Generator[Event
         0, "", strategy.title, strategy.tuner, strategy.schedule, settings, "", "", {}, {}, "", 0.0
     )
     course = yield from course_of(session, run, place)
-    course.scored = False  # only what it is after its last step counts
+    course.watched = False  # only what it is after its last step counts
     try:
         yield from course.follow()
     except (GeneratorExit, EndEarly):

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from engine.jobs import run
+from engine.training.run import TuningRun
 from engine.training.study import run as studies
 from engine.training.study.strategies import strategies
-from tests.helpers import projects
+from tests.helpers import image_files, projects
 from tests.helpers.projects import done, refused
 
 ASKED = {"strategies": ["ncm", "slda", "last_2"], "epochs": 2, "shares": [50, 100]}
@@ -147,6 +148,23 @@ def test_every_strategy_has_a_name_and_a_title_of_its_own() -> None:
     assert [s.name for s in strategies(["last_2", "ncm", "ncm"])] == ["last_2", "ncm"]
 
 
+def nothing(*_: Any) -> Any:
+    """An estimate that takes no time."""
+    return 0.0
+    yield
+
+
+@pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither how long a row will take is timed, nor how long its model takes in use."""
+    monkeypatch.setattr(TuningRun, "measure_full_step", lambda course: None)
+    monkeypatch.setattr("engine.training.study.budget.seconds_of", nothing)
+    monkeypatch.setattr("engine.training.unlabelled.estimate.seconds_of", nothing)
+    cost = {"p50": None, "export": None}
+    monkeypatch.setattr("engine.training.study.rows.in_use", lambda *_: cost)
+
+
+@pytest.mark.usefixtures("untimed")
 def test_every_strategy_gives_a_row_but_those_that_find_nothing_to_tune(tmp_path: Path) -> None:
     session = projects.opened(tmp_path)
     found = done(session, "compare", epochs=0.3, shares=[100])
@@ -162,7 +180,32 @@ def test_every_strategy_gives_a_row_but_those_that_find_nothing_to_tune(tmp_path
     head = 512 * 3 + 3
     assert trained["head"] == trained["head_augmented"] == head
     assert trained["all_stages"] == trained["scratch"] == 722_496 + head
+    assert trained["adapted"] > trained["last_3"] - head, "and a projector above the features"
+    assert trained["scratch_unlabelled"] > 722_496
     assert head < trained["lora"] < trained["last_3"] < trained["all_stages"]
+    session.close()
+
+
+@pytest.mark.usefixtures("untimed")
+def test_adapting_that_collapsed_is_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = projects.opened(tmp_path)
+    monkeypatch.setattr("engine.training.unlabelled.run.COLLAPSED", 1e9)
+    found = done(session, "compare", strategies=["ncm", "adapted"], epochs=1, shares=[100])
+    assert [row["name"] for row in found["rows"]] == ["ncm"]
+    assert [out["title"] for out in found["left_out"]] == ["Adapted without classes"]
+    assert "nearly the same for all images" in found["left_out"][0]["why"]
+    session.close()
+
+
+@pytest.mark.usefixtures("untimed")
+def test_what_learns_without_classes_depends_on_the_images_without_one(tmp_path: Path) -> None:
+    session = projects.opened(tmp_path)
+    asked = {"strategies": ["ncm", "adapted"], "epochs": 0.3, "shares": [100]}
+    done(session, "compare", **asked)
+    folder = image_files.class_folder(tmp_path, "more", 2, 0.5, seed=9)
+    done(session, "add_unsorted", paths=[str(folder)])
+    again = done(session, "compare", **asked)
+    assert [row["kept"] for row in again["rows"]] == [True, False]
     session.close()
 
 

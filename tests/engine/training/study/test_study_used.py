@@ -122,6 +122,21 @@ def test_a_network_inside_is_compared_and_used(tmp_path: Path) -> None:
     session.close()
 
 
+def test_a_narrowed_network_is_compared_and_used(tmp_path: Path) -> None:
+    session = projects.opened(tmp_path, projects.NORMED)
+    asked = {"strategies": ["ncm", "narrowed_50"], "shares": [100]}
+    whole, half = done(session, "compare", **asked)["rows"]
+    assert 0.35 < half["macs"] / whole["macs"] < 0.55
+    assert half["bytes"] < whole["bytes"]
+    before = projects.facts(session), projects.answers(session)
+    used = done(session, "use_row", name="narrowed_50")
+    assert used["accuracy"] == pytest.approx(half["accuracy"])
+    assert session.backbone().facts["architecture"].startswith("mobilenet_v3_small 32: ")
+    done(session, "undo")
+    assert (projects.facts(session), projects.answers(session)) == before
+    session.close()
+
+
 def test_a_network_that_is_gone_is_trained_again_before_it_is_used(tmp_path: Path) -> None:
     session = projects.opened(tmp_path)
     study = done(session, "compare", strategies=["last_3"], epochs=1, shares=[100])
@@ -206,7 +221,7 @@ def test_more_of_a_class_is_told_or_said_why_not(compared: tuple[Session, dict[s
     assert "one more" in refused(session, "more_of_class", name="red", images=0)
 
 
-def test_more_images_are_told_along_the_line() -> None:
+def test_more_images_of_all_are_told_along_the_line() -> None:
     counts, held_out = [12, 25, 50, 100], 4000
     wrong = [round(held_out * 0.4 * (n / 12) ** -0.5) for n in counts]
     right = np.array([[at >= each for at in range(held_out)] for each in wrong])
