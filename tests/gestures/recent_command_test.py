@@ -73,6 +73,7 @@ def test_a_window_is_equal_to_learning_just_its_images(home: Path, project: Path
         if Path(row["path"]).name not in files[row["name"]]
     ]
     done(session, "remove_images", images=gone)
+    done(session, "learn")
     session.close()
     _, just_these = learnt(project)
     for name, array in just_these.items():
@@ -91,7 +92,10 @@ def test_days_count_back_from_the_newest_and_one_undo_takes_it_back(
         kept = [f for f in every[name] if number(f) >= newest - 4 or undated(name, f)]
         assert files[name] == kept, "images without a camera's time have no age"
         assert name == "violet" or len(kept) < len(every[name])
-    answered(home, "undo", project)
+    session = Session()
+    session.open(project)
+    done(session, "undo")
+    session.close()
     assert answered(home, "recent", project)["days"] == 0
     files, memory = learnt(project)
     assert files == every
