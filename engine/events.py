@@ -288,6 +288,12 @@ class ProjectView:
     """Seconds after which an image of a camera belongs to another burst."""
     promise: float = 0.0
     """What share of the answers may be wrong; 0: nothing is promised."""
+    recent_images: int = 0
+    """So many of each class are learnt, the newest; 0: all."""
+    recent_days: float = 0.0
+    """Those of so many days before the newest one are learnt; 0: all."""
+    recent_formula: str = ""
+    """Which these are, in words."""
 
     @property
     def images(self) -> int:

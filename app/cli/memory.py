@@ -11,13 +11,6 @@ from engine.system.words import plural, size
 
 NAMES = ("memory",)
 MB = 1_000_000
-WHAT_STAYS = (
-    "What was learnt stays, and learning goes on exactly. Where an image is to be unlearnt, those "
-    "of its class are computed anew from the files; where one of these is gone, everything is "
-    "learnt again from the files that are left. The map, the heap and another network look at all "
-    "images, whose features are then kept until the next step of learning; while images wait for "
-    "a class, none gives way."
-)
 
 
 def add_to(command: Any) -> None:
@@ -47,6 +40,6 @@ def text(result: Memory) -> str:
     lines = [f"Features are kept up to {size(result['cap'])}. First to go:"]
     lines += [f"  {number}. {what}" for number, what in enumerate(result["goes_first"], 1)]
     there = f"Features of {plural(result['kept'])} are kept, and {result['dropped']:,} gave way."
-    lines.append(f"{there} {WHAT_STAYS}")
+    lines.append(f"{there} {result['stays']}")
     parts.append("\n".join(lines))
     return "\n\n".join(parts)

@@ -18,6 +18,7 @@ from app.cli import (
     memory,
     predict,
     promise,
+    recent,
     review,
     specialise,
     stream,
@@ -53,6 +54,7 @@ NAMES = (
     *review.NAMES,
     *stream.NAMES,
     *memory.NAMES,
+    *recent.NAMES,
     *predict.NAMES,
     *watch.NAMES,
     *why.NAMES,
@@ -95,7 +97,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     listed = command("backbones", backbones, "List the networks to start from.")
     listed.add_argument("word", nargs="*", help="those with it in their names, timm's as well")
     command("download", download, "Download the weights of a network.", "backbone")
-    for others in (heap, image_map, review, stream, memory, predict, why, promise, watch):
+    for others in (heap, image_map, review, stream, memory, recent, predict, why, promise, watch):
         others.add_to(command)
     add_export(command("export", export, "Export the model to a file, and check it.", "project"))
     demo.add_to(command)

@@ -33,6 +33,11 @@ def add_to(command: Any) -> None:
     parser.add_argument("--batch", type=int, default=1, metavar="N", help=help)
     help = "with what probability a stream without drift may raise an alarm; 0.05 unless set"
     parser.add_argument("--alarms", type=float, default=0.05, metavar="RATE", help=help)
+    which = parser.add_mutually_exclusive_group()
+    help = "unlearn on the way what is not among the last N of its class"
+    which.add_argument("--images", type=int, default=0, metavar="N", help=help)
+    help = "unlearn on the way what is older than DAYS before the newest image"
+    which.add_argument("--days", type=float, default=0.0, metavar="DAYS", help=help)
     help = "learn the images afterwards, as “learn” does"
     parser.add_argument("--learn", action="store_true", help=help)
 
@@ -48,6 +53,8 @@ def stream(options: argparse.Namespace) -> int:
         fading=options.fading,
         batch=options.batch,
         alarms=options.alarms,
+        images=options.images,
+        days=options.days,
     )
     if ended.how == "done" and options.learn:
         learnt = do(options, "learn_folder", project=options.project, paths=options.folder)
@@ -71,6 +78,7 @@ def text(result: StreamJudged) -> str:
         for one in result["orders"]
     ]
     parts = [opening(result), columns(rows), by_class(result["orders"]), result["definition"]]
+    parts += [result["recent"]] if result["recent"] else []
     parts.append(drift(result["drift"]))
     if "learnt" in result:
         parts.append(f"Learnt: {per_cent(result['learnt']['accuracy'])} of held-out images right.")

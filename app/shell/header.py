@@ -30,7 +30,7 @@ FEATURES = {
     "moments": "classes are learnt from its last stages",
     "stages": "classes are learnt from its last stages",
 }
-NEEDS_PROJECT = ("Rename the project …", "Close the project")
+NEEDS_PROJECT = ("Rename the project …", "What the project keeps …", "Close the project")
 """Entries of the menu that do nothing without a project."""
 EVERYWHERE = ("auto", "cpu")
 """What every computer has; the others are offered where the engine finds them."""

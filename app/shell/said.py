@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from engine.events import ProjectView
-from engine.system.words import ENOUGH_TESTED, listed, per_cent, plural, tested_right, whole
+from engine.system.words import ENOUGH_TESTED, listed, per_cent, plural, size, tested_right, whole
 
 Facts = Mapping[str, Any]
 
@@ -133,6 +133,16 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
         f"The image stays in {asked['keep']} alone." if asked.get("keep") else "It is taken out."
     ),
     "rename_project": lambda _, result: f"The project is called {result.get('name')} now.",
+    "cap_features": lambda asked, _: (
+        f"Features are kept up to {size(asked['most'])}."
+        if asked.get("most")
+        else "All features are kept."
+    ),
+    "set_recent": lambda _, result: (
+        f"{plural(result['learnt'])} are learnt, {result['old']:,} are too old."
+        if result["old"]
+        else f"All {plural(result['learnt'])} are learnt."
+    ),
     "set_promise": lambda _, result: str(result.get("said")),
     "set_data_licence": lambda asked, _: (
         "The licence of the images is noted." if asked.get("text") else "The licence is taken away."

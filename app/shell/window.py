@@ -27,6 +27,7 @@ from app.shell.garbage import Housekeeping
 from app.shell.header import Header
 from app.shell.heap import Heap
 from app.shell.job_bar import JobBar
+from app.shell.memory_dialog import MemoryDialog
 from app.shell.messages import CRASH, Messages
 from app.shell.notices import Notices
 from app.shell.offer import NetworkOffer
@@ -117,6 +118,7 @@ class Window(QMainWindow):
                 ("&Open project …", "Ctrl+O", self.choose_project),
                 ("Open the &sample", "Ctrl+Shift+O", self.sample.open),
                 ("Re&name the project …", "Shift+F2", self.rename_project),
+                ("&What the project keeps …", "Ctrl+Shift+H", self.show_memory),
                 ("&Close the project", "Ctrl+W", self.close_project),
                 ("&Quit", "Ctrl+Q", self.close),
                 ("&Keys", "F1", self.show_shortcuts),
@@ -257,6 +259,11 @@ class Window(QMainWindow):
             self.bridge.submit("new_project", follow, path=str(path), name=name)
 
         ProjectDialog(self, self.home(), text, make, proposed).open()
+
+    def show_memory(self) -> None:
+        """What it keeps on disk, and a cap on it."""
+        if self.bridge.project is not None:
+            MemoryDialog(self.bridge, self).open()
 
     def rename_project(self) -> None:
         """Asks for another name; the folder keeps its own, so that nothing is moved about."""

@@ -59,4 +59,5 @@ def kept(project: Project) -> Memory:
         "kept": there.fetchone()[0],
         "dropped": gone.fetchone()[0],
         "goes_first": list(capped.GOES_FIRST),
+        "stays": capped.WHAT_STAYS,
     }

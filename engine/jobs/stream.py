@@ -13,14 +13,17 @@ from engine.events import Work
 from engine.jobs import job
 from engine.learners import LEARNERS
 from engine.learning import drifting, stream, subnet
+from engine.learning.ageing import Window
 from engine.learning.arrivals import Arrivals, arrivals
 from engine.learning.material import choice, features_by
-from engine.learning.stream import ORDERS, Start
+from engine.learning.stream import ORDERS, Start, Stream
 from engine.results.images import SkippedFile
 from engine.results.stream import StreamArrived, StreamJudged, StreamOrder
 from engine.session import Session
 from engine.storage import catalogue, steps
+from engine.storage.feature_cache import Features
 from engine.storage.project import Project
+from engine.storage.recent import Recent
 
 
 @job("Judge by a stream", reads=True)
@@ -32,12 +35,17 @@ def judge_stream(
     fading: float = 0.99,
     batch: int = 1,
     alarms: float = 0.05,
+    images: int = 0,
+    days: float = 0.0,
 ) -> Work[StreamJudged]:
     """Asks the images of class folders one after the other, and learns each after it was asked, on
     a copy of what the project knows; the project stays as it is. In all ORDERS, or in one.
 
-    `alarms` is with what probability a stream without drift may raise an alarm."""
+    `alarms` is with what probability a stream without drift may raise an alarm. What is older than
+    the last `images` of its class, or than `days` before the newest, is unlearnt on the way; 0 and
+    0: what the project leaves out."""
     check(order, fading, batch, alarms)
+    recent = Recent(images, float(days))
     project = session.require()
     if subnet.is_mixture(project):
         raise Refused("Nothing was learnt yet. Learn folders of images first.")
@@ -48,7 +56,9 @@ def judge_stream(
     start = stream.start_of(project, features)
     came = yield from arrivals(project, extractor, views, paths)
     asked = [order] if order else list(ORDERS)
-    orders = yield from in_orders(project, start, came, asked, fading, batch)
+    recent = recent or Recent.parse(project.facts["recent"])
+    came_in = stream_of(project, start, came, recent, features)
+    orders = yield from in_orders(came_in, start, came, asked, fading, batch)
     known = yield from drifting.known_images(project, features)
     drift = yield from drifting.drifts(known, came.rows, came.features, alarms)
     return {
@@ -58,6 +68,7 @@ def judge_stream(
         "batch": batch,
         "fading": fading,
         "definition": stream.definition(fading),
+        "recent": recent.formula if recent else "",
         "orders": orders,
         "drift": drift,
     }
@@ -93,16 +104,35 @@ def check(order: str, fading: float, batch: int, alarms: float) -> None:
         raise BadSetting("The rate of false alarms lies between 0 and 1.")
 
 
-def in_orders(
-    project: Project, start: Start, came: Arrivals, orders: Sequence[str], fading: float, batch: int
-) -> Work[list[StreamOrder]]:
-    """The images judged in each order, each time from the same start."""
+def stream_of(
+    project: Project, start: Start, came: Arrivals, recent: Recent, features: Features
+) -> Stream:
+    """What came as a stream, with the window that the project's own images lie in as well."""
     names = [row.name for row in came.rows]
     number = stream.numbers_of(project, names)
-    numbers, found = torch.tensor([number[name] for name in names]), list[StreamOrder]()
+    numbers, when = torch.tensor([number[n] for n in names]), [row.when for row in came.rows]
+    if not recent:
+        return Stream(came.features, numbers, when)
+    learnt = start.kept.images if start.kept else {}
+    gone = set(features.missing(h for hashes in learnt.values() for h in hashes))
+    if gone:
+        raise Refused(
+            "Features of images that are to be unlearnt on the way are not kept. Take the cap on "
+            "what the project keeps away, and learn again."
+        )
+    return Stream(
+        came.features, numbers, when, lambda: Window.begun(recent, project, features, learnt)
+    )
+
+
+def in_orders(
+    came_in: Stream, start: Start, came: Arrivals, orders: Sequence[str], fading: float, batch: int
+) -> Work[list[StreamOrder]]:
+    """The images judged in each order, each time from the same start."""
+    names, found = [row.name for row in came.rows], list[StreamOrder]()
     for order in orders:
         places = stream.order_of(order, names)
         doing = f"Asking and learning, {ORDERS[order]}"
-        right = yield from stream.prequential(start, came.features, numbers, places, batch, doing)
+        right = yield from stream.prequential(start, came_in, places, batch, doing)
         found.append(stream.judged(came, order, places, right, fading))
     return found

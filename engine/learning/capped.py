@@ -23,6 +23,13 @@ GOES_FIRST = (
     "features of the sample that says which regularisation is best",
 )
 """In which order features give way to a cap, in words."""
+WHAT_STAYS = (
+    "What was learnt stays, and learning goes on exactly. Where an image is to be unlearnt, those "
+    "of its class are computed anew from the files; where one of these is gone, everything is "
+    "learnt again from the files that are left. The map, the heap and another network look at all "
+    "images, whose features are then kept until the next step of learning; while images wait for "
+    "a class, none gives way."
+)
 HEAD = 4
 """Bytes that an image takes of the head of its pack, at most where packs are packed anew."""
 

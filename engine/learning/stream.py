@@ -7,7 +7,7 @@ learning algorithms, Machine learning 90 (2013).
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from engine.events import Event
 from engine.learners import LEARNERS, Learner
 from engine.learners.live import Live
 from engine.learners.metrics import faded
+from engine.learning.ageing import Window
 from engine.learning.arrivals import Arrivals
 from engine.learning.material import SAMPLE, LearningData, choice
 from engine.results.stream import StreamOrder
@@ -97,34 +98,53 @@ def order_of(order: str, names: Sequence[str]) -> np.ndarray:
     return np.arange(len(names))
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Images that come: features (images, views, width), classes' numbers and times, and a window
+    that old ones fall out of, which is made anew for each order; None: nothing falls out."""
+
+    features: Tensor
+    numbers: Tensor
+    when: Sequence[str]
+    window: Callable[[], Window] | None = None
+
+
 def prequential(
-    start: Start, features: Tensor, numbers: Tensor, order: np.ndarray, batch: int, doing: str
+    start: Start, came: Stream, order: np.ndarray, batch: int, doing: str
 ) -> Generator[Event, None, np.ndarray]:
-    """Asks the images of features (images, views, width) `batch` at a time, then learns them.
+    """Asks the images that came `batch` at a time, then learns them, and unlearns what is too old.
 
     Returns whether each answer was right, bool (images,), in the order given. An image of a class
     that is not known yet can't be answered rightly.
     """
-    live = start.learner().live(features[:0])
+    live, window = start.learner().live(came.features[:0]), came.window and came.window()
     if start.sample is not None:
         live.settle(*start.sample, start.moments)
-    due, right, pace = (
-        max(2 * start.images, FIRST_CHOICE),
-        list[np.ndarray](),
-        Eta(len(order), doing),
-    )
+    due, right = max(2 * start.images, FIRST_CHOICE), list[np.ndarray]()
+    pace = Eta(len(order), doing)
     for first in range(0, len(order), batch):
         some = torch.from_numpy(order[first : first + batch])
-        right.append(answered(live, features[some]) == numbers[some].numpy())
-        for number in numbers[some].unique().tolist():
-            live.learn(number, features[some[numbers[some] == number]])
+        right.append(answered(live, came.features[some]) == came.numbers[some].numpy())
+        learn_some(live, came, some, window)
         learnt = first + len(some)
         if start.images + learnt >= due:
-            sample = sample_of(start, features, numbers, order[:learnt])
+            sample = window.sample() if window else sample_of(start, came, order[:learnt])
             live.settle(*sample, start.moments)
             due *= 2
         yield pace.at(learnt)
     return np.concatenate(right)
+
+
+def learn_some(live: Live, came: Stream, some: Tensor, window: Window | None) -> None:
+    """Learns the images at some places, and unlearns what falls out of the window by that."""
+    numbers = came.numbers[some]
+    for number in numbers.unique().tolist():
+        own = some[numbers == number]
+        live.learn(number, came.features[own])
+        if window is not None:
+            window.add(number, [came.when[i] for i in own.tolist()], came.features[own])
+    for number, gone, left in window.fallen() if window is not None else ():
+        live.unlearn(number, gone, left)
 
 
 def answered(live: Live, features: Tensor) -> np.ndarray:
@@ -135,12 +155,10 @@ def answered(live: Live, features: Tensor) -> np.ndarray:
     return np.array(live.classes, np.int64)[logits.argmax(dim=1).numpy()]
 
 
-def sample_of(
-    start: Start, features: Tensor, numbers: Tensor, learnt: np.ndarray
-) -> tuple[Tensor, Tensor]:
+def sample_of(start: Start, came: Stream, learnt: np.ndarray) -> tuple[Tensor, Tensor]:
     """Images that say which regularisation is best: those of the start, and some of the stream."""
     some = torch.from_numpy(learnt[:: -(-len(learnt) // SAMPLE)])
-    parts = [(features[some], numbers[some])]
+    parts = [(came.features[some], came.numbers[some])]
     if start.sample is not None:
         parts.insert(0, start.sample)
     x, y = zip(*parts, strict=True)

@@ -207,3 +207,16 @@ class ImagesSorted(TypedDict):
     there: int
     left_out: dict[str, int]
     list: str
+
+
+class RecentSet(TypedDict):
+    """Of each class the last `images` are learnt, or those of the last `days`; 0 and 0: all.
+    `learnt` is how many are, `old` how many others are too old; `formula` says which. `accuracy` is
+    that on held-out images afterwards, None before anything was learnt."""
+
+    images: int
+    days: float
+    learnt: int
+    old: int
+    formula: str
+    accuracy: NotRequired[float | None]

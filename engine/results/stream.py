@@ -83,14 +83,16 @@ class StreamArrived(TypedDict):
 
 
 class StreamJudged(StreamArrived):
-    """`learnt_before`: images that the project had learnt before the stream began. `learnt` is
-    what learning them afterwards came to."""
+    """`learnt_before`: images that the project had learnt before the stream began. `recent` says
+    which images are unlearnt on the way, empty where none is; `learnt` is what learning all of them
+    afterwards came to."""
 
     learner: str
     learnt_before: int
     batch: int
     fading: float
     definition: str
+    recent: str
     orders: list[StreamOrder]
     drift: Drifts
     learnt: NotRequired[FolderLearnt]

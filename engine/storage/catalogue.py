@@ -19,6 +19,7 @@ from engine.images.splits import Sides
 from engine.results.images import ImageRow
 from engine.storage.gestures import now
 from engine.storage.project import Project
+from engine.storage.recent import Aged, Recent, too_old
 from engine.storage.schema import inserted
 from engine.storage.sides import among, splits_for
 
@@ -245,15 +246,38 @@ def less(classes: Mapping[int, Sequence[str]], lost: Container[str]) -> dict[int
 
 
 def to_learn(project: Project) -> Split:
-    """The project's split, without images that lie in two classes and classes set aside."""
-    found: dict[str, dict[int, list[str]]] = {"train": {}, "validation": {}}
-    for split, number, sha256 in project.db.execute(
-        "SELECT split, class_id, sha256 FROM image JOIN class ON class.id = class_id "
+    """The project's split, without images that lie in two classes, classes set aside, and images
+    that are too old to be learnt (recent.py)."""
+    found, recent = aged(project), Recent.parse(project.facts["recent"])
+    old = too_old(recent, found["train"], found["validation"]) if recent else set()
+    return Split(*(newer(found[split], old) for split in ("train", "validation")))
+
+
+def of_any_age(project: Project) -> Split:
+    """As `to_learn`, whatever is too old."""
+    found = aged(project)
+    return Split(newer(found["train"], ()), newer(found["validation"], ()))
+
+
+def aged(project: Project) -> dict[str, dict[int, list[Aged]]]:
+    """The images that may be learnt, by split and class, each with its time and number."""
+    found: dict[str, dict[int, list[Aged]]] = {"train": {}, "validation": {}}
+    for split, number, sha256, taken, image in project.db.execute(
+        "SELECT split, class_id, sha256, taken, image.id FROM image "
+        "JOIN class ON class.id = class_id "
         "WHERE split IN ('train', 'validation') AND NOT set_aside "
         f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class_id, sha256"
     ):
-        found[split].setdefault(number, []).append(sha256)
-    return Split(found["train"], found["validation"])
+        found[split].setdefault(number, []).append((taken, image, sha256))
+    return found
+
+
+def newer(
+    classes: Mapping[int, Sequence[Aged]], old: Container[tuple[int, str]]
+) -> dict[int, list[str]]:
+    """The hashes of each class's images that are not too old, sorted; no class without any."""
+    kept = {n: [h for *_, h in rows if (n, h) not in old] for n, rows in classes.items()}
+    return {number: hashes for number, hashes in kept.items() if hashes}
 
 
 def fingerprints(project: Project) -> dict[int, str]:

@@ -51,7 +51,7 @@ NO_ROOM = (
     "damaged. Free some space and open it again."
 )
 READING = "“{name}” is only read here."
-ADDED = {"data_licence": "", "features": "pooled", "feature_cap": 0}
+ADDED = {"data_licence": "", "features": "pooled", "feature_cap": 0, "recent": ""}
 """Facts that an older project lacks while it is only read."""
 
 

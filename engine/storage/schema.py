@@ -209,6 +209,12 @@ def rows_of_studies(db: Database) -> None:
     )
 
 
+def recent_images(db: Database) -> None:
+    """Version 15: which images are learnt where others are too old; empty: all (recent.py)."""
+    db.execute("ALTER TABLE project ADD COLUMN recent TEXT NOT NULL DEFAULT ''")
+    journal_anew(db, "project")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -224,6 +230,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     groups_of_classes,
     cap_of_features,
     rows_of_studies,
+    recent_images,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from engine.events import ClassView, ProjectView, StepView
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
+from engine.storage.recent import Recent
 from engine.system.words import plural
 
 SHOWN = 200
@@ -34,6 +35,7 @@ def project_view(
     `network` is what a person calls its backbone, `title_of` what they call one by its name.
     """
     facts = project.facts
+    recent = Recent.parse(facts["recent"])
     rows = steps.all_rows(project)
     current = next((row for row in rows if row["id"] == facts["step"]), None)
     classes = class_views(project, current)
@@ -62,6 +64,9 @@ def project_view(
         unsorted=count(project, "SELECT COUNT(*) FROM unsorted WHERE NOT aside"),
         burst_gap=float(facts["burst_gap"]),
         promise=float(facts["promise"]),
+        recent_images=recent.images,
+        recent_days=recent.days,
+        recent_formula=recent.formula,
     )
 
 

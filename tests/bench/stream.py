@@ -32,7 +32,7 @@ from engine.images.quality import QUALITIES, qualities
 from engine.images.thumbnail import as_jpeg
 from engine.learners.drift import both_sides, martingale, p_values, passed, themselves, unlike
 from engine.learning.drifting import Metrics
-from engine.learning.stream import ORDERS, Start, order_of, prequential
+from engine.learning.stream import ORDERS, Start, Stream, order_of, prequential
 from engine.models.backbones import load_backbone
 from engine.models.extractor import Extractor
 from tests.bench.common import finished
@@ -239,7 +239,9 @@ def orders(seen: Arrays) -> None:
         for order in ORDERS:
             clock = time.process_time()
             start = Start(name, {}, None, None)
-            right = finished(prequential(start, x, y, order_of(order, names), 1, ""))
+            right = finished(
+                prequential(start, Stream(x, y, [""] * len(x)), order_of(order, names), 1, "")
+            )
             milliseconds = 1000 * (time.process_time() - clock) / len(y)
             told.append(f"{ORDERS[order]} {right.mean():.1%} ({milliseconds:.1f} ms an image)")
         print(f"{name:6} {', '.join(told)}", flush=True)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from app import theme
 from app.forms import Form
+from app.pages.learn.recent import RecentChoice
 from app.widgets.controls import button, column, label, named, reach, row
 from engine.events import StepView
 from engine.registry import PluginView
@@ -66,12 +67,12 @@ class Details(QWidget):
         self.learner.setSizeAdjustPolicy(policy)  # as wide as the card, whatever titles are
         reach(self.learner, "Alt+L")
         self.help = label("", "caption", wrap=True)
-        self.form = Form(taken)
+        self.form, self.recent = Form(taken), RecentChoice()
         self.inside = QWidget()
         self.figures = QWidget()
         self.values = {key: label("–") for key, *_ in FIGURES}
         self.inside.setLayout(
-            column(self.learner, self.help, self.form, self.figures_part(), gap=8)
+            column(self.learner, self.help, self.form, self.recent, self.figures_part(), gap=8)
         )
         self.inside.hide()
         self.setLayout(column(self.method, self.choice, row(self.fold, 0), self.inside, gap=4))
@@ -127,6 +128,9 @@ class Details(QWidget):
         """Tab goes down: Qt puts controls that were made later behind all others."""
         before: QWidget = self.learner
         for control in self.form.controls.values():
+            QWidget.setTabOrder(before, control)
+            before = control
+        for control in (self.recent.which, self.recent.number):
             QWidget.setTabOrder(before, control)
             before = control
 

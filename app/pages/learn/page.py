@@ -38,7 +38,10 @@ from engine.events import Ended, ProjectView, Started, Step, StepView
 from engine.results.learn import Learners
 from engine.system.words import listed, plural, whole
 
-LEARNING = ("learn", "learn_folder", "learn_frames", "learn_labels", "forget", "return_to_step")
+LEARNING = (
+    *("learn", "learn_folder", "learn_frames", "learn_labels"),
+    *("forget", "return_to_step", "set_recent"),
+)
 EXACT = "The result is equal to learning everything at once, in whatever order classes came."
 WIDTH = 264
 
@@ -69,7 +72,7 @@ class LearnPage(QWidget):
         self.learning: int | None = None
         self.news = label("", "muted", wrap=True)
         self.again = AgainHint(bridge, self.again_asked.emit)
-        self.details = Details(taken="lcfrsabmuwigok")
+        self.details = Details(taken="lcfrsabmuwigokyn")
         self.learner, self.form = self.details.learner, self.details.form
         self.scores = Scores(bridge, thumbs)
         self.steps = QListView()
@@ -183,6 +186,9 @@ class LearnPage(QWidget):
         self.bridge.started.connect(self.on_started)
         self.bridge.step.connect(self.on_step)
         self.bridge.ended.connect(self.on_ended)
+        self.details.recent.chosen.connect(
+            lambda images, days: self.bridge.submit("set_recent", images=images, days=days)
+        )
         self.steps.selectionModel().selectionChanged.connect(lambda *_: self.refresh_tools())
 
     # Showing.
@@ -205,6 +211,7 @@ class LearnPage(QWidget):
         self.right.setCurrentWidget(self.second if known == 1 else self.scores)
         self.rows.show_steps(project.steps)
         self.steps_part.setVisible(len(project.steps) > 1)
+        self.details.recent.show_project(project)
         self.details.show_step(step, len(project.steps))
         self.scores.show_project(project)
         self.refresh_tools()

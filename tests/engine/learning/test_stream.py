@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,15 @@ from engine.images.exif import Taken
 from engine.learners import LEARNERS
 from engine.learners.metrics import faded
 from engine.learning import stream
+from engine.learning.ageing import Window
 from engine.learning.arrivals import Arrival, Arrivals, changed, place_of
-from engine.learning.stream import Start, order_of, prequential
+from engine.learning.stream import Start, Stream, order_of, prequential
+from engine.storage.recent import Recent
 from engine.storage.steps import StepMemory
 from tests.bench.common import finished
 from tests.helpers.features import Features, drawn_features, taught
 
+BEGIN = datetime(2026, 3, 1, 12)
 CASES = [("slda", {"shrinkage": 0.2}), ("ncm", {}), ("ridge", {"size": 40, "penalty": 0.1})]
 
 
@@ -28,6 +33,11 @@ def shuffled(features: Features) -> tuple[torch.Tensor, torch.Tensor]:
     y = torch.cat([torch.full((len(v),), n + 1) for n, v in features.items()])
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(3))
     return x[order], y[order]
+
+
+def coming(x: torch.Tensor, y: torch.Tensor) -> Stream:
+    """Images a day apart."""
+    return Stream(x, y, [str(BEGIN + timedelta(days=n)) for n in range(len(x))])
 
 
 def relearnt(name: str, settings: dict[str, object], x: torch.Tensor, y: torch.Tensor) -> list[int]:
@@ -44,11 +54,33 @@ def relearnt(name: str, settings: dict[str, object], x: torch.Tensor, y: torch.T
 def test_each_image_is_asked_of_all_before_it(name: str, settings: dict[str, object]) -> None:
     x, y = shuffled(drawn_features(1, 8, classes=4))
     start = Start(name, settings, None, None)
-    right = finished(prequential(start, x, y, np.arange(len(x)), 1, "Asking"))
+    right = finished(prequential(start, coming(x, y), np.arange(len(x)), 1, "Asking"))
     expected = np.array(relearnt(name, settings, x, y)) == y.numpy()
     np.testing.assert_array_equal(right, expected)
     assert not right[0], "nothing was known yet"
     assert 0.3 < right.mean() < 1
+
+
+@pytest.mark.parametrize(("name", "settings"), [*CASES, ("tilda", {"subspaces": 3, "anchors": 1})])
+@pytest.mark.parametrize("recent", [Recent(images=2), Recent(days=6.5)])
+def test_what_falls_out_of_a_window_was_never_there(
+    name: str, settings: dict[str, object], recent: Recent
+) -> None:
+    """As if each moment's window had been learnt at once; of days a class may be left without."""
+    x, y = shuffled(drawn_features(1, 8, classes=4))
+    start, came = Start(name, settings, None, None), coming(x, y)
+    came = replace(came, window=lambda: Window(recent))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "FIRST_CHOICE", 1000)  # nothing is chosen on the way
+        right = finished(prequential(start, came, np.arange(len(x)), 1, "Asking"))
+    expected = [False]
+    for n in range(1, len(x)):
+        last = range(max(0, n - 7), n) if recent.days else range(n)
+        known = {int(k): [i for i in last if y[i] == k][-recent.images :] for k in y[last].unique()}
+        learner = taught(LEARNERS.make(name, settings), {k: x[some] for k, some in known.items()})
+        expected.append(int(learner.answers(x[n : n + 1])[0]) == int(y[n]))
+    np.testing.assert_array_equal(right, expected)
+    assert 0 < right.mean() < 1
 
 
 def test_what_was_learnt_before_is_known() -> None:
@@ -60,7 +92,7 @@ def test_what_was_learnt_before_is_known() -> None:
     classes = torch.tensor([n for n, v in known.items() for _ in v])
     start = Start("slda", {}, kept, (torch.cat(list(known.values())), classes))
     x, y = shuffled(later)
-    right = finished(prequential(start, x, y, np.arange(len(x)), len(x), "Asking"))
+    right = finished(prequential(start, coming(x, y), np.arange(len(x)), len(x), "Asking"))
     np.testing.assert_array_equal(right, learner.answers(x) == y.numpy())
     assert start.images == 36
 
@@ -68,7 +100,7 @@ def test_what_was_learnt_before_is_known() -> None:
 def test_a_batch_is_asked_before_any_of_it_is_learnt() -> None:
     x, y = shuffled(drawn_features(4, 6, classes=3))
     start = Start("ncm", {}, None, None)
-    right = finished(prequential(start, x, y, np.arange(len(x)), 5, "Asking"))
+    right = finished(prequential(start, coming(x, y), np.arange(len(x)), 5, "Asking"))
     assert not right[:5].any()
     known = {int(k): x[:5][y[:5] == k] for k in y[:5].unique()}
     learner = taught(LEARNERS.make("ncm", {}), known)
@@ -79,10 +111,10 @@ def test_the_regularisation_is_chosen_on_the_way() -> None:
     """Chosen from what came so far, at 16 images and each time when there are twice as many."""
     x, y = shuffled(drawn_features(5, 16, classes=4))
     start, chosen = Start("slda", {}, None, None), []
-    work = prequential(start, x, y, np.arange(len(x)), 1, "Asking")
+    work = prequential(start, coming(x, y), np.arange(len(x)), 1, "Asking")
     with pytest.MonkeyPatch.context() as patch:
         real = stream.sample_of
-        patch.setattr(stream, "sample_of", lambda *a: chosen.append(len(a[3])) or real(*a))
+        patch.setattr(stream, "sample_of", lambda *a: chosen.append(len(a[2])) or real(*a))
         finished(work)
     assert chosen == [16, 32, 64]
 

@@ -141,7 +141,7 @@ def test_damaged_tuned_weights_are_told_in_a_sentence_and_undone(session: Sessio
 
 
 LATER = {
-    "project": ("data_licence", "features", "burst_gap", "promise", "feature_cap"),
+    "project": ("data_licence", "features", "burst_gap", "promise", "feature_cap", "recent"),
     "class": ("within",),
     "image": ("taken", "camera", "latitude", "longitude", "burst"),
 }
