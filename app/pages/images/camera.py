@@ -137,6 +137,7 @@ class CameraDialog(QDialog):
         turn = self.ticket = self.bridge.ask(
             "look", lambda ended: self.over(turn, ended), source=source
         )
+        self.holds.prepare()
 
     def end(self) -> None:
         if self.ticket:
