@@ -180,7 +180,8 @@ def inside(folder: Path, names: Sequence[str], seconds: float) -> None:
     dialog = window.findChild(CameraDialog)
     window.bridge.watched.connect(lambda *_: said.setdefault("seen", time.time()))
     said["rows"] = [hand.hold(dialog, name, seconds) for name in names]
-    said["answer"], said["work"] = said["rows"][0]["answered"], hand.work
+    first = [row["answered"] for row in said["rows"] if row["answered"]]
+    said["answer"], said["work"] = min(first, default=float("nan")), hand.work
     dialog.reject()
     for row in said["rows"]:
         row.update(hand.asked(row["name"]))
