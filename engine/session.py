@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from engine.errors import Refused, UnusableWeights
 from engine.events import Changed, ProjectView
 from engine.learners import LEARNERS, Learner
@@ -33,19 +35,20 @@ def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Mo
     learner = LEARNERS.make(row["learner"], row["settings"])
     learner.restore(kept.memory)
     names, groups = catalogue.class_names(project), catalogue.groups(project)
-    return model_from(learner, Calibration.restore(kept.calibration), backbone, names, groups)
+    calibration = Calibration.restore(kept.calibration)
+    return model_from(learner, learner.head(), calibration, backbone, names, groups)
 
 
 def model_from(
     learner: Learner,
+    head: nn.Module,
     calibration: Calibration,
     backbone: Backbone,
     names: Mapping[int, str],
     groups: Mapping[int, str],
 ) -> Model:
-    """What a learner knows, as a model of those of its classes that have a name by now."""
+    """What a learner knows, with its head, as a model of those of its classes that have a name."""
     places = [place for place, number in enumerate(learner.classes) if number in names]
-    head = learner.head()
     if len(places) < len(learner.classes):
         head = Chosen(head, places)
     return Model(

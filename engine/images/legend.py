@@ -38,7 +38,7 @@ def with_legend(
     scale = colours(room, line)
     strip.paste(scale, (edge, edge))
     top, own = edge + round(1.25 * line), face(letters)
-    against, speaks = f"against it: -{most:.2g}", f"for {name}: +{most:.2g}"
+    against, speaks = f"against it: -{figure(most)}", f"for {name}: +{figure(most)}"
     speaks = lines_of(speaks, own, room)[-1] if own.getlength(speaks) > 0.6 * room else speaks
     draw.text((edge, top), against, INK, own)
     draw.text((width / 2, top), "0", INK, own, anchor="ma")
@@ -49,6 +49,11 @@ def with_legend(
     whole.paste(image, (0, 0))
     whole.paste(strip, (0, image.height))
     return whole
+
+
+def figure(value: float) -> str:
+    """A number with what matters of it: 5,227, 12.4, 0.052."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def grown(image: Image.Image) -> Image.Image:

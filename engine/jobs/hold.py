@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
+
 from engine.errors import Refused, UnusableImage
 from engine.events import Progress, Watched, Work
 from engine.images.decode import open_image
@@ -54,9 +56,13 @@ def look(session: Session, *, source: str) -> Work[FramesSeen]:
 @job("Learn while the button is held", reads=True)
 def hold_frames(session: Session, *, hold: int, frames: Frames, into: str) -> Work[FramesHeld]:
     """Learns frames of a hold that goes on, in memory alone, so that `look` answers by them. They
-    are stored by `learn_frames`, once for the whole hold."""
+    are stored by `learn_frames`, once for the whole hold. Without frames the network is loaded, so
+    that the first answer comes sooner."""
     yield Progress(0, None, "Learning")
     preprocessing = session.backbone().preprocessing
+    if not frames:
+        session.extractor()(np.zeros((1, preprocessing.size, preprocessing.size, 3), np.uint8))
+        return {"images": 0}
     images = []
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
         for path in frame_files(frames, Path(folder), Path("camera")):

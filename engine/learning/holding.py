@@ -128,10 +128,11 @@ def learnt(session: Session, holds: Mapping[int, list[HeldFrame]]) -> Model:
         pass
     hashes, truth = material.held_out(learner.classes)
     held = material.of(hashes) if hashes else sample[0][:0]
-    calibration = calibrate(learner.head().eval(), *sample, held, torch.from_numpy(truth))
+    head = learner.head().eval()
+    calibration = calibrate(head, *sample, held, torch.from_numpy(truth))
     names = {number: known for known, number in numbers.items()}
     groups = catalogue.groups(project)
-    model = model_from(learner, calibration, extractor.backbone, names, groups)
+    model = model_from(learner, head, calibration, extractor.backbone, names, groups)
     return with_promise(project, model)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from engine.errors import Refused
 from engine.events import Event
 from engine.images.decode import CheckedImage, open_image
-from engine.images.legend import with_legend
+from engine.images.legend import figure, with_legend
 from engine.images.overlay import Region, over, overlay, png_of
 from engine.images.preprocess import Preprocessing, target_size
 from engine.learning.answering import nearest
@@ -87,7 +87,7 @@ def save(found: Why, path: Path, to: Path) -> None:
 
 def meaning(found: Why) -> str:
     """What the numbers of the legend are of; {} stands for the class."""
-    whole_logit = f"{found['logit']:.2f}"
+    whole_logit = figure(found["logit"])
     if found["kind"] == OCCLUSION:
         return f"By how much the logit of {{}}, {whole_logit}, falls where a place is covered."
     places = sum(map(len, found["values"]))

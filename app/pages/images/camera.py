@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QComboBox, QDialog, QFrame, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QFrame, QLineEdit, QSizePolicy, QWidget
 
 from app.bridge import Bridge
 from app.pages.images.holds import Hold, Holds
-from app.pages.try_it.answers import AnswerBars
+from app.pages.try_it.answers import LiveBars
 from app.widgets.controls import (
     Elided,
     Yielding,
@@ -64,7 +64,7 @@ class CameraDialog(QDialog):
         self.image = Picture(NOTHING)
         self.news = label("", "muted", wrap=True)
         self.verdict, self.reason = Elided("", "title"), label(NOBODY, "muted", wrap=True)
-        self.bars = AnswerBars()
+        self.bars = LiveBars()
         self.counts = label("", wrap=True)
         self.make_controls()
         self.lay_out()
@@ -116,13 +116,11 @@ class CameraDialog(QDialog):
         """The answer of now, and the classes with their images."""
         lines = QWidget()
         lines.setLayout(column(self.counts, 0))
-        made = card(
-            self.verdict,
-            self.reason,
-            self.bars,
-            label("Images", "heading"),
-            scrolled(lines, Yielding),
-        )
+        policy = QSizePolicy.Policy
+        self.bars.setSizePolicy(policy.Expanding, policy.Expanding)
+        images = (label("Images", "heading"), scrolled(lines, Yielding))
+        made = card(self.verdict, self.reason, self.bars, *images)
+        laid_out(made).setStretch(2, 2)
         laid_out(made).setStretch(4, 1)
         made.setFixedWidth(SIDE)
         return made
@@ -137,6 +135,7 @@ class CameraDialog(QDialog):
         turn = self.ticket = self.bridge.ask(
             "look", lambda ended: self.over(turn, ended), source=source
         )
+        self.holds.prepare()
 
     def end(self) -> None:
         if self.ticket:

@@ -48,6 +48,16 @@ class Holds(QObject):
         self.storing: list[Hold] = []
         self.question = 0
 
+    def prepare(self) -> None:
+        """Has the network loaded, so that the first frames that are held are learnt soon."""
+        if not self.question:
+            self.question = self.bridge.ask("hold_frames", self.ready, hold=0, frames=[], into="")
+
+    def ready(self, ended: Ended) -> None:
+        """A network that can't be loaded says so once frames are learnt."""
+        self.question = 0
+        self.learn()
+
     def begin(self, name: str) -> None:
         self.now = Hold(name)
 

@@ -169,9 +169,9 @@ class LearnPage(QWidget):
         heading = label("Steps of learning", "heading")
         self.steps_part.setLayout(column(rule(), heading, self.steps, self.return_button))
         laid_out(self.steps_part).setStretch(2, 1)
-        upper = column(self.learn_button, self.news, self.again, rule(), self.details)
-        more = column(self.camera_button, self.stream_button, self.forget_button)
-        inside.setLayout(column(upper, self.steps_part, 0, more))
+        first = column(self.learn_button, self.camera_button)
+        upper = column(first, self.news, self.again, rule(), self.details)
+        inside.setLayout(column(upper, self.steps_part, 0, self.stream_button, self.forget_button))
         laid_out(inside).setStretch(1, 99)  # the steps take what the space below them would
         made.setObjectName("card")
         made.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QHideEvent, QImage, QPaintEvent, QShowEvent
@@ -16,7 +16,7 @@ from app.pages.live.presenter import Presenter
 from app.pages.live.rules import RuleList
 from app.pages.live.watching import Watching
 from app.pages.live.why import LiveReason
-from app.pages.try_it.answers import LINE, AnswerBars
+from app.pages.try_it.answers import LiveBars
 from app.shell.preferences import Preferences
 from app.widgets.controls import (
     Elided,
@@ -47,8 +47,6 @@ HALF_LIFE = (
     "After so many seconds a frame counts half in the mean that is shown; 0 shows each frame alone"
 )
 DROP = "Drop a film or a folder to watch it, or an exported model to ask it"
-LEAST = 3
-"""So many classes are shown in the smallest window."""
 LATEST = 30
 """Frames over which what drawing takes is averaged."""
 
@@ -77,17 +75,6 @@ class LivePicture(Picture):
     @property
     def milliseconds(self) -> float:
         return 1000 * sum(self.spent) / len(self.spent) if self.spent else 0.0
-
-
-class LiveBars(AnswerBars):
-    """As many of the likeliest classes as there is room for: the page does not move with them."""
-
-    def show_answer(self, classes: Mapping[str, float], known: bool, sure: bool = True) -> None:
-        super().show_answer(classes, known, sure)
-        self.bars = self.bars[: max(LEAST, self.height() // LINE)]
-
-    def setMinimumHeight(self, height: int) -> None:
-        super().setMinimumHeight(min(height, LEAST * LINE))
 
 
 class LivePage(QWidget):

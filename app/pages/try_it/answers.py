@@ -14,6 +14,8 @@ from engine.system.words import per_cent
 LINE, LOWEST = 34, 24
 """Pixels of a class's line where there is room, and in a low window."""
 MOST, NEAREST = 8, 3
+LEAST = 3
+"""So many classes are shown live in the smallest window."""
 NAMES = 0.45
 """The share of the width that names may take at most."""
 
@@ -90,3 +92,14 @@ class AnswerBars(QWidget):
             painter.setPen(theme.colour("text" if first else "muted"))
             place = QRectF(left + track + 8, top, 60, line)
             painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, per_cent(share))
+
+
+class LiveBars(AnswerBars):
+    """As many of the likeliest classes as there is room for: the page does not move with them."""
+
+    def show_answer(self, classes: Mapping[str, float], known: bool, sure: bool = True) -> None:
+        super().show_answer(classes, known, sure)
+        self.bars = self.bars[: max(LEAST, self.height() // LINE)]
+
+    def setMinimumHeight(self, height: int) -> None:
+        super().setMinimumHeight(min(height, LEAST * LINE))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.images.legend import GREY, NARROW, WIDE, colours, densest, with_legend
+from engine.images.legend import GREY, NARROW, WIDE, colours, densest, figure, with_legend
 from engine.images.letters import can_write, face, lines_of
 from engine.images.overlay import AGAINST, FOR, overlay
 
@@ -69,3 +69,9 @@ def test_lines_are_no_wider_than_their_room() -> None:
     assert len(lines) > 2
     assert all(own.getlength(line) <= 120 for line in lines)
     assert " ".join(lines) == "Mostly the upper left speaks for the moth."
+
+
+def test_figures_keep_what_matters() -> None:
+    assert [figure(n) for n in (5227.49, 12.44, 0.0523, -830.2)] == [
+        *("5,227", "12.4", "0.0523", "-830")
+    ]

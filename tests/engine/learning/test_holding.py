@@ -98,3 +98,13 @@ def test_a_frame_that_is_no_image_is_refused(session) -> None:
     words = refused(session, "hold_frames", hold=1, frames=[(1e9, b"\xff\xd8nothing")], into="a")
     assert "can't be used" in words
     assert holding_of(session).model is None
+
+
+def test_what_is_learnt_otherwise_meanwhile_is_answered(session, images) -> None:
+    held(session, 1, "cherry", frames_of(images, "cherry", 1e9)[:3])
+    assert holding_of(session).model_for(session.require()) is not None
+    done(session, "learn_folder", paths=[str(images / "apple")])
+    assert holding_of(session).model_for(session.require()) is None
+    held(session, 1, "cherry", frames_of(images, "cherry", 1e9)[3:])
+    model = holding_of(session).model_for(session.require())
+    assert model.class_names == ("apple", "cherry")
