@@ -3,8 +3,9 @@
 On Linux paplay or aplay, by whether it has PulseAudio (or PipeWire, which speaks as it) or ALSA
 alone, get the samples through a pipe: when they begin to take them is when the sound begins. A Mac
 has afplay and Windows plays sounds by itself (winsound), from a file; there the beginning is told
-by how long they take beyond the sound. Tried with PulseAudio alone. What a sound card or a
-loudspeaker adds behind them (Bluetooth: a fifth of a second) no program is told.
+by how long they take beyond the sound. Tried with paplay and aplay, both into PulseAudio without a
+card; afplay and winsound are not. What a sound card or a loudspeaker adds behind them (Bluetooth: a
+fifth of a second) no program is told.
 """
 
 from __future__ import annotations
@@ -45,9 +46,11 @@ NOT_PLAYED = (
     "No sound can be played, {} says “{}”, so there are captions alone. Check that this computer "
     "has a loudspeaker, and that other programs are heard."
 )
+beyond: list[float] = []
+"""Seconds that afplay took beyond a sound, at its best: before its first sound, or after its last."""
 Heard = Generator[float | None, None, None]
-"""Gives again and again, until the sound is over, when it began on the clock of time.perf_counter;
-None before that. Closed, it is silent."""
+"""Gives again and again until the sound is over when it began, on the clock of
+time.perf_counter, and None before that. Closed, it is silent."""
 
 
 def played(sound: Sound, volume: float) -> Heard:
@@ -98,7 +101,7 @@ class Piped:
                 process.stdin.close()
             process.stdin = None
             said = process.communicate()[1].decode(errors="replace").strip()
-        if process.returncode:
+        if process.returncode > 0:
             first = said.splitlines()[0] if said else f"error {process.returncode}"
             self.why = first.rstrip(".")
 
@@ -137,29 +140,23 @@ class Piped:
         return taken
 
 
-def by_mac(path: Path, seconds: float, taken: dict[str, float] = {}) -> Heard:  # noqa: B006
-    """A Mac's afplay. `taken` keeps how long it took beyond the sound, at its best: all of that is
-    before its first sound, or after its last."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        ["afplay", str(path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def by_mac(path: Path, seconds: float) -> Heard:
+    """A Mac's afplay."""
+    began, quiet = time.perf_counter(), subprocess.DEVNULL
+    process = subprocess.Popen(["afplay", str(path)], stdin=quiet, stdout=quiet, stderr=quiet)
     try:
         while process.poll() is None and time.perf_counter() - began < seconds + GRACE:
-            yield began + min(taken.get("", FIRST), LATEST)
+            yield began + min([*beyond, LATEST if beyond else FIRST])
             near = time.perf_counter() - began > seconds
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(SHORT if near else MOMENT)
-        beyond = max(0.0, time.perf_counter() - began - seconds)
+        took = time.perf_counter() - began
     finally:
         process.kill()
         process.wait()
     if process.returncode > 0:
         raise Refused(NOT_PLAYED.format("afplay", f"error {process.returncode}"))
-    taken[""] = min(taken.get("", LATEST), beyond)
+    beyond[:] = [min([*beyond, max(0.0, took - seconds)])]
 
 
 def by_windows(path: Path, seconds: float) -> Heard:

@@ -104,6 +104,8 @@ def loudspeaker(folder: Path, player: str) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     first(server.pid)
+    # By this ALSA's programs reach it, too.
+    (folder / ".asoundrc").write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n")
     os.environ |= {"PULSE_SERVER": f"unix:{socket}", "PATH": str(programs), **home}
     try:
         while not socket.exists():
