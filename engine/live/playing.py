@@ -47,7 +47,7 @@ NOT_PLAYED = (
     "has a loudspeaker, and that other programs are heard."
 )
 beyond: list[float] = []
-"""Seconds that afplay took beyond a sound, at its best: before its first sound, or after its last."""
+"""Seconds that afplay took beyond a sound, at its best: before its first, or after its last."""
 Heard = Generator[float | None, None, None]
 """Gives again and again until the sound is over when it began, on the clock of
 time.perf_counter, and None before that. Closed, it is silent."""
