@@ -5,7 +5,6 @@ Nothing here imports PyTorch: exported files are watched without it.
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,21 +41,18 @@ def say(
     yield Progress(0, None, "Saying it")
     text = one_line(text)
     sound = sound_of(text, Manner(voice, speed))
-    mouth, told = sound.mouth(), -1.0
+    mouth, told = sound.mouth(), None
     if to:
         sound.write(Path(to), volume)
         yield Said(text, sound.seconds, mouth, STEP)
     else:
-        with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
-            path = Path(folder) / "said.wav"
-            sound.write(path, volume)
-            with closing(played(path, sound.seconds)) as heard:
-                for at in heard:
-                    if at != told:  # another player is tried where the first one fails
-                        told = at
-                        yield Said(text, sound.seconds, mouth, STEP, at)
-                    else:
-                        yield Progress(0, None, "Saying it")
+        with closing(played(sound, volume)) as heard:
+            for at in heard:
+                if at is not None and told is None:
+                    told = at
+                    yield Said(text, sound.seconds, mouth, STEP, at)
+                else:
+                    yield Progress(0, None, "Saying it")
     return {"text": text, "seconds": sound.seconds}
 
 

@@ -95,13 +95,17 @@ class Sound:
         most = loud.max(initial=0.0)
         return tuple(round(float(x), 3) for x in (loud / most) ** CURVE) if most else ()
 
-    def write(self, path: Path, volume: float = 1.0) -> None:
-        """A WAV file; `volume` from 0 to 1."""
+    def content(self, volume: float) -> bytes:
+        """The samples as they are played, at a volume from 0 to 1."""
+        return (self.samples * volume).astype("<i2").tobytes()
+
+    def write(self, path: Path, volume: float) -> None:
+        """A WAV file."""
         with wave.open(str(path), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(self.rate)
-            file.writeframes((self.samples * volume).astype("<i2").tobytes())
+            file.writeframes(self.content(volume))
 
 
 def one_line(text: str) -> str:

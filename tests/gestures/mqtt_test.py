@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from app.pages.live.passwords import Passwords
 from app.pages.live.rule_dialog import ACTIONS, RuleDialog
 from app.pages.live.rules import RuleList
 from app.shell.preferences import Preferences, settings_file
+from engine.live import mqtt
 from tests.helpers.commands import espalier, in_a_process, refused
 from tests.helpers.live import Camera, colour_model, film, served
 from tests.helpers.mqtt import Broker, brokering, mosquitto, needs_mosquitto, subscribed
@@ -84,9 +87,9 @@ def test_what_is_no_address_or_no_broker_is_said(home, model, tmp_path, monkeypa
     said = refused(home, *words, f"mqtt://me:{SECRET[:4]}@broker.local:no/a")
     assert "mqtts:// for TLS" in said
     assert SECRET[:4] not in said
-    with served(Camera()) as address:  # a web server, which waits for more words
-        port = address.rsplit(":", 1)[1].split("/")[0]
-        done = espalier(home, *words, f"127.0.0.1:{port}/a")
+    monkeypatch.setattr(mqtt, "SECONDS", 0.3)
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:  # it never says a word
+        done = espalier(home, *words, f"127.0.0.1:{silent.getsockname()[1]}/a")
     assert "does not answer as a broker" in done.stderr
     monkeypatch.setitem(sys.modules, "paho", None)
     assert 'pip install "espalier[mqtt]"' in refused(home, *words, "broker.local/a")

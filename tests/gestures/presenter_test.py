@@ -19,7 +19,7 @@ from app.shell.preferences import Preferences
 from engine.events import Said
 from tests.app.test_accessible import complaints
 from tests.helpers.live import Camera, served
-from tests.helpers.voice import RATE, Player, needs_espeak, said_alone, samples_of
+from tests.helpers.voice import RATE, Player, needs_espeak, said_alone
 from tests.helpers.window import Person, drop, urls
 from tests.helpers.window_fixtures import with_project
 
@@ -103,7 +103,7 @@ def test_what_is_seen_is_said_shown_and_followed_by_a_face(watcher, player, tmp_
     watcher.sees(presenter.face.isVisible)
     assert presenter.caption.isVisible()
     watcher.sees(lambda: len(player.played()) == 2)
-    tried_as, played = map(samples_of, player.played())
+    tried_as, played = player.samples()
     alone = said_alone(WORDS, tmp_path / "alone.wav")
     assert played.tolist() == tried_as.tolist() == alone.tolist()
     assert lag(heard[0], played) <= 0.1

@@ -20,9 +20,8 @@ needs_espeak = pytest.mark.skipif(
 )
 RATE = 22050
 PLAYER = """#!/bin/sh
-for path; do :; done
-/bin/cp "$path" "{folder}/$$.wav.half"
-/bin/mv "{folder}/$$.wav.half" "{folder}/$$.wav"
+/bin/cat > "{folder}/$$.half"
+/bin/mv "{folder}/$$.half" "{folder}/$$.raw"
 exec /bin/sleep "$(/bin/cat "{folder}/seconds")"
 """
 
@@ -80,7 +79,10 @@ class Player:
 
     def played(self) -> list[Path]:
         """What was played, in this order."""
-        return sorted(self.folder.glob("*.wav"), key=lambda path: path.stat().st_mtime_ns)
+        return sorted(self.folder.glob("*.raw"), key=lambda path: path.stat().st_mtime_ns)
+
+    def samples(self) -> list[np.ndarray]:
+        return [np.frombuffer(path.read_bytes(), "<i2") for path in self.played()]
 
     def pids(self) -> list[int]:
         return [int(path.stem) for path in self.played()]

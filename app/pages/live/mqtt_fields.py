@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from PySide6.QtWidgets import QCheckBox, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QSpinBox, QWidget
 
+from app.theme import GRID
 from app.widgets.controls import buddy, column, indented, label, named, row
 
 PLAIN, TLS = 1883, 8883
@@ -50,15 +51,19 @@ class MqttFields(QWidget):
         self.lay_out()
 
     def lay_out(self) -> None:
-        where = row(
-            buddy("&Host", self.host), self.host, buddy("&Port", self.port), self.port, self.tls
-        )
-        where.setStretch(1, 1)
-        what = row(buddy("&Topic", self.topic), self.topic)
-        who = row(
-            buddy("&User", self.user), self.user, buddy("Pass&word", self.password), self.password
-        )
-        self.setLayout(column(where, what, who, label(WHERE, "caption", wrap=True)))
+        grid = QGridLayout()
+        grid.setSpacing(GRID)
+        grid.addWidget(buddy("&Host", self.host), 0, 0)
+        grid.addWidget(self.host, 0, 1)
+        grid.addWidget(buddy("&Port", self.port), 0, 2)
+        grid.addLayout(row(self.port, self.tls), 0, 3)
+        grid.addWidget(buddy("&Topic", self.topic), 1, 0)
+        grid.addWidget(self.topic, 1, 1, 1, 3)
+        grid.addWidget(buddy("&User", self.user), 2, 0)
+        grid.addWidget(self.user, 2, 1)
+        grid.addWidget(buddy("Pass&word", self.password), 2, 2)
+        grid.addWidget(self.password, 2, 3)
+        self.setLayout(column(grid, label(WHERE, "caption", wrap=True)))
 
     def show_port(self, tls: bool) -> None:
         """The other usual port, unless a person set one of their own."""
