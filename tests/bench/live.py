@@ -146,7 +146,8 @@ class Told:
         own, reads = (1000 * (b - a) / count for a, b in zip(self.worked, self.work, strict=True))
         print(
             f"{self.how}: {count} frames, {rate:.1f} a second, {self.left_out} left out; "
-            f"median ms: {words}{more}; of a processor: answering {own:.1f}, reading {reads:.1f} ms a frame"
+            f"median ms: {words}{more}; of a processor: answering {own:.1f} ms a frame, "
+            f"reading {reads:.1f}"
         )
 
 
