@@ -113,7 +113,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
 def add_export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--to", required=True, metavar="FILE")
-    help = "onnx, onnx-fp16, onnx-int8, pt2, safetensors, openvino, litert or web"
+    help = "onnx, onnx-fp16, onnx-int8, pt2, safetensors, openvino, litert, web or pi"
     add("--format", default="onnx", help=help)
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the format")
     add("--overwrite", action="store_true", help="replace the file if it is there")

@@ -25,6 +25,7 @@ class Receipt(TypedDict):
     """
 
     file: str
+    format: str
     summary: list[list[str]]
     verdict: str
     papers: dict[str, str]

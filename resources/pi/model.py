@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 
 from engine.errors import Refused
 from engine.export.exported import OUTPUTS, Exported, told_by
@@ -20,6 +19,9 @@ MOST_THREADS = 4
 def opened(folder: Path, threads: int = 0) -> Exported:
     """The network with what it says of itself; `threads` of 0: as many as there are cores, at most
     four. Raises Refused where it can't be opened."""
+    # Only here: by now `engine` was imported, which keeps it from telling its makers of its use.
+    import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads_of(threads)
     options.inter_op_num_threads = 1

@@ -21,6 +21,7 @@ from PIL import Image
 from tests.helpers import image_files
 from tests.helpers.commands import answered, espalier, refused
 from tests.helpers.live import Camera, film, image_file, served
+from tests.helpers.watching import SWITCHES, foreign_files
 
 GUARD = """
 import importlib.abc, sys
@@ -67,7 +68,10 @@ def unzipped(path: Path, to: Path) -> Path:
 
 def begin(folder: Path, *words: object) -> subprocess.Popen[str]:
     """Starts one of the zip's programs there, with what it needs and nothing else."""
-    environment = {**os.environ, "PYTHONPATH": str(folder.parent / "guard"), "PYTHONUTF8": "1"}
+    home = folder.parent / "somebody"
+    home.mkdir(exist_ok=True)
+    own = {"PYTHONPATH": str(folder.parent / "guard"), "PYTHONUTF8": "1", "HOME": str(home)}
+    environment = {name: value for name, value in os.environ.items() if name not in SWITCHES} | own
     return subprocess.Popen(
         [sys.executable, *map(str, words)],
         cwd=folder,
@@ -202,6 +206,13 @@ def test_the_zip_is_asked_as_any_other_export(unpacked, home, project, images) -
     assert zipped[image] == pytest.approx(own[image], abs=1e-3)
     (home / "no.zip").write_bytes(b"no zip")
     assert "is no zip" in refused(home, "predict", home / "no.zip", image)
+
+
+def test_its_programs_leave_nothing_in_the_home_of_who_runs_them(unpacked, tmp_path) -> None:
+    """ONNX Runtime, left alone, keeps an identity there and what it will tell its makers."""
+    assert done(unpacked, "selftest.py")[0] == 0
+    assert lines(unpacked, film(tmp_path / "f.avi", ["red"]), "--every-frame")
+    assert foreign_files(unpacked.parent / "somebody") == []
 
 
 def test_the_service_and_the_installer_name_only_what_is_there(unpacked) -> None:

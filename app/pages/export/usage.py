@@ -8,6 +8,12 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.widgets.controls import column, label, tip
 from engine.results.export import Receipt
 
+AFTER = {
+    "web": " and open index.html in a browser",
+    "pi": " on the device, and type there: sh install.sh",
+}
+"""What is done with a zip once it is unpacked."""
+
 
 def quoted(name: str) -> str:
     """A file's name as one word of a command."""
@@ -19,7 +25,7 @@ def uses(receipt: Receipt) -> list[str]:
     file, script = receipt["file"], receipt["papers"].get("script", "")
     alone = f"Use it: python {quoted(script)} image.jpg" if script else ""
     if file.endswith(".zip"):
-        alone = "Use it: unpack it and open index.html in a browser."
+        alone = f"Use it: unpack it{AFTER.get(receipt['format'], '')}."
     return [line for line in (alone, f"Or: espalier predict {quoted(file)} image.jpg") if line]
 
 
