@@ -101,7 +101,7 @@ class BackboneDialog(QDialog):
         self.features = QComboBox()
         self.note = label("", "muted", wrap=True)
         self.words = QLineEdit()
-        self.more = label("", "muted", wrap=True)
+        self.more = label("One moment …", "muted", wrap=True)
         self.typed = QTimer(self, singleShot=True, interval=PAUSE)
         self.lay_out()
         self.detail = self.question = bridge.ask("list_backbones", self.take)
@@ -143,7 +143,7 @@ class BackboneDialog(QDialog):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(88)  # titles are wider than some of the figures below
+        header.setMinimumSectionSize(96)  # titles are wider than some of the figures below
         self.table.selectionModel().currentChanged.connect(lambda *_: self.show_chosen())
         named(self.table, "Networks", "Choose the network that images start from")
         reach(self.table, "Alt+B")

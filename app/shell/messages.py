@@ -31,14 +31,8 @@ GESTURE = "gesture"
 """The topic of what was done last; it goes once something else can be undone, or with its page."""
 LEARNING = ("learn_folder", "learn_labels", "learn")
 """Jobs whose message says how well it went, and leads to the scores."""
-SORTING = (
-    "label_images",
-    "set_aside",
-    "accept_above",
-    "accept_shown",
-    "suggestions",
-    "learn_sorted",
-)
+MANY = "accept_above"
+SORTING = ("label_images", "set_aside", MANY, "accept_shown", "suggestions", "learn_sorted")
 MAPPING = ("name_points", "draw_map", "keep_refined")
 """Jobs of which Sort and Map tell themselves: a message for each act would hide what it is of."""
 READ = 3000
@@ -62,8 +56,7 @@ class Messages(QObject):
         self.titles: dict[int, str] = {}
         self.before: dict[int, tuple[str, ...]] = {}
         self.running = ""
-        self.page = ""
-        self.path = ""
+        self.page = self.path = self.accepted = ""
         self.undo: tuple[str, ...] = ()
         bridge.started.connect(self.on_started)
         bridge.notice.connect(self.on_notice)
@@ -78,7 +71,11 @@ class Messages(QObject):
         self.notices.settle(event.job)
 
     def on_notice(self, event: Notice) -> None:
-        """What a job says on its way; another sentence of the same job takes none away."""
+        """What a job says on its way; another sentence of the same job takes none away. What was
+        accepted at once is told at its end, with the way back."""
+        if self.running == MANY:
+            self.accepted = event.text
+            return
         self.notices.say(event.text, event.level, event.details, topic=self.running, beside=True)
 
     def on_changed(self, project: ProjectView | None) -> None:
@@ -105,7 +102,11 @@ class Messages(QObject):
         title = self.titles.pop(ticket, "A job")
         before = self.before.pop(ticket, self.undo)
         name, settings = self.bridge.jobs.get(ticket, ("", {}))
-        if name in (*SORTING, *MAPPING) and event.how in ("done", "cancelled"):
+        if name == MANY and event.how == "done" and self.accepted:
+            action = ("Undo", lambda: self.bridge.submit("undo"))
+            self.notices.say(self.accepted, action=action, topic=GESTURE)
+            self.accepted = ""
+        elif name in (*SORTING, *MAPPING) and event.how in ("done", "cancelled"):
             pass
         elif event.how == "done":
             self.say_done(name, settings, event, before)

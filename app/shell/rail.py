@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QToolButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QToolButton, QWidget
 
 from app.widgets.controls import column, laid_out, say_on, tool
 
@@ -35,10 +35,12 @@ LIVE = "Ctrl+Shift+V"
 """Its key: there is no tenth digit, and Ctrl+0 is the usual size of tiles."""
 NUMBERS = ("Images", "Learn", "Tune", "Specialise", "Try", "Export", "Sort", "Map", "Compare")
 """The pages in the order of their keys, which stay what they are when a page comes in between."""
-USUAL, SMALL = QSize(80, 56), QSize(68, 48)
-"""A page's button."""
-BELOW = 120
-"""Pixels of the two buttons below them, and of the margins."""
+USUAL, SMALL, LOW = QSize(80, 56), QSize(68, 48), QSize(68, 37)
+"""A page's button: in a large window, in a small one, and at half a screen."""
+LOOKS = {USUAL: (24, 8, (16, 12)), SMALL: (18, 0, (8, 8)), LOW: (16, 0, (8, 8))}
+"""Of each: pixels of its image, between two buttons, and above and below all of them."""
+BELOW, LITTLE = 120, 84
+"""Pixels of the two buttons below them, and of the margins; in a small window."""
 
 
 def key_of(name: str) -> str:
@@ -72,8 +74,9 @@ class Rail(QWidget):
         below = column(colours, keys, gap=4)
         for made in (colours, keys):
             below.setAlignment(made, Qt.AlignmentFlag.AlignHCenter)
+        self.below = below
         self.setLayout(column(*self.buttons.values(), 0, below, gap=8, edge=8))
-        laid_out(self).setContentsMargins(4, 16, 4, 12)
+        self.look(USUAL)
 
     def page_button(self, name: str, key: str) -> QToolButton:
         """An image with a word below; it stays pressed while its page is shown."""
@@ -88,21 +91,30 @@ class Rail(QWidget):
         self.group.addButton(made)
         return made
 
-    @property
-    def roomy(self) -> int:
-        """Pixels of height that all buttons take at their usual size."""
-        return len(self.buttons) * (USUAL.height() + 8) + BELOW
+    def fit(self, narrow: bool, height: int) -> None:
+        """Takes less room where the window has little: `height` pixels are there."""
+        count = len(self.buttons)
+        roomy = count * (USUAL.height() + 8) + BELOW
+        low = height < count * SMALL.height() + LITTLE
+        size = LOW if low else SMALL if narrow or height < roomy else USUAL
+        if size != self.size_of_one:
+            self.look(size)
 
-    def fit(self, small: bool) -> None:
-        """Takes less room where the window has little."""
-        size, gap, pixels = (SMALL, 0, 18) if small else (USUAL, 8, 24)
-        if self.width() != size.width() + 8:
-            self.setFixedWidth(size.width() + 8)
-            laid_out(self).setSpacing(gap)
-            laid_out(self).setContentsMargins(4, 8 if small else 16, 4, 8 if small else 12)
-            for made in self.buttons.values():
-                made.setFixedSize(size)
-                made.setIconSize(QSize(pixels, pixels))
+    def look(self, size: QSize) -> None:
+        """The buttons at a size; where that is the lowest, theme and keys stand side by side."""
+        self.size_of_one = size
+        pixels, gap, (above, below) = LOOKS[size]
+        self.setFixedWidth(size.width() + 8)
+        laid_out(self).setSpacing(gap)
+        laid_out(self).setContentsMargins(4, above, 4, below)
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self.below.setDirection(across if size == LOW else down)
+        for made in self.buttons.values():
+            made.setFixedSize(size)
+            made.setIconSize(QSize(pixels, pixels))
+            made.setProperty("low", size == LOW)
+            made.style().unpolish(made)
+            made.style().polish(made)
 
     def mark(self, name: str) -> None:
         self.buttons[name].setChecked(True)

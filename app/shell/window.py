@@ -138,7 +138,7 @@ class Window(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.rail.fit(self.width() < LEAST.width() or self.height() < self.rail.roomy + AROUND)
+        self.rail.fit(self.width() < LEAST.width(), self.height() - AROUND)
 
     def build(self, names: list[str]) -> None:
         """Makes the pages after the first paint, one in each turn; then hears the engine.

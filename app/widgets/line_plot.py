@@ -13,6 +13,9 @@ from app import theme
 from app.widgets.plot_words import Reading
 from app.widgets.plots import Legend, Plot
 
+ABOVE = 0.06
+"""Of the height, the room above 100 %."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -74,9 +77,11 @@ class LinePlot(Plot):
         return steps[0] - 0.4, max(steps[-1], steps[0] + 1) + 0.4
 
     def upwards(self) -> tuple[float, float]:
-        """From a round number below the lowest value up to 100."""
+        """From a round number below the lowest value to a little above 100: what is drawn there is
+        whole."""
         lowest = min(y for s in self.series for _, y in s.points)
-        return max(0.0, math.floor((lowest - 5) / 20) * 20.0), 100.0
+        low = max(0.0, math.floor((lowest - 5) / 20) * 20.0)
+        return low, 100.0 + ABOVE * (100.0 - low)
 
     def look(self, series: Series) -> dict[str, Any]:
         """How a line looks; a dense one is thin and pale."""

@@ -16,8 +16,14 @@ AROUND = 14
 """Pixels of a title beside its words."""
 
 
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
 class TableRows(QAbstractTableModel):
-    """Rows under titles. What a cell says is up to `text` and `help`."""
+    """Rows under titles. What a cell says is up to `text` and `help`; columns of `numbers` have
+    their ends below each other."""
+
+    numbers: frozenset[int] = frozenset()
 
     def __init__(self, titles: Sequence[str]) -> None:
         super().__init__()
@@ -41,15 +47,18 @@ class TableRows(QAbstractTableModel):
     def columnCount(self, parent: Index | None = None) -> int:
         return len(self.titles)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> str | None:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         given = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(given, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(self.help(given, index.column()))
-        return None
+        ends = role == Qt.ItemDataRole.TextAlignmentRole and index.column() in self.numbers
+        return RIGHT if ends else None
 
-    def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> str | None:
+    def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> Any:
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in self.numbers:
+            return RIGHT
         across = way == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
         return self.titles[section] if across else None
 

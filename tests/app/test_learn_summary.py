@@ -27,9 +27,9 @@ def scores(confusion: list[list[int]]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("counts", "sentence"),
     [
-        ([[17, 5], [1, 13]], "83 % of 36 test images are right (likely between 77 and 88 %)."),
+        ([[17, 5], [1, 13]], "83 % of 36 test images are right (likely between 77 and 88\u00a0%)."),
         ([[5, 0], [0, 3]], "8 of 8 test images are right: too few to say how well it does."),
-        ([[8, 0], [0, 3]], "All 11 test images are right (likely between 77 and 88 %)."),
+        ([[8, 0], [0, 3]], "All 11 test images are right (likely between 77 and 88\u00a0%)."),
         ([[999, 0], [1, 999]], "99.9 % of 1,999 test images are right (likely between"),
         ([[0, 1], [0, 0]], "The one test image is wrong: too few to say how well it does."),
         ([[0, 0], [0, 0]], "Nothing is tested yet: there is no image to test."),

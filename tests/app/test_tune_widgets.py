@@ -226,7 +226,7 @@ def test_of_several_runs_the_best_is_the_one_that_the_table_says() -> None:
     assert best_of([first, second]).startswith("Run 2 ")
     assert "90.0 %" in best_of([first, second])
     assert best_of([run(3, best_accuracy=0.6), run(4, best_accuracy=0.8)]).startswith("Run 4 ")
-    assert RunRows().text(run(4, best_accuracy=0.8), 6) == "best epoch 80.0 %"
+    assert RunRows().text(run(4, best_accuracy=0.8), 6) == "best 80.0 %"
     assert "None" in best_of([run(5, best_accuracy=None)])
 
 

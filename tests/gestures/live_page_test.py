@@ -60,6 +60,13 @@ def sources(person: Person) -> list[psutil.Process]:
     return sources_below(person.window.bridge.engine.process_id)
 
 
+def test_a_folder_is_waited_for(learnt, tmp_path) -> None:
+    page = watches(learnt, str(tmp_path))
+    assert page.reason.text() == "It waits for images that are added to this folder."
+    learnt.presses("Ctrl+Return")
+    learnt.sees(lambda: not page.watching.running)
+
+
 def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> None:
     shown, address = camera
     shows(shown, images / "apple")

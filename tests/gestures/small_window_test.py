@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QSize
-from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QScrollArea, QToolButton, QWidget
 
 from app.pages import PAGES
 from app.shell.room import Room
@@ -55,6 +56,13 @@ def test_the_words_of_the_rail_are_whole_in_a_small_window(small: Person) -> Non
     for button in small.window.rail.buttons.values():
         needed = button.iconSize().height() + button.fontMetrics().height()
         assert needed + 6 <= button.height(), button.text()
+    rail = small.window.rail
+    parts = [*rail.buttons.values()]
+    for one, next_one in pairwise(parts):
+        assert one.geometry().bottom() < next_one.geometry().top(), "none lies over another"
+    for tool in rail.findChildren(QToolButton):
+        assert tool.height() >= 24, "theme and keys can be seen"
+        assert tool.geometry().bottom() < rail.height()
 
 
 def test_specialise_is_whole_at_200_per_cent(small: Person, tmp_path: Path) -> None:

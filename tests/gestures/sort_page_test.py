@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -734,10 +735,13 @@ def test_many_are_accepted_after_the_mistakes_were_said_and_with_one_undo(begun:
 
     assert begun.project.unsorted == waits - count
     assert len(begun.project.undo) == gestures + 1
-    found.gallery.setFocus()
-    presses(begun, "Backspace") if rows(begun) else begun.window.header
+    (card,) = begun.window.notices.cards
+    assert re.fullmatch(rf"{count} suggestions accepted; .* may be wrong\.", card.text)
+    (undo,) = (made for made in card.findChildren(QPushButton) if made.text() == "Undo")
+    begun.waits_for(undo.click)
     at_rest(begun)
     assert begun.project.unsorted == waits
+    assert begun.messages() == [], "what it could undo is undone"
 
 
 def test_the_bar_says_how_far_it_is(begun: Person) -> None:

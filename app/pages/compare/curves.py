@@ -71,8 +71,10 @@ class Curves(QWidget):
         )
         self.answer = label("", wrap=True)
         words = label("more images of", "muted")
-        asks = row(self.images, words, self.classes, self.ask_button, 0)
-        self.setLayout(column(self.plot, self.said, asks, self.answer))
+        asks = row(self.images, words, self.classes, 0)
+        tells = row(self.ask_button, self.answer)
+        tells.setStretch(1, 1)
+        self.setLayout(column(self.plot, self.said, asks, tells))
         laid_out(self).setStretch(0, 1)
 
     def show_study(self, study: Study | None) -> None:

@@ -29,6 +29,7 @@ from app.widgets.controls import (
     laid_out,
     named,
     reach,
+    row,
     tip,
 )
 from engine.events import Ended, Progress
@@ -114,6 +115,8 @@ class StudyForm(QFrame):
 
     def lay_out(self) -> None:
         """One column: what is compared, for how long, what it takes, and the button."""
+        budget = row(self.budget, self.amount)
+        budget.setStretch(0, 1)
         made = column(
             label("Compare", "heading"),
             buddy("Strategies", self.preset),
@@ -121,8 +124,7 @@ class StudyForm(QFrame):
             self.help,
             self.tree,
             buddy("Budget", self.budget),
-            self.budget,
-            self.amount,
+            budget,
             self.time,
             self.bar,
             self.start_button,

@@ -40,7 +40,7 @@ class LiveStudy(FollowedJob):
     def on_progress(self, event: Progress) -> None:
         count = f" · {event.done:,} of {event.total:,}" if event.total and event.done else ""
         left = event.seconds_left
-        more = f". {duration(left).capitalize()} left" if left is not None else ""
+        more = f". {duration(left).capitalize()} left of this row" if left is not None else ""
         self.say(f"{event.doing}{count}{more}.")
 
     def on_end(self, event: Ended) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView
@@ -71,6 +71,8 @@ def weights(count: int) -> str:
 class StudyRows(TableRows):
     """One line for each strategy."""
 
+    numbers = frozenset(range(1, len(TITLES)))
+
     def __init__(self) -> None:
         super().__init__(TITLES)
 
@@ -107,7 +109,7 @@ class StudyRows(TableRows):
             f"{row['title']}: "
         )
 
-    def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> str | None:
+    def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> Any:
         if way == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return HELP[TITLES[section]].format("What was compared")
         return super().headerData(section, way, role)

@@ -54,7 +54,7 @@ def accuracy(scores: ScoreTable) -> str:
     if scores["accuracy"] is None or interval is None:
         return NONE_TESTED
     low, high = interval
-    between = f"(likely between {100 * low:.0f} and {100 * high:.0f} %)"
+    between = f"(likely between {100 * low:.0f} and {100 * high:.0f}\u00a0%)"
     if images < ENOUGH_TESTED:
         told = tested_right(scores["accuracy"], images)
         return f"{told[0].upper()}{told[1:]}: {TOO_FEW}."

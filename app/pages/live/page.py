@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -43,6 +44,7 @@ from engine.system.words import per_cent
 FILMS = "Films (*.mp4 *.mov *.avi *.mkv *.webm *.m4v *.mpg *.mpeg *.wmv);;All files (*)"
 NOTHING = "What is seen appears here. Nothing is kept of it, and nothing is sent."
 ASK = "Choose a camera, a film or a folder, then Start."
+FOLDER = "It waits for images that are added to this folder."
 HALF_LIFE = (
     "After so many seconds a frame counts half in the mean that is shown; 0 shows each frame alone"
 )
@@ -122,7 +124,7 @@ class LivePage(QWidget):
         """Names and keys, and what each control does."""
         help = "A camera's number (0 is the first), an address (rtsp:// or http://), a film, or a "
         named(self.field, "Source", help + "folder", "Alt+S")
-        self.field.setPlaceholderText("0, rtsp://…, a film or a folder")
+        self.field.setPlaceholderText("A camera’s number, rtsp://…, a film or a folder")
         self.field.setAcceptDrops(False)
         self.field.returnPressed.connect(self.start)
         named(self.half_life, "Half-life", HALF_LIFE, "Alt+H")
@@ -232,7 +234,7 @@ class LivePage(QWidget):
         if running:
             self.why.exported = bool(self.watching.settings.get("model"))
             self.forget()
-            self.reason.setText("One moment …")
+            self.reason.setText(FOLDER if os.path.isdir(self.field.text()) else "One moment …")
 
     def show_end(self, ended: Ended) -> None:
         self.forget()

@@ -59,6 +59,7 @@ class MapPage(QWidget):
         self.news.setAccessibleName("What was done")
         self.progress = ""
         self.below = label(NOTHING, "muted", wrap=True)
+        self.below.setIndent(4)  # below the words of the plot
         self.stop = button("Stop", "", self.stop_or_refine, key="Ctrl+Shift+X")
         help = "Draws all images anew, as the classes part them now; no class changes"
         redraw = button("Draw anew", help, self.draw_anew, key="Ctrl+Shift+R")

@@ -9,7 +9,19 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from app.pages.map import looks
 from app.widgets.acts import act, key_in
-from app.widgets.controls import Elided, buddy, calling, column, label, laid_out, named, reach, row
+from app.widgets.controls import (
+    EDGES,
+    Elided,
+    beside,
+    buddy,
+    calling,
+    column,
+    label,
+    laid_out,
+    named,
+    reach,
+    row,
+)
 from app.widgets.name_field import NameField
 from app.widgets.rows import shown
 from engine.system.words import plural
@@ -74,13 +86,14 @@ class MapSide(QWidget):
     def lay_out(self) -> None:
         name = row(buddy("&Class", self.field), self.field)
         acts = column(row(self.near, self.seen), row(self.look, self.undo), row(self.name), gap=8)
-        lines = column(self.title, self.about, name, acts, 8, self.classes)
+        inside = QWidget()
+        inside.setLayout(column(self.title, self.about, name, acts, 8, self.classes))
+        laid_out(inside).setStretch(5, 1)
         self.setObjectName("card")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(WIDTH)
-        self.setLayout(lines)
-        laid_out(self).setContentsMargins(16, 16, 16, 16)
-        laid_out(self).setStretch(5, 1)
+        self.setLayout(column(beside(inside)))
+        laid_out(self).setContentsMargins(*EDGES)
 
     def show_classes(self, names: Sequence[str], counts: Sequence[int]) -> None:
         """The classes in their order, the first with digits, and last what waits."""

@@ -41,6 +41,7 @@ ARCHITECTURE = (
     "is inside."
 )
 UNDOABLE = "“Use this” learns all classes again from the images. Undo takes it back."
+COMES = "One moment …"
 CHOOSE = "Click a point in the plot, or go to it with the arrow keys: its network is shown here."
 
 
@@ -136,6 +137,7 @@ class ChosenSubnet(QFrame):
     def choose(self, architecture: str) -> None:
         """Asks for a subnet's figures, and shows them when they come."""
         self.bridge.drop(self.question)
+        self.hint.setText(COMES)
         self.marked.emit(architecture, name_of(self.pinned))
         self.question = self.bridge.ask("candidate", self.take, architecture=architecture)
 
@@ -167,6 +169,7 @@ class ChosenSubnet(QFrame):
         """One drawing with figures and classes, or two drawings and what differs."""
         chosen, pinned = self.chosen, self.pinned
         two = bool(pinned)
+        self.hint.setText(CHOOSE)
         self.body.setCurrentIndex(1 if chosen else 0)
         self.text.set_full(shown_name(chosen))
         self.text.setToolTip(f"{name_of(chosen)}\n\n{ARCHITECTURE}" if chosen else "")

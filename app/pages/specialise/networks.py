@@ -55,8 +55,8 @@ class Point:
         places = decimals(self.x)
         lines += [] if self.measured is None else [f"{self.measured:.{places}f} ms measured"]
         if self.predicted is not None:
-            error = f"± {self.error:.{places}f}"
-            lines.append(f"{self.predicted:.{places}f} ms {error} predicted")
+            error = f" ± {self.error:.{places}f}" if self.error else ""
+            lines.append(f"{self.predicted:.{places}f} ms{error} predicted")
         return lines
 
 

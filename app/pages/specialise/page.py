@@ -57,7 +57,7 @@ UNKNOWN = (
     "Press “Measure this computer” first: then this plot shows how fast the smaller networks are "
     "here, and you can say how long an image may take. It takes about half a minute."
 )
-ONE_SIZE = "This network comes in one size"
+ONE_SIZE, MAKING = "This network comes in one size", "Making it elastic …"
 ELASTIC = "Make it elastic (about 2 minutes)"
 WHY_ELASTIC = (
     "It can be made elastic: Espalier then knows which of its parts count for your images, and "
@@ -334,6 +334,7 @@ class SpecialisePage(QWidget):
         tools = (self.search_button, self.measure_button, self.compare_button, self.elastic_button)
         for made in tools:
             made.setEnabled(free)
+        self.one_size.title.setText(MAKING if "make_elastic" in self.tickets.values() else ONE_SIZE)
         self.subnet.refresh_tools(not free)
         self.refresh_training()
 

@@ -141,7 +141,7 @@ class TuneForm(QFrame):
         self.more.hide()
         self.own.setLayout(column(*parts, self.first, row(self.fold, 0), self.more))
         self.own.hide()
-        heading = label("How long may it take?", "heading")
+        heading = label("How shall it learn?", "heading")
         inside.setLayout(column(heading, self.way, self.own, 0))
         self.settings_part = scrolled(inside, Yielding)
         self.settings_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

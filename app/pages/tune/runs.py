@@ -54,7 +54,7 @@ def accuracies(run: RunRow) -> str:
         before, after = run["before"]["accuracy"], run["after"]["accuracy"]
         return f"{per_cent(before).removesuffix(' %')} → {per_cent(after)}"
     best = run["best_accuracy"]
-    return "–" if best is None else f"best epoch {per_cent(best)}"
+    return "–" if best is None else f"best {per_cent(best)}"
 
 
 class RunRows(TableRows):

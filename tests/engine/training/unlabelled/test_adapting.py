@@ -19,6 +19,7 @@ from engine.jobs import run
 from engine.models.backbone import digest_of
 from engine.session import Session
 from engine.storage import runs
+from engine.training.run import TRIAL
 from engine.training.unlabelled.methods import METHODS
 from tests.helpers import image_files, projects
 from tests.helpers.commands import in_a_process
@@ -195,6 +196,13 @@ def test_an_estimate_changes_nothing(session: Session) -> None:
     assert (found["steps"], found["pictures"]) == (6, 36)
     assert found["seconds"] > 0
     assert done(session, "list_runs")["runs"] == []
+
+
+def test_an_estimate_can_be_stopped_between_the_steps_that_it_times(session: Session) -> None:
+    """Of a large batch a step takes long on a slow computer, and who waits may go elsewhere."""
+    events = list(run(session, "estimate_adapt", {"settings": FEW}))
+    timed = [e.done for e in events if isinstance(e, Progress) and e.total == TRIAL]
+    assert timed == list(range(TRIAL))
 
 
 # Paused and killed.
