@@ -112,7 +112,7 @@ def looks_closer(learnt: Person, page: Any) -> None:
     QTest.keyClick(page.beside.second, Qt.Key.Key_Home)
     assert page.beside.names == (TUNED, "in_use")
     learnt.sees(lambda: not page.beside.question)
-    assert "Only The model in use is right" in page.beside.part.itemText(1)
+    assert "Only the model in use is right" in page.beside.part.itemText(1)
     for at in range(page.beside.part.count()):
         page.beside.part.setCurrentIndex(at)
         learnt.sees(lambda: not page.beside.question)

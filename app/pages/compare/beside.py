@@ -135,6 +135,8 @@ class Beside(QWidget):
     def ask(self) -> None:
         """While it is looked at: an answer from before is for others."""
         self.drop()
+        for made in (self.first, self.second):
+            made.setToolTip(made.currentText())
         if self.names is None:
             self.rows.give([])
             self.counts.set_full(CHOOSE)
@@ -167,8 +169,9 @@ class Beside(QWidget):
         )
         counted = {"first": found["first"], "second": found["second"]}
         counted |= {"neither": found["neither"], "both": found["both"]}
+        titles = [title.replace("The model", "the model") for title in found["titles"]]
         for at, (name, words) in enumerate(PARTS):
-            self.part.setItemText(at, f"{words.format(*found['titles'])} ({counted[name]:,})")
+            self.part.setItemText(at, f"{words.format(*titles)} ({counted[name]:,})")
         self.part.setToolTip(self.part.currentText())
         self.rows.give(
             [

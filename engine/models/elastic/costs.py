@@ -123,7 +123,7 @@ def work_of(network: Backbone) -> BlockCosts:
 
 
 def macs_of(module: nn.Module, x: Tensor) -> float:
-    with torch.no_grad(), counter() as counted:
+    with torch.inference_mode(), counter() as counted:
         module.eval()(x)
     return counted.get_total_flops() / 2
 
