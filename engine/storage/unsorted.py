@@ -245,6 +245,17 @@ SURE, FEW = 0.8, 3
 believed; and so many of them count as having been right as often as they said."""
 
 
+def asked_and_named(project: Project) -> list[bool]:
+    """Of the images that a person named after a suggestion was made, in their order, whether it was
+    right: each was asked before it was learnt. Those that were taken without a look say nothing."""
+    rows = project.db.execute(
+        "SELECT suggested = class_id FROM named WHERE suggested IS NOT NULL AND how <> ? "
+        "ORDER BY id",
+        [BULK],
+    )
+    return [bool(right) for (right,) in rows]
+
+
 def record(project: Project) -> Record:
     """How the project's images were named so far, from what was noted of each (see Record)."""
     counted = project.db.execute(
