@@ -143,7 +143,7 @@ def learn_frames(
         shown = frame_files(frames, Path(folder), camera)
         found = look_for([str(path) for path in shown], into.strip())
         found.frames = shown
-        return (yield from learn_found(session, found, True, "", None))
+        return (yield from learn_found(session, found, True, "", None, held=True))
 
 
 @job("Try a rule", reads=True)
