@@ -10,7 +10,7 @@ from typing import Any
 
 from app.cli.terminal import columns, do, finish
 from engine.results.learn import FolderLearnt
-from engine.results.stream import Drifts, StreamJudged, StreamOrder, StreamTimes
+from engine.results.stream import Drifts, OwnStream, StreamJudged, StreamOrder, StreamTimes
 from engine.system.words import per_cent, plural
 
 NAMES = ("stream",)
@@ -24,7 +24,8 @@ def add_to(command: Any) -> None:
         "what the project knows."
     )
     parser = command("stream", stream, help, "project")
-    parser.add_argument("folder", nargs="+", help="folders with a folder of images for each class")
+    help = "folders with a folder of images for each class; none: how suggestions went in sorting"
+    parser.add_argument("folder", nargs="*", help=help)
     help = "came, shuffled or class; all three beside each other without it"
     parser.add_argument("--order", default="", help=help)
     help = "by what an answer counts less with each that follows, up to 1; 0.99 unless set"
@@ -44,6 +45,9 @@ def add_to(command: Any) -> None:
 
 def stream(options: argparse.Namespace) -> int:
     """Judges by the stream, and learns it where that was asked for."""
+    if not options.folder:
+        ended = do(options, "own_stream", project=options.project, fading=options.fading)
+        return finish(options, ended, OwnStream, own)
     ended = do(
         options,
         "judge_stream",
@@ -83,6 +87,19 @@ def text(result: StreamJudged) -> str:
     if "learnt" in result:
         parts.append(f"Learnt: {per_cent(result['learnt']['accuracy'])} of held-out images right.")
     return "\n\n".join(parts)
+
+
+def own(result: OwnStream) -> str:
+    """How often suggestions were right that a person answered."""
+    if result["last"] is None:
+        return "No image was named after a suggestion yet. Sort some, or name a folder."
+    right = (
+        f"{result['right']:,} of {plural(result['images'])} that you named were suggested rightly"
+    )
+    return (
+        f"{right}; last (fading {result['fading']:g}) {per_cent(result['last'])}.\n\n"
+        + (result["definition"])
+    )
 
 
 def opening(result: StreamJudged) -> str:

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDoubleSpinBox, QGridLayout, QProgressBar, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import buddy, button, card, column, label, named, row, scrolled
+from app.widgets.controls import buddy, button, card, column, indented, label, named, row, scrolled
 from app.widgets.sizes import sized
 from engine.events import Ended
 from engine.results.memory import Memory
@@ -34,7 +34,7 @@ class MemoryDialog(QDialog):
         self.total = label("", "muted")
         self.order, self.stays = label("", wrap=True), label("", "muted", wrap=True)
         self.news = label("Reading …", "muted", wrap=True)
-        self.cap = QDoubleSpinBox()
+        self.cap = indented(QDoubleSpinBox())
         self.make_controls()
         self.lay_out()
         self.finished.connect(lambda _: self.bridge.drop(self.question))

@@ -26,6 +26,7 @@ PAST = {
     "Name": "named",
     "Set": "set",
     "Accept": "accepted",
+    "Cap": "capped",
     "Take": "took",
 }
 

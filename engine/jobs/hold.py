@@ -88,6 +88,7 @@ def learn_frames(
             shown = frame_files(frames, Path(folder), camera)
             found = look_for([str(path) for path in shown], into.strip())
             found.frames = shown
-            return (yield from learn_found(session, found, True, "", None, gap_of(frames)))
+            gap = gap_of(frames)
+            return (yield from learn_found(session, found, True, "", None, gap, held=True))
     finally:
         holding_of(session).drop(hold)

@@ -17,7 +17,7 @@ from engine.images.folders import FoundImages
 from engine.jobs import job
 from engine.jobs.project import DEFAULT_LEARNER
 from engine.learners import LEARNERS
-from engine.learning import cut_bursts, material, own_answers, scoring, step, subnet
+from engine.learning import cut_bursts, material, own_answers, scoring, step, stream, subnet
 from engine.learning.importing import bring_in, look_for
 from engine.live.film import taken_apart
 from engine.live.places import is_film
@@ -73,9 +73,11 @@ def learn_found(
     learner: str,
     settings: Mapping[str, Any] | None,
     gap: float | None = None,
+    held: bool = False,
 ) -> Work[FolderLearnt]:
     """One gesture: the images found are checked, stored as classes and learnt. `gap` are the
-    seconds that end a burst; those that are usual where nothing is said."""
+    seconds that end a burst; those that are usual where nothing is said. With `held` the first of
+    the images is asked before, by what was learnt until then, and the answer noted."""
     project = session.require()
     name, chosen = material.choice(project, learner, settings)
     # With a supernet, features must wait until a subnet was taken out of it.
@@ -87,9 +89,12 @@ def learn_found(
             fresh = LEARNERS.make(name, chosen).quick()
             return step.provisional_accuracy(project, session.extractor(), fresh, done, total)
 
+        last = stream.newest(project)
         added = yield from bring_in(
             session, gesture, found, copy, views, glimpse if views else None, gap=gap
         )
+        if held:
+            stream.ask_first(session, gesture, last)
         clock = time.perf_counter()
         result = yield from step.learn(session, gesture, name, chosen, title)
         learnt = {"learn": time.perf_counter() - clock}

@@ -9,18 +9,19 @@ from pathlib import Path
 import torch
 
 from engine.errors import BadSetting, Refused
-from engine.events import Work
+from engine.events import Progress, Work
 from engine.jobs import job
 from engine.learners import LEARNERS
+from engine.learners.metrics import faded
 from engine.learning import drifting, stream, subnet
 from engine.learning.ageing import Window
 from engine.learning.arrivals import Arrivals, arrivals
 from engine.learning.material import choice, features_by
 from engine.learning.stream import ORDERS, Start, Stream
 from engine.results.images import SkippedFile
-from engine.results.stream import StreamArrived, StreamJudged, StreamOrder
+from engine.results.stream import OwnStream, StreamArrived, StreamJudged, StreamOrder
 from engine.session import Session
-from engine.storage import catalogue, steps
+from engine.storage import catalogue, steps, unsorted
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
 from engine.storage.recent import Recent
@@ -71,6 +72,23 @@ def judge_stream(
         "recent": recent.formula if recent else "",
         "orders": orders,
         "drift": drift,
+    }
+
+
+@job("Look at how suggestions went", reads=True)
+def own_stream(session: Session, *, fading: float = 0.99) -> Work[OwnStream]:
+    """The prequential accuracy of the suggestions that a person answered while sorting."""
+    check("", fading, 1, 0.5)
+    yield Progress(0, None, "Reading")
+    right = unsorted.asked_and_named(session.require())
+    curve = faded(right, fading).tolist() if right else []
+    return {
+        "images": len(right),
+        "right": sum(right),
+        "last": curve[-1] if curve else None,
+        "fading": fading,
+        "curve": curve,
+        "definition": stream.definition(fading),
     }
 
 

@@ -22,8 +22,10 @@ from engine.learners.metrics import faded
 from engine.learning.ageing import Window
 from engine.learning.arrivals import Arrivals
 from engine.learning.material import SAMPLE, LearningData, choice
+from engine.models.answers import answer
 from engine.results.stream import StreamOrder
-from engine.storage import catalogue, steps
+from engine.session import Session
+from engine.storage import catalogue, steps, unsorted
 from engine.storage.catalogue import Split
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
@@ -163,6 +165,30 @@ def sample_of(start: Start, came: Stream, learnt: np.ndarray) -> tuple[Tensor, T
         parts.insert(0, start.sample)
     x, y = zip(*parts, strict=True)
     return torch.cat(x), torch.cat(y)
+
+
+def newest(project: Project) -> int:
+    """The number of the image that came last; 0 before there is one."""
+    return int(project.db.execute("SELECT IFNULL(MAX(id), 0) FROM image").fetchone()[0])
+
+
+def ask_first(session: Session, gesture: int, after: int) -> None:
+    """Asks the step in use about the first image that came after the one numbered so, and notes
+    what it said. Nothing before anything was learnt, or where another network is in use since."""
+    project, row = session.require(), steps.current(session.require())
+    came = project.db.execute(
+        "SELECT sha256, class_id FROM image WHERE id > ? ORDER BY id LIMIT 1", [after]
+    ).fetchone()
+    if row is None or came is None or Features(project, row["features_key"]).missing([came[0]]):
+        return
+    model, (sha256, number) = session.model(), came
+    found = answer(
+        model.head, torch.from_numpy(Features(project, row["features_key"]).get([sha256]))
+    )
+    said = catalogue.class_named(project, model.class_names[int(found.best[0])])["id"]
+    naming = unsorted.Naming(0, unsorted.HELD, said, float(found.confidence[0]))
+    with project.transaction(gesture):
+        unsorted.note(project, sha256, number, naming, False, gesture)
 
 
 def judged(

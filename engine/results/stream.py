@@ -82,6 +82,18 @@ class StreamArrived(TypedDict):
     skipped: list[SkippedFile]
 
 
+class OwnStream(TypedDict):
+    """The prequential accuracy of what a person named after a suggestion: of so many `images` so
+    many `right`, the `curve` with its fading factor after each, and its last value."""
+
+    images: int
+    right: int
+    last: float | None
+    fading: float
+    curve: list[float]
+    definition: str
+
+
 class StreamJudged(StreamArrived):
     """`learnt_before`: images that the project had learnt before the stream began. `recent` says
     which images are unlearnt on the way, empty where none is; `learnt` is what learning all of them

@@ -18,9 +18,10 @@ from engine.storage.sides import among
 
 DRAWN, MOST_DRAWN = 0.05, 100
 """The share of images that are asked about at random, and how many at most in a project."""
-TYPED, ACCEPTED, BULK = "typed", "accepted", "bulk"
+TYPED, ACCEPTED, BULK, HELD = "typed", "accepted", "bulk", "held"
 """How an image got its class: a person named it, took what was suggested for it, or took what was
-suggested for all of which the program was sure, without looking at each."""
+suggested for all of which the program was sure, without looking at each; or a camera saw it first
+while a person held the button, and was asked unseen. What was held never waited to be sorted."""
 AT_ONCE = 500
 COLUMNS = (
     "id, sha256, path, copied, width, height, note, pack, thumb_at, thumb_length, aside, drawn, "
@@ -245,22 +246,35 @@ SURE, FEW = 0.8, 3
 believed; and so many of them count as having been right as often as they said."""
 
 
+def asked_and_named(project: Project) -> list[bool]:
+    """Of the images that a person named after a suggestion was made, and of the first of each time
+    that a camera's button was held, in their order, whether the program was right: each was asked
+    before it was learnt. Those that were taken without a look say nothing."""
+    rows = project.db.execute(
+        "SELECT suggested = class_id FROM named WHERE suggested IS NOT NULL AND how <> ? "
+        "ORDER BY id",
+        [BULK],
+    )
+    return [bool(right) for (right,) in rows]
+
+
 def record(project: Project) -> Record:
     """How the project's images were named so far, from what was noted of each (see Record)."""
     counted = project.db.execute(
         "SELECT how, COUNT(*), SUM(at_random), TOTAL(1 - share), COUNT(DISTINCT act) FROM named "
-        "GROUP BY how"  # an act names in one way
+        "WHERE how <> ? GROUP BY how",  # an act names in one way
+        [HELD],
     ).fetchall()
     ways: dict[str, int] = {how: count for how, count, *_ in counted}
     recent = project.db.execute(
-        "SELECT suggested = class_id FROM named WHERE suggested IS NOT NULL AND how <> ? "
+        "SELECT suggested = class_id FROM named WHERE suggested IS NOT NULL AND how NOT IN (?, ?) "
         f"ORDER BY id DESC LIMIT {RECENT}",
-        [BULK],
+        [BULK, HELD],
     ).fetchall()
     wrong, expected = project.db.execute(
         "SELECT TOTAL(suggested <> class_id), TOTAL(1 - share) FROM named "
-        "WHERE suggested IS NOT NULL AND how <> ? AND share >= ?",
-        [BULK, SURE],
+        "WHERE suggested IS NOT NULL AND how NOT IN (?, ?) AND share >= ?",
+        [BULK, HELD, SURE],
     ).fetchone()
     counts = (wrong, wrong + (wrong + 1) ** 0.5)
     off, most = (max(1.0, (count + FEW) / (expected + FEW)) for count in counts)

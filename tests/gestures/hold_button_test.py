@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -94,10 +95,12 @@ def test_what_is_shown_is_learnt_and_answered_while_the_button_is_held(
     owner.presses("Esc", dialog)
     owner.sees(lambda: not sources_below(owner.window.bridge.engine.process_id))
 
+    assert asked_first(owner) == (1, 0), "of the first hold nothing could be asked, and no cherry"
     ended = owner.waits_for(lambda: owner.presses("Ctrl+Z"))
     assert ended.how == "done"
     assert owner.classes() == {"apple": apples}, "one hold is one gesture"
     assert len(owner.project.steps) == 1
+    assert asked_first(owner) == (0, 0)
 
 
 def test_on_the_learn_page_five_a_second_are_taken_of_what_moves(owner, images, camera) -> None:
@@ -126,6 +129,14 @@ def test_on_the_learn_page_five_a_second_are_taken_of_what_moves(owner, images, 
     assert ended.how == "done", ended.text
     owner.sees(lambda: owner.classes() == {"apple": count})
     owner.presses("Esc", dialog)
+
+
+def asked_first(person: Person) -> tuple[int, int]:
+    """Of how many holds the first image was asked before it was learnt, and how many were right."""
+    found: list[Any] = []
+    person.window.bridge.ask("own_stream", found.append)
+    person.sees(lambda: found)
+    return found[0].result["images"], found[0].result["right"]
 
 
 def test_a_camera_that_is_not_there_is_said(owner) -> None:

@@ -146,7 +146,7 @@ def test_a_rule_publishes_and_its_password_is_kept_apart(learnt: Person) -> None
     if os.name == "posix":
         assert kept.stat().st_mode & 0o777 == 0o600
     again = RuleList(learnt.window.bridge, Preferences(), print)  # as after a restart
-    again.show_project(learnt.project.path, [])
+    again.show_project(learnt.project)
     assert again.rules[0]["password"] == SECRET
     again.deleteLater()
     learnt.presses("Alt+Shift+1")

@@ -176,3 +176,25 @@ def test_no_drift_is_said_to_be_none(home: Path, project: Path, later: Path) -> 
     assert [test["known"] for test in found["tests"]] == [15, 15, 15, 45, 45, 45]
     assert "No drift was found." in espalier(home, "stream", project, later).stdout
     assert "between 0 and 1" in refused(home, "stream", project, later, "--alarms=1")
+
+
+def test_sorting_is_a_stream_of_its_own(home: Path, home_weights: Path, tmp_path: Path) -> None:
+    """What a person named after a suggestion was asked before it was learnt."""
+    root = image_files.plain_folders(tmp_path / "images", CLASSES, 10)
+    heap = image_files.plain_folders(tmp_path / "heap", ["red"], 8, seed=5) / "red"
+    path = tmp_path / "p.espalier"
+    answered(home, "new", path, "--weights", home_weights, "--size", 32)
+    answered(home, "learn", path, root)
+    none = answered(home, "stream", path)
+    assert (none["images"], none["last"], none["curve"]) == (0, None, [])
+    assert "No image was named after a suggestion yet." in espalier(home, "stream", path).stdout
+    answered(home, "add", path, heap)
+    files = sorted(heap.iterdir())
+    for number, file in enumerate(files):
+        answered(home, "label", path, file, "teal" if number == len(files) - 1 else "red")
+    found = answered(home, "stream", path, "--fading", 1)
+    assert found["images"] >= len(files) - 1, "one may be drawn, and is then asked about unaided"
+    assert found["right"] == found["images"] - 1
+    assert found["curve"][-2:] == [1, pytest.approx(found["right"] / found["images"])]
+    said = espalier(home, "stream", path).stdout
+    assert f"{found['right']} of {found['images']} images that you named were suggested" in said

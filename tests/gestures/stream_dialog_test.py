@@ -49,6 +49,26 @@ def test_three_orders_and_what_looks_different(learnt: Person, tmp_path: Path) -
     assert learnt.classes() == {name: count + 5 for name, count in before.items()}
 
 
+def test_how_suggestions_went_is_drawn_while_one_sorts(learnt: Person, tmp_path: Path) -> None:
+    name = learnt.project.current_step.classes[0]
+    heap = class_folders(tmp_path / "heap", {name: 4}, seed=11)
+    submit = learnt.window.bridge.submit
+    learnt.waits_for(lambda: submit("add_unsorted", paths=[str(heap)]))
+    dialog = opened(learnt)
+    assert not dialog.plot.series
+    files = sorted(str(file) for file in (heap / name).iterdir())
+    learnt.waits_for(lambda: submit("label_images", to=name, paths=files[:3]))
+    learnt.sees(lambda: dialog.plot.series)
+    (found,) = dialog.plot.series
+    assert found.name == "as you sorted"
+    assert dialog.news.text().endswith(f"; of late {found.points[-1][1]:.1f} %.")
+    before = len(found.points)
+    learnt.waits_for(lambda: submit("label_images", to=name, paths=files[3:]))
+    learnt.sees(lambda: len(dialog.plot.series[0].points) > before)
+    assert complaints(dialog) == []
+    dialog.reject()
+
+
 def test_what_can_not_be_judged_is_said(learnt: Person, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     dialog = opened(learnt)

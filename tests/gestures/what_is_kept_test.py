@@ -19,13 +19,23 @@ def opened(person: Person) -> MemoryDialog:
     return dialog
 
 
+def bars(dialog: MemoryDialog) -> dict[str, int]:
+    """The parts that are shown, and how long their bars are."""
+    found = dialog.findChildren(QProgressBar)
+    return {bar.accessibleName(): bar.value() for bar in found if not bar.isHidden()}
+
+
+def closed(person: Person, dialog: MemoryDialog) -> None:
+    person.presses("Escape", dialog)
+    person.sees(lambda: person.window.findChild(MemoryDialog) is None)
+
+
 def test_the_meter_and_a_cap_that_can_be_undone(learnt: Person) -> None:
     dialog = opened(learnt)
-    bars = {
-        bar.accessibleName(): bar for bar in dialog.findChildren(QProgressBar) if not bar.isHidden()
-    }
-    assert {"Features", "Thumbnails", "Steps of learning", "Tables"} <= bars.keys()
-    assert max(bar.value() for bar in bars.values()) == 1000, "the largest fills its line"
+    learnt.sees(
+        lambda: {"Features", "Thumbnails", "Steps of learning", "Tables"} <= set(bars(dialog))
+    )
+    assert max(bars(dialog).values()) == 1000, "the largest fills its line"
     assert "1. features of networks that are not in use" in dialog.order.text()
     assert "everything is learnt again" in dialog.stays.text()
     assert dialog.cap.text() == "all"
@@ -39,11 +49,11 @@ def test_the_meter_and_a_cap_that_can_be_undone(learnt: Person) -> None:
     learnt.sees(lambda: dialog.news.text().startswith("Features of"))
     assert dialog.cap.text() == "3 MB"
     assert learnt.project.undo[-1] == "Cap features"
-    learnt.presses("Escape", dialog)
+    closed(learnt, dialog)
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
     dialog = opened(learnt)
     assert dialog.cap.text() == "all"
-    learnt.presses("Escape", dialog)
+    closed(learnt, dialog)
 
 
 def test_only_the_last_images_are_learnt_and_undo_brings_the_others_back(learnt: Person) -> None:
@@ -52,7 +62,7 @@ def test_only_the_last_images_are_learnt_and_undo_brings_the_others_back(learnt:
     choice = page.details.recent
     assert choice.which.currentText() == "all images"
     assert choice.number.isHidden()
-    assert complaints(page) == []
+    assert complaints(choice) == []
 
     def choose() -> None:
         choice.which.setCurrentIndex(1)
@@ -74,7 +84,7 @@ def test_only_the_last_images_are_learnt_and_undo_brings_the_others_back(learnt:
         "Learn only recent images",
     )
     assert all(c.learnt for c in learnt.project.classes)
-    assert complaints(page) == []
+    assert complaints(choice) == []
 
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QWidget
 
-from app.widgets.controls import buddy, column, label, named
+from app.widgets.controls import buddy, column, indented, label, named, reach
 from engine.events import ProjectView
 
 ALL, IMAGES, DAYS = "all", "images", "days"
@@ -23,7 +23,7 @@ class RecentChoice(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.which, self.number = QComboBox(), QDoubleSpinBox()
+        self.which, self.number = QComboBox(), indented(QDoubleSpinBox())
         self.formula = label("", "caption", wrap=True)
         for kind, words in CHOICES.items():
             self.which.addItem(words, kind)
@@ -33,6 +33,8 @@ class RecentChoice(QWidget):
         self.number.setKeyboardTracking(False)
         self.number.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         named(self.number, "How many", "How many images of each class, or days", "Alt+N")
+        reach(self.which, "Alt+Y")
+        reach(self.number, "Alt+N")
         self.which.activated.connect(lambda _: self.choose())
         self.number.editingFinished.connect(self.tell)
         self.setLayout(

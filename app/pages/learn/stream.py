@@ -12,7 +12,7 @@ from app.widgets.drops import Drops
 from app.widgets.line_plot import Series
 from app.widgets.sizes import sized
 from engine.events import Ended, Progress
-from engine.results.stream import StreamJudged
+from engine.results.stream import OwnStream, StreamJudged
 from engine.system.words import per_cent, plural
 
 ABOUT = (
@@ -25,6 +25,7 @@ LINES = {
     "came": ("as they came", "accent", Qt.PenStyle.SolidLine),
     "shuffled": ("shuffled", "muted", Qt.PenStyle.DashLine),
     "class": ("class by class", "warning", Qt.PenStyle.DotLine),
+    "sorted": ("as you sorted", "accent", Qt.PenStyle.SolidLine),
 }
 MOST = 600
 """Points of a line, so that it is drawn within a frame."""
@@ -38,7 +39,7 @@ class StreamDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("A stream")
         sized(self, 936, 656)
-        self.bridge, self.question = bridge, 0
+        self.bridge, self.question, self.own = bridge, 0, 0
         self.paths: list[str] = []
         self.plot = CurvePlot("Right so far, image after image", EMPTY, "%")
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
@@ -63,6 +64,9 @@ class StreamDialog(QDialog):
         self.lay_out()
         Drops(self, "Drop to judge by these images").dropped.connect(self.judge)
         self.finished.connect(lambda _: self.bridge.drop(self.question))
+        self.finished.connect(lambda _: self.bridge.drop(self.own))
+        bridge.changed.connect(self.ask_own)
+        self.ask_own()
         self.refresh()
 
     def lay_out(self) -> None:
@@ -77,6 +81,30 @@ class StreamDialog(QDialog):
         whole = column(*parts, gap=16, edge=24)
         whole.setStretch(2, 1)
         self.setLayout(whole)
+
+    # How suggestions went, while no folder is judged by.
+
+    def ask_own(self, *_: object) -> None:
+        """Asks how suggestions went so far: anew after each act, also one on the Sort page."""
+        self.bridge.drop(self.own)
+        self.own = 0
+        if self.bridge.project is not None and not self.paths and not self.question:
+            self.own = self.bridge.ask("own_stream", self.take_own)
+
+    def take_own(self, ended: Ended) -> None:
+        self.own = 0
+        if ended.how != "done" or self.paths or self.question:
+            return
+        found = ended.of(OwnStream)
+        if found["images"]:
+            self.plot.show_curves([line("sorted", found["curve"])], "image")
+            self.plot.setToolTip(found["definition"])
+            self.drift.setText(found["definition"])
+            self.news.setText(
+                f"{found['right']:,} of {plural(found['images'])} that you named were suggested "
+                f"rightly; of late {per_cent(found['last'])}."
+            )
+            self.refresh()
 
     # Gestures.
 
