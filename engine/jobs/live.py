@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,17 +50,20 @@ def watch(
     rules_file: str = "",
     sort_into: str = "",
     preview: int = 0,
+    pass_over: bool = False,
 ) -> Work[SourceWatched]:
     """Answers what comes from a camera, an address, a film or a folder, by the project or the
     exported file `model`, until a film is over or the job is asked to end with what it has.
 
     `every`: no frame of a film is left out. `existing`: of a folder also what lies there. Answers
     that are less probable than `least` are "not sure". `rules_file` is a JSON file of more
-    `rules`. Images of a folder are copied with `sort_into` into folders as `sort_images` does.
+    `rules`; those for a class that is not known are refused, or with `pass_over` never done.
+    Images of a folder are copied with `sort_into` into folders as `sort_images` does.
     Raises BadSetting and Refused.
     """
     place = place_named(source)
     wanted = wanted_of(every, existing, half_life, preview, [*rules, *rules_in(rules_file)])
+    wanted = replace(wanted, pass_over=pass_over)
     answering = answering_of(session, model, least)
     if not sort_into:
         return (yield from Watching(place, wanted, answering).run())

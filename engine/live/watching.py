@@ -50,6 +50,9 @@ class Wanted:
     half_life: float = 0.5
     preview: int = 0
     rules: tuple[Rule, ...] = ()
+    pass_over: bool = False
+    """Rules for classes that are not known are no reason to refuse: a class may go and come back
+    while it is watched."""
 
 
 @dataclass
@@ -77,7 +80,8 @@ class Watching:
         self.smoothing = Smoothing(0.0 if folder else self.wanted.half_life)
         self.asked = self.answering()
         groups = self.asked.naming.groups if self.asked.naming else ()
-        check_names(self.wanted.rules, (*self.asked.class_names, *groups))
+        if not self.wanted.pass_over:
+            check_names(self.wanted.rules, (*self.asked.class_names, *groups))
         self.patient = folder or (self.place.kind == FILM and self.wanted.every)
         self.again = Every(LOOK_AGAIN)
 

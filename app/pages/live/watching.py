@@ -38,7 +38,11 @@ class Watching(QObject):
         self.turn += 1
         turn = self.turn
         self.ticket = self.bridge.ask(
-            "watch", lambda ended: self.over(turn, ended), preview=PREVIEW, **settings
+            "watch",
+            lambda ended: self.over(turn, ended),
+            preview=PREVIEW,
+            pass_over=True,
+            **settings,
         )
         self.changed.emit()
 
