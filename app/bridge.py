@@ -186,11 +186,17 @@ class Bridge(QObject):
 
     def note_source(self, ticket: int, words: str) -> None:
         """A job watches what `words` say, or nothing any more."""
-        if self.sources.get(ticket, "") == words:
-            return
-        self.sources[ticket] = words
-        self.sources = {one: said for one, said in self.sources.items() if said}
-        self.watches.emit(next(reversed(self.sources.values()), ""))
+        before = self.watched_now
+        if words:
+            self.sources[ticket] = words
+        else:
+            self.sources.pop(ticket, None)
+        if self.watched_now != before:
+            self.watches.emit(self.watched_now)
+
+    @property
+    def watched_now(self) -> str:
+        return next((said for said in reversed(self.sources.values()) if said), "")
 
     def close(self) -> None:
         """Stops listening, and ends the engine. Nothing is lost: each gesture was saved."""

@@ -50,20 +50,20 @@ def watch(
     rules_file: str = "",
     sort_into: str = "",
     preview: int = 0,
-    passing_over: bool = False,
+    pass_over: bool = False,
 ) -> Work[SourceWatched]:
     """Answers what comes from a camera, an address, a film or a folder, by the project or the
     exported file `model`, until a film is over or the job is asked to end with what it has.
 
     `every`: no frame of a film is left out. `existing`: of a folder also what lies there. Answers
     that are less probable than `least` are "not sure". `rules_file` is a JSON file of more
-    `rules`, and with `passing_over` those of classes that are not known do nothing. Images of a
-    folder are copied with `sort_into` into folders as `sort_images` does.
+    `rules`; those for a class that is not known are refused, or with `pass_over` never done.
+    Images of a folder are copied with `sort_into` into folders as `sort_images` does.
     Raises BadSetting and Refused.
     """
     place = place_named(source)
     wanted = wanted_of(every, existing, half_life, preview, [*rules, *rules_in(rules_file)])
-    wanted = replace(wanted, passing_over=passing_over)
+    wanted = replace(wanted, pass_over=pass_over)
     answering = answering_of(session, model, least)
     if not sort_into:
         return (yield from Watching(place, wanted, answering).run())

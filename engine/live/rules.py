@@ -114,15 +114,10 @@ def rules_in(path: str) -> list[dict[str, Any]]:
     return told
 
 
-def waits_for_one_of(rule: Rule, names: Collection[str]) -> bool:
-    """Whether a rule waits for what is ever answered."""
-    return rule.name == ANY or rule.name in names
-
-
 def check_names(rules: Sequence[Rule], names: Collection[str]) -> None:
     """Raises Refused where a rule waits for a class that is never answered."""
     for rule in rules:
-        if not waits_for_one_of(rule, names):
+        if rule.name != ANY and rule.name not in names:
             raise Refused(
                 f"The model knows no class “{rule.name}”, so the rule “{rule.title}” would never "
                 f"do anything. It knows {listed(list(names), 8)}."

@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,7 @@ from engine.live.actions import Moment, jpeg
 from engine.live.doing import Rules
 from engine.live.events import Back, Ended, Frame, Lost, Unusable
 from engine.live.places import FILM, FOLDER, Place
-from engine.live.rules import Rule, check_names, waits_for_one_of
+from engine.live.rules import Rule, check_names
 from engine.live.smoothing import Smoothing
 from engine.live.sources import Source, open_source
 from engine.predict.asked import Answered, Answerer
@@ -50,8 +50,9 @@ class Wanted:
     half_life: float = 0.5
     preview: int = 0
     rules: tuple[Rule, ...] = ()
-    passing_over: bool = False
-    """Whether rules of classes that are not known do nothing, and are no reason to refuse."""
+    pass_over: bool = False
+    """Rules for classes that are not known are no reason to refuse: a class may go and come back
+    while it is watched."""
 
 
 @dataclass
@@ -79,11 +80,8 @@ class Watching:
         self.smoothing = Smoothing(0.0 if folder else self.wanted.half_life)
         self.asked = self.answering()
         groups = self.asked.naming.groups if self.asked.naming else ()
-        names, rules = (*self.asked.class_names, *groups), self.wanted.rules
-        if self.wanted.passing_over:
-            rules = tuple(rule for rule in rules if waits_for_one_of(rule, names))
-            self.wanted = replace(self.wanted, rules=rules)
-        check_names(rules, names)
+        if not self.wanted.pass_over:
+            check_names(self.wanted.rules, (*self.asked.class_names, *groups))
         self.patient = folder or (self.place.kind == FILM and self.wanted.every)
         self.again = Every(LOOK_AGAIN)
 

@@ -222,12 +222,13 @@ def test_tab_goes_from_the_button_through_the_details(learnt: Person) -> None:
     unfolds(learnt)
     page.learn_button.setFocus()
     reached: list[QWidget] = []
-    for _ in range(5):
+    for _ in range(6):
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         reached.append(QApplication.focusWidget())
 
     details = [page.details.fold, page.learner, page.form.controls["shrinkage"]]
-    assert reached == [*details, page.stream_button, page.forget_button]
+    below = [page.stream_button, page.forget_button]
+    assert reached == [page.camera_button, *details, *below]
 
 
 @pytest.mark.parametrize("width", [1024, 1280])

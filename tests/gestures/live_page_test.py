@@ -45,10 +45,13 @@ def watches(person: Person, address: str) -> LivePage:
 
 
 def answers(camera: Camera, folder: Path, page: LivePage, name: str) -> Callable[[], bool]:
-    """Shows an image of a class each time that the person looks, until its answer is there."""
+    """Shows an image of a class each time that the person looks, until its answer is there. What
+    was shown before is not shown again to whoever looks anew."""
+    camera.give_back()
     content = min(folder.glob("*.jpg")).read_bytes()
 
     def look() -> bool:
+        assert page.watching.running, page.reason.text()
         camera.sends(content)
         return name in page.bars.accessibleDescription()
 
@@ -300,3 +303,14 @@ def test_reasons_for_a_frame_are_saved_with_their_legend(learnt, images, camera,
     learnt.will_choose_file(target)
     page.why.save_button.click()
     learnt.sees(target.exists)
+
+
+def test_a_rule_without_its_class_is_no_reason_to_watch_nothing(
+    learnt, images, camera, tmp_path
+) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    gone = {"name": "gone", "do": "copy", "to": str(tmp_path / "caught"), "least": 0}
+    page.watching.begin(source=address, rules=[gone])  # as the class goes while it is begun
+    learnt.sees(answers(shown, images / "apple", page, "apple"))
+    assert not (tmp_path / "caught").exists()

@@ -37,8 +37,13 @@ class Watching(QObject):
         self.settings = settings
         self.turn += 1
         turn = self.turn
-        more = {"preview": PREVIEW, "passing_over": True, **settings}  # a class may go meanwhile
-        self.ticket = self.bridge.ask("watch", lambda ended: self.over(turn, ended), **more)
+        self.ticket = self.bridge.ask(
+            "watch",
+            lambda ended: self.over(turn, ended),
+            preview=PREVIEW,
+            pass_over=True,
+            **settings,
+        )
         self.changed.emit()
 
     def again(self, **settings: Any) -> None:
