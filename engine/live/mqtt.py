@@ -22,6 +22,8 @@ PASSWORD = "ESPALIER_MQTT_PASSWORD"
 """The variable that holds the password of a user, where nothing else does."""
 SECONDS = 5.0
 """How long a broker may take, from looking its name up to the receipt."""
+KEEPALIVE = 20
+"""Seconds after which paho gives up by itself what says nothing."""
 MOMENT = 0.05
 TOPIC = 65_535
 """Bytes of a topic at most, says MQTT."""
@@ -134,7 +136,7 @@ def publish(rule: Rule, content: bytes, stopped: threading.Event) -> None:
     client.on_connect = connected
     end = time.monotonic() + SECONDS
     try:
-        client.connect(broker.host, broker.port, keepalive=round(2 * SECONDS))
+        client.connect(broker.host, broker.port, keepalive=KEEPALIVE)
         while not (sent and sent[0].is_published()):
             code = client.loop(MOMENT)
             if stopped.is_set():
