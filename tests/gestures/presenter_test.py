@@ -24,9 +24,9 @@ from tests.helpers.window import Person, drop, urls
 from tests.helpers.window_fixtures import with_project
 
 WORDS = "a round red fruit, I believe"
-LONG = ", and ".join([WORDS] * 12)
+LONG = ", and ".join([WORDS] * 11)
 SLOW = 80
-"""Words a minute, at which that takes about a minute."""
+"""Words a minute, at which that takes 48 seconds."""
 SOON = 30_000
 """Milliseconds after which nothing is heard any more that was broken off."""
 CLASSES = ("apple", "banana", "cherry")
