@@ -9,6 +9,8 @@ from engine.events import Watched
 
 STEADY = 0.6
 """Seconds for which an answer must stay, on the clock of the source, before it is said."""
+SLOWEST, SPEED, FASTEST = 80, 160, 450
+"""Words a minute: at least, unless set otherwise, and at most."""
 LONGEST = 400
 """Characters of what is said at once."""
 UNSURE = {"none of these": "None of these", "not sure": "Not sure"}
