@@ -24,6 +24,7 @@ from pathlib import Path
 
 from engine.errors import Refused
 from engine.live.speech import Sound
+from engine.system.outside import environment
 
 BUFFER = 0.03
 """Seconds of sound that a player is asked to hold at most."""
@@ -89,7 +90,9 @@ class Piped:
     def follow(self) -> Heard:
         """Gives it the samples as it takes them."""
         quiet, pipe = subprocess.DEVNULL, subprocess.PIPE
-        process = subprocess.Popen(self.words, stdin=pipe, stdout=quiet, stderr=pipe)
+        process = subprocess.Popen(
+            self.words, stdin=pipe, stdout=quiet, stderr=pipe, env=environment()
+        )
         assert process.stdin is not None
         self.pipe = process.stdin.fileno()
         os.set_blocking(self.pipe, False)
