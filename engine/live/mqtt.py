@@ -102,7 +102,10 @@ def broker_of(to: str) -> Broker:
 
 def check_mqtt(rule: Rule) -> None:
     """Raises BadSetting where the address is none, and Refused without the extra."""
-    broker_of(rule.to)
+    if not broker_of(rule.to).user and rule.password:
+        raise BadSetting(
+            "A password belongs to a user. Write the address as mqtt://user@host/topic."
+        )
     if find_spec("paho") is None:
         raise Refused(EXTRA)
 

@@ -84,6 +84,7 @@ def test_what_is_no_address_or_no_broker_is_said(home, model, tmp_path, monkeypa
     words = ("watch", model, shown, *LATER, "--rule", "red", "mqtt")
     assert "no topic" in refused(home, *words, "broker.local")
     assert "without + and #" in refused(home, *words, "mqtt://broker.local/line/+")
+    assert "belongs to a user" in refused(home, *words, f"mqtt://:{SECRET[:4]}@broker.local/a")
     said = refused(home, *words, f"mqtt://me:{SECRET[:4]}@broker.local:no/a")
     assert "mqtts:// for TLS" in said
     assert SECRET[:4] not in said
