@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from engine.errors import BadSetting, Refused
 
 if TYPE_CHECKING:
+    import paho.mqtt.client as paho
+
     from engine.live.rules import Rule
 
 SCHEMES = {"mqtt": 1883, "mqtts": 8883}
@@ -110,23 +112,29 @@ def check_mqtt(rule: Rule) -> None:
         raise Refused(EXTRA)
 
 
+def client_of(broker: Broker, password: str) -> paho.Client:
+    """Somebody who can connect to a broker, and has not yet."""
+    import paho.mqtt.client as paho
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect_timeout = SECONDS
+    if broker.user:
+        client.username_pw_set(broker.user, password or os.environ.get(PASSWORD))
+    if broker.tls:
+        context = ssl.create_default_context()
+        context.sslsocket_class = ClosedSocket
+        client.tls_set_context(context)
+    return client
+
+
 def publish(rule: Rule, content: bytes, stopped: threading.Event) -> None:
     """Publishes at quality of service 1, so that the broker says that it has it.
 
     Raises NotPublished, also where `stopped` is set meanwhile, and OSError.
     """
-    import paho.mqtt.client as paho
-    from paho.mqtt.enums import CallbackAPIVersion
-
     broker = broker_of(rule.to)
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.connect_timeout = SECONDS
-    if broker.user:
-        client.username_pw_set(broker.user, rule.password or os.environ.get(PASSWORD))
-    if broker.tls:
-        context = ssl.create_default_context()
-        context.sslsocket_class = ClosedSocket
-        client.tls_set_context(context)
+    client = client_of(broker, rule.password)
     sent: list[paho.MQTTMessageInfo] = []
     refused: list[str] = []
 

@@ -82,6 +82,7 @@ def rule_of(told: Mapping[str, Any]) -> Rule:
 
 
 def check_address(rule: Rule) -> None:
+    """Raises BadSetting where a rule sends something to what is no address."""
     if rule.do == MQTT:
         check_mqtt(rule)
     elif rule.password:

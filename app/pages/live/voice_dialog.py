@@ -116,6 +116,7 @@ class VoiceDialog(QDialog):
             each.setAutoDefault(False)
 
     def lay_out(self) -> None:
+        """Words above, how they are said below."""
         layout = column(
             label("Words and voice", "big"),
             label(ABOUT, "muted", wrap=True),
