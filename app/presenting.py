@@ -9,6 +9,10 @@ from engine.events import Watched
 
 STEADY = 0.6
 """Seconds for which an answer must stay, on the clock of the source, before it is said."""
+SLOWEST, SPEED, FASTEST = 80, 160, 450
+"""Words a minute: at least, unless set otherwise, and at most."""
+LONGEST = 400
+"""Characters of what is said at once."""
 UNSURE = {"none of these": "None of these", "not sure": "Not sure"}
 """What is said, if a person asks for it, where no class is the answer."""
 
@@ -53,4 +57,5 @@ class Announcer:
         self.said = self.seen
         if self.seen in UNSURE and not self.unsure:
             return ""
-        return self.words.get(self.seen, "").strip() or UNSURE.get(self.seen, self.seen)
+        words = self.words.get(self.seen, "").strip() or UNSURE.get(self.seen, self.seen)
+        return " ".join(words.split())[:LONGEST]

@@ -47,6 +47,7 @@ def control(version: str, kilobytes: int) -> str:
         "Maintainer": "The Espalier project <espalier@localhost>",
         "Installed-Size": str(kilobytes),
         "Depends": ", ".join(needs),
+        "Suggests": "espeak-ng, pulseaudio-utils | alsa-utils",
         "Section": "graphics",
         "Priority": "optional",
         "Description": DESCRIPTION,

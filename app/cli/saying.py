@@ -12,7 +12,7 @@ import wave
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.presenting import Announcer
+from app.presenting import FASTEST, SLOWEST, SPEED, Announcer
 from engine.errors import Refused
 from engine.events import CANCEL, Ended, Said, Watched
 from engine.results.voice import VoicesKnown
@@ -47,8 +47,8 @@ def add_voice(parser: argparse.ArgumentParser) -> None:
         "their languages, on a Mac “say -v '?'”, and on Windows its settings"
     )
     add("--voice", default="", metavar="NAME", help=help)
-    help = "words a minute, 80 to 450; 160 unless set"
-    add("--speed", type=int, default=160, metavar="WORDS", help=help)
+    help = f"words a minute, {SLOWEST} to {FASTEST}; {SPEED} unless set"
+    add("--speed", type=int, default=SPEED, metavar="WORDS", help=help)
 
 
 class Voice(Protocol):
@@ -238,8 +238,8 @@ def wrong(options: argparse.Namespace) -> str:
         return ""
     if options.say_to and Path(options.say_to).suffix.lower() != SUFFIX:
         return f"“{options.say_to}” is no name of a sound file. It ends in .wav."
-    if not 80 <= options.speed <= 450:
-        return "A voice says 80 to 450 words a minute."
+    if not SLOWEST <= options.speed <= FASTEST:
+        return f"A voice says {SLOWEST} to {FASTEST} words a minute."
     return ""
 
 

@@ -29,6 +29,7 @@ from engine.predict.csv_writer import lines, write_whole
 from engine.predict.folder_names import safe
 from engine.predict.place_files import FilePlacer, rename
 from engine.system.cells import text_cell
+from engine.system.outside import environment
 
 TITLES = ("when", "source", "class", "probability", "seconds", "path")
 SECONDS = 5
@@ -165,6 +166,7 @@ def call(program: str, moment: Moment, stopped: threading.Event) -> None:
             stdin=quiet,
             stdout=quiet,
             stderr=quiet,
+            env=environment(),
         )
         try:
             wait_for(process, stopped)

@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from engine.errors import BadSetting, Refused
 
 if TYPE_CHECKING:
+    import paho.mqtt.client as paho
+
     from engine.live.rules import Rule
 
 SCHEMES = {"mqtt": 1883, "mqtts": 8883}
@@ -22,6 +24,8 @@ PASSWORD = "ESPALIER_MQTT_PASSWORD"
 """The variable that holds the password of a user, where nothing else does."""
 SECONDS = 5.0
 """How long a broker may take, from looking its name up to the receipt."""
+KEEPALIVE = 20
+"""Seconds after which paho gives up by itself what says nothing."""
 MOMENT = 0.05
 TOPIC = 65_535
 """Bytes of a topic at most, says MQTT."""
@@ -100,9 +104,28 @@ def broker_of(to: str) -> Broker:
 
 def check_mqtt(rule: Rule) -> None:
     """Raises BadSetting where the address is none, and Refused without the extra."""
-    broker_of(rule.to)
+    if not broker_of(rule.to).user and rule.password:
+        raise BadSetting(
+            "A password belongs to a user. Write the address as mqtt://user@host/topic."
+        )
     if find_spec("paho") is None:
         raise Refused(EXTRA)
+
+
+def client_of(broker: Broker, password: str) -> paho.Client:
+    """Somebody who can connect to a broker, and has not yet."""
+    import paho.mqtt.client as paho
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect_timeout = SECONDS
+    if broker.user:
+        client.username_pw_set(broker.user, password or os.environ.get(PASSWORD))
+    if broker.tls:
+        context = ssl.create_default_context()
+        context.sslsocket_class = ClosedSocket
+        client.tls_set_context(context)
+    return client
 
 
 def publish(rule: Rule, content: bytes, stopped: threading.Event) -> None:
@@ -110,18 +133,8 @@ def publish(rule: Rule, content: bytes, stopped: threading.Event) -> None:
 
     Raises NotPublished, also where `stopped` is set meanwhile, and OSError.
     """
-    import paho.mqtt.client as paho
-    from paho.mqtt.enums import CallbackAPIVersion
-
     broker = broker_of(rule.to)
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.connect_timeout = SECONDS
-    if broker.user:
-        client.username_pw_set(broker.user, rule.password or os.environ.get(PASSWORD))
-    if broker.tls:
-        context = ssl.create_default_context()
-        context.sslsocket_class = ClosedSocket
-        client.tls_set_context(context)
+    client = client_of(broker, rule.password)
     sent: list[paho.MQTTMessageInfo] = []
     refused: list[str] = []
 
@@ -134,7 +147,7 @@ def publish(rule: Rule, content: bytes, stopped: threading.Event) -> None:
     client.on_connect = connected
     end = time.monotonic() + SECONDS
     try:
-        client.connect(broker.host, broker.port, keepalive=round(2 * SECONDS))
+        client.connect(broker.host, broker.port, keepalive=KEEPALIVE)
         while not (sent and sent[0].is_published()):
             code = client.loop(MOMENT)
             if stopped.is_set():

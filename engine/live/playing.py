@@ -24,12 +24,14 @@ from pathlib import Path
 
 from engine.errors import Refused
 from engine.live.speech import Sound
+from engine.system.outside import environment
 
-BUFFER = 0.03
-"""Seconds of sound that a player is asked to hold at most."""
+BUFFER = 0.15
+"""Seconds of sound that a player is asked to hold at most. It has the engine's low priority: with
+less it was late where others had much to do, and pauses came into words."""
 PLAYERS = {
-    "paplay --raw --format=s16le --channels=1 --rate={rate} --latency-msec=30": 4096,
-    "aplay -q -t raw -f S16_LE -c 1 -r {rate} --buffer-time=30000 -": 0,
+    "paplay --raw --format=s16le --channels=1 --rate={rate} --latency-msec=150": 4096,
+    "aplay -q -t raw -f S16_LE -c 1 -r {rate} --buffer-time=150000 -": 0,
 }
 """How they are called, and how many bytes they take before they have found the loudspeaker."""
 FIRST, LATEST = 0.05, 0.4
@@ -89,7 +91,9 @@ class Piped:
     def follow(self) -> Heard:
         """Gives it the samples as it takes them."""
         quiet, pipe = subprocess.DEVNULL, subprocess.PIPE
-        process = subprocess.Popen(self.words, stdin=pipe, stdout=quiet, stderr=pipe)
+        process = subprocess.Popen(
+            self.words, stdin=pipe, stdout=quiet, stderr=pipe, env=environment()
+        )
         assert process.stdin is not None
         self.pipe = process.stdin.fileno()
         os.set_blocking(self.pipe, False)

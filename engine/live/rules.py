@@ -82,8 +82,11 @@ def rule_of(told: Mapping[str, Any]) -> Rule:
 
 
 def check_address(rule: Rule) -> None:
+    """Raises BadSetting where a rule sends something to what is no address."""
     if rule.do == MQTT:
         check_mqtt(rule)
+    elif rule.password:
+        raise BadSetting("Only a rule that publishes by MQTT has a password.")
     if rule.do != POST:
         return
     try:

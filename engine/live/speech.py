@@ -9,7 +9,6 @@ be ended. Tried on Linux alone; what is written for Windows and macOS follows th
 from __future__ import annotations
 
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ import numpy as np
 
 from engine.errors import BadSetting, Refused
 from engine.results.voice import VoiceKnown
+from engine.system.outside import environment
 
 SLOWEST, SPEED, FASTEST = 80, 160, 450
 """Words a minute: at least, unless set otherwise, and at most."""
@@ -131,7 +131,7 @@ def sound_of(text: str, manner: Manner) -> Sound:
                 input=harmless(text).encode(),
                 capture_output=True,
                 timeout=PATIENCE,
-                env={**os.environ, **more},
+                env={**environment(), **more},
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             why = getattr(error, "strerror", None) or "it does not answer"
@@ -208,7 +208,7 @@ def voices() -> list[VoiceKnown]:
 def answer_of(words: list[str]) -> list[str]:
     """The lines that a program prints; none where it fails."""
     try:
-        done = subprocess.run(words, capture_output=True, timeout=PATIENCE)
+        done = subprocess.run(words, capture_output=True, timeout=PATIENCE, env=environment())
     except (OSError, subprocess.TimeoutExpired):
         return []
     return done.stdout.decode(errors="replace").splitlines()

@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -135,56 +136,72 @@ def lag(moves: list[tuple[float, float]], recorder: Recorder, end: float) -> flo
 
 def measure(sentences: int) -> None:
     """Says sentences one after the other as the page does."""
-    from PySide6.QtCore import QCoreApplication, QEventLoop
-    from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QApplication
 
     from app.bridge import Bridge
-    from app.pages.live.face import Face
-    from engine.events import Ended, Said
     from engine.worker import Engine
 
-    application = QApplication.instance() or QApplication([])
-    moves: list[tuple[float, float]] = []
-
-    class Noted(Face):
-        def paintEvent(self, event: QPaintEvent) -> None:
-            super().paintEvent(event)
-            moves.append((time.perf_counter(), self.open))
-
-    face, bridge, recorder = Noted(), Bridge(Engine()), Recorder()
-    ended: list[Ended] = []
-    heard: list[Said] = []
-    bridge.said.connect(lambda ticket, said: (heard.append(said), face.speak(said)))
+    application = QApplication([])
+    face, bridge, recorder = noted_face(), Bridge(Engine()), Recorder()
+    bridge.said.connect(lambda ticket, said: face.speak(said))
     face.show()
     bridge.start()
+    asked(bridge, "voices")  # the engine has begun once it answers
     time.sleep(SETTLES)
     lags, waits = list[float](), list[float]()
-    bridge.ask("voices", ended.append)  # the engine has begun once it answers
-    while not ended:
-        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
     for number in range(sentences):
-        for some in (ended, heard, moves):
-            some.clear()
-        asked = time.perf_counter()
-        bridge.ask("say", ended.append, text=TEXTS[number % len(TEXTS)])
-        while not ended:
-            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
-        if ended[0].how != "done":
-            sys.exit(ended[0].text)
-        over = time.perf_counter() + 0.3
+        face.moves.clear()
+        clock = time.perf_counter()
+        asked(bridge, "say", text=TEXTS[number % len(TEXTS)])
+        over = time.perf_counter() + FAR
         while time.perf_counter() < over:
             application.processEvents()
-        lags.append(lag(moves, recorder, heard[-1].at + heard[-1].seconds))
-        waits.append(heard[0].at - asked)
-        print(f"{heard[0].text:40} begins after {1000 * waits[-1]:5.0f} ms, "
-              f"sound {1000 * lags[-1]:+5.0f} ms behind the mouth")  # fmt: skip
+        said = face.last
+        lags.append(1000 * lag(face.moves, recorder, said.at + said.seconds))
+        waits.append(1000 * (said.at - clock))
+        print(
+            f"{said.text:40} begins after {waits[-1]:5.0f} ms, "
+            f"sound {lags[-1]:+5.0f} ms behind the mouth"
+        )
     bridge.close()
     recorder.close()
-    worst = max(map(abs, lags))
-    print(f"\nlag, median of {sentences}: {1000 * statistics.median(lags):+.0f} ms, "
-          f"the furthest {1000 * worst:.0f} ms; begins after "
-          f"{1000 * statistics.median(waits):.0f} ms")  # fmt: skip
+    print(
+        f"\nlag, median of {sentences}: {statistics.median(lags):+.0f} ms, the furthest "
+        f"{max(map(abs, lags)):.0f} ms; begins after {statistics.median(waits):.0f} ms"
+    )
+
+
+def noted_face() -> Any:
+    """A face that notes what it paints, and when."""
+    from PySide6.QtGui import QPaintEvent
+
+    from app.pages.live.face import Face
+    from engine.events import Said
+
+    class Noted(Face):
+        moves: ClassVar[list[tuple[float, float]]] = []
+
+        def speak(self, said: Said) -> None:
+            self.last = said
+            super().speak(said)
+
+        def paintEvent(self, event: QPaintEvent) -> None:
+            super().paintEvent(event)
+            self.moves.append((time.perf_counter(), self.open))
+
+    return Noted()
+
+
+def asked(bridge: Any, job: str, **settings: Any) -> None:
+    """Asks for a job and waits for its end, as a window does."""
+    from PySide6.QtCore import QCoreApplication, QEventLoop
+
+    ended: list[Any] = []
+    bridge.ask(job, ended.append, **settings)
+    while not ended:
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+    if ended[0].how != "done":
+        sys.exit(ended[0].text)
 
 
 def main() -> None:

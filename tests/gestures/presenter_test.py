@@ -24,6 +24,11 @@ from tests.helpers.window import Person, drop, urls
 from tests.helpers.window_fixtures import with_project
 
 WORDS = "a round red fruit, I believe"
+LONG = ", and ".join([WORDS] * 11)
+SLOW = 80
+"""Words a minute, at which that takes 48 seconds."""
+SOON = 30_000
+"""Milliseconds after which nothing is heard any more that was broken off."""
 CLASSES = ("apple", "banana", "cherry")
 
 
@@ -86,12 +91,13 @@ def test_what_is_seen_is_said_shown_and_followed_by_a_face(watcher, player, tmp_
     assert isinstance(page, LivePage)
     presenter: Presenter = page.presenter
     assert not presenter.band.isVisible(), "off unless it is switched on"
-    dialog = writes_words(watcher, WORDS)
+    dialog = writes_words(watcher, LONG)
+    dialog.speed.setValue(SLOW)
     watcher.presses("Ctrl+Return", dialog)
     watcher.sees(player.pids)
     (tried,) = player.pids()
     watcher.presses("Esc", dialog)
-    watcher.sees(lambda: not psutil.pid_exists(tried))
+    watcher.sees(lambda: not psutil.pid_exists(tried), SOON)
     watcher.presses("Ctrl+Return")
     watcher.sees(lambda: page.verdict.full.split("  ")[0] in CLASSES)
     heard: list[Said] = []
@@ -99,24 +105,24 @@ def test_what_is_seen_is_said_shown_and_followed_by_a_face(watcher, player, tmp_
     watcher.presses("Alt+A")
     watcher.presses("Alt+F")
     watcher.sees(lambda: heard and presenter.face.said)
-    assert presenter.caption.text == WORDS == presenter.caption.accessibleDescription()
+    assert presenter.caption.text == LONG == presenter.caption.accessibleDescription()
     watcher.sees(presenter.face.isVisible)
     assert presenter.caption.isVisible()
     watcher.sees(lambda: len(player.played()) == 2)
     tried_as, played = player.samples()
-    alone = said_alone(WORDS, tmp_path / "alone.wav")
+    alone = said_alone(LONG, tmp_path / "alone.wav", "-s", str(SLOW))
     assert played.tolist() == tried_as.tolist() == alone.tolist()
     assert lag(heard[0], played) <= 0.1
 
     pid = player.pids()[1]
     watcher.page("Learn")
-    watcher.sees(lambda: not psutil.pid_exists(pid))
+    watcher.sees(lambda: not psutil.pid_exists(pid), SOON)
     assert not presenter.face.timer.isActive()
     assert presenter.caption.text == ""
     watcher.page("Live")
     (player.folder / "aplay").unlink()
     watcher.presses("Ctrl+Return")
-    watcher.sees(lambda: presenter.caption.text == WORDS)
+    watcher.sees(lambda: presenter.caption.text == LONG)
     watcher.sees(lambda: any("No program here plays sound" in m for m in watcher.messages()))
     watcher.presses("Alt+A")
     watcher.sees(lambda: not presenter.band.isVisible())

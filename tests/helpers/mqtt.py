@@ -41,6 +41,7 @@ class Broker:
         self.users: list[tuple[str, str]] = []
 
     def serve(self, stream: Any) -> None:
+        """Answers one who connects until they leave."""
         while head := stream.read(1):
             content = stream.read(length(stream))
             kind = head[0] >> 4

@@ -106,6 +106,7 @@ class Caption(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """The largest size with which all words fit."""
         painter = QPainter(self)
         painter.setPen(theme.colour("text"))
         wrap = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter

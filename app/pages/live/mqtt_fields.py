@@ -51,6 +51,7 @@ class MqttFields(QWidget):
         self.lay_out()
 
     def lay_out(self) -> None:
+        """Where, as what, and as whom, their edges in line."""
         grid = QGridLayout()
         grid.setSpacing(GRID)
         grid.addWidget(buddy("&Host", self.host), 0, 0)

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.bridge import Bridge
-from app.pages.live.voice_settings import FASTEST, SLOWEST, VoiceSettings
-from app.presenting import UNSURE
+from app.pages.live.voice_settings import VoiceSettings
+from app.presenting import FASTEST, SLOWEST, UNSURE
 from app.widgets.controls import buddy, button, column, indented, label, named, reach, row
 from app.widgets.sizes import sized
 from app.widgets.table import Titles
@@ -116,6 +116,7 @@ class VoiceDialog(QDialog):
             each.setAutoDefault(False)
 
     def lay_out(self) -> None:
+        """Words above, how they are said below."""
         layout = column(
             label("Words and voice", "big"),
             label(ABOUT, "muted", wrap=True),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.presenting import FASTEST, SLOWEST, SPEED
 from app.shell.preferences import Preferences
 
 VOICE, SPOKEN = "voice", "spoken"
-SLOWEST, SPEED, FASTEST = 80, 160, 450
-"""Words a minute."""
 
 
 class VoiceSettings:
