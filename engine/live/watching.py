@@ -174,9 +174,18 @@ class Watching:
             per_second=self.pace(),
             dropped=self.dropped,
             milliseconds=self.parts[-1],
-            image=preview(frame.image, self.wanted.preview) if self.wanted.preview else b"",
+            image=self.shown(frame),
             path=frame.path,
         )
+
+    def shown(self, frame: Frame) -> bytes:
+        """What a window draws of a frame; the time that takes is one of its parts."""
+        if not self.wanted.preview:
+            return b""
+        clock = time.perf_counter()
+        image = preview(frame.image, self.wanted.preview)
+        self.parts[-1]["preview"] = 1000 * (time.perf_counter() - clock)
+        return image
 
     def count(self, frame: Frame, what: str, now: float) -> None:
         self.frames += 1

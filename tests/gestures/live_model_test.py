@@ -69,11 +69,13 @@ def test_by_keys_alone(person, model) -> None:
     page = live(person)
     person.presses("Ctrl+Shift+V")
     person.sees(page.isVisible)
-    assert "Nothing is learnt yet" in texts(page)
+    assert page.models.list.currentText() == "No model yet"
+    person.presses("Ctrl+Return")
+    person.sees(lambda: "Choose a model first" in texts(page))
     person.will_choose_file(model)
     person.presses("Ctrl+Shift+L")
     person.sees(lambda: page.models.ready)
-    assert page.work.isVisible()
+    assert page.models.list.currentText() == "colours.onnx"
     assert page.models.list.accessibleName() == "Model"
 
 
@@ -108,7 +110,7 @@ def test_it_is_remembered_until_it_is_gone(shared_engine, qtbot, model) -> None:
     last.presses("Ctrl+Shift+V")
     last.sees(lambda: any("is not there any more" in text for text in last.messages()))
     assert not live(last).models.file
-    assert live(last).empty.isVisible()
+    assert not live(last).models.ready
     gone(last.window)
 
 

@@ -76,7 +76,7 @@ def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> 
     page = watches(learnt, address)
     learnt.sees(lambda: not page.image.image.isNull())
     learnt.sees(lambda: "apple" in page.bars.accessibleDescription())
-    for part in ("grab", "decode", "resize", "network", "draw"):
+    for part in ("grab", "decode", "resize", "network", "preview", "draw"):
         assert part in page.parts.full
     assert "frames a second" in page.pace.full
     assert len(sources(learnt)) == 1

@@ -71,11 +71,11 @@ def begin(folder: Path, *words: object) -> subprocess.Popen[str]:
     home = folder.parent / "somebody"
     home.mkdir(exist_ok=True)
     own = {"PYTHONPATH": str(folder.parent / "guard"), "PYTHONUTF8": "1", "HOME": str(home)}
-    environment = {name: value for name, value in os.environ.items() if name not in SWITCHES} | own
+    given = {k: v for k, v in os.environ.items() if k not in SWITCHES and not k.startswith("XDG_")}
     return subprocess.Popen(
         [sys.executable, *map(str, words)],
         cwd=folder,
-        env=environment,
+        env={**given, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

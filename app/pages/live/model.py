@@ -21,12 +21,13 @@ from engine.system.words import plural
 KEPT, LATEST = "live model", "live models"
 """The file that was chosen, empty for the project; and those that were chosen before."""
 MOST = 6
-PROJECT = "This project"
+PROJECT, NONE = "This project", "No model yet"
 BELOW = "Source "
 """What stands in the line below: both fields begin at one edge."""
 FILES = f"Exported models ({' '.join(f'*{ending}' for ending in READERS)});;All files (*)"
 GONE = "“{name}” is not there any more, so it can't answer. Choose another model."
 OPENING = "One moment …"
+FIRST = "Choose a model first: “Model file …” takes any that Espalier exported."
 HELP = "Who answers: this project, or a file that Espalier exported"
 
 
@@ -97,6 +98,11 @@ class ModelChoice(QWidget):
             return [*told["classes"], *told["groups"]] if told else []
         return [c.name for c in self.project.classes if c.known] if self.project else []
 
+    @property
+    def missing(self) -> str:
+        """Why nobody answers yet, and what to do."""
+        return OPENING if self.question else FIRST
+
     # Showing.
 
     def show_project(self, project: ProjectView | None) -> None:
@@ -112,7 +118,7 @@ class ModelChoice(QWidget):
         """The list, and what is known of the model that is chosen."""
         files = list(dict.fromkeys([*filter(None, [self.file]), *self.latest]))[:MOST]
         self.list.clear()
-        self.list.addItem(PROJECT, "")
+        self.list.addItem(PROJECT if self.project else NONE, "")
         model = self.list.model()
         assert isinstance(model, QStandardItemModel)  # what a QComboBox makes itself
         model.item(0).setEnabled(self.learnt)

@@ -117,7 +117,7 @@ class LivePage(QWidget):
         self.half_life.valueChanged.connect(lambda value: self.watching.again(half_life=value))
         self.models.changed.connect(self.show_model)
         Drops(self, DROP).dropped.connect(lambda paths: self.take_drop(paths[0]))
-        self.forget()
+        self.show_project(None)
         self.show_running()
 
     def make_controls(self) -> None:
@@ -199,7 +199,7 @@ class LivePage(QWidget):
         self.empty.show_project(project)
         self.models.show_project(project)
         self.back.setVisible(project is None)
-        there = self.can_watch() or bool(self.models.file)
+        there = self.can_watch() or project is None or bool(self.models.file)
         self.pages.setCurrentWidget(self.work if there else self.empty)
         if project is None or before is None or before.path != project.path:
             self.watching.end()
@@ -274,10 +274,12 @@ class LivePage(QWidget):
 
     def start(self) -> None:
         source = self.field.text().strip()
-        if not source:
+        if not self.can_watch():
+            self.reason.setText(self.models.missing)
+        elif not source:
             self.reason.setText(ASK)
             self.field.setFocus()
-        elif self.can_watch():
+        else:
             half_life, rules = self.half_life.value(), self.rules.active
             model = self.models.settings
             self.watching.begin(source=source, half_life=half_life, rules=rules, **model)

@@ -41,6 +41,16 @@ def colour_of(frame: SourceEvent) -> str:
     return ("red", "green", "blue")[int(frame.image.mean((0, 1)).argmax())]
 
 
+def test_of_a_film_that_leaves_no_frame_out_the_next_one_is_decoded_meanwhile(tmp_path) -> None:
+    place = place_named(str(film(tmp_path / "f.avi", ["red", "green", "blue"])))
+    with closing(CaptureSource(place, every=True)) as source:
+        for number, name in enumerate(("red", "green", "blue")):
+            frame = following(source)
+            assert (frame.index, colour_of(frame)) == (number, name)
+            assert wait([source.pipe], LONG), "it is on its way before anybody asks"
+        assert isinstance(following(source), Ended)
+
+
 def test_a_camera_gives_the_newest_frame_and_queues_none(camera: tuple[Camera, str]) -> None:
     """After the first nobody asks, so the others are forgotten, however many."""
     shown, address = camera
