@@ -58,19 +58,25 @@ def look_again(window: Window, order: str) -> None:
 def tune_page(window: Window) -> QWidget:
     from app.pages.tune.page import TunePage
 
-    return TunePage(window.bridge, window.notices.say)
+    page = TunePage(window.bridge, window.notices.say)
+    page.nothing.asked.connect(window.go)
+    return page
 
 
 def compare_page(window: Window) -> QWidget:
     from app.pages.compare.page import ComparePage
 
-    return ComparePage(window.bridge, window.thumbs, window.notices.say)
+    page = ComparePage(window.bridge, window.thumbs, window.notices.say)
+    page.nothing.asked.connect(window.go)
+    return page
 
 
 def specialise_page(window: Window) -> QWidget:
     from app.pages.specialise.page import SpecialisePage
 
-    return SpecialisePage(window.bridge, window.choose_backbone, window.notices.say)
+    page = SpecialisePage(window.bridge, window.choose_backbone, window.notices.say)
+    page.nothing.asked.connect(window.go)
+    return page
 
 
 def try_page(window: Window) -> QWidget:

@@ -19,18 +19,22 @@ class NextStep(EmptyState):
 
     asked = Signal(str)
 
-    def __init__(self, bridge: Bridge, icon: str, title: str, then: str) -> None:
-        """`then` says what can be done here once something is learnt."""
+    def __init__(
+        self, bridge: Bridge, icon: str, title: str, then: str = "", text: str = "", least: int = 1
+    ) -> None:
+        """`then` says what can be done here once something is learnt, or `text` all of it; `least`
+        classes are needed."""
         self.act = button("Add images", HELP, self.do, key="Ctrl+Return", kind="primary")
         super().__init__(icon, title, "", self.act)
-        self.bridge, self.then = bridge, then
+        self.bridge, self.then, self.fixed, self.least = bridge, then, text, least
         self.project: ProjectView | None = None
         self.show_project(None)
 
     @property
     def waiting(self) -> int:
         """Classes that have images and could be learnt."""
-        return sum(bool(c.train) for c in self.project.classes) if self.project else 0
+        found = sum(bool(c.train) for c in self.project.classes) if self.project else 0
+        return found if found >= self.least else 0
 
     def show_project(self, project: ProjectView | None) -> None:
         """What comes next in this project, in words and on the button."""
@@ -41,6 +45,8 @@ class NextStep(EmptyState):
         else:
             self.text.setText(TWO.format(then=self.then))
             say_on(self.act, "Add images")
+        if self.fixed:
+            self.text.setText(self.fixed)
         self.act.setAccessibleName(self.act.text())
         self.act.setEnabled(project is not None and not project.read_only)
 

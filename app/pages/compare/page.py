@@ -27,7 +27,8 @@ from app.widgets.controls import (
     row,
     scrolled,
 )
-from app.widgets.empty import Either, EmptyState
+from app.widgets.empty import Either
+from app.widgets.next_step import NextStep
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, ProjectView, Saved
 from engine.results.compare import LastStudy, StudyChoices, StudyRow
@@ -100,11 +101,13 @@ class ComparePage(QWidget):
 
     def lay_out(self) -> None:
         """The right side scrolls where the window is small."""
-        self.nothing = EmptyState(
+        self.nothing = NextStep(
+            self.bridge,
             "compare",
             "Nothing to compare yet",
-            "Here ways to learn are tried on your images, to see which is best. Learn two classes "
-            "first: drop folders of images on the Images page.",
+            text="Here ways to learn are tried on your images, to see which is best. Learn two "
+            "classes first: drop folders of images on the Images page.",
+            least=2,
         )
         self.said = label(START, wrap=True)
         self.state = label("", "muted", wrap=True)
@@ -172,6 +175,7 @@ class ComparePage(QWidget):
         if project is None or self.project is None or project.path != self.project.path:
             self.forget()
         self.project = project
+        self.nothing.show_project(project)
         enough = project is not None and sum(c.known for c in project.classes) >= 2
         self.pages.setCurrentWidget(self.work if enough else self.nothing)
         now: tuple[object, ...] = ()

@@ -124,6 +124,7 @@ class StudyTable(Table):
         self.lines, self.offered = StudyRows(), list[str]()
         super().__init__(self.lines)
         self.setObjectName("figures")
+        self.setProperty("ends", True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setWordWrap(False)

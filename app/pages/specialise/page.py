@@ -35,6 +35,7 @@ from app.widgets.controls import (
     tip,
 )
 from app.widgets.empty import Either, EmptyState
+from app.widgets.next_step import NextStep
 from engine.events import Candidate, Ended, ProjectView, Started
 from engine.results.specialise import LatencyTableRow, SubnetFound, Subnets
 from engine.system.words import per_cent
@@ -66,6 +67,10 @@ WHY_ELASTIC = (
 )
 STAYS = "Your images and classes stay, and are learnt again with it."
 TOO_LITTLE = "Nothing to specialise yet"
+FIRST = (
+    "Learn some classes first: drop folders of images on the Images page. Then find here the "
+    "network that is fast enough for this computer and knows them best."
+)
 WAIT, WHY_WAIT = "One moment …", "The networks of this project are being read."
 NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
 OFF = "This computer runs slower or faster than when it was measured. Measure it again."
@@ -172,12 +177,7 @@ class SpecialisePage(QWidget):
 
     def lay_out(self) -> None:
         """What is searched on the left; the plot and below it the chosen subnet on the right."""
-        self.nothing = EmptyState(
-            "specialise",
-            TOO_LITTLE,
-            "Learn some classes first: drop folders of images on the Images page. Then find "
-            "here the network that is fast enough for this computer and knows them best.",
-        )
+        self.nothing = NextStep(self.bridge, "specialise", TOO_LITTLE, text=FIRST)
         self.no_subnets = EmptyState("specialise", ONE_SIZE, STAYS, self.backbone_button)
         self.one_size = EmptyState("specialise", ONE_SIZE, WHY_ELASTIC, self.elastic_button)
         self.waiting = EmptyState("specialise", WAIT, WHY_WAIT)
@@ -242,6 +242,7 @@ class SpecialisePage(QWidget):
         if project is None or self.project is None or project.path != self.project.path:
             self.forget()
         self.project = project
+        self.nothing.show_project(project)
         if now != self.shown:
             if now[:3] != self.shown[:3]:  # of this network nothing is known yet
                 self.pages.setCurrentWidget(self.waiting)

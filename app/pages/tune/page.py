@@ -20,7 +20,7 @@ from app.pages.tune.verdict import RunCard
 from app.pages.tune.watch import Watch
 from app.widgets.ask import confirm
 from app.widgets.controls import Yielding, button, card, column, label, laid_out, row, scrolled
-from app.widgets.empty import EmptyState
+from app.widgets.next_step import NextStep
 from engine.events import Ended, LayerPlan, LayerState, ProjectView, Step
 from engine.results.tune import RunDetails, RunRow, Runs, TuningChoices
 from engine.system.words import plural
@@ -88,12 +88,14 @@ class TunePage(QWidget):
 
     def lay_out(self) -> None:
         """The right side scrolls where the window is small."""
-        self.nothing = EmptyState(
+        self.nothing = NextStep(
+            self.bridge,
             "tune",
             "Nothing to tune yet",
-            "Tuning teaches the network itself to see what tells your classes apart; without it "
-            "only the head above it learns. Learn two classes first: drop folders of images on "
+            text="Tuning teaches the network itself to see what tells your classes apart; without "
+            "it only the head above it learns. Learn two classes first: drop folders of images on "
             "the Images page.",
+            least=2,
         )
         self.count = label(NO_RUNS, "heading")
         tools = row(self.count, 0, self.repeat_button, self.remove_button, gap=0)
@@ -155,6 +157,7 @@ class TunePage(QWidget):
         if project is None or self.project is None or project.path != self.project.path:
             self.forget()
         self.project = project
+        self.nothing.show_project(project)
         enough = project is not None and sum(c.known for c in project.classes) >= 2
         self.pages.setCurrentIndex(1 if enough else 0)
         self.stale = True

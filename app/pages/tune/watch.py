@@ -20,6 +20,8 @@ from engine.events import LayerPlan, LayerState
 from engine.results.tune import LayerColumns, RunDetails
 
 EMPTY = "Start a run: its {} is drawn here, step by step and at the end of each epoch."
+COMES = "Its {} is drawn here from its first step on."
+NONE = "No step of this run was made yet."
 EVERY = 300
 """Milliseconds between two looks at the curves of a run that goes on: one plot at a time, so that
 no frame is missed."""
@@ -196,6 +198,8 @@ class Watch(QWidget):
 
     def draw_one(self, plot: CurvePlot) -> None:
         name = plot.title.lower()
+        none = (NONE if self.curves[0][0] else COMES) if self.curves else EMPTY
+        plot.empty = none.format(name)
         if len(self.curves) == 1:
             series = self.curves[0][1].series(name, self.over)
         else:
