@@ -85,6 +85,7 @@ class CaptureSource:
             self.pipe.send_bytes(b"!")
 
     def heard(self, event: SourceEvent) -> SourceEvent | None:
+        """What is handed on of what the process said. Raises Refused where nothing opened."""
         if isinstance(event, Frame):
             self.asked, self.begun, self.trouble = False, True, ""
             if self.ahead:  # a film's next frame is decoded while this one is answered

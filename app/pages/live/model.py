@@ -158,6 +158,7 @@ class ModelChoice(QWidget):
         self.refresh()
 
     def opened(self, path: str, ended: Ended) -> None:
+        """Takes a file that can answer; of another it is said why it can't, and it is forgotten."""
         self.question = 0
         if ended.how == "done":
             self.known[path] = ended.of(ModelFile)
