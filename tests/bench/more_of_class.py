@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3, help="draws of the part that is there")
     parser.add_argument("--parts", default="3", help="the part is one of so many; several: 2,3,5")
+    parser.add_argument("--features", default="", help="else the usual ones of the network")
     parser.add_argument("--quick", action="store_true", help="another learner, many cases")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
@@ -51,7 +52,7 @@ def main() -> None:
         parts = parts_of(options, folder)
         every = sorted(path.name for path in (parts / "train").iterdir() if path.is_dir())
         classes = options.classes.split(",") if options.classes else every
-        session = new(folder, "more", weights=options.weights, size=options.size)
+        session = new(folder, "more", "", options.weights, options.size, options.features)
         photos = drawn(parts, folder / "photos", classes, options.images, options.seed)
         do(session, "learn_folder", paths=[str(photos)])
         print_cases(session, options)
