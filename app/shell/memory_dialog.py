@@ -60,6 +60,7 @@ class MemoryDialog(QDialog):
         )
 
     def lay_out(self) -> None:
+        """The bars, below them the cap, and the answers at the foot."""
         bars = QWidget()
         bars.setLayout(self.meter)
         field = row(buddy("&Keep features up to", self.cap), self.cap, 0)

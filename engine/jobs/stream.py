@@ -46,25 +46,20 @@ def judge_stream(
     the last `images` of its class, or than `days` before the newest, is unlearnt on the way; 0 and
     0: what the project leaves out."""
     check(order, fading, batch, alarms)
-    recent = Recent(images, float(days))
-    project = session.require()
+    recent, project = Recent(images, float(days)), session.require()
     if subnet.is_mixture(project):
         raise Refused("Nothing was learnt yet. Learn folders of images first.")
-    row = steps.current(project)
-    name, settings = (row["learner"], row["settings"]) if row else choice(project)
-    views, extractor = LEARNERS.make(name, settings).views, session.extractor()
-    features = features_by(project, extractor, views)
-    start = stream.start_of(project, features)
+    views, extractor = views_of(project), session.extractor()
+    start = stream.start_of(project, features := features_by(project, extractor, views))
     came = yield from arrivals(project, extractor, views, paths)
-    asked = [order] if order else list(ORDERS)
     recent = recent or Recent.parse(project.facts["recent"])
     came_in = stream_of(project, start, came, recent, features)
-    orders = yield from in_orders(came_in, start, came, asked, fading, batch)
+    orders = yield from in_orders(came_in, start, came, order, fading, batch)
     known = yield from drifting.known_images(project, features)
     drift = yield from drifting.drifts(known, came.rows, came.features, alarms)
     return {
         **arrived(project, came),
-        "learner": name,
+        "learner": start.name,
         "learnt_before": start.images,
         "batch": batch,
         "fading": fading,
@@ -73,6 +68,13 @@ def judge_stream(
         "orders": orders,
         "drift": drift,
     }
+
+
+def views_of(project: Project) -> int:
+    """How many views of an image the learner in use looks at."""
+    row = steps.current(project)
+    name, settings = (row["learner"], row["settings"]) if row else choice(project)
+    return LEARNERS.make(name, settings).views
 
 
 @job("Look at how suggestions went", reads=True)
@@ -144,13 +146,13 @@ def stream_of(
 
 
 def in_orders(
-    came_in: Stream, start: Start, came: Arrivals, orders: Sequence[str], fading: float, batch: int
+    came_in: Stream, start: Start, came: Arrivals, order: str, fading: float, batch: int
 ) -> Work[list[StreamOrder]]:
-    """The images judged in each order, each time from the same start."""
+    """The images judged in one order, or in each, every time from the same start."""
     names, found = [row.name for row in came.rows], list[StreamOrder]()
-    for order in orders:
-        places = stream.order_of(order, names)
-        doing = f"Asking and learning, {ORDERS[order]}"
+    for one in [order] if order else ORDERS:
+        places = stream.order_of(one, names)
+        doing = f"Asking and learning, {ORDERS[one]}"
         right = yield from stream.prequential(start, came_in, places, batch, doing)
-        found.append(stream.judged(came, order, places, right, fading))
+        found.append(stream.judged(came, one, places, right, fading))
     return found

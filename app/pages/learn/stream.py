@@ -92,6 +92,7 @@ class StreamDialog(QDialog):
             self.own = self.bridge.ask("own_stream", self.take_own)
 
     def take_own(self, ended: Ended) -> None:
+        """Draws how suggestions went, unless a folder is judged by since."""
         self.own = 0
         if ended.how != "done" or self.paths or self.question:
             return
