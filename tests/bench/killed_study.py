@@ -34,7 +34,7 @@ def print_killed(folder: Path, asked: dict[str, Any], kills: int, to: Path) -> N
     session.close()
     rng, left, ended = random.Random(0), kills, False
     while left and not ended:
-        ended = ends_before(path, asked, rng.uniform(5, 60))
+        ended = ends_before(path, asked, rng.uniform(4, 12))
         left -= not ended
     session = Session()
     do(session, "open_project", path=str(path))

@@ -140,6 +140,7 @@ def right_of(plan: StudyPlan, facts: Facts) -> np.ndarray:
 def told(
     plan: StudyPlan, pairs: Sequence[tuple[Cell, Facts]], rows: Sequence[Row], there: set[str]
 ) -> list[StudyRow]:
+    """The rows as a table shows them; those whose keys are `there` were measured before."""
     if not rows:
         return []
     names, found = catalogue.class_names(plan.project), list[StudyRow]()
@@ -191,6 +192,7 @@ def curves(plan: StudyPlan, pairs: Sequence[tuple[Cell, Facts]]) -> list[Learnin
 
 
 def curve_of(plan: StudyPlan, cell: Cell, points: Sequence[tuple[float, Facts]]) -> LearningCurve:
+    """A closed form's accuracy by the share of the images, in per cent, that it learnt from."""
     right = np.stack([right_of(plan, facts) for _, facts in points])
     images = [int(facts["images"]) for _, facts in points]
     more = more_images(images, right)

@@ -45,6 +45,7 @@ class PairSource(Supply):
         return super().start(position) if self.prefix and self.prefix.count > 1 else 0
 
     def batch(self, position: int) -> Batch:
+        """The pairs of a step: given (2 x images, ...), pixels or what frozen stages give."""
         tuning, start = self.tuning, self.start(position)
         epoch, at = divmod(position, tuning.per_epoch(len(self)))
         rows = rows_of(len(self), min(tuning.batch, len(self)), tuning.seed, epoch)[at]

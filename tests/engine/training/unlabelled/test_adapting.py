@@ -21,6 +21,7 @@ from engine.session import Session
 from engine.storage import runs
 from engine.training.run import TRIAL
 from engine.training.unlabelled.methods import METHODS
+from engine.training.unlabelled.pairs import in_folder
 from tests.helpers import image_files, projects
 from tests.helpers.commands import in_a_process
 from tests.helpers.projects import answers, done, facts, newest, refused, until
@@ -193,8 +194,10 @@ def test_what_can_not_be_done_is_refused_and_leaves_no_run(
 
 def test_an_estimate_changes_nothing(session: Session) -> None:
     found = done(session, "estimate_adapt", settings=FEW, epochs=2)
-    assert (found["steps"], found["pictures"]) == (6, 36)
+    assert (found["steps"], found["pictures"], found["epochs"]) == (6, 36, 2)
     assert found["seconds"] > 0
+    few = done(session, "estimate_adapt", settings={**FEW, "most": 15})
+    assert (few["pictures"], few["epochs"]) == (15, 10), "so few are seen ten times"
     assert done(session, "list_runs")["runs"] == []
 
 
@@ -203,6 +206,21 @@ def test_an_estimate_can_be_stopped_between_the_steps_that_it_times(session: Ses
     events = list(run(session, "estimate_adapt", {"settings": FEW}))
     timed = [e.done for e in events if isinstance(e, Progress) and e.total == TRIAL]
     assert timed == list(range(TRIAL))
+
+
+def test_the_more_images_the_less_often_each_is_seen_unless_it_is_said() -> None:
+    usual = METHODS.make("vicreg")
+    assert [usual.for_images(n).epochs for n in (100, 500, 3068, 5000)] == [10, 10, 1.6, 1]
+    assert METHODS.make("vicreg", {"epochs": 7.0}).for_images(3068).epochs == 7
+
+
+def test_of_a_folder_as_many_are_taken_as_are_asked_for_always_the_same(tmp_path: Path) -> None:
+    folder = image_files.class_folder(tmp_path, "many", 9)
+    some = in_folder(folder, 4)
+    assert len(set(some)) == 4
+    assert some == in_folder(folder, 4)
+    assert set(some) < set(in_folder(folder, 0))
+    assert some != sorted(in_folder(folder, 0))[:4], "by chance, and not the first by name"
 
 
 # Paused and killed.
