@@ -70,7 +70,7 @@ def groups(state: HeapState, order: str) -> list[np.ndarray]:
 
 def places_in_order(state: HeapState, order: str, visible: Sequence[int] = ()) -> np.ndarray:
     found = state.ordered(order)
-    stay = [state.place[number] for number in visible if number in state.place]
+    stay = [state.place[number] for number in dict.fromkeys(visible) if number in state.place]
     still = np.array(stay, np.int64)
     still = still[np.isin(still, found)]
     return np.concatenate([still, found[~np.isin(found, still)]])

@@ -222,11 +222,12 @@ def test_tab_goes_from_the_button_through_the_details(learnt: Person) -> None:
     unfolds(learnt)
     page.learn_button.setFocus()
     reached: list[QWidget] = []
-    for _ in range(6):
+    for _ in range(7):
         QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
         reached.append(QApplication.focusWidget())
 
-    details = [page.details.fold, page.learner, page.form.controls["shrinkage"]]
+    method = [page.learner, page.form.controls["shrinkage"]]
+    details = [page.details.fold, *method, page.details.recent.which]
     below = [page.stream_button, page.forget_button]
     assert reached == [page.camera_button, *details, *below]
 

@@ -333,7 +333,7 @@ class SortPage(QWidget):
 
     def accept_rows(self, rows: Sequence[Row], again: bool = False) -> None:
         """Images that are not seen, such as the last of a group, are asked about first."""
-        if unknown := [row["id"] for row in rows if not row["path"]]:
+        if unknown := list(dict.fromkeys(row["id"] for row in rows if not row["path"])):
             self.held.append([row["id"] for row in rows])
             if not again:
                 self.sorting.ask_about(unknown)
