@@ -129,7 +129,8 @@ def learnt(session: Session, holds: Mapping[int, list[HeldFrame]]) -> Model:
     hashes, truth = material.held_out(learner.classes)
     held = material.of(hashes) if hashes else sample[0][:0]
     head = learner.head().eval()
-    calibration = calibrate(head, *sample, held, torch.from_numpy(truth))
+    said = learner.left_out(*sample)
+    calibration = calibrate(head, *sample, held, torch.from_numpy(truth), said)
     names = {number: known for known, number in numbers.items()}
     groups = catalogue.groups(project)
     model = model_from(learner, head, calibration, extractor.backbone, names, groups)
