@@ -1,11 +1,14 @@
-"""Teaching by a camera: `python -m tests.bench.hold [--seconds 10] [--things moth,mug,key]`.
+"""Teaching by a camera: what a hold of the button gives, and how soon.
+
+    python -m tests.bench.hold [--seconds 10] [--things moth,mug,key] [--home FOLDER]
 
 Films of drawn things, moved as in a hand, stand for the camera. A window is started in a process of
 its own, with a new project; on its Learn page each film is looked through and the button held so
 many seconds. It says when the first answer was seen after the start of that process and after the
 button was pressed, how many images a hold gave, and how many frames of each thing from later times,
 which no hold saw, are answered rightly, as the Live page smooths them: “likeliest” counts those
-whose likeliest class is right, “right” also asks that the answer is not “none of these”.
+whose likeliest class is right, “right” also asks that the answer is not “none of these”. With a
+--home that an earlier start has filled, the network is ready as in a program that was used before.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--things", default="moth,mug,key")
+    parser.add_argument("--home", type=Path, help="the program's folder, to start it another time")
     parser.add_argument("--inside", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = options.things.split(",")
@@ -38,7 +42,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         folder = Path(name)
         draw(folder, names, options.seconds)
-        environment = os.environ | {"ESPALIER_HOME": str(folder / "home"), "HOME": str(folder)}
+        home = options.home or folder / "home"
+        environment = os.environ | {"ESPALIER_HOME": str(home), "HOME": str(folder)}
         environment.setdefault("QT_QPA_PLATFORM", "offscreen")
         words = [sys.executable, "-m", "tests.bench.hold", "--inside", str(folder)]
         words += ["--things", options.things, "--seconds", str(options.seconds)]
