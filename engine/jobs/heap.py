@@ -159,9 +159,8 @@ def label_images(
     """Moves images from the heap into the class `to`, and learns them at once.
 
     `how` says whether a person typed the class or accepted it as suggested; with `burst` all that
-    was taken together with the images moves with them. What was learnt is
-    kept in the project with `learn`, or by `learn_sorted`; until then it is in memory, and comes
-    again from the images.
+    was taken together with the images moves with them. What was learnt is kept in the project with
+    `learn`, or by `learn_sorted`; until then it is in memory, and comes again from the images.
     """
     project, to = session.require(), acts.named(to)
     project.check_writable()

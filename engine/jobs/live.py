@@ -57,9 +57,8 @@ def watch(
 
     `every`: no frame of a film is left out. `existing`: of a folder also what lies there. Answers
     that are less probable than `least` are "not sure". `rules_file` is a JSON file of more
-    `rules`; those for a class that is not known are refused, or with `pass_over` never done.
-    Images of a folder are copied with `sort_into` into folders as `sort_images` does.
-    Raises BadSetting and Refused.
+    `rules`; those for a class that is not known are refused, or with `pass_over` never done. Images
+    of a folder are copied with `sort_into` as `sort_images` does. Raises BadSetting and Refused.
     """
     place = place_named(source)
     wanted = wanted_of(every, existing, half_life, preview, [*rules, *rules_in(rules_file)])

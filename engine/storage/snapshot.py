@@ -34,9 +34,8 @@ def project_view(
 
     `network` is what a person calls its backbone, `title_of` what they call one by its name.
     """
-    facts = project.facts
+    facts, rows = project.facts, steps.all_rows(project)
     recent = Recent.parse(facts["recent"])
-    rows = steps.all_rows(project)
     current = next((row for row in rows if row["id"] == facts["step"]), None)
     classes = class_views(project, current)
     return ProjectView(

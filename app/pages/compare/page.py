@@ -111,9 +111,8 @@ class ComparePage(QWidget):
         )
         self.said = label(START, wrap=True)
         self.state = label("", "muted", wrap=True)
-        tools = row(self.pause_button, self.go_on_button, self.drop_button, 0)
-        tools.addWidget(self.save_button)
-        tools.addWidget(self.use_button)
+        left = self.pause_button, self.go_on_button, self.drop_button
+        tools = row(*left, 0, self.save_button, self.use_button)
         self.results = card(self.said, self.state, self.table, tools, edge=12)
         named(self.bars, CLASSES, "Arrow keys read values; Ctrl+S saves the plot")
         reach(self.bars, "Alt+K")

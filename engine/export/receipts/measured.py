@@ -39,13 +39,7 @@ def receipt_of(
         **compared(found, material),
         **judged(model, found, material),
         "bytes": sum(file.stat().st_size for file in path.parent.iterdir()),
-        "latency_ms": {
-            "p50": round(float(np.percentile(found.milliseconds, 50)), 2),
-            "p95": round(float(np.percentile(found.milliseconds, 95)), 2),
-            "pictures": "one whole image at a time, resizing included, decoding not",
-            "threads": devices.threads(),
-            "machine": f"{processor_name()}, {platform.system()} {platform.machine()}",
-        },
+        "latency_ms": latency_of(found),
         "memory_bytes": found.memory,
         "sha256": {
             file.name: hashlib.sha256(file.read_bytes()).hexdigest()
@@ -68,6 +62,17 @@ def receipt_of(
             "onnx": onnx.__version__,
             **found.versions,
         },
+    }
+
+
+def latency_of(found: Checked) -> Receipt:
+    """In milliseconds, and of what on which computer."""
+    return {
+        "p50": round(float(np.percentile(found.milliseconds, 50)), 2),
+        "p95": round(float(np.percentile(found.milliseconds, 95)), 2),
+        "pictures": "one whole image at a time, resizing included, decoding not",
+        "threads": devices.threads(),
+        "machine": f"{processor_name()}, {platform.system()} {platform.machine()}",
     }
 
 
