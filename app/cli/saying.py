@@ -145,7 +145,7 @@ class Track:
     def begin(self, rate: int) -> wave.Wave_write:
         if self.wav is None:
             self.rate = rate
-            self.wav = wave.open(str(self.path), "wb")  # noqa: SIM115
+            self.wav = wave.open(str(self.path), "wb")  # noqa: SIM115  closed by close()
             self.wav.setnchannels(1)
             self.wav.setsampwidth(2)
             self.wav.setframerate(rate)

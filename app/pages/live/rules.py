@@ -92,6 +92,10 @@ class RuleList(QWidget):
     def show_of(
         self, path: str, classes: dict[int, str], names: Sequence[str], groups: set[str]
     ) -> None:
+        """Those kept for `path`; of the same one as before they follow classes that were renamed.
+
+        `classes` are names by number, `names` and `groups` what can be answered.
+        """
         before, active, other = self.classes, self.active, path != self.path
         self.classes, self.names, self.groups = classes, list(names), groups
         if other:

@@ -33,6 +33,7 @@ class Watching(QObject):
         return bool(self.ticket)
 
     def begin(self, **settings: Any) -> None:
+        """Ends what is watched, and watches with the settings of the job `watch`."""
         self.end()
         self.settings = settings
         self.turn += 1
