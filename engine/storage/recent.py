@@ -26,7 +26,9 @@ class Recent:
     days: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.images < 0 or not 0 <= self.days < 1e6 or (self.images and self.days):
+        if self.images < 0 or not 0 <= self.days < 1e6:
+            raise BadSetting("The images or days to learn from are 1 or more, or 0 for all.")
+        if self.images and self.days:
             raise BadSetting("Name how many images of each class, or how many days; not both.")
 
     @classmethod
