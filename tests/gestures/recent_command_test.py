@@ -122,5 +122,5 @@ def test_a_stream_forgets_on_its_way(home: Path, project: Path, tmp_path: Path) 
 
 
 def test_what_makes_no_sense_is_refused(home: Path, project: Path) -> None:
-    assert "not both" in refused(home, "recent", project, "--images", "-1")
-    assert "not both" in refused(home, "recent", project, "--days", "nan")
+    assert "0 for all" in refused(home, "recent", project, "--images", "-1")
+    assert "0 for all" in refused(home, "recent", project, "--days", "nan")
