@@ -6,10 +6,13 @@ import logging
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
-# It warns where a library for graphics cards is missing, whose operations nothing here uses.
+from engine.system.unasked import hidden
+
+# It imports a library for graphics cards, or warns where it is missing; nothing here uses it.
 logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
+with hidden("triton"):
+    from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 BACKWARD = torch.ops.aten.convolution_backward
 
