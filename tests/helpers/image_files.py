@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,16 @@ def image(
 ) -> Path:
     """A good image in the format `kind` (a Pillow name), whatever the path's ending says."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    drawn(seed, size, hue).save(path, kind)
+    path.write_bytes(encoded(seed, size, kind, hue))
     return path
+
+
+@lru_cache(maxsize=2000)
+def encoded(seed: int, size: tuple[int, int], kind: str, hue: float | None) -> bytes:
+    """The bytes of a file: many tests ask for the same images."""
+    held = io.BytesIO()
+    drawn(seed, size, hue).save(held, kind)
+    return held.getvalue()
 
 
 def class_folder(
