@@ -17,6 +17,9 @@ from engine.learners.heads import logits_of
 
 ENOUGH = 10
 """Held-out images below which the temperature is fitted on training images."""
+FEWEST = 10
+"""Images that are compared with others of their class, below which nobody knows how far one may
+be: then nothing is none of these."""
 KNOWN = 0.98
 """The share of a project's own images that shall count as known."""
 
@@ -96,8 +99,8 @@ def calibrate(
     `sample` and `held` are features (images, views, width) of training and held-out images, each
     with one class number for an image; both hold learnt classes only. `said` are the logits of the
     sample by its learner's `left_out`; without them there is one kind of evidence. Nothing depends
-    on the order of steps. With fewer than ENOUGH held-out images the training images
-    stand in, with more doubt, because the head has seen them.
+    on the order of steps. With fewer than ENOUGH held-out images the training images stand in for
+    the temperature, with more doubt, because the head has seen them.
     """
     numbers, places = sample_classes.unique(return_inverse=True)
     if len(held) >= ENOUGH:
@@ -108,14 +111,15 @@ def calibrate(
     x = directed(sample)
     sums = torch.zeros(len(numbers), x.shape[1], dtype=x.dtype).index_add_(0, places, x)
     own, found = left_out(x, places, sums), None
-    if said is not None:
+    few = len(own) + len(held) < FEWEST
+    if said is not None and not few:
         several = torch.bincount(places, minlength=len(sums))[places] > 1
         if len(places[several].unique()) >= evidence.FEWEST_CLASSES:
             found, own = evidence.weighed(x[several], places[several], said[several] / heat)
     fitted = Calibration(heat, 1.0, normalize(sums).float().numpy(), found)
     with torch.inference_mode():
         away = torch.cat([own, calibrated(head, fitted)(held)[1].double()])
-    return replace(fitted, threshold=away.quantile(KNOWN).item() if len(away) else 1.0)
+    return fitted if few else replace(fitted, threshold=away.quantile(KNOWN).item())
 
 
 def directed(features: Tensor) -> Tensor:
