@@ -9,6 +9,7 @@ from typing import Any
 from app.cli import (
     adapt,
     branch,
+    cluster,
     compare,
     demo,
     heap,
@@ -66,6 +67,7 @@ NAMES = (
     *adapt.NAMES,
     *compare.NAMES,
     *branch.NAMES,
+    *cluster.NAMES,
 )
 Command = Callable[[argparse.Namespace], int]
 
@@ -105,6 +107,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     for others in (specialise, tune, adapt, compare, branch):
         others.add_to(command)
+    cluster.add_to(command)
     labels.add_to(commands, common)
     latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
@@ -140,6 +143,7 @@ def add_learn(parser: argparse.ArgumentParser) -> None:
     add("--nested", action="store_true", help=help)
     add("--learner", default="", help="ncm, slda, roots, ridge, tilda, or auto")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
+    cluster.add_choice(add)
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
@@ -241,6 +245,8 @@ def learnt_table(result: Learnt, left_out: int = 0) -> str:
         lines += ["", result["choice"]["says"]]
     if left_out:
         lines.append(f"{left_out} files were left out")
+    if "cluster" in result:
+        lines += ["", cluster.receipt(result["cluster"])]
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused, UnusableImage
-from engine.images.decode import CheckedImage, open_many
+from engine.images.decode import CheckedImage, Opener, open_many
 from engine.images.folders import class_name
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import Sides
@@ -184,10 +184,14 @@ def file_of(project: Project, row: Mapping[str, Any]) -> Path:
 
 
 def decoded(
-    project: Project, hashes: Sequence[str], preprocessing: Preprocessing
+    project: Project,
+    hashes: Sequence[str],
+    preprocessing: Preprocessing,
+    opener: Opener | None = None,
 ) -> Generator[tuple[str, CheckedImage | None], None, None]:
-    """Each image, read from its file in the given order; None where the file is gone, broken, or no
-    longer the one that was added. To be closed, if it is left before its end."""
+    """Each image, read from its file in the given order, by `opener` where somebody else opens
+    them; None where the file is gone, broken, or no longer the one that was added. To be closed, if
+    it is left before its end."""
     files: dict[str, Path] = {}
     for start in range(0, len(hashes), 500):
         part = hashes[start : start + 500]
@@ -196,8 +200,10 @@ def decoded(
         both = f"{wanted.format('unsorted')} UNION ALL {wanted.format('image')}"
         for row in project.db.query(both, [*part, *part]):
             files[row["sha256"]] = file_of(project, row)
-    with closing(open_many([files[h] for h in hashes], preprocessing)) as opened:
-        for sha256, (_, found) in zip(hashes, opened, strict=True):
+    paths = [files[h] for h in hashes]
+    with closing(opener(paths) if opener else open_many(paths, preprocessing)) as opened:
+        there = (one for one in opened if one is not None)
+        for sha256, (_, found) in zip(hashes, there, strict=True):
             if isinstance(found, UnusableImage) or found.sha256 != sha256:
                 yield sha256, None
             else:
