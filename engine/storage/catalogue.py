@@ -24,7 +24,7 @@ from engine.storage.schema import inserted
 from engine.storage.sides import among, splits_for
 
 # One row for each image that lies in more than one class: it is left out of learning.
-CONFLICTING = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT class_id) > 1"
+CONFLICTING = "SELECT sha256 FROM shared"
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,8 @@ def add_skipped(project: Project, gesture: int, skipped: Iterable[tuple[Path, st
 def counts(project: Project) -> dict[int, Counter[str]]:
     """For each class, how many images are in each split."""
     found: dict[int, Counter[str]] = defaultdict(Counter)
-    for row in project.db.query(
-        "SELECT class_id, split, COUNT(*) AS n FROM image GROUP BY class_id, split"
-    ):
-        found[row["class_id"]][row["split"]] = row["n"]
+    for number, split, images in project.db.execute("SELECT class_id, split, images FROM tally"):
+        found[number][split] = images
     return found
 
 
@@ -282,13 +280,18 @@ def newer(
 
 def fingerprints(project: Project) -> dict[int, str]:
     """For each class, a short text that changes when its training images to learn change."""
-    rows = project.db.query(
-        "SELECT class_id, COUNT(*) AS n, SUM(image.id) AS a, "
-        "SUM(image.id * image.id % 1000003) AS b "
-        "FROM image JOIN class ON class.id = class_id WHERE split = 'train' AND NOT set_aside "
-        f"AND sha256 NOT IN ({CONFLICTING}) GROUP BY class_id"
+    question = "SELECT {} FROM {} WHERE split = 'train' AND NOT set_aside"
+    counted = question.format("class_id, images, ids, squares", "tally JOIN class ON id = class_id")
+    few = question.format(
+        "class_id, image.id",
+        # In this order: what is shared is little, and the images are many.
+        "shared CROSS JOIN image USING (sha256) JOIN class ON class.id = class_id",
     )
-    return {row["class_id"]: f"{row['n']}:{row['a']}:{row['b']}" for row in rows}
+    sums = {number: parts for number, *parts in project.db.execute(counted)}
+    for number, image in project.db.execute(few):
+        n, a, b = sums[number]
+        sums[number] = [n - 1, a - image, b - image * image % 1000003]
+    return {number: f"{n}:{a}:{b}" for number, (n, a, b) in sums.items() if n}
 
 
 # What the window asks for, page by page.
