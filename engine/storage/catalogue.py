@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
@@ -18,6 +18,7 @@ from engine.images.preprocess import Preprocessing
 from engine.images.splits import Sides
 from engine.results.images import ImageRow
 from engine.storage.gestures import now
+from engine.storage.hashes import Hashes
 from engine.storage.project import Project
 from engine.storage.recent import Aged, Recent, too_old
 from engine.storage.schema import inserted
@@ -233,8 +234,10 @@ class Split:
         parts = (self.train, self.validation)
         return [h for classes in parts for hashes in classes.values() for h in hashes]
 
-    def without(self, lost: Container[str]) -> Split:
+    def without(self, lost: Collection[str]) -> Split:
         """The split less the images that are lost, and less classes that have none left."""
+        if not lost:
+            return self
         return Split(less(self.train, lost), less(self.validation, lost))
 
 
@@ -246,26 +249,39 @@ def less(classes: Mapping[int, Sequence[str]], lost: Container[str]) -> dict[int
 def to_learn(project: Project) -> Split:
     """The project's split, without images that lie in two classes, classes set aside, and images
     that are too old to be learnt (recent.py)."""
-    found, recent = aged(project), Recent.parse(project.facts["recent"])
-    old = too_old(recent, found["train"], found["validation"]) if recent else set()
+    recent = Recent.parse(project.facts["recent"])
+    if not recent:
+        return of_any_age(project)
+    found = aged(project)
+    old = too_old(recent, found["train"], found["validation"])
     return Split(*(newer(found[split], old) for split in ("train", "validation")))
+
+
+# Class by class: the index that has the hashes of each in their order is then read as it lies.
+LEARNABLE = (
+    "SELECT split, class_id, sha256{} FROM class CROSS JOIN image ON class_id = class.id "
+    "WHERE split IN ('train', 'validation') AND NOT set_aside "
+    f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class.id, sha256"
+)
 
 
 def of_any_age(project: Project) -> Split:
     """As `to_learn`, whatever is too old."""
-    found = aged(project)
-    return Split(newer(found["train"], ()), newer(found["validation"], ()))
+    found: dict[str, dict[int, bytearray]] = {"train": {}, "validation": {}}
+    for split, number, sha256 in project.db.execute(LEARNABLE.format("")):
+        found[split].setdefault(number, bytearray()).extend(bytes.fromhex(sha256))
+    train, validation = (
+        {number: Hashes(bytes(raw)) for number, raw in classes.items()}
+        for classes in found.values()
+    )
+    return Split(train, validation)
 
 
 def aged(project: Project) -> dict[str, dict[int, list[Aged]]]:
     """The images that may be learnt, by split and class, each with its time and number."""
     found: dict[str, dict[int, list[Aged]]] = {"train": {}, "validation": {}}
-    for split, number, sha256, taken, image in project.db.execute(
-        "SELECT split, class_id, sha256, taken, image.id FROM image "
-        "JOIN class ON class.id = class_id "
-        "WHERE split IN ('train', 'validation') AND NOT set_aside "
-        f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class_id, sha256"
-    ):
+    question = LEARNABLE.format(", taken, image.id")
+    for split, number, sha256, taken, image in project.db.execute(question):
         found[split].setdefault(number, []).append((taken, image, sha256))
     return found
 

@@ -297,6 +297,10 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
 )
 
 
+COUNTS_SINCE = 16
+"""The version from which on `tally` and `shared` are there."""
+
+
 def journal_anew(db: Database, table: str) -> None:
     """Makes the triggers of a table whose columns changed."""
     for when in ("insert", "update", "delete"):

@@ -13,7 +13,6 @@ import argparse
 import os
 import pickle
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,7 +42,9 @@ def main() -> None:
         folder = Path(name)
         os.environ["ESPALIER_HOME"] = str(folder / "home")
         path = (options.at or folder) / f"rows {options.rows}.espalier"
-        print(f"{options.rows:,} images, {options.classes:,} classes, load {os.getloadavg()[0]:.1f}")
+        print(
+            f"{options.rows:,} images, {options.classes:,} classes, load {os.getloadavg()[0]:.1f}"
+        )
         if not path.exists():
             told("made", *in_child(peaked, made, path, options))
         print(f"  {'tables (MB)':<52} {size(path / 'project.db'):.0f}", flush=True)
@@ -91,7 +92,7 @@ def made(path: Path, options: argparse.Namespace) -> list[tuple[str, str]]:
     from tests.helpers.many_rows import fill
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    session = new(path.parent, path.stem)
+    session = new(path.parent, path.stem, size=160, features="pooled")
     key = features_by(session.require(), session.extractor(), 1).key
     clock = Clock()
     clock("made", fill, session.require(), options.rows, options.classes, key, options.pack)
