@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from engine.errors import BadSetting, EndEarly, EspalierError
 from engine.events import CANCEL, FINISH, Ended, Event, Started, Work, checked
-from engine.system.trouble import is_system, sentence_for
+from engine.system.trouble import is_system, no_answer, sentence_for
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -101,6 +101,9 @@ def end_of(session: Session | None, name: str, error: Exception) -> Ended:
     from engine.storage.trusted import damaged, is_damage
 
     project = getattr(session, "project", None)
+    if project and (why := no_answer(project.path)):  # whatever it was taken for
+        log.warning("%s: %s", name, error)
+        return Ended("failed", why)
     if isinstance(error, EspalierError):
         return Ended("refused", str(error))
     if project and is_damage(error):

@@ -35,9 +35,8 @@ MEMORY = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
     "Failed to allocate memory",
-    "failed to map segment from shared object",
-    "cannot allocate memory in static TLS block",
-    "out of memory",
+    "Cannot allocate memory (",
+    "CUDA out of memory",
 )
 
 
