@@ -119,8 +119,8 @@ def calibrate(
     x = directed(sample)
     sums = torch.zeros(len(numbers), x.shape[1], dtype=x.dtype).index_add_(0, places, x)
     own, found = left_out(x, places, sums), None
-    few = len(own) + len(held) < FEWEST
-    if said is not None and not few:
+    unknown = len(own) + len(held) < FEWEST
+    if said is not None and not unknown:
         several = torch.bincount(places, minlength=len(sums))[places] > 1
         if len(places[several].unique()) >= evidence.FEWEST_CLASSES:
             found, own = evidence.weighed(x[several], places[several], said[several] / heat)
@@ -128,7 +128,7 @@ def calibrate(
     asked = calibrated(head, fitted)
     with torch.inference_mode():
         away = torch.cat([own, *(asked(part)[1].double() for part in held.split(PART))])
-    return fitted if few else replace(fitted, threshold=away.quantile(KNOWN).item())
+    return fitted if unknown else replace(fitted, threshold=away.quantile(KNOWN).item())
 
 
 def evenly(images: int, most: int) -> Tensor:

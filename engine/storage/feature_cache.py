@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.errors import UnusableProject
 from engine.storage.project import Project
+from engine.system.trouble import pass_on
 
 AT_ONCE = 500
 """So many images are asked for in one question."""
@@ -99,6 +100,7 @@ class Features:
                 at, place = np.array(pairs).T
                 result[at] = stored[place]
         except (OSError, ValueError, IndexError, TypeError, OverflowError) as error:
+            pass_on(error, self.project.path)
             raise UnusableProject(
                 "What the project keeps of its images’ features is damaged. Learn again: they are "
                 "computed anew."
@@ -188,6 +190,7 @@ def readable(project: Project, pack: str, places: Sequence[object]) -> bool:
     """Whether a pack is whole: its header can be read, its length fits it, and it has `places`."""
     try:
         stored = np.load(project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        pass_on(error, project.path)
         return False
     return all(isinstance(place, int) and 0 <= place < len(stored) for place in places)

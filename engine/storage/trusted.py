@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from engine.errors import UnusableProject
 from engine.storage.schema import COUNTED, IN_SEVERAL, JOURNALLED, MIGRATIONS
+from engine.system.trouble import no_answer
 
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 256 << 20,
@@ -58,7 +59,12 @@ NOWHERE = "a row leads to one that is not there"
 
 
 def damaged(file: Path, why: object) -> str:
-    """The sentence for a project that is damaged; `why` may be the error that told."""
+    """The sentence for a project that is damaged; `why` may be the error that told.
+
+    A disk that was pulled or that breaks off makes everything look so: then that is said.
+    """
+    if elsewhere := no_answer(file.parent):
+        return elsewhere
     if isinstance(why, UnicodeDecodeError) or str(why).startswith("Could not decode"):
         why = "a text in it is none"
     told = " ".join(str(why)[:200].split())

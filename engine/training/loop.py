@@ -16,6 +16,7 @@ from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
 from engine.models.backbone import Stage
 from engine.models.batch_norm import NORMS
+from engine.system.trouble import pass_on
 from engine.training.checkpoints import BROKEN, read_state, write_state
 
 
@@ -154,6 +155,7 @@ class Training:
                 raise ValueError(f"the position is {position}")
             torch.set_rng_state(state["random"])
         except BROKEN as error:
+            pass_on(error)
             raise UnusableWeights(
                 f"The checkpoint {path.name} can't be read or is of another network. "
                 "Remove it to start from the beginning."
