@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
-from engine.errors import BadSetting, EndEarly, EspalierError
+from engine.errors import BadSetting, EndEarly, EspalierError, ProcessLost
 from engine.events import CANCEL, FINISH, Ended, Event, Started, Work, checked
 from engine.system.files import is_full
 
@@ -103,6 +103,8 @@ def end_of(session: Session | None, name: str, error: Exception) -> Ended:
     from engine.storage.trusted import damaged, is_damage
 
     project = getattr(session, "project", None)
+    if isinstance(error, ProcessLost):
+        return Ended("lost", str(error))
     if isinstance(error, EspalierError):
         return Ended("refused", str(error))
     if project and is_damage(error):
