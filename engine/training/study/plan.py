@@ -121,7 +121,7 @@ class StudyPlan:
             "learner": [learner, own],
             **({"seen": self.seen} if strategy.tuner in METHODS else {}),
         }
-        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=list).encode()).hexdigest()
         return Cell(strategy, share, {"tuned": settings, "learner": own}, learner, key)
 
     def learner_of(self, strategy: Strategy) -> tuple[str, dict[str, Any]]:
