@@ -234,6 +234,25 @@ def test_one_network_at_several_sizes_is_named_once(plot: ScatterPlot, tmp_path:
     assert "32 px" not in said
 
 
+def test_whole_networks_can_be_chosen_and_are_joined_and_named(
+    plot: ScatterPlot, tmp_path: Path
+) -> None:
+    wholes = [
+        Point(f"net {n}", f"Net, {n} pixels", 0.6 + n / 500, measured=n / 32, family="Net")
+        for n in (32, 64)
+    ]
+    plot.show_points([*POINTS, *wholes])
+    picked = picks(plot)
+    QTest.mouseClick(plot, LEFT, pos=spot(plot, wholes[0].x, wholes[0].y))
+    assert picked == ["net 32"]
+    said = words(plot, tmp_path / "p.svg")
+    assert "Net, 64 pixels" in said
+    assert "Net, 32 pixels" not in said
+    assert "whole network" in [name for name, _ in plot.legend()]
+    plot.show_points(POINTS)
+    assert "whole network" not in [name for name, _ in plot.legend()]
+
+
 def test_a_very_slow_landmark_lies_at_the_edge_and_says_so(
     plot: ScatterPlot, tmp_path: Path
 ) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog
 
 from app.pages.specialise.form import SearchForm
 from engine.events import Ended
@@ -30,7 +33,7 @@ def narrowable(person: Person, tmp_path: Path) -> Person:
 
 
 def test_a_network_of_one_size_is_made_elastic_and_a_narrower_one_is_used(
-    narrowable: Person,
+    narrowable: Person, tmp_path: Path
 ) -> None:
     page = narrowable.page("Specialise")
     narrowable.sees(lambda: page.elastic_button.isVisible())
@@ -65,8 +68,52 @@ def test_a_network_of_one_size_is_made_elastic_and_a_narrower_one_is_used(
     assert ended.how == "done", ended.text
     assert narrowable.project.backbone_title == "MobileNetV3-Small, narrower"
     narrowable.sees(lambda: page.plot.in_use == ended.result["architecture"])
+    assert not page.fold.isVisible(), "it was narrowed for all classes"
+    plum = class_folders(tmp_path / "more", {"plum": 12})
+    narrowable.waits_for(lambda: drop(narrowable.page("Images"), urls([plum])))
+    narrowable.page("Specialise")
+    narrowable.sees(lambda: page.fold.isVisible())
+    assert "narrowed before plum came" in page.fold.text.text()
+
+    folded = asked(narrowable, "Ctrl+Shift+Y")
+
+    assert folded.how == "done", folded.text
+    narrowable.sees(lambda: not page.fold.isVisible())
     narrowable.waits_for(lambda: narrowable.presses("Ctrl+Z"))
-    assert narrowable.project.backbone_title == "MobileNetV3-Small"
+    assert narrowable.project.backbone_title == "MobileNetV3-Small, narrower"
+    narrowable.sees(lambda: page.fold.isVisible())
+
+
+def test_a_network_in_the_plot_is_trained_a_little_after_its_time_was_told(
+    narrowable: Person,
+) -> None:
+    page = narrowable.page("Specialise")
+    narrowable.sees(lambda: page.elastic_button.isVisible())
+    assert asked(narrowable, "Ctrl+Shift+W").how == "done"
+    narrowable.sees(lambda: page.search_button.isVisible() and page.plot.points)
+    whole = f"mobilenet_v3_small {SIZE}"
+    page.plot.picked.emit(whole)
+    narrowable.sees(lambda: page.subnet.chosen and page.subnet.training.button.isEnabled())
+    told: list[str] = []
+    narrowable.later(lambda: agreed(narrowable, told))
+
+    ended = asked(narrowable, "Ctrl+Shift+N")
+
+    assert ended.how == "done", ended.text
+    assert "learns to see in your" in told[0]
+    assert "second" in told[0] or "minute" in told[0]
+    assert ended.result["architecture"].split(":")[0].split()[:2] == whole.split()
+    narrowable.sees(lambda: page.subnet.chosen)
+
+
+def agreed(person: Person, told: list[str]) -> bool:
+    """Presses Train in the question, when it is there, and keeps what it said."""
+    for dialog in person.window.findChildren(QDialog):
+        if dialog.isVisible() and dialog.windowTitle() == "Train this network a little?":
+            told.append(texts(dialog))
+            QTest.keyClick(dialog, Qt.Key.Key_Return)
+            return True
+    return False
 
 
 def only_fewer_parameters(form: SearchForm) -> None:
