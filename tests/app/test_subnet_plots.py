@@ -193,6 +193,8 @@ def test_a_saved_plot_has_axes_units_legend_and_landmarks(
 
 
 def test_each_word_of_the_legend_is_explained_where_it_stands(plot: ScatterPlot) -> None:
+    plot.add(Point("whole", "Net, 64 pixels", 0.72, measured=1.5, family="Net"))
+    plot.catch_up()
     line = range(TITLE, int(plot.frame().top()))
     found = {plot.sign_at(QPoint(x, y)) for x in range(0, plot.width(), 4) for y in line}
     assert found - {""} == {text for text, _ in plot.legend()} == set(LEGEND_HELP)
