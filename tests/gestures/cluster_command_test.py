@@ -175,13 +175,14 @@ def test_workers_that_are_killed_change_nothing(
 
     def taking(self: Dispatch, flight: Any, results: Any) -> None:
         member = flight.member
-        if not killed and member is not self.here:
+        if member is self.here or hung:
+            pass
+        elif not killed:
             killed.append(process_of(member))
             killed[0].kill()
-        elif len(killed) == 1 and not hung and member is not self.here:
-            if (there := process_of(member)) != killed[0]:
-                hung.append(there)
-                there.suspend()
+        elif process_of(member) != killed[0]:
+            hung.append(process_of(member))
+            hung[0].suspend()
         took(self, flight, results)
 
     monkeypatch.setattr(Dispatch, "took", taking)
