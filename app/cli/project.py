@@ -23,11 +23,13 @@ from app.cli import (
     review,
     specialise,
     stream,
+    together,
     tune,
     watch,
     why,
 )
 from app.cli.terminal import columns, do, finish
+from app.cli.together import do_leading
 from engine.results.export import Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
@@ -64,6 +66,7 @@ NAMES = (
     *labels.NAMES,
     *latency.NAMES,
     *tune.NAMES,
+    *together.NAMES,
     *adapt.NAMES,
     *compare.NAMES,
     *branch.NAMES,
@@ -105,7 +108,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     demo.add_to(command)
     p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    for others in (specialise, tune, adapt, compare, branch):
+    for others in (specialise, tune, adapt, together, compare, branch):
         others.add_to(command)
     cluster.add_to(command)
     labels.add_to(commands, common)
@@ -155,6 +158,7 @@ def add_score(parser: argparse.ArgumentParser) -> None:
 def add_shrink(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--project", default="", help="train on this project's images, if no data is named")
+    together.add_processes(parser)
     add("--estimate", action="store_true", help="only say how long it would take")
     help = "out, base, data, work, method, teacher, epochs, sizes, ..."
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
@@ -377,7 +381,11 @@ def shrink(options: argparse.Namespace) -> int:
     asked = {"project": options.project, **chosen(options)}
     if options.estimate:
         return finish(options, do(options, "estimate_shrink", **asked), Estimate, figures)
-    return finish(options, do(options, "shrink", **asked), SupernetTrained, figures)
+
+    def work() -> int:
+        return finish(options, do_leading(options, "shrink", **asked), SupernetTrained, figures)
+
+    return together.together(options, work)
 
 
 def figures(result: Mapping[str, Any]) -> str:

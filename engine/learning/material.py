@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.events import Event, Notice, Saved
 from engine.images.decode import CheckedImage, open_many
 from engine.learners import Task
+from engine.learners.kept_features import KeptFeatures
 from engine.models.extractor import Extractor
 from engine.storage import catalogue
 from engine.storage.catalogue import Split
@@ -86,9 +87,9 @@ def ensure(
     `heap` also of images that wait for a class. What is to `spare` may be missing."""
     features = features_by(project, extractor, views)
     features.drop_damaged()
-    also = " UNION SELECT sha256 FROM unsorted WHERE NOT aside" if heap else ""
-    hashes = (h for (h,) in project.db.execute(f"SELECT sha256 FROM image{also}"))
-    wanted = features.missing(h for h in hashes if h not in spare)
+    also = " UNION ALL SELECT sha256 FROM unsorted WHERE NOT aside" if heap else ""
+    missing = features.missing_among(f"SELECT sha256 FROM image{also}")
+    wanted = [h for h in missing if h not in spare]
     if not wanted:
         return set()
     eta, lost, batch = Eta(len(wanted), "Looking at images"), set[str](), list[CheckedImage]()
@@ -143,9 +144,8 @@ class LearningData:
         return torch.from_numpy(self.features.get(hashes))
 
     def task(self) -> Task:
-        """All images to learn from at once."""
-        new = {n: self.of(hashes) for n, hashes in self.train.items()}
-        return Task(new, *self.sample(), self.features.moments)
+        """All images to learn from, read class by class."""
+        return Task(KeptFeatures(self.train, self.of), *self.sample(), self.features.moments)
 
     def held_out(self, classes: Iterable[int]) -> tuple[list[str], np.ndarray]:
         """The held-out images of `classes`, one class after the other, and their class numbers."""

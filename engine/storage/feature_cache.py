@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import io
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 
 from engine.errors import UnusableProject
 from engine.storage.project import Project
+from engine.system.trouble import pass_on
 
+AT_ONCE = 500
+"""So many images are asked for in one question."""
 WHOLE = 32
 """So many images wanted of a pack, and it is read as a whole."""
 
@@ -32,13 +36,26 @@ class Features:
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
         """Which of the images have no activations yet, in the given order, each once."""
-        there = {
-            row["sha256"]
-            for row in self.project.db.query(
-                "SELECT sha256 FROM feature WHERE key = ? AND pack <> ''", [self.key]
+        question = "SELECT sha256 FROM feature WHERE key = ? AND pack <> '' AND sha256 IN ({})"
+        found, rest = dict[str, None](), iter(hashes)
+        while some := list(islice(rest, AT_ONCE)):
+            asked = question.format(",".join("?" * len(some)))
+            there = {sha256 for (sha256,) in self.project.db.execute(asked, [self.key, *some])}
+            found.update((sha256, None) for sha256 in some if sha256 not in there)
+        return list(found)
+
+    def missing_among(self, images: str) -> Iterator[str]:
+        """The images of a question for hashes that have no activations yet, sorted, each once. To
+        be read to its end before anything is stored."""
+        return (
+            sha256
+            for (sha256,) in self.project.db.execute(
+                f"SELECT DISTINCT sha256 FROM ({images}) AS asked WHERE NOT EXISTS (SELECT 1 FROM "
+                "feature WHERE key = ? AND feature.sha256 = asked.sha256 AND pack <> '') "
+                "ORDER BY sha256",
+                [self.key],
             )
-        }
-        return [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in there]
+        )
 
     def all(self) -> list[str]:
         """The images that have activations, sorted."""
@@ -83,6 +100,7 @@ class Features:
                 at, place = np.array(pairs).T
                 result[at] = stored[place]
         except (OSError, ValueError, IndexError, TypeError, OverflowError) as error:
+            pass_on(error, self.project.path)
             raise UnusableProject(
                 "What the project keeps of its images’ features is damaged. Learn again: they are "
                 "computed anew."
@@ -146,18 +164,17 @@ class Features:
         return done
 
     def _rows(self, hashes: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Pack and place of each image; asked for all at once where there are many."""
-        if len(hashes) > 500:
+        """Pack and place of each image that has activations."""
+        found = dict[str, tuple[str, int]]()
+        for start in range(0, len(hashes), AT_ONCE):
+            some = hashes[start : start + AT_ONCE]
             rows = self.project.db.execute(
-                "SELECT sha256, pack, place FROM feature WHERE key = ? AND pack <> ''", [self.key]
+                "SELECT sha256, pack, place FROM feature WHERE key = ? AND pack <> '' "
+                f"AND sha256 IN ({','.join('?' * len(some))})",
+                [self.key, *some],
             )
-        else:
-            marks = ",".join("?" * len(hashes))
-            rows = self.project.db.execute(
-                f"SELECT sha256, pack, place FROM feature WHERE key = ? AND sha256 IN ({marks})",
-                [self.key, *hashes],
-            )
-        return {sha256: (pack, place) for sha256, pack, place in rows}
+            found.update((sha256, (pack, place)) for sha256, pack, place in rows)
+        return found
 
 
 def remove_packs(project: Project, packs: Iterable[str]) -> None:
@@ -173,6 +190,7 @@ def readable(project: Project, pack: str, places: Sequence[object]) -> bool:
     """Whether a pack is whole: its header can be read, its length fits it, and it has `places`."""
     try:
         stored = np.load(project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        pass_on(error, project.path)
         return False
     return all(isinstance(place, int) and 0 <= place < len(stored) for place in places)

@@ -23,6 +23,8 @@ from engine.storage.project import Project
 
 WHOLE = "whole"
 """In a narrowed network's file: backbone, weights and size of the project before."""
+CLASSES = "folded_on"
+"""In the same file: the numbers of the classes on whose images it was folded."""
 FAST = (
     "efficientnet_lite0",
     "efficientnet_lite1",
