@@ -12,12 +12,13 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from engine import __version__
 from engine.cluster import work
+from engine.cluster.futures import drop, fetched
 from engine.cluster.material import Material
 from engine.cluster.members import AHEAD, HERE, Flight, Held, Kind, Member
 from engine.cluster.network import Network
@@ -40,7 +41,8 @@ TICK = 0.25
 """Seconds after which whoever waits for images is asked whether to go on."""
 LOOK_EVERY = 1.0
 CHECK_EVERY = 100
-"""Of so many images of a worker, one is computed elsewhere, too; and one of its first share."""
+"""Of so many images of a worker, one is computed elsewhere, too; and one of each share until the
+first of them was found equal."""
 FAR = 0.01
 """Answers further apart than this share of the largest feature are of different images, or by
 different arithmetic: processors differ by some millionths."""
@@ -49,8 +51,6 @@ TRIES = 2
 FIRST, LEAST, PACES = 180.0, 30.0, 10
 """Seconds that a worker has before any pace is known, and at least; then PACES times the pace."""
 SLOWEST: dict[Kind, float] = {"hello": 60.0, "network": 600.0}
-FETCH = 30.0
-"""Seconds in which an answer that is there must have come."""
 
 
 class Dispatch:
@@ -119,10 +119,14 @@ class Dispatch:
                 member.here = False
                 self.forget_flights(member)
 
-    def aside(self, member: Member, why: str) -> None:
-        """Gives a worker nothing more, and has done again what it had."""
+    def aside(self, member: Member, why: str, lied: bool = True) -> None:
+        """Gives a worker nothing more, and has done again what it had; where it `lied`, what nobody
+        looked at again is doubtful."""
         if member.aside or member is self.here:
             return
+        if lied:
+            self.tally.doubtful += member.given
+            member.given.clear()
         member.aside = f"Set aside: {why}."
         self.forget_flights(member)
 
@@ -241,7 +245,7 @@ class Dispatch:
             limit = max(LEAST, PACES * max(paces) * images) if paces else FIRST
             limit = SLOWEST.get(flight.kind, limit)
             if now - max(flight.began, member.last) > limit:
-                self.aside(member, f"it did not answer for {limit:.0f} s")
+                self.aside(member, f"it did not answer for {limit:.0f} s", lied=False)
 
     def take(self, flight: Flight, answer: bytes | None) -> None:
         member = flight.member
@@ -336,7 +340,6 @@ class Dispatch:
             self.believe(share, results)
             return
         member.unchecked = max(0, member.unchecked - CHECK_EVERY) if member.checked else 0
-        member.checked = True
         place = min(usable, key=lambda n: digest(results[n]))
         held = Held(share, results, member, place)
         self.send(self.another(member), share.only(place), "check", held)
@@ -362,9 +365,7 @@ class Dispatch:
             else:
                 self.send(self.here, held.share.only(held.place), "third", held)
             return
-        self.tally.agreed(apart)
-        held.of.given.clear()
-        self.believe(held.share, held.results)
+        self.agreed(held, apart)
 
     def settled(self, flight: Flight, truth: Result) -> None:
         """Sets aside whoever is far from what this computer found."""
@@ -375,31 +376,19 @@ class Dispatch:
             self.aside(held.by, why)
         if distance(truth, held.results[held.place]) > FAR:
             self.aside(held.of, why)
-            self.tally.doubtful += held.of.given
-            held.of.given.clear()
             self.again(held.share)
         else:
-            self.tally.agreed(distance(truth, held.results[held.place]))
+            self.agreed(held, distance(truth, held.results[held.place]))
+
+    def agreed(self, held: Held, apart: float) -> None:
+        held.of.checked = True
+        held.of.given.clear()
+        self.tally.agreed(apart)
+        if held.of.aside:  # of one image it was right
+            self.again(held.share)
+        else:
             self.believe(held.share, held.results)
 
 
 def digest(one: Result) -> str:
     return one.sha256 if isinstance(one, CheckedImage) else ""
-
-
-def fetched(future: Any) -> bytes | None:
-    """An answer; None where there is none, whatever came instead."""
-    try:
-        if isinstance(future, Future):
-            return future.result()
-        return future.result(timeout=FETCH) if future.status == "finished" else None
-    except (Exception, CancelledError):  # a boundary: anything of a worker or a scheduler
-        return None
-
-
-def drop(future: Any) -> None:
-    """Waits for a future no more; one that did not begin never will."""
-    if isinstance(future, Future):
-        future.cancel()
-    else:
-        future.release()

@@ -30,6 +30,8 @@ DEATH = "30s"
 """After so long without a scheduler a worker's process ends, and is started anew."""
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 START = 30.0
+NO_PAGE = "127.0.0.1:0"
+"""Dask insists on a server of pages: here it has none, and only this computer reaches it."""
 EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -69,7 +71,7 @@ class SchedulerThread:
                 port=address.port,
                 security=self.sure,
                 dashboard=False,
-                http_server_modules=(),
+                dashboard_address=NO_PAGE,
             )
         except BaseException as error:
             self.started.set_exception(error)
@@ -196,7 +198,7 @@ async def serve(url: str, keys: str, host: str, folder: str) -> None:
         name=name,
         security=security(address_of(url, 1), keys),
         dashboard=False,
-        http_server_modules=(),
+        dashboard_address=NO_PAGE,
         memory_limit=0,
         local_directory=str(place),
         death_timeout=DEATH,
