@@ -30,11 +30,16 @@ PIECE = 1 << 26
 
 @dataclass(frozen=True)
 class Group:
-    """The processes, and which of them this one is. The leader has the project."""
+    """The processes, and which of them this one is. The leader has the project.
+
+    `started` as a group, though others may have gone or not have come: one process then computes
+    as several do.
+    """
 
     place: int = 0
     size: int = 1
     leader: int = 0
+    started: bool = False
 
     @property
     def leads(self) -> bool:
@@ -68,7 +73,7 @@ class Group:
 
     def whole_batch(self, count: int) -> AbstractContextManager[Any]:
         """Within it, norms and dropout work as if the whole batch were here."""
-        if self.size == 1:
+        if not self.started:
             return nullcontext()
         from engine.training.distributed.whole_batch import WholeBatch
 
