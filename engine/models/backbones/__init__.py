@@ -144,12 +144,12 @@ def load_backbone(
     return with_features(found, features)
 
 
-def by_name(name: str, size: int) -> Backbone:
-    """A backbone whose weights are in their package or in the folder of downloads."""
+def by_name(name: str, size: int, file: Path | None = None) -> Backbone:
+    """A backbone whose weights are in `file`, or else in their package or among the downloads."""
     architecture = network_named(name or FIRST_CHOICE)
     if not architecture.facts()["file"]:
         return architecture.assemble(None, size)
-    file = architecture.found()
+    file = file or architecture.found()
     if file is None:
         raise Refused(architecture.missing())
     with one_thread():
