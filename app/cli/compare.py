@@ -41,6 +41,8 @@ def add_to(command: Any) -> None:
     add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same answers")
     help = "of each class's images, in per cent, for the learning curves; 100: no curves"
     add("--shares", default="10,25,50,100", metavar="LIST", help=help)
+    help = "learning curves of what trains, and of other networks, too; takes up to twice as long"
+    add("--every-curve", action="store_true", help=help)
     add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
     help = "go on with the way of this row, or of the best one, afterwards (undo is in the window)"
@@ -75,6 +77,7 @@ def compare(options: argparse.Namespace) -> int:
         seconds=options.seconds,
         seed=options.seed,
         shares=shares_in(options.shares),
+        every_curve=options.every_curve,
     )
     if ended.how == "done":
         ended = written(options, ended)

@@ -9,6 +9,7 @@ from typing import Any
 from app.cli import (
     adapt,
     branch,
+    cluster,
     compare,
     demo,
     heap,
@@ -69,6 +70,7 @@ NAMES = (
     *adapt.NAMES,
     *compare.NAMES,
     *branch.NAMES,
+    *cluster.NAMES,
 )
 Command = Callable[[argparse.Namespace], int]
 
@@ -108,6 +110,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     for others in (specialise, tune, adapt, together, compare, branch):
         others.add_to(command)
+    cluster.add_to(command)
     labels.add_to(commands, common)
     latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
@@ -143,6 +146,7 @@ def add_learn(parser: argparse.ArgumentParser) -> None:
     add("--nested", action="store_true", help=help)
     add("--learner", default="", help="ncm, slda, roots, ridge, tilda, or auto")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
+    cluster.add_choice(add)
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
@@ -245,6 +249,8 @@ def learnt_table(result: Learnt, left_out: int = 0) -> str:
         lines += ["", result["choice"]["says"]]
     if left_out:
         lines.append(f"{left_out} files were left out")
+    if "cluster" in result:
+        lines += ["", cluster.receipt(result["cluster"])]
     return "\n".join(lines)
 
 

@@ -31,13 +31,18 @@ def is_full(error: BaseException, folder: Path | None = None) -> bool:
 
 def has_room(folder: Path) -> bool:
     """Whether `folder` takes a few more bytes; asked by doing it, since quotas are told nowhere."""
+    return trial(folder) not in FULL
+
+
+def trial(folder: Path) -> int:
+    """Writes a few bytes in `folder` and removes them; the system's number where it refuses."""
     try:
-        with tempfile.TemporaryFile(dir=folder) as trial:
-            trial.write(bytes(ROOM))
-            trial.flush()
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(ROOM))
+            file.flush()
     except OSError as error:
-        return error.errno not in FULL
-    return True
+        return error.errno or 0
+    return 0
 
 
 def replace_file(path: Path, content: bytes | memoryview, shared: bool = False) -> None:

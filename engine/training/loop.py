@@ -16,6 +16,7 @@ from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
 from engine.models.backbone import Stage
 from engine.models.batch_norm import NORMS
+from engine.system.trouble import pass_on
 from engine.training.checkpoints import BROKEN, packed, read_state, unpacked, write_state
 from engine.training.distributed.group import ALONE, ENDS, STEPS, TAKES, Group
 
@@ -153,6 +154,7 @@ class Training:
             notes = state["notes"]
             self.restore(state)
         except BROKEN as error:
+            pass_on(error)
             raise UnusableWeights(
                 f"The checkpoint {path.name} can't be read or is of another network. "
                 "Remove it to start from the beginning."

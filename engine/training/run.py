@@ -20,6 +20,7 @@ from engine.results.tune import Unlabelled
 from engine.storage.runs import CHECKPOINT
 from engine.system import device as devices
 from engine.system.progress import Eta
+from engine.system.trouble import pass_on
 from engine.training.activation_cache import ActivationCache
 from engine.training.augment import Views
 from engine.training.batches import Batch
@@ -342,6 +343,7 @@ class TuningRun:
             if path.exists():
                 self.stack.load_state_dict(read_state(path))
         except BROKEN as error:
+            pass_on(error)
             raise UnusableWeights(
                 "The best weights of this run are damaged. Remove the run and start a new one."
             ) from error

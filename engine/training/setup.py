@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,12 +79,17 @@ def plain_settings(plugin: Any) -> dict[str, Any]:
 
 
 def course_of(
-    session: Session, run: Run, place: Path | None = None, group: Group = ALONE
+    session: Session,
+    run: Run,
+    place: Path | None = None,
+    only: Collection[str] = (),
+    group: Group = ALONE,
 ) -> Generator[Event, None, TuningRun]:
     """The run's images, network and optimiser, at its last checkpoint or else its first step.
 
-    What it keeps lies in `place`, usually the folder of its number. Raises UnusableWeights where
-    the checkpoint is broken.
+    What it keeps lies in `place`, usually the folder of its number. Of the images with classes it
+    learns `only` some, by their hashes, or all. Raises UnusableWeights where the checkpoint is
+    broken.
     """
     project = session.require()
     place = place or runs.folder(project, run.id)
@@ -95,11 +100,11 @@ def course_of(
         )
 
         return (yield from adapting_course(session, run, place, group))
-    return (yield from tuning_course(session, run, place, group))
+    return (yield from tuning_course(session, run, place, only, group))
 
 
 def tuning_course(
-    session: Session, run: Run, place: Path, group: Group
+    session: Session, run: Run, place: Path, only: Collection[str], group: Group
 ) -> Generator[Event, None, TuningRun]:
     """A run on images with classes."""
     tuning, timing = made(run.tuner, run.schedule, run.settings)
@@ -109,11 +114,15 @@ def tuning_course(
     side = size if tuning.augment == "none" else round(size * LARGER)
     split = catalogue.to_learn(project)
     every = yield from images_of(project, split, "train", side)
+    if only:
+        every = part_of(every, np.flatnonzero([h in only for h in every.files]))
     check_batch(len(every), tuning.batch)
     held_out = yield from images_of(project, split, "validation", size)
     numbers, added = sorted(split.train), comparison.new_classes(project)
     new = frozenset(at for at, number in enumerate(numbers) if number in added)
     data = yield from material.learning_data(project, extractor, 1)
+    if only:
+        data = replace(data, split=data.split.without({*data.split.hashes}.difference(only)))
     corpus = chosen_part(project, data.features, tuning, every, new)
     torch.manual_seed(tuning.seed)
     head, begun = nn.Linear(backbone.width, len(numbers)), (place / runs.CHECKPOINT).exists()
