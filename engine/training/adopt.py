@@ -19,7 +19,7 @@ from engine.storage import catalogue, runs
 from engine.storage.project import Project
 from engine.storage.runs import Run
 from engine.system.torchrun import note_run
-from engine.system.words import plural
+from engine.training.distributed.group import other_processes
 from engine.training.distributed.joined import joined
 from engine.training.distributed.sent import share_course
 from engine.training.run import TuningRun
@@ -129,10 +129,7 @@ def begins(course: TuningRun) -> Iterator[Event]:
     if done:
         yield Notice(f"Going on from step {done} of {course.total}.")
     if done and course.processes != size:
-        yield Notice(
-            f"Up to here it was trained by {plural(course.processes, 'process')}: what comes of it "
-            "will be the same but for rounding, not to the last bit."
-        )
+        yield Notice(other_processes(course.processes))
 
 
 def check_scored(course: TuningRun) -> None:
