@@ -285,10 +285,10 @@ def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strateg
         if name == ALL:
             chosen |= {strategy.name: strategy for strategy in own}
         elif name == NETWORKS:
-            chosen |= others
+            chosen |= {n: strategy for n, strategy in others.items() if not strategy.tuner}
         elif name in every:
             chosen[name] = every[name]
-        elif way and (other or not network):
+        elif way and (other or AT not in name):
             chosen[name] = on_network(way, other) if other else way
         else:
             known = ", ".join(every)
