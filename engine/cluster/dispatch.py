@@ -127,7 +127,7 @@ class Dispatch:
         if lied:
             self.tally.doubtful += member.given
             member.given.clear()
-        member.aside = f"Set aside: {why}."
+        member.aside = f"{why[0].upper()}{why[1:]}."
         self.forget_flights(member)
 
     def forget_flights(self, member: Member) -> None:
