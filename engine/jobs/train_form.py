@@ -35,7 +35,7 @@ from engine.training.distilling import (
     taught_by,
 )
 
-EPOCHS, LOOKED = 4, 8
+EPOCHS, LOOKED = 3, 8
 MOST_EPOCHS = 100
 HELD_OUT = 256
 """Images at most that had no part in it and tell whether it helped."""
