@@ -79,10 +79,12 @@ def noted_run() -> int:
     return int(note.read_text()) if note and note.exists() else 0
 
 
-def note_run(number: int) -> None:
-    """Keeps which run it is, for the group that is started next."""
-    if folder := inside():
+def note_run(number: int) -> bool:
+    """Keeps which run it is, for the group that is started next; whether this one was."""
+    folder, again = inside(), bool(noted_run())
+    if folder:
         (folder / RUN).write_text(str(number))
+    return again
 
 
 def led(work: Callable[[], int], leave: Callable[[], None]) -> int:
@@ -218,6 +220,9 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    quiet = logging.getLogger("torch")  # it would write between what the leader says
+    quiet.handlers.clear()
+    quiet.propagate = True
     outcome = folder / OUTCOME
     place, more = asked.address, dict[str, Any](is_host=asked.leads)
     if not asked.across:

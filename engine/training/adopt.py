@@ -93,11 +93,11 @@ def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
     project, group = session.require(), joined()
     group.check(run.settings["batch"])
     runs.change(project, run.id, state="running")
-    note_run(run.id)
+    again = note_run(run.id)
     course = None
     try:
         course = yield from course_of(session, run, group=group)
-        yield from begins(course)
+        yield from begins(course, again)
         share_course(project, run, course)
         for event in course.follow():
             yield event
@@ -121,9 +121,11 @@ def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
     return (yield from finish_run_with(session, run, course, adopt))
 
 
-def begins(course: TuningRun) -> Iterator[Event]:
-    """Says where a run goes on, and with how many others."""
+def begins(course: TuningRun, again: bool) -> Iterator[Event]:
+    """Says where a run goes on, and with how many others; `again` they were all started anew."""
     size, done = course.training.group.size, course.training.position
+    if again:
+        yield Notice("A process was lost, or a computer came or went. All were started again.")
     if size > 1:
         yield Notice(f"{size} processes train together, each on its part of every batch.")
     if done:

@@ -31,6 +31,8 @@ def main() -> None:
     add("--epochs", type=float, default=3)
     add("--workers", type=int, default=2)
     add("--kills", type=int, default=2)
+    help = "compare with one process, too"
+    add("--one", action=argparse.BooleanOptionalAction, default=True, help=help)
     add("--tuner", default="fine_tune")
     add("--schedule", default="none")
     options = parser.parse_args()
@@ -46,8 +48,10 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
     command("learn", first, options.pictures)
     print("| run | seconds | of training | against | loss apart, first step | at most | weights |")
     print("|---|---|---|---|---|---|---|")
-    plain = trained(options, folder, "one process")
-    one = trained(options, folder, "group of one", together=1, against=plain)
+    one = None
+    if options.one:
+        plain = trained(options, folder, "one process")
+        one = trained(options, folder, "group of one", together=1, against=plain)
     many = trained(options, folder, f"group of {options.workers}", options.workers, against=one)
     trained(options, folder, "the same, killed", options.workers, options.kills, against=many)
 
