@@ -22,10 +22,13 @@ from engine.learners.confidence import temperature
 from engine.learners.principal import unit
 from engine.learners.slda import StreamingLDA
 from engine.learners.unlike import together, usual
+from engine.learning import look_again
 from engine.learning.look_again import Found, around, suspicion
 from engine.learning.opinions import Case, by_roots, with_held_out
 from engine.learning.own_answers import Judged, OwnAnswers
 from engine.session import Session
+from engine.storage.feature_cache import Features
+from engine.storage.steps import current
 from tests.bench.common import finished
 from tests.helpers.image_files import drawn, plain_folders, planted
 from tests.helpers.projects import QUICK, SIZE, done, refused, weights
@@ -130,6 +133,25 @@ def test_a_method_without_a_closed_form_judges_what_it_never_saw(session: Sessio
 
 
 # How they are ranked, and how far is too far.
+
+
+def test_all_three_judges_say_in_which_order_a_review_lists(session: Session) -> None:
+    again = finished(look_again.found(session))
+    seen, row = again.judged, current(session.require())
+    numbers = np.array(seen.answers.classes)[seen.truth]
+    features = Features(session.require(), row["features_key"])
+    by_all = finished(
+        by_roots(Case(features, seen.hashes, numbers, seen.answers.classes, seen.logs))
+    )
+    for said, wanted in zip(again.opinions, (seen.logs, *by_all), strict=True):
+        np.testing.assert_array_equal(said, wanted)
+    doubts = [suspicion(logs, seen.truth) for logs in (seen.logs, *by_all)]
+    doubt, wrong = np.stack(doubts).mean(axis=0), again.lists["wrong"]
+    doubt -= 0.25 * np.log(around(seen.z, seen.truth, np.arange(len(doubt))) + 0.01)
+    assert (np.diff(doubt[wrong]) < 1e-9).all()
+    listed = [row["path"] for row in done(session, "review")["wrong"]]
+    shown = {row["id"]: row["path"] for row in done(session, "look_again", limit=99)["rows"]}
+    assert listed == [shown[number] for number in seen.ids[wrong].tolist()]
 
 
 def test_a_small_class_that_is_known_less_well_is_not_at_the_head() -> None:
