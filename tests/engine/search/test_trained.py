@@ -37,7 +37,6 @@ from tests.helpers.commands import espalier
 __all__ = ["folders", "learnt", "quick"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
 WHOLE = f"{NETWORK} {SIZE}"
-LARGEST = f"{NETWORK} 224"
 NOTHING_NEW = {"new": [], "lost_then": 0.0, "lost_new": 0.0, "worse": False, "text": ""}
 
 
@@ -47,7 +46,6 @@ def measured(tmp_path_factory: pytest.TempPathFactory, learnt: Path) -> Path:
     folder = tmp_path_factory.mktemp("measured")
     made = copy_of(learnt, folder)
     searched(made, budget=2)
-    done(made, "specialise", resolutions=[224], parameters=1000, budget=2)
     made.close()
     return folder / learnt.name
 
@@ -172,7 +170,6 @@ def test_how_long_it_takes_is_told_before_and_nothing_is_written(session: Sessio
         ({"architecture": f"{NETWORK} 96"}, "was not measured"),
         ({"architecture": f"{WHOLE} trained"}, "was trained already"),
         ({"architecture": "nothing"}, "no network of this project"),
-        ({"architecture": LARGEST}, "there is none from which it could learn"),
         ({"architecture": WHOLE, "epochs": 0}, "1 to 100 times"),
     ],
 )
@@ -181,6 +178,14 @@ def test_what_can_not_be_trained_is_refused(
 ) -> None:
     with pytest.raises((Refused, BadSetting), match=words):
         done(session, "train_form", **settings)
+
+
+def test_the_whole_network_at_its_largest_size_has_none_to_learn_from(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks, "RESOLUTIONS", (SIZE,))
+    with pytest.raises(BadSetting, match="there is none from which it could learn"):
+        train_form.checked(session, ElasticArchitecture.parse(WHOLE), 1)
 
 
 # The training itself.
