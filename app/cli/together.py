@@ -124,8 +124,7 @@ def do_leading(options: argparse.Namespace, name: str, /, **asked: Any) -> Ended
         return do(options, name, **asked)
     with stopped_by_control_c() as stopped:
         ended = do(options, name, stopped=stopped, **asked)
-    if ended.how == "lost":
-        print(ended.text, file=sys.stderr)
+    if ended.how == "lost":  # who leads next says so
         raise Lost
     return ended
 

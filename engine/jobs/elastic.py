@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.errors import BadSetting, Refused
-from engine.events import Notice, Progress, Saved, Work
+from engine.events import Event, Notice, Progress, Saved, Work
 from engine.export.material import exporter_of, written
 from engine.export.write import check_target
 from engine.jobs import job, train_form
 from engine.learning import material, step
-from engine.models.elastic.architecture import ElasticArchitecture
+from engine.models.elastic.architecture import ElasticArchitecture, is_trained
+from engine.models.provenance import Origin
 from engine.results.export import Receipt
 from engine.results.specialise import (
     FoldNews,
@@ -31,7 +32,6 @@ from engine.search.take import model_with
 from engine.session import Session
 from engine.storage import catalogue
 from engine.system.words import duration, listed, per_cent
-from engine.training.distilling import Recipe
 
 ENOUGH = 1000
 """More networks than any search measures."""
@@ -40,18 +40,26 @@ ENOUGH = 1000
 @job("Make the network elastic")
 def make_elastic(session: Session) -> Work[MadeElastic]:
     """Measures once, on the project's images, what any narrower form of its network needs to be
-    known; and the whole network at each resolution, to compare with. All of it is kept."""
+    known; and the whole network at each resolution, and torchvision's at lower ones, to compare
+    with. All of it is kept."""
     clock = time.perf_counter()
     session.require().check_writable()
     choice = choice_for(session, (), {}, ENOUGH)
     yield from folding.calibrated(choice.bench, choice.root)
     for size in choice.resolutions:
         yield from folding.costs_at(choice.bench, choice.root, size)
-    alone = {choice.root.backbone: choice.root}
-    yield from whole_networks(
-        Choice(choice.bench, choice.root, alone, choice.resolutions, {}, ENOUGH)
-    )
+    yield from wholes(choice, choice.root, choice.resolutions)
+    for name in networks.LANDMARKS:
+        if name == choice.root.backbone or name not in choice.origins:
+            continue
+        yield from wholes(choice, choice.origins[name], networks.LOWER)
     return {"seconds": time.perf_counter() - clock, "resolutions": list(choice.resolutions)}
+
+
+def wholes(choice: Choice, origin: Origin, sizes: Sequence[int]) -> Generator[Event, None, None]:
+    """Measures a whole network at each of these sizes that it takes."""
+    alone = {origin.backbone: origin}
+    yield from whole_networks(Choice(choice.bench, origin, alone, tuple(sizes), {}, ENOUGH))
 
 
 def specialise_elastic(
@@ -97,7 +105,7 @@ def trained_winner(choice: Choice, winner: SubnetRow) -> Work[SubnetRow]:
         return winner
     seconds = train_form.seconds_of(choice, wanted, train_form.EPOCHS)
     yield Notice(f"Training {winner['title']} a little takes {duration(seconds)}.")
-    made = yield from train_form.train(choice, wanted, Recipe(train_form.EPOCHS))
+    made = yield from train_form.train(choice, wanted)
     both = {winner["architecture"], made["architecture"]}
     return next(row for row in choice.allowed() if row["architecture"] in both)
 
@@ -191,6 +199,8 @@ def fold_anew(session: Session) -> Work[SubnetUsed]:
     session.require().check_writable()
     wanted, choice = new_kinds.in_use(session.backbone()), choice_for(session, (), {}, 0)
     yield from folding.calibrated(choice.bench, using.origin_named(choice, wanted), anew=True)
+    if is_trained(str(session.backbone().facts["architecture"])):
+        yield Notice("The network was trained a little before. Folded anew it is as it was folded.")
     return (yield from use_elastic(session, wanted, f"Fold {title_for(wanted)} anew"))
 
 

@@ -87,6 +87,7 @@ def ensure(
     `heap` also of images that wait for a class. What is to `spare` may be missing."""
     features = features_by(project, extractor, views)
     features.drop_damaged()
+    yield from put_together(features)
     also = " UNION ALL SELECT sha256 FROM unsorted WHERE NOT aside" if heap else ""
     missing = features.missing_among(f"SELECT sha256 FROM image{also}")
     wanted = [h for h in missing if h not in spare]
@@ -113,6 +114,15 @@ def ensure(
             "warning",
         )
     return lost
+
+
+def put_together(features: Features) -> Generator[Event, None, None]:
+    """Puts features that came in very many small packs into shards, once."""
+    packs = set() if features.project.read_only else features.small()
+    eta: Eta | None = None
+    for done, total in features.put_together(packs) if packs else ():
+        eta = eta or Eta(total, "Putting features together")
+        yield eta.at(done)
 
 
 class Known(Protocol):

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from engine.errors import UnusableProject
+from engine.storage.hashes import Hashes
 from engine.storage.project import Project
 from engine.system.trouble import pass_on
 
@@ -22,7 +23,11 @@ WHOLE = 32
 
 
 PACK = 1024
-"""So many images are put into one pack where they are packed anew."""
+"""So many images are put into one pack where they are packed anew, and more are a shard."""
+SHARD = 16 << 20
+"""Bytes of activations in a shard."""
+MANY = 512
+"""So many packs of fewer images are put together into shards."""
 
 
 class Features:
@@ -68,12 +73,9 @@ class Features:
         np.save(buffer, np.ascontiguousarray(activations, dtype=np.float32))
         pack = self.project.blobs.put(buffer.getvalue())
         with self.project.transaction() as db:
-            db.table("feature").insert_all(
-                (
-                    {"key": self.key, "sha256": sha256, "pack": pack, "place": place}
-                    for place, sha256 in enumerate(hashes)
-                ),
-                replace=True,
+            db.conn.executemany(
+                "INSERT OR REPLACE INTO feature (key, sha256, pack, place) VALUES (?, ?, ?, ?)",
+                ((self.key, sha256, pack, place) for place, sha256 in enumerate(hashes)),
             )
 
     def get(self, hashes: Sequence[str]) -> np.ndarray:
@@ -120,6 +122,36 @@ class Features:
             with self.project.transaction() as db:
                 db.table("feature").delete_where("pack = ?", [pack])
         return len(damaged)
+
+    # Images come some at a time, and each time makes a pack. Many small ones become few shards,
+    # which are mapped into memory and in which the images of a side and class lie together.
+
+    def small(self) -> set[str]:
+        """The packs of few images, where there are many of these."""
+        counted = self.project.db.execute(
+            "SELECT pack FROM feature WHERE key = ? AND pack <> '' GROUP BY pack "
+            "HAVING COUNT(*) < ?",
+            [self.key, PACK],
+        )
+        found = {pack for (pack,) in counted}
+        return found if len(found) >= MANY else set()
+
+    def put_together(self, packs: Collection[str]) -> Iterator[tuple[int, int]]:
+        """Puts what is in these packs into shards; says after each how many images of how many are
+        done. What a kill leaves undone stays as it was. `missing` and `get` answer as before."""
+        rows = self.project.db.execute(
+            "SELECT feature.sha256, feature.pack FROM feature LEFT JOIN image USING (sha256) "
+            "WHERE key = ? AND feature.pack <> '' GROUP BY feature.sha256 "
+            "ORDER BY split, class_id, feature.sha256",
+            [self.key],
+        )
+        hashes = Hashes.of(sha256 for sha256, pack in rows if pack in packs)
+        each = max(PACK, SHARD // max(1, self.get(hashes[:1]).nbytes))
+        for start in range(0, len(hashes), each):
+            some = list(hashes[start : start + each])
+            self.put(some, self.get(some))
+            yield min(start + each, len(hashes)), len(hashes)
+        remove_packs(self.project, packs)
 
     # A cap: what is dropped keeps its row, without a pack.
 
@@ -179,9 +211,9 @@ class Features:
 
 def remove_packs(project: Project, packs: Iterable[str]) -> None:
     """Removes packs that no row names; one that is just being read goes at the next opening."""
+    named = {pack for (pack,) in project.db.execute("SELECT DISTINCT pack FROM feature")}
     for pack in packs:
-        named = project.db.execute("SELECT 1 FROM feature WHERE pack = ? LIMIT 1", [pack])
-        if pack and named.fetchone() is None:
+        if pack and pack not in named:
             with contextlib.suppress(OSError):
                 project.blobs.path(pack).unlink()
 

@@ -41,6 +41,7 @@ def fill(project: Project, rows: int, classes: int, key: str, pack: int = PACK) 
     """Writes the rows of images, of their features and of their classes in one transaction, which
     no journal has: they were there before anything that can be undone."""
     place, ends = thumbnails(project)
+    project.db.execute("PRAGMA cache_size = -500000")  # or each page would be written many times
     names = [hash_of(i) for i in range(rows)]
     with project.transaction() as db:
         db.conn.executemany(

@@ -89,7 +89,14 @@ def point_of(row: SubnetRow) -> Point:
     return Point(
         row["architecture"], row["title"], row["accuracy"],
         row["predicted_ms"], row["error_ms"], row["measured_ms"],
+        family_of(row["architecture"], row["title"]),
     )  # fmt: skip
+
+
+def family_of(architecture: str, title: str) -> str:
+    """The network of which this is the whole, at some size; nothing of a part of one."""
+    subnet, words = architecture[:1].isdecimal(), architecture.split()
+    return "" if subnet or len(words) != 2 else title.partition(",")[0]
 
 
 def landmark_of(row: Landmark) -> Point:
@@ -102,6 +109,7 @@ def event_point(event: Candidate) -> Point:
     return Point(
         event.architecture, event.title, event.accuracy,
         event.predicted_ms, event.error_ms, event.measured_ms,
+        family_of(event.architecture, event.title),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from engine.errors import ProcessLost, Refused
+from engine.system.words import plural
 
 ENDS, STEPS, TAKES = range(3)
 """What the leader says to the others: it is over; learn the next batch; take what I send."""
@@ -30,11 +31,16 @@ PIECE = 1 << 26
 
 @dataclass(frozen=True)
 class Group:
-    """The processes, and which of them this one is. The leader has the project."""
+    """The processes, and which of them this one is. The leader has the project.
+
+    `started` as a group, though others may have gone or not have come: one process then computes
+    as several do.
+    """
 
     place: int = 0
     size: int = 1
     leader: int = 0
+    started: bool = False
 
     @property
     def leads(self) -> bool:
@@ -68,7 +74,7 @@ class Group:
 
     def whole_batch(self, count: int) -> AbstractContextManager[Any]:
         """Within it, norms and dropout work as if the whole batch were here."""
-        if self.size == 1:
+        if not self.started:
             return nullcontext()
         from engine.training.distributed.whole_batch import WholeBatch
 
@@ -135,6 +141,14 @@ class Group:
 
 
 ALONE = Group()
+
+
+def other_processes(before: int) -> str:
+    """What to say of a training that goes on with another number of processes."""
+    return (
+        f"Up to here it was trained by {plural(before, 'process')}: what comes of it will be the "
+        "same but for rounding, not to the last bit."
+    )
 
 
 @contextmanager

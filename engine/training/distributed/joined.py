@@ -41,7 +41,7 @@ def join() -> Group:
     leading = torch.tensor([place if torchrun.leads() else 0, int(torchrun.leads())])
     dist.all_reduce(leading)
     assert int(leading[1]) == 1, "one process leads"
-    return Group(place, size, int(leading[0]))
+    return Group(place, size, int(leading[0]), started=True)
 
 
 def store(place: int, size: int) -> Any:

@@ -54,7 +54,10 @@ class WholeBatch(TorchFunctionMode):
         """As torch.nn.functional.batch_norm, over all parts of the batch."""
         if not training:
             return F.batch_norm(input, running_mean, running_var, weight, bias, False, 0.0, eps)
-        found = SharedNorm.apply(input, weight, bias, eps, self.group)
+        kind = torch.promote_types(input.dtype, torch.float32)
+        ones = torch.ones(input.shape[1], dtype=kind, device=input.device)
+        scale, shift = (ones, ones * 0) if weight is None or bias is None else (weight, bias)
+        found = SharedNorm.apply(input, scale, shift, eps, self.group)
         normalised, mean, variance, count = found
         if running_mean is not None and running_var is not None:
             with torch.no_grad():
@@ -98,60 +101,59 @@ class SharedNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, group: Group
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, group: Group
     ) -> tuple[Tensor, Tensor, Tensor, float]:
-        kind = torch.promote_types(x.dtype, torch.float32)
-        here = x.numel() // x.shape[1]
-        mean, variance = (each.double() for each in statistics(x.to(kind)))
-        sums, squares = mean * here, (variance + mean.square()) * here
-        found = torch.cat([sums.new_tensor([float(here)]), sums, squares])
-        found = group.sum(found)
+        here, sums, squares = sums_of(x)
+        found = group.sum(torch.cat([sums.new_tensor([float(here)]), sums, squares]))
         count, (sums, squares) = float(found[0]), found[1:].chunk(2)
-        mean64 = sums / count
-        variance = (squares / count - mean64.square()).clamp_min(0)
-        mean, scale = mean64.to(kind), (variance + eps).rsqrt().to(kind)
-        ctx.save_for_backward(x, weight, mean, scale)
-        ctx.count, ctx.group = count, group
-        ctx.mark_non_differentiable(mean64, variance)
-        y = F.batch_norm(x, mean, variance.to(kind), weight, bias, False, 0.0, eps)
-        return y, mean64, variance, count
+        mean = sums / count
+        variance = (squares / count - mean.square()).clamp_min(0)
+        kind = weight.dtype
+        ctx.save_for_backward(x, weight, mean.to(kind), variance.to(kind))
+        ctx.eps, ctx.count, ctx.group = eps, count, group
+        ctx.mark_non_differentiable(mean, variance)
+        y = F.batch_norm(x, mean.to(kind), variance.to(kind), weight, bias, False, 0.0, eps)
+        return y, mean, variance, count
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, ...]:
-        x, weight, mean, scale = ctx.saved_tensors
-        given = as_rows(gradients[0].to(mean.dtype))
-        centred = (as_rows(x.to(mean.dtype)) - mean) * scale
-        of_bias, of_weight = given.sum(0), (given * centred).sum(0)
+        """As in eval mode, whose statistics stand still, and then what comes by way of those: for
+        each channel a constant, and a multiple of x."""
+        x, weight, mean, variance = ctx.saved_tensors
+        back, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], x, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+        )
         sums = ctx.group.sum(torch.cat([of_bias, of_weight]).double()) / ctx.count
-        first, second = sums.to(mean.dtype).chunk(2)
-        scaled = scale if weight is None else scale * weight.to(mean.dtype)
-        back = (given - first - centred * second) * scaled
-        found = as_before(back, x).to(x.dtype)
-        if weight is None:
-            return found, None, None, None, None
-        return found, of_weight.to(weight.dtype), of_bias.to(weight.dtype), None, None
+        first, second = sums.chunk(2)
+        scale = (variance.double() + ctx.eps).rsqrt()
+        factor = -weight.double() * scale.square() * second
+        constant = -weight.double() * scale * first - factor * mean.double()
+        shape = (1, -1) + (1,) * (x.ndim - 2)
+        factor, constant = (each.to(weight.dtype).view(shape) for each in (factor, constant))
+        found = torch.addcmul(back + constant, x, factor)
+        return found.to(x.dtype), of_weight, of_bias, None, None
 
 
-def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance (c,) of each channel, as PyTorch's own norm computes them.
-
-    With channels last it adds single numbers one after the other, and is off in the fifth digit;
-    what is computed more exactly would differ from a run in one process by so much. There each
-    thread adds one part, as here each process.
-    """
-    if x.device.type == "cpu":
-        mean, variance = torch.batch_norm_update_stats(x, None, None, 0.0)
-        return mean, variance
-    variance, mean = torch.var_mean(x, [axis for axis in range(x.ndim) if axis != 1], correction=0)
-    return mean, variance
+ADDED = 4096
+"""Numbers that PyTorch's norm may add one after the other: with channels last it does so in float32
+over the whole batch, which is off in the sixth digit, and in another way with each count of threads
+(and with half of the images)."""
 
 
-def as_rows(x: Tensor) -> Tensor:
-    """(n, c, ...) as (values, c): without a copy where channels are last in memory."""
-    return x.movedim(1, -1).reshape(-1, x.shape[1])
-
-
-def as_before(rows: Tensor, x: Tensor) -> Tensor:
-    """What `as_rows` made of something with the shape of x, in that shape."""
-    shape = (x.shape[0], *x.shape[2:], x.shape[1])
-    return rows.view(shape).movedim(-1, 1)
+def sums_of(x: Tensor) -> tuple[int, Tensor, Tensor]:
+    """How many values each channel of (n, c, ...) has, their sums and those of their squares, in
+    float64 (c,)."""
+    each = x[0].numel() // x.shape[1]
+    few = max(1, ADDED // each)
+    sums = squares = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
+    for part in x.to(torch.promote_types(x.dtype, torch.float32)).split(few):
+        count = len(part) * each
+        if x.device.type == "cpu":
+            mean, variance = torch.batch_norm_update_stats(part, None, None, 0.0)
+        else:
+            axes = [axis for axis in range(x.ndim) if axis != 1]
+            variance, mean = torch.var_mean(part, axes, correction=0)
+        mean, variance = mean.double(), variance.double()
+        sums = sums + mean * count
+        squares = squares + (variance + mean.square()) * count
+    return len(x) * each, sums, squares
