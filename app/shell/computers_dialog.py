@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QHeaderView, QLineEdit, QRad
 
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
-from app.widgets.controls import buddy, button, column, label, named, row
+from app.widgets.controls import buddy, button, column, label, named, reach, row
 from app.widgets.path_field import PathField
 from app.widgets.sizes import sized
 from app.widgets.table import Table, TableRows
@@ -77,6 +77,8 @@ class ComputersDialog(QDialog):
         help = "The folder that “espalier cluster new-keys” made; needed for other computers"
         named(self.keys, "Folder of the keys", help, "Alt+K")
         named(self.table, "Workers", "Each worker, how much it did and what it does now", "Alt+T")
+        reach(self.address, "Alt+A")
+        reach(self.table, "Alt+T")
         self.address.textEdited.connect(lambda _: self.others.setChecked(True))
         self.keys.textEdited.connect(lambda _: self.others.setChecked(True))
         self.alone.setChecked(True)

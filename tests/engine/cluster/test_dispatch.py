@@ -194,16 +194,30 @@ def test_a_wrong_answer_costs_its_share_alone(
     assert tally.again > 0
 
 
+@pytest.fixture
+def turned(monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """Honest until its first share was looked at, and then not."""
+    honest, believed, agreed = iter([True]), threading.Event(), Dispatch.agreed
+
+    def agreeing(self: Dispatch, held: Any, apart: float) -> None:
+        agreed(self, held, apart)
+        believed.set()
+
+    def answer(asked: bytes, contents: list[bytes]) -> bytes:
+        found = work.share(asked, contents)
+        if next(honest, False):
+            return found
+        believed.wait()
+        return drifting(found)
+
+    monkeypatch.setattr(Dispatch, "agreed", agreeing)
+    return answer
+
+
 def test_whoever_lies_later_is_found_and_what_it_gave_told(
-    network: Network, paths: list[Path], alone: np.ndarray
+    network: Network, paths: list[Path], alone: np.ndarray, turned: Answer
 ) -> None:
-    """Its first share was looked at and good; of those after it some may have been believed."""
-    honest = iter([True])
-
-    def turned(asked: bytes, contents: list[bytes]) -> bytes:
-        answer = work.share(asked, contents)
-        return answer if next(honest, False) else drifting(answer)
-
+    """Of the shares after the first some may have been believed."""
     found, tally, _ = run(network, paths, turned=turned)
     assert "other features" in tally.members["turned"].aside
     wrong = {
@@ -298,15 +312,9 @@ class Fakes(Computers):
 
 
 def test_a_project_keeps_nothing_of_a_worker_that_began_to_lie(
-    tmp_path: Path, paths: list[Path]
+    tmp_path: Path, paths: list[Path], turned: Answer
 ) -> None:
     """What was stored before it was found out is computed again, here."""
-    answers = iter([True, True])
-
-    def turned(asked: bytes, contents: list[bytes]) -> bytes:
-        answer = work.share(asked, contents)
-        return answer if next(answers, False) else drifting(answer)
-
     packs = []
     for name, farm in (("alone", None), ("others", Farm(turned=turned))):
         session = Session()
