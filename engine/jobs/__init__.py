@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
-from engine.errors import BadSetting, EndEarly, EspalierError
+from engine.errors import BadSetting, EndEarly, EspalierError, ProcessLost
 from engine.events import CANCEL, FINISH, Ended, Event, Started, Work, checked
 from engine.system.trouble import is_system, no_answer, sentence_for
 
@@ -101,6 +101,8 @@ def end_of(session: Session | None, name: str, error: Exception) -> Ended:
     from engine.storage.trusted import damaged, is_damage
 
     project = getattr(session, "project", None)
+    if isinstance(error, ProcessLost):
+        return Ended("lost", str(error))
     if project and (why := no_answer(project.path)):  # whatever it was taken for
         log.warning("%s: %s", name, error)
         return Ended("failed", why)

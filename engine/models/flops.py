@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
+
+if TYPE_CHECKING:
+    from torch.utils.flop_counter import FlopCounterMode
 
 # It warns where a library for graphics cards is missing, whose operations nothing here uses.
 logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
@@ -16,6 +18,8 @@ BACKWARD = torch.ops.aten.convolution_backward
 
 def counter() -> FlopCounterMode:
     """Counts what runs inside `with`; `get_total_flops()` tells it afterwards."""
+    from torch.utils.flop_counter import FlopCounterMode  # Late: it imports triton, half a second.
+
     return FlopCounterMode(display=False, custom_mapping={BACKWARD: of_backward})
 
 
@@ -39,5 +43,7 @@ def of_backward(
     step of MobileNetV2 then seems seven times as dear as it is, and nearly all of it saved where
     depthwise convolutions freeze.
     """
+    from torch.utils.flop_counter import conv_flop_count
+
     forward = conv_flop_count(x, weight, grad, transposed=transposed)
     return forward * (bool(wanted[0]) + bool(wanted[1]))
