@@ -227,7 +227,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if not possible():
-        sys.exit("This drill mounts small disks, which takes Linux, root and ext4.")
+        print("This drill is left out: it mounts small disks, which takes Linux, root and ext4.")
+        return
     with tempfile.TemporaryDirectory(prefix="espalier-disks-") as name:
         os.environ["ESPALIER_HOME"] = str(Path(name) / "home")
         warm()
