@@ -220,9 +220,9 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    quiet = logging.getLogger("torch")  # it would write between what the leader says
-    quiet.handlers.clear()
-    quiet.propagate = True
+    for name in ("torch", "torch.distributed"):  # which would write between what the leader says
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     outcome = folder / OUTCOME
     place, more = asked.address, dict[str, Any](is_host=asked.leads)
     if not asked.across:
