@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 FOLDER, LEADS, ACROSS = "ESPALIER_GROUP", "ESPALIER_GROUP_LEADS", "ESPALIER_GROUP_ACROSS"
 """What workers are told: the folder of their group here, whether the first of them leads, whether
 there may be other computers."""
-RESTARTS = 100
+RESTARTS = 50
 """So often a group is started again after it lost a worker."""
 OUTCOME, RUN = "outcome", "run"
 WATCH = 0.5
@@ -241,8 +241,14 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     )
     try:
         elastic_launch(config, command[0])(*command[1:])
-    except (SignalException, ChildFailedError) as error:
+    except SignalException as error:
+        log.info("the group was stopped: %s", error)
+    except ChildFailedError as error:
         log.info("the group ended: %s", error)
+        raise Refused(
+            f"The processes were lost more than {RESTARTS} times. What was saved is kept: mend "
+            "what ends them (the log tells more), and go on with `espalier resume`."
+        ) from error
     except RendezvousError as error:
         raise Refused(
             f"Nobody to train with answers at {asked.address}. Start the training on the computer "
