@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 FOLDER, LEADS, ACROSS = "ESPALIER_GROUP", "ESPALIER_GROUP_LEADS", "ESPALIER_GROUP_ACROSS"
 """What workers are told: the folder of their group here, whether the first of them leads, whether
 there may be other computers."""
-RESTARTS = 100
+RESTARTS = 50
 """So often a group is started again after it lost a worker."""
 OUTCOME, RUN = "outcome", "run"
 WATCH = 0.5
@@ -220,9 +220,9 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    quiet = logging.getLogger("torch")  # it would write between what the leader says
-    quiet.handlers.clear()
-    quiet.propagate = True
+    for name in ("torch", "torch.distributed"):  # which would write between what the leader says
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     outcome = folder / OUTCOME
     place, more = asked.address, dict[str, Any](is_host=asked.leads)
     if not asked.across:
@@ -241,8 +241,14 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     )
     try:
         elastic_launch(config, command[0])(*command[1:])
-    except (SignalException, ChildFailedError) as error:
+    except SignalException as error:
+        log.info("the group was stopped: %s", error)
+    except ChildFailedError as error:
         log.info("the group ended: %s", error)
+        raise Refused(
+            f"The processes were lost more than {RESTARTS} times. What was saved is kept: mend "
+            "what ends them (the log tells more), and go on with `espalier resume`."
+        ) from error
     except RendezvousError as error:
         raise Refused(
             f"Nobody to train with answers at {asked.address}. Start the training on the computer "
