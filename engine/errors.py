@@ -35,5 +35,9 @@ class BadSetting(EspalierError):
     """A setting has an unknown name or a value out of its range."""
 
 
+class ProcessLost(EspalierError):
+    """Of the processes that train together one is gone: all are started again."""
+
+
 class Diverged(EspalierError):
     """The loss became NaN or infinite; the last checkpoint before that is kept."""

@@ -78,6 +78,7 @@ def main(pipe: Connection) -> None:
     for thread in threads[1:]:
         thread.join(LAST)
     session.close()
+    session.use_computers(None)
     unwatch()
     os._exit(0)  # Nothing is left to save, and ONNX Runtime's threads need not be waited for.
 

@@ -23,8 +23,10 @@ from engine.system import device as devices
 from engine.system.paths import cache_folder
 
 if TYPE_CHECKING:
+    from engine.cluster.computers import Computers
     from engine.models.provenance import Origin
     from engine.models.supernet.supernet import Supernet
+    from engine.results.cluster import Helped
 
 
 def model_of(project: Project, row: Mapping[str, Any], backbone: Backbone) -> Model:
@@ -71,6 +73,9 @@ class Session:
     def __init__(self) -> None:
         self.project: Project | None = None
         self.device = "auto"
+        self.computers: Computers | None = None
+        """Others that help; see use_computers."""
+        self._instead: Backbone | None = None
         self._loaded: dict[tuple[Any, ...], Any] = {}
         self._guard = threading.RLock()
 
@@ -98,14 +103,35 @@ class Session:
         """A session for reading from another thread: its own connection, the same networks."""
         other = Session()
         other.device, other._loaded, other._guard = self.device, self._loaded, self._guard
+        other.computers = self.computers
         if self.project is not None:
             other.project = self.project.beside()
+        return other
+
+    def use_computers(self, computers: Computers | None) -> None:
+        """Works with others from now on, or with this computer alone; leaves those of before."""
+        before, self.computers = self.computers, computers
+        if before is not None:
+            before.close()
+
+    def helped(self) -> Helped:
+        """What other computers did since this was asked last, as a part of a job's result."""
+        receipt = self.computers.receipt() if self.computers is not None else None
+        return {} if receipt is None else {"cluster": receipt}
+
+    def with_network(self, backbone: Backbone) -> Session:
+        """A session with the same project, which looks at it with another network."""
+        other = Session()
+        other.device, other._loaded, other._guard = self.device, self._loaded, self._guard
+        other.computers, other.project, other._instead = self.computers, self.project, backbone
         return other
 
     # What was loaded, kept for the next job.
 
     def backbone(self) -> Backbone:
         """The project's backbone with its weights. Raises UnusableWeights or Refused."""
+        if self._instead is not None:
+            return self._instead
         from engine.models.backbones import load_backbone, tuned_backbone
         from engine.models.tuned import TUNED
 
@@ -169,7 +195,9 @@ class Session:
         """What runs the project's backbone."""
         backbone = self.backbone()
         key = ("extractor", backbone.digest, backbone.preprocessing.key, self.device)
-        return self.keep(key, lambda: self.extractor_of(backbone))
+        extractor = self.keep(key, lambda: self.extractor_of(backbone))
+        extractor.elsewhere = self.computers
+        return extractor
 
     def extractor_of(self, backbone: Backbone) -> Extractor:
         """What runs any backbone, on the device that was chosen."""

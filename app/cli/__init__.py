@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(version(whole="--json" in arguments))
         return 0
     options = make_parser().parse_args(arguments)
+    options.words = arguments
     keep_libraries_quiet()
     try:
         code = options.command(options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from app.cli import tune
+from app.cli import together, tune
 from app.cli.terminal import do, finish
 from engine.results.tune import Estimate, Tuned
 from engine.system.words import plural
@@ -33,6 +33,7 @@ def add_to(command: Any) -> None:
     add("--epochs", type=float, default=0, metavar="N", help="how often each image is seen")
     add("--estimate", action="store_true", help="only say how long it would take")
     tune.add_adopt(parser)
+    together.add_processes(parser)
 
 
 def adapt(options: argparse.Namespace) -> int:
@@ -48,7 +49,7 @@ def adapt(options: argparse.Namespace) -> int:
     }
     if options.estimate:
         return finish(options, do(options, "estimate_adapt", **asked), Estimate, tune.estimated)
-    return finish(options, do(options, "adapt", adopt=options.adopt, **asked), Tuned, text)
+    return tune.trained(options, "adapt", asked, text)
 
 
 def text(result: Tuned) -> str:

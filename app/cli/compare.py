@@ -30,8 +30,9 @@ def add_to(command: Any) -> None:
     help = (
         "ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N, all_stages, gradual, "
         "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, network_NAME, "
-        "subnet_smallest, subnet_middle, subnet_largest, networks (all others that are here), with "
-        "commas; else all of the project's own"
+        "subnet_smallest, subnet_middle, subnet_largest, networks (all others that are here), "
+        "last_3@NAME and what else trains on another network, with commas; else all of the "
+        "project's own"
     )
     add("--strategies", default=ALL, metavar="NAMES", help=help)
     help = "how often each image is seen; else by the number of images"
@@ -41,6 +42,8 @@ def add_to(command: Any) -> None:
     add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same answers")
     help = "of each class's images, in per cent, for the learning curves; 100: no curves"
     add("--shares", default="10,25,50,100", metavar="LIST", help=help)
+    help = "learning curves of what trains, and of other networks, too; takes up to twice as long"
+    add("--every-curve", action="store_true", help=help)
     add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
     help = "go on with the way of this row, or of the best one, afterwards (undo is in the window)"
@@ -75,6 +78,7 @@ def compare(options: argparse.Namespace) -> int:
         seconds=options.seconds,
         seed=options.seed,
         shares=shares_in(options.shares),
+        every_curve=options.every_curve,
     )
     if ended.how == "done":
         ended = written(options, ended)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from app.cli import cluster
 from app.cli.terminal import EXIT, Screen, columns, do, finish, follow
 from engine.events import CANCEL, Ended
 from engine.results.learn import AnswersWritten, ImageAnswer, ImageAnswers, ImagesSorted, NoAnswer
@@ -20,6 +21,7 @@ from engine.system.words import per_cent
 
 NAMES = ("predict", "sort")
 STANDARD_OUTPUT = "-"
+ALONE = "An exported file is asked on this computer alone. Name a project, or leave --cluster out."
 
 
 def add_to(command: Any) -> None:
@@ -29,6 +31,7 @@ def add_to(command: Any) -> None:
     help = "one row for each image, into FILE, or to standard output where none is named"
     add("--csv", nargs="?", const=STANDARD_OUTPUT, default=None, metavar="FILE", help=help)
     add("--overwrite", action="store_true", help="replace FILE if it is there")
+    cluster.add_choice(add)
     help = "Sort images into one folder for each class, with a project or an exported file."
     add = asked(command("sort", sort, help)).add_argument
     help = "where the folders of the classes are made"
@@ -94,9 +97,13 @@ def stopped_by_control_c() -> Iterator[Callable[[], str]]:
 
 def predict(options: argparse.Namespace) -> int:
     """The classes of images, as a list, or with --csv as a table of any length."""
+    from engine.export.endings import is_exported
+
+    if options.cluster and is_exported(options.model):
+        told = Ended("refused", ALONE)
+        return finish(options, told, ImageAnswers, predicted)
     if options.csv is not None:
         return predict_to_csv(options)
-    from engine.export.endings import is_exported
     from engine.images.walk import Walk, none_in
 
     paths = options.image
@@ -188,6 +195,8 @@ def table_written(result: AnswersWritten) -> str:
     ]
     if result["others"]:
         lines.append(f"no images by their names, left out: {result['others']}")
+    if "cluster" in result:
+        lines.append(cluster.receipt(result["cluster"]))
     if result["to"] != STANDARD_OUTPUT:
         lines.append(f"table: {result['to']}")
     return "\n".join(lines)

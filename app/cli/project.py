@@ -9,6 +9,7 @@ from typing import Any
 from app.cli import (
     adapt,
     branch,
+    cluster,
     compare,
     demo,
     heap,
@@ -22,11 +23,13 @@ from app.cli import (
     review,
     specialise,
     stream,
+    together,
     tune,
     watch,
     why,
 )
 from app.cli.terminal import columns, do, finish
+from app.cli.together import do_leading
 from engine.results.export import Receipt
 from engine.results.learn import FolderLearnt, Forgotten, Learnt, Score
 from engine.results.project import AtPath, Backbones, BackboneUsed, Classes, ProjectRenamed, Steps
@@ -63,9 +66,11 @@ NAMES = (
     *labels.NAMES,
     *latency.NAMES,
     *tune.NAMES,
+    *together.NAMES,
     *adapt.NAMES,
     *compare.NAMES,
     *branch.NAMES,
+    *cluster.NAMES,
 )
 Command = Callable[[argparse.Namespace], int]
 
@@ -103,8 +108,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     demo.add_to(command)
     p = command("pretrain", pretrain, "Train the embedded network anew (hours).")
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
-    for others in (specialise, tune, adapt, compare, branch):
+    for others in (specialise, tune, adapt, together, compare, branch):
         others.add_to(command)
+    cluster.add_to(command)
     labels.add_to(commands, common)
     latency.add_to(commands, common)
     add_shrink(command("shrink", shrink, "Train a once-for-all network on images (hours)."))
@@ -140,6 +146,7 @@ def add_learn(parser: argparse.ArgumentParser) -> None:
     add("--nested", action="store_true", help=help)
     add("--learner", default="", help="ncm, slda, roots, ridge, tilda, or auto")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="a learner's setting")
+    cluster.add_choice(add)
 
 
 def add_score(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +158,7 @@ def add_score(parser: argparse.ArgumentParser) -> None:
 def add_shrink(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--project", default="", help="train on this project's images, if no data is named")
+    together.add_processes(parser)
     add("--estimate", action="store_true", help="only say how long it would take")
     help = "out, base, data, work, method, teacher, epochs, sizes, ..."
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=help)
@@ -241,6 +249,8 @@ def learnt_table(result: Learnt, left_out: int = 0) -> str:
         lines += ["", result["choice"]["says"]]
     if left_out:
         lines.append(f"{left_out} files were left out")
+    if "cluster" in result:
+        lines += ["", cluster.receipt(result["cluster"])]
     return "\n".join(lines)
 
 
@@ -371,7 +381,11 @@ def shrink(options: argparse.Namespace) -> int:
     asked = {"project": options.project, **chosen(options)}
     if options.estimate:
         return finish(options, do(options, "estimate_shrink", **asked), Estimate, figures)
-    return finish(options, do(options, "shrink", **asked), SupernetTrained, figures)
+
+    def work() -> int:
+        return finish(options, do_leading(options, "shrink", **asked), SupernetTrained, figures)
+
+    return together.together(options, work)
 
 
 def figures(result: Mapping[str, Any]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.cli.terminal import columns, do, finish
-from engine.results.specialise import SubnetFound, SubnetRow, Subnets, Timing
-from engine.system.words import per_cent
+from engine.results.specialise import FoldNews, SubnetFound, SubnetRow, Subnets, SubnetUsed, Timing
+from engine.system.words import harmless, per_cent
 
 NAMES = ("specialise", "subnets")
 
@@ -33,11 +33,17 @@ def add_specialise(parser: argparse.ArgumentParser) -> None:
     add("--memory", type=float, default=0, metavar="MIB", help="at most so many MiB of activations")
     add("--file-mb", type=float, default=0, metavar="MB", help="a file of at most so many MB")
     add("--table", default="", metavar="NAME", help="another device's latency table")
+    add("--train", action="store_true", help="then train the winner a little, without classes")
+    help = "narrow the network in use anew, on all images that are there now, and search nothing"
+    add("--fold-anew", action="store_true", help=help)
     add("--use", action="store_true", help="make the winner the project's network")
 
 
 def specialise(options: argparse.Namespace) -> int:
     """Searches, and prints the front and the winner."""
+    if options.fold_anew:
+        ended = do(options, "fold_anew", project=options.project)
+        return finish(options, ended, SubnetUsed, folded_table)
     settings = dict(text.partition("=")[::2] for text in options.set)
     ended = do(
         options,
@@ -53,9 +59,18 @@ def specialise(options: argparse.Namespace) -> int:
         memory=options.memory,
         file_mb=options.file_mb,
         table=options.table,
+        train=options.train,
         use=options.use,
     )
     return finish(options, ended, SubnetFound, winner_table)
+
+
+def folded_table(result: SubnetUsed) -> str:
+    return f"folded anew: {result['architecture']}\n{accuracy_line(result['accuracy'])}"
+
+
+def accuracy_line(accuracy: float | None) -> str:
+    return f"accuracy on held-out images: {per_cent(accuracy)}"
 
 
 def winner_table(result: SubnetFound) -> str:
@@ -66,7 +81,7 @@ def winner_table(result: SubnetFound) -> str:
             front_table(result["front"]),
             "",
             f"winner: {result['architecture']}",
-            f"accuracy on held-out images: {per_cent(result['accuracy'])}",
+            accuracy_line(result["accuracy"]),
             *timing_lines(ms),
             f"predicted {result['predicted_ms']:.3g}{error_of(result)} ms",
             f"{result['macs'] / 1e6:.1f} million operations, {result['params'] / 1e6:.2f} million "
@@ -100,7 +115,13 @@ def front_table(rows: Sequence[SubnetRow]) -> str:
 
 def subnets(options: argparse.Namespace) -> int:
     ended = do(options, "candidates", project=options.project)
-    return finish(options, ended, Subnets, subnets_table)
+    code = finish(options, ended, Subnets, subnets_table)
+    if code == 0 and not options.json and ended.of(Subnets)["elastic"]:
+        news = do(options, "look_at_fold", project=options.project)
+        told = news.of(FoldNews)["text"] if news.how == "done" else ""
+        if told:
+            print(harmless(f"\n{told} Fold it anew: espalier specialise PROJECT --fold-anew"))
+    return code
 
 
 def subnets_table(result: Subnets) -> str:

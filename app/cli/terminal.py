@@ -91,7 +91,16 @@ def do(
             opened = follow(run(session, "open_project", {"path": with_suffix(project)}), screen)
             if opened.how != "done":
                 return opened
-        return follow(run(session, name, settings, stopped), screen)
+        if not getattr(options, "cluster", ""):
+            return follow(run(session, name, settings, stopped), screen)
+        asked = {"address": options.cluster, "keys": options.keys}
+        try:
+            joined = follow(run(session, "use_computers", asked, stopped), screen)
+            if joined.how != "done":
+                return joined
+            return follow(run(session, name, settings, stopped), screen)
+        finally:
+            session.use_computers(None)
 
 
 def with_suffix(project: str) -> str:

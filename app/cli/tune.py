@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.cli.terminal import ADOPT, columns, do, finish, scores_table
+from app.cli.together import add_processes, do_leading, gone_on_with, together
 from engine.results.tune import Estimate, RunDetails, Runs, Tuned
 from engine.system.words import duration, per_cent, plural, times
 
@@ -54,6 +55,7 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=float, default=0, metavar="N", help="how often each image is seen")
     add("--estimate", action="store_true", help="only say how long it would take")
     add_adopt(parser)
+    add_processes(parser)
 
 
 def add_resume(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +64,7 @@ def add_resume(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=float, default=0, metavar="N", help="extend the run to so many")
     add("--stop", action="store_true", help="stop early: keep the best weights so far")
     add_adopt(parser)
+    add_processes(parser)
 
 
 def add_adopt(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +88,23 @@ def tune(options: argparse.Namespace) -> int:
     if options.estimate:
         ended = do(options, "estimate_tune", **asked)
         return finish(options, ended, Estimate, estimated)
-    return finish(options, do(options, "tune", adopt=options.adopt, **asked), Tuned, comparison)
+    return trained(options, "tune", asked, comparison)
+
+
+def trained(
+    options: argparse.Namespace, job: str, asked: dict[str, Any], told: Callable[[Tuned], str]
+) -> int:
+    """Trains in one process or in several; a group that is started again goes on with its run."""
+
+    def work() -> int:
+        begun, given = gone_on_with(), {"project": asked["project"], "adopt": options.adopt}
+        if begun:
+            ended = do_leading(options, "resume_run", run=begun, **given)
+        else:
+            ended = do_leading(options, job, **{**asked, **given})
+        return finish(options, ended, Tuned, told)
+
+    return together(options, work)
 
 
 def estimated(result: Estimate) -> str:
@@ -98,12 +117,11 @@ def estimated(result: Estimate) -> str:
 
 def resume(options: argparse.Namespace) -> int:
     """Goes on with a run to its end, or ends it where it is."""
-    asked = {"project": options.project, "run": options.run, "adopt": options.adopt}
+    asked = {"project": options.project, "run": options.run}
     if options.stop:
-        ended = do(options, "finish_run", **asked)
-    else:
-        ended = do(options, "resume_run", epochs=options.epochs, **asked)
-    return finish(options, ended, Tuned, comparison)
+        ended = do(options, "finish_run", adopt=options.adopt, **asked)
+        return finish(options, ended, Tuned, comparison)
+    return trained(options, "resume_run", {**asked, "epochs": options.epochs}, comparison)
 
 
 def comparison(result: Tuned) -> str:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWi
 from app import theme
 from app.bridge import Bridge
 from app.pages import ALONE, PAGES, watch_with
+from app.shell.computers_dialog import ComputersDialog
 from app.shell.garbage import Housekeeping
 from app.shell.header import Header
 from app.shell.heap import Heap
@@ -119,6 +120,7 @@ class Window(QMainWindow):
                 ("Open the &sample", "Ctrl+Shift+O", self.sample.open),
                 ("Re&name the project …", "Shift+F2", self.rename_project),
                 ("&What the project keeps …", "Ctrl+Shift+H", self.show_memory),
+                ("Co&mputers …", "Ctrl+Alt+C", self.show_computers),
                 ("&Close the project", "Ctrl+W", self.close_project),
                 ("&Quit", "Ctrl+Q", self.close),
                 ("&Keys", "F1", self.show_shortcuts),
@@ -264,6 +266,9 @@ class Window(QMainWindow):
         """What it keeps on disk, and a cap on it."""
         if self.bridge.project is not None:
             MemoryDialog(self.bridge, self).open()
+
+    def show_computers(self) -> None:
+        ComputersDialog(self.bridge, self.preferences, self).open()
 
     def rename_project(self) -> None:
         """Asks for another name; the folder keeps its own, so that nothing is moved about."""

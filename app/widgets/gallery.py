@@ -42,7 +42,7 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.theme import GRID
 from app.widgets.captions import fitted, lines_of
-from app.widgets.rows import ImageRows, Row, row_of, side
+from app.widgets.rows import ImageRows, Row, row_of, runs_of, side
 from app.widgets.table import Index
 from app.widgets.thumbs import Thumbnails
 
@@ -206,8 +206,11 @@ class Gallery(QAbstractItemView):
 
     def selected_rows(self) -> list[Row]:
         """The rows that are selected and already here, in their order."""
-        numbers = sorted(index.row() for index in self.selectionModel().selectedIndexes())
-        return [row for number in numbers if (row := self.rows.row(number))]
+        return self.rows.among(self.selectionModel().selection())
+
+    @property
+    def how_many_chosen(self) -> int:
+        return sum(last - first + 1 for first, last in runs_of(self.selectionModel().selection()))
 
     # Geometry: everything follows from the number of columns.
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QItemSelection,
+    QMimeData,
+    QModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
 
 from app.bridge import Bridge
 from app.widgets.controls import tip
@@ -148,6 +157,20 @@ class ImageRows(QAbstractListModel):
         """All rows of a list that was given."""
         return [row for page in sorted(self.pages) for row in self.pages[page]]
 
+    def among(self, selection: QItemSelection) -> list[Row]:
+        """The rows of a selection that are here, in their order. It is looked through by its runs:
+        an index for each of a million images would take seconds."""
+        runs = runs_of(selection)
+        here = (
+            p for page in sorted(self.pages) for p in enumerate(self.pages[page], page * self.page)
+        )
+        found = list[Row]()
+        for number, row in here:
+            at = bisect_right(runs, number, key=lambda run: run[0]) - 1
+            if at >= 0 and number <= runs[at][1]:
+                found.append(row)
+        return found
+
     def forget_asked(self) -> None:
         self.wanted.clear()
         for ticket in self.asked.values():
@@ -208,6 +231,12 @@ class ImageRows(QAbstractListModel):
         made = QMimeData()
         made.setData(MIME, ",".join(str(row["id"]) for row in rows if row).encode())
         return made
+
+
+def runs_of(selection: QItemSelection) -> list[tuple[int, int]]:
+    """The first and the last row of each run of a selection, in their order."""
+    parts = [selection.at(place) for place in range(selection.size())]
+    return sorted((part.top(), part.bottom()) for part in parts)
 
 
 def row_of(index: Index) -> Row | None:

@@ -9,7 +9,7 @@ import stat
 import threading
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -69,7 +69,8 @@ class CheckedImage:
     """A checked image. `width` and `height` are in pixels, as a person sees it (turned by EXIF).
 
     `thumb` is a JPEG, `phash` the perceptual hash of it in 16 hexadecimal digits, `pixels` what
-    the network's normalisation takes: uint8 (size, size, 3), or None where none were asked for.
+    the network's normalisation takes: uint8 (size, size, 3), or None where none were asked for, or
+    where another computer gave `features`, float32 (views, width), in their place.
     """
 
     sha256: str
@@ -81,6 +82,7 @@ class CheckedImage:
     note: str
     pixels: np.ndarray | None
     taken: Taken
+    features: np.ndarray | None = None
 
     @property
     def seen(self) -> np.ndarray:
@@ -259,6 +261,8 @@ def silence_pillow() -> None:
 
 
 Opened = tuple[Path, CheckedImage | UnusableImage]
+Opener = Callable[[Iterable[Path]], Generator[Opened | None, None, None]]
+"""Whoever opens images, in order; None now and then while none is ready."""
 
 
 def open_many(

@@ -14,15 +14,13 @@ import importlib
 import inspect
 import logging
 import pkgutil
-import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
-from engine.errors import BadSetting, EndEarly, EspalierError
+from engine.errors import BadSetting, EndEarly, EspalierError, ProcessLost
 from engine.events import CANCEL, FINISH, Ended, Event, Started, Work, checked
-from engine.system.files import is_full
+from engine.system.trouble import is_system, no_answer, sentence_for
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -103,12 +101,17 @@ def end_of(session: Session | None, name: str, error: Exception) -> Ended:
     from engine.storage.trusted import damaged, is_damage
 
     project = getattr(session, "project", None)
+    if isinstance(error, ProcessLost):
+        return Ended("lost", str(error))
+    if project and (why := no_answer(project.path)):  # whatever it was taken for
+        log.warning("%s: %s", name, error)
+        return Ended("failed", why)
     if isinstance(error, EspalierError):
         return Ended("refused", str(error))
     if project and is_damage(error):
         log.info("%s: %s", name, error)
         return Ended("refused", damaged(project.path / "project.db", error))
-    if isinstance(error, OSError | sqlite3.OperationalError | MemoryError):
+    if is_system(error):
         log.warning("%s: %s", name, error)
         return Ended("failed", sentence_for(error, project.path if project else None))
     # The boundary: a defect ends one job, and never the engine.
@@ -157,15 +160,3 @@ def follow(chosen: Job, work: Work[Any], stopped: Callable[[], str]) -> Iterator
     finally:
         work.close()
     yield Ended("cancelled", "Cancelled. What was saved before is kept.")
-
-
-def sentence_for(error: BaseException, folder: Path | None = None) -> str:
-    """One sentence for what the system refused, with a project in `folder` where there is one."""
-    words = str(error)
-    if is_full(error, folder):
-        what = "The disk is full. Free some space and do it again."
-    elif isinstance(error, MemoryError):
-        what = "There is not enough memory. Close other programs and do it again."
-    else:
-        what = f"The system refused: {words}. Mend that and do it again."
-    return f"{what} What was saved before is kept."

@@ -41,13 +41,14 @@ NARROWER = Narrower(can_be_narrowed, narrowed_to)
 class StudySettings:
     """`strategies` are their names, none for all; `epochs` 0 takes those that suit the number of
     images, `seconds` as many as fit in them for each strategy; `shares` are those of a learning
-    curve, in per cent."""
+    curve, in per cent, which closed forms have, and with `every_curve` all rows."""
 
     strategies: Sequence[str] = ()
     epochs: float = 0
     seconds: float = 0
     seed: int = 0
     shares: Sequence[float] = SHARES
+    every_curve: bool = False
 
     def plain(self) -> Asked:
         return {
@@ -56,6 +57,7 @@ class StudySettings:
             "seconds": float(self.seconds),
             "seed": self.seed,
             "shares": [float(share) for share in self.shares],  # 100 is named unlike 100.0
+            "every_curve": self.every_curve,
         }
 
 

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.errors import BadSetting, Refused
-from engine.events import Progress, Saved, Work
+from engine.events import Event, Notice, Progress, Saved, Work
 from engine.export.material import exporter_of, written
 from engine.export.write import check_target
-from engine.jobs import job
+from engine.jobs import job, train_form
 from engine.learning import material, step
-from engine.models.elastic.architecture import ElasticArchitecture
+from engine.models.elastic.architecture import ElasticArchitecture, is_trained
+from engine.models.provenance import Origin
 from engine.results.export import Receipt
-from engine.results.specialise import MadeElastic, SubnetDetails, SubnetFound, Subnets, SubnetUsed
-from engine.search.elastic import folding, networks, using
+from engine.results.specialise import (
+    FoldNews,
+    MadeElastic,
+    SubnetDetails,
+    SubnetFound,
+    SubnetRow,
+    Subnets,
+    SubnetUsed,
+)
+from engine.search.elastic import folding, networks, new_kinds, using
 from engine.search.elastic.choice import Choice, choice_for, title_for
 from engine.search.elastic.search import search, whole_networks
 from engine.search.take import model_with
 from engine.session import Session
 from engine.storage import catalogue
+from engine.system.words import duration, listed, per_cent
 
 ENOUGH = 1000
 """More networks than any search measures."""
@@ -30,18 +40,26 @@ ENOUGH = 1000
 @job("Make the network elastic")
 def make_elastic(session: Session) -> Work[MadeElastic]:
     """Measures once, on the project's images, what any narrower form of its network needs to be
-    known; and the whole network at each resolution, to compare with. All of it is kept."""
+    known; and the whole network at each resolution, and torchvision's at lower ones, to compare
+    with. All of it is kept."""
     clock = time.perf_counter()
     session.require().check_writable()
     choice = choice_for(session, (), {}, ENOUGH)
     yield from folding.calibrated(choice.bench, choice.root)
     for size in choice.resolutions:
         yield from folding.costs_at(choice.bench, choice.root, size)
-    alone = {choice.root.backbone: choice.root}
-    yield from whole_networks(
-        Choice(choice.bench, choice.root, alone, choice.resolutions, {}, ENOUGH)
-    )
+    yield from wholes(choice, choice.root, choice.resolutions)
+    for name in networks.LANDMARKS:
+        if name == choice.root.backbone or name not in choice.origins:
+            continue
+        yield from wholes(choice, choice.origins[name], networks.LOWER)
     return {"seconds": time.perf_counter() - clock, "resolutions": list(choice.resolutions)}
+
+
+def wholes(choice: Choice, origin: Origin, sizes: Sequence[int]) -> Generator[Event, None, None]:
+    """Measures a whole network at each of these sizes that it takes."""
+    alone = {origin.backbone: origin}
+    yield from whole_networks(Choice(choice.bench, origin, alone, tuple(sizes), {}, ENOUGH))
 
 
 def specialise_elastic(
@@ -49,12 +67,15 @@ def specialise_elastic(
     limits: Mapping[str, float],
     budget: int,
     resolutions: Sequence[int],
+    train: bool,
     use: bool,
 ) -> Work[SubnetFound]:
     """As the job `specialise`, for a network without subnets."""
     clock = time.perf_counter()
     choice = choice_for(session, resolutions, limits, budget)
     winner = yield from search(choice)
+    if train:
+        winner = yield from trained_winner(choice, winner)
     timed = choice.facts()[winner["architecture"]]["timed"][choice.bench.device]
     result: SubnetFound = {
         "architecture": winner["architecture"],
@@ -75,6 +96,18 @@ def specialise_elastic(
     if use:
         yield from use_elastic(session, ElasticArchitecture.parse(winner["architecture"]))
     return result
+
+
+def trained_winner(choice: Choice, winner: SubnetRow) -> Work[SubnetRow]:
+    """Trains what was found a little, and gives the one of both that is likely better."""
+    wanted = ElasticArchitecture.parse(winner["architecture"])
+    if wanted.trained:
+        return winner
+    seconds = train_form.seconds_of(choice, wanted, train_form.EPOCHS)
+    yield Notice(f"Training {winner['title']} a little takes {duration(seconds)}.")
+    made = yield from train_form.train(choice, wanted)
+    both = {winner["architecture"], made["architecture"]}
+    return next(row for row in choice.allowed() if row["architecture"] in both)
 
 
 def check_options(searcher: str, usual: str, settings: object, table: str) -> None:
@@ -138,11 +171,44 @@ def elastic_candidate(session: Session, wanted: ElasticArchitecture) -> Work[Sub
     }
 
 
-def use_elastic(session: Session, wanted: ElasticArchitecture) -> Work[SubnetUsed]:
+@job("Look at the new classes", reads=True)
+def look_at_fold(session: Session) -> Work[FoldNews]:
+    """What the project's narrowed network loses on images of classes that came after its fold."""
+    yield Progress(0, None, "Reading the network")
+    found = yield from new_kinds.looked_at(session)
+    names = catalogue.class_names(session.require())
+    new = [names[number] for number in found.new if number in names]
+    then, now = per_cent(found.lost_then, 0), per_cent(found.lost_new, 0)
+    text = (
+        f"The network was narrowed before {listed(new)} came. On their images it loses {now} of "
+        f"what the whole one sees, on those of then {then}."
+    )
+    return {
+        "new": new,
+        "lost_then": found.lost_then,
+        "lost_new": found.lost_new,
+        "worse": found.worse,
+        "text": text if new else "",
+    }
+
+
+@job("Fold anew")
+def fold_anew(session: Session) -> Work[SubnetUsed]:
+    """Narrows the project's network anew, as much as it is, on all images that are there now, and
+    learns all classes again with it: one gesture. Raises Refused where it was not narrowed."""
+    session.require().check_writable()
+    wanted, choice = new_kinds.in_use(session.backbone()), choice_for(session, (), {}, 0)
+    yield from folding.calibrated(choice.bench, using.origin_named(choice, wanted), anew=True)
+    if is_trained(str(session.backbone().facts["architecture"])):
+        yield Notice("The network was trained a little before. Folded anew it is as it was folded.")
+    return (yield from use_elastic(session, wanted, f"Fold {title_for(wanted)} anew"))
+
+
+def use_elastic(session: Session, wanted: ElasticArchitecture, title: str = "") -> Work[SubnetUsed]:
     """Makes a network the project's, and learns all classes again from their images."""
     project, choice = session.require(), choice_for(session, (), {}, 0)
     project.check_writable()
-    title = f"Use {title_for(wanted)}"
+    title = title or f"Use {title_for(wanted)}"
     with project.gesture(title, all_or_nothing=True) as gesture:
         found = yield from using.found(choice, wanted)
         blob = project.blobs.put(found.content) if found.content else found.facts["weights"]

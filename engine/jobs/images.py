@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from engine.errors import BadSetting, Refused
 from engine.events import Progress, Work
@@ -200,14 +203,29 @@ def images(
     confidence (the least certain answers first), or nothing (by class).
     """
     yield Progress(0, None, "Reading")
-    project = session.require()
+    project, asked = session.require(), listing.Asked(class_name, split, search, sort)
     if sort == "confidence":
-        ids = listing.ids_of(project, class_name, split, search)
+        ids = order_kept(session, replace(asked, sort="")).tolist()
         found = yield from own_answers.judged(session)
         return own_answers.least_certain(project, found, ids, offset, limit)
     if sort not in listing.ORDERS:
         raise Refused(f"Images can't be sorted by “{sort}”. Sort by name, date or confidence.")
-    return listing.page_of_images(project, class_name, split, offset, limit, search, sort)
+    first = listing.first_of(project, asked, limit) if offset == 0 else None
+    if first is not None:
+        return listing.page_of(project, *first)
+    order = order_kept(session, asked)
+    return listing.page_of(project, len(order), order[offset : offset + limit].tolist())
+
+
+def order_kept(session: Session, asked: listing.Asked) -> np.ndarray:
+    """The ids of the images that are asked for, kept until something else is asked or changes."""
+    project = session.require()
+    key = ("order", str(project.path), listing.changes(project), asked)
+    order: np.ndarray | None = session.kept(key)
+    if order is None:
+        found = order = listing.order_of(project, asked)
+        session.keep(key, lambda: found)
+    return order
 
 
 @job("Say where images belong", reads=True)

@@ -99,7 +99,8 @@ def learn_found(
         result = yield from step.learn(session, gesture, name, chosen, title)
         learnt = {"learn": time.perf_counter() - clock}
     yield session.changed("learnt")
-    return {**added.result(), **result, "seconds": {**added.seconds, **learnt}}
+    seconds = {**added.seconds, **learnt}
+    return {**added.result(), **result, "seconds": seconds, **session.helped()}
 
 
 @job("Learn")
@@ -116,7 +117,8 @@ def learn(
         result = yield from step.learn(session, gesture, name, chosen, "Learn")
     yield session.changed("learnt")
     counts = {view.name: view.images for view in session.view().classes if view.known}
-    return {"classes": counts, **result, "seconds": {"learn": time.perf_counter() - clock}}
+    seconds = {"learn": time.perf_counter() - clock}
+    return {"classes": counts, **result, "seconds": seconds, **session.helped()}
 
 
 @job("Forget a class")

@@ -69,7 +69,9 @@ def predict_to_csv(
             unusable += sum(one.probabilities is None for one in some)
             verdicts.update(verdict(asked, one) for one in some)
             yield pace.at(done)
-    return AnswersWritten(
+    if session is not None and session.computers is not None:
+        yield from session.extractor().doubted()
+    result = AnswersWritten(
         images=done - unusable,
         none_of_these=verdicts[UNKNOWN],
         not_sure=verdicts[UNSURE],
@@ -77,6 +79,7 @@ def predict_to_csv(
         others=walk.others,
         to=to,
     )
+    return {**result, **session.helped()} if session is not None else result
 
 
 def written(sheet: CsvWriter, rows: Sequence[Row], to: str, done: int) -> bool:

@@ -62,6 +62,7 @@ def specialise(
     memory: float = 0,
     file_mb: float = 0,
     table: str = "",
+    train: bool = False,
     use: bool = False,
 ) -> Work[SubnetFound]:
     """Searches for the most accurate network that keeps the limits: a subnet of the project's
@@ -69,8 +70,9 @@ def specialise(
 
     `latency_ms` is for one image on this computer; `macs` and `parameters` are in millions,
     `memory` in MiB of activations, `file_mb` in millions of bytes; 0 sets no limit. `budget` is how
-    many are measured; those measured before count for nothing. The winner is timed for
-    real. Raises Refused at once where none can keep the limits.
+    many are measured; those measured before count for nothing. The winner is timed for real. With
+    `train` it is trained a little afterwards (jobs/train_form.py), and the better one of both is
+    the winner. Raises Refused at once where none can keep the limits.
     """
     limits = limits_of(latency_ms, macs, parameters, memory, file_mb)
     if budget < 2:
@@ -78,7 +80,14 @@ def specialise(
     session.require().check_writable()  # what is measured is kept
     if not session.has_subnets():
         elastic.check_options(searcher, "linas", settings, table)
-        return (yield from elastic.specialise_elastic(session, limits, budget, resolutions, use))
+        return (
+            yield from elastic.specialise_elastic(session, limits, budget, resolutions, train, use)
+        )
+    if train:
+        raise BadSetting(
+            "A network that holds many sizes trains all of them at once: use “Train these networks”"
+            ", or leave this out."
+        )
     plugin = made_searcher(searcher, settings)
     result = yield from search_supernet(session, plugin, budget, resolutions, limits, table)
     if use:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +14,19 @@ from torch.nn.functional import normalize, one_hot
 from engine.learners import evidence
 from engine.learners.evidence import Evidence, Weighed
 from engine.learners.heads import logits_of
+from engine.learners.kept_features import InParts
 
 ENOUGH = 10
 """Held-out images below which the temperature is fitted on training images."""
+FEWEST = 10
+"""Images that are compared with others of their class, below which nobody knows how far one may
+be: then nothing is none of these."""
 KNOWN = 0.98
 """The share of a project's own images that shall count as known."""
+MOST = 1 << 23
+"""So many logits of held-out images say how sure the head may be: it is one number."""
+PART = 8192
+"""So many images are asked at once."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def calibrate(
     head: nn.Module,
     sample: Tensor,
     sample_classes: Tensor,
-    held: Tensor,
+    held: Tensor | InParts,
     held_classes: Tensor,
     said: Tensor | None = None,
 ) -> Calibration:
@@ -96,26 +104,36 @@ def calibrate(
     `sample` and `held` are features (images, views, width) of training and held-out images, each
     with one class number for an image; both hold learnt classes only. `said` are the logits of the
     sample by its learner's `left_out`; without them there is one kind of evidence. Nothing depends
-    on the order of steps. With fewer than ENOUGH held-out images the training images
-    stand in, with more doubt, because the head has seen them.
+    on the order of steps. With fewer than ENOUGH held-out images the training images stand in for
+    the temperature, with more doubt, because the head has seen them.
     """
     numbers, places = sample_classes.unique(return_inverse=True)
     if len(held) >= ENOUGH:
-        where = torch.searchsorted(numbers, held_classes.contiguous())
-        heat = temperature(logits_of(head, held), where)
+        few = evenly(len(held), MOST // len(numbers))
+        where = torch.searchsorted(numbers, held_classes[few].contiguous())
+        heat = temperature(
+            logits_of(head, held.some(few) if isinstance(held, InParts) else held[few]), where
+        )
     else:
         heat = temperature(logits_of(head, sample), places, doubt=math.sqrt(len(sample)))
     x = directed(sample)
     sums = torch.zeros(len(numbers), x.shape[1], dtype=x.dtype).index_add_(0, places, x)
     own, found = left_out(x, places, sums), None
-    if said is not None:
+    unknown = len(own) + len(held) < FEWEST
+    if said is not None and not unknown:
         several = torch.bincount(places, minlength=len(sums))[places] > 1
         if len(places[several].unique()) >= evidence.FEWEST_CLASSES:
             found, own = evidence.weighed(x[several], places[several], said[several] / heat)
     fitted = Calibration(heat, 1.0, normalize(sums).float().numpy(), found)
+    asked = calibrated(head, fitted)
     with torch.inference_mode():
-        away = torch.cat([own, calibrated(head, fitted)(held)[1].double()])
-    return replace(fitted, threshold=away.quantile(KNOWN).item() if len(away) else 1.0)
+        away = torch.cat([own, *(asked(part)[1].double() for part in held.split(PART))])
+    return fitted if unknown else replace(fitted, threshold=away.quantile(KNOWN).item())
+
+
+def evenly(images: int, most: int) -> Tensor:
+    """Places of at most so many images, evenly spaced, and of ENOUGH where that is more."""
+    return torch.arange(0, images, -(-images // max(most, ENOUGH)))
 
 
 def directed(features: Tensor) -> Tensor:
@@ -154,18 +172,31 @@ def temperature(logits: Tensor, places: Tensor, doubt: float = 1.0) -> float:
     scale = z.square().mean().sqrt().item() if n else 0.0
     if classes < 2 or scale < 1e-12:
         return 1.0
-    target = (one_hot(places, classes) * n + doubt / classes) / (n + doubt)
+    parts = list(zip(z.split(PART), places.split(PART), strict=True))
+    wanted = sum(
+        ((one_hot(y, classes) * n + doubt / classes) / (n + doubt) * part).sum().item()
+        for part, y in parts
+    )
     low, high = math.log(1e-3 / scale), math.log(1e3 / scale)
-    wanted, at = (target * z).sum().item(), (low + high) / 2
+    at = (low + high) / 2
     for _ in range(60):
         b = math.exp(at)
-        p = (b * z).softmax(dim=1)
-        mean = (p * z).sum(dim=1)
-        slope = mean.sum().item() - wanted
-        curve = b * ((p * z * z).sum() - mean.square().sum()).item()
+        slope, curve = slopes((part for part, _ in parts), b)
+        slope -= wanted
         low, high = (low, at) if slope > 0 else (at, high)
         step = slope / curve if curve > 0 else math.inf
         if abs(step) < 1e-12:
             break
         at = at - step if low < at - step < high else (low + high) / 2
     return math.exp(-at)
+
+
+def slopes(parts: Iterable[Tensor], b: float) -> tuple[float, float]:
+    """The first derivative of the sum of log-sum-exp(b z) in b, and the second, times b."""
+    first = second = 0.0
+    for z in parts:
+        p = (b * z).softmax(dim=1)
+        mean = (p * z).sum(dim=1)
+        first += mean.sum().item()
+        second += b * ((p * z * z).sum() - mean.square().sum()).item()
+    return first, second

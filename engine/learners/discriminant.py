@@ -13,6 +13,7 @@ from torch.linalg import cholesky, solve_triangular
 from engine.events import Step
 from engine.learners import Learner, Task
 from engine.learners.heads import Linear
+from engine.learners.kept_features import Seen, images_in
 from engine.learners.live import Live
 from engine.learners.live_linear import LiveLinear
 from engine.learners.sums import FLOAT, ClassSums, blocks, lowest, plus, rows, thinned
@@ -55,8 +56,8 @@ class Discriminant(Learner):
     def learn(self, task: Task) -> Iterator[Step]:
         """As Learner.learn; what is chosen by leave-one-out is chosen from the sample alone."""
         known, scatter = self._known.copy(), self._scatter
-        done, total = 0, sum(map(len, task.new.values())) + 1
-        for r in deviations({n: self.seen(x) for n, x in task.new.items()}, known):
+        done, total = 0, images_in(task.new) + 1
+        for r in deviations(Seen(task.new, self.seen), known):
             scatter = plus(scatter, r)
             done = min(done + len(r), total - 1)
             yield Step(done, total, {"images": done})

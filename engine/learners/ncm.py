@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import Linear
+from engine.learners.kept_features import images_in
 from engine.learners.sums import ClassSums, blocks, rows
 from engine.registry import setting
 
@@ -41,7 +42,7 @@ class NearestClassMean(Learner):
 
     def learn(self, task: Task) -> Iterator[Step]:
         known = self._known.copy()
-        done, total = 0, sum(map(len, task.new.values()))
+        done, total = 0, images_in(task.new)
         for x, y in blocks(task.new):
             known.add_rows(normalize(x) if self.cosine else x, y)
             done += len(x)

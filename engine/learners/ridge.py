@@ -14,6 +14,7 @@ from torch.linalg import cholesky, solve_triangular
 from engine.events import Step
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.heads import RandomRelu
+from engine.learners.kept_features import images_in
 from engine.learners.live import Live
 from engine.learners.live_linear import LiveLinear
 from engine.learners.sums import FLOAT, ClassSums, blocks, lowest, plus, rows, thinned
@@ -58,7 +59,7 @@ class RandomRidge(Learner):
 
     def learn(self, task: Task) -> Iterator[Step]:
         known, G = self._known.copy(), self._G
-        done, total = 0, sum(map(len, task.new.values())) + 1
+        done, total = 0, images_in(task.new) + 1
         for h in self._wide(task.new, known):
             G = plus(G, h)
             done += len(h)

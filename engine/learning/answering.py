@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from engine.errors import UnusableImage
 from engine.events import Event
-from engine.images.decode import open_many
-from engine.learning.material import features_by
+from engine.images.decode import Opened
+from engine.learning.material import features_by, features_of
 from engine.models.answers import Answers, answer
 from engine.models.backbone import Model
 from engine.models.extractor import Extractor
@@ -47,25 +48,34 @@ def look(model: Model, extractor: Extractor, paths: Sequence[Path]) -> Generator
     good: list[Path] = []
     features: list[np.ndarray] = []
     reasons: dict[Path, str] = {}
-    for batch in batches(paths):
-        pixels = []
-        for path, image in open_many(batch, model.backbone.preprocessing):
-            if isinstance(image, UnusableImage):
-                reasons[path] = str(image)
-            else:
-                good.append(path)
-                pixels.append(image.seen)
-        if pixels:
-            features.append(extractor(np.stack(pixels), model.views))
-        yield pace.at(len(good) + len(reasons))
+    with closing(extractor.opened(paths, model.views)) as opened:
+        for batch in batches(opened):
+            images = []
+            for path, image in batch:
+                if isinstance(image, UnusableImage):
+                    reasons[path] = str(image)
+                else:
+                    good.append(path)
+                    images.append(image)
+            if images:
+                features.append(features_of(extractor, model.views, images))
+            yield pace.at(len(good) + len(reasons))
+    yield from extractor.doubted()
     none = np.empty((0, model.views, model.backbone.width), np.float32)
     together = np.concatenate(features) if features else none
     return Seen(good, answer(model.head, torch.from_numpy(together)), together, reasons)
 
 
-def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
-    for start in range(0, len(paths), BATCH):
-        yield paths[start : start + BATCH]
+def batches(opened: Iterable[Opened | None]) -> Iterator[list[Opened]]:
+    """Images in batches; an empty one now and then while none is there."""
+    batch = list[Opened]()
+    for one in opened:
+        batch += [one] if one is not None else []
+        if one is None or len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def told(

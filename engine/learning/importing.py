@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
 from engine.images.bursts import SHOT
-from engine.images.decode import open_many
+from engine.images.decode import Opened, open_many
 from engine.images.folders import FoundImages, find_images, shown
 from engine.images.splits import Sides, Split
 from engine.learning import material
@@ -104,8 +104,10 @@ def bring_in(
     snapshot = Every(SECONDS_BETWEEN_SNAPSHOTS, at_once=True)  # so that a class appears early
     glance = Every(SECONDS_BETWEEN_GLIMPSES)
     yield eta.at(0)
-    with closing(arrivals(files, extractor, added, found.frames)) as opened:
+    with closing(arrivals(files, extractor, views, added, found.frames)) as opened:
         for number, arrival in opened:
+            if arrival is None:
+                yield eta.at(number)  # so that the job can be left while none comes
             batch += [arrival] if arrival is not None else []
             if batch and (len(batch) == BATCH or number == len(files)):
                 (store or into_classes)(project, gesture, batch, copy, added)
@@ -117,6 +119,8 @@ def bring_in(
                 if glimpse and number < len(files) and glance.due():
                     yield from glimpse(number, len(files))
                 added.lap()
+    if extractor is not None:
+        yield from material.mend(project, extractor, views)
     note(project, gesture, found, added, gap)
     yield from (*notices(found, added), *(extractor.notices if extractor else ()))
     return added
@@ -136,15 +140,22 @@ def note(
 def arrivals(
     files: Sequence[tuple[str, Path, Split | None]],
     extractor: Extractor | None,
+    views: int,
     added: Added,
     frames: Mapping[Path, Path],
 ) -> Generator[tuple[int, NewImage | None], None, None]:
-    """Each file's number, from 1, and its image; None where it can't be used, which is noted. To be
-    closed, if it is left before its end."""
-    seen_as = extractor.backbone.preprocessing if extractor is not None else None
-    with closing(open_many([path for _, path, _ in files], seen_as)) as opened:
-        pairs = enumerate(zip(files, opened, strict=True), start=1)
-        for number, ((name, _, split), (path, image)) in pairs:
+    """Each file's number, from 1, and its image; None where it can't be used, which is noted, or
+    while the next is not there yet. To be closed, if it is left before its end."""
+    paths, number = [path for _, path, _ in files], 0
+    found: Generator[Opened | None, None, None]
+    found = extractor.opened(paths, views) if extractor is not None else open_many(paths, None)
+    with closing(found) as opened:
+        for one in opened:
+            if one is None:
+                yield number, None
+                continue
+            (name, path, split), image = files[number], one[1]
+            number += 1
             if isinstance(image, UnusableImage):
                 added.skipped.append((path, str(image)))
                 yield number, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor
 
 from engine.events import Event, Notice, Saved
-from engine.images.decode import CheckedImage
+from engine.images.decode import CheckedImage, open_many
 from engine.learners import Task
+from engine.learners.kept_features import KeptFeatures
 from engine.models.extractor import Extractor
 from engine.storage import catalogue
 from engine.storage.catalogue import Split
@@ -48,9 +50,30 @@ def compute(
     """Computes and keeps the features of decoded images that have none yet."""
     features = features_by(project, extractor, views)
     wanted = set(features.missing(image.sha256 for image in images))
-    pixels = {image.sha256: image.seen for image in images if image.sha256 in wanted}
-    if pixels:
-        features.put(list(pixels), extractor(np.stack(list(pixels.values())), views))
+    new = {image.sha256: image for image in images if image.sha256 in wanted}
+    if new:
+        features.put(list(new), features_of(extractor, views, list(new.values())))
+
+
+def features_of(extractor: Extractor, views: int, images: Sequence[CheckedImage]) -> np.ndarray:
+    """Features (images, views, width): those that other computers gave, or else computed here."""
+    given = [image.features for image in images if image.features is not None]
+    if len(given) == len(images):
+        return np.stack(given)
+    return extractor(np.stack([image.seen for image in images]), views)
+
+
+def mend(project: Project, extractor: Extractor, views: int) -> Generator[Event, None, None]:
+    """Computes here what came from other computers that answered wrongly later."""
+    doubtful = extractor.elsewhere.doubtful() if extractor.elsewhere is not None else []
+    if not doubtful:
+        return
+    eta, features = Eta(len(doubtful), "Looking again"), features_by(project, extractor, views)
+    with closing(open_many(doubtful, extractor.backbone.preprocessing)) as opened:
+        for number, (_, image) in enumerate(opened, 1):
+            if isinstance(image, CheckedImage):
+                features.put([image.sha256], extractor(image.seen[None], views))
+            yield eta.at(number)
 
 
 def ensure(
@@ -64,13 +87,15 @@ def ensure(
     `heap` also of images that wait for a class. What is to `spare` may be missing."""
     features = features_by(project, extractor, views)
     features.drop_damaged()
-    also = " UNION SELECT sha256 FROM unsorted WHERE NOT aside" if heap else ""
-    hashes = (h for (h,) in project.db.execute(f"SELECT sha256 FROM image{also}"))
-    wanted = features.missing(h for h in hashes if h not in spare)
+    yield from put_together(features)
+    also = " UNION ALL SELECT sha256 FROM unsorted WHERE NOT aside" if heap else ""
+    missing = features.missing_among(f"SELECT sha256 FROM image{also}")
+    wanted = [h for h in missing if h not in spare]
     if not wanted:
         return set()
     eta, lost, batch = Eta(len(wanted), "Looking at images"), set[str](), list[CheckedImage]()
-    with closing(catalogue.decoded(project, wanted, extractor.backbone.preprocessing)) as images:
+    opened, sees = partial(extractor.opened, views=views), extractor.backbone.preprocessing
+    with closing(catalogue.decoded(project, wanted, sees, opened)) as images:
         for number, (sha256, image) in enumerate(images, 1):
             if image is None:
                 lost.add(sha256)
@@ -81,6 +106,7 @@ def ensure(
                 batch = []
                 yield Saved("features")
                 yield eta.at(number)
+    yield from mend(project, extractor, views)
     if lost:
         yield Notice(
             f"{len(lost)} images were moved, changed or deleted since they were added, and are "
@@ -88,6 +114,15 @@ def ensure(
             "warning",
         )
     return lost
+
+
+def put_together(features: Features) -> Generator[Event, None, None]:
+    """Puts features that came in very many small packs into shards, once."""
+    packs = set() if features.project.read_only else features.small()
+    eta: Eta | None = None
+    for done, total in features.put_together(packs) if packs else ():
+        eta = eta or Eta(total, "Putting features together")
+        yield eta.at(done)
 
 
 class Known(Protocol):
@@ -119,9 +154,8 @@ class LearningData:
         return torch.from_numpy(self.features.get(hashes))
 
     def task(self) -> Task:
-        """All images to learn from at once."""
-        new = {n: self.of(hashes) for n, hashes in self.train.items()}
-        return Task(new, *self.sample(), self.features.moments)
+        """All images to learn from, read class by class."""
+        return Task(KeptFeatures(self.train, self.of), *self.sample(), self.features.moments)
 
     def held_out(self, classes: Iterable[int]) -> tuple[list[str], np.ndarray]:
         """The held-out images of `classes`, one class after the other, and their class numbers."""

@@ -14,7 +14,8 @@ from torch import Tensor
 from engine import __version__
 from engine.learners import Learner, metrics
 from engine.learners.confidence import calibrate, calibrated
-from engine.models.answers import Answers, answer
+from engine.learners.kept_features import InParts
+from engine.models.answers import Answers, likeliest
 from engine.models.backbone import Backbone
 from engine.results.learn import ClassScore, FullScores, ScoreTable
 from engine.results.scores import Chose, Continual, StepScores
@@ -36,12 +37,12 @@ def judge(
     """A step's row, its answers on held-out images, and its calibration, ready to be stored."""
     numbers = learner.classes
     hashes, truth = material.held_out(numbers)
-    features = material.of(hashes) if hashes else sample[0][:0]
+    features = InParts(hashes, material.of)
     head = learner.head().eval()
     said = learner.left_out(*sample)
     fitted = calibrate(head, *sample, features, torch.from_numpy(truth), said)
-    answers = answer(calibrated(head, fitted), features)
-    best = np.array(numbers, dtype=np.int64)[answers.best] if len(truth) else truth
+    places, confidence = likeliest(calibrated(head, fitted), features)
+    best = np.array(numbers, dtype=np.int64)[places]
     before = steps.line(project)
     known = {c["id"] for c in before[-1]["classes"]} if before else set()
     row: dict[str, Any] = {
@@ -62,7 +63,7 @@ def judge(
         "images": image_ids(project, hashes, truth),
         "truth": truth,
         "answer": best,
-        "confidence": answers.confidence,
+        "confidence": confidence,
     }
     return row, kept if len(truth) else None, fitted.save()
 
@@ -131,15 +132,14 @@ def class_facts(project: Project, numbers: Sequence[int]) -> list[dict[str, Any]
 
 
 def image_ids(project: Project, hashes: Sequence[str], classes: np.ndarray) -> np.ndarray:
-    """The ids of held-out images of these hashes and class numbers."""
-    ids = {
-        (row["class_id"], row["sha256"]): row["id"]
-        for row in project.db.query(
-            "SELECT id, class_id, sha256 FROM image WHERE split = 'validation'"
-        )
-    }
-    pairs = zip(classes.tolist(), hashes, strict=True)
-    return np.array([ids[pair] for pair in pairs], dtype=np.int64)
+    """The ids of held-out images of these hashes, and of class numbers that come in runs."""
+    found, of, ids = list[int](), None, dict[str, int]()
+    question = "SELECT sha256, id FROM image WHERE class_id = ? AND split = 'validation'"
+    for sha256, number in zip(hashes, classes.tolist(), strict=True):
+        if number != of:
+            of, ids = number, dict(project.db.execute(question, [number]).fetchall())
+        found.append(ids[sha256])
+    return np.array(found, dtype=np.int64)
 
 
 def versions() -> dict[str, str]:

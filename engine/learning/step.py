@@ -8,7 +8,7 @@ makes that equal to learning all of them at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from engine.errors import Refused
 from engine.events import Event, Saved, Scored, Step, Work
 from engine.learners import LEARNERS, Learner, Task
+from engine.learners.kept_features import KeptFeatures
 from engine.learning import capped, scoring, subnet
 from engine.learning.material import Known, LearningData, choice, features_by, learning_data
 from engine.models.backbones import title_of
@@ -24,6 +25,7 @@ from engine.models.speeds import keep_speed
 from engine.results.scores import StepScores
 from engine.session import Session
 from engine.storage import catalogue, steps
+from engine.storage.hashes import Hashes
 from engine.storage.project import Project
 from engine.storage.snapshot import step_view
 from engine.storage.steps import StepMemory
@@ -91,16 +93,17 @@ def teach(
     if kept is not None:
         learner.restore(kept.memory)
     before = kept.images if kept is not None else {}
-    new = {}
+    new = dict[int, Sequence[str]]()
     for number in sorted({*before, *material.train}):
         had, has = set(before.get(number, ())), set(material.train.get(number, ()))
         if had - has:
             learner.forget(number, material.of(before[number]))
             had = set()
         if has - had:
-            new[number] = material.of(sorted(has - had))
+            new[number] = Hashes.of(sorted(has - had))
     if new:
-        yield from learner.learn(Task(new, *sample, material.features.moments))
+        came = KeptFeatures(new, material.of)
+        yield from learner.learn(Task(came, *sample, material.features.moments))
     else:
         learner.refit(*sample)
 
@@ -152,7 +155,7 @@ def follow_up(session: Session, gesture: int, title: str) -> Work[StepScores | N
     project = session.require()
     if steps.current(project) is None:
         return None
-    if not catalogue.to_learn(project).train:
+    if not catalogue.fingerprints(project):
         with project.transaction(gesture):
             project.set_facts(step=None)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +51,10 @@ class Looking:
         model = self.holding.model_for(self.session.require())
         if model is not None:
             if self.held is None or self.held[0] is not model:
-                self.held = model, project_answerer(model, self.session.extractor())
+                # A few frames of one moment don't tell how far others of the same thing may be:
+                # until the hold is stored, nothing is none of these.
+                open_to_all = replace(model, threshold=math.inf)
+                self.held = model, project_answerer(open_to_all, self.session.extractor())
             return self.held[1]
         try:
             return self.project()

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.learners.kept_features import InParts
+
 BATCH = 512
 
 
@@ -26,6 +28,21 @@ class Answers:
     @property
     def confidence(self) -> np.ndarray:
         return self.probabilities.max(axis=1)
+
+
+def likeliest(head: nn.Module, features: Tensor | InParts) -> tuple[np.ndarray, np.ndarray]:
+    """The place of the winning class for each image, int64 (images,), and its probability.
+
+    Of what `answer` says this is all that is kept: a million images of a thousand classes would
+    have 4 GB of probabilities.
+    """
+    best, confidence = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    with torch.inference_mode():
+        for batch in features.split(BATCH):
+            probabilities = head(batch)[0].numpy()
+            best.append(probabilities.argmax(axis=1))
+            confidence.append(probabilities.max(axis=1))
+    return np.concatenate(best), np.concatenate(confidence)
 
 
 def answer(head: nn.Module, features: Tensor) -> Answers:

@@ -7,15 +7,17 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
 import torch
 
 from engine.events import Notice
+from engine.images.decode import Opened, open_many
 from engine.models.backbone import Backbone
 from engine.models.onnx_export import CantExport, write_onnx
 from engine.models.ort import CantRun, open_session
@@ -37,6 +39,16 @@ class DisagreementError(RuntimeError):
     """The exported part gives other numbers than the network itself."""
 
 
+class Elsewhere(Protocol):
+    """Other computers, which open images and give features in the place of pixels."""
+
+    def opened(
+        self, paths: Iterable[Path], extractor: Extractor, views: int
+    ) -> Generator[Opened | None, None, None]: ...
+
+    def doubtful(self) -> list[Path]: ...
+
+
 class Extractor:
     """The part of a backbone up to a cut, without gradients.
 
@@ -52,6 +64,8 @@ class Extractor:
         self.device = devices.choose(device)
         self.trunk = backbone.below(cut).eval()
         self.notices: list[Notice] = []
+        self.elsewhere: Elsewhere | None = None
+        """Who else opens images and computes what they show, where somebody does."""
         self.milliseconds = 0.0
         """What an image took in the last whole batch; 0 before one was seen."""
         self._eager = self.device.type != "cpu"
@@ -84,6 +98,24 @@ class Extractor:
                 raise
             self.leave_device(error)
             return self(pixels, views)
+
+    def opened(self, paths: Iterable[Path], views: int) -> Generator[Opened | None, None, None]:
+        """Images for `views` of them, in order, with pixels or, from other computers, features;
+        None now and then while none is ready. To be closed."""
+        if self.elsewhere is not None:
+            return self.elsewhere.opened(paths, self, views)
+        return open_many(paths, self.backbone.preprocessing)
+
+    def doubted(self) -> Iterator[Notice]:
+        """What is to be said of answers that came from computers which answered wrongly later."""
+        doubtful = self.elsewhere.doubtful() if self.elsewhere is not None else []
+        if doubtful:
+            yield Notice(
+                f"{len(doubtful)} answers stand on a worker that gave wrong features later. Ask "
+                "about these images again.",
+                "warning",
+                tuple(map(str, doubtful[:100])),
+            )
 
     def session(self, views: int) -> ort.InferenceSession | None:
         """The session for so many views, made when first asked for; None where it can't be."""

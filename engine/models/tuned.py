@@ -20,6 +20,7 @@ from engine.models.elastic.blocks import shaped
 from engine.models.features import with_features
 from engine.models.growth import Growth, named_digest, state_of
 from engine.models.provenance import BROKEN, Origin, check_numbers, facts_in
+from engine.system.trouble import pass_on
 
 TUNED = "tuned"
 """The name of the backbone of a project whose network was tuned; its weights are a blob."""
@@ -56,6 +57,7 @@ def load_tuned(base: Backbone, content: bytes, features: str = "") -> Backbone:
         backbone = grown_to(base, growth)
         fill(backbone.stages, state)
     except BROKEN as error:
+        pass_on(error)
         raise UnusableWeights(
             "The tuned weights of this project are damaged. Undo the tuning, or adopt another run."
         ) from error

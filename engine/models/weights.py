@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from engine.errors import UnusableWeights
 from engine.models.file_signature import printable, read_head
 from engine.models.pickled import SHOWN, listed, shape_text, written_again
+from engine.system.trouble import pass_on
 
 if TYPE_CHECKING:
     from engine.models.backbones.base import Network
@@ -65,6 +66,7 @@ def read_safetensors(path: Path, name: str) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path, device="cpu")
     except (SafetensorError, *Damaged) as error:
+        pass_on(error)
         raise UnusableWeights(misled(name)) from error
 
 
@@ -91,6 +93,7 @@ def check_header(path: Path, name: str) -> None:
             ends = [e["data_offsets"][1] for n, e in header.items() if n != "__metadata__"]
             missing = max(ends) - (size - 8 - length)
         except Damaged as error:
+            pass_on(error)
             raise UnusableWeights(misled(name)) from error
     if len(ends) > MOST_NAMES:
         raise UnusableWeights(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,12 @@ def project_answerer(model: Model, extractor: Extractor) -> Answerer:
 
     # One run at a time: the extractor shares a batch among threads itself.
     threshold = float(model.threshold)
-    threads, naming = device.threads(), model.naming
-    return Answerer(run, model.class_names, threshold, prepare, 1, threads, naming)
+    threads, naming, others = device.threads(), model.naming, None
+    if extractor.elsewhere is not None:
+        from engine.predict.elsewhere import answers_with_others
+
+        others = partial(answers_with_others, model, extractor)
+    return Answerer(run, model.class_names, threshold, prepare, 1, threads, naming, others)
 
 
 def answerer_of(session: Session | None, model: str) -> Answerer:
@@ -79,6 +84,9 @@ def answerer_of(session: Session | None, model: str) -> Answerer:
 
 def answers(asked: Answerer, met: Iterable[WalkEntry]) -> Generator[list[Answered], None, None]:
     """Answers what was met on a walk, in its order, some at a time; closing it ends all threads."""
+    if asked.elsewhere is not None:
+        yield from asked.elsewhere(met)
+        return
     with (
         closing(decoded_ahead(met, asked.prepare, asked.decoders)) as decoded,
         ThreadPoolExecutor(asked.threads, thread_name_prefix="answers") as pool,

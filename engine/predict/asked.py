@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.export.exported import Exported
 from engine.images.prefetch import Prepare
+from engine.images.walk import WalkEntry
 from engine.system.groups import Naming
 
 Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -32,6 +33,8 @@ class Answerer:
     decoders: int = 1
     naming: Naming | None = None
     """What is answered by a promise; None: always the likeliest class."""
+    elsewhere: Callable[[Iterable[WalkEntry]], Generator[list[Answered], None, None]] | None = None
+    """Answers with the help of other computers, in the order of the walk, where there are some."""
 
 
 @dataclass(frozen=True, eq=False)

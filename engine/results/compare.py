@@ -1,6 +1,6 @@
 """The job that compares strategies on a project's images."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from engine.results.images import ImageRow
 from engine.results.scores import Interval
@@ -8,13 +8,15 @@ from engine.results.scores import Interval
 
 class Asked(TypedDict):
     """What a study is asked for: names of strategies, and `epochs` or `seconds` for each that
-    trains (0: not this way), `shares` in per cent for the learning curves."""
+    trains (0: not this way), `shares` in per cent for the learning curves; with `every_curve` what
+    trains, and other networks, have one too."""
 
     strategies: list[str]
     epochs: float
     seconds: float
     seed: int
     shares: list[float]
+    every_curve: NotRequired[bool]
 
 
 class StudyRow(TypedDict):

@@ -3,6 +3,7 @@
 from typing import NotRequired, TypedDict, final
 
 from engine.registry import PluginView
+from engine.results.cluster import ClusterUsed
 from engine.results.images import AnsweredImage, ImageRow, SkippedFile
 from engine.results.scores import Chose, Continual, SomeScores, StepScores
 
@@ -12,6 +13,7 @@ class Learnt(StepScores):
 
     classes: dict[str, int]
     seconds: dict[str, float]
+    cluster: NotRequired[ClusterUsed]
 
 
 class FolderLearnt(Learnt):
@@ -196,6 +198,7 @@ class AnswersWritten(TypedDict):
     unusable: int
     others: int
     to: str
+    cluster: NotRequired[ClusterUsed]
 
 
 class ImagesSorted(TypedDict):

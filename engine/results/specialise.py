@@ -56,6 +56,34 @@ Block = TypedDict("Block", {"kernel": int, "expand": float})
 MadeElastic = TypedDict("MadeElastic", {"seconds": float, "resolutions": list[int]})
 
 
+FormEstimate = TypedDict("FormEstimate", {"seconds": float, "images": int, "epochs": int})
+
+
+class FormTrained(TypedDict):
+    """The errors of features `before` and `after`, as shares of their variance; `architecture` is
+    that of the one that is better."""
+
+    architecture: str
+    kept: bool
+    before: float
+    after: float
+    accuracy: float
+    images: int
+    seconds: float
+
+
+class FoldNews(TypedDict):
+    """Classes that came after the network in use was narrowed, and what it loses of the features on
+    their images and on those of then, as shares of their variance; whether that is clearly
+    `worse`; and all of it as `text`, empty where no class came."""
+
+    new: list[str]
+    lost_then: float
+    lost_new: float
+    worse: bool
+    text: str
+
+
 class SubnetDetails(SubnetRow):
     stages: list[list[Block]]
     resolution: int

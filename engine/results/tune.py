@@ -48,6 +48,10 @@ class Tuned(RunSummary, ComparedRun):
 RunUsed = TypedDict("RunUsed", {"run": int})
 
 
+Followed = TypedDict("Followed", {"steps": int})
+"""Of a process that trained beside another one."""
+
+
 class RunAdopted(RunUsed):
     adopted: bool
 

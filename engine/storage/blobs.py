@@ -36,7 +36,8 @@ class Blobs:
         if target.is_file() and target.stat().st_size == len(content):
             return sha256
         if not target.parent.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            # Not the folders above: where a disk was pulled, they would be made on another one.
+            target.parent.mkdir(exist_ok=True)
             sync_folder(self.folder)
         handle, temporary = tempfile.mkstemp(prefix=WRITING, dir=target.parent)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Refused, UnusableImage
-from engine.images.decode import CheckedImage, open_many
+from engine.images.decode import CheckedImage, Opener, open_many
 from engine.images.folders import class_name
 from engine.images.preprocess import Preprocessing
 from engine.images.splits import Sides
 from engine.results.images import ImageRow
 from engine.storage.gestures import now
+from engine.storage.hashes import Hashes
 from engine.storage.project import Project
 from engine.storage.recent import Aged, Recent, too_old
 from engine.storage.schema import inserted
 from engine.storage.sides import among, splits_for
 
 # One row for each image that lies in more than one class: it is left out of learning.
-CONFLICTING = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT class_id) > 1"
+CONFLICTING = "SELECT sha256 FROM shared"
 
 
 @dataclass(frozen=True)
@@ -184,10 +185,14 @@ def file_of(project: Project, row: Mapping[str, Any]) -> Path:
 
 
 def decoded(
-    project: Project, hashes: Sequence[str], preprocessing: Preprocessing
+    project: Project,
+    hashes: Sequence[str],
+    preprocessing: Preprocessing,
+    opener: Opener | None = None,
 ) -> Generator[tuple[str, CheckedImage | None], None, None]:
-    """Each image, read from its file in the given order; None where the file is gone, broken, or no
-    longer the one that was added. To be closed, if it is left before its end."""
+    """Each image, read from its file in the given order, by `opener` where somebody else opens
+    them; None where the file is gone, broken, or no longer the one that was added. To be closed, if
+    it is left before its end."""
     files: dict[str, Path] = {}
     for start in range(0, len(hashes), 500):
         part = hashes[start : start + 500]
@@ -196,8 +201,10 @@ def decoded(
         both = f"{wanted.format('unsorted')} UNION ALL {wanted.format('image')}"
         for row in project.db.query(both, [*part, *part]):
             files[row["sha256"]] = file_of(project, row)
-    with closing(open_many([files[h] for h in hashes], preprocessing)) as opened:
-        for sha256, (_, found) in zip(hashes, opened, strict=True):
+    paths = [files[h] for h in hashes]
+    with closing(opener(paths) if opener else open_many(paths, preprocessing)) as opened:
+        there = (one for one in opened if one is not None)
+        for sha256, (_, found) in zip(hashes, there, strict=True):
             if isinstance(found, UnusableImage) or found.sha256 != sha256:
                 yield sha256, None
             else:
@@ -215,10 +222,8 @@ def add_skipped(project: Project, gesture: int, skipped: Iterable[tuple[Path, st
 def counts(project: Project) -> dict[int, Counter[str]]:
     """For each class, how many images are in each split."""
     found: dict[int, Counter[str]] = defaultdict(Counter)
-    for row in project.db.query(
-        "SELECT class_id, split, COUNT(*) AS n FROM image GROUP BY class_id, split"
-    ):
-        found[row["class_id"]][row["split"]] = row["n"]
+    for number, split, images in project.db.execute("SELECT class_id, split, images FROM tally"):
+        found[number][split] = images
     return found
 
 
@@ -235,8 +240,10 @@ class Split:
         parts = (self.train, self.validation)
         return [h for classes in parts for hashes in classes.values() for h in hashes]
 
-    def without(self, lost: Container[str]) -> Split:
+    def without(self, lost: Collection[str]) -> Split:
         """The split less the images that are lost, and less classes that have none left."""
+        if not lost:
+            return self
         return Split(less(self.train, lost), less(self.validation, lost))
 
 
@@ -248,26 +255,39 @@ def less(classes: Mapping[int, Sequence[str]], lost: Container[str]) -> dict[int
 def to_learn(project: Project) -> Split:
     """The project's split, without images that lie in two classes, classes set aside, and images
     that are too old to be learnt (recent.py)."""
-    found, recent = aged(project), Recent.parse(project.facts["recent"])
-    old = too_old(recent, found["train"], found["validation"]) if recent else set()
+    recent = Recent.parse(project.facts["recent"])
+    if not recent:
+        return of_any_age(project)
+    found = aged(project)
+    old = too_old(recent, found["train"], found["validation"])
     return Split(*(newer(found[split], old) for split in ("train", "validation")))
+
+
+# Class by class: the index that has the hashes of each in their order is then read as it lies.
+LEARNABLE = (
+    "SELECT split, class_id, sha256{} FROM class CROSS JOIN image ON class_id = class.id "
+    "WHERE split IN ('train', 'validation') AND NOT set_aside "
+    f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class.id, sha256"
+)
 
 
 def of_any_age(project: Project) -> Split:
     """As `to_learn`, whatever is too old."""
-    found = aged(project)
-    return Split(newer(found["train"], ()), newer(found["validation"], ()))
+    found: dict[str, dict[int, bytearray]] = {"train": {}, "validation": {}}
+    for split, number, sha256 in project.db.execute(LEARNABLE.format("")):
+        found[split].setdefault(number, bytearray()).extend(bytes.fromhex(sha256))
+    train, validation = (
+        {number: Hashes(bytes(raw)) for number, raw in classes.items()}
+        for classes in found.values()
+    )
+    return Split(train, validation)
 
 
 def aged(project: Project) -> dict[str, dict[int, list[Aged]]]:
     """The images that may be learnt, by split and class, each with its time and number."""
     found: dict[str, dict[int, list[Aged]]] = {"train": {}, "validation": {}}
-    for split, number, sha256, taken, image in project.db.execute(
-        "SELECT split, class_id, sha256, taken, image.id FROM image "
-        "JOIN class ON class.id = class_id "
-        "WHERE split IN ('train', 'validation') AND NOT set_aside "
-        f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class_id, sha256"
-    ):
+    question = LEARNABLE.format(", taken, image.id")
+    for split, number, sha256, taken, image in project.db.execute(question):
         found[split].setdefault(number, []).append((taken, image, sha256))
     return found
 
@@ -282,13 +302,18 @@ def newer(
 
 def fingerprints(project: Project) -> dict[int, str]:
     """For each class, a short text that changes when its training images to learn change."""
-    rows = project.db.query(
-        "SELECT class_id, COUNT(*) AS n, SUM(image.id) AS a, "
-        "SUM(image.id * image.id % 1000003) AS b "
-        "FROM image JOIN class ON class.id = class_id WHERE split = 'train' AND NOT set_aside "
-        f"AND sha256 NOT IN ({CONFLICTING}) GROUP BY class_id"
+    question = "SELECT {} FROM {} WHERE split = 'train' AND NOT set_aside"
+    counted = question.format("class_id, images, ids, squares", "tally JOIN class ON id = class_id")
+    few = question.format(
+        "class_id, image.id",
+        # In this order: what is shared is little, and the images are many.
+        "shared CROSS JOIN image USING (sha256) JOIN class ON class.id = class_id",
     )
-    return {row["class_id"]: f"{row['n']}:{row['a']}:{row['b']}" for row in rows}
+    sums = {number: parts for number, *parts in project.db.execute(counted)}
+    for number, image in project.db.execute(few):
+        n, a, b = sums[number]
+        sums[number] = [n - 1, a - image, b - image * image % 1000003]
+    return {number: f"{n}:{a}:{b}" for number, (n, a, b) in sums.items() if n}
 
 
 # What the window asks for, page by page.

@@ -5,20 +5,29 @@ from __future__ import annotations
 import contextlib
 import io
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 
 from engine.errors import UnusableProject
+from engine.storage.hashes import Hashes
 from engine.storage.project import Project
+from engine.system.trouble import pass_on
 
+AT_ONCE = 500
+"""So many images are asked for in one question."""
 WHOLE = 32
 """So many images wanted of a pack, and it is read as a whole."""
 
 
 PACK = 1024
-"""So many images are put into one pack where they are packed anew."""
+"""So many images are put into one pack where they are packed anew, and more are a shard."""
+SHARD = 16 << 20
+"""Bytes of activations in a shard."""
+MANY = 512
+"""So many packs of fewer images are put together into shards."""
 
 
 class Features:
@@ -32,13 +41,26 @@ class Features:
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
         """Which of the images have no activations yet, in the given order, each once."""
-        there = {
-            row["sha256"]
-            for row in self.project.db.query(
-                "SELECT sha256 FROM feature WHERE key = ? AND pack <> ''", [self.key]
+        question = "SELECT sha256 FROM feature WHERE key = ? AND pack <> '' AND sha256 IN ({})"
+        found, rest = dict[str, None](), iter(hashes)
+        while some := list(islice(rest, AT_ONCE)):
+            asked = question.format(",".join("?" * len(some)))
+            there = {sha256 for (sha256,) in self.project.db.execute(asked, [self.key, *some])}
+            found.update((sha256, None) for sha256 in some if sha256 not in there)
+        return list(found)
+
+    def missing_among(self, images: str) -> Iterator[str]:
+        """The images of a question for hashes that have no activations yet, sorted, each once. To
+        be read to its end before anything is stored."""
+        return (
+            sha256
+            for (sha256,) in self.project.db.execute(
+                f"SELECT DISTINCT sha256 FROM ({images}) AS asked WHERE NOT EXISTS (SELECT 1 FROM "
+                "feature WHERE key = ? AND feature.sha256 = asked.sha256 AND pack <> '') "
+                "ORDER BY sha256",
+                [self.key],
             )
-        }
-        return [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in there]
+        )
 
     def all(self) -> list[str]:
         """The images that have activations, sorted."""
@@ -51,12 +73,9 @@ class Features:
         np.save(buffer, np.ascontiguousarray(activations, dtype=np.float32))
         pack = self.project.blobs.put(buffer.getvalue())
         with self.project.transaction() as db:
-            db.table("feature").insert_all(
-                (
-                    {"key": self.key, "sha256": sha256, "pack": pack, "place": place}
-                    for place, sha256 in enumerate(hashes)
-                ),
-                replace=True,
+            db.conn.executemany(
+                "INSERT OR REPLACE INTO feature (key, sha256, pack, place) VALUES (?, ?, ?, ?)",
+                ((self.key, sha256, pack, place) for place, sha256 in enumerate(hashes)),
             )
 
     def get(self, hashes: Sequence[str]) -> np.ndarray:
@@ -83,6 +102,7 @@ class Features:
                 at, place = np.array(pairs).T
                 result[at] = stored[place]
         except (OSError, ValueError, IndexError, TypeError, OverflowError) as error:
+            pass_on(error, self.project.path)
             raise UnusableProject(
                 "What the project keeps of its images’ features is damaged. Learn again: they are "
                 "computed anew."
@@ -102,6 +122,36 @@ class Features:
             with self.project.transaction() as db:
                 db.table("feature").delete_where("pack = ?", [pack])
         return len(damaged)
+
+    # Images come some at a time, and each time makes a pack. Many small ones become few shards,
+    # which are mapped into memory and in which the images of a side and class lie together.
+
+    def small(self) -> set[str]:
+        """The packs of few images, where there are many of these."""
+        counted = self.project.db.execute(
+            "SELECT pack FROM feature WHERE key = ? AND pack <> '' GROUP BY pack "
+            "HAVING COUNT(*) < ?",
+            [self.key, PACK],
+        )
+        found = {pack for (pack,) in counted}
+        return found if len(found) >= MANY else set()
+
+    def put_together(self, packs: Collection[str]) -> Iterator[tuple[int, int]]:
+        """Puts what is in these packs into shards; says after each how many images of how many are
+        done. What a kill leaves undone stays as it was. `missing` and `get` answer as before."""
+        rows = self.project.db.execute(
+            "SELECT feature.sha256, feature.pack FROM feature LEFT JOIN image USING (sha256) "
+            "WHERE key = ? AND feature.pack <> '' GROUP BY feature.sha256 "
+            "ORDER BY split, class_id, feature.sha256",
+            [self.key],
+        )
+        hashes = Hashes.of(sha256 for sha256, pack in rows if pack in packs)
+        each = max(PACK, SHARD // max(1, self.get(hashes[:1]).nbytes))
+        for start in range(0, len(hashes), each):
+            some = list(hashes[start : start + each])
+            self.put(some, self.get(some))
+            yield min(start + each, len(hashes)), len(hashes)
+        remove_packs(self.project, packs)
 
     # A cap: what is dropped keeps its row, without a pack.
 
@@ -146,25 +196,24 @@ class Features:
         return done
 
     def _rows(self, hashes: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Pack and place of each image; asked for all at once where there are many."""
-        if len(hashes) > 500:
+        """Pack and place of each image that has activations."""
+        found = dict[str, tuple[str, int]]()
+        for start in range(0, len(hashes), AT_ONCE):
+            some = hashes[start : start + AT_ONCE]
             rows = self.project.db.execute(
-                "SELECT sha256, pack, place FROM feature WHERE key = ? AND pack <> ''", [self.key]
+                "SELECT sha256, pack, place FROM feature WHERE key = ? AND pack <> '' "
+                f"AND sha256 IN ({','.join('?' * len(some))})",
+                [self.key, *some],
             )
-        else:
-            marks = ",".join("?" * len(hashes))
-            rows = self.project.db.execute(
-                f"SELECT sha256, pack, place FROM feature WHERE key = ? AND sha256 IN ({marks})",
-                [self.key, *hashes],
-            )
-        return {sha256: (pack, place) for sha256, pack, place in rows}
+            found.update((sha256, (pack, place)) for sha256, pack, place in rows)
+        return found
 
 
 def remove_packs(project: Project, packs: Iterable[str]) -> None:
     """Removes packs that no row names; one that is just being read goes at the next opening."""
+    named = {pack for (pack,) in project.db.execute("SELECT DISTINCT pack FROM feature")}
     for pack in packs:
-        named = project.db.execute("SELECT 1 FROM feature WHERE pack = ? LIMIT 1", [pack])
-        if pack and named.fetchone() is None:
+        if pack and pack not in named:
             with contextlib.suppress(OSError):
                 project.blobs.path(pack).unlink()
 
@@ -173,6 +222,7 @@ def readable(project: Project, pack: str, places: Sequence[object]) -> bool:
     """Whether a pack is whole: its header can be read, its length fits it, and it has `places`."""
     try:
         stored = np.load(project.blobs.path(pack), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        pass_on(error, project.path)
         return False
     return all(isinstance(place, int) and 0 <= place < len(stored) for place in places)

@@ -8,6 +8,7 @@ of one after a kill is known, and is taken back before anything else is read.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from sqlite_utils import Database
 
 from engine.errors import EspalierError, Refused, UnusableProject
 from engine.storage.schema import inserted
-from engine.storage.trusted import check_cells, damaged, is_damage, takes_back
+from engine.storage.trusted import check_rows, damaged, is_damage, takes_back, touched
 from engine.system.crash_points import point
 
 GESTURES_KEPT = 5000
@@ -213,11 +214,18 @@ class Gestures:
             self.db.query("SELECT * FROM journal WHERE gesture_id = ? ORDER BY id DESC", [gesture])
         )
         self.db.table("journal").delete_where("gesture_id = ?", [gesture])
+        file, changed = self.path / "project.db", defaultdict[str, set[int]](set)
         for row in rows:
-            if not takes_back(row["statement"]):
-                raise UnusableProject(damaged(self.path / "project.db", "its journal"))
-            self.db.execute(row["statement"])
-        check_cells(self.path / "project.db", self.db)
+            statement = row["statement"]
+            if not takes_back(statement):
+                raise UnusableProject(damaged(file, "its journal"))
+            self.db.execute(statement)
+            if not statement.startswith("DELETE"):
+                table, number = touched(statement)
+                if number is None:
+                    raise UnusableProject(damaged(file, "its journal"))
+                changed[table].add(number)
+        check_rows(file, self.db, changed)
 
     @contextmanager
     def _believed(self) -> Iterator[None]:

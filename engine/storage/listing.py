@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
+
+import numpy as np
 
 from engine.results.images import Conflict, ImagePage
 from engine.storage import catalogue
@@ -18,66 +21,105 @@ ORDERS = {
     "date": "image.id DESC",
 }
 """Orders that the tables know: by class, by the file's name, what was added last first."""
+AS_THEY_LIE = ("", "date")
+"""Orders in which an index has the images, so that the first of them are there at once."""
 IN_CLASSES = "image JOIN class ON class.id = class_id"
+LONGEST = 1000
+"""So many letters of a word are looked for by SQLite."""
 
 
-def page_of_images(
-    project: Project,
-    class_name: str,
-    split: str,
-    offset: int,
-    limit: int,
-    search: str = "",
-    sort: str = "",
-) -> ImagePage:
-    """Rows `offset` to `offset + limit` of a class (or of all), and how many there are."""
-    condition, values = asked(project, class_name, split, search)
-    source = IN_CLASSES if search.strip() else "image"
-    total = project.db.execute(f"SELECT COUNT(*) FROM {source} WHERE {condition}", values)
-    count = total.fetchone()[0]
-    # Ids first: the wide columns are then read for one page only.
+@dataclass(frozen=True)
+class Asked:
+    """Which images are listed, and how: of a class (or of all), on a side (or on both), with all
+    words of `search` in the names of their file and their class."""
+
+    class_name: str = ""
+    split: str = ""
+    search: str = ""
+    sort: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        return self.search.casefold().split()
+
+
+def first_of(project: Project, asked: Asked, limit: int) -> tuple[int, list[int]] | None:
+    """How many images are asked for, and the ids of the first `limit`, without reading the others.
+    None where all must be read to know them."""
+    if asked.words or asked.sort not in AS_THEY_LIE:
+        return None
+    condition, values = condition_of(project, asked)
+    (total,) = project.db.execute(f"SELECT SUM(images) FROM tally WHERE {condition}", values)
     found = project.db.execute(
-        f"SELECT image.id FROM {source} WHERE {condition} ORDER BY {ORDERS[sort]} LIMIT ? OFFSET ?",
-        [*values, limit, offset],
+        f"SELECT id FROM image WHERE {condition} ORDER BY {ORDERS[asked.sort]} LIMIT ?",
+        [*values, limit],
     )
-    rows = catalogue.images_by_id(project, [number for (number,) in found])
-    return {"total": count, "rows": [catalogue.view_of(project, row) for row in rows]}
+    return total[0] or 0, [number for (number,) in found]
 
 
-def ids_of(project: Project, class_name: str, split: str, search: str) -> list[int]:
-    """All images of a class (or of all) that are on a side and found by words."""
-    condition, values = asked(project, class_name, split, search)
+def order_of(project: Project, asked: Asked) -> np.ndarray:
+    """The ids of all images that are asked for, in their order: int64 (images,). What is shown of
+    them is then read by id, wherever in the list it lies."""
+    condition, values = condition_of(project, asked)
     found = project.db.execute(
-        f"SELECT image.id FROM {IN_CLASSES} WHERE {condition} ORDER BY class_id, image.id", values
+        f"SELECT id FROM image WHERE {condition} ORDER BY {ORDERS[asked.sort]}", values
     )
-    return [number for (number,) in found]
+    return np.fromiter((number for (number,) in found), np.int64)
 
 
-def asked(project: Project, class_name: str, split: str, search: str) -> tuple[str, Sequence[Any]]:
+def page_of(project: Project, total: int, ids: Sequence[int]) -> ImagePage:
+    """Images as the window shows them."""
+    rows = catalogue.images_by_id(project, ids)
+    return {"total": total, "rows": [catalogue.view_of(project, row) for row in rows]}
+
+
+def changes(project: Project) -> int:
+    """A number that goes up with each change of what lists of images show."""
+    (found,) = project.db.execute("SELECT changes FROM listed").fetchone()
+    return int(found)
+
+
+def condition_of(project: Project, asked: Asked) -> tuple[str, Sequence[Any]]:
     """What the tables are asked, with its values."""
     project.db.register_function(file_name, deterministic=True, replace=True)
     project.db.register_function(said_in, deterministic=True, replace=True)
     where, values = ["1"], list[Any]()
-    if class_name:
+    if asked.class_name:
         where.append("class_id = ?")
-        values.append(catalogue.class_named(project, class_name)["id"])
-    if split:
+        values.append(catalogue.class_named(project, asked.class_name)["id"])
+    if asked.split:
         where.append("split = ?")
-        values.append(split)
-    if search.strip():
-        where.append("said_in(?, path, class.name)")
-        values.append(search.strip())
+        values.append(asked.split)
+    names = catalogue.class_names(project) if asked.words else {}
+    for word in asked.words:
+        classes = ",".join(str(n) for n, name in names.items() if word in name.casefold())
+        likely, pattern = likely_in(word)
+        where.append(f"(class_id IN ({classes}) OR ({likely} AND said_in(?, path)))")
+        values += [*pattern, word]
     return " AND ".join(where), values
 
 
+# A path that SQLite's LIKE is not to be asked about: it folds the case of no other letters.
+NOT_ASCII = "typeof(path) = 'blob' OR length(path) <> length(CAST(path AS BLOB))"
+
+
+def likely_in(word: str) -> tuple[str, list[str]]:
+    """What is true of each path that has the word in its file's name, and of few others, and that
+    SQLite knows without asking Python; with its values."""
+    if not word.isascii():
+        return f"({NOT_ASCII})", []
+    escaped = "".join(f"\\{c}" if c in "\\%_" else c for c in word[:LONGEST])
+    return f"(path LIKE ? ESCAPE '\\' OR {NOT_ASCII})", [f"%{escaped}%"]
+
+
 def file_name(path: str | bytes) -> str:
-    return PurePath(catalogue.displayable(path)).name
+    text = catalogue.displayable(path)
+    return os.path.basename(text) or PurePath(text).name
 
 
-def said_in(search: str, path: str | bytes, class_name: str) -> bool:
-    """Whether each word is in the file's name or the class's, whatever its case."""
-    text = f"{file_name(path)} {class_name}".casefold()
-    return all(word in text for word in search.casefold().split())
+def said_in(word: str, path: str | bytes) -> bool:
+    """Whether the file's name has a word, whatever its case."""
+    return word in file_name(path).casefold()
 
 
 def conflicts(project: Project) -> list[Conflict]:

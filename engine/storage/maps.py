@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.storage.gestures import now
+from engine.storage.hashes import HASH_BYTES
 from engine.storage.project import Project
-from engine.storage.steps import HASH_BYTES, to_npz
+from engine.storage.steps import to_npz
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,12 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from engine.errors import UnusableProject
-from engine.storage.schema import APPLICATION_ID, MIGRATIONS
-from engine.storage.trusted import bound, check_cells, check_schema, damaged
+from engine.storage.schema import APPLICATION_ID, COUNTS_SINCE, MIGRATIONS
+from engine.storage.trusted import bound, check_cells, check_counts, check_schema, damaged
 from engine.system.files import put_in_place
+
+SMALL = ("project", "class", "step", "run", "gesture", "recording")
+"""Tables that have no row for each image."""
 
 
 def connect(file: Path) -> Database:
@@ -111,8 +114,9 @@ def check_header(file: Path) -> None:
         )
 
 
-def check_version(file: Path, db: Database) -> None:
-    """Refuses foreign, newer and damaged files; changes nothing."""
+def check_version(file: Path, db: Database, whole: bool = True) -> None:
+    """Refuses foreign, newer and damaged files; changes nothing. What is not looked at as a `whole`
+    was checked before and is as it was left (checked.py)."""
     found = db.execute("PRAGMA application_id").fetchone()[0]
     if found != APPLICATION_ID:
         raise UnusableProject(f"“{file}” belongs to another program. It was left as it is.")
@@ -123,9 +127,12 @@ def check_version(file: Path, db: Database) -> None:
             "Install the newest version to open it."
         )
     check_schema(file, db, version)
-    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise UnusableProject(damaged(file, "quick_check"))
-    check_cells(file, db)
+    for part in (1,) if whole else SMALL:
+        if db.execute(f"PRAGMA quick_check({part})").fetchone()[0] != "ok":
+            raise UnusableProject(damaged(file, "quick_check"))
+    check_cells(file, db, () if whole else SMALL)
+    if whole and version >= COUNTS_SINCE:
+        check_counts(file, db)
 
 
 def version_of(db: Database) -> int:

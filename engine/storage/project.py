@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from filelock import FileLock
 from sqlite_utils import Database
 
 from engine.errors import EspalierError, Refused, UnusableProject
+from engine.storage import checked
 from engine.storage.blobs import Blobs
 from engine.storage.gestures import Gestures, now
 from engine.storage.opening import (
@@ -70,6 +72,9 @@ class Project(Gestures):
         self.blobs = Blobs(path / "blobs")
         self.taken_back: list[str] = []
         """Gestures that a kill had left unfinished, and that opening took back."""
+        self.checked, self.swept = 0.0, False
+        """When all of its tables were checked, and whether blobs without a name were removed then.
+        """
         self._address = address or f"{(path / 'project.db').absolute().as_uri()}?mode=ro"
         self._lock = lock
 
@@ -132,8 +137,9 @@ class Project(Gestures):
             if not is_full(error, path):
                 raise
             return cls.opened_to_read(path, FULL, locked(path))
-        with project.readable():
-            project.sweep()
+        if not project.swept:
+            with project.readable():
+                project.sweep()
         return project
 
     @classmethod
@@ -142,8 +148,10 @@ class Project(Gestures):
         no room for that, and UnusableProject."""
         file, lock, db = path / "project.db", locked(path), None
         try:
+            known = checked.when_checked(file)
+            begun = time.time()
             db = connect(file)
-            check_version(file, db)
+            check_version(file, db, whole=not known)
             migrate(db, path)
         except BaseException as error:
             if db is not None:
@@ -154,6 +162,7 @@ class Project(Gestures):
                 raise UnusableProject(damaged(file, error)) from error
             raise
         project = cls(path, db, lock)
+        project.checked, project.swept = known or begun, bool(known)
         with project.readable():
             project.taken_back = project.take_back_unfinished()
         return project
@@ -206,6 +215,9 @@ class Project(Gestures):
 
     def close(self) -> None:
         self.db.conn.close()
+        if self.checked:
+            checked.note(self.path / "project.db", self.checked)
+            self.checked = 0.0
         release(self._lock)
 
     # Facts: the one row of the table `project`.
@@ -242,7 +254,12 @@ class Project(Gestures):
             str(row["name"])
             for table, names in columns.items()
             for name in names
-            for row in self.db.query(f"SELECT DISTINCT {name} AS name FROM {table}")
+            for row in self.db.query(
+                # Not DISTINCT: an index would be read in its order, and for each row the table.
+                f"SELECT {name} AS name FROM {table} WHERE copied"
+                if name == "sha256"
+                else f"SELECT DISTINCT {name} AS name FROM {table}"
+            )
         }
         known.add(str(self.facts["weights"]))
         loose = {name for name in self.blobs.names() if name not in known}

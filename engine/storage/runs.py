@@ -69,7 +69,9 @@ def begun(
                 "backbone": backbone,
             },
         )
-    folder(project, number).mkdir(parents=True, exist_ok=True)
+    place = folder(project, number)
+    for made in (place.parent, place):  # not the project's own folder, which may be gone
+        made.mkdir(exist_ok=True)
     return find(project, number)
 
 

@@ -215,6 +215,68 @@ def recent_images(db: Database) -> None:
     journal_anew(db, "project")
 
 
+def counts_of_images(db: Database) -> None:
+    """Version 16: what is asked of the images after each act, without reading all of them.
+
+    `tally` counts those of each class and side, with the sums that tell whether they changed;
+    `shared` are the hashes that lie in several classes; `listed` goes up with each change of what
+    lists of images show. Triggers keep all three, so nothing is written of them in the journal.
+    """
+    for statement in COUNTS.split(";\n\n"):
+        db.execute(statement)
+
+
+COUNTED = (
+    "SELECT class_id, split, COUNT(*), SUM(id), SUM(id * id % 1000003) FROM image "
+    "GROUP BY class_id, split"
+)
+"""What `tally` holds, made from the images themselves."""
+IN_SEVERAL = "SELECT sha256 FROM image GROUP BY sha256 HAVING COUNT(DISTINCT class_id) > 1"
+"""What `shared` holds, made from the images themselves."""
+GAINS = """INSERT INTO tally VALUES (new.class_id, new.split, 1, new.id, new.id * new.id % 1000003)
+    ON CONFLICT (class_id, split) DO UPDATE SET images = images + 1, ids = ids + excluded.ids,
+    squares = squares + excluded.squares;
+  INSERT INTO shared SELECT new.sha256 WHERE EXISTS
+    (SELECT 1 FROM image WHERE sha256 = new.sha256 AND class_id <> new.class_id)
+    ON CONFLICT DO NOTHING;"""
+LOSES = """UPDATE tally SET images = images - 1, ids = ids - old.id,
+    squares = squares - old.id * old.id % 1000003
+    WHERE class_id = old.class_id AND split = old.split;
+  DELETE FROM tally WHERE class_id = old.class_id AND split = old.split AND images = 0;
+  DELETE FROM shared WHERE sha256 = old.sha256 AND
+    (SELECT COUNT(DISTINCT class_id) FROM image WHERE sha256 = old.sha256) < 2;"""
+LISTED = "UPDATE listed SET changes = changes + 1;"
+COUNTS = f"""CREATE TABLE tally (
+    class_id INTEGER NOT NULL, split TEXT NOT NULL, images INTEGER NOT NULL, ids INTEGER NOT NULL,
+    squares INTEGER NOT NULL, PRIMARY KEY (class_id, split)) WITHOUT ROWID;
+
+CREATE TABLE shared (sha256 TEXT PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE listed (id INTEGER PRIMARY KEY CHECK (id = 1), changes INTEGER NOT NULL);
+
+INSERT INTO listed VALUES (1, 0);
+
+INSERT INTO tally {COUNTED};
+
+INSERT INTO shared {IN_SEVERAL};
+
+CREATE TRIGGER image_comes AFTER INSERT ON image BEGIN
+  {GAINS}
+  {LISTED} END;
+
+CREATE TRIGGER image_goes AFTER DELETE ON image BEGIN
+  {LOSES}
+  {LISTED} END;
+
+CREATE TRIGGER image_moves AFTER UPDATE OF class_id, split, sha256 ON image BEGIN
+  {LOSES}
+  {GAINS} END;
+
+CREATE TRIGGER image_changes AFTER UPDATE ON image BEGIN {LISTED} END;
+
+CREATE TRIGGER class_renamed AFTER UPDATE OF name ON class BEGIN {LISTED} END"""
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     first_tables,
     measured_subnets,
@@ -231,7 +293,12 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     cap_of_features,
     rows_of_studies,
     recent_images,
+    counts_of_images,
 )
+
+
+COUNTS_SINCE = 16
+"""The version from which on `tally` and `shared` are there."""
 
 
 def journal_anew(db: Database, table: str) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 
 from engine.errors import UnusableProject
 from engine.storage.gestures import now
+from engine.storage.hashes import HASH_BYTES, Hashes
 from engine.storage.project import Project
 from engine.storage.schema import inserted
 
-HASH_BYTES = 32
 TEXTS = ("settings", "classes", "new_classes", "scores", "seconds", "versions")
 """The columns that hold JSON."""
 read_once = lru_cache(4096)(json.loads)
@@ -38,7 +38,7 @@ def to_bytes(learnt: StepMemory) -> bytes:
     arrays = {f"memory/{name}": array for name, array in learnt.memory.items()}
     arrays |= {f"calibration/{name}": array for name, array in learnt.calibration.items()}
     for number, hashes in learnt.images.items():
-        raw = bytes.fromhex("".join(hashes))
+        raw = hashes.raw if isinstance(hashes, Hashes) else Hashes.of(hashes).raw
         arrays[f"images/{number}"] = np.frombuffer(raw, np.uint8).reshape(-1, HASH_BYTES)
     return to_npz(arrays)
 
@@ -51,7 +51,7 @@ def from_bytes(content: bytes) -> StepMemory:
         for name in arrays.files:
             kind, rest = name.split("/", 1)
             if kind == "images":
-                images[int(rest)] = [bytes(row).hex() for row in arrays[name]]
+                images[int(rest)] = Hashes(arrays[name].tobytes())
             else:
                 (memory if kind == "memory" else calibration)[rest] = arrays[name]
     return StepMemory(memory, calibration, images)

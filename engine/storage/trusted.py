@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from engine.errors import UnusableProject
-from engine.storage.schema import JOURNALLED, MIGRATIONS
+from engine.storage.schema import COUNTED, IN_SEVERAL, JOURNALLED, MIGRATIONS
+from engine.system.trouble import no_answer
 
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 256 << 20,
@@ -48,10 +50,21 @@ CHANGE = re.compile(
     rf"|INSERT INTO (?:{TABLE}) \(\w+(?:,\w+)*\) VALUES \({VALUE}(?:,{VALUE})*\)"
 )
 """What the triggers write (schema.py)."""
+LEFT = re.compile(
+    r"UPDATE (?P<updated>\w+) SET id=(?P<updates>-?\d+),.* WHERE id=(?P<before>-?\d+)$"
+    r"|INSERT INTO (?P<inserted>\w+) \(id,[\w,]*\) VALUES \((?P<inserts>-?\d+),",
+    re.DOTALL,
+)
+NOWHERE = "a row leads to one that is not there"
 
 
 def damaged(file: Path, why: object) -> str:
-    """The sentence for a project that is damaged; `why` may be the error that told."""
+    """The sentence for a project that is damaged; `why` may be the error that told.
+
+    A disk that was pulled or that breaks off makes everything look so: then that is said.
+    """
+    if elsewhere := no_answer(file.parent):
+        return elsewhere
     if isinstance(why, UnicodeDecodeError) or str(why).startswith("Could not decode"):
         why = "a text in it is none"
     told = " ".join(str(why)[:200].split())
@@ -88,27 +101,66 @@ def made(version: int) -> frozenset[tuple[str, ...]]:
     return frozenset(rows)
 
 
-def check_cells(file: Path, db: Database) -> None:
-    """Raises UnusableProject where a cell is not of its column's type, or a row leads nowhere."""
-    for table in db.table_names():
+def check_cells(file: Path, db: Database, tables: Sequence[str] = ()) -> None:
+    """Raises UnusableProject where a cell is not of its column's type, or a row leads nowhere; of
+    some tables, or of all."""
+    for table in tables or db.table_names():
         if table.startswith("sqlite_"):
             continue
-        wrong = [
-            f"typeof({column.name}) NOT IN ({types(column.name, column.type)})"
-            + ("" if column.notnull or column.is_pk else f" AND {column.name} IS NOT NULL")
-            for column in db[table].columns
-        ]
-        wrong += [
-            f"({name} <> '' AND (length({name}) <> 64 OR {name} GLOB '*[^0-9a-f]*'))"
-            for name in HASHES.get(table, ())
-        ]
-        question = f"SELECT 1 FROM {table} WHERE {' OR '.join(wrong)} LIMIT 1"
-        if db.execute(question).fetchone():
+        if db.execute(f"SELECT 1 FROM {table} WHERE {wrong(db, table)} LIMIT 1").fetchone():
             raise UnusableProject(damaged(file, f"a value in “{table}” is of another kind"))
+        if tables and db.execute(f"PRAGMA foreign_key_check({table})").fetchone():
+            raise UnusableProject(damaged(file, NOWHERE))
     if db.execute("SELECT count(*) FROM recording").fetchone()[0] != 1:
         raise UnusableProject(damaged(file, "its journal"))
-    if db.execute("PRAGMA foreign_key_check").fetchone():
-        raise UnusableProject(damaged(file, "a row leads to one that is not there"))
+    if not tables and db.execute("PRAGMA foreign_key_check").fetchone():
+        raise UnusableProject(damaged(file, NOWHERE))
+
+
+def check_rows(file: Path, db: Database, changed: Mapping[str, Collection[int]]) -> None:
+    """As check_cells, of the rows that changed, by table and number; where they lead, SQLite sees
+    to when they are committed."""
+    for table, numbers in changed.items():
+        ordered = sorted(numbers)
+        for start in range(0, len(ordered), 500):
+            part = ordered[start : start + 500]
+            question = f"SELECT 1 FROM {table} WHERE id IN ({','.join('?' * len(part))}) AND "
+            if db.execute(f"{question} ({wrong(db, table)}) LIMIT 1", part).fetchone():
+                raise UnusableProject(damaged(file, f"a value in “{table}” is of another kind"))
+
+
+def check_counts(file: Path, db: Database) -> None:
+    """Raises UnusableProject where what is kept of the images' counts is not what they are."""
+    same = all(
+        set(db.execute(f"SELECT * FROM {kept}")) == set(db.execute(made_anew))
+        for kept, made_anew in (("tally", COUNTED), ("shared", IN_SEVERAL))
+    )
+    if not same or db.execute("SELECT count(*) FROM listed").fetchone()[0] != 1:
+        raise UnusableProject(damaged(file, "its counts of images"))
+
+
+def wrong(db: Database, table: str) -> str:
+    """What is true of a row that holds something of another kind than its columns."""
+    found = [
+        f"typeof({column.name}) NOT IN ({types(column.name, column.type)})"
+        + ("" if column.notnull or column.is_pk else f" AND {column.name} IS NOT NULL")
+        for column in db[table].columns
+    ]
+    found += [
+        f"({name} <> '' AND (length({name}) <> 64 OR {name} GLOB '*[^0-9a-f]*'))"
+        for name in HASHES.get(table, ())
+    ]
+    return " OR ".join(found)
+
+
+def touched(statement: str) -> tuple[str, int | None]:
+    """The table and the number of the row that a statement of the journal leaves changed; no number
+    where it says none at the place where the triggers write it, or where the row is gone."""
+    if found := LEFT.match(statement):
+        table = found["updated"] or found["inserted"]
+        same = found["before"] is None or found["before"] == found["updates"]
+        return table, int(found["updates"] or found["inserts"]) if same else None
+    return "", None
 
 
 def types(name: str, kind: str) -> str:

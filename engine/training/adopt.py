@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 from engine.errors import BadSetting, Diverged, EndEarly, Refused, UnusableWeights
@@ -18,6 +18,10 @@ from engine.session import Session
 from engine.storage import catalogue, runs
 from engine.storage.project import Project
 from engine.storage.runs import Run
+from engine.system.torchrun import note_run
+from engine.training.distributed.group import other_processes
+from engine.training.distributed.joined import joined
+from engine.training.distributed.sent import share_course
 from engine.training.run import TuningRun
 from engine.training.schedules import Timetable
 from engine.training.setup import course_of
@@ -86,13 +90,15 @@ def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
     Left between two steps, it is kept where it is; where something went wrong in a step, the
     checkpoint before stays, so that going on is always as if nothing had happened.
     """
-    project = session.require()
+    project, group = session.require(), joined()
+    group.check(run.settings["batch"])
     runs.change(project, run.id, state="running")
+    again = note_run(run.id)
     course = None
     try:
-        course = yield from course_of(session, run)
-        if done := course.training.position:
-            yield Notice(f"Going on from step {done} of {course.total}.")
+        course = yield from course_of(session, run, group=group)
+        yield from begins(course, again)
+        share_course(project, run, course)
         for event in course.follow():
             yield event
             if isinstance(event, Saved):
@@ -113,6 +119,19 @@ def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
     finally:
         runs.change(project, run.id, state="paused")
     return (yield from finish_run_with(session, run, course, adopt))
+
+
+def begins(course: TuningRun, again: bool) -> Iterator[Event]:
+    """Says where a run goes on, and with how many others; `again` they were all started anew."""
+    size, done = course.training.group.size, course.training.position
+    if again:
+        yield Notice("A process was lost, or a computer came or went. All were started again.")
+    if size > 1:
+        yield Notice(f"{size} processes train together, each on its part of every batch.")
+    if done:
+        yield Notice(f"Going on from step {done} of {course.total}.")
+    if done and course.processes != size:
+        yield Notice(other_processes(course.processes))
 
 
 def check_scored(course: TuningRun) -> None:

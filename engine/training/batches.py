@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from engine.errors import Refused
+from engine.training.distributed.group import ALONE, Group
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Batch:
     """What one step is shown: `given` is pixels, or what the first `start` stages made of them.
 
     `other` and `kept`: each image is blended with another one of the batch, of itself so much.
+    Where a `group` shares it, `given` is this process's part, and all else is of the whole batch.
     """
 
     given: torch.Tensor
@@ -24,6 +27,20 @@ class Batch:
     rows: np.ndarray
     other: torch.Tensor | None = None
     kept: float = 1.0
+    group: Group = ALONE
+
+    @property
+    def part(self) -> float:
+        """The share of the batch that is given here."""
+        own = self.group.own(len(self.rows))
+        return (own.stop - own.start) / len(self.rows)
+
+    def asked(self, network: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """What a network makes of the whole batch."""
+        count = len(self.rows)
+        with self.group.whole_batch(count):
+            part = network(self.given)
+        return self.group.whole(part, count)
 
 
 def seeded(*numbers: int) -> torch.Generator:

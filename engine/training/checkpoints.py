@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from engine.errors import EspalierError
 from engine.models.pickled import try_state
@@ -42,9 +42,22 @@ def write_state(state: Mapping[str, Any], path: Path) -> None:
 
     Raises OSError where the disk is full.
     """
+    replace_file(path, packed(state))
+
+
+def packed(state: Mapping[str, Any]) -> bytes:
+    """The same as the bytes of a file."""
     tensors: dict[str, torch.Tensor] = {}
     plain = json.dumps(taken_apart(state, tensors))
-    replace_file(path, save(tensors, {STATE: plain}))
+    return save(tensors, {STATE: plain})
+
+
+def unpacked(content: bytes) -> dict[str, Any]:
+    """What `packed` made into bytes, a tuple as a list. Raises one of `BROKEN`."""
+    length = int.from_bytes(content[:8], "little")
+    noted = json.loads(content[8 : 8 + length])["__metadata__"][STATE]
+    found: dict[str, Any] = put_together(json.loads(noted), load(content).__getitem__)
+    return found
 
 
 def taken_apart(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
@@ -71,17 +84,17 @@ def read_state(path: Path) -> dict[str, Any]:
         found = torch.load(path, weights_only=True, map_location="cpu")
     else:
         with safe_open(path, "pt") as opened:
-            found = put_together(json.loads(opened.metadata()[STATE]), opened)
+            found = put_together(json.loads(opened.metadata()[STATE]), opened.get_tensor)
     if not isinstance(found, dict):
         raise ValueError(f"{path.name} holds no names")
     return found
 
 
-def put_together(value: Any, opened: Any) -> Any:
+def put_together(value: Any, tensor: Callable[[str], torch.Tensor]) -> Any:
     if isinstance(value, list):
-        return [put_together(each, opened) for each in value]
+        return [put_together(each, tensor) for each in value]
     if not isinstance(value, dict):
         return value
     if TENSOR in value:
-        return opened.get_tensor(value[TENSOR])
-    return {key: put_together(each, opened) for key, each in value["pairs"]}
+        return tensor(value[TENSOR])
+    return {key: put_together(each, tensor) for key, each in value["pairs"]}

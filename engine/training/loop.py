@@ -16,7 +16,9 @@ from engine.errors import Diverged, UnusableWeights
 from engine.events import Step
 from engine.models.backbone import Stage
 from engine.models.batch_norm import NORMS
-from engine.training.checkpoints import BROKEN, read_state, write_state
+from engine.system.trouble import pass_on
+from engine.training.checkpoints import BROKEN, packed, read_state, unpacked, write_state
+from engine.training.distributed.group import ALONE, ENDS, STEPS, TAKES, Group
 
 
 class Stack(nn.Module):
@@ -121,12 +123,13 @@ class Cosine(Schedule):
 
 @dataclass
 class Training:
-    """What is trained, how far it is, and all that a checkpoint holds."""
+    """What is trained, how far it is, and all that a checkpoint holds; `group` is who trains it."""
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
     schedule: Schedule
     position: int = 0
+    group: Group = ALONE
 
     def save(self, path: Path, **notes: Any) -> None:
         """Writes a checkpoint under another name first, so that a crash leaves the one before.
@@ -134,32 +137,61 @@ class Training:
         Raises Diverged, and keeps the one before, where a weight is no number.
         """
         check(self.network.state_dict().values())
-        state = {
+        write_state({**self.state(), "notes": notes}, path)
+
+    def state(self) -> dict[str, Any]:
+        return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "position": self.position,
             "random": torch.get_rng_state(),
-            "notes": notes,
         }
-        write_state(state, path)
 
     def load(self, path: Path) -> dict[str, Any]:
         """Goes on from a checkpoint; returns its notes. Raises UnusableWeights if it is broken."""
         try:
             state = read_state(path)
-            self.network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            position, notes = state["position"], state["notes"]
-            if type(position) is not int or position < 0:
-                raise ValueError(f"the position is {position}")
-            torch.set_rng_state(state["random"])
+            notes = state["notes"]
+            self.restore(state)
         except BROKEN as error:
+            pass_on(error)
             raise UnusableWeights(
                 f"The checkpoint {path.name} can't be read or is of another network. "
                 "Remove it to start from the beginning."
             ) from error
-        self.position = position
         return notes
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what `state` gave. Raises one of `BROKEN`."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        position = state["position"]
+        if type(position) is not int or position < 0:
+            raise ValueError(f"the position is {position}")
+        torch.set_rng_state(state["random"])
+        self.position = position
+
+    # With others: the leader says which step comes, the others follow.
+
+    def share(self) -> None:
+        """Gives all others the state as it is here."""
+        if self.group.size > 1:
+            self.group.say(TAKES)
+            self.group.send(packed(self.state()))
+
+    def lead(self, positions: Iterable[int]) -> Iterator[int]:
+        """Has all others learn the same steps."""
+        for position in positions:
+            self.group.say(STEPS)
+            yield position
+
+    def follow(self) -> Iterator[int]:
+        """The positions that the leader says, to its end; what it shares is taken over."""
+        while (word := self.group.hear()) != ENDS:
+            if word == STEPS:
+                yield self.position
+            else:
+                self.restore(unpacked(bytes(self.group.receive())))
 
 
 def whole(batch: Any) -> Sequence[Any]:
@@ -177,7 +209,7 @@ def train(
 
     A batch may be learnt in several `parts` (the same images by several subnets), one after the
     other: gradients and figures are averaged. Raises Diverged before a loss that is NaN or infinite
-    changes any weight.
+    changes any weight. With others, the loss is of the whole batch, of which each has a part.
     """
     optimiser, schedule = training.optimiser, training.schedule
     training.network.train()
@@ -190,6 +222,7 @@ def train(
             check([value])
             (value / len(shown)).backward()
             figures.append(found)
+        training.group.add_gradients(training.network)
         optimiser.step()
         training.position += 1
         mean = {name: sum(f[name] for f in figures) / len(figures) for name in figures[0]}

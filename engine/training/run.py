@@ -20,10 +20,12 @@ from engine.results.tune import Unlabelled
 from engine.storage.runs import CHECKPOINT
 from engine.system import device as devices
 from engine.system.progress import Eta
+from engine.system.trouble import pass_on
 from engine.training.activation_cache import ActivationCache
 from engine.training.augment import Views
 from engine.training.batches import Batch
 from engine.training.checkpoints import BROKEN, read_state, write_state
+from engine.training.distributed.group import ALONE
 from engine.training.loop import Stack, Training, train
 from engine.training.run_metrics import RunMetrics, UpdateTracker, training_clock
 from engine.training.tuner import GradientTuner, Supply
@@ -56,6 +58,8 @@ class TuningRun:
     drift: UpdateTracker = field(default_factory=lambda: UpdateTracker())
     aside: float = 0.0
     """Seconds of the present step that are no training."""
+    processes: int = 0
+    """How many trained it to its last checkpoint, where it goes on from one."""
     watched: bool = True
     """Whether what it is on the way counts: it is judged at the beginning and after each epoch, its
     best weights are kept, and what freezing saves is told."""
@@ -106,7 +110,9 @@ class TuningRun:
     def epoch(self, end: int) -> Iterator[list[Event]]:
         """The steps up to `end`, each with what is to be said of it."""
         training, begun = self.training, training_clock()
-        supply = (self.lessons.batch(p) for p in range(training.position, end))
+        training.share()
+        steps = training.lead(range(training.position, end))
+        supply = (self.lessons.batch(position) for position in steps)
         shown, saved, before = 0.0, begun, begun
         for step in train(training, self.counted(supply), self.predict, self.loss):
             now = training_clock()
@@ -134,12 +140,7 @@ class TuningRun:
                 account.full_seconds = account.free_seconds / account.free_steps
 
     def predict(self, batch: Batch) -> torch.Tensor:
-        return self.answers(self.stack, batch)
-
-    def answers(self, stack: Stack, batch: Batch) -> torch.Tensor:
-        """What a network says of a batch, in mixed precision where that is quicker."""
-        with devices.mixed(self.lessons.device):
-            return stack(batch.given, batch.start).float()
+        return answers(self.stack, batch)
 
     def counted(self, supply: Iterator[Batch]) -> Iterator[Batch]:
         """Hands on batches and counts the FLOPs of each step, measured once for each state, and
@@ -151,7 +152,7 @@ class TuningRun:
         before = prefix.flops if prefix else 0.0
         for batch in supply:
             if prefix:
-                self.account.flops += prefix.flops - before
+                self.account.flops += (prefix.flops - before) / batch.part
                 before = prefix.flops
             frozen = self.training.schedule.frozen(self.training.position)
             if (frozen, batch.start) not in self.flops:
@@ -171,7 +172,7 @@ class TuningRun:
         trial.freeze(frozen)
         with torch.random.fork_rng(devices=[]), models_flops.counter() as counted:
             trial(batch.given[:two], batch.start).sum().backward()
-        return counted.get_total_flops() / two * len(batch.given)
+        return counted.get_total_flops() / two * len(batch.given) / batch.part
 
     def measure_full_step(self) -> None:
         """Times steps in which nothing is frozen, at one go."""
@@ -183,7 +184,8 @@ class TuningRun:
         for a whole step. Can be closed between any two steps."""
         whole = min(self.tuning.batch, len(self.lessons))
         few = min(whole, TIMED)
-        plain = replace(self.lessons, prefix=None, tuning=replace(self.lessons.tuning, batch=few))
+        few_each = replace(self.lessons.tuning, batch=few)
+        plain = replace(self.lessons, prefix=None, group=ALONE, tuning=few_each)
         trial = copy.deepcopy(self.stack)
         trial.freeze(())
         trial.train()
@@ -193,11 +195,11 @@ class TuningRun:
             state, clock = torch.get_rng_state(), training_clock()
             batch = plain.batch(position)
             optimiser.zero_grad()
-            self.loss(self.answers(trial, batch), batch)[0].backward()
+            self.loss(answers(trial, batch), batch)[0].backward()
             optimiser.step()
             times.append(training_clock() - clock)
             torch.set_rng_state(state)
-        self.account.full_seconds = min(times[1:]) * whole / few
+        self.account.full_seconds = min(times[1:]) * whole / few / self.training.group.size
         self.account.full_flops = self.flops_of(batch, frozenset()) * whole / few
 
     def unlabelled(self) -> Unlabelled | None:
@@ -319,13 +321,16 @@ class TuningRun:
         """Keeps all that it takes to go on as if nothing had happened; nothing before a step."""
         if not self.training.position:
             return
-        self.training.save(self.folder / CHECKPOINT, account=vars(self.account))
+        group, path = self.training.group, self.folder / CHECKPOINT
+        self.training.save(path, account=vars(self.account), processes=group.size)
 
     def resume(self) -> None:
         """Goes on from the checkpoint. Raises UnusableWeights where it is broken."""
         path = self.folder / CHECKPOINT
         try:
-            self.account = RunMetrics(**self.training.load(path)["account"])
+            notes = self.training.load(path)
+            self.account = RunMetrics(**notes["account"])
+            self.processes = notes.get("processes", 1)
         except (UnusableWeights, TypeError, KeyError) as error:
             raise UnusableWeights(
                 "The checkpoint of this run is damaged. Remove the run and start a new one."
@@ -338,12 +343,19 @@ class TuningRun:
             if path.exists():
                 self.stack.load_state_dict(read_state(path))
         except BROKEN as error:
+            pass_on(error)
             raise UnusableWeights(
                 "The best weights of this run are damaged. Remove the run and start a new one."
             ) from error
         self.stack.freeze(())
         self.stack.eval()
         return self.stack.parts
+
+
+def answers(stack: Stack, batch: Batch) -> torch.Tensor:
+    """What a network says of a batch, in mixed precision where that is quicker."""
+    with devices.mixed(batch.given.device):
+        return batch.asked(lambda given: stack(given, batch.start).float())
 
 
 def merit(figures: Mapping[str, float]) -> tuple[float, float]:

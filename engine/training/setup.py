@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from engine.events import Event, Notice, Progress
 from engine.learning import comparison, material
 from engine.learning.material import Known
 from engine.models import batch_norm
+from engine.models.backbone import Backbone
 from engine.registry import Registry
 from engine.session import Session
 from engine.storage import catalogue, runs
@@ -24,14 +25,15 @@ from engine.storage.catalogue import Split
 from engine.storage.project import Project
 from engine.storage.runs import Run
 from engine.system import device as devices
-from engine.system.files import replace_file
+from engine.system.files import noted, replace_file
 from engine.system.paths import cache_folder
 from engine.training.activation_cache import ActivationCache, plan_of, room
 from engine.training.augment import Views
 from engine.training.batches import check_batch
 from engine.training.dataset import ImageArray, of_project, part_of
+from engine.training.distributed.group import ALONE, Group
 from engine.training.initial_head import first_head
-from engine.training.loop import Training
+from engine.training.loop import Stack, Training
 from engine.training.run import TuningRun
 from engine.training.schedules import SCHEDULES, Schedule, Timetable
 from engine.training.tuner import BatchSource, GradientTuner, Supply, Tuning, stack_of
@@ -77,12 +79,17 @@ def plain_settings(plugin: Any) -> dict[str, Any]:
 
 
 def course_of(
-    session: Session, run: Run, place: Path | None = None
+    session: Session,
+    run: Run,
+    place: Path | None = None,
+    only: Collection[str] = (),
+    group: Group = ALONE,
 ) -> Generator[Event, None, TuningRun]:
     """The run's images, network and optimiser, at its last checkpoint or else its first step.
 
-    What it keeps lies in `place`, usually the folder of its number. Raises UnusableWeights where
-    the checkpoint is broken.
+    What it keeps lies in `place`, usually the folder of its number. Of the images with classes it
+    learns `only` some, by their hashes, or all. Raises UnusableWeights where the checkpoint is
+    broken.
     """
     project = session.require()
     place = place or runs.folder(project, run.id)
@@ -92,11 +99,13 @@ def course_of(
             adapting_course,  # which is made from parts here
         )
 
-        return (yield from adapting_course(session, run, place))
-    return (yield from tuning_course(session, run, place))
+        return (yield from adapting_course(session, run, place, group))
+    return (yield from tuning_course(session, run, place, only, group))
 
 
-def tuning_course(session: Session, run: Run, place: Path) -> Generator[Event, None, TuningRun]:
+def tuning_course(
+    session: Session, run: Run, place: Path, only: Collection[str], group: Group
+) -> Generator[Event, None, TuningRun]:
     """A run on images with classes."""
     tuning, timing = made(run.tuner, run.schedule, run.settings)
     project, extractor = session.require(), session.extractor()
@@ -105,33 +114,57 @@ def tuning_course(session: Session, run: Run, place: Path) -> Generator[Event, N
     side = size if tuning.augment == "none" else round(size * LARGER)
     split = catalogue.to_learn(project)
     every = yield from images_of(project, split, "train", side)
+    if only:
+        every = part_of(every, np.flatnonzero([h in only for h in every.files]))
     check_batch(len(every), tuning.batch)
     held_out = yield from images_of(project, split, "validation", size)
     numbers, added = sorted(split.train), comparison.new_classes(project)
     new = frozenset(at for at, number in enumerate(numbers) if number in added)
     data = yield from material.learning_data(project, extractor, 1)
+    if only:
+        data = replace(data, split=data.split.without({*data.split.hashes}.difference(only)))
     corpus = chosen_part(project, data.features, tuning, every, new)
     torch.manual_seed(tuning.seed)
     head, begun = nn.Linear(backbone.width, len(numbers)), (place / runs.CHECKPOINT).exists()
-    if not begun:  # what a checkpoint holds is not computed anew
+    anew = not begun or tuning.looks_back  # else a checkpoint holds it
+    if anew:
         head = first_head(data, numbers, frozenset() if corpus is every else new)
-    stack = stack_of(tuning.dressed(backbone), head, device)
-    table = Timetable(timing, names := list(stack.parts), tuning.lr, tuning.steps(len(corpus)))
-    views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
-    lessons = BatchSource(tuning, views, table, device)
+    training, lessons = tuning_parts(tuning, timing, backbone, corpus, head, device, group)
+    stack, views = stack_in(training), lessons.views
     shown, kept = Views(held_out, backbone.preprocessing, "none"), None
-    if tuning.trues_norms and not begun:
+    if tuning.trues_norms and anew:
         yield Progress(0, None, "Measuring the network's statistics")
         batch_norm.recalibrate_keeping_output(stack, shuffled(views, device))
-    if tuning.views and any(levels := levels_of(tuning, table)):
-        stages = [stack.parts[name] for name in names[:-1]]
+    if tuning.views and any(levels := levels_of(tuning, lessons.timetable)):
+        stages = list(stack.parts.values())[:-1]
         lessons.prefix, kept = yield from prefixes(stages, lessons, shown, levels, place)
-    training = Training(stack, tuning.optimised(stack), table)
     loss = tuning.loss(stack, new)
     course = TuningRun(training, lessons, tuning, shown, kept, new, loss, place)
     if begun:
         course.resume()
     return course
+
+
+def tuning_parts(
+    tuning: Tuning,
+    timing: Schedule,
+    backbone: Backbone,
+    corpus: ImageArray,
+    head: nn.Module,
+    device: torch.device,
+    group: Group,
+) -> tuple[Training, BatchSource]:
+    """What every process of a group has of a run: what is trained, and what it is shown."""
+    stack = stack_of(tuning.dressed(backbone), head, device)
+    table = Timetable(timing, list(stack.parts), tuning.lr, tuning.steps(len(corpus)))
+    views = Views(corpus, backbone.preprocessing, tuning.augment, tuning.seed)
+    training = Training(stack, tuning.optimised(stack), table, group=group)
+    return training, BatchSource(tuning, views, table, device, group=group)
+
+
+def stack_in(training: Training) -> Stack:
+    assert isinstance(training.network, Stack)
+    return training.network
 
 
 def chosen_part(
@@ -194,7 +227,7 @@ def first_plan(
     """As `plan_of` in the room there is; a run that goes on stays with the plan it began with,
     whatever room there is by then, so that it sees the same views."""
     note, asked_for = place / "kept.json", [levels, images, asked]
-    found = json.loads(note.read_text()) if note.exists() else {}
+    found = noted(note)
     if found.get("for") == asked_for:
         return found["views"], frozenset(found["levels"])
     count, fitting = plan_of(stages, size, levels, images, asked, room(place))

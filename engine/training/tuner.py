@@ -24,6 +24,7 @@ from engine.registry import setting
 from engine.training import augment
 from engine.training.activation_cache import ActivationCache
 from engine.training.batches import Batch, rows_of, seeded
+from engine.training.distributed.group import ALONE, Group
 from engine.training.loop import Stack, adamw, sgd
 from engine.training.schedules import Timetable
 from engine.training.tuners import Tuner
@@ -87,6 +88,8 @@ class GradientTuner(Tuner, ABC):
     )
     seed: int = setting(0, "The same seed gives the same weights.", least=0, most=2**63 - 1)
 
+    looks_back: ClassVar[bool] = False
+    """Whether its loss needs the network as it was before the first step."""
     trues_norms: ClassVar[bool] = True
     """Whether batch norms are given the statistics of the images at hand first (norms.py)."""
 
@@ -170,6 +173,7 @@ class Supply(ABC):
     timetable: Timetable
     device: torch.device
     prefix: ActivationCache | None = None
+    group: Group = ALONE
 
     def __len__(self) -> int:
         return len(self.views.corpus)
@@ -194,14 +198,19 @@ class BatchSource(Supply):
         tuning, start = self.tuning, self.start(position)
         epoch, at = divmod(position, tuning.per_epoch(len(self)))
         rows = self.rows(epoch)[at]
+        given = self.shown(rows[self.group.own(len(rows))], epoch, start)
+        classes = torch.from_numpy(self.views.corpus.classes[rows])
+        batch = Batch(given, start, classes.to(self.device), rows, group=self.group)
+        return self.mixed(batch, position, epoch) if tuning.mixup else batch
+
+    def shown(self, rows: np.ndarray, epoch: int, start: int) -> torch.Tensor:
+        """Some images as they are seen in an epoch: pixels, or what `start` stages give."""
         if self.prefix is not None and start:
             given = self.prefix(rows, (rows + epoch) % self.prefix.count, start)
         else:
             # Numbers that no kept view has: they are new in each epoch.
             given = self.views(rows, np.full(len(rows), 1000 + epoch))
-        classes = torch.from_numpy(self.views.corpus.classes[rows])
-        batch = Batch(given.to(self.device), start, classes.to(self.device), rows)
-        return self.mixed(batch, position) if tuning.mixup else batch
+        return given.to(self.device)
 
     def rows(self, epoch: int) -> np.ndarray:
         """An epoch's batches as rows (batches, batch); classes drawn alike where that is asked."""
@@ -216,11 +225,17 @@ class BatchSource(Supply):
         )
         return drawn.numpy().reshape(-1, size)
 
-    def mixed(self, batch: Batch, position: int) -> Batch:
+    def mixed(self, batch: Batch, position: int, epoch: int) -> Batch:
         """Mixup (Zhang et al. 2018); where stages are not run, of what they give (manifold mixup,
         Verma et al. 2019)."""
         rng = np.random.default_rng((self.tuning.seed, 1, position))
         kept = float(rng.beta(self.tuning.mixup, self.tuning.mixup))
-        other = torch.from_numpy(rng.permutation(len(batch.rows))).to(self.device)
-        given = kept * batch.given + (1 - kept) * batch.given[other]
+        order = rng.permutation(len(batch.rows))
+        other = torch.from_numpy(order).to(self.device)
+        if self.group.size == 1:
+            beside = batch.given[other]
+        else:  # it may be in another process's part
+            rows = batch.rows[order[self.group.own(len(order))]]
+            beside = self.shown(rows, epoch, batch.start)
+        given = kept * batch.given + (1 - kept) * beside
         return replace(batch, given=given, other=other, kept=kept)

@@ -193,6 +193,8 @@ def test_a_saved_plot_has_axes_units_legend_and_landmarks(
 
 
 def test_each_word_of_the_legend_is_explained_where_it_stands(plot: ScatterPlot) -> None:
+    plot.add(Point("whole", "Net, 64 pixels", 0.72, measured=1.5, family="Net"))
+    plot.catch_up()
     line = range(TITLE, int(plot.frame().top()))
     found = {plot.sign_at(QPoint(x, y)) for x in range(0, plot.width(), 4) for y in line}
     assert found - {""} == {text for text, _ in plot.legend()} == set(LEGEND_HELP)
@@ -232,6 +234,25 @@ def test_one_network_at_several_sizes_is_named_once(plot: ScatterPlot, tmp_path:
     said = words(plot, tmp_path / "p.svg")
     assert "MobileNetV2 · 96 px" in said
     assert "32 px" not in said
+
+
+def test_whole_networks_can_be_chosen_and_are_joined_and_named(
+    plot: ScatterPlot, tmp_path: Path
+) -> None:
+    wholes = [
+        Point(f"net {n}", f"Net, {n} pixels", 0.6 + n / 500, measured=n / 32, family="Net")
+        for n in (32, 64)
+    ]
+    plot.show_points([*POINTS, *wholes])
+    picked = picks(plot)
+    QTest.mouseClick(plot, LEFT, pos=spot(plot, wholes[0].x, wholes[0].y))
+    assert picked == ["net 32"]
+    said = words(plot, tmp_path / "p.svg")
+    assert "Net, 64 pixels" in said
+    assert "Net, 32 pixels" not in said
+    assert "whole network" in [name for name, _ in plot.legend()]
+    plot.show_points(POINTS)
+    assert "whole network" not in [name for name, _ in plot.legend()]
 
 
 def test_a_very_slow_landmark_lies_at_the_edge_and_says_so(

@@ -19,13 +19,21 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - clock, result
 
 
+class NotDone(SystemExit):
+    """A job that did not end well, and how it ended."""
+
+    def __init__(self, name: str, ended: Any) -> None:
+        super().__init__(f"{name}: {ended}")
+        self.ended = ended
+
+
 def do(session: Session, name: str, /, **settings: Any) -> dict[str, Any]:
     """Does one job and returns its result; ends the bench where the job did not end well."""
     ended = None
     for event in run(session, name, settings):
         ended = event
     if not isinstance(ended, Ended) or ended.how != "done":
-        raise SystemExit(f"{name}: {ended}")
+        raise NotDone(name, ended)
     return dict(ended.result)
 
 

@@ -2,14 +2,15 @@
 
     python -m tests.bench.features [PHOTOS] [--networks a,b] [--weights FILE] [--sizes 128,224]
                                    [--classes 20] [--images 100] [--match REGEX] [--seeds 1]
-                                   [--learner slda]
+                                   [--learner slda] [--half]
 
 PHOTOS holds train/ and test/ (or val/, or validation/, or several), each a folder of class
 folders. Of the classes whose names fit REGEX so many are drawn for each seed, and of each so many
 photos of train/; all photos of these classes in the other folders are asked. FILE holds
 MobileNetV2's weights. "gain" is of the same photos with both, with its 95 % interval (paired
 bootstrap); "pass" is the time of the network with moments beside without, the median of
-interleaved runs.
+interleaved runs. With --half it is also told how many answers change where the features that are
+learnt from are kept in 16 bits, which would halve the cache, and how many of them are then right.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--match", default="")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--learner", default="slda")
+    parser.add_argument("--half", action="store_true")
     return parser.parse_args()
 
 
@@ -86,7 +88,8 @@ def row(options: argparse.Namespace, folder: Path, pooled: Backbone, seed: int) 
     before, after = (100 * each.mean() for each in found)
     told = f"{len(ask):>7}{before:8.1f}{after:8.1f}{after - before:+7.1f}"
     interval = f"({100 * low:+.1f} to {100 * high:+.1f})"
-    return f"{told} {interval}  {pass_ratio(extractors, asked.pixels[:64]):.3f}"
+    halves = in_half(options.learner, extractors[1], known, asked) if options.half else ""
+    return f"{told} {interval}  {pass_ratio(extractors, asked.pixels[:64]):.3f}{halves}"
 
 
 def drawn(options: argparse.Namespace, folder: Path, seed: int) -> tuple[list[Path], list[Path]]:
@@ -110,14 +113,31 @@ def photos(files: Sequence[Path], backbone: Backbone) -> Photos:
 
 def right(learner: str, extractor: Extractor, known: Photos, asked: Photos) -> np.ndarray:
     """Which of the photos that are asked are answered rightly."""
+    return np.asarray(answers(learner, extractor, known, asked) == asked.classes.numpy())
+
+
+def in_half(learner: str, extractor: Extractor, known: Photos, asked: Photos) -> str:
+    """What becomes of the answers where the features that are learnt from have 16 bits."""
+    whole = answers(learner, extractor, known, asked)
+    half = answers(learner, extractor, known, asked, half=True)
+    truth = asked.classes.numpy()
+    before, after = (100 * float((found == truth).mean()) for found in (whole, half))
+    differ = int((whole != half).sum())
+    return f"  16 bits: {differ} of {len(truth)} answers differ, {before:.2f} -> {after:.2f} right"
+
+
+def answers(
+    learner: str, extractor: Extractor, known: Photos, asked: Photos, half: bool = False
+) -> np.ndarray:
+    """The classes that are answered; those learnt from are rounded to 16 bits if `half`."""
     method = LEARNERS.make(learner)
     features = torch.from_numpy(extractor(known.pixels, method.views))
+    features = features.half().float() if half else features
     new = {n: features[known.classes == n] for n in known.classes.unique().tolist()}
     moments = extractor.backbone.moments
     for _ in method.learn(Task(new, features, known.classes, moments)):
         pass
-    answers = method.answers(torch.from_numpy(extractor(asked.pixels, method.views)))
-    return np.asarray(answers == asked.classes.numpy())
+    return method.answers(torch.from_numpy(extractor(asked.pixels, method.views)))
 
 
 def pass_ratio(extractors: Sequence[Extractor], pixels: np.ndarray) -> float:

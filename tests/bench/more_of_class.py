@@ -27,13 +27,14 @@ from engine.session import Session
 from engine.storage import catalogue
 from engine.storage.catalogue import Split
 from engine.training.study.class_gain import more_right
-from engine.training.study.curves import ROUNDING, subset
+from engine.training.study.curves import subset
 from engine.training.study.one_class import SHARES, of_project, right_by_share
 from tests.bench.common import do, finished, new
 from tests.bench.compare import drawn
 from tests.bench.given import parser_of, parts_of
 
 DIMENSIONS, SHRINKAGE = 640, 0.3
+ROUNDING = 1e-9
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def test_what_was_measured_is_not_measured_again(home: Path, project: Path) -> N
     assert lines[0].split()[:2] == ["strategy", "accuracy"]
     assert "best" in lines[1]
     assert any(line.startswith("of the images") and "50 % (18)" in line for line in lines)
-    assert said.stdout.count("More images: that takes four shares") == 1
+    assert said.stdout.count("More images: that takes three shares") == 1
     more = espalier(home, "compare", project, "--strategies", "ncm,head", "--epochs", 1)
     assert "To be measured: 1 row, which takes about" in more.stderr
 

@@ -74,13 +74,14 @@ def test_a_person_compares_looks_closer_uses_a_row_and_takes_it_back(
     ticks(learnt, "ncm", "slda", TUNED)
     assert page.form.preset.currentData() == "own"
     types_epochs(learnt, 0.05)
+    learnt.presses("Alt+U")  # curves of all rows
     learnt.sees(lambda: page.form.time.text().startswith("3 rows to measure"))
     ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
     assert ended.how == "done", ended.text
     learnt.sees(lambda: set(measured(page)) == {"ncm", "slda", TUNED} and page.last["done"])
 
     assert page.said.text() == ended.result["said"]
-    learnt.sees(lambda: len(page.curves.plot.series) == 2)
+    learnt.sees(lambda: len(page.curves.plot.series) == 3)
     assert complaints(page) == []
     looks_closer(learnt, page)
     before = learnt.project.backbone

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import sentence_for
 from engine.system.files import is_full
+from engine.system.trouble import sentence_for
 from tests.gestures.bad_inputs_test import read_only
 from tests.helpers import image_files
 from tests.helpers.commands import answered, espalier, refused

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog
 
 from app.pages.specialise.form import SearchForm
 from engine.events import Ended
@@ -12,7 +15,7 @@ from tests.helpers.image_files import class_folders, weights
 from tests.helpers.window import Person, drop, texts, urls
 
 SIZE = 64
-PATIENT = 120_000
+PATIENT = 600_000
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def narrowable(person: Person, tmp_path: Path) -> Person:
 
 
 def test_a_network_of_one_size_is_made_elastic_and_a_narrower_one_is_used(
-    narrowable: Person,
+    narrowable: Person, tmp_path: Path
 ) -> None:
     page = narrowable.page("Specialise")
     narrowable.sees(lambda: page.elastic_button.isVisible())
@@ -60,13 +63,47 @@ def test_a_network_of_one_size_is_made_elastic_and_a_narrower_one_is_used(
     assert sum(map(len, page.subnet.drawing.stages)) == 10
     assert page.news.text().startswith("Found: ")
 
+    found, told = page.subnet.chosen["architecture"], list[str]()
+    narrowable.later(lambda: agreed(narrowable, told))
+
+    ended = asked(narrowable, "Ctrl+Shift+N")
+
+    assert ended.how == "done", ended.text
+    assert "learns to see in your" in told[0]
+    assert "second" in told[0] or "minute" in told[0]
+    narrowable.sees(lambda: page.subnet.chosen)
+    page.plot.picked.emit(found)
+    narrowable.sees(lambda: page.subnet.chosen and page.subnet.chosen["architecture"] == found)
+
     ended = asked(narrowable, "Ctrl+U")
 
     assert ended.how == "done", ended.text
     assert narrowable.project.backbone_title == "MobileNetV3-Small, narrower"
     narrowable.sees(lambda: page.plot.in_use == ended.result["architecture"])
+    assert not page.fold.isVisible(), "it was narrowed for all classes"
+    plum = class_folders(tmp_path / "more", {"plum": 12})
+    narrowable.waits_for(lambda: drop(narrowable.page("Images"), urls([plum])))
+    narrowable.page("Specialise")
+    narrowable.sees(lambda: page.fold.isVisible())
+    assert "narrowed before plum came" in page.fold.text.text()
+
+    folded = asked(narrowable, "Ctrl+Shift+Y")
+
+    assert folded.how == "done", folded.text
+    narrowable.sees(lambda: not page.fold.isVisible())
     narrowable.waits_for(lambda: narrowable.presses("Ctrl+Z"))
-    assert narrowable.project.backbone_title == "MobileNetV3-Small"
+    assert narrowable.project.backbone_title == "MobileNetV3-Small, narrower"
+    narrowable.sees(lambda: page.fold.isVisible())
+
+
+def agreed(person: Person, told: list[str]) -> bool:
+    """Presses Train in the question, when it is there, and keeps what it said."""
+    for dialog in person.window.findChildren(QDialog):
+        if dialog.isVisible() and dialog.windowTitle() == "Train this network a little?":
+            told.append(texts(dialog))
+            QTest.keyClick(dialog, Qt.Key.Key_Return)
+            return True
+    return False
 
 
 def only_fewer_parameters(form: SearchForm) -> None:

@@ -16,8 +16,8 @@ from engine.results.compare import LearningCurve, MoreOfClass, Study
 
 TITLE = "Accuracy by number of images"
 EMPTY = (
-    "Compare a strategy with a frozen network: how its accuracy grows with the number of images is "
-    "drawn here."
+    "Compare a strategy with a frozen network, or tick “Curves of all rows”: how its accuracy "
+    "grows with the number of images is drawn here."
 )
 LOOKS = (
     ("accent", Qt.PenStyle.SolidLine),

@@ -263,7 +263,7 @@ class ImagesPage(QWidget):
         self.refresh_tools()
 
     def refresh_tools(self) -> None:
-        some = bool(self.gallery.selectionModel().selectedIndexes())
+        some = bool(self.gallery.how_many_chosen)
         shown = self.stack.currentWidget() is self.gallery
         for control in (self.move_button, self.remove_button):
             control.setEnabled(some and shown)
@@ -272,7 +272,7 @@ class ImagesPage(QWidget):
 
     def show_count(self) -> None:
         """How many images there are, and how many of them are chosen."""
-        chosen = len(self.gallery.selectionModel().selectedIndexes())
+        chosen = self.gallery.how_many_chosen
         some = f" · {chosen:,} chosen" if chosen else ""
         self.count.setText(plural(self.rows.total) + some)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QSt
 from app.bridge import Bridge
 from app.pages.specialise.figures import FigureTable
 from app.pages.specialise.subnet_drawing import SLOTS, SubnetDrawing
+from app.pages.specialise.train_a_little import TrainALittle
 from app.widgets.class_plots import BarPlot, ClassBar
 from app.widgets.controls import (
     Elided,
@@ -75,6 +76,8 @@ class ChosenSubnet(QFrame):
         self.other = SubnetDrawing("Pinned", "")
         self.table = FigureTable()
         self.bars = ClassBars("Classes", "No class was scored.")
+        self.training = TrainALittle(bridge, self)
+        self.training.said.connect(self.said)
         self.make_buttons()
         self.lay_out()
         self.show_chosen()
@@ -105,7 +108,8 @@ class ChosenSubnet(QFrame):
     def lay_out(self) -> None:
         """Title and buttons above; below them drawing, figures and classes in a line."""
         words = column(self.title, self.text, gap=0)
-        head = row(words, self.pin_button, self.export_button, self.use_button)
+        tools = (self.pin_button, self.training.button, self.export_button, self.use_button)
+        head = row(words, *tools)
         head.setStretch(0, 1)
         self.bars_part = scrolled(self.bars)
         self.bars_part.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -152,7 +156,8 @@ class ChosenSubnet(QFrame):
         """Reads the chosen subnet anew, or chooses `better`; lets go what is not known any more."""
         if name_of(self.pinned) not in known:
             self.pinned = None
-        chosen = better or name_of(self.chosen)
+        made, self.training.made = self.training.made, ""
+        chosen = better or made or name_of(self.chosen)
         if chosen in known:
             self.choose(chosen)
         else:
@@ -183,7 +188,9 @@ class ChosenSubnet(QFrame):
         self.bars.show_bars([ClassBar(name, share) for name, share in shares.items()])
         self.other.setVisible(two)
         self.bars_part.setVisible(not two)
-        say_on(self.pin_button, "Unpin" if two else "Pin to compare")
+        say_on(self.pin_button, "Unpin" if two else "Pin")
+        name = name_of(chosen)
+        self.training.show_chosen(name, bool(name) and not is_subnet(name))
         self.refresh_tools(self.busy)
         self.marked.emit(name_of(chosen), name_of(pinned))
 
@@ -192,6 +199,7 @@ class ChosenSubnet(QFrame):
         self.pin_button.setEnabled(bool(self.chosen))
         for made in (self.export_button, self.use_button):
             made.setEnabled(bool(self.chosen) and not busy)
+        self.training.button.setEnabled(bool(self.training.wanted) and not busy)
 
     # Gestures.
 

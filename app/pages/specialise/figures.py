@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, Qt
@@ -13,9 +14,11 @@ from app.pages.specialise.networks import Point, decimals
 from app.widgets.controls import named, reach
 from app.widgets.table import Index
 from engine.events import Candidate
-from engine.results.specialise import Landmark, SubnetDetails, SubnetRow
+from engine.results.specialise import Landmark, LatencyTableRow, SubnetDetails, SubnetRow
 
 MIB = 2**20
+NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
+OFF = "This computer runs slower or faster than when it was measured. Measure it again."
 VALUE = 52
 """Pixels for a value."""
 
@@ -86,7 +89,14 @@ def point_of(row: SubnetRow) -> Point:
     return Point(
         row["architecture"], row["title"], row["accuracy"],
         row["predicted_ms"], row["error_ms"], row["measured_ms"],
+        family_of(row["architecture"], row["title"]),
     )  # fmt: skip
+
+
+def family_of(architecture: str, title: str) -> str:
+    """The network of which this is the whole, at some size; nothing of a part of one."""
+    subnet, words = architecture[:1].isdecimal(), architecture.split()
+    return "" if subnet or len(words) != 2 else title.partition(",")[0]
 
 
 def landmark_of(row: Landmark) -> Point:
@@ -99,6 +109,7 @@ def event_point(event: Candidate) -> Point:
     return Point(
         event.architecture, event.title, event.accuracy,
         event.predicted_ms, event.error_ms, event.measured_ms,
+        family_of(event.architecture, event.title),
     )  # fmt: skip
 
 
@@ -182,3 +193,27 @@ class FigureTable(QTableView):
             header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for number in range(1, self.rows.columnCount()):
             header.resizeSection(number, VALUE if len(rows) == 2 else 84)
+
+
+def day(when: str) -> str:
+    """A moment as a person says it, in their own time; tables from elsewhere may say anything."""
+    try:
+        moment = datetime.fromisoformat(when).astimezone()
+    except ValueError:
+        return when
+    return f"on {moment.day} {moment:%B %Y at %H:%M}"
+
+
+def about_table(table: LatencyTableRow | None, error_ms: float) -> str:
+    """What is known of this computer's speed, in a sentence or two."""
+    if table is None:
+        return NOT_MEASURED
+    if not table["fits"]:
+        return OFF
+    lines = [f"Measured {day(table['when'])}: {table['device']}."]
+    lines += (
+        [f"Predictions were off by {error_ms:.{decimals(error_ms)}f} ms on average."]
+        if error_ms
+        else []
+    )
+    return " ".join(lines)

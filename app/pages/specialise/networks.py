@@ -14,6 +14,8 @@ LEGEND_HELP = {
     "target": "The target: the longest time that an image may take. Drag the line, or hold "
     "Shift and press an arrow key.",
     "in use": "The network that this project uses now.",
+    "whole network": "Networks that nothing was taken from, as they are at several sizes; a dotted "
+    "line joins those of one network.",
     "landmark": "Well-known networks, measured on this computer with your classes.",
 }
 
@@ -37,7 +39,7 @@ class Point:
     error: float = 0.0
     measured: float | None = None
     family: str = ""
-    """Landmarks of one family are the same network at several sizes."""
+    """Landmarks, or whole networks, of one family are the same network at several sizes."""
 
     @property
     def x(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
@@ -12,7 +11,8 @@ from PySide6.QtWidgets import QWidget
 from app import theme
 from app.bridge import Bridge
 from app.pages.specialise.chosen_subnet import SUBNET, UNDOABLE, ChosenSubnet
-from app.pages.specialise.figures import event_point, landmark_of, point_of
+from app.pages.specialise.figures import about_table, event_point, landmark_of, point_of
+from app.pages.specialise.fold_news import FoldNews
 from app.pages.specialise.form import SearchForm
 from app.pages.specialise.networks import decimals
 from app.pages.specialise.scatter_plot import ScatterPlot
@@ -37,7 +37,7 @@ from app.widgets.controls import (
 from app.widgets.empty import Either, EmptyState
 from app.widgets.next_step import NextStep
 from engine.events import Candidate, Ended, ProjectView, Started
-from engine.results.specialise import LatencyTableRow, SubnetFound, Subnets
+from engine.results.specialise import SubnetFound, Subnets
 from engine.system.words import per_cent
 
 JOBS = (
@@ -45,6 +45,8 @@ JOBS = (
     "measure_latency",
     "measure_landmarks",
     "make_elastic",
+    "train_form",
+    "fold_anew",
     "use_subnet",
     "export_subnet",
     "shrink",
@@ -72,32 +74,6 @@ FIRST = (
     "network that is fast enough for this computer and knows them best."
 )
 WAIT, WHY_WAIT = "One moment …", "The networks of this project are being read."
-NOT_MEASURED = "Not measured yet. It takes about half a minute, once."
-OFF = "This computer runs slower or faster than when it was measured. Measure it again."
-
-
-def day(when: str) -> str:
-    """A moment as a person says it, in their own time; tables from elsewhere may say anything."""
-    try:
-        moment = datetime.fromisoformat(when).astimezone()
-    except ValueError:
-        return when
-    return f"on {moment.day} {moment:%B %Y at %H:%M}"
-
-
-def about_table(table: LatencyTableRow | None, error_ms: float) -> str:
-    """What is known of this computer's speed, in a sentence or two."""
-    if table is None:
-        return NOT_MEASURED
-    if not table["fits"]:
-        return OFF
-    lines = [f"Measured {day(table['when'])}: {table['device']}."]
-    lines += (
-        [f"Predictions were off by {error_ms:.{decimals(error_ms)}f} ms on average."]
-        if error_ms
-        else []
-    )
-    return " ".join(lines)
 
 
 class SpecialisePage(QWidget):
@@ -122,6 +98,7 @@ class SpecialisePage(QWidget):
         self.table_news = label("", "muted", wrap=True)
         self.plot = ScatterPlot("Latency and accuracy on your classes", EMPTY)
         self.subnet = ChosenSubnet(bridge)
+        self.fold = FoldNews(bridge)
         self.make_buttons()
         self.make_ways_out(choose_backbone)
         self.lay_out()
@@ -197,7 +174,7 @@ class SpecialisePage(QWidget):
         self.both.setLayout(row(self.left_side(), right, gap=16))
         laid_out(self.both).setStretch(1, 1)
         self.pages = Either(self.nothing, self.waiting, self.no_subnets, self.one_size, self.both)
-        self.setLayout(column(self.pages, edge=16))
+        self.setLayout(column(self.fold, self.pages, edge=16))
         self.setFocusProxy(self.plot)
 
     def left_side(self) -> QWidget:
@@ -227,6 +204,7 @@ class SpecialisePage(QWidget):
         self.form.target_set.connect(self.plot.set_target)
         self.subnet.marked.connect(self.plot.mark)
         self.subnet.said.connect(self.say)
+        self.fold.said.connect(self.say)
         self.training.changed.connect(self.refresh_training)
 
     # Showing.
@@ -255,6 +233,7 @@ class SpecialisePage(QWidget):
         self.plot.set_target(0.0)
         self.plot.show_points([])
         self.subnet.clear()
+        self.fold.clear()
         if not self.training.running:
             self.training.clear()
         self.say("")
@@ -271,6 +250,7 @@ class SpecialisePage(QWidget):
             self.stale = False
             self.bridge.drop(self.question)
             self.question = self.bridge.ask("candidates", self.take)
+            self.fold.read()
 
     def take(self, ended: Ended) -> None:
         """Shows the candidates; or why there can be none with this backbone."""
@@ -337,6 +317,7 @@ class SpecialisePage(QWidget):
             made.setEnabled(free)
         self.one_size.title.setText(MAKING if "make_elastic" in self.tickets.values() else ONE_SIZE)
         self.subnet.refresh_tools(not free)
+        self.fold.button.setEnabled(free)
         self.refresh_training()
 
     def refresh_training(self) -> None:

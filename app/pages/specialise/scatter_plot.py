@@ -115,6 +115,12 @@ class ScatterPlot(Plot):
     def everything(self) -> list[Point]:
         return [*self.points.values(), *self.landmarks]
 
+    @property
+    def in_families(self) -> list[Point]:
+        """What is joined by a dotted line and named: landmarks, and whole networks that can be
+        chosen."""
+        return [*self.landmarks, *(point for point in self.points.values() if point.family)]
+
     def has_figures(self) -> bool:
         return bool(self.points or self.landmarks or self.range)
 
@@ -214,13 +220,18 @@ class ScatterPlot(Plot):
             if self.in_use in self.points
             else []
         )
+        whole = any(point.family for point in self.points.values())
+        found += [("whole network", self.dot("accent", full=True, whole=True))] if whole else []
         return [*found, ("landmark", self.diamond())] if self.landmarks else found
 
-    def dot(self, token: str, full: bool = False, size: float = DOT) -> dict[str, Any]:
-        """How a point looks: filled if it was measured."""
+    def dot(
+        self, token: str, full: bool = False, whole: bool = False, size: float = DOT
+    ) -> dict[str, Any]:
+        """How a point looks: filled if it was measured, a diamond if it is a whole network."""
         pen = self.pen(token, 1.5, alpha=255 if token == "accent" else 170)
         ink = QBrush(theme.colour(token if full else "surface"))
-        return {"symbol": "o", "size": size, "pen": pen, "brush": ink}
+        symbol = {"symbol": DIAMOND, "size": size + 2} if whole else {"symbol": "o", "size": size}
+        return {**symbol, "pen": pen, "brush": ink}
 
     def ring(self, token: str) -> dict[str, Any]:
         return {"symbol": "o", "size": RING, "pen": self.pen(token, 1.5), "brush": None}
@@ -238,7 +249,7 @@ class ScatterPlot(Plot):
         pen = self.pen("accent", 2, alpha=150)
         self.line([p.x for p in front], [p.y for p in front], pen)
         dots = self.pen("muted", 1, Qt.PenStyle.DotLine)
-        for family in families(self.landmarks):
+        for family in families(self.in_families):
             xs, ys = zip(*map(self.place, family), strict=True)
             self.line(xs, ys, dots)
         points = sorted(self.points.values(), key=lambda p: p.key in best)
@@ -246,7 +257,10 @@ class ScatterPlot(Plot):
         self.draw_errors([p for p in points if p.key not in loud], False)
         self.draw_errors([p for p in points if p.key in loud], True)
         rings = {self.in_use: "text", self.pinned: "warning", self.chosen: "accent"}
-        inks = [("accent" if p.key in best else "muted", p.measured is not None) for p in points]
+        inks = [
+            ("accent" if p.key in best else "muted", p.measured is not None, bool(p.family))
+            for p in points
+        ]
         # One look for all that look alike: pyqtgraph makes an image of each.
         looks, diamond = {ink: self.dot(*ink) for ink in set(inks)}, self.diamond()
         small = self.dot("muted", size=SMALL)
@@ -295,7 +309,7 @@ class ScatterPlot(Plot):
         taken = [QRectF(-4, -4, 8, 8).translated(self.spot_of(p)) for p in self.everything()]
         line = self.spot(self.target, 0).x()
         taken.append(QRectF(line - 4, self.frame().top(), 8, self.frame().height()))
-        for *_, point in families(self.landmarks):
+        for *_, point in families(self.in_families):
             name = point.name + (f" → {point.x:.3g} ms" if point.x > right else "")
             word = Word(*self.place(point), name, "text", halo=True)
             sides = [replace(word, left=part, off=(across, down)) for part, across, down in SIDES]

@@ -21,7 +21,7 @@ from engine.learners.confidence import KNOWN
 from engine.learners.metrics import DEFINITIONS, accuracy_interval
 from engine.learners.promise import CERTAIN
 from engine.models.backbone import Model
-from engine.models.elastic.architecture import is_elastic
+from engine.models.elastic.architecture import is_elastic, is_trained
 from engine.system.words import many, share
 
 PAIRS = 8
@@ -119,6 +119,8 @@ def grown(about: About) -> list[str]:
         which = f": `{about.architecture}`" if about.architecture else ""
         blocks = f"{many(about.narrowed, 'block')} of {plain(about.began)}"
         how = "were narrowed on the project's images, without training"
+        if is_trained(about.architecture):
+            how = "were narrowed on the project's images, and it was trained a little on them"
         found.append(f"{blocks} {how}{which}.")
     if subnet:
         found.append(f"It is a subnet of {plain(about.began)}: `{about.architecture}`.")

@@ -27,6 +27,7 @@ from engine.models.backbones.once_for_all import (
     network_for,
 )
 from engine.models.backbones.timm_any import GET, PREFIX, Timm, has_timm, timm_names
+from engine.models.elastic.architecture import is_trained
 from engine.models.features import with_features
 from engine.models.growth import POOLED, Growth
 from engine.models.tuned import TUNED, load_tuned
@@ -116,9 +117,10 @@ def title_of(name: str, facts: Mapping[str, object] | None = None) -> str:
     began = str((facts or {}).get("origin_backbone", ""))
     if name.split(" ")[0] == TUNED and began and facts:
         narrower = ", narrower" if Growth.parse(str(facts["growth"])).narrowed else ""
-        whole = str(facts.get("whole", ""))
+        whole, form = str(facts.get("whole", "")), str(facts.get("architecture", ""))
         tuned = ", tuned" if not whole or TUNED in whole else ""
-        return f"{title_of(began)}{narrower}{tuned}"
+        trained = ", trained" if is_trained(form) else ""
+        return f"{title_of(began)}{narrower}{trained}{tuned}"
     return BACKBONES[name].title if name in BACKBONES else TITLES.get(name, name)
 
 
@@ -142,12 +144,12 @@ def load_backbone(
     return with_features(found, features)
 
 
-def by_name(name: str, size: int) -> Backbone:
-    """A backbone whose weights are in their package or in the folder of downloads."""
+def by_name(name: str, size: int, file: Path | None = None) -> Backbone:
+    """A backbone whose weights are in `file`, or else in their package or among the downloads."""
     architecture = network_named(name or FIRST_CHOICE)
     if not architecture.facts()["file"]:
         return architecture.assemble(None, size)
-    file = architecture.found()
+    file = file or architecture.found()
     if file is None:
         raise Refused(architecture.missing())
     with one_thread():

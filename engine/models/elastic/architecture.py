@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from engine.errors import BadSetting
 
 MOST_BLOCKS = 1000
+TRAINED = "trained"
 
 
 @dataclass(frozen=True, order=True)
 class ElasticArchitecture:
     """`shares` are in per cent of the middle of each block, from the stem up; the whole network has
-    none, at any resolution."""
+    none, at any resolution. Whether it was `trained` a little, toward the whole one's features."""
 
     network: str
     resolution: int
     shares: tuple[int, ...] = ()
+    trained: bool = False
 
     def __str__(self) -> str:
-        """As `efficientnet_lite0 128: 100 75 50 …`, or `efficientnet_lite0 128`."""
-        whole = f"{self.network} {self.resolution}"
+        """As `efficientnet_lite0 128: 100 75 50 …`, or `efficientnet_lite0 128 trained`."""
+        whole = f"{self.network} {self.resolution}{f' {TRAINED}' if self.trained else ''}"
         return f"{whole}: {' '.join(map(str, self.shares))}" if self.shares else whole
 
     @classmethod
@@ -35,6 +37,8 @@ class ElasticArchitecture:
         """From what `str` gives. Raises BadSetting."""
         whole, colon, rest = text.partition(":")
         words, shares = whole.split(), rest.split()
+        trained = words[2:] == [TRAINED]
+        words = words[:2] if trained else words
         fits = len(words) == 2 and all(part.isdecimal() for part in (words[-1], *shares))
         if not fits or bool(colon) != bool(shares) or len(shares) > MOST_BLOCKS:
             raise BadSetting(
@@ -44,7 +48,7 @@ class ElasticArchitecture:
         found = tuple(map(int, shares))
         if not all(1 <= share <= 100 for share in found):
             raise BadSetting(f"“{text}” is no network: shares are 1 to 100 per cent.")
-        return cls(words[0], int(words[1]), found)
+        return cls(words[0], int(words[1]), found, trained)
 
     def by_place(self, places: Sequence[str]) -> Mapping[str, float]:
         """Shares up to 1 of the blocks at these places. Raises BadSetting where they do not fit."""
@@ -59,3 +63,8 @@ class ElasticArchitecture:
 def is_elastic(text: str) -> bool:
     """Whether a text names a form of an elastic network, and not a subnet of a supernet."""
     return not text.partition(":")[0].strip().isdecimal()
+
+
+def is_trained(text: str) -> bool:
+    """Whether a text names a form that was trained a little."""
+    return text.partition(":")[0].split()[2:] == [TRAINED]

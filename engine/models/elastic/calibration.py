@@ -32,10 +32,11 @@ class Calibration:
     def places(self) -> list[str]:
         return list(self.errors)
 
-    def fits(self, hashes: Sequence[str]) -> bool:
-        """Whether it was measured on most of these images: those of another kind need others."""
+    def fits(self, hashes: Sequence[str], share: float = MOST_OF) -> bool:
+        """Whether it was measured on so many of these images, most of them unless it is said: those
+        of another kind need others."""
         there = sum(sha256[:SHORT] in self.images for sha256 in hashes)
-        return there >= MOST_OF * len(hashes)
+        return there >= share * len(hashes)
 
     def content(self) -> bytes:
         """As the bytes of a file."""

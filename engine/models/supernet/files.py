@@ -22,6 +22,7 @@ from engine.models.supernet.mobilenet import MobileNet
 from engine.models.supernet.supernet import Supernet
 from engine.models.weights import check_header
 from engine.system.files import replace_file
+from engine.system.trouble import pass_on
 
 LEAST_WIDTH, MOST_WIDTH = 0.05, 4.0
 SUBNET = "subnet"
@@ -51,6 +52,7 @@ def read_weights(path: Path) -> tuple[Supernet, dict[str, str]]:
         supernet = Supernet(classes_of(state), width_of(facts))
         fill(supernet, state)
     except BROKEN as error:
+        pass_on(error)
         raise UnusableWeights(
             f"{path.name} can't be read: it is damaged or holds something else. Get it again; if "
             "it came with Espalier, install Espalier again."
@@ -111,6 +113,7 @@ def read_subnet(content: bytes) -> Backbone:
         fill(network, state)
         licence = facts["origin_licence"]
     except BROKEN as error:
+        pass_on(error)
         raise UnusableWeights(
             "The weights of this project's subnet are damaged. Choose a network, or use a subnet "
             "under Specialise again."

@@ -74,6 +74,11 @@ class Bench:
         return "" if self.features == POOLED else f"|{self.features}"
 
     @property
+    def classes(self) -> list[int]:
+        """The numbers of the classes whose images are looked at."""
+        return sorted({number for _, number in self.sample.train})
+
+    @property
     def judges(self) -> dict[str, int]:
         """How many images say how accurate a network is, by the name of the accuracy."""
         return {ACCURACY: len(self.sample.held_out), LEFT_OUT: len(self.sample.train)}

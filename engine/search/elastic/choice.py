@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.errors import BadSetting
 from engine.models.backbones import title_of
-from engine.models.elastic.architecture import ElasticArchitecture
+from engine.models.elastic.architecture import TRAINED, ElasticArchitecture
 from engine.models.elastic.costs import BlockCosts
 from engine.models.provenance import Origin
 from engine.results.specialise import SubnetRow
@@ -99,10 +99,10 @@ def rows_of(known: Mapping[str, Mapping[str, Any]], device: str) -> list[SubnetR
 
 def title_for(architecture: ElasticArchitecture) -> str:
     """What a person reads: the network, its resolution, and how wide its blocks are on average."""
-    whole = f"{title_of(architecture.network)}, {architecture.resolution} pixels"
-    if not architecture.shares:
-        return whole
-    return f"{whole}, {sum(architecture.shares) / len(architecture.shares):.0f} % wide"
+    words = [title_of(architecture.network), f"{architecture.resolution} pixels"]
+    if architecture.shares:
+        words.append(f"{sum(architecture.shares) / len(architecture.shares):.0f} % wide")
+    return ", ".join([*words, *([TRAINED] if architecture.trained else [])])
 
 
 def choice_for(

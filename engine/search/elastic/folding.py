@@ -14,7 +14,7 @@ from engine.models.branches import retold
 from engine.models.elastic import passes
 from engine.models.elastic.architecture import ElasticArchitecture
 from engine.models.elastic.blocks import blocks_of, rebuilt, widths_of
-from engine.models.elastic.calibration import SHORT, Calibration
+from engine.models.elastic.calibration import MOST_OF, SHORT, Calibration
 from engine.models.elastic.costs import BlockCosts, measured_costs
 from engine.models.growth import growth_of
 from engine.models.provenance import Origin
@@ -36,9 +36,10 @@ WHY = "what an elastic network needs to be known"
 
 
 def calibrated(
-    bench: Bench, origin: Origin, known_only: bool = False
+    bench: Bench, origin: Origin, known_only: bool = False, anew: bool = False
 ) -> Generator[Event, None, Calibration | None]:
-    """What was measured of a network on most of these images, measured now where it was not.
+    """What was measured of a network on most of these images, measured now where it was not, or
+    `anew`: then unless it was measured on all of them.
 
     With `known_only` None is returned instead.
     """
@@ -46,7 +47,7 @@ def calibrated(
     train = [sha256 for sha256, _ in bench.sample.train]
     blob = subnet_results.stored(project, key).get(CALIBRATION, {}).get("blob", "")
     found = Calibration.parse(project.blobs.get(blob) or b"") if blob else None
-    if found is not None and not found.fits(train):
+    if found is not None and not found.fits(train, 1.0 if anew else MOST_OF):
         found = None
     if found is None and not known_only:
         made = yield from measured(bench, network_of(project, origin, AT))

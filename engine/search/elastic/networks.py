@@ -23,6 +23,8 @@ from engine.storage.project import Project
 
 WHOLE = "whole"
 """In a narrowed network's file: backbone, weights and size of the project before."""
+CLASSES = "folded_on"
+"""In the same file: the numbers of the classes on whose images it was folded."""
 FAST = (
     "efficientnet_lite0",
     "efficientnet_lite1",
@@ -32,6 +34,8 @@ FAST = (
     "mobilenet_v3_large",
 )
 """Networks made for small processors, which stand beside the project's own where they are here."""
+LANDMARKS, LOWER = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"), (64, 96, 128)
+"""Torchvision's, and the sizes at which they stand beside the project's own from the start."""
 RESOLUTIONS = (64, 96, 128, 160, 192, 224)
 """Multiples of 32: the strides of these networks then divide a map without a rest."""
 LEAST_BLOCKS = 3

@@ -39,12 +39,14 @@ def more_right(
     return [now / held_out * (1 - times**slope), float(low), float(high)]
 
 
-def slope_of(images: Sequence[int], wrong: Sequence[int], held_out: int) -> tuple[float, float]:
+def slope_of(
+    images: Sequence[int], wrong: Sequence[int], held_out: int, by_draw: float = BY_DRAW
+) -> tuple[float, float]:
     """The slope of the logarithm of the share that is wrong over that of the number of images, by
     weighted least squares, and its standard error."""
     x = np.log(np.asarray(images, np.float64))
     share = (np.asarray(wrong) + 0.5) / (held_out + 1)  # none has a logarithm too
-    weights = 1 / ((1 - share) / (held_out * share) + BY_DRAW)
+    weights = 1 / ((1 - share) / (held_out * share) + by_draw)
     x, z = x - np.average(x, weights=weights), np.log(share)
     spread = (weights * x**2).sum()
     slope = float((weights * x * z).sum() / spread)

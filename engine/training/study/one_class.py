@@ -22,7 +22,7 @@ from engine.storage.catalogue import Split
 from engine.system.words import plural
 from engine.training.branching.heads import PER_BRANCH
 from engine.training.study.class_gain import more_right
-from engine.training.study.curves import LEAST, subset
+from engine.training.study.curves import subset
 
 SHARES = (12.5, 25.0, 50.0, 100.0)
 FURTHEST = 3
@@ -45,7 +45,7 @@ def more_of_class(session: Session, name: str, images: int) -> Work[MoreOfClass]
     what = f"{plural(images, 'more image')} of “{name}”"
     found: MoreOfClass = {"name": name, "images": images, "more": None, "said": ""}
     counts = [len(subset({number: known}, share)[number]) for share in SHARES]
-    if len(set(counts)) < LEAST:
+    if len(set(counts)) < len(SHARES):
         return {**found, "said": FEW.format(what, name)}
     if images > (FURTHEST - 1) * len(known):
         return {**found, "said": FAR.format(what, len(known), (FURTHEST - 1) * len(known))}

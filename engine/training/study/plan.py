@@ -49,6 +49,12 @@ class Cell:
     key: str
 
     @property
+    def trains(self) -> bool:
+        """Without classes all images are learnt from, so a share takes the network of the whole."""
+        tuner = self.strategy.tuner
+        return bool(tuner) and (self.share == WHOLE or tuner not in METHODS)
+
+    @property
     def title(self) -> str:
         part = "" if self.share == WHOLE else f", {self.share:g} % of the images"
         return self.strategy.title + part
@@ -91,15 +97,20 @@ class StudyPlan:
         return Split(subset(dict(self.split.train), share), self.split.validation)
 
     def cells(self) -> list[Cell]:
-        """All that the study measures: each row, and the smaller shares of closed forms."""
+        """All that the study measures: each row, and the smaller shares of those with a curve."""
         rows = [self.cell(strategy, WHOLE) for strategy in self.chosen]
         parts = [share for share in self.shares if share < WHOLE]
-        return rows + [self.cell(s, part) for s in self.chosen if s.learner for part in parts]
+        curved = [strategy for strategy in self.chosen if self.has_curve(strategy)]
+        return rows + [self.cell(strategy, part) for strategy in curved for part in parts]
+
+    def has_curve(self, strategy: Strategy) -> bool:
+        """A closed form learns a share in no time; others have a curve if that is asked for."""
+        return bool(strategy.learner) or self.asked.get("every_curve", False)
 
     def cell(self, strategy: Strategy, share: float) -> Cell:
         """With its key, which names all that its answers depend on."""
         learner, own = self.learner_of(strategy)
-        settings = self.tuner_settings(strategy) if strategy.tuner else {}
+        settings = self.tuner_settings(strategy, share) if strategy.tuner else {}
         facts = {
             "made": MADE,
             "network": self.network,
@@ -110,7 +121,7 @@ class StudyPlan:
             "learner": [learner, own],
             **({"seen": self.seen} if strategy.tuner in METHODS else {}),
         }
-        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True, default=list).encode()).hexdigest()
         return Cell(strategy, share, {"tuned": settings, "learner": own}, learner, key)
 
     def learner_of(self, strategy: Strategy) -> tuple[str, dict[str, Any]]:
@@ -123,16 +134,19 @@ class StudyPlan:
         seeded = any(view.name == "seed" for view in settings_of(LEARNERS[name]))
         return name, {**settings, **({"seed": self.seed} if seeded else {})}
 
-    def tuner_settings(self, strategy: Strategy) -> dict[str, Any]:
+    def tuner_settings(self, strategy: Strategy, share: float) -> dict[str, Any]:
         views = (*TUNERS.describe(), *METHODS.describe())
         view = next(view for view in views if view.name == strategy.tuner)
         epochs = self.epochs_of.get(strategy.name, self.epochs)
         budget = {"epochs": epochs, "seed": self.seed}
-        return {**proposed(view, self.shown_to(strategy)), **budget, **strategy.settings}
+        return {**proposed(view, self.shown_to(strategy, share)), **budget, **strategy.settings}
 
-    def shown_to(self, strategy: Strategy) -> int:
-        """How many images a strategy that trains is shown."""
-        return len(self.seen) if strategy.tuner in METHODS else self.learnt
+    def shown_to(self, strategy: Strategy, share: float) -> int:
+        """How many images a strategy that trains is shown; without classes always all of them."""
+        return len(self.seen) if strategy.tuner in METHODS else self.learnt_of(share)
+
+    def learnt_of(self, share: float) -> int:
+        return sum(map(len, self.part(share).train.values()))
 
     def kept(self, cell: Cell) -> dict[str, Any] | None:
         """What was measured of a cell before; None where that is not there, or does not fit."""

@@ -61,7 +61,7 @@ def images_of(project: Project) -> str:
     """Names the images, their classes and their sides."""
     split = catalogue.to_learn(project)
     facts = [sorted(split.train.items()), sorted(split.validation.items())]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, default=list).encode()).hexdigest()
 
 
 def last(project: Project) -> LastStudy:

@@ -26,9 +26,10 @@ from engine.learners import LEARNERS, Learner
 from engine.learning import material, subnet
 from engine.learning.material import LearningData
 from engine.models.backbone import Backbone, Stage
-from engine.models.backbones import load_backbone, subnet_backbone, usual_features
+from engine.models.backbones import load_backbone, subnet_backbone, tuned_backbone, usual_features
 from engine.models.extractor import Extractor
 from engine.models.growth import growth_of
+from engine.models.provenance import Origin
 from engine.models.supernet.files import subnet_bytes
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.session import Session
@@ -57,7 +58,8 @@ COLLAPSED = (
 
 def measured(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, None]:
     """Measures a cell and keeps it. Left before its end, what was tuned so far is kept."""
-    make = tuned if cell.strategy.tuner else of_network if cell.strategy.other else closed_form
+    changed = cell.strategy.other or cell.strategy.tuner
+    make = tuned if cell.trains else of_network if changed else closed_form
     facts = yield from make(session, plan, cell)
     study.keep_row(plan.project, cell.key, {"strategy": cell.strategy.name, **facts})
     shutil.rmtree(place_of(plan, cell), ignore_errors=True)
@@ -78,13 +80,44 @@ def network_of(plan: StudyPlan, cell: Cell) -> Path:
 def of_network(
     session: Session, plan: StudyPlan, cell: Cell
 ) -> Generator[Event, None, dict[str, Any]]:
-    """The project's learner on the features of another network, of images as large."""
+    """The project's learner on the features of another network, of images as large, or of the one
+    that this row made of all images."""
     yield Progress(0, None, "Reading the network")
-    backbone = yield from other_network(session, plan, cell.strategy)
+    if cell.strategy.tuner:
+        backbone = yield from network_made(session, plan, cell.strategy)
+    else:
+        backbone = yield from other_network(session, plan, cell.strategy)
+    return (yield from by_closed_form(session, plan, cell, backbone))
+
+
+def by_closed_form(
+    session: Session,
+    plan: StudyPlan,
+    cell: Cell,
+    backbone: Backbone,
+    seconds: float = 0.0,
+    trained: int = 0,
+) -> Generator[Event, None, dict[str, Any]]:
+    """What a learner makes of a share of the images with a network that the project does not
+    keep."""
     learner = LEARNERS.make(cell.learner, cell.settings["learner"])
-    extractor = session.extractor_of(backbone)
-    features = yield from features_of(plan.project, plan.split.hashes, extractor, learner.views)
-    return judged(plan, cell, learner, session, extractor, LearningData(features, plan.split))
+    extractor, split = session.extractor_of(backbone), plan.part(cell.share)
+    if cell.strategy.tuner:
+        extractor.cache = None  # of no use after this row
+    features = yield from features_of(plan.project, split.hashes, extractor, learner.views)
+    data = LearningData(features, split)
+    return judged(plan, cell, learner, session, extractor, data, seconds, trained)
+
+
+def network_made(
+    session: Session, plan: StudyPlan, strategy: Strategy
+) -> Generator[Event, None, Backbone]:
+    """The network of a row that was tuned on all images, made anew where it is not kept."""
+    whole = plan.cell(strategy, WHOLE)
+    if not network_of(plan, whole).exists():
+        yield from measured(session, plan, whole)
+    content, size = network_of(plan, whole).read_bytes(), session.backbone().preprocessing.size
+    return tuned_backbone(content, plan.project.blobs.path, size)
 
 
 def other_network(
@@ -186,24 +219,23 @@ def bytes_of(module: nn.Module) -> int:
 def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, dict[str, Any]]:
     """A tuned network with the head that was trained on it, or a closed form."""
     place = place_of(plan, cell)
-    course = yield from trained_course(session, cell, place)
+    if cell.strategy.network:
+        session = session.with_network((yield from other_network(session, plan, cell.strategy)))
+    course = yield from trained_course(session, plan, cell, place)
     if isinstance(course, AdaptingRun) and course.collapsed:
         raise Diverged(COLLAPSED)
     trained, seconds = weights_trained(course), course.account.seconds
-    backbone, content = network_after(session, course)
+    backbone, content = network_after(session, course, cell.strategy.network)
     if cell.strategy.own_head:
-        head = course.stack.parts[HEAD].cpu()
+        head, images = OwnHead(course.stack.parts[HEAD].cpu()), plan.learnt_of(cell.share)
         answers = yield from answers_of(plan, course)
-        found = {"answers": answers, "images": plan.learnt, "seconds": seconds, "trained": trained}
-        used = in_use(backbone, OwnHead(head), 1, names_of(plan))
-        return {**found, **costs(backbone, OwnHead(head), 1), **used}
-    keep_network(plan, cell, content)
-    learner = LEARNERS.make(cell.learner, cell.settings["learner"])
-    extractor = session.extractor_of(backbone)
-    extractor.cache = None  # of no use after this row
-    features = yield from features_of(plan.project, plan.split.hashes, extractor, learner.views)
-    data = LearningData(features, plan.split)
-    return judged(plan, cell, learner, session, extractor, data, seconds, trained)
+        found = {"answers": answers, "images": images, "seconds": seconds, "trained": trained}
+        whole = cell.share == WHOLE
+        used = in_use(backbone, head, 1, names_of(plan)) if whole else {}
+        return {**found, **costs(backbone, head, 1), **used}
+    if cell.share == WHOLE:
+        keep_network(plan, cell, content)
+    return (yield from by_closed_form(session, plan, cell, backbone, seconds, trained))
 
 
 def keep_network(plan: StudyPlan, cell: Cell, content: bytes) -> None:
@@ -224,7 +256,9 @@ class OwnHead(nn.Module):
         return self.head(features[:, 0])
 
 
-def trained_course(session: Session, cell: Cell, place: Path) -> Generator[Event, None, TuningRun]:
+def trained_course(
+    session: Session, plan: StudyPlan, cell: Cell, place: Path
+) -> Generator[Event, None, TuningRun]:
     """A run that is in no list, to its last step; it goes on from its checkpoint, and leaves one
     where it is left."""
     strategy, settings = cell.strategy, cell.settings["tuned"]
@@ -232,7 +266,9 @@ def trained_course(session: Session, cell: Cell, place: Path) -> Generator[Event
     run = Run(
         0, "", strategy.title, strategy.tuner, strategy.schedule, settings, "", "", {}, {}, "", 0.0
     )
-    course = yield from course_of(session, run, place)
+    share = plan.part(cell.share).train.values() if cell.share < WHOLE else ()
+    only = {sha256 for hashes in share for sha256 in hashes}
+    course = yield from course_of(session, run, place, only)
     course.watched = False  # only what it is after its last step counts
     try:
         yield from course.follow()
@@ -263,12 +299,16 @@ def weights_tuned(course: TuningRun) -> int:
     )
 
 
-def network_after(session: Session, course: TuningRun) -> tuple[Backbone, bytes]:
-    """The stages that were trained, as a network like the project's, and as the bytes of a file."""
+def network_after(session: Session, course: TuningRun, network: str) -> tuple[Backbone, bytes]:
+    """The stages that were trained, as a network like the project's or another `network`, and as
+    the bytes of a file."""
     backbone = session.extractor().backbone
     parts = course.stack.parts.items()
     stages = [Stage(name, part.cpu()) for name, part in parts if name != HEAD]
     origin = origin_for(session.require(), backbone)
+    if network:
+        size, terms = backbone.preprocessing.size, backbone.licence
+        origin = Origin(backbone.name, "", size, backbone.digest, terms)
     growth = course.tuning.growth(growth_of(backbone))
     stages = course.tuning.undressed(stages)
     tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))

@@ -179,20 +179,20 @@ def ends_of(right: np.ndarray) -> list[float]:
 
 
 def curves(plan: StudyPlan, pairs: Sequence[tuple[Cell, Facts]]) -> list[LearningCurve]:
-    """The curve of each closed form: where shares below the whole were asked for."""
+    """The curve of each row that has one: where shares below the whole were asked for."""
     shares = sorted({*plan.shares, WHOLE})
     if len(shares) == 1:
         return []
     found = []
     for cell, _ in pairs:
-        if cell.strategy.learner:
+        if plan.has_curve(cell.strategy):
             points = [(s, plan.kept(plan.cell(cell.strategy, s))) for s in shares]
             found.append(curve_of(plan, cell, [(s, facts) for s, facts in points if facts]))
     return found
 
 
 def curve_of(plan: StudyPlan, cell: Cell, points: Sequence[tuple[float, Facts]]) -> LearningCurve:
-    """A closed form's accuracy by the share of the images, in per cent, that it learnt from."""
+    """A row's accuracy by the share of the images, in per cent, that it learnt from."""
     right = np.stack([right_of(plan, facts) for _, facts in points])
     images = [int(facts["images"]) for _, facts in points]
     more = more_images(images, right)
@@ -200,7 +200,7 @@ def curve_of(plan: StudyPlan, cell: Cell, points: Sequence[tuple[float, Facts]])
         {"share": share, "images": n, "accuracy": float(r.mean()), "interval": ends_of(r)}
         for (share, _), n, r in zip(points, images, right, strict=True)
     ]
-    said = said_of(images, right, more)
+    said = said_of(right, more)
     return {
         "name": cell.strategy.name,
         "title": cell.strategy.title,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -95,6 +96,10 @@ class Rehearsal(Tuning):
         if self.memory_mb:
             return order[np.cumsum(sizes[order]) <= self.memory_mb * 1e6 / among]
         return order[: self.memory // among]
+
+    @property
+    def looks_back(self) -> bool:  # type: ignore[override]
+        return self.distillation > 0
 
     def served(self, table: Timetable, position: int) -> int:
         """No stage that has learnt before it froze: the teacher sees what is kept, too."""
@@ -195,7 +200,8 @@ class Distilled(Loss):
             return value, figures
         old = [n for n in range(logits.shape[1]) if n not in self.new]
         with torch.no_grad():
-            taught = self.teacher(batch.given, batch.start)[:, old] / self.temperature
+            answers = batch.asked(partial(self.teacher, start=batch.start))
+            taught = answers[:, old] / self.temperature
         said = F.log_softmax(logits[:, old] / self.temperature, 1)
         against = F.kl_div(said, F.log_softmax(taught, 1), reduction="batchmean", log_target=True)
         return value + self.weight * self.temperature**2 * against, figures

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -153,7 +154,7 @@ class PairLoss:
         }
         if self.teacher is not None:
             with torch.no_grad():
-                taught = self.teacher(batch.given, batch.start).float()
+                taught = batch.asked(partial(self.teacher, start=batch.start)).float()
             away = 1 - F.cosine_similarity(features, taught, dim=1).mean()
             value = value + self.method.anchor * away
         return value, figures

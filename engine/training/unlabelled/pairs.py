@@ -49,17 +49,18 @@ class PairSource(Supply):
         tuning, start = self.tuning, self.start(position)
         epoch, at = divmod(position, tuning.per_epoch(len(self)))
         rows = rows_of(len(self), min(tuning.batch, len(self)), tuning.seed, epoch)[at]
+        mine = rows[self.group.own(len(rows))]
         if self.prefix is not None and start:
             count = self.prefix.count
-            first = (rows + epoch) % count
+            first = (mine + epoch) % count
             apart = 1 + epoch // count % (count - 1)
             pair = (first, (first + apart) % count)
-            given = torch.cat([self.prefix(rows, numbers, start) for numbers in pair])
+            given = torch.cat([self.prefix(mine, numbers, start) for numbers in pair])
         else:
-            numbers = np.full(len(rows), FRESH + 2 * epoch)
-            given = torch.cat([self.views(rows, numbers), self.views(rows, numbers + 1)])
+            numbers = np.full(len(mine), FRESH + 2 * epoch)
+            given = torch.cat([self.views(mine, numbers), self.views(mine, numbers + 1)])
         none = torch.zeros(len(rows), dtype=torch.long)
-        return Batch(given.to(self.device), start, none, rows)
+        return Batch(given.to(self.device), start, none, rows, group=self.group)
 
 
 def count_of(project: Project, source: str, most: int) -> int:

@@ -26,6 +26,7 @@ from engine.training.augment import Views
 from engine.training.batches import check_batch
 from engine.training.branching.heads import PER_BRANCH
 from engine.training.dataset import ImageArray, kept
+from engine.training.distributed.group import ALONE, Group
 from engine.training.loop import Stack, Training
 from engine.training.schedules import Schedule, Timetable
 from engine.training.setup import LARGER, levels_of, made_in, prefixes, store_of
@@ -39,7 +40,9 @@ USUAL = "slda"
 """Where the project's own learner looks at several views of an image, or needs branches."""
 
 
-def adapting_course(session: Session, run: Run, place: Path) -> Generator[Event, None, AdaptingRun]:
+def adapting_course(
+    session: Session, run: Run, place: Path, group: Group
+) -> Generator[Event, None, AdaptingRun]:
     """The run's images, network and optimiser, at its last checkpoint or else its first step.
 
     Raises UnusableWeights where the checkpoint is broken, and Refused where its images changed.
@@ -53,7 +56,7 @@ def adapting_course(session: Session, run: Run, place: Path) -> Generator[Event,
     check_batch(len(images), method.batch)
     check_same(images, place / "images.txt", begun)
     shown, judge = yield from judged_by(project, backbone)
-    course = assembled(session, backbone, method, timing, images, shown, judge, place)
+    course = assembled(session, backbone, method, timing, images, shown, judge, place, group)
     lessons, stack = course.lessons, course.stack
     assert isinstance(lessons, PairSource)
     stages = list(stack.parts.values())[:-1]
@@ -80,9 +83,27 @@ def assembled(
     shown: ImageArray,
     judge: ClosedForm,
     place: Path,
+    group: Group = ALONE,
 ) -> AdaptingRun:
     """A run at its first step, without room for what is kept."""
-    device, seen = devices.choose(session.device), backbone.preprocessing
+    device = devices.choose(session.device)
+    training, lessons, loss = adapting_parts(method, timing, backbone, images, device, group)
+    plain = Views(shown, backbone.preprocessing, "none")
+    return AdaptingRun(
+        training, lessons, method, plain, None, frozenset(), loss, place, judge=judge
+    )
+
+
+def adapting_parts(
+    method: UnlabelledMethod,
+    timing: Schedule,
+    backbone: Backbone,
+    images: ImageArray,
+    device: torch.device,
+    group: Group,
+) -> tuple[Training, PairSource, PairLoss]:
+    """What every process of a group has of a run: what is trained and shown, and the loss."""
+    seen = backbone.preprocessing
     torch.manual_seed(method.seed)
     head = Above(method.head(backbone.width))
     stack = stack_of(method.dressed(backbone), head, device)
@@ -91,16 +112,12 @@ def assembled(
     table = Timetable(timing, list(stack.parts), method.lr, method.steps(len(images)))
     side = size_of(method, backbone)
     views = Views(images, replace(seen, size=side, resize=side), method.augment, method.seed)
-    lessons = PairSource(method, views, table, device)
+    lessons = PairSource(method, views, table, device, group=group)
     teacher = None
     if method.anchored:
         teacher = Stack(method.dressed(backbone)).to(device).requires_grad_(False).eval()
     loss = PairLoss(method, backbone.width, teacher)
-    training = Training(stack, method.optimised(stack), table)
-    plain = Views(shown, seen, "none")
-    return AdaptingRun(
-        training, lessons, method, plain, None, frozenset(), loss, place, judge=judge
-    )
+    return Training(stack, method.optimised(stack), table, group=group), lessons, loss
 
 
 def check_learns(method: UnlabelledMethod, table: Timetable) -> None:

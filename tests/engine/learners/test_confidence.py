@@ -152,6 +152,18 @@ def test_one_image_in_each_class_and_none_held_out() -> None:
     assert torch.isfinite(probabilities).all()
 
 
+def test_few_images_say_nothing_of_how_far_is_far() -> None:
+    """With nine images, of which each lies among its own, new ones would nearly all be unknown."""
+    nothing = torch.zeros(0, 1, WIDTH), torch.zeros(0, dtype=torch.long)
+    few, ten = (part(drawn_features(1, images=count), LEARNT[:1]) for count in (9, 10))
+    new, _ = labelled(part(drawn_features(3, images=300), LEARNT[:1]))
+    for x, all_known in ((few, True), (ten, False)):
+        head = taught(LEARNERS.make("slda"), x).head()
+        calibration = calibrate(head, *labelled(x), *nothing)
+        away = calibrated(head, calibration)(new)[1]
+        assert bool((away <= calibration.threshold).all()) == all_known
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_single_class_is_certain(name: str) -> None:
     x = part(drawn_features(1), [2])

@@ -87,9 +87,9 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     real = catalogue.decoded
 
-    def decoded(project: Any, hashes: Any, preprocessing: Any) -> Any:
+    def decoded(project: Any, hashes: Any, *rest: Any) -> Any:
         seen.extend(hashes)
-        return real(project, hashes, preprocessing)
+        return real(project, hashes, *rest)
 
     monkeypatch.setattr(catalogue, "decoded", decoded)
     monkeypatch.setattr(material, "SAMPLE", 6)  # so that most images are in no sample

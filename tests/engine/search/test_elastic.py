@@ -366,6 +366,22 @@ def even_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("even_pace")
+def test_torchvisions_networks_stand_beside_it_from_the_start(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one here, which comes along, at lower sizes; the project's own at all of them."""
+    monkeypatch.setattr(networks, "LANDMARKS", (NETWORK, OTHER, "mobilenet_v2"))
+    monkeypatch.setattr(networks, "LOWER", (32, 64))
+    monkeypatch.setattr(networks, "RESOLUTIONS", (64, 96))
+    done(session, "make_elastic")
+    found, _ = done(session, "candidates")
+    assert {row["architecture"] for row in found["rows"]} == {
+        *(f"{NETWORK} {size}" for size in (64, 96)),
+        *(f"{OTHER} {size}" for size in (32, 64)),
+    }
+
+
+@pytest.mark.usefixtures("even_pace")
 def test_another_network_is_narrowed_where_that_may_win_and_takes_the_projects_place(
     session: Session,
 ) -> None:

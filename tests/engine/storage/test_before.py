@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.models.growth import POOLED, growth_of
 from engine.session import Session
 from tests.helpers import image_files
 from tests.helpers.projects import done
@@ -68,6 +69,8 @@ def test_images_without_a_class_are_added_to_it(session: Session, tmp_path: Path
     image_files.class_folder(tmp_path, "heap", 3)
     added = done(session, "add_unsorted", paths=[str(tmp_path / "heap")])
     assert (added["added"], added["waiting"]) == (3, 3)
+    kept = session.require().facts["features"], growth_of(session.backbone()).features
+    assert kept == (POOLED, POOLED), "its network gives what it gave"
     assert (tmp_path / "before.espalier" / "project.db.before-version-5").is_file()
     done(session, "undo")
     assert session.view().unsorted == 0

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from engine.jobs import run
+from engine.storage import catalogue
 from engine.training.run import TuningRun
 from engine.training.study import run as studies
+from engine.training.study.curves import subset
 from engine.training.study.strategies import strategies
 from tests.helpers import image_files, projects
 from tests.helpers.projects import done, refused
@@ -111,6 +113,29 @@ def test_other_images_settings_or_shares_are_measured_anew(tmp_path: Path) -> No
     changed = done(session, "compare", **asked)
     assert (changed["rows"][0]["kept"], changed["classes"]) == (False, 2)
     session.close()
+
+
+def test_a_share_is_learnt_as_if_there_were_no_other_images(tmp_path: Path) -> None:
+    """By what trains, a head of its own, and what learnt without classes on all images."""
+    names = ["last_2", "head", "adapted"]
+    asked = {"strategies": names, "epochs": 2, "every_curve": True, "shares": [50, 100]}
+    whole = projects.opened(tmp_path / "whole")
+    found = done(whole, "compare", **asked)
+    assert [curve["name"] for curve in found["curves"]] == names
+    assert [[p["images"] for p in curve["points"]] for curve in found["curves"]] == [[18, 36]] * 3
+    assert found["curves"][2]["points"][1]["accuracy"] == found["rows"][2]["accuracy"]
+    split = catalogue.to_learn(whole.require())
+    parts = subset(dict(split.train), 50).values()
+    few = {sha256 for hashes in parts for sha256 in hashes}
+    whole.close()
+    half = projects.opened(tmp_path / "half")
+    rows = half.require().db.execute("SELECT id, sha256 FROM image WHERE split = 'train'")
+    gone = [number for number, sha256 in rows if sha256 not in few]
+    done(half, "remove_images", images=gone)
+    alone = done(half, "compare", strategies=names[:2], epochs=2, shares=[100])
+    for row, curve in zip(alone["rows"], found["curves"], strict=False):
+        assert curve["points"][0]["accuracy"] == row["accuracy"]
+    half.close()
 
 
 def test_what_a_network_cannot_have_is_left_out_and_said(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Other computers that help: a Dask scheduler, workers that hold no project, and who asks them."""
