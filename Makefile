@@ -34,7 +34,8 @@ bench: prepare-tests
 
 # What is left when something goes in the middle of something; takes long.
 drills: prepare-tests
-	@for drill in kill drills.power_cut drills.any_order hostile; do \
+	@for drill in kill drills.power_cut drills.disks drills.any_order hostile \
+			"drills.fuzz --minutes 5"; do \
 		echo "== $$drill"; $(PY) -m tests.bench.$$drill || exit 1; done
 
 screenshots: prepare

@@ -115,7 +115,10 @@ def follow(options: argparse.Namespace) -> int:
     """A worker beside it. It goes on until the leader says that it is over."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torchrun.watch_agent()
-    return EXIT[do(options, "follow_others").how]
+    ended = do(options, "follow_others")
+    if ended.how in ("refused", "failed"):
+        print(ended.text, file=sys.stderr)
+    return EXIT[ended.how]
 
 
 def do_leading(options: argparse.Namespace, name: str, /, **asked: Any) -> Ended:
@@ -124,8 +127,7 @@ def do_leading(options: argparse.Namespace, name: str, /, **asked: Any) -> Ended
         return do(options, name, **asked)
     with stopped_by_control_c() as stopped:
         ended = do(options, name, stopped=stopped, **asked)
-    if ended.how == "lost":
-        print(ended.text, file=sys.stderr)
+    if ended.how == "lost":  # who leads next says so
         raise Lost
     return ended
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QRadioButton, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QHeaderView, QLineEdit, QRadioButton, QWidget
 
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
-from app.widgets.controls import buddy, button, column, label, named, row
+from app.widgets.controls import buddy, button, column, label, named, reach, row
 from app.widgets.path_field import PathField
 from app.widgets.sizes import sized
 from app.widgets.table import Table, TableRows
@@ -51,6 +51,9 @@ class ComputersDialog(QDialog):
         self.keys.setText(preferences.get(KEYS, ""))
         self.rows = WorkerRows(TITLES)
         self.table = Table(self.rows)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
         self.state, self.news = label("Looking …", wrap=True), label("", "muted", wrap=True)
         self.timer = QTimer(self, interval=LOOK_EVERY)
         self.make_controls()
@@ -74,6 +77,8 @@ class ComputersDialog(QDialog):
         help = "The folder that “espalier cluster new-keys” made; needed for other computers"
         named(self.keys, "Folder of the keys", help, "Alt+K")
         named(self.table, "Workers", "Each worker, how much it did and what it does now", "Alt+T")
+        reach(self.address, "Alt+A")
+        reach(self.table, "Alt+T")
         self.address.textEdited.connect(lambda _: self.others.setChecked(True))
         self.keys.textEdited.connect(lambda _: self.others.setChecked(True))
         self.alone.setChecked(True)
@@ -141,7 +146,8 @@ class ComputersDialog(QDialog):
             self.news.setText(ended.text)
             return
         found = ended.of(ComputersChosen)
-        self.news.setText(f"Works with {found['address']}." if found["address"] else ALONE)
+        self.news.setText("")
+        self.state.setText(f"Works with {found['address']}." if found["address"] else ALONE)
 
     def take(self, ended: Ended) -> None:
         self.question = 0

@@ -17,6 +17,8 @@ from engine.storage import catalogue
 from engine.system import device as devices
 from engine.training.batches import check_batch
 from engine.training.dataset import ImageArray, listed_in_project
+from engine.training.distributed.joined import joined
+from engine.training.distributed.sent import share_supernet
 from engine.training.loop import Training
 from engine.training.supernet.distillation import check_corpora, resumed
 from engine.training.supernet.run import (
@@ -68,7 +70,9 @@ def shrink(
     folder = Path(work) if work else Path(out).with_suffix(".work")
     corpus, shown = yield from images(session.project, data, folder, tuner)
     check_corpora(corpus, shown, tuner.batch)
-    lessons = SupernetData(corpus, None, calibration(corpus, tuner, device))
+    group = joined()
+    group.check(tuner.batch)
+    lessons = SupernetData(corpus, None, calibration(corpus, tuner, device), group)
     if teacher:
         asked = (Path(teacher), tuner.teacher_size, folder / "train")
         lessons = replace(lessons, teacher=(yield from taught(corpus.images, *asked)))
@@ -76,6 +80,7 @@ def shrink(
     keeper = CheckpointWriter(tuner, begun, lessons, shown, Path(out), folder / "shrink.pt")
     yield from resumed(training, keeper.fixed(), keeper.checkpoint)
     yield from say_how_long(tuner, training, lessons, shown)
+    share_supernet(tuner, training, lessons, begun.shrunk)
     yield from keeper.follow(training)
     figures = yield from keeper.scored(training, len(shown))
     size = max(tuner.resolutions())

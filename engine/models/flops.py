@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-if TYPE_CHECKING:
-    from torch.utils.flop_counter import FlopCounterMode
+from engine.system.unasked import hidden
 
-# It warns where a library for graphics cards is missing, whose operations nothing here uses.
+# It imports a library for graphics cards, or warns where it is missing; nothing here uses it.
 logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
+with hidden("triton"):
+    from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 BACKWARD = torch.ops.aten.convolution_backward
 
 
 def counter() -> FlopCounterMode:
     """Counts what runs inside `with`; `get_total_flops()` tells it afterwards."""
-    from torch.utils.flop_counter import FlopCounterMode  # Late: it imports triton, half a second.
-
     return FlopCounterMode(display=False, custom_mapping={BACKWARD: of_backward})
 
 
@@ -43,7 +42,5 @@ def of_backward(
     step of MobileNetV2 then seems seven times as dear as it is, and nearly all of it saved where
     depthwise convolutions freeze.
     """
-    from torch.utils.flop_counter import conv_flop_count
-
     forward = conv_flop_count(x, weight, grad, transposed=transposed)
     return forward * (bool(wanted[0]) + bool(wanted[1]))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+from engine.system.unasked import hidden
 
-# sqlite-utils imports pandas where it is installed, for tables that nothing here writes: half a
-# second at each start.
-if "pandas" not in sys.modules:
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+# Where pandas is installed, sqlite-utils imports it, for types of columns that no project has. That
+# takes half a second of each process.
+with hidden("pandas"):
     import sqlite_utils  # noqa: F401
-
-    del sys.modules["pandas"]

@@ -30,12 +30,14 @@ log = logging.getLogger(__name__)
 FOLDER, LEADS, ACROSS = "ESPALIER_GROUP", "ESPALIER_GROUP_LEADS", "ESPALIER_GROUP_ACROSS"
 """What workers are told: the folder of their group here, whether the first of them leads, whether
 there may be other computers."""
-RESTARTS = 100
+RESTARTS = 50
 """So often a group is started again after it lost a worker."""
 OUTCOME, RUN = "outcome", "run"
 WATCH = 0.5
 """Seconds after which a worker sees that its agent is gone."""
 FAILED = 1
+ELSEWHERE = "192.0.2.1"
+"""An address that no computer has (RFC 5737)."""
 SHUTDOWN = 120
 """Seconds that a worker has to come to the end of a step after Control-C, and to keep its state."""
 
@@ -77,10 +79,12 @@ def noted_run() -> int:
     return int(note.read_text()) if note and note.exists() else 0
 
 
-def note_run(number: int) -> None:
-    """Keeps which run it is, for the group that is started next."""
-    if folder := inside():
+def note_run(number: int) -> bool:
+    """Keeps which run it is, for the group that is started next; whether this one was."""
+    folder, again = inside(), bool(noted_run())
+    if folder:
         (folder / RUN).write_text(str(number))
+    return again
 
 
 def led(work: Callable[[], int], leave: Callable[[], None]) -> int:
@@ -120,6 +124,9 @@ def check(asked: Asked) -> None:
         raise Refused("Training in several processes needs Linux or macOS. Leave --workers out.")
     if asked.workers < 1 or asked.nodes < 1:
         raise Refused("Give at least one process (--workers) and one computer (--nodes).")
+    host, _, port = asked.address.rpartition(":")
+    if asked.across and not (host and port.isdecimal()):
+        raise Refused(f"“{asked.address}” is no HOST:PORT, as in desk.example.org:29400.")
 
 
 def free_port(host: str = "") -> int:
@@ -138,7 +145,23 @@ def interface_of(address: str) -> str:
 
 
 def own_address(towards: str) -> str:
-    """The address by which this computer reaches another one; nothing is sent."""
+    """The address by which this computer reaches another one; nothing is sent. Where it is this
+    one's own name, the address by which it reaches any other.
+
+    Raises Refused where no computer is called so.
+    """
+    try:
+        found = source_address(towards)
+        own_name = found.startswith("127.") and not towards.startswith(("127.", "localhost"))
+        return source_address(ELSEWHERE) if own_name else found
+    except OSError as error:
+        raise Refused(
+            f"The computer “{towards}” can't be reached ({error.strerror}). Give HOST:PORT as the "
+            "other computer printed it."
+        ) from error
+
+
+def source_address(towards: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
         trial.connect((towards, 9))
         return str(trial.getsockname()[0])
@@ -194,8 +217,12 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     """Is torchrun's agent until the work is done, and returns how it ended."""
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    for name in ("torch", "torch.distributed"):  # which would write between what the leader says
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     outcome = folder / OUTCOME
     place, more = asked.address, dict[str, Any](is_host=asked.leads)
     if not asked.across:
@@ -214,8 +241,19 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     )
     try:
         elastic_launch(config, command[0])(*command[1:])
-    except (SignalException, ChildFailedError) as error:
+    except SignalException as error:
+        log.info("the group was stopped: %s", error)
+    except ChildFailedError as error:
         log.info("the group ended: %s", error)
+        raise Refused(
+            f"The processes were lost more than {RESTARTS} times. What was saved is kept: mend "
+            "what ends them (the log tells more), and go on with `espalier resume`."
+        ) from error
+    except RendezvousError as error:
+        raise Refused(
+            f"Nobody to train with answers at {asked.address}. Start the training on the computer "
+            "with the project, and type here what it prints."
+        ) from error
     else:
         if not asked.leads:
             return 0

@@ -19,7 +19,7 @@ from engine.storage import catalogue, runs
 from engine.storage.project import Project
 from engine.storage.runs import Run
 from engine.system.torchrun import note_run
-from engine.system.words import plural
+from engine.training.distributed.group import other_processes
 from engine.training.distributed.joined import joined
 from engine.training.distributed.sent import share_course
 from engine.training.run import TuningRun
@@ -93,11 +93,11 @@ def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
     project, group = session.require(), joined()
     group.check(run.settings["batch"])
     runs.change(project, run.id, state="running")
-    note_run(run.id)
+    again = note_run(run.id)
     course = None
     try:
         course = yield from course_of(session, run, group=group)
-        yield from begins(course)
+        yield from begins(course, again)
         share_course(project, run, course)
         for event in course.follow():
             yield event
@@ -121,18 +121,17 @@ def train_run(session: Session, run: Run, adopt: str) -> Work[Tuned]:
     return (yield from finish_run_with(session, run, course, adopt))
 
 
-def begins(course: TuningRun) -> Iterator[Event]:
-    """Says where a run goes on, and with how many others."""
+def begins(course: TuningRun, again: bool) -> Iterator[Event]:
+    """Says where a run goes on, and with how many others; `again` they were all started anew."""
     size, done = course.training.group.size, course.training.position
+    if again:
+        yield Notice("A process was lost, or a computer came or went. All were started again.")
     if size > 1:
         yield Notice(f"{size} processes train together, each on its part of every batch.")
     if done:
         yield Notice(f"Going on from step {done} of {course.total}.")
     if done and course.processes != size:
-        yield Notice(
-            f"Up to here it was trained by {plural(course.processes, 'process')}: what comes of it "
-            "will be the same but for rounding, not to the last bit."
-        )
+        yield Notice(other_processes(course.processes))
 
 
 def check_scored(course: TuningRun) -> None:

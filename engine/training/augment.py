@@ -18,6 +18,7 @@ import torch
 
 from engine.images.preprocess import Preprocessing
 from engine.models.trunk import Normalise
+from engine.system.unasked import of_torchvision
 from engine.training.dataset import ImageArray
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ PLAIN = -1
 def transforms(strength: str, size: int) -> v2.Transform:
     """From an image uint8 (3, side, side) to a view (3, size, size); `strength` is one of those
     above."""
-    from torchvision.transforms import v2
-
+    v2 = of_torchvision("transforms.v2")
     least = {"light": 0.7, "medium": 0.4, "strong": 0.25, PAIRED: 0.2}[strength]
     crop = v2.RandomResizedCrop(size, (least, 1.0), (0.8, 1.25), antialias=True)
     steps: list[Any] = [crop, v2.RandomHorizontalFlip()]
@@ -104,6 +104,5 @@ class Views:
         """An image at the network's size."""
         if image.shape[-1] == self.size:
             return image
-        from torchvision.transforms import v2
-
+        v2 = of_torchvision("transforms.v2")
         return v2.functional.resize(image, [self.size, self.size], antialias=True)

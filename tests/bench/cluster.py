@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,7 @@ def main() -> None:
     add("--workers", type=int, nargs="*", default=[1, 2])
     add("--kills", type=int, default=0, help="workers killed at random so many times")
     add("--hosts", type=int, default=0, help="so many network namespaces")
+    add("--sent", action="store_true", help="the namespaces see no image: all are sent")
     add("--rate", default="100mbit", help="of each namespace's link")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as place:
@@ -72,9 +74,9 @@ def measure(options: argparse.Namespace, place: Path) -> None:
             found = learnt(options, place, images, "killed", url, str(keys))
         line(f"2, {len(killed)} killed", found, alone)
     if options.hosts:
-        with namespaces(options, keys) as url:
+        with namespaces(options, keys, images) as url:
             found = learnt(options, place, images, "hosts", url, str(keys))
-        line(f"{options.hosts} hosts, {options.rate}", found, alone)
+        line(f"{options.hosts} hosts, {options.rate}{', sent' * options.sent}", found, alone)
 
 
 def folder_of(options: argparse.Namespace, place: Path) -> Path:
@@ -200,7 +202,7 @@ def killing(workers: WorkerProcesses, most: int) -> Iterator[list[int]]:
 
 
 @contextlib.contextmanager
-def namespaces(options: argparse.Namespace, keys: Path) -> Iterator[str]:
+def namespaces(options: argparse.Namespace, keys: Path, images: Path) -> Iterator[str]:
     """Workers in namespaces of their own, each behind a link of limited rate and delay."""
     started: list[subprocess.Popen[bytes]] = []
     names = [f"esp{number}" for number in range(options.hosts)]
@@ -220,9 +222,14 @@ def namespaces(options: argparse.Namespace, keys: Path) -> Iterator[str]:
         listen = f"{NET}.1:{PORT}"
         with contextlib.closing(SchedulerThread(listen, str(keys))) as scheduler:
             for name in names:
-                words = ["ip", "netns", "exec", name, sys.executable, "-m", "app", "worker"]
-                words += ["--scheduler", scheduler.url, "--keys", str(keys), "--processes", "1"]
-                started.append(subprocess.Popen(words, stderr=subprocess.DEVNULL))
+                words = [sys.executable, "-m", "app", "worker", "--scheduler", scheduler.url]
+                words += ["--keys", str(keys), "--processes", "1"]
+                hidden = f"mount -t tmpfs none {shlex.quote(str(images))}; exec "
+                apart = ["unshare", "-m", "sh", "-c", hidden + shlex.join(words)]
+                inside = ["ip", "netns", "exec", name, *(apart if options.sent else words)]
+                started.append(
+                    subprocess.Popen(inside, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                )
             joined(scheduler.url, keys, options.hosts)
             yield scheduler.url
             for process in started:

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.cluster import dispatch, shares
+from engine.cluster import dispatch, futures, shares
 from engine.cluster.dispatch import Dispatch
 from engine.cluster.members import Member
 from engine.storage import steps
@@ -172,6 +172,7 @@ def test_workers_that_are_killed_change_nothing(
     took, killed, hung = Dispatch.took, list[psutil.Process](), list[psutil.Process]()
     monkeypatch.setattr(dispatch, "LEAST", 1.0)
     monkeypatch.setattr(dispatch, "PACES", 0)
+    monkeypatch.setattr(futures, "FETCH", 1.0)
 
     def taking(self: Dispatch, flight: Any, results: Any) -> None:
         member = flight.member

@@ -9,7 +9,7 @@ from tests.helpers.window import Person
 
 
 def opened(person: Person) -> ComputersDialog:
-    person.presses("Ctrl+Shift+N")
+    person.presses("Ctrl+Alt+C")
     person.sees(lambda: person.window.findChild(ComputersDialog))
     dialog = person.window.findChild(ComputersDialog)
     person.sees(lambda: dialog.shown is not None)
@@ -23,7 +23,7 @@ def test_workers_are_chosen_seen_and_left(learnt: Person) -> None:
     assert dialog.state.text() == "This computer works alone."
     dialog.others.setChecked(True)
     learnt.presses("Ctrl+Return", dialog)
-    assert dialog.news.text() == "Type the address of a scheduler first."
+    learnt.sees(lambda: dialog.news.text() == "Type the address of a scheduler first.")
 
     dialog.address.setText("192.0.2.7")
     ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Return", dialog))
@@ -34,7 +34,7 @@ def test_workers_are_chosen_seen_and_left(learnt: Person) -> None:
     ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Return", dialog))
     assert (ended.how, ended.result["workers"]) == ("done", 1), ended.text
     learnt.sees(lambda: len(dialog.rows.rows) == 1)
-    assert dialog.state.text() == "Works with local:1."
+    learnt.sees(lambda: dialog.state.text() == "Works with local:1.")
     assert dialog.rows.text(dialog.rows.rows[0], 1) == "Waiting"
 
     dialog.alone.setChecked(True)

@@ -25,6 +25,7 @@ from engine.errors import UnusableWeights
 from engine.images.preprocess import Preprocessing
 from engine.models.backbone import Backbone, Stage, digest_of
 from engine.models.backbones.base import BACKBONES, Network, State, checked_size
+from engine.models.backbones.outlines import outlined
 from engine.models.growth import MOMENTS
 from engine.system.download import find_weights
 
@@ -230,7 +231,7 @@ def scaled(width: int, by: float) -> int:
 
 @cache
 def signature_of(kind: type[Lite]) -> Mapping[str, tuple[int, ...]]:
-    with torch.device("meta"):
+    with outlined():
         state = kind().build(kind.size).state_dict()
     counter = "num_batches_tracked"
     return {k: tuple(v.shape) for k, v in state.items() if k[:4] != "_fc." and counter not in k}

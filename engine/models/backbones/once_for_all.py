@@ -19,6 +19,7 @@ import torch
 from engine.errors import Refused, UnusableWeights
 from engine.models.backbone import Backbone
 from engine.models.backbones.base import BACKBONES, Network, State, checked_size
+from engine.models.backbones.outlines import outlined
 from engine.models.weights import Fit, read_weights
 from engine.system.download import find_weights
 
@@ -126,7 +127,7 @@ def shapes_of(multiplier: float) -> dict[str, tuple[int, ...]]:
     """The shape of each weight of a supernet with 1,000 classes."""
     from engine.models.supernet.supernet import Supernet
 
-    with torch.device("meta"):
+    with outlined():
         return {k: tuple(v.shape) for k, v in Supernet(1000, multiplier).state_dict().items()}
 
 

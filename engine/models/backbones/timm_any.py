@@ -20,7 +20,6 @@ from urllib.parse import urlparse
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from engine.errors import BadSetting, Refused
 from engine.events import Progress
@@ -28,6 +27,7 @@ from engine.images.preprocess import FILTERS, Preprocessing
 from engine.models.backbone import Backbone, Stage, digest_of
 from engine.models.backbones.base import Network, State, checked_size
 from engine.models.backbones.graph_stages import CantCut, graph_stages
+from engine.models.backbones.outlines import WithoutRandom, outlined
 from engine.models.backbones.torchvision_common import digest_prefix
 from engine.models.weights import Damaged
 from engine.system.download import fetch, find_weights, stated_digest
@@ -56,20 +56,6 @@ def timm_module() -> ModuleType:
 def timm_names() -> list[str]:
     """All networks of timm that have published weights, as `timm/NAME`."""
     return [PREFIX + name for name in timm_module().list_models(pretrained=True)]
-
-
-class WithoutRandom(TorchFunctionMode):
-    """Networks are built without drawing the numbers that a file's weights replace.
-
-    A large transformer is there in 2 s instead of 15 s.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if getattr(func, "__name__", "") in ("normal_", "uniform_", "erfinv_", "trunc_normal_"):
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
 
 
 @dataclass
@@ -285,7 +271,7 @@ def licence_of(name: str | None) -> str:
 @cache
 def fixed(name: str) -> dict[str, Any]:
     """A transformer that takes images of any size looks at each one's: it is fixed to one."""
-    with torch.device("meta"), WithoutRandom():
+    with outlined():
         net = timm_module().create_model(name.removeprefix(PREFIX), num_classes=0)
     return {"dynamic_img_size": False} if getattr(net, "dynamic_img_size", False) else {}
 
@@ -294,7 +280,7 @@ def fixed(name: str) -> dict[str, Any]:
 def outline(name: str) -> tuple[Mapping[str, tuple[int, ...]], int]:
     """The shapes of a network's weights, and how many parameters it has; it takes no memory."""
     try:
-        with torch.device("meta"):
+        with outlined():
             net = Timm(name).build()
     except (*Damaged, NotImplementedError):  # it computes with its own weights when it is built
         with WithoutRandom():

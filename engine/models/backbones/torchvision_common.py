@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
@@ -12,13 +13,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlparse
 
-import torch
 from torch import nn
 
 from engine.images.preprocess import Preprocessing
 from engine.models.backbone import Backbone, Stage, digest_of
 from engine.models.backbones.base import Network, State, checked_size
+from engine.models.backbones.outlines import WithoutNumbers, outlined
 from engine.system.download import find_weights
+from engine.system.unasked import of_torchvision
 
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
@@ -31,10 +33,8 @@ LICENCE = (
 
 
 def models() -> ModuleType:
-    """torchvision's networks. Importing them takes more than a second, and many jobs need none."""
-    import torchvision.models
-
-    return torchvision.models
+    """torchvision's networks. They are imported where one is wanted: many jobs need none."""
+    return of_torchvision("models")
 
 
 @dataclass
@@ -126,24 +126,14 @@ class Torchvision(Network):
 
     def filled(self, state: State, size: int) -> nn.Module:
         """The network with these weights, built without paying for random ones first."""
-        with torch.device("meta" if self.on_meta else "cpu"):
+        with WithoutNumbers() if self.on_meta else nullcontext():
             net = self.build(size)
-        if self.on_meta:
-            net.to_empty(device="cpu")
-            zero_counters(net)
         net.load_state_dict(self.fitted(state, size), strict=False)
         return net
 
     def fitted(self, state: State, size: int) -> State:
         """The weights, changed where they depend on the input size."""
         return state
-
-
-def zero_counters(net: nn.Module) -> None:
-    """Old files lack the batch norms' counters; memory that was only reserved holds junk."""
-    for name, buffer in net.named_buffers():
-        if name.endswith("num_batches_tracked"):
-            buffer.zero_()
 
 
 def digest_prefix(file: str) -> str:
@@ -155,7 +145,7 @@ def digest_prefix(file: str) -> str:
 @cache
 def _signature(kind: type[Torchvision]) -> Mapping[str, tuple[int, ...]]:
     architecture = kind()
-    with torch.device("meta" if kind.on_meta else "cpu"):
+    with outlined() if kind.on_meta else nullcontext():
         net = architecture.build(architecture.preprocessing().size)
     return {
         key: tuple(value.shape)

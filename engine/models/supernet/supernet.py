@@ -25,6 +25,14 @@ from engine.models.supernet.mobilenet import (
 )
 
 
+def identity(width: int) -> torch.Tensor:
+    """(width, width). `torch.eye` on the device "meta" imports PyTorch's compiler, which takes more
+    than a second of each process that recognises weights."""
+    made = torch.zeros(width, width)
+    made.view(-1)[:: width + 1] = 1
+    return made
+
+
 class SlicedConv(nn.Conv2d):
     """A 1x1 convolution of its first channels: as many in as come, `active` out (all if 0)."""
 
@@ -49,7 +57,7 @@ class ElasticDepthwise(nn.Module):
         self.conv = nn.Conv2d(width, width, kernel, stride, kernel // 2, groups=width, bias=False)
         self.stride, self.active = stride, kernel
         for size in range(kernel - 2, 1, -2):
-            self.register_parameter(f"{size + 2}to{size}_matrix", nn.Parameter(torch.eye(size**2)))
+            self.register_parameter(f"{size + 2}to{size}_matrix", nn.Parameter(identity(size**2)))
 
     def kernel(self, size: int, width: int) -> torch.Tensor:
         """The weights of the first `width` channels at a kernel size: (width, 1, size, size)."""

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from engine.events import Step
+from engine.models.supernet.supernet import Supernet
 from engine.training.activation_cache import ActivationCache
 from engine.training.dataset import ImageArray
 from engine.training.distributed.group import Group
@@ -21,6 +22,9 @@ from engine.training.distributed.sent import Sent, network_from, receive
 from engine.training.loop import Training, train
 from engine.training.run import answers
 from engine.training.setup import made, made_in, stack_in, tuning_parts
+from engine.training.supernet.shrinking import SUPERNET_TUNERS
+from engine.training.supernet.teacher import Teacher
+from engine.training.supernet.trainable import SupernetData, TrainableSupernet
 from engine.training.tuner import Supply
 from engine.training.unlabelled.methods import METHODS
 from engine.training.unlabelled.setup import adapting_parts
@@ -34,9 +38,29 @@ def follow(group: Group, device: torch.device, folder: Path) -> Iterator[Step]:
     received = receive(group, folder)
     if received is None:
         return
+    if "method" in received[0]:
+        yield from follow_supernet(*received, group, device)
+        return
     training, lessons, loss = made_from(*received, group, device, folder)
     supply = (lessons.batch(position) for position in training.follow())
     yield from train(training, supply, partial(answers, stack_in(training)), loss)
+
+
+def follow_supernet(
+    sent: Sent, images: ImageArray, group: Group, device: torch.device
+) -> Iterator[Step]:
+    """Trains a supernet's subnets as the leader says."""
+    tuner, teacher = SUPERNET_TUNERS.make(sent["method"], sent["settings"]), None
+    network, width = Supernet(sent["network"]["outputs"], sent["network"]["width"]), 0
+    if sent["teacher"] is not None:
+        features, weight, bias = sent["teacher"]
+        teacher, width = Teacher(features.numpy(), weight, bias), weight.shape[1]
+    pupil = TrainableSupernet(network, width, sent["master"]).to(device)
+    plan = tuner.plan(len(images), sent["alone"], sent["shrunk"])
+    training = tuner.training(pupil, plan)
+    training.group = group
+    where = (torch.zeros(1, device=device),)  # on the leader's images norms are measured
+    yield from tuner.follow(training, SupernetData(images, teacher, where, group))
 
 
 def made_from(

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from engine.errors import ProcessLost, Refused
+from engine.system.words import plural
 
 ENDS, STEPS, TAKES = range(3)
 """What the leader says to the others: it is over; learn the next batch; take what I send."""
@@ -140,6 +141,14 @@ class Group:
 
 
 ALONE = Group()
+
+
+def other_processes(before: int) -> str:
+    """What to say of a training that goes on with another number of processes."""
+    return (
+        f"Up to here it was trained by {plural(before, 'process')}: what comes of it will be the "
+        "same but for rounding, not to the last bit."
+    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from engine.errors import ProcessLost
 from engine.system import torchrun
 from engine.training.distributed.group import ALONE, ENDS, Group
 
@@ -57,8 +58,7 @@ def store(place: int, size: int) -> Any:
 
 def leave() -> None:
     """The leader lets all others go; those that are gone already don't hear it."""
-    with contextlib.suppress(RuntimeError):
+    with contextlib.suppress(RuntimeError, ProcessLost):
         group = joined()
         group.say(ENDS)
-        if group.size > 1 or dist.is_initialized():
-            dist.destroy_process_group()
+        dist.destroy_process_group()

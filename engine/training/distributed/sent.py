@@ -25,8 +25,10 @@ from engine.storage.runs import Run
 from engine.training.checkpoints import packed, unpacked
 from engine.training.dataset import ImageArray, Selection
 from engine.training.distributed.group import TAKES, Group
-from engine.training.loop import Stack
+from engine.training.loop import Stack, Training
 from engine.training.run import TuningRun
+from engine.training.supernet.shrinking import Shrinking, of_supernet
+from engine.training.supernet.trainable import SupernetData
 from engine.training.tuner import HEAD
 
 Sent = Mapping[str, Any]
@@ -49,6 +51,28 @@ def share_course(project: Project, run: Run, course: TuningRun) -> None:
         "kept": {"views": prefix.count, "levels": sorted(prefix.levels)} if prefix else None,
     }
     send(group, sent, lessons.views.corpus)
+
+
+def share_supernet(
+    tuner: Shrinking, training: Training, lessons: SupernetData, shrunk: bool
+) -> None:
+    """Gives all others what they need to train the same supernet."""
+    if training.group.size == 1:
+        return
+    (pupil, plan), teacher = of_supernet(training), lessons.teacher
+    sent = {
+        "method": tuner.name,
+        "settings": dict(vars(tuner)),
+        "network": {"width": pupil.network.multiplier, "outputs": len(lessons.corpus.names)},
+        "master": pupil.master is not None,
+        "alone": plan.phases[0].alone,
+        "shrunk": shrunk,
+        "teacher": None,
+    }
+    if teacher is not None:
+        features = torch.from_numpy(np.array(teacher.features))
+        sent["teacher"] = [features, teacher.weight, teacher.bias]
+    send(training.group, sent, lessons.corpus)
 
 
 def outputs_of(stack: Stack) -> int:

@@ -19,6 +19,7 @@ from engine.errors import Refused
 from engine.events import Event, Notice
 from engine.training.batches import check_batch
 from engine.training.dataset import ImageArray
+from engine.training.distributed.group import other_processes
 from engine.training.loop import Training
 from engine.training.supernet.teacher import Teacher, normalised, resized
 
@@ -54,9 +55,18 @@ class DistillationLoss:
         return F.log_softmax(F.linear(features, self.weight, self.bias) / TEMPERATURE, 1)
 
 
-def augmented(pixels: torch.Tensor, size: int, source: torch.Generator) -> torch.Tensor:
-    """Random crops (80-100 % of the area, sides 9:10 to 10:9), half of them mirrored, at `size`."""
-    count = len(pixels)
+def augmented(
+    pixels: torch.Tensor,
+    size: int,
+    source: torch.Generator,
+    count: int = 0,
+    own: slice = slice(None),
+) -> torch.Tensor:
+    """Random crops (80-100 % of the area, sides 9:10 to 10:9), half of them mirrored, at `size`.
+
+    Where `pixels` are the part `own` of a batch of `count` images, it is drawn for all of these.
+    """
+    count = count or len(pixels)
     area = 0.8 + 0.2 * torch.rand(count, generator=source)
     ratio = 0.9 + 0.21 * torch.rand(count, generator=source)
     across = (area * ratio).sqrt().clamp_max(1)
@@ -67,7 +77,8 @@ def augmented(pixels: torch.Tensor, size: int, source: torch.Generator) -> torch
     mirror = 1 - 2 * torch.randint(0, 2, (count,), generator=source).float()
     maps = torch.zeros(count, 2, 3)
     maps[:, 0, 0], maps[:, 1, 1], maps[:, :, 2] = across * mirror, down, moved
-    grid = F.affine_grid(maps, [count, 3, size, size], align_corners=False)
+    maps = maps[own]
+    grid = F.affine_grid(maps, [len(maps), 3, size, size], align_corners=False)
     return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
 
 
@@ -108,9 +119,12 @@ def resumed(training: Training, fixed: Mapping[str, Any], checkpoint: Path) -> I
     if not checkpoint.exists():
         return
     notes = training.load(checkpoint)
+    before = notes.pop("processes", 1)
     if notes != fixed:
         raise Refused(
             f"The checkpoint in {checkpoint.parent} was made with other settings ({notes}). "
             "Give these settings again, or another work folder."
         )
     yield Notice(f"Going on from step {training.position} of {training.schedule.total}.")
+    if before != training.group.size:
+        yield Notice(other_processes(before))

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from engine.storage.catalogue import Split
 from engine.storage.project import Project
 from engine.system.progress import Eta
 from engine.training.dataset import ImageArray, listed, listed_in_project, of_folder, of_project
+from engine.training.distributed.group import ALONE
 from engine.training.loop import Training, train
 from engine.training.supernet.distillation import accuracy, shown_at
 from engine.training.supernet.shrinking import (
@@ -139,7 +140,9 @@ def started(
     master = any(phase.copies for phase in plan.phases)
     pupil = TrainableSupernet(network, width, master).to(lessons.device)
     pupil.scale(lessons.images)
-    return tuner.training(pupil, plan)
+    training = tuner.training(pupil, plan)
+    training.group = lessons.group
+    return training
 
 
 def apart(shown: ImageArray) -> int:
@@ -187,7 +190,7 @@ class CheckpointWriter:
             yield step
             yield pace.at(step.done - begun)
             if step.done % tuner.save_every == 0 or step.done == total:
-                training.save(self.checkpoint, **self.fixed())
+                training.save(self.checkpoint, **self.fixed(), processes=training.group.size)
                 yield Saved("checkpoint", str(self.checkpoint))
             if step.done % tuner.score_every == 0 and step.done < total:
                 yield from self.scored(training, GLANCE)
@@ -257,7 +260,7 @@ def seconds_of_step(
     sizes, phase = tuner.resolutions(), plan.phases[number]
     area = sum(size**2 for size in sizes) / len(sizes)
     size = min(sizes, key=lambda side: abs(side**2 - area))
-    trial = tuner.training(pupil, plan)
+    trial, lessons = tuner.training(pupil, plan), replace(lessons, group=ALONE)
     supply = (tuner.drawn_batch(lessons, phase, position, size) for position in range(steps + 1))
     times, clock = [], time.perf_counter()
     for _ in train(trial, supply, pupil, SupernetLoss(pupil, None), parts):

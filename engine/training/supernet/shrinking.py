@@ -154,11 +154,22 @@ class Shrinking(Tuner):
             number = plan.number(training.position)
             if pupil.enter(plan.phases, number, lessons.images):
                 training.optimiser.state.clear()  # channels have moved
+            training.share()
             supply = (
                 self.drawn_batch(lessons, plan.phases[number], position)
-                for position in range(training.position, plan.borders()[number + 1])
+                for position in training.lead(range(training.position, plan.borders()[number + 1]))
             )
             yield from train(training, supply, pupil, SupernetLoss(pupil, guidance), parts)
+
+    def follow(self, training: Training, lessons: SupernetData) -> Iterator[Step]:
+        """The same steps beside the process that leads."""
+        pupil, plan = of_supernet(training)
+        guidance = DistillationLoss(lessons.teacher, lessons.device) if lessons.teacher else None
+        supply = (
+            self.drawn_batch(lessons, plan.phases[plan.number(position)], position)
+            for position in training.follow()
+        )
+        yield from train(training, supply, pupil, SupernetLoss(pupil, guidance), parts)
 
     def drawn_batch(
         self, lessons: SupernetData, phase: Phase, position: int, size: int = 0
@@ -169,7 +180,9 @@ class Shrinking(Tuner):
         source, device = seeded(self.seed, position, 1), lessons.device
         rng = np.random.default_rng([self.seed, position])
         size = size or int(rng.choice(self.resolutions()))
-        pixels = augmented(normalised(lessons.corpus.images[rows]), size, source)
+        own = lessons.group.own(len(rows))
+        seen = normalised(lessons.corpus.images[rows[own]])
+        pixels = augmented(seen, size, source, len(rows), own)
         taught = None
         if lessons.teacher is not None:
             taught = torch.from_numpy(lessons.teacher.features[rows]).float().to(device)
@@ -179,6 +192,7 @@ class Shrinking(Tuner):
             torch.from_numpy(lessons.corpus.classes[rows]).to(device),
             taught,
             tuple(self.drawn(phase.space(size), phase.subnets, rng)),
+            lessons.group,
         )
 
 

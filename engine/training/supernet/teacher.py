@@ -23,6 +23,7 @@ from torch import nn
 
 from engine.events import Progress
 from engine.system.files import replace_file
+from engine.system.unasked import of_torchvision
 from engine.training.dataset import Selection
 
 MEAN = (0.485, 0.456, 0.406)
@@ -53,10 +54,7 @@ def resized(pixels: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def teacher_network(weights: Path) -> Any:
-    # Not before it is asked for: the list of jobs must not pay for torchvision.
-    from torchvision.models import mobilenet_v2
-
-    network = mobilenet_v2()
+    network = of_torchvision("models").mobilenet_v2()
     network.load_state_dict({k: v.float() for k, v in load_file(weights).items()})
     return network.eval()
 
@@ -91,7 +89,7 @@ def taught(
     count, width, batch = len(images), network.last_channel, 128
     if not (cache.exists() and note.exists()):
         open_memmap(cache, "w+", np.float16, (count, width)).flush()
-        note.write_text(json.dumps(0))
+        replace_file(note, b"0")
     features, done = np.load(cache, mmap_mode="r+"), json.loads(note.read_text())
     if done < count:
         session, start, first = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from engine.models.supernet.space import Space
 from engine.models.supernet.supernet import Supernet
 from engine.system.device import mixed
 from engine.training.dataset import ImageArray
+from engine.training.distributed.group import ALONE, Group
 from engine.training.supernet.distillation import SMOOTHING, DistillationLoss
 from engine.training.supernet.teacher import Teacher
 
@@ -55,13 +57,25 @@ class Phase:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (batch, 3, r, r), class numbers, the teacher's features if there are any."""
+    """Images (batch, 3, r, r), class numbers, the teacher's features if there are any.
+
+    Where a `group` shares it, `pixels` are this process's part, and all else is of the whole batch.
+    """
 
     phase: Phase
     pixels: torch.Tensor
     classes: torch.Tensor
     taught: torch.Tensor | None
     subnets: tuple[Architecture, ...]
+    group: Group = ALONE
+
+    def whole(self, part: torch.Tensor) -> torch.Tensor:
+        """What all processes of the group made of the batch."""
+        return self.group.whole(part, len(self.classes))
+
+    def shared(self) -> AbstractContextManager[Any]:
+        """Within it, norms work by the whole batch."""
+        return self.group.whole_batch(len(self.classes))
 
 
 @dataclass(frozen=True)
@@ -109,11 +123,11 @@ class TrainableSupernet(nn.Module):
         """Logits (batch, classes), and the teacher's features as guessed, of deviation 1."""
         pixels = part.batch.pixels
         self.network.use(part.batch.subnets[part.place])
-        with mixed(pixels.device):
+        with mixed(pixels.device), part.batch.shared():
             features = (self.network.features(pixels) - self.mean) / self.deviation
             logits = self.network.classifier(features)
-            mapped = None if self.map is None else self.map(features).float()
-        return logits.float(), mapped
+            mapped = None if self.map is None else part.batch.whole(self.map(features).float())
+        return part.batch.whole(logits.float()), mapped
 
     @torch.no_grad()
     def scale(self, images: Sequence[torch.Tensor]) -> None:
@@ -189,7 +203,7 @@ class SupernetLoss:
             return None
         if self.pupil.master is not None:
             with mixed(batch.pixels.device):
-                logits = self.pupil.master(batch.pixels)
+                logits = batch.whole(self.pupil.master(batch.pixels).float())
         return logits.float().softmax(1)
 
 
@@ -203,6 +217,7 @@ class SupernetData:
     corpus: ImageArray
     teacher: Teacher | None
     images: tuple[torch.Tensor, ...]
+    group: Group = ALONE
 
     @property
     def device(self) -> torch.device:

@@ -196,6 +196,10 @@ def two(place: Place, verb: Verb, calm: Calm, tally: Tally, rng: random.Random) 
     answers.append(killed_after(None, told, verb.work, there))
     beside.join()
     hows = [tried(tally, answer, there) for answer in answers]
+    if hows == ["done", "done"]:  # one after the other, each on what it found
+        in_child(verb.state, there)
+        tally.met["new"] += 1
+        return
     how = "done" if "done" in hows else hows[0]
     left(tally, verb, there, calm, how, f"the second {delay:.3f} s later")
 
@@ -223,7 +227,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if not possible():
-        sys.exit("This drill mounts small disks, which takes Linux, root and ext4.")
+        print("This drill is left out: it mounts small disks, which takes Linux, root and ext4.")
+        return
     with tempfile.TemporaryDirectory(prefix="espalier-disks-") as name:
         os.environ["ESPALIER_HOME"] = str(Path(name) / "home")
         warm()

@@ -116,6 +116,18 @@ def test_paused_it_goes_on_to_the_same_curve_and_weights(tmp_path: Path, case: s
     session.close()
 
 
+def test_paused_it_is_taught_by_the_network_of_before(tmp_path: Path) -> None:
+    """Whose head and norms are in no checkpoint."""
+    (tmp_path / "whole").mkdir()
+    whole, session = projects.opened(tmp_path / "whole"), projects.opened(tmp_path)
+    wanted = outcome(whole, tuned(whole, tuner="rehearsal")["run"])
+    number = begun(session, 2, tuner="rehearsal")
+    done(session, "resume_run", adopt="never")
+    assert outcome(session, number) == wanted
+    whole.close()
+    session.close()
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(
     session: Session, tmp_path: Path
 ) -> None:
