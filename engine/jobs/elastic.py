@@ -25,7 +25,7 @@ from engine.results.specialise import (
     Subnets,
     SubnetUsed,
 )
-from engine.search.elastic import folding, networks, new_kinds, using
+from engine.search.elastic import folding, networks, new_kinds, trained, using
 from engine.search.elastic.choice import Choice, choice_for, title_for
 from engine.search.elastic.search import search, whole_networks
 from engine.search.take import model_with
@@ -101,7 +101,8 @@ def specialise_elastic(
 def trained_winner(choice: Choice, winner: SubnetRow) -> Work[SubnetRow]:
     """Trains what was found a little, and gives the one of both that is likely better."""
     wanted = ElasticArchitecture.parse(winner["architecture"])
-    if wanted.trained:
+    if not trained.can_learn(choice, wanted):
+        yield Notice(f"{winner['title']} has nothing to learn from, so it was not trained.")
         return winner
     seconds = train_form.seconds_of(choice, wanted, train_form.EPOCHS)
     yield Notice(f"Training {winner['title']} a little takes {duration(seconds)}.")

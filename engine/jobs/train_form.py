@@ -43,6 +43,10 @@ FORWARD = 1 / 3
 """Of a step, the share of the pass from images to features."""
 FOLDING = 5
 """A fold looks at each image about so often."""
+LARGEST = (
+    "This is the whole network at its largest size: there is none from which it could learn. "
+    "Choose a smaller one."
+)
 WORSE = (
     "Training did not bring its features nearer to those of the whole network ({before:.3f} "
     "before, {after:.3f} after), so nothing was kept."
@@ -83,12 +87,8 @@ def checked(session: Session, wanted: ElasticArchitecture, epochs: int) -> Choic
     trained.check_untrained(wanted)
     choice = choice_for(session, (), {}, 0)
     trained.facts_of(choice, wanted)
-    size = trained.teacher_of(choice, wanted).preprocessing.size
-    if not wanted.shares and size == wanted.resolution:
-        raise BadSetting(
-            "This is the whole network at its largest size: there is none from which it could "
-            "learn. Choose a smaller one."
-        )
+    if not trained.can_learn(choice, wanted):
+        raise BadSetting(LARGEST)
     return choice
 
 

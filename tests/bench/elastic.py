@@ -39,13 +39,14 @@ from engine.learners.metrics import difference_interval
 from engine.models.backbone import Backbone
 from engine.models.backbones import load_backbone
 from engine.models.backbones.base import BACKBONES
-from engine.models.elastic.architecture import TRAINED, ElasticArchitecture, is_trained
+from engine.models.elastic.architecture import TRAINED, ElasticArchitecture
 from engine.models.extractor import Extractor
 from engine.models.features import KINDS
 from engine.models.growth import POOLED
 from engine.models.timing import Timed
 from engine.search.elastic import using
 from engine.search.elastic.choice import choice_for, title_for
+from engine.search.elastic.trained import can_learn
 from engine.session import Session
 from engine.system.paths import weights_folder
 from tests.bench.common import do, finished, new, timed
@@ -192,7 +193,7 @@ def found(session: Session, judge: Judge, targets: Sequence[float], train: bool)
         ms = result["measured_ms"]["p50"]
         print(f"{target:g} ms: {result['title']}, {ms:.2f} ms, {seconds:.0f} s", flush=True)
         yield judge.row(result["title"], network_of(session, result["architecture"]))
-        if train and not is_trained(result["architecture"]):
+        if train:
             yield from taught(session, judge, result["architecture"], "")
 
 
@@ -203,7 +204,9 @@ def network_of(session: Session, architecture: str) -> Backbone:
 
 def taught(session: Session, judge: Judge, architecture: str, whole: str) -> Iterator[Row]:
     """A network that was trained a little, if that was kept."""
-    clock = time.process_time()
+    wanted, clock = ElasticArchitecture.parse(architecture), time.process_time()
+    if not can_learn(choice_for(session, (), {}, 0), wanted):
+        return
     result = do(session, "train_form", architecture=architecture)
     wanted = ElasticArchitecture.parse(result["architecture"])
     change = f"error {result['before']:.3f} -> {result['after']:.3f}"
@@ -217,7 +220,7 @@ def trained(session: Session, judge: Judge, sizes: Sequence[int]) -> Iterator[Ro
     """Whole networks that were measured from the start, each trained a little."""
     for row in do(session, "candidates")["rows"]:
         wanted = ElasticArchitecture.parse(row["architecture"])
-        if not wanted.shares and not wanted.trained and wanted.resolution in sizes:
+        if not wanted.shares and wanted.resolution in sizes:
             yield from taught(session, judge, str(wanted), TRAINED)
 
 

@@ -48,6 +48,13 @@ def teacher_of(choice: Choice, wanted: ElasticArchitecture) -> Backbone:
     return choice.bench.dressed(networks.network_of(choice.bench.project, origin, size))
 
 
+def can_learn(choice: Choice, wanted: ElasticArchitecture) -> bool:
+    """Whether there is a network that sees more than this form does."""
+    if wanted.trained:
+        return False
+    return bool(wanted.shares) or teacher_of(choice, wanted).preprocessing.size > wanted.resolution
+
+
 def student_of(choice: Choice, wanted: ElasticArchitecture) -> Generator[Event, None, Backbone]:
     """The form as it is before it is trained, of pooled features."""
     origin = using.origin_named(choice, wanted)
