@@ -21,7 +21,7 @@ from engine.learning.answering import look
 from engine.models.backbone import Model
 from engine.models.extractor import Extractor
 from engine.results.export import Receipt
-from engine.storage import catalogue
+from engine.storage import catalogue, learnable
 from engine.storage.project import Project
 
 IMAGES_TO_COMPARE = 256
@@ -107,7 +107,7 @@ def rows_of(project: Project, split: str) -> list[dict[str, Any]]:
             "SELECT sha256, path, copied, split, class.name AS class FROM image "
             "JOIN class ON class.id = class_id WHERE split = ? "
             # An image in two classes is neither learnt nor scored, for nobody knows its class.
-            f"AND sha256 NOT IN ({catalogue.CONFLICTING}) ORDER BY sha256, image.id",
+            f"AND sha256 NOT IN ({learnable.CONFLICTING}) ORDER BY sha256, image.id",
             [split],
         )
     )

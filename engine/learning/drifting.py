@@ -34,7 +34,7 @@ from engine.learners.drift import (
 from engine.learners.sums import FLOAT, ClassSums, plus, rows
 from engine.learning.arrivals import Arrival
 from engine.results.stream import Drift, Drifts, DriftTest
-from engine.storage import catalogue
+from engine.storage import catalogue, learnable
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
 
@@ -65,7 +65,7 @@ def known_images(project: Project, features: Features) -> Generator[Event, None,
     for row in project.db.query(
         "SELECT class.name AS class, sha256, burst, pack, thumb_at, thumb_length FROM image "
         "JOIN class ON class.id = class_id WHERE split IN ('train', 'validation') "
-        f"AND NOT set_aside AND sha256 NOT IN ({catalogue.CONFLICTING}) ORDER BY sha256"
+        f"AND NOT set_aside AND sha256 NOT IN ({learnable.CONFLICTING}) ORDER BY sha256"
     ):
         if len(chosen[row["class"]]) < MOST and row["burst"] not in bursts:
             chosen[row["class"]].append(row)

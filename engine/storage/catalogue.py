@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
@@ -19,13 +19,11 @@ from engine.images.splits import Sides
 from engine.results.images import ImageRow
 from engine.storage.gestures import now
 from engine.storage.hashes import Hashes
+from engine.storage.learnable import LEARNABLE, aged, less, newer
 from engine.storage.project import Project
-from engine.storage.recent import Aged, Recent, too_old
+from engine.storage.recent import Recent, too_old
 from engine.storage.schema import inserted
 from engine.storage.sides import among, splits_for
-
-# One row for each image that lies in more than one class: it is left out of learning.
-CONFLICTING = "SELECT sha256 FROM shared"
 
 
 @dataclass(frozen=True)
@@ -247,11 +245,6 @@ class Split:
         return Split(less(self.train, lost), less(self.validation, lost))
 
 
-def less(classes: Mapping[int, Sequence[str]], lost: Container[str]) -> dict[int, list[str]]:
-    kept = {number: [h for h in hashes if h not in lost] for number, hashes in classes.items()}
-    return {number: hashes for number, hashes in kept.items() if hashes}
-
-
 def to_learn(project: Project) -> Split:
     """The project's split, without images that lie in two classes, classes set aside, and images
     that are too old to be learnt (recent.py)."""
@@ -261,14 +254,6 @@ def to_learn(project: Project) -> Split:
     found = aged(project)
     old = too_old(recent, found["train"], found["validation"])
     return Split(*(newer(found[split], old) for split in ("train", "validation")))
-
-
-# Class by class: the index that has the hashes of each in their order is then read as it lies.
-LEARNABLE = (
-    "SELECT split, class_id, sha256{} FROM class CROSS JOIN image ON class_id = class.id "
-    "WHERE split IN ('train', 'validation') AND NOT set_aside "
-    f"AND sha256 NOT IN ({CONFLICTING}) ORDER BY class.id, sha256"
-)
 
 
 def of_any_age(project: Project) -> Split:
@@ -281,23 +266,6 @@ def of_any_age(project: Project) -> Split:
         for classes in found.values()
     )
     return Split(train, validation)
-
-
-def aged(project: Project) -> dict[str, dict[int, list[Aged]]]:
-    """The images that may be learnt, by split and class, each with its time and number."""
-    found: dict[str, dict[int, list[Aged]]] = {"train": {}, "validation": {}}
-    question = LEARNABLE.format(", taken, image.id")
-    for split, number, sha256, taken, image in project.db.execute(question):
-        found[split].setdefault(number, []).append((taken, image, sha256))
-    return found
-
-
-def newer(
-    classes: Mapping[int, Sequence[Aged]], old: Container[tuple[int, str]]
-) -> dict[int, list[str]]:
-    """The hashes of each class's images that are not too old, sorted; no class without any."""
-    kept = {n: [h for *_, h in rows if (n, h) not in old] for n, rows in classes.items()}
-    return {number: hashes for number, hashes in kept.items() if hashes}
 
 
 def fingerprints(project: Project) -> dict[int, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.storage import catalogue
+from engine.storage.learnable import CONFLICTING
 from engine.storage.project import Project
 
 KEPT = "kept"
@@ -18,7 +19,7 @@ def learnable(project: Project) -> list[dict[str, Any]]:
         project.db.query(
             "SELECT image.id, class_id, sha256, split FROM image "
             "JOIN class ON class.id = class_id WHERE split IN ('train', 'validation') "
-            f"AND NOT set_aside AND sha256 NOT IN ({catalogue.CONFLICTING}) "
+            f"AND NOT set_aside AND sha256 NOT IN ({CONFLICTING}) "
             "ORDER BY class_id, sha256"
         )
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.results.images import Conflict, ImagePage
-from engine.storage import catalogue
+from engine.storage import catalogue, learnable
 from engine.storage.project import Project
 
 ORDERS = {
@@ -127,7 +127,7 @@ def conflicts(project: Project) -> list[Conflict]:
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in project.db.query(
         f"SELECT {catalogue.COLUMNS} FROM image JOIN class ON class.id = class_id "
-        f"WHERE sha256 IN ({catalogue.CONFLICTING}) ORDER BY sha256, class_id"
+        f"WHERE sha256 IN ({learnable.CONFLICTING}) ORDER BY sha256, class_id"
     ):
         groups[row["sha256"]].append(row)
     return [

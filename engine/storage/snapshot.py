@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.events import ClassView, ProjectView, StepView
-from engine.storage import catalogue, steps
+from engine.storage import catalogue, learnable, steps
 from engine.storage.project import Project
 from engine.storage.recent import Recent
 from engine.system.words import plural
@@ -55,7 +55,7 @@ def project_view(
         ),
         undo=tuple(g["title"] for g in project.gestures(undone=False, most=SHOWN)),
         redo=tuple(g["title"] for g in project.gestures(undone=True, most=SHOWN)),
-        conflicts=count(project, f"SELECT COUNT(*) FROM ({catalogue.CONFLICTING})"),
+        conflicts=count(project, f"SELECT COUNT(*) FROM ({learnable.CONFLICTING})"),
         skipped=count(project, "SELECT COUNT(*) FROM skipped"),
         hints=hints(classes),
         read_only=project.read_only,
