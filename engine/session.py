@@ -75,6 +75,7 @@ class Session:
         self.device = "auto"
         self.computers: Computers | None = None
         """Others that help; see use_computers."""
+        self._instead: Backbone | None = None
         self._loaded: dict[tuple[Any, ...], Any] = {}
         self._guard = threading.RLock()
 
@@ -118,10 +119,19 @@ class Session:
         receipt = self.computers.receipt() if self.computers is not None else None
         return {} if receipt is None else {"cluster": receipt}
 
+    def with_network(self, backbone: Backbone) -> Session:
+        """A session with the same project, which looks at it with another network."""
+        other = Session()
+        other.device, other._loaded, other._guard = self.device, self._loaded, self._guard
+        other.computers, other.project, other._instead = self.computers, self.project, backbone
+        return other
+
     # What was loaded, kept for the next job.
 
     def backbone(self) -> Backbone:
         """The project's backbone with its weights. Raises UnusableWeights or Refused."""
+        if self._instead is not None:
+            return self._instead
         from engine.models.backbones import load_backbone, tuned_backbone
         from engine.models.tuned import TUNED
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QRadioButton, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QHeaderView, QLineEdit, QRadioButton, QWidget
 
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
@@ -51,6 +51,9 @@ class ComputersDialog(QDialog):
         self.keys.setText(preferences.get(KEYS, ""))
         self.rows = WorkerRows(TITLES)
         self.table = Table(self.rows)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
         self.state, self.news = label("Looking …", wrap=True), label("", "muted", wrap=True)
         self.timer = QTimer(self, interval=LOOK_EVERY)
         self.make_controls()
@@ -141,7 +144,8 @@ class ComputersDialog(QDialog):
             self.news.setText(ended.text)
             return
         found = ended.of(ComputersChosen)
-        self.news.setText(f"Works with {found['address']}." if found["address"] else ALONE)
+        self.news.setText("")
+        self.state.setText(f"Works with {found['address']}." if found["address"] else ALONE)
 
     def take(self, ended: Ended) -> None:
         self.question = 0

@@ -120,7 +120,7 @@ class Window(QMainWindow):
                 ("Open the &sample", "Ctrl+Shift+O", self.sample.open),
                 ("Re&name the project …", "Shift+F2", self.rename_project),
                 ("&What the project keeps …", "Ctrl+Shift+H", self.show_memory),
-                ("Co&mputers …", "Ctrl+Shift+N", self.show_computers),
+                ("Co&mputers …", "Ctrl+Alt+C", self.show_computers),
                 ("&Close the project", "Ctrl+W", self.close_project),
                 ("&Quit", "Ctrl+Q", self.close),
                 ("&Keys", "F1", self.show_shortcuts),

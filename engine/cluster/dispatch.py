@@ -18,7 +18,7 @@ from typing import Any
 
 from engine import __version__
 from engine.cluster import work
-from engine.cluster.futures import drop, fetched
+from engine.cluster.futures import asked, drop, fetched
 from engine.cluster.material import Material
 from engine.cluster.members import AHEAD, HERE, Flight, Held, Kind, Member
 from engine.cluster.network import Network
@@ -127,7 +127,7 @@ class Dispatch:
         if lied:
             self.tally.doubtful += member.given
             member.given.clear()
-        member.aside = f"Set aside: {why}."
+        member.aside = f"{why[0].upper()}{why[1:]}."
         self.forget_flights(member)
 
     def forget_flights(self, member: Member) -> None:
@@ -211,9 +211,8 @@ class Dispatch:
             future = self.pool.submit(what, *given)
         else:
             # What is looked at twice goes first: others wait for it.
-            future = self.submit(
-                what, *given, worker=member.address, key=key, first=kind != "share"
-            )
+            first = kind != "share"
+            future = asked(self.submit, what, *given, worker=member.address, key=key, first=first)
         flight = self.flights[key] = Flight(kind, member, future)
         future.add_done_callback(lambda _: self.heard.put(key))
         return flight

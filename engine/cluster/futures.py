@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any
 
 FETCH = 30.0
 """Seconds in which an answer that is there must have come."""
+
+
+def asked(submit: Callable[..., Any], *given: Any, **how: Any) -> Any:
+    """What `submit` gives; where it can't, because its scheduler is gone, one that is lost."""
+    try:
+        return submit(*given, **how)
+    except Exception as error:  # a boundary: whatever a closed connection says
+        lost: Future[bytes] = Future()
+        lost.set_exception(error)
+        return lost
 
 
 def fetched(future: Any) -> bytes | None:

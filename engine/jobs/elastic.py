@@ -13,7 +13,7 @@ from engine.export.material import exporter_of, written
 from engine.export.write import check_target
 from engine.jobs import job, train_form
 from engine.learning import material, step
-from engine.models.elastic.architecture import ElasticArchitecture
+from engine.models.elastic.architecture import ElasticArchitecture, is_trained
 from engine.models.provenance import Origin
 from engine.results.export import Receipt
 from engine.results.specialise import (
@@ -32,7 +32,6 @@ from engine.search.take import model_with
 from engine.session import Session
 from engine.storage import catalogue
 from engine.system.words import duration, listed, per_cent
-from engine.training.distilling import Recipe
 
 ENOUGH = 1000
 """More networks than any search measures."""
@@ -106,7 +105,7 @@ def trained_winner(choice: Choice, winner: SubnetRow) -> Work[SubnetRow]:
         return winner
     seconds = train_form.seconds_of(choice, wanted, train_form.EPOCHS)
     yield Notice(f"Training {winner['title']} a little takes {duration(seconds)}.")
-    made = yield from train_form.train(choice, wanted, Recipe(train_form.EPOCHS))
+    made = yield from train_form.train(choice, wanted)
     both = {winner["architecture"], made["architecture"]}
     return next(row for row in choice.allowed() if row["architecture"] in both)
 
@@ -200,6 +199,8 @@ def fold_anew(session: Session) -> Work[SubnetUsed]:
     session.require().check_writable()
     wanted, choice = new_kinds.in_use(session.backbone()), choice_for(session, (), {}, 0)
     yield from folding.calibrated(choice.bench, using.origin_named(choice, wanted), anew=True)
+    if is_trained(str(session.backbone().facts["architecture"])):
+        yield Notice("The network was trained a little before. Folded anew it is as it was folded.")
     return (yield from use_elastic(session, wanted, f"Fold {title_for(wanted)} anew"))
 
 

@@ -69,6 +69,8 @@ def predict_to_csv(
             unusable += sum(one.probabilities is None for one in some)
             verdicts.update(verdict(asked, one) for one in some)
             yield pace.at(done)
+    if session is not None and session.computers is not None:
+        yield from session.extractor().doubted()
     result = AnswersWritten(
         images=done - unusable,
         none_of_these=verdicts[UNKNOWN],

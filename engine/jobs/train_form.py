@@ -35,7 +35,7 @@ from engine.training.distilling import (
     taught_by,
 )
 
-EPOCHS, LOOKED = 4, 8
+EPOCHS, LOOKED = 3, 8
 MOST_EPOCHS = 100
 HELD_OUT = 256
 """Images at most that had no part in it and tell whether it helped."""
@@ -61,7 +61,7 @@ def train_form(session: Session, *, architecture: str, epochs: int = EPOCHS) -> 
     wanted = ElasticArchitecture.parse(architecture)
     session.require().check_writable()
     choice = checked(session, wanted, epochs)
-    return (yield from train(choice, wanted, Recipe(epochs)))
+    return (yield from train(choice, wanted, epochs))
 
 
 @job("Estimating the time of training a little", reads=True)
@@ -83,13 +83,18 @@ def checked(session: Session, wanted: ElasticArchitecture, epochs: int) -> Choic
     trained.check_untrained(wanted)
     choice = choice_for(session, (), {}, 0)
     trained.facts_of(choice, wanted)
-    using.origin_named(choice, wanted)
+    size = trained.teacher_of(choice, wanted).preprocessing.size
+    if not wanted.shares and size == wanted.resolution:
+        raise BadSetting(
+            "This is the whole network at its largest size: there is none from which it could "
+            "learn. Choose a smaller one."
+        )
     return choice
 
 
-def train(choice: Choice, wanted: ElasticArchitecture, recipe: Recipe) -> Work[FormTrained]:
+def train(choice: Choice, wanted: ElasticArchitecture, epochs: int = EPOCHS) -> Work[FormTrained]:
     """Trains a form, and keeps it where that helped."""
-    clock, bench = time.perf_counter(), choice.bench
+    clock, bench, recipe = time.perf_counter(), choice.bench, Recipe(epochs)
     network = learner_of((yield from trained.student_of(choice, wanted)))
     student = bench.dressed(network)
     lesson, held = yield from lessons(choice, wanted, student)

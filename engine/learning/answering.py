@@ -60,6 +60,7 @@ def look(model: Model, extractor: Extractor, paths: Sequence[Path]) -> Generator
             if images:
                 features.append(features_of(extractor, model.views, images))
             yield pace.at(len(good) + len(reasons))
+    yield from extractor.doubted()
     none = np.empty((0, model.views, model.backbone.width), np.float32)
     together = np.concatenate(features) if features else none
     return Seen(good, answer(model.head, torch.from_numpy(together)), together, reasons)

@@ -32,8 +32,8 @@ NARROW = 30.0
 lists are as good (clothing, CIFAR-100)."""
 LEAST = 0.01
 """A share of what lies around an image that is as good as none."""
-ALIKE = 0.5
-"""By so much what lies around an image counts beside what both judges say."""
+ALIKE = 0.25
+"""By so much what lies around an image counts beside what a judge says."""
 FIRST = 2000
 """So many of the worst are compared with all images; nobody looks at more."""
 FAR = 2.5
@@ -109,8 +109,8 @@ class Found:
         seen, open_ = self.judged, ~self.judged.kept
         wrong = np.flatnonzero(open_ & seen.wrong & unlikely(seen.logs, seen.truth))
         unlike = np.flatnonzero(open_ & (seen.far > FAR))
-        # Opinions as one: the logarithms of their probabilities are added.
-        doubt = np.sum([suspicion(logs, seen.truth) for logs in self.opinions], axis=0)
+        # Opinions as one: the mean of the logarithms of their probabilities.
+        doubt = np.mean([suspicion(logs, seen.truth) for logs in self.opinions], axis=0)
         wrong = wrong[np.argsort(-doubt[wrong], kind="stable")]
         first = wrong[:FIRST]
         alike = np.log(around(seen.z, seen.truth, first) + LEAST)
@@ -151,7 +151,7 @@ def opinions_of(session: Session, seen: Judged) -> Generator[Event, None, tuple[
         case = opinions.Case(features, seen.hashes, numbers, classes, seen.logs)
         learner = LEARNERS.make(row["learner"], row["settings"])
         first = yield from opinions.with_held_out(case, learner, kept.memory, seen.held_out)
-        told = (first, (yield from opinions.by_roots(case)))
+        told = (first, *(yield from opinions.by_roots(case)))
         known = session.keep(key, lambda: told)
     return known
 

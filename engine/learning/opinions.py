@@ -1,17 +1,18 @@
-"""What two judges say of each image's class, each image left out of what they learnt.
+"""What three judges say of each image's class, each image left out of what they learnt.
 
 They only say what to look at, and score nothing, so they learn from the images that are held out,
-too. Wrong classes that one overlooks the other sees: the second looks at the square roots of
-features, which makes what is faint count for more (the Hellinger kernel; Arandjelović and
-Zisserman, Three things everyone should know to improve object retrieval, CVPR 2012), along the
-directions in which images differ most.
+too. Wrong classes that one overlooks another sees. Two look at the square roots of features, which
+makes what is faint count for more (the Hellinger kernel; Arandjelović and Zisserman, Three things
+everyone should know to improve object retrieval, CVPR 2012), along the directions in which images
+differ most: discriminant analysis, and ridge regression, which makes other lines of the same sums
+and so errs on other images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -19,7 +20,9 @@ from torch import Tensor
 
 from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner, Task
+from engine.learners.centred_ridge import CentredRidge
 from engine.learners.confidence import temperature
+from engine.learners.discriminant import Discriminant
 from engine.learners.principal import principal, unit
 
 DIRECTIONS, SPARE = 256, 10
@@ -87,18 +90,23 @@ def with_held_out(
     return case.calibrated(torch.cat(parts), some, judge.classes)
 
 
-def by_roots(case: Case) -> Generator[Event, None, np.ndarray]:
-    """What discriminant analysis of all images says from the roots of their features."""
+def by_roots(case: Case) -> Generator[Event, None, tuple[np.ndarray, ...]]:
+    """What discriminant analysis and ridge regression of all images say from the roots of their
+    features: a table for each, as Case.logs, which stand for both where fewer than two classes have
+    several images."""
     some = case.several
     known = sorted(set(case.numbers[some].tolist()))
     if len(known) < 2:
-        return case.logs
+        return case.logs, case.logs
     x = (yield from reduced(case))[some]
     y = torch.from_numpy(case.numbers[some])
-    judge = LEARNERS.make(METHOD)
+    judge = cast(Discriminant, LEARNERS.make(METHOD))
     for _ in judge.learn(Task({number: x[y == number] for number in known}, x, y)):
         yield LOOKING
-    return case.calibrated(left_out(judge, x, y), some, known)
+    ridge = CentredRidge(judge._known, judge._scatter).chosen(x, y)
+    told = [left_out(judge, x, y), ridge.left_out(x, y)]
+    yield LOOKING
+    return tuple(case.calibrated(said, some, known) for said in told)
 
 
 def left_out(judge: Learner, x: Tensor, y: Tensor) -> Tensor:

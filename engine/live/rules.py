@@ -107,7 +107,7 @@ def rules_in(path: str) -> list[dict[str, Any]]:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise Refused(f"“{path}” can't be read ({why}). Check its name.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f"“{path}” is no JSON file ({error}). Mend it.") from error
     if not isinstance(told, list) or not all(isinstance(rule, dict) for rule in told):
         raise Refused(

@@ -106,6 +106,17 @@ class Extractor:
             return self.elsewhere.opened(paths, self, views)
         return open_many(paths, self.backbone.preprocessing)
 
+    def doubted(self) -> Iterator[Notice]:
+        """What is to be said of answers that came from computers which answered wrongly later."""
+        doubtful = self.elsewhere.doubtful() if self.elsewhere is not None else []
+        if doubtful:
+            yield Notice(
+                f"{len(doubtful)} answers stand on a worker that gave wrong features later. Ask "
+                "about these images again.",
+                "warning",
+                tuple(map(str, doubtful[:100])),
+            )
+
     def session(self, views: int) -> ort.InferenceSession | None:
         """The session for so many views, made when first asked for; None where it can't be."""
         with self._making:  # whoever asks meanwhile waits for the same

@@ -141,7 +141,8 @@ class Features:
         done. What a kill leaves undone stays as it was. `missing` and `get` answer as before."""
         rows = self.project.db.execute(
             "SELECT feature.sha256, feature.pack FROM feature LEFT JOIN image USING (sha256) "
-            "WHERE key = ? AND feature.pack <> '' GROUP BY feature.sha256 ORDER BY split, class_id, feature.sha256",
+            "WHERE key = ? AND feature.pack <> '' GROUP BY feature.sha256 "
+            "ORDER BY split, class_id, feature.sha256",
             [self.key],
         )
         hashes = Hashes.of(sha256 for sha256, pack in rows if pack in packs)

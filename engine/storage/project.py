@@ -255,7 +255,10 @@ class Project(Gestures):
             for table, names in columns.items()
             for name in names
             for row in self.db.query(
-                f"SELECT DISTINCT {name} AS name FROM {table}{' WHERE copied' * (name == 'sha256')}"
+                # Not DISTINCT: an index would be read in its order, and for each row the table.
+                f"SELECT {name} AS name FROM {table} WHERE copied"
+                if name == "sha256"
+                else f"SELECT DISTINCT {name} AS name FROM {table}"
             )
         }
         known.add(str(self.facts["weights"]))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where a disk, a person's share of it, or a file can take no more."""
@@ -59,6 +61,15 @@ def replace_file(path: Path, content: bytes | memoryview, shared: bool = False) 
         with contextlib.suppress(OSError):
             half.unlink(missing_ok=True)
         raise
+
+
+def noted(path: Path) -> dict[str, Any]:
+    """What a note in JSON says; nothing where there is none, or a power cut left half of it."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def put_in_place(half: Path, path: Path) -> None:

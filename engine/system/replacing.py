@@ -234,7 +234,7 @@ def plan_in(folder: Path) -> Plan | None:
         known = [*plan.before.values(), *plan.after.values()]
         fits = plan.before.keys() == plan.after.keys() and all(isinstance(d, str) for d in known)
         return plan if plain and fits else None
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

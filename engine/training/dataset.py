@@ -23,7 +23,7 @@ from engine.images.preprocess import Preprocessing
 from engine.storage import catalogue
 from engine.storage.catalogue import Split
 from engine.storage.project import Project
-from engine.system.files import put_in_place
+from engine.system.files import noted, put_in_place, replace_file
 from engine.system.progress import Eta
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -109,11 +109,11 @@ def kept(
     """
     note, there = store / "files.json", store / "pictures.npy"
     facts = {"size": size, "files": list(files)}
-    found = json.loads(note.read_text()) if note.exists() else {}
+    found = noted(note)
     if {**found, "lost": []} != {**facts, "lost": []}:
         note.unlink(missing_ok=True)
         found = {**facts, "lost": (yield from written(there, size, len(files), pixels))}
-        note.write_text(json.dumps(found))
+        replace_file(note, json.dumps(found).encode())
     lost = found.get("lost", [])
     if lost:
         yield Notice(

@@ -35,7 +35,7 @@ DECAY, WARMUP = 0.0, 10
 class Recipe:
     """How long and how fast: `epochs` over all images, `rate` at its highest."""
 
-    epochs: int = 4
+    epochs: int = 3
     rate: float = 5e-4
     seed: int = 0
 

@@ -25,7 +25,7 @@ from engine.storage.catalogue import Split
 from engine.storage.project import Project
 from engine.storage.runs import Run
 from engine.system import device as devices
-from engine.system.files import replace_file
+from engine.system.files import noted, replace_file
 from engine.system.paths import cache_folder
 from engine.training.activation_cache import ActivationCache, plan_of, room
 from engine.training.augment import Views
@@ -227,7 +227,7 @@ def first_plan(
     """As `plan_of` in the room there is; a run that goes on stays with the plan it began with,
     whatever room there is by then, so that it sees the same views."""
     note, asked_for = place / "kept.json", [levels, images, asked]
-    found = json.loads(note.read_text()) if note.exists() else {}
+    found = noted(note)
     if found.get("for") == asked_for:
         return found["views"], frozenset(found["levels"])
     count, fitting = plan_of(stages, size, levels, images, asked, room(place))

@@ -144,10 +144,12 @@ def of_elastic(bases: Bases) -> list[Verb]:
     search = {"resolutions": [small], "macs": 5, "budget": 3, "use": True}
     ready = bases.after(learnt, "elastic", ("specialise", {**search, "use": False}))
     half = f"{LITE} {small}: " + " ".join(["50"] * BLOCKS)
+    narrowed = bases.after(ready, "narrowed", ("use_subnet", {"architecture": half}))
     return [
         Verb("make elastic", learnt, job("make_elastic"), 4, state),
         Verb("specialise narrowed", learnt, job("specialise", **search), 12, some_narrowed),
         Verb("use a narrowed one", ready, job("use_subnet", architecture=half), 12, state),
+        Verb("fold anew", narrowed, job("fold_anew"), 12, state),
     ]
 
 

@@ -40,7 +40,7 @@ def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         folder = Path(name)
-        os.environ["ESPALIER_HOME"] = str(folder / "home")
+        os.environ["ESPALIER_HOME"] = str((options.at or folder) / "home")
         path = (options.at or folder) / f"rows {options.rows}.espalier"
         print(
             f"{options.rows:,} images, {options.classes:,} classes, load {os.getloadavg()[0]:.1f}"

@@ -9,7 +9,7 @@ from tests.helpers.window import Person
 
 
 def opened(person: Person) -> ComputersDialog:
-    person.presses("Ctrl+Shift+N")
+    person.presses("Ctrl+Alt+C")
     person.sees(lambda: person.window.findChild(ComputersDialog))
     dialog = person.window.findChild(ComputersDialog)
     person.sees(lambda: dialog.shown is not None)

@@ -123,15 +123,14 @@ class StudyForm(QFrame):
 
     def lay_out(self) -> None:
         """One column: what is compared, for how long, what it takes, and the button."""
-        budget = row(self.budget, self.amount)
-        budget.setStretch(0, 1)
+        budget = row(buddy("Budget", self.budget), self.budget, self.amount)
+        budget.setStretch(1, 1)
         made = column(
             label("Compare", "heading"),
             buddy("Strategies", self.preset),
             self.preset,
             self.help,
             self.tree,
-            buddy("Budget", self.budget),
             budget,
             self.every_curve,
             self.time,

@@ -30,7 +30,7 @@ class Passwords:
         """Those of all rules; none where the file can't be read."""
         try:
             kept = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         pairs = kept.items() if isinstance(kept, dict) else ()
         return {address: word for address, word in pairs if isinstance(word, str)}

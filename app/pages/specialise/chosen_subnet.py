@@ -188,7 +188,7 @@ class ChosenSubnet(QFrame):
         self.bars.show_bars([ClassBar(name, share) for name, share in shares.items()])
         self.other.setVisible(two)
         self.bars_part.setVisible(not two)
-        say_on(self.pin_button, "Unpin" if two else "Pin to compare")
+        say_on(self.pin_button, "Unpin" if two else "Pin")
         name = name_of(chosen)
         self.training.show_chosen(name, bool(name) and not is_subnet(name))
         self.refresh_tools(self.busy)

@@ -43,7 +43,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
     """A receipt that lies somewhere; nothing where there is none, or the file is something else."""
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("sha256"), dict) else {}
 

@@ -25,7 +25,7 @@ from engine.training.branching.costs import macs_of
 from engine.training.estimate import seconds_of, trial_of
 from engine.training.setup import made_of_either
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
-from engine.training.study.rows import seconds_an_image, weights_tuned
+from engine.training.study.rows import other_network, seconds_an_image, weights_tuned
 from engine.training.tuner import Tuning
 from engine.training.unlabelled import estimate as adapting
 from engine.training.unlabelled.method import UnlabelledMethod
@@ -92,7 +92,7 @@ def seconds_of_tuning(
     session: Session, plan: StudyPlan, cell: Cell
 ) -> Generator[Event, None, float]:
     """How long a row's gradient steps take. Raises Refused where it can't be tuned so."""
-    backbone, settings = session.extractor().backbone, cell.settings["tuned"]
+    backbone, settings = session.backbone(), cell.settings["tuned"]
     images = plan.shown_to(cell.strategy, cell.share)
     facts = backbone.digest, backbone.preprocessing.key, session.device, images
     asked = json.dumps([settings, len(plan.hashes)], sort_keys=True)
@@ -107,7 +107,9 @@ def timed(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, Non
     """A few steps of a row, timed. Raises Refused where it can't be tuned so."""
     strategy, settings = cell.strategy, cell.settings["tuned"]
     tuning, timing = made_of_either(strategy.tuner, strategy.schedule, settings)
-    images, backbone = plan.shown_to(strategy, cell.share), session.extractor().backbone
+    if strategy.network:
+        session = session.with_network((yield from other_network(session, plan, strategy)))
+    images, backbone = plan.shown_to(strategy, cell.share), session.backbone()
     check_batch(images, tuning.batch)
     stages = settings.get("count", 1)
     if stages > len(backbone.stages):

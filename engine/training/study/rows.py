@@ -29,6 +29,7 @@ from engine.models.backbone import Backbone, Stage
 from engine.models.backbones import load_backbone, subnet_backbone, tuned_backbone, usual_features
 from engine.models.extractor import Extractor
 from engine.models.growth import growth_of
+from engine.models.provenance import Origin
 from engine.models.supernet.files import subnet_bytes
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.session import Session
@@ -218,11 +219,13 @@ def bytes_of(module: nn.Module) -> int:
 def tuned(session: Session, plan: StudyPlan, cell: Cell) -> Generator[Event, None, dict[str, Any]]:
     """A tuned network with the head that was trained on it, or a closed form."""
     place = place_of(plan, cell)
+    if cell.strategy.network:
+        session = session.with_network((yield from other_network(session, plan, cell.strategy)))
     course = yield from trained_course(session, plan, cell, place)
     if isinstance(course, AdaptingRun) and course.collapsed:
         raise Diverged(COLLAPSED)
     trained, seconds = weights_trained(course), course.account.seconds
-    backbone, content = network_after(session, course)
+    backbone, content = network_after(session, course, cell.strategy.network)
     if cell.strategy.own_head:
         head, images = OwnHead(course.stack.parts[HEAD].cpu()), plan.learnt_of(cell.share)
         answers = yield from answers_of(plan, course)
@@ -296,12 +299,16 @@ def weights_tuned(course: TuningRun) -> int:
     )
 
 
-def network_after(session: Session, course: TuningRun) -> tuple[Backbone, bytes]:
-    """The stages that were trained, as a network like the project's, and as the bytes of a file."""
+def network_after(session: Session, course: TuningRun, network: str) -> tuple[Backbone, bytes]:
+    """The stages that were trained, as a network like the project's or another `network`, and as
+    the bytes of a file."""
     backbone = session.extractor().backbone
     parts = course.stack.parts.items()
     stages = [Stage(name, part.cpu()) for name, part in parts if name != HEAD]
     origin = origin_for(session.require(), backbone)
+    if network:
+        size, terms = backbone.preprocessing.size, backbone.licence
+        origin = Origin(backbone.name, "", size, backbone.digest, terms)
     growth = course.tuning.growth(growth_of(backbone))
     stages = course.tuning.undressed(stages)
     tuned = as_tuned(replace(backbone, stages=stages), facts_for(origin, growth))

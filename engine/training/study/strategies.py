@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.errors import BadSetting
@@ -23,6 +23,8 @@ from engine.training.branching.heads import PER_BRANCH
 LAST = re.compile(r"last_([1-9]\d?)")
 ALL, NETWORKS, NETWORK = "all", "networks", "network_"
 """All of the project's network; all other networks here; what the name of one begins with."""
+AT = "@"
+"""Between a strategy that trains and the other network that it trains."""
 SUBNETS: dict[str, Callable[[int], Architecture]] = {
     "smallest": smallest,
     "middle": lambda size: uniform(size, 5, 4, 3),
@@ -31,7 +33,7 @@ SUBNETS: dict[str, Callable[[int], Architecture]] = {
 """Networks inside a once-for-all one, by the side of their input in pixels."""
 NARROWED = (75, 50)
 """Per cents of a network's multiplications that narrower ones of it have."""
-FROZEN, UPPER, WHOLE, SMALL, UNLABELLED, NEW, INSIDE, OTHER = (
+FROZEN, UPPER, WHOLE, SMALL, UNLABELLED, NEW, INSIDE, OTHER, OTHER_TRAINED = (
     "The network stays as it is",
     "Its upper part learns",
     "All of it learns",
@@ -40,6 +42,7 @@ FROZEN, UPPER, WHOLE, SMALL, UNLABELLED, NEW, INSIDE, OTHER = (
     "It begins from nothing",
     "A network inside it",
     "Another network, as it is",
+    "Another network, its upper part learns",
 )
 """What kinds of strategies there are, as a person chooses among them."""
 
@@ -74,6 +77,7 @@ class Strategy:
 
 
 PLAIN = {"augment": "none"}
+OF = "Frozen features of "
 HEAD = "A linear classifier on frozen features, by gradient steps (linear probing)"
 FINE = "Fine-tuning"
 
@@ -195,7 +199,7 @@ def networks(own: str = "") -> tuple[Strategy, ...]:
     return tuple(
         Strategy(
             NETWORK + name,
-            f"Frozen features of {made.title}",
+            f"{OF}{made.title}",
             group=OTHER,
             term="The project's way of learning on the features of another pretrained network",
             network=name,
@@ -203,6 +207,13 @@ def networks(own: str = "") -> tuple[Strategy, ...]:
         for name in BACKBONES
         if name != own and not holds_many(name) and (made := BACKBONES.make(name)).facts()["here"]
     )
+
+
+def on_network(strategy: Strategy, other: Strategy) -> Strategy:
+    """A strategy that trains, on another network than the project's."""
+    title = f"{strategy.title} of {other.title.removeprefix(OF)}"
+    name = f"{strategy.name}{AT}{other.network}"
+    return replace(strategy, name=name, title=title, network=other.network, group=OTHER_TRAINED)
 
 
 def subnets() -> tuple[Strategy, ...]:
@@ -247,7 +258,8 @@ class Here:
     @property
     def others(self) -> tuple[Strategy, ...]:
         inside = subnets() if self.has_subnets else ()
-        return (*inside, *(narrowed() if self.can_be_narrowed else ()), *networks(self.own))
+        narrow, frozen = narrowed() if self.can_be_narrowed else (), networks(self.own)
+        return (*inside, *narrow, *frozen, *(on_network(last(3), other) for other in frozen))
 
     @property
     def every(self) -> tuple[Strategy, ...]:
@@ -265,18 +277,24 @@ def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strateg
         {strategy.name: strategy for strategy in here.others},
     )
     every, chosen = {strategy.name: strategy for strategy in here.every}, dict[str, Strategy]()
+    trained = {strategy.name: strategy for strategy in TUNED}
     for name in names or [ALL]:
-        stages = LAST.fullmatch(name)
+        kind, _, network = name.partition(AT)
+        stages, other = LAST.fullmatch(kind), every.get(NETWORK + network)
+        way = trained.get(kind) or (last(int(stages[1])) if stages else None)
         if name == ALL:
             chosen |= {strategy.name: strategy for strategy in own}
         elif name == NETWORKS:
-            chosen |= others
-        elif found := every.get(name) or (last(int(stages[1])) if stages else None):
-            chosen[name] = found
+            chosen |= {n: strategy for n, strategy in others.items() if not strategy.tuner}
+        elif name in every:
+            chosen[name] = every[name]
+        elif way and (other or AT not in name):
+            chosen[name] = on_network(way, other) if other else way
         else:
             known = ", ".join(every)
             raise BadSetting(
-                f"There is no strategy “{name}” here. Choose of: {known}; last_N; networks; all."
+                f"There is no strategy “{name}” here. Choose of: {known}; last_N; networks; all; "
+                "what trains with @NETWORK behind it."
             )
     if not chosen:
         raise BadSetting("There is no other network here. Download one in the list of networks.")

@@ -78,7 +78,7 @@ def network_facts(
         for blob in found.keeps:
             keep_blob(project, blob, "the network that a narrower one was made of")
         return {**found.facts, "weights": project.blobs.put(found.content)}
-    if strategy.network:
+    if strategy.network and not strategy.tuner:
         net = yield from other_network(session, plan, strategy)
         size, kind = net.preprocessing.size, growth_of(net).features
         return {"backbone": net.name, "weights": "", "size": size, "features": kind}

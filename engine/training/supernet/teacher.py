@@ -91,7 +91,7 @@ def taught(
     count, width, batch = len(images), network.last_channel, 128
     if not (cache.exists() and note.exists()):
         open_memmap(cache, "w+", np.float16, (count, width)).flush()
-        note.write_text(json.dumps(0))
+        replace_file(note, b"0")
     features, done = np.load(cache, mmap_mode="r+"), json.loads(note.read_text())
     if done < count:
         session, start, first = (

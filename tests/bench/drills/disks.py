@@ -196,6 +196,10 @@ def two(place: Place, verb: Verb, calm: Calm, tally: Tally, rng: random.Random) 
     answers.append(killed_after(None, told, verb.work, there))
     beside.join()
     hows = [tried(tally, answer, there) for answer in answers]
+    if hows == ["done", "done"]:  # one after the other, each on what it found
+        in_child(verb.state, there)
+        tally.met["new"] += 1
+        return
     how = "done" if "done" in hows else hows[0]
     left(tally, verb, there, calm, how, f"the second {delay:.3f} s later")
 

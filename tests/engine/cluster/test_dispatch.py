@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from engine.cluster import dispatch, shares, work
+from engine.cluster.computers import Computers
 from engine.cluster.dispatch import Dispatch
 from engine.cluster.network import Network, network_of
 from engine.cluster.receipt import Tally
@@ -25,7 +26,10 @@ from engine.errors import UnusableImage
 from engine.images.decode import CheckedImage
 from engine.models.backbones import load_backbone
 from engine.models.extractor import Extractor
+from engine.session import Session
+from engine.storage.feature_cache import Features
 from tests.helpers import image_files
+from tests.helpers.projects import done
 
 Answer = Callable[..., bytes]
 SIZE, COUNT = 32, 48
@@ -255,6 +259,68 @@ def test_what_a_worker_took_along_is_done_again(
     assert (features(found) == alone).all()
     assert tally.members["goes"].row()["state"] == "gone"
     assert tally.again > 0
+
+
+def test_without_its_scheduler_this_computer_does_the_rest(
+    network: Network, paths: list[Path], alone: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "LOOK_EVERY", 0.0)
+    farm, tally = Farm(a=None), Tally("here")
+    submit = farm.submit
+
+    def closing_soon(what: Answer, *given: Any, **how: Any) -> Any:
+        if len(farm.asked) > 2:
+            farm.workers.clear()
+            raise OSError("the connection is closed")
+        return submit(what, *given, **how)
+
+    with closing(farm):
+        made = Dispatch(network, paths, closing_soon, farm.look, tally)
+        with closing(made.results()) as results:
+            found = [one for one in results if one is not None]
+    assert (features(found) == alone).all()
+    assert 0 < tally.here < len(paths)
+
+
+class Fakes(Computers):
+    """The computers of a session, with threads for workers."""
+
+    def __init__(self, farm: Farm) -> None:
+        super().__init__("threads", None)
+        self.farm = farm
+        self.submit = farm.submit  # type: ignore[method-assign]
+
+    def there(self) -> dict[str, Any]:
+        return {name: {} for name in self.farm.look()}
+
+    def close(self) -> None:
+        self.farm.close()
+
+
+def test_a_project_keeps_nothing_of_a_worker_that_began_to_lie(
+    tmp_path: Path, paths: list[Path]
+) -> None:
+    """What was stored before it was found out is computed again, here."""
+    answers = iter([True, True])
+
+    def turned(asked: bytes, contents: list[bytes]) -> bytes:
+        answer = work.share(asked, contents)
+        return answer if next(answers, False) else drifting(answer)
+
+    packs = []
+    for name, farm in (("alone", None), ("others", Farm(turned=turned))):
+        session = Session()
+        done(session, "new_project", path=str(tmp_path / f"{name}.espalier"), size=SIZE)
+        session.use_computers(Fakes(farm) if farm is not None else None)
+        result = done(session, "learn_folder", paths=[str(paths[0].parent.parent)])
+        session.use_computers(None)
+        key = session.require().db.execute("SELECT DISTINCT key FROM feature").fetchone()[0]
+        kept = Features(session.require(), key)
+        packs.append(kept.get(kept.all()))
+        session.close()
+    assert result["cluster"]["workers"][0]["state"] == "set aside"
+    assert result["cluster"]["here"] < COUNT
+    np.testing.assert_array_equal(*packs)
 
 
 def test_files_that_a_worker_does_not_see_are_sent(

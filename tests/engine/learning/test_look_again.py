@@ -13,9 +13,11 @@ import torch
 from scipy.special import softmax
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import cosine_similarity as cosine
 
 from engine.learners import Task
+from engine.learners.centred_ridge import PENALTIES
 from engine.learners.confidence import temperature
 from engine.learners.principal import unit
 from engine.learners.slda import StreamingLDA
@@ -185,30 +187,52 @@ class Drawn:
         return np.stack([self.of[sha256] for sha256 in hashes])
 
 
-def test_the_second_judge_says_what_one_says_that_never_saw_the_image() -> None:
+def test_those_that_look_at_roots_say_what_one_says_that_never_saw_the_image() -> None:
     drawn, logs = Drawn(), np.full((90, 3), np.log(1 / 3), np.float32)
     hashes, classes, y = list(drawn.of), (3, 5, 8), drawn.numbers.copy()
     y[4] = 5  # the fifth lies in a wrong class
-    found = finished(by_roots(Case(drawn, hashes, y, classes, logs)))
+    found, by_ridge = finished(by_roots(Case(drawn, hashes, y, classes, logs)))
     roots = unit(np.sqrt(drawn.get(hashes)[:, 0]))
     x = PCA(roots.shape[1]).fit_transform(roots)
     for i in (0, 4, 40, 77):
         rest = np.arange(90) != i
         others = LinearDiscriminantAnalysis(priors=[1 / 3] * 3).fit(x[rest], y[rest])
         assert found[i].argmax() == others.predict_log_proba(x[i : i + 1]).argmax()
-    assert found[4].argmax() == 0
-    assert found[4, 1] < np.log(0.25)
+    for said in (found, by_ridge):
+        assert said[4].argmax() == 0
+        assert said[4, 1] < np.log(0.25)
+
+
+def test_ridge_on_roots_is_what_scikit_learn_fits_without_the_image() -> None:
+    """Up to one temperature for all images, which turns what it says into probabilities."""
+    drawn, logs = Drawn(), np.full((90, 3), np.log(1 / 3), np.float32)
+    hashes, y, places = list(drawn.of), drawn.numbers, np.repeat(range(3), 30)
+    _, found = finished(by_roots(Case(drawn, hashes, y, (3, 5, 8), logs)))
+    roots = unit(np.sqrt(drawn.get(hashes)[:, 0].astype(np.float64)))
+    x, targets = roots - roots.mean(axis=0), np.eye(3)[places]
+
+    def without(i: int, penalty: float) -> np.ndarray:
+        rest = np.arange(90) != i
+        ridge = Ridge(alpha=penalty * (x**2).sum() / x.shape[1]).fit(x[rest], targets[rest])
+        return ridge.predict(x[i : i + 1])[0]
+
+    said = {p: np.stack([without(i, p) for i in range(90)]) for p in PENALTIES}
+    best = said[min(said, key=lambda p: np.square(said[p] - targets).sum())]
+    shapes = [table - table.mean(axis=1, keepdims=True) for table in (found, best)]
+    scale = (shapes[0] * shapes[1]).sum() / np.square(shapes[1]).sum()
+    np.testing.assert_allclose(shapes[0], scale * shapes[1], atol=2e-3 * abs(shapes[0]).max())
+    assert scale == pytest.approx(1 / temperature(torch.from_numpy(best), torch.from_numpy(places)))
 
 
 def test_of_a_class_with_one_image_the_model_alone_speaks() -> None:
     drawn, logs = Drawn(), np.log(np.full((90, 3), 1 / 3, np.float32))
     y = np.array([8, *np.repeat([3, 5], [45, 44])])
-    found = finished(by_roots(Case(drawn, list(drawn.of), y, (3, 5, 8), logs)))
-    assert (found[0] == logs[0]).all()
-    assert (found[:, 2] == logs[:, 2]).all()
-    assert not np.isclose(found[1:, :2], logs[1:, :2]).all()
+    for found in finished(by_roots(Case(drawn, list(drawn.of), y, (3, 5, 8), logs))):
+        assert (found[0] == logs[0]).all()
+        assert (found[:, 2] == logs[:, 2]).all()
+        assert not np.isclose(found[1:, :2], logs[1:, :2]).all()
     alone = Case(drawn, list(drawn.of), np.full(90, 3), (3,), logs[:, :1])
-    assert (finished(by_roots(alone)) == logs[:, :1]).all()
+    assert all((found == logs[:, :1]).all() for found in finished(by_roots(alone)))
 
 
 def test_the_first_judge_says_what_the_model_would_had_it_learnt_what_is_held_out() -> None:

@@ -32,10 +32,12 @@ from tests.engine.search.test_elastic import (
     searched,
 )
 from tests.helpers import image_files
+from tests.helpers.commands import espalier
 
 __all__ = ["folders", "learnt", "quick"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
 WHOLE = f"{NETWORK} {SIZE}"
+LARGEST = f"{NETWORK} 224"
 NOTHING_NEW = {"new": [], "lost_then": 0.0, "lost_new": 0.0, "worse": False, "text": ""}
 
 
@@ -45,6 +47,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, learnt: Path) -> Path:
     folder = tmp_path_factory.mktemp("measured")
     made = copy_of(learnt, folder)
     searched(made, budget=2)
+    done(made, "specialise", resolutions=[224], parameters=1000, budget=2)
     made.close()
     return folder / learnt.name
 
@@ -126,6 +129,22 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_network(
     other.close()
 
 
+def test_what_a_search_finds_is_trained_and_the_better_one_wins(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_form, "Recipe", lambda _: Recipe(6, 1e-6))
+    form = narrow(session)
+
+    result, events = searched(session, budget=2, train=True)
+
+    assert any(isinstance(e, Notice) and " a little takes about " in e.text for e in events)
+    trained = str(replace(ElasticArchitecture.parse(form), trained=True))
+    rows = {r["architecture"]: r for r in done(session, "candidates")[0]["rows"]}
+    assert result["architecture"] in {form, trained}
+    assert result["accuracy"] == rows[result["architecture"]]["accuracy"]
+    assert trained in rows
+
+
 def test_what_was_made_worse_is_not_kept(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     form = narrow(session)
 
@@ -153,6 +172,7 @@ def test_how_long_it_takes_is_told_before_and_nothing_is_written(session: Sessio
         ({"architecture": f"{NETWORK} 96"}, "was not measured"),
         ({"architecture": f"{WHOLE} trained"}, "was trained already"),
         ({"architecture": "nothing"}, "no network of this project"),
+        ({"architecture": LARGEST}, "there is none from which it could learn"),
         ({"architecture": WHOLE, "epochs": 0}, "1 to 100 times"),
     ],
 )
@@ -245,7 +265,11 @@ def test_classes_that_came_after_the_fold_are_told_and_it_is_folded_anew(
 
     assert session.backbone().digest == narrower.digest
     assert session.require().facts["step"] == learnt_before
-    assert done(session, "look_at_fold")[0]["new"] == ["plum"]
+    path = session.require().path
+    session.close()
+    said = espalier(tmp_path / "home", "subnets", path).stdout
+    assert "narrowed before plum came" in said
+    assert "espalier specialise PROJECT --fold-anew" in said
 
 
 def test_what_is_clearly_worse_is_told_as_such() -> None:

@@ -15,8 +15,12 @@ from engine.training.study import curves
 from tests.helpers import projects
 from tests.helpers.projects import done, refused
 
-OTHER = "network_embedded"
-ASKED = {"strategies": ["ncm", "slda", "last_3", OTHER, "head"], "epochs": 1, "shares": [100]}
+OTHER, TRAINED = "network_embedded", "last_1@embedded"
+ASKED = {
+    "strategies": ["ncm", "slda", "last_3", OTHER, TRAINED, "head"],
+    "epochs": 1,
+    "shares": [100],
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,9 @@ def test_what_a_model_costs_in_use_is_told(compared: tuple[Session, dict[str, An
     for row in rows.values():
         assert 0.9 * row["bytes"] < row["export"] < row["bytes"] + 200_000
     assert rows[OTHER]["macs"] != rows["slda"]["macs"]
+    assert rows[TRAINED]["macs"] == rows[OTHER]["macs"]
+    assert rows[TRAINED]["trained"] > rows[OTHER]["trained"] == 0
+    assert rows[TRAINED]["title"].startswith("Fine-tuning the last stage of ")
     assert not rows["slda"]["useless"]
     assert "closed form" in rows["head"]["useless"]
 
@@ -83,7 +90,7 @@ def test_models_in_use_of_runs_and_of_earlier_steps_beside_rows(tmp_path: Path) 
     session.close()
 
 
-@pytest.mark.parametrize("name", ["ncm", "last_3", OTHER])
+@pytest.mark.parametrize("name", ["ncm", "last_3", OTHER, TRAINED])
 def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], name: str) -> None:
     session, study = compared
     before = projects.facts(session), projects.answers(session)
