@@ -187,6 +187,7 @@ def predict_to_csv(options: argparse.Namespace) -> int:
 
 
 def table_written(result: AnswersWritten) -> str:
+    """How many images were answered, and where the table lies, a line each."""
     lines = [
         f"images answered: {result['images']}",
         f"none of these:   {result['none_of_these']}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -157,15 +157,16 @@ class ImageRows(QAbstractListModel):
         """All rows of a list that was given."""
         return [row for page in sorted(self.pages) for row in self.pages[page]]
 
+    def numbered(self) -> Iterator[tuple[int, Row]]:
+        """The rows that are here, each with its number, in their order."""
+        for page in sorted(self.pages):
+            yield from enumerate(self.pages[page], page * self.page)
+
     def among(self, selection: QItemSelection) -> list[Row]:
         """The rows of a selection that are here, in their order. It is looked through by its runs:
         an index for each of a million images would take seconds."""
-        runs = runs_of(selection)
-        here = (
-            p for page in sorted(self.pages) for p in enumerate(self.pages[page], page * self.page)
-        )
-        found = list[Row]()
-        for number, row in here:
+        runs, found = runs_of(selection), list[Row]()
+        for number, row in self.numbered():
             at = bisect_right(runs, number, key=lambda run: run[0]) - 1
             if at >= 0 and number <= runs[at][1]:
                 found.append(row)

@@ -247,6 +247,8 @@ class Dispatch:
                 self.aside(member, f"it did not answer for {limit:.0f} s", lied=False)
 
     def take(self, flight: Flight, answer: bytes | None) -> None:
+        """What came back: images, or a greeting; None where it was lost. Who answers wrongly is set
+        aside, and what it had is done elsewhere."""
         member = flight.member
         if answer is None:
             self.lost(flight)

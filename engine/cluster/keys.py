@@ -58,6 +58,7 @@ def made(until: datetime.datetime) -> tuple[bytes, bytes, bytes]:
     issuer = named("Espalier cluster")
 
     def signed(subject: Any, public: Any, authority: bool) -> bytes:
+        """A certificate in PEM, signed by the authority's key."""
         begun = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
         certificate = (
             x509.CertificateBuilder()

@@ -59,6 +59,7 @@ class Member:
         self.last = now
 
     def row(self) -> WorkerRow:
+        """What a person sees of it: images done, and how many a second."""
         if self.aside:
             state, doing = "set aside", self.aside
         elif not self.here:

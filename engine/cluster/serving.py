@@ -63,6 +63,7 @@ class SchedulerThread:
             asyncio.run(self.serve(address))
 
     async def serve(self, address: Address) -> None:
+        """Listens until `close`; `started` gets the address, or why there is none."""
         self.loop = asyncio.get_running_loop()
         url = address.url(self.sure is not None)
         try:
@@ -188,6 +189,7 @@ def end_with(pipe: Connection) -> None:
 
 
 async def serve(url: str, keys: str, host: str, folder: str) -> None:
+    """Works for a scheduler until that is gone; what it keeps lies below `folder`."""
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     place = Path(folder) / name
     place.mkdir()

@@ -116,6 +116,7 @@ def share(asked: bytes, contents: Sequence[bytes]) -> bytes:
 
 
 def done(asked: Mapping[str, Any], contents: Sequence[bytes]) -> bytes:
+    """The images of a share with their features, or what is missing to make them."""
     network = session(asked["network"])
     if network is None:
         return packed({"lacks": True})

@@ -49,8 +49,7 @@ def predict_to_csv(
 ) -> Work[AnswersWritten]:
     """One row for each image in files and folders, by the project or an exported file.
 
-    `to` is a file, or "-" for standard output. It is made once the first is known to be of use:
-    the model can be opened, and there is something to look at.
+    `to` is a file, made once there is a model and an image to ask, or "-" for standard output.
     """
     if not to.strip():
         raise Refused("Name the file that the table is written to.")

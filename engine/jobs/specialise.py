@@ -47,6 +47,11 @@ from engine.search.take import model_with
 from engine.session import Session
 from engine.storage import catalogue, subnet_results
 
+ALL_AT_ONCE = (
+    "A network that holds many sizes trains all of them at once: use “Train these networks”, or "
+    "leave this out."
+)
+
 
 @job("Search for a subnet")
 def specialise(
@@ -70,9 +75,9 @@ def specialise(
 
     `latency_ms` is for one image on this computer; `macs` and `parameters` are in millions,
     `memory` in MiB of activations, `file_mb` in millions of bytes; 0 sets no limit. `budget` is how
-    many are measured; those measured before count for nothing. The winner is timed for real. With
-    `train` it is trained a little afterwards (jobs/train_form.py), and the better one of both is
-    the winner. Raises Refused at once where none can keep the limits.
+    many are measured; those measured before count for nothing. The winner is timed for real, and
+    with `train` the better one of it and of itself trained a little (jobs/train_form.py). Raises
+    Refused at once where none can keep the limits.
     """
     limits = limits_of(latency_ms, macs, parameters, memory, file_mb)
     if budget < 2:
@@ -80,14 +85,10 @@ def specialise(
     session.require().check_writable()  # what is measured is kept
     if not session.has_subnets():
         elastic.check_options(searcher, "linas", settings, table)
-        return (
-            yield from elastic.specialise_elastic(session, limits, budget, resolutions, train, use)
-        )
+        asked = budget, resolutions, train, use
+        return (yield from elastic.specialise_elastic(session, limits, *asked))
     if train:
-        raise BadSetting(
-            "A network that holds many sizes trains all of them at once: use “Train these networks”"
-            ", or leave this out."
-        )
+        raise BadSetting(ALL_AT_ONCE)
     plugin = made_searcher(searcher, settings)
     result = yield from search_supernet(session, plugin, budget, resolutions, limits, table)
     if use:

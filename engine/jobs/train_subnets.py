@@ -56,13 +56,13 @@ def shrink(
 ) -> Work[SupernetTrained]:
     """Trains the supernet `base`, so that all its subnets are good, and writes it to `out`.
 
-    `base` is "project" (the open project's supernet, also where a subnet of it is in use),
-    "embedded", the name of a once-for-all network, or a supernet's file. `data` holds
-    train/ and val/, one folder a class; without it the open project's own images are taken, by
-    their split. `teacher`, a safetensors file of torchvision's mobilenet_v2, teaches beside the
-    labels. `work` (beside `out` where it is empty) keeps decoded images and the checkpoint: the
-    same call again goes on where it was, also with other `epochs`, to which the rest is planned
-    anew. `settings` are the fields of the tuner `method`. `out` is written after each scoring.
+    `base` is "project" (the open one's, also where a subnet is in use), "embedded", the name of a
+    once-for-all network, or a supernet's file. `data` holds train/ and val/, one folder a class;
+    without it the open project's own images are taken, by their split. `teacher`, a safetensors
+    file of torchvision's mobilenet_v2, teaches beside the labels. `work` (beside `out` where it is
+    empty) keeps decoded images and the checkpoint: the same call again goes on where it was, also
+    with other `epochs`. `settings` are the fields of the tuner `method`. `out` is written after
+    each scoring.
     """
     tuner = tuner_of(method, settings)
     check_files(out, base, teacher)

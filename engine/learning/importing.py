@@ -94,9 +94,8 @@ def bring_in(
     gap: float | None = None,
 ) -> Generator[Event, None, Added]:
     """Checks and stores the images found; with `views` > 0 also computes their features, in one
-    pass over the files. Now and then `glimpse(done, total)` tells how well it goes. `store` puts
-    a batch where it belongs, into the classes if nothing is said; `gap` are the seconds that end a
-    burst."""
+    pass over the files. Now and then `glimpse(done, total)` tells how well it goes. `store` puts a
+    batch where it belongs, usually into the classes; `gap` are the seconds that end a burst."""
     project, added, batch = session.require(), Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None

@@ -213,6 +213,19 @@ def host_of(address: str) -> str:
     return address.rpartition(":")[0]
 
 
+NOBODY = (
+    "Nobody to train with answers at {}. Start the training on the computer with the project, and "
+    "type here what it prints."
+)
+
+
+def quieten() -> None:
+    """PyTorch would write between what the leader says; the log takes it."""
+    for name in ("torch", "torch.distributed"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+
+
 def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     """Is torchrun's agent until the work is done, and returns how it ended."""
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -220,10 +233,7 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    for name in ("torch", "torch.distributed"):  # which would write between what the leader says
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
-    outcome = folder / OUTCOME
+    quieten()
     place, more = asked.address, dict[str, Any](is_host=asked.leads)
     if not asked.across:
         place, more = str(folder / "round"), {"store_type": "file"}
@@ -250,11 +260,9 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
             "what ends them (the log tells more), and go on with `espalier resume`."
         ) from error
     except RendezvousError as error:
-        raise Refused(
-            f"Nobody to train with answers at {asked.address}. Start the training on the computer "
-            "with the project, and type here what it prints."
-        ) from error
+        raise Refused(NOBODY.format(asked.address)) from error
     else:
         if not asked.leads:
             return 0
+    outcome = folder / OUTCOME
     return int(outcome.read_text()) if outcome.exists() else FAILED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QImage, QPainter
@@ -146,6 +146,9 @@ class HeapRows(ImageRows):
 
     def everything(self) -> list[Row]:
         return [self.known.get(number) or blank(number) for number in self.ids]
+
+    def numbered(self) -> Iterator[tuple[int, Row]]:
+        yield from enumerate(self.everything())
 
     def put(self, ids: Sequence[int], known: Mapping[int, Row]) -> bool:
         """Shows these. Where they are the same images in the same order, all that is chosen stays

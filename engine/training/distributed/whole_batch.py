@@ -103,6 +103,7 @@ class SharedNorm(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, group: Group
     ) -> tuple[Tensor, Tensor, Tensor, float]:
+        """Sums in float64; `x` and what is normalised are float32 (n, c, ...)."""
         here, sums, squares = sums_of(x)
         found = group.sum(torch.cat([sums.new_tensor([float(here)]), sums, squares]))
         count, (sums, squares) = float(found[0]), found[1:].chunk(2)
