@@ -152,7 +152,9 @@ def to_version_2(file: Path) -> None:
     """Takes back what later migrations added to a project's tables, as if it had been made then."""
     db = Database(sqlite3.connect(file))
     db.execute("ALTER TABLE gesture DROP COLUMN unfinished")
-    for table in ("unsorted", "named", "map", "study"):
+    for what in ("image_comes", "image_goes", "image_moves", "image_changes", "class_renamed"):
+        db.execute(f"DROP TRIGGER {what}")
+    for table in ("unsorted", "named", "map", "study", "tally", "shared", "listed"):
         db.execute(f"DROP TABLE {table}")
     db.execute("DROP INDEX image_by_burst")
     for table, columns in LATER.items():
