@@ -37,10 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not has_display():
             print(NO_DISPLAY, file=sys.stderr)
             return EXIT["refused"]
+        from engine.worker import Engine
+
+        engine = Engine()  # its process imports its libraries while this one imports Qt
         from app.shell.window import main as open_window
 
         project = next((a for a in arguments if not a.startswith("-")), None)
-        return open_window(project, verbose=len(arguments) > (project is not None))
+        return open_window(engine, project, verbose=len(arguments) > (project is not None))
     if "--version" in arguments:
         print(version(whole="--json" in arguments))
         return 0

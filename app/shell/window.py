@@ -377,14 +377,14 @@ def make_application() -> QApplication:
     return app
 
 
-def main(project: str | None = None, verbose: bool = False) -> int:
+def main(engine: Engine, project: str | None = None, verbose: bool = False) -> int:
     """Opens the window, on a project where one is named; returns when it is closed."""
     app = make_application()
     start_log("window", verbose)
     watch("window", report=True)
     preferences = Preferences()
     theme.use(preferences.get("theme", "system"))
-    window = Window(Engine(), preferences)
+    window = Window(engine, preferences)
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, lambda *_: window.close())
     window.show()

@@ -13,7 +13,7 @@ SLOW = 0.15
 """Seconds of one image from which on a computer is slow: 3,000 take eight minutes or more."""
 SMALLER = 160
 """Pixels, for half the work of 224."""
-TRIES = 5
+TRIES = 3
 
 
 def first_size(backbone: Backbone) -> tuple[int, float]:

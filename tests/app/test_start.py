@@ -123,7 +123,7 @@ def test_the_command_opens_the_window_on_a_project(tmp_path: Path) -> None:
         "    real(self, ticket, event)\n"
         "    print(event.how, len(self.notices.cards)); self.parent().close()\n"
         "w.Messages.on_ended = ended\n"
-        "if __name__ == '__main__': sys.exit(w.main(sys.argv[1]))\n"
+        "if __name__ == '__main__': sys.exit(w.main(w.Engine(), sys.argv[1]))\n"
     )
     script = tmp_path / "start.py"
     script.write_text(code)

@@ -99,15 +99,17 @@ class Hand:
     """A person at the window, one turn of its event loop at a time."""
 
     def __init__(self, folder: Path) -> None:
+        from engine.worker import Engine
+
+        engine = Engine()  # first, as in app/cli
         from app import theme
         from app.pages import PAGES
         from app.shell.preferences import Preferences
         from app.shell.window import Window, make_application
-        from engine.worker import Engine
 
         self.app, self.folder, self.work = make_application(), folder, 0.0
         theme.use("light")
-        self.window = Window(Engine(), Preferences())
+        self.window = Window(engine, Preferences())
         self.window.show()
         self.until(lambda: len(self.window.pages) == len(PAGES))
 

@@ -32,7 +32,7 @@ def paint(self, event):
     QTimer.singleShot(0, self.close)
 w.Window.paintEvent = paint
 if __name__ == "__main__":
-    w.main()
+    w.main(w.Engine())
 """
 
 
@@ -60,7 +60,7 @@ def wait(window):
     window.close()
 w.Window.paintEvent = paint
 if __name__ == "__main__":
-    w.main()
+    w.main(w.Engine())
 """
 
 

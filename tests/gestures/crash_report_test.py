@@ -32,7 +32,7 @@ class Window(w.Window):
         {then}
 w.Window = Window
 if __name__ == "__main__":
-    sys.exit(w.main())
+    sys.exit(w.main(w.Engine()))
 """
 SIGNAL = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
 DEFECT = "QTimer.singleShot(0, self.close); raise ValueError('a defect to report')"
