@@ -167,6 +167,16 @@ def fresh(verb: Verb, place: Path) -> Path:
     return copied(in_child(verb.base), place)
 
 
+def kind_of(verb: Verb, state: dict[str, Any], calm: Calm) -> str:
+    """What a project is after a try: as with the verb, as without it, at a batch, or between."""
+    if state == calm.new:
+        return "new"
+    if state == calm.old:
+        return "old"
+    batch = verb.batch is not None and verb.batch(state, calm.old, calm.new)
+    return "batch" if batch else "between"
+
+
 def judged(verb: Verb, row: Row, there: Path, calm: Calm) -> bool:
     """Notes what a kill has left; whether it can be gone on from there."""
     try:
@@ -175,14 +185,8 @@ def judged(verb: Verb, row: Row, there: Path, calm: Calm) -> bool:
         row.met["unusable"] += 1
         row.notes.append(str(error).strip().splitlines()[-1])
         return False
-    kind = "between"
     row.met[SHOWN] += state.get(SHOWN, 0)
-    if state == calm.old:
-        kind = "old"
-    elif state == calm.new:
-        kind = "new"
-    elif verb.batch is not None and verb.batch(state, calm.old, calm.new):
-        kind = "batch"
+    kind = kind_of(verb, state, calm)
     row.met[kind] += 1
     if kind == "between":
         row.notes.append(f"between: {differences(state, calm)}")

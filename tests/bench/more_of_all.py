@@ -24,10 +24,11 @@ import torch
 
 from engine.images.decode import open_image
 from engine.learners import LEARNERS, Task
-from engine.models.backbones import load_backbone
+from engine.models.backbone import Backbone
 from engine.models.extractor import Extractor
 from engine.training.study.curves import more_images
-from tests.bench.given import parser_of, parts_of
+from tests.bench.given import parser_of
+from tests.bench.kept import Arrays, kept
 from tests.bench.portfolio import ASKED
 
 DIMENSIONS, FIT_ON = 200, 1500
@@ -39,7 +40,7 @@ ROUNDING = 1e-9
 def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
-        seen = kept(options, Path(name))
+        seen = kept(options, Path(name), looked_at)
     z, y, held = reduced(seen["x"], seen["held"]), seen["y"], seen["held"]
     cases: list[tuple[int, int, bool, float, float]] = []
     numbers = [[int(n) for n in text.split(",")] for text in (options.images, options.held)]
@@ -76,21 +77,8 @@ def print_row(what: str, cases: list[tuple[int, int, bool, float, float]]) -> No
         )
 
 
-def kept(options: argparse.Namespace, folder: Path) -> dict[str, np.ndarray]:
-    if options.kept and options.kept.exists():
-        with np.load(options.kept) as arrays:
-            return dict(arrays)
-    found = looked_at(parts_of(options, folder), options.weights, options.size)
-    if options.kept:
-        np.savez(options.kept, **found)
-    return found
-
-
-def looked_at(folder: Path, weights: str, size: int) -> dict[str, np.ndarray]:
+def looked_at(folder: Path, backbone: Backbone) -> Arrays:
     """Features (images, width), class numbers, and which images are held out."""
-    name = "mobilenet_v2" if weights else "efficientnet_lite0"
-    features = "pooled" if weights else "moments"
-    backbone = load_backbone(name, Path(weights) if weights else None, size, features)
     extractor, files = Extractor(backbone), sorted(folder.glob("*/*/*"))
     names, made = sorted({file.parent.name for file in files}), []
     for start in range(0, len(files), 64):

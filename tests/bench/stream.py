@@ -33,16 +33,16 @@ from engine.images.thumbnail import as_jpeg
 from engine.learners.drift import both_sides, martingale, p_values, passed, themselves, unlike
 from engine.learning.drifting import Metrics
 from engine.learning.stream import ORDERS, Start, Stream, order_of, prequential
-from engine.models.backbones import load_backbone
+from engine.models.backbone import Backbone
 from engine.models.extractor import Extractor
 from tests.bench.common import finished
-from tests.bench.given import parser_of, parts_of
+from tests.bench.given import parser_of
+from tests.bench.kept import Arrays, kept
 
 EACH, KNOWN = 40, 0.6
 WARM = np.array([1.3, 1.0, 0.7])
 DARK, BLUR = 0.75, 1.5
 CHANGES = ("none", "warm", "dark", "blurred")
-Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Class:
 def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
-        seen = kept(options, Path(name))
+        seen = kept(options, Path(name), looked_at)
     print(f"{len(seen['y']):,} photos of {len(set(seen['y'].tolist()))} classes", flush=True)
     orders(seen)
     clock = time.process_time()
@@ -101,20 +101,7 @@ def row(what: str, found: list[int | None]) -> str:
 # What is looked at.
 
 
-def kept(options: argparse.Namespace, folder: Path) -> Arrays:
-    if options.kept and options.kept.exists():
-        with np.load(options.kept) as arrays:
-            return dict(arrays)
-    found = looked_at(parts_of(options, folder), options.weights, options.size)
-    if options.kept:
-        np.savez(options.kept, **found)
-    return found
-
-
-def looked_at(folder: Path, weights: str, size: int) -> dict[str, np.ndarray]:
-    name = "mobilenet_v2" if weights else "efficientnet_lite0"
-    features = "pooled" if weights else "moments"
-    backbone = load_backbone(name, Path(weights) if weights else None, size, features)
+def looked_at(folder: Path, backbone: Backbone) -> Arrays:
     extractor, files = Extractor(backbone), sorted(folder.glob("*/*/*"))
     names = sorted({file.parent.name for file in files})
     parts: dict[str, list[np.ndarray]] = {f"x {c}": [] for c in ("none", "warm")}

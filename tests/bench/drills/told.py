@@ -13,7 +13,7 @@ from engine.errors import EspalierError
 from engine.system.trouble import sentence_for
 from tests.bench.common import NotDone
 from tests.bench.forked import LostError, in_child, killed_after
-from tests.bench.kill import Calm, differences
+from tests.bench.kill import Calm, differences, kind_of
 from tests.bench.killed_verbs import Verb, Work
 
 KINDS = ("old", "new", "batch", "between", "unusable")
@@ -113,13 +113,7 @@ def left(tally: Tally, verb: Verb, there: Path, calm: Calm, how: str, when: str)
         tally.met["unusable"] += 1
         tally.notes.append(f"unusable ({when}): {str(error).strip()[-1500:]}")
         return "unusable"
-    kind = "between"
-    if state == calm.new:
-        kind = "new"
-    elif state == calm.old:
-        kind = "old"
-    elif verb.batch is not None and verb.batch(state, calm.old, calm.new):
-        kind = "batch"
+    kind = kind_of(verb, state, calm)
     tally.met[kind] += 1
     if kind == "between":
         tally.notes.append(f"between ({when}): {differences(state, calm)}")
