@@ -181,12 +181,15 @@ def difference_interval(
     """A bootstrap interval of second's accuracy less first's, on the same images (paired).
 
     `first` and `second` say for each image whether it was right. An interval that leaves 0 out
-    means that one is truly better.
+    means that one is truly better. Images are drawn as if one more were won and one more lost
+    (Bonett and Price, 2012): otherwise where no answer changed, or none for the worse, few images
+    would know that there is no doubt.
     """
     gain = np.asarray(second, dtype=np.int64) - np.asarray(first, dtype=np.int64)
     if not len(gain):
         return None
-    shares = [float(np.mean(gain == value)) for value in (-1, 0, 1)]
+    counts = np.array([np.sum(gain == value) for value in (-1, 0, 1)]) + (1, 0, 1)
+    shares = counts / counts.sum()
     lost, _, won = np.random.default_rng(seed).multinomial(len(gain), shares, draws).T
     return middle((won - lost) / len(gain), level)
 

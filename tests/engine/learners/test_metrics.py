@@ -111,13 +111,22 @@ def test_accuracy_interval_is_that_of_the_binomial() -> None:
 
 
 def test_difference_interval_is_paired() -> None:
-    """Two that are right on the same images differ by nothing; one that gains 10 % is better."""
+    """Two that are right on the same images differ by little; one that gains 10 % is better."""
     first = [i % 5 != 0 for i in range(500)]
-    assert metrics.difference_interval(first, first) == (0.0, 0.0)
+    low, high = metrics.difference_interval(first, first)
+    assert -0.01 < low < 0 < high < 0.01
     second = [i % 5 != 0 or i % 10 == 0 for i in range(500)]
     low, high = metrics.difference_interval(first, second)
     assert 0 < low < 0.1 < high
     assert metrics.difference_interval([], []) is None
+
+
+def test_difference_of_few_images_is_in_doubt_though_no_answer_changed() -> None:
+    """As Bonett and Price have it for 8 images: 0 +- 1.96 sqrt((2 / 10) / 10)."""
+    low, high = metrics.difference_interval([True] * 8, [True] * 8, draws=20_000)
+    assert (low, high) == pytest.approx((-0.277, 0.277), abs=0.13)
+    low, _ = metrics.difference_interval([True] * 6 + [False] * 2, [True] * 8)
+    assert low < 0
 
 
 def test_logits_are_those_of_the_head_whatever_the_batch() -> None:
