@@ -188,7 +188,7 @@ def difference_interval(
     gain = np.asarray(second, dtype=np.int64) - np.asarray(first, dtype=np.int64)
     if not len(gain):
         return None
-    counts = np.array([np.sum(gain == value) for value in (-1, 0, 1)]) + (1, 0, 1)
+    counts = np.array([1 + np.sum(gain < 0), np.sum(gain == 0), 1 + np.sum(gain > 0)])
     shares = counts / counts.sum()
     lost, _, won = np.random.default_rng(seed).multinomial(len(gain), shares, draws).T
     return middle((won - lost) / len(gain), level)
