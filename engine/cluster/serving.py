@@ -50,10 +50,11 @@ class SchedulerThread:
         self.thread.start()
         try:
             self.url = self.started.result(START)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError, TimeoutError, RuntimeError) as error:
             self.thread.join(START)
+            why = error.__cause__ or error  # Dask's own error says only that it failed
             raise Refused(
-                f"The scheduler can't listen at {address.url(self.sure is not None)} ({error}). "
+                f"The scheduler can't listen at {address.url(self.sure is not None)} ({why}). "
                 "Name another address or port."
             ) from error
 

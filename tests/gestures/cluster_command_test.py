@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,6 +220,11 @@ def test_what_others_could_reach_needs_keys(home: Path, project: Path, images: P
         ("worker", "--scheduler", "tls://192.0.2.7:8786"),
     ):
         assert "espalier cluster new-keys" in refused(home, *words)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = "127.0.0.1:{1}".format(*taken.getsockname())
+        said = refused(home, "scheduler", "--listen", place)
+    assert "Name another address or port." in said
+    assert "in use" in said
     words = ("learn", project, images, "--cluster")
     assert "is no address" in refused(home, *words, "192.0.2.7:port")
     assert "1 to 256 workers" in refused(home, *words, "local:0")
