@@ -103,7 +103,11 @@ def join(options: argparse.Namespace) -> int:
 
 def lead(work: Work) -> int:
     """The worker with the project: Control-C comes to it by way of the agent, and pauses it."""
-    from engine.jobs.beside import leave
+
+    def leave() -> None:
+        from engine.jobs import beside  # it takes seconds, in which Control-C would not be heard
+
+        beside.leave()
 
     try:
         return torchrun.led(work, leave)
@@ -112,8 +116,10 @@ def lead(work: Work) -> int:
 
 
 def follow(options: argparse.Namespace) -> int:
-    """A worker beside it. It goes on until the leader says that it is over."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker beside it. It goes on until the leader says that it is over; Control-C is for the
+    leader where that is here, and ends the part of a computer that only joined."""
+    here = torchrun.beside_leader()
+    signal.signal(signal.SIGINT, signal.SIG_IGN if here else signal.SIG_DFL)
     torchrun.watch_agent()
     ended = do(options, "follow_others")
     if ended.how in ("refused", "failed"):

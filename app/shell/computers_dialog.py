@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QDialog, QFileDialog, QHeaderView, QLineEdit, QRadioButton, QWidget
+from shiboken6 import isValid
 
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
@@ -141,6 +142,8 @@ class ComputersDialog(QDialog):
 
     def used(self, ended: Ended) -> None:
         """What became of the choice."""
+        if not isValid(self):  # it was closed meanwhile
+            return
         self.use_button.setEnabled(True)
         if ended.how != "done":
             self.news.setText(ended.text)

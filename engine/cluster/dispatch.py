@@ -109,11 +109,14 @@ class Dispatch:
     # Workers come and go.
 
     def meet(self) -> None:
-        """Greets workers that are new, and does again what those that went had."""
+        """Greets workers that are new or there again, as after the scheduler did not answer once,
+        and does again what those that went had."""
         there = set(self.look())
-        for address in there - self.members.keys():
-            self.members[address] = member = Member(address)
-            self.start(member, "hello", work.hello, self.network.digest)
+        for address in there:
+            member = self.members.setdefault(address, Member(address, here=False))
+            if not member.here:
+                member.here, member.ready = True, False
+                self.start(member, "hello", work.hello, self.network.digest)
         for member in self.members.values():
             if member.here and member.address not in there:
                 member.here = False
@@ -284,11 +287,14 @@ class Dispatch:
         if "failed" in head:
             raise Wrong(f"it can't run the network ({head['failed']})")
         if "versions" in head:
-            other = str(head["versions"].get("espalier", ""))
+            versions, process = head["versions"], head.get("process", 0)
+            if not (isinstance(versions, dict) and isinstance(process, int)):
+                raise Wrong("it gave bytes that can't be read")
+            other = str(versions.get("espalier", ""))
             if other != __version__:
                 raise Wrong(f"it has Espalier {other[:20]}, this computer {__version__}")
             member.host = str(head.get("host", ""))[:100]
-            member.name = f"{member.host}, process {int(head.get('process', 0))}"
+            member.name = f"{member.host}, process {process}"
             if not head.get("has"):
                 network = self.network
                 self.start(member, "network", work.keep_network, network.digest, network.content)
@@ -301,7 +307,10 @@ class Dispatch:
         assert share is not None
         if "failed" in head:
             raise Wrong(f"it failed ({str(head['failed'])[:200]})")
-        unseen = {Path(folder) for folder in head.get("unseen", ())}
+        folders = head.get("unseen", [])
+        if not (isinstance(folders, list) and all(isinstance(one, str) for one in folders)):
+            raise Wrong("it gave bytes that can't be read")
+        unseen = {Path(folder) for folder in folders}
         for folder in flight.probed:
             member.seen[folder] = folder not in unseen
         if not unseen and not head.get("lacks"):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UnusableImage
-from engine.images.decode import CheckedImage
+from engine.images.decode import BYTE_CAP, CheckedImage
 from engine.images.exif import Taken
 
 IMAGES = 64
@@ -170,16 +170,17 @@ def read(row: Mapping[str, Any], left: Iterator[tuple[bytes, np.ndarray]]) -> Re
     thumb, features = next(left)
     try:
         taken = Taken(**row["taken"])
-        width, height, size = (int(row[name]) for name in ("width", "height", "bytes"))
+        width, height, size = (row[name] for name in ("width", "height", "bytes"))
         sha256, phash, note = row["sha256"], row["phash"], text(row["note"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError) as error:
         raise Wrong("it left out what an image needs") from error
     for word in (taken.when, taken.zone, taken.camera):
         text(word)
     places = [one for one in (taken.latitude, taken.longitude) if one is not None]
-    numbers = all(isinstance(one, int | float) and np.isfinite(one) for one in places)
+    numbers = all(isinstance(one, int | float) and abs(one) <= 180 for one in places)
+    sized = all(isinstance(one, int) and 0 < one <= BYTE_CAP for one in (width, height, size))
     named = DIGEST.fullmatch(str(sha256)) and PHASH.fullmatch(str(phash))
-    if not (numbers and named and min(width, height, size) > 0 and thumb[:2] == JPEG):
+    if not (numbers and named and sized and thumb[:2] == JPEG):
         raise Wrong("it gave what no image has")
     return CheckedImage(sha256, width, height, size, thumb, phash, note, None, taken, features)
 

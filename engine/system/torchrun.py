@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -36,6 +37,8 @@ OUTCOME, RUN = "outcome", "run"
 WATCH = 0.5
 """Seconds after which a worker sees that its agent is gone."""
 FAILED = 1
+MOST = 65535
+"""Ports end here."""
 ELSEWHERE = "192.0.2.1"
 """An address that no computer has (RFC 5737)."""
 SHUTDOWN = 120
@@ -69,7 +72,12 @@ def inside() -> Path | None:
 
 def leads() -> bool:
     """Whether this worker is the one with the project."""
-    return os.environ.get(LEADS) == "1" and os.environ.get("LOCAL_RANK") == "0"
+    return beside_leader() and os.environ.get("LOCAL_RANK") == "0"
+
+
+def beside_leader() -> bool:
+    """Whether the leading worker is on this computer, too."""
+    return os.environ.get(LEADS) == "1"
 
 
 def noted_run() -> int:
@@ -125,7 +133,7 @@ def check(asked: Asked) -> None:
     if asked.workers < 1 or asked.nodes < 1:
         raise Refused("Give at least one process (--workers) and one computer (--nodes).")
     host, _, port = asked.address.rpartition(":")
-    if asked.across and not (host and port.isdecimal()):
+    if asked.across and not (host and port.isdecimal() and int(port) <= MOST):
         raise Refused(f"“{asked.address}” is no HOST:PORT, as in desk.example.org:29400.")
 
 
@@ -213,6 +221,10 @@ def host_of(address: str) -> str:
     return address.rpartition(":")[0]
 
 
+TAKEN = (
+    "This computer can't listen at {}. Name one of its own addresses and a free port with "
+    "--address."
+)
 NOBODY = (
     "Nobody to train with answers at {}. Start the training on the computer with the project, and "
     "type here what it prints."
@@ -253,6 +265,8 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
         elastic_launch(config, command[0])(*command[1:])
     except SignalException as error:
         log.info("the group was stopped: %s", error)
+        if error.sigval == signal.SIGINT and not (folder / OUTCOME).exists():
+            raise KeyboardInterrupt from error
     except ChildFailedError as error:
         log.info("the group ended: %s", error)
         raise Refused(
@@ -260,7 +274,7 @@ def agent(command: Sequence[str], asked: Asked, folder: Path) -> int:
             "what ends them (the log tells more), and go on with `espalier resume`."
         ) from error
     except RendezvousError as error:
-        raise Refused(NOBODY.format(asked.address)) from error
+        raise Refused((TAKEN if asked.leads else NOBODY).format(asked.address)) from error
     else:
         if not asked.leads:
             return 0

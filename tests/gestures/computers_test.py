@@ -52,3 +52,16 @@ def test_workers_are_chosen_seen_and_left(learnt: Person) -> None:
     assert dialog.alone.isChecked()
     learnt.presses("Escape", dialog)
     learnt.sees(lambda: learnt.window.findChild(ComputersDialog) is None)
+
+
+def test_closed_before_anybody_answered(learnt: Person) -> None:
+    dialog = opened(learnt)
+    dialog.others.setChecked(True)
+    dialog.address.setText("192.0.2.7")
+
+    def uses_and_leaves() -> None:
+        learnt.presses("Ctrl+Return", dialog)
+        learnt.presses("Escape", dialog)
+        learnt.sees(lambda: learnt.window.findChild(ComputersDialog) is None)
+
+    assert learnt.waits_for(uses_and_leaves).how == "refused"

@@ -98,6 +98,7 @@ def test_one_is_lost_then_it_is_paused_then_one_goes_on_alone(home: Path, tmp_pa
     [
         (("--workers", 0), "Give at least one process"),
         (("--nodes", 0), "Give at least one process"),
+        (("--nodes", 2, "--address", "localhost:99999"), "is no HOST:PORT"),
     ],
 )
 def test_what_can_not_be_started_is_refused(

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,16 @@ def no_bytes(answer: bytes) -> bytes:
     return "a text"  # type: ignore[return-value]
 
 
+def endless(answer: bytes) -> bytes:
+    head, rest = opened(answer)
+    images = [{**one, "width": float("inf")} for one in head["images"]]
+    return packed({**head, "images": images}, bytes(rest))
+
+
+def nowhere(answer: bytes) -> bytes:
+    return packed({"unseen": 1})
+
+
 def failing(answer: bytes) -> bytes:
     return packed({"failed": "MemoryError: no room"})
 
@@ -178,6 +189,8 @@ def failing(answer: bytes) -> bytes:
         (other_images, "other images"),
         (drifting, "other features"),
         (no_bytes, "no bytes"),
+        (endless, "no image has"),
+        (nowhere, "can't be read"),
         (failing, "no room"),
     ],
 )
@@ -273,6 +286,20 @@ def test_what_a_worker_took_along_is_done_again(
     assert (features(found) == alone).all()
     assert tally.members["goes"].row()["state"] == "gone"
     assert tally.again > 0
+
+
+def test_workers_are_asked_again_after_their_scheduler_was_silent(
+    network: Network, paths: list[Path], alone: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "LOOK_EVERY", 0.0)
+    farm, tally = Farm(a=None), Tally("here")
+    seen = chain([["a"], []], repeat(["a"]))
+    with closing(farm):
+        made = Dispatch(network, paths, farm.submit, lambda: next(seen), tally)
+        with closing(made.results()) as results:
+            found = [one for one in results if one is not None]
+    assert (features(found) == alone).all()
+    assert tally.members["a"].images > 0
 
 
 def test_without_its_scheduler_this_computer_does_the_rest(
