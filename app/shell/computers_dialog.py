@@ -103,7 +103,8 @@ class ComputersDialog(QDialog):
         )
 
     def lay_out(self) -> None:
-        fields = QGridLayout(horizontalSpacing=GRID, verticalSpacing=GRID)
+        fields = QGridLayout()
+        fields.setSpacing(GRID)
         fields.addWidget(self.others, 0, 0)
         fields.addWidget(self.address, 0, 1, 1, 2)
         fields.addWidget(buddy("&Keys in", self.keys), 1, 0, Qt.AlignmentFlag.AlignRight)
