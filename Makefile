@@ -5,7 +5,7 @@ BENCHES = adapt branches cluster compare continual elastic export extraction fea
           latency layer_plot learn map memory orders portfolio predict promise rehearsal review search \
           sort_window stream window
 
-.PHONY: run test lint bench drills screenshots package prepare prepare-tests
+.PHONY: run test lint bench drills soak screenshots package prepare prepare-tests
 
 prepare:
 	@packaging/prepare
@@ -37,6 +37,11 @@ drills: prepare-tests
 	@for drill in kill drills.power_cut drills.disks drills.any_order hostile \
 			"drills.fuzz --minutes 5"; do \
 		echo "== $$drill"; $(PY) -m tests.bench.$$drill || exit 1; done
+
+# A person at the window for hours, under Xvfb: does anything grow? HOURS=24 for a day.
+HOURS = 6
+soak: prepare-tests
+	xvfb-run -a $(PY) -m tests.bench.drills.soak --hours $(HOURS)
 
 screenshots: prepare
 	$(PY) -m app.shell.screenshots screenshots
