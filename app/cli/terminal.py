@@ -16,6 +16,8 @@ from engine.results.scores import PARTS, Compared
 from engine.system.words import harmless, per_cent
 
 ADOPT = ("better", "clearly", "always", "never")
+TABLES = "project.db"
+"""What a project's folder holds, and no other."""
 R = TypeVar("R")
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
 
@@ -104,10 +106,13 @@ def do(
 
 
 def with_suffix(project: str) -> str:
-    """The project's folder; its ending may be left out."""
+    """The project's folder; its ending may be left out, where a folder of images has the name that
+    is left, too."""
     path = Path(project)
+    if not path.name or (path / TABLES).exists():
+        return str(path)
     longer = path.with_name(path.name + ".espalier")
-    return str(longer if not path.exists() and longer.exists() else path)
+    return str(longer if (longer / TABLES).exists() else path)
 
 
 def finish(
