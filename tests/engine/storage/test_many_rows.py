@@ -10,6 +10,7 @@ import os
 import pickle
 import random
 import tracemalloc
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -332,6 +333,9 @@ def test_a_list_that_was_read_is_not_read_again_until_something_changes(tmp_path
             return [row["id"] for row in ended.result["rows"]]
 
         assert page() == page() == list(range(101, 121))
+        assert len(read) == 1
+        *_, ended = run(session, "image_ids", {"runs": [(0, 1), (100, 102)], "total": 600})
+        assert array("q", ended.result["ids"]).tolist() == [1, 2, 101, 102, 103]
         assert len(read) == 1
         moved_and_back(session.project)
         assert page() == list(range(101, 121))
