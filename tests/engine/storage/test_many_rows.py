@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import shutil
 import tracemalloc
 from array import array
 from collections.abc import Callable, Iterator
@@ -340,3 +341,20 @@ def test_a_list_that_was_read_is_not_read_again_until_something_changes(tmp_path
         moved_and_back(session.project)
         assert page() == list(range(101, 121))
         assert len(read) == 2
+
+
+def test_of_a_project_made_anew_at_the_same_place_no_list_of_before_is_shown(tmp_path):
+    path = tmp_path / "many.espalier"
+    with closing(Session()) as session:
+        totals = []
+        for count in (300, 200):
+            project = many_images(path, count, 2)
+            with project.transaction() as db:
+                db.execute("UPDATE listed SET changes = 7")
+            project.close()
+            session.open(path)
+            *_, ended = run(session, "images", {"offset": 1, "limit": 20})
+            totals.append(ended.result["total"])
+            session.close()
+            shutil.rmtree(path)
+        assert totals == [300, 200]
