@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.cluster import dispatch, futures, shares
+from engine.cluster import computers, dispatch, futures, shares
 from engine.cluster.dispatch import Dispatch
 from engine.cluster.members import Member
 from engine.events import Notice, Progress
@@ -210,7 +210,9 @@ def test_nobody_joins_without_the_keys(
     assert "only those are let in who have keys" in bare
     with socket.create_server(("127.0.0.1", 0)) as closed:
         gone = "127.0.0.1:{1}".format(*closed.getsockname())
-    said = refused(home, "learn", project, images, "--cluster", gone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(computers, "PATIENCE", 0.1)
+        said = refused(home, "learn", project, images, "--cluster", gone)
     assert f"No scheduler answers at tcp://{gone}" in said
     assert "Error" not in said
     elsewhere = ("scheduler", "--listen", "192.0.2.7:8786", "--keys", cluster.keys)
