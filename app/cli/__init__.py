@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from app.cli import project
-from app.cli.terminal import EXIT
+from app.cli.terminal import EXIT, with_suffix
 from app.licences import digests
 from engine import __version__
 from engine.system.files import is_full
@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.shell.window import main as open_window
 
         project = next((a for a in arguments if not a.startswith("-")), None)
-        return open_window(engine, project, verbose=len(arguments) > (project is not None))
+        path = with_suffix(project) if project else None
+        return open_window(engine, path, verbose=len(arguments) > (project is not None))
     if "--version" in arguments:
         print(version(whole="--json" in arguments))
         return 0

@@ -31,8 +31,8 @@ def add_to(command: Any) -> None:
         "ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N, all_stages, gradual, "
         "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, network_NAME, "
         "subnet_smallest, subnet_middle, subnet_largest, networks (all others that are here), "
-        "last_3@NAME and what else trains on another network, with commas; else all of the "
-        "project's own"
+        "NAME@NETWORK for any of them on another network, as in slda@mobilenet_v2, with commas; "
+        "else all of the project's own"
     )
     add("--strategies", default=ALL, metavar="NAMES", help=help)
     help = "how often each image is seen; else by the number of images"

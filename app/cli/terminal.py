@@ -16,6 +16,9 @@ from engine.results.scores import PARTS, Compared
 from engine.system.words import harmless, per_cent
 
 ADOPT = ("better", "clearly", "always", "never")
+TABLES = "project.db"
+"""What a project's folder holds, and no other."""
+NO_ADDRESS = "“” is no address. Name one like tls://192.168.1.20:8786, or leave --cluster out."
 R = TypeVar("R")
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
 
@@ -91,8 +94,10 @@ def do(
             opened = follow(run(session, "open_project", {"path": with_suffix(project)}), screen)
             if opened.how != "done":
                 return opened
-        if not getattr(options, "cluster", ""):
+        if getattr(options, "cluster", None) is None:
             return follow(run(session, name, settings, stopped), screen)
+        if not options.cluster.strip():  # which the job would take for leaving the computers
+            return Ended("refused", NO_ADDRESS)
         asked = {"address": options.cluster, "keys": options.keys}
         try:
             joined = follow(run(session, "use_computers", asked, stopped), screen)
@@ -104,10 +109,13 @@ def do(
 
 
 def with_suffix(project: str) -> str:
-    """The project's folder; its ending may be left out."""
+    """The project's folder; its ending may be left out, where a folder of images has the name that
+    is left, too."""
     path = Path(project)
+    if not path.name or (path / TABLES).exists():
+        return str(path)
     longer = path.with_name(path.name + ".espalier")
-    return str(longer if not path.exists() and longer.exists() else path)
+    return str(longer if (longer / TABLES).exists() else path)
 
 
 def finish(

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,14 +131,16 @@ def project_in(
     options: argparse.Namespace, parts: Path, folder: Path, classes: Sequence[str], seed: int
 ) -> Session:
     """A session with the project that lies there, or with a new one."""
-    path = folder / "compare.espalier"
+    path, photos = folder / "compare.espalier", folder / "photos"
     if path.exists():
         session = Session()
         do(session, "open_project", path=str(path))
-        return session
-    photos = drawn(parts, folder / "photos", classes, options.images, seed)
-    session = new(folder, path.stem, weights=options.weights, size=options.size)
-    do(session, "learn_folder", paths=[str(photos)])
+    else:
+        session = new(folder, path.stem, weights=options.weights, size=options.size)
+    if not do(session, "list_steps")["steps"]:  # new, or killed before it had learnt
+        shutil.rmtree(photos, ignore_errors=True)
+        drawn(parts, photos, classes, options.images, seed)
+        do(session, "learn_folder", paths=[str(photos)])
     return session
 
 

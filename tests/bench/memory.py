@@ -33,7 +33,7 @@ CLASSES, BATCH, HELD_OUT = 20, 64, 5
 def main() -> None:
     options = arguments()
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as folder:
-        session = new(Path(folder), "memory", "efficientnet_lite0", size=64, features="pooled")
+        session = new(Path(folder), "memory", "efficientnet_lite0", size=64)
         do(session, "cap_features", most=round(options.cap * 1e6))
         session.require().set_facts(learner=options.learner, settings={})
         each, process = options.images // options.steps, psutil.Process()

@@ -2,7 +2,7 @@
 
     python -m tests.bench.promise [PHOTOS] [--weights FILE] [--size 128] [--learn 0.4]
         [--classes 0] [--groups tops=shirt+t-shirt,legs=pants+skirt] [--held 300,1000]
-        [--rates 1,2,5] [--resamples 1000] [--left-out 0]
+        [--rates 1,2,5] [--resamples 1000] [--left-out 0] [--features moments]
 
 PHOTOS holds class folders, or folders of these (train/, test/), which are put together. A share
 `learn` of them is learnt; the others are the population, whose truth is known. For each resample so
@@ -38,6 +38,7 @@ from engine.learners import LEARNERS, Learner, Task
 from engine.learners.confidence import temperature
 from engine.learners.heads import logits_of
 from engine.learners.promise import LEVELS, NEVER, promised, reached
+from engine.models.backbone import Backbone
 from engine.models.backbones import load_backbone
 from engine.models.extractor import Extractor
 from engine.system.groups import Groups, level_of
@@ -77,7 +78,8 @@ def main() -> None:
     rates = [float(r) / 100 for r in options.rates.split(",")]
     rng = np.random.default_rng(0)
     within = within_of(options.groups, names)
-    learner, _, population = learnt(features, classes, within, options.learn, rng)
+    moments = backbone_of(options).moments
+    learner, _, population = learnt(features, classes, within, options.learn, moments, rng)
     right = 1 - population.wrong[:, 0].mean()
     print(f"{len(learner.classes)} classes, {len(population.wrong):,} images, {right:.1%} right\n")
     print("| promise | test images | kept | answered | softmax | looks right: kept, answered |")
@@ -99,6 +101,7 @@ def arguments() -> argparse.Namespace:
     add("--held", default="300,1000")
     add("--rates", default="1,2,5", help="in per cent")
     add("--resamples", type=int, default=1000)
+    add("--features", default="moments", help="of EfficientNet-Lite0: moments or pooled")
     add("--left-out", type=int, default=0, help="so many draws of what is learnt")
     return parser.parse_args()
 
@@ -126,15 +129,20 @@ def features_of(
     each = getattr(options, "each", 0) or None
     of = [(path, number) for number, name in enumerate(names) for path in found[name][:each]]
     random.Random(0).shuffle(of)
-    weights = Path(options.weights) if options.weights else None
-    name = "" if weights else "efficientnet_lite0"
-    backbone = load_backbone(name, weights, options.size, getattr(options, "features", "pooled"))
+    backbone = backbone_of(options)
     extractor, numbers = Extractor(backbone), dict(of)
     parts, kept = [], []
     for some in batches(open_many(iter(numbers), backbone.preprocessing)):
         parts.append(extractor(np.stack([pixels for _, pixels in some])))
         kept += [numbers[path] for path, _ in some]
     return torch.from_numpy(np.concatenate(parts)), torch.tensor(kept), names
+
+
+def backbone_of(options: argparse.Namespace) -> Backbone:
+    """The network from a file of weights, or Lite0 with its usual features."""
+    weights = Path(options.weights) if options.weights else None
+    kind = "pooled" if weights else options.features
+    return load_backbone("" if weights else "efficientnet_lite0", weights, options.size, kind)
 
 
 def batches(opened: Iterator) -> Iterator[list[tuple[Path, np.ndarray]]]:
@@ -154,14 +162,16 @@ def learnt(
     classes: torch.Tensor,
     within: list[str],
     share: float,
+    moments: int,
     rng: np.random.Generator,
 ) -> tuple[Learner, np.ndarray, Population]:
-    """A learner that learnt a share of the images, which, and what it says of the others."""
+    """A learner that learnt a share of the images, which, and what it says of the others; the last
+    `moments` of the features are those of an earlier stage."""
     order = rng.permutation(len(classes))
     mine, others = np.split(order, [round(share * len(order))])
     learner = LEARNERS.make("slda")
     x, y = features[mine], classes[mine]
-    task = Task({int(c): x[y == c] for c in y.unique()}, x[:1500], y[:1500])
+    task = Task({int(c): x[y == c] for c in y.unique()}, x[:1500], y[:1500], moments)
     for _ in learner.learn(task):
         pass
     known = torch.tensor(learner.classes)
@@ -213,9 +223,10 @@ def left_out(
     """Promises proven on learnt images, each left out: how often they are kept, and the share that
     is answered."""
     found: dict[float, list[tuple[bool, float]]] = {rate: [] for rate in rates}
+    moments = backbone_of(options).moments
     for seed in range(options.left_out):
         rng = np.random.default_rng(seed)
-        learner, mine, population = learnt(features, classes, within, options.learn, rng)
+        learner, mine, population = learnt(features, classes, within, options.learn, moments, rng)
         logits = learner.left_out(features[mine], classes[mine])
         assert logits is not None  # discriminant analysis has a closed form
         truth = torch.searchsorted(torch.tensor(learner.classes), classes[mine])

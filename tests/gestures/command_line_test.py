@@ -47,6 +47,20 @@ def test_what_the_project_has_is_learnt_without_a_folder(home, project, tmp_path
     assert again["per_class"].keys() == again["classes"].keys()
 
 
+def test_a_project_is_found_without_its_ending(home, project, tmp_path, monkeypatch):
+    shutil.copytree(project, tmp_path / "moths.espalier")
+    known = answered(home, "classes", project)
+    monkeypatch.chdir(tmp_path)
+    for named in ("moths", tmp_path / "moths", "moths.espalier"):
+        assert answered(home, "classes", named) == known
+    image_files.class_folders(tmp_path / "moths", {"moth": 2})
+    assert answered(home, "classes", "./moths/") == known
+    monkeypatch.chdir(tmp_path / "moths.espalier")
+    assert answered(home, "classes", ".") == known
+    monkeypatch.chdir(tmp_path / "moths")
+    assert "is no Espalier project" in refused(home, "classes", ".")
+
+
 def test_the_method_is_chosen_for_the_images_and_it_is_said_why(home, project, tmp_path):
     copy = tmp_path / "again.espalier"
     shutil.copytree(project, copy)

@@ -104,8 +104,13 @@ class StudyPlan:
         return rows + [self.cell(strategy, part) for strategy in curved for part in parts]
 
     def has_curve(self, strategy: Strategy) -> bool:
-        """A closed form learns a share in no time; others have a curve if that is asked for."""
-        return bool(strategy.learner) or self.asked.get("every_curve", False)
+        """A closed form learns a share in no time, where the features are kept; others have a curve
+        if that is asked for."""
+        return self.is_own(strategy) or self.asked.get("every_curve", False)
+
+    def is_own(self, strategy: Strategy) -> bool:
+        """Whether a closed form learns from the features of the project's network."""
+        return bool(strategy.learner) and not strategy.network
 
     def cell(self, strategy: Strategy, share: float) -> Cell:
         """With its key, which names all that its answers depend on."""

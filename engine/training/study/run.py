@@ -128,7 +128,7 @@ def table(plan: StudyPlan, there: set[str], left_out: list[LeftOut]) -> Study:
 
 
 def row_of(plan: StudyPlan, cell: Cell, facts: Facts) -> Row:
-    plain = cell.strategy.learner == plan.usual[0]
+    plain = plan.is_own(cell.strategy) and cell.strategy.learner == plan.usual[0]
     return Row(cell.strategy.title, right_of(plan, facts), facts["seconds"], plain)
 
 

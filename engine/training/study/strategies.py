@@ -24,7 +24,7 @@ LAST = re.compile(r"last_([1-9]\d?)")
 ALL, NETWORKS, NETWORK = "all", "networks", "network_"
 """All of the project's network; all other networks here; what the name of one begins with."""
 AT = "@"
-"""Between a strategy that trains and the other network that it trains."""
+"""Between a strategy and the other network that it learns with."""
 SUBNETS: dict[str, Callable[[int], Architecture]] = {
     "smallest": smallest,
     "middle": lambda size: uniform(size, 5, 4, 3),
@@ -210,10 +210,13 @@ def networks(own: str = "") -> tuple[Strategy, ...]:
 
 
 def on_network(strategy: Strategy, other: Strategy) -> Strategy:
-    """A strategy that trains, on another network than the project's."""
+    """A strategy on another network than the project's."""
     title = f"{strategy.title} of {other.title.removeprefix(OF)}"
+    if strategy.learner:
+        title = f"{other.title} · {LEARNERS[strategy.learner].title}"
     name = f"{strategy.name}{AT}{other.network}"
-    return replace(strategy, name=name, title=title, network=other.network, group=OTHER_TRAINED)
+    group = OTHER if strategy.learner else OTHER_TRAINED
+    return replace(strategy, name=name, title=title, network=other.network, group=group)
 
 
 def subnets() -> tuple[Strategy, ...]:
@@ -271,17 +274,17 @@ NOWHERE = Here()
 
 def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strategy, ...]:
     """Those that are named, each once; all of the project's network where none is, or “all”; with
-    “networks” the others that are here. Raises BadSetting."""
+    “networks” the others that are here, and with @NETWORK on that one. Raises BadSetting."""
     own, others = (
         (*frozen(), *TUNED, *ADAPTED),
         {strategy.name: strategy for strategy in here.others},
     )
     every, chosen = {strategy.name: strategy for strategy in here.every}, dict[str, Strategy]()
-    trained = {strategy.name: strategy for strategy in TUNED}
+    anywhere = {strategy.name: strategy for strategy in own}
     for name in names or [ALL]:
         kind, _, network = name.partition(AT)
         stages, other = LAST.fullmatch(kind), every.get(NETWORK + network)
-        way = trained.get(kind) or (last(int(stages[1])) if stages else None)
+        way = anywhere.get(kind) or (last(int(stages[1])) if stages else None)
         if name == ALL:
             chosen |= {strategy.name: strategy for strategy in own}
         elif name == NETWORKS:
@@ -294,7 +297,7 @@ def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strateg
             known = ", ".join(every)
             raise BadSetting(
                 f"There is no strategy “{name}” here. Choose of: {known}; last_N; networks; all; "
-                "what trains with @NETWORK behind it."
+                "those of the project’s network with @NETWORK behind them."
             )
     if not chosen:
         raise BadSetting("There is no other network here. Download one in the list of networks.")

@@ -212,6 +212,19 @@ def test_every_strategy_gives_a_row_but_those_that_find_nothing_to_tune(tmp_path
 
 
 @pytest.mark.usefixtures("untimed")
+def test_every_way_is_to_be_had_on_another_network(tmp_path: Path) -> None:
+    session = projects.opened(tmp_path)
+    names = [f"{name}@embedded" for name in ("slda", "adapted")]
+    found = done(session, "compare", strategies=["slda", *names], epochs=0.3, shares=[50, 100])
+    assert not found["left_out"]
+    own, *others = found["rows"]
+    assert [row["name"] for row in others] == names
+    assert all(row["macs"] != own["macs"] for row in others)
+    assert [curve["name"] for curve in found["curves"]] == ["slda"], "features of it are not kept"
+    session.close()
+
+
+@pytest.mark.usefixtures("untimed")
 def test_adapting_that_collapsed_is_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = projects.opened(tmp_path)
     monkeypatch.setattr("engine.training.unlabelled.run.COLLAPSED", 1e9)

@@ -15,9 +15,9 @@ from engine.training.study import curves
 from tests.helpers import projects
 from tests.helpers.projects import done, refused
 
-OTHER, TRAINED = "network_embedded", "last_1@embedded"
+OTHER, TRAINED, CLOSED = "network_embedded", "last_1@embedded", "ncm@embedded"
 ASKED = {
-    "strategies": ["ncm", "slda", "last_3", OTHER, TRAINED, "head"],
+    "strategies": ["ncm", "slda", "last_3", OTHER, TRAINED, CLOSED, "head"],
     "epochs": 1,
     "shares": [100],
 }
@@ -41,6 +41,8 @@ def test_what_a_model_costs_in_use_is_told(compared: tuple[Session, dict[str, An
     assert rows[TRAINED]["macs"] == rows[OTHER]["macs"]
     assert rows[TRAINED]["trained"] > rows[OTHER]["trained"] == 0
     assert rows[TRAINED]["title"].startswith("Fine-tuning the last stage of ")
+    assert rows[CLOSED]["macs"] == pytest.approx(rows[OTHER]["macs"], rel=0.01)
+    assert rows[CLOSED]["title"] == rows[OTHER]["title"] + " · Nearest class mean"
     assert not rows["slda"]["useless"]
     assert "closed form" in rows["head"]["useless"]
 
@@ -90,7 +92,7 @@ def test_models_in_use_of_runs_and_of_earlier_steps_beside_rows(tmp_path: Path) 
     session.close()
 
 
-@pytest.mark.parametrize("name", ["ncm", "last_3", OTHER, TRAINED])
+@pytest.mark.parametrize("name", ["ncm", "last_3", OTHER, TRAINED, CLOSED])
 def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], name: str) -> None:
     session, study = compared
     before = projects.facts(session), projects.answers(session)
