@@ -177,7 +177,8 @@ def sizes_of(backbone: Backbone) -> dict[str, int]:
         for hook in hooks:
             hook.remove()
     parameters = parameters_of(stage.module for stage in backbone.stages)
-    return {"macs": count.get_total_flops() // 2, "params": parameters, "memory": most}
+    macs, looks = count.get_total_flops() // 2, backbone.looks
+    return {"macs": looks * macs, "params": parameters, "memory": looks * most}
 
 
 def batches_of(pixels: np.ndarray, preprocessing: Preprocessing) -> list[Tensor]:
