@@ -7,11 +7,11 @@
 PHOTOS holds train/ and test/ (or val/, or validation/, or several), each a folder of class
 folders. Of the classes whose names fit REGEX so many are drawn for each seed, and of each so many
 photos of train/; all photos of these classes in the other folders are asked. FILE holds
-MobileNetV2's weights. "gain" is of the same photos with the second kind of
-features over the first, with its 95 % interval (paired bootstrap); "pass" is the time of a pass
-with the second beside the first, the median of interleaved runs, in brackets from the lower to the
-upper quarter of what each two of them in turn had. With --half it is also told how many answers change where the features that are
-learnt from are kept in 16 bits, which would halve the cache, and how many of them are then right.
+MobileNetV2's weights. The first kind is compared with each of the others: "gain" is of the same
+photos, with its 95 % interval (paired bootstrap); "pass" is the time of a pass beside the first
+kind's, the median of interleaved runs, in brackets from the lower to the upper quarter of what two
+in turn had. With --half it is also told how many answers change where the features that are learnt
+from are kept in 16 bits, which would halve the cache, and how many of them are then right.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +52,7 @@ class Photos:
 
 def main() -> None:
     options = arguments()
-    first, second = kinds_of(options)
-    print(f"{'network':20}{'size':>6}{'seed':>6}{'asked':>7}  {first}  {second}  gain  pass")
+    print(f"{'network':20}{'size':>6}{'seed':>6}  {'kind':22}right  gain              pass")
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         folder = parts_of(options, Path(name))
         for network in options.networks.split(","):
@@ -61,8 +60,8 @@ def main() -> None:
                 file = Path(options.weights) if network == "mobilenet_v2" else None
                 backbone = load_backbone(network, file, size)
                 for seed in range(options.seeds):
-                    print(f"{network:20}{size:>6}{seed:>6}", end="", flush=True)
-                    print(row(options, folder, backbone, seed), flush=True)
+                    for told in rows(options, folder, backbone, seed):
+                        print(f"{network:20}{size:>6}{seed:>6}  {told}", flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -79,22 +78,24 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def kinds_of(options: argparse.Namespace) -> tuple[str, str]:
-    first, second = options.kinds.split(",")
-    return first, second
-
-
-def row(options: argparse.Namespace, folder: Path, pooled: Backbone, seed: int) -> str:
+def rows(options: argparse.Namespace, folder: Path, pooled: Backbone, seed: int) -> Iterator[str]:
+    """What is told of each kind, the first one alone and the others beside it."""
     learn, ask = drawn(options, folder, seed)
     known, asked = photos(learn, pooled), photos(ask, pooled)
-    extractors = [Extractor(with_features(pooled, kind)) for kind in kinds_of(options)]
-    found = [right(options.learner, extractor, known, asked) for extractor in extractors]
-    low, high = difference_interval(*(each.tolist() for each in found)) or (0.0, 0.0)
-    before, after = (100 * each.mean() for each in found)
-    told = f"{len(ask):>7}{before:8.1f}{after:8.1f}{after - before:+7.1f}"
-    interval = f"({100 * low:+.1f} to {100 * high:+.1f})"
-    halves = in_half(options.learner, extractors[1], known, asked) if options.half else ""
-    return f"{told} {interval}  {pass_ratio(extractors, asked.pixels[:64])}{halves}"
+    first: tuple[Extractor, np.ndarray] | None = None
+    for kind in options.kinds.split(","):
+        extractor = Extractor(with_features(pooled, kind))
+        found = right(options.learner, extractor, known, asked)
+        told = f"{kind:22}{100 * found.mean():5.1f}"
+        if first is None:
+            first = extractor, found
+            yield f"{told}  of {len(ask)} asked"
+            continue
+        low, high = difference_interval(first[1].tolist(), found.tolist()) or (0.0, 0.0)
+        gain = 100 * (found.mean() - first[1].mean())
+        ratio = pass_ratio((first[0], extractor), asked.pixels[:64])
+        halves = in_half(options.learner, extractor, known, asked) if options.half else ""
+        yield f"{told}{gain:+6.1f} ({100 * low:+.1f} to {100 * high:+.1f})  {ratio}{halves}"
 
 
 def drawn(options: argparse.Namespace, folder: Path, seed: int) -> tuple[list[Path], list[Path]]:

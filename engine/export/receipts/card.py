@@ -106,9 +106,7 @@ def learning(r: Receipt, model: Model, about: About) -> list[str]:
     if model.views > 1:
         lines.append(f"- The network sees {model.views} views of each image.")
     if model.backbone.mirror:
-        lines.append(
-            "- It looks at each image as it is and mirrored, which takes twice as long."
-        )
+        lines.append("- It looks at each image as it is and mirrored, which takes twice as long.")
     if about.steps:
         before = "" if about.steps[0].number == 1 else "; those before were of another network"
         lines += ["", f"Learnt in {many(len(about.steps), 'step')}{before}:", "", *steps(about)]
