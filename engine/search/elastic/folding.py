@@ -94,7 +94,7 @@ def costs_at(bench: Bench, origin: Origin, resolution: int) -> Generator[Event, 
         yield Progress(0, None, f"Timing its blocks at {resolution} pixels")
         network = network_of(project, origin, resolution)
         whole = bench.only_timed(network)[bench.device]["low"]
-        looks = bench.dressed(network).looks
+        looks = 2 if bench.mirror else 1
         found: BlockCosts | None = None
         for costs in measured_costs(network, whole / looks, bench.setting):
             found = costs

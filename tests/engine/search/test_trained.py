@@ -21,18 +21,9 @@ from engine.models.growth import growth_of
 from engine.search.elastic import networks, new_kinds
 from engine.session import Session
 from engine.training.distilling import Apart, Lesson, Recipe, distilled, error_on
-from tests.engine.search.test_elastic import (
-    NETWORK,
-    SIZE,
-    copy_of,
-    done,
-    folders,
-    learnt,
-    quick,
-    searched,
-)
 from tests.helpers import image_files
 from tests.helpers.commands import espalier
+from tests.helpers.elastic import NETWORK, SIZE, copy_of, done, folders, learnt, quick, searched
 
 __all__ = ["folders", "learnt", "quick"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")

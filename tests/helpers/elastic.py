@@ -1,0 +1,83 @@
+"""A project whose network comes in one size, for tests that make it elastic and search."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import Refused
+from engine.events import Ended, Event
+from engine.jobs import run
+from engine.search.elastic import bench, folding, networks
+from engine.session import Session
+from tests.helpers import image_files
+
+SIZE = 32
+NETWORK, OTHER = "mobilenet_v3_small", "efficientnet_lite0"
+KIND = "moments-roots-mirror"
+"""Of features: moments of an earlier stage among them, roots of all, and the mirror image."""
+
+
+def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], list[Event]]:
+    """What a job gives, and what it said."""
+    *events, end = run(session, job, settings)
+    assert isinstance(end, Ended)
+    if end.how != "done":
+        raise Refused(end.text)
+    return end.result, events
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """One network stands beside the project's own, and each is calibrated on small images, and
+    timed for a moment.
+
+    gestures/make_elastic_test.py searches among all that come along, timed as for people.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "FAST", (OTHER,))
+        patch.setattr(bench, "SECONDS", 0.05)
+        patch.setattr(folding, "AT", 2 * SIZE)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fruit")
+    return image_files.class_folders(folder, {"apple": 24, "banana": 24, "cherry": 24})
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory, folders: Path) -> Path:
+    """A project of three classes, learnt with a small network of random weights; its features are
+    of the kind that asks most (tests of the window have the pooled ones alone)."""
+    folder, made = tmp_path_factory.mktemp("learnt"), Session()
+    weights = image_files.weights(folder / "net.safetensors", NETWORK)
+    path = folder / "p.espalier"
+    kind = {"weights": str(weights), "size": SIZE, "features": KIND}
+    done(made, "new_project", path=str(path), **kind)
+    done(made, "learn_folder", paths=[str(folders)])
+    made.close()
+    return path
+
+
+def copy_of(project: Path, folder: Path) -> Session:
+    shutil.copytree(project, folder / project.name)
+    made = Session()
+    done(made, "open_project", path=str(folder / project.name))
+    return made
+
+
+def whole_macs(session: Session) -> float:
+    """Millions, of the network in use."""
+    return bench.sizes_of(session.backbone())["macs"] / 1e6
+
+
+def searched(session: Session, **settings: Any) -> tuple[dict[str, Any], list[Event]]:
+    """A search at one resolution for something narrower than the whole network."""
+    most = 0.97 * whole_macs(session)
+    return done(session, "specialise", resolutions=[SIZE], macs=most, **settings)
