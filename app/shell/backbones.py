@@ -78,6 +78,7 @@ FEATURES = {
     "last stage": "pooled",
     "last stage, roots": "pooled-roots",
     "last stage, mirrored too": "pooled-mirror",
+    "last stage, roots, mirrored too": "pooled-roots-mirror",
     "several stages": "moments",
     "several stages, roots": "moments-roots",
     "several stages, mirrored too": "moments-mirror",
