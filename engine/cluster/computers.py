@@ -93,6 +93,7 @@ class Computers:
         rows = {row["address"]: row for row in self.tally.rows()}
         for address, facts in self.there().items():
             name = str(facts.get("name", address))
+            name = f"This computer, worker {int(name) + 1}" if name.isdecimal() else name
             new = WorkerRow(
                 name=name, address=address, host="", state="waiting", doing="", images=0, rate=0.0
             )

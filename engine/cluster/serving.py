@@ -41,6 +41,10 @@ class SchedulerThread:
     def __init__(self, listen: str, keys: str) -> None:
         address = address_of(listen, 1)
         self.sure = security(address, keys)
+        try:
+            can_listen(address)
+        except OSError as error:
+            raise self.refusal(address, error.strerror or str(error)) from error
         self.ended = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.started: Future[str] = Future()
@@ -53,10 +57,13 @@ class SchedulerThread:
         except (OSError, ValueError, TimeoutError, RuntimeError) as error:
             self.thread.join(START)
             why = error.__cause__ or error  # Dask's own error says only that it failed
-            raise Refused(
-                f"The scheduler can't listen at {address.url(self.sure is not None)} ({why}). "
-                "Name another address or port."
-            ) from error
+            raise self.refusal(address, why) from error
+
+    def refusal(self, address: Address, why: object) -> Refused:
+        return Refused(
+            f"The scheduler can't listen at {address.url(self.sure is not None)} ({why}). "
+            "Name another address or port."
+        )
 
     def run(self, address: Address) -> None:
         with warnings.catch_warnings():
@@ -88,6 +95,12 @@ class SchedulerThread:
         if self.loop is not None and self.thread.is_alive():
             self.loop.call_soon_threadsafe(self.ended.set)
         self.thread.join(START)
+
+
+def can_listen(address: Address) -> None:
+    """Asked before Dask is, which leaves its socket open where it fails. Raises OSError."""
+    family, *_ = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+    socket.create_server((address.host, address.port), family=family).close()
 
 
 class WorkerProcesses:

@@ -25,6 +25,7 @@ from typing import Any
 import psutil
 
 from engine.errors import Refused
+from engine.system.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def note_run(number: int) -> bool:
     """Keeps which run it is, for the group that is started next; whether this one was."""
     folder, again = inside(), bool(noted_run())
     if folder:
-        (folder / RUN).write_text(str(number))
+        replace_file(folder / RUN, str(number).encode())
     return again
 
 
@@ -106,7 +107,7 @@ def led(work: Callable[[], int], leave: Callable[[], None]) -> int:
     watch_agent()
     outcome = folder / OUTCOME
     if not outcome.exists():
-        outcome.write_text(str(work()))
+        replace_file(outcome, str(work()).encode())
     leave()
     return 0
 
