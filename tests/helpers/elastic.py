@@ -12,6 +12,7 @@ import pytest
 from engine.errors import Refused
 from engine.events import Ended, Event
 from engine.jobs import run
+from engine.models.elastic import channels
 from engine.search.elastic import bench, folding, networks
 from engine.session import Session
 from tests.helpers import image_files
@@ -33,15 +34,16 @@ def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], l
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    """One network stands beside the project's own, and each is calibrated on small images, and
-    timed for a moment.
+    """One network stands beside the project's own; each is calibrated on small images, its channels
+    are put in order in few groups, and it is timed for a moment.
 
     gestures/make_elastic_test.py searches among all that come along, timed as for people.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "FAST", (OTHER,))
         patch.setattr(bench, "SECONDS", 0.05)
-        patch.setattr(folding, "AT", 2 * SIZE)
+        patch.setattr(folding, "AT", SIZE)
+        patch.setattr(channels, "GROUPS", 12)
         yield
 
 
