@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +36,16 @@ def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], l
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    """One network stands beside the project's own; each is calibrated on small images, its channels
-    are put in order in few groups, and it is timed for a moment.
+    """One network stands beside the project's own; each is read once, calibrated on small images,
+    its channels put in order in few groups, and it is timed for a moment.
 
     gestures/make_elastic_test.py searches among all that come along, timed as for people.
     """
+    read = lru_cache(maxsize=8)(networks.load_backbone)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "FAST", (OTHER,))
         patch.setattr(bench, "SECONDS", 0.05)
+        patch.setattr(networks, "load_backbone", lambda *named: copy.deepcopy(read(*named)))
         patch.setattr(folding, "AT", SIZE)
         patch.setattr(channels, "GROUPS", 12)
         yield
