@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,11 @@ import pytest
 from engine.errors import Refused
 from engine.events import Ended, Event
 from engine.jobs import run
+from engine.models.backbone import Backbone
 from engine.models.elastic import channels
+from engine.models.elastic.blocks import blocks_of
+from engine.models.elastic.costs import BlockCosts
+from engine.models.elastic.passes import SHARES
 from engine.search.elastic import bench, folding, networks
 from engine.session import Session
 from tests.helpers import image_files
@@ -60,13 +66,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory: pytest.TempPathFactory, folders: Path) -> Path:
     """A project of three classes, learnt with a small network of random weights; its features are
-    of the kind that asks most (tests of the window have the pooled ones alone)."""
+    of the kind that asks most (tests of the window have the pooled ones alone), its learner is the
+    one that is done soonest (those of the window have the usual one)."""
     folder, made = tmp_path_factory.mktemp("learnt"), Session()
     weights = image_files.weights(folder / "net.safetensors", NETWORK)
     path = folder / "p.espalier"
     kind = {"weights": str(weights), "size": SIZE, "features": KIND}
     done(made, "new_project", path=str(path), **kind)
-    done(made, "learn_folder", paths=[str(folders)])
+    done(made, "learn_folder", paths=[str(folders)], learner="ncm")
     made.close()
     return path
 
@@ -87,3 +94,29 @@ def searched(session: Session, **settings: Any) -> tuple[dict[str, Any], list[Ev
     """A search at one resolution for something narrower than the whole network."""
     most = 0.97 * whole_macs(session)
     return done(session, "specialise", resolutions=[SIZE], macs=most, **settings)
+
+
+def ms_of(backbone: Backbone) -> float:
+    """Milliseconds on a computer that does ten million multiplications in each, for an image and
+    its mirror image."""
+    return bench.sizes_of(replace(backbone, mirror=True))["macs"] / 1e7
+
+
+@contextmanager
+def at_an_even_pace() -> Iterator[None]:
+    """A computer that takes the same time for each multiplication, whatever else runs here."""
+
+    def timed(made: bench.Bench, network: Backbone) -> dict[str, dict[str, float]]:
+        ms = ms_of(network)
+        return {made.device: {"p50": ms, "p95": ms, "low": ms}}
+
+    def costs(network: Backbone, whole_ms: float, setting: object) -> Iterator[BlockCosts]:
+        places = blocks_of(network.stages)
+        each = 0.8 * whole_ms / len(places)
+        yield BlockCosts({p: {s: s * each for s in SHARES} for p in places}, 0.2 * whole_ms)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench.Bench, "timed", lambda made, of: timed(made, of.backbone))
+        patch.setattr(bench.Bench, "only_timed", timed)
+        patch.setattr(folding, "measured_costs", costs)
+        yield

@@ -25,6 +25,7 @@ from tests.helpers.elastic import (
     KIND,
     NETWORK,
     SIZE,
+    at_an_even_pace,
     copy_of,
     done,
     folders,
@@ -38,6 +39,13 @@ __all__ = ["folders", "learnt", "quick"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
 NARROWED = f"{NETWORK} {SIZE}: " + " ".join(["50"] * 10)
 """Half of each block's middle."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def even_pace() -> Iterator[None]:
+    """Nothing is timed here; gestures/make_elastic_test.py does that."""
+    with at_an_even_pace():
+        yield
 
 
 @pytest.fixture(scope="module")

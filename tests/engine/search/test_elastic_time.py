@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,20 @@ from engine.learners import LEARNERS, Learner, Task
 from engine.learning.comparison import Measured
 from engine.models.backbone import Backbone
 from engine.models.backbones import untrained
-from engine.models.elastic.blocks import blocks_of
-from engine.models.elastic.costs import BlockCosts
-from engine.models.elastic.passes import SHARES
-from engine.search.elastic import bench, folding, networks, search
+from engine.search.elastic import bench, networks, search
 from engine.session import Session
-from tests.helpers.elastic import NETWORK, OTHER, SIZE, copy_of, done, folders, learnt, quick
+from tests.helpers.elastic import (
+    NETWORK,
+    OTHER,
+    SIZE,
+    at_an_even_pace,
+    copy_of,
+    done,
+    folders,
+    learnt,
+    ms_of,
+    quick,
+)
 
 __all__ = ["folders", "learnt", "quick"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -35,30 +42,10 @@ def session(tmp_path: Path, learnt: Path) -> Iterator[Session]:
     made.close()
 
 
-def ms_of(backbone: Backbone) -> float:
-    """Milliseconds on a computer that does ten million multiplications in each, for an image and
-    its mirror image."""
-    return bench.sizes_of(replace(backbone, mirror=True))["macs"] / 1e7
-
-
 @pytest.fixture
-def even_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A computer that takes the same time for each multiplication, whatever else runs here."""
-
-    def timed(made: bench.Bench, network: Backbone) -> dict[str, dict[str, float]]:
-        ms = ms_of(network)
-        return {made.device: {"p50": ms, "p95": ms, "low": ms}}
-
-    def costs(network: Backbone, whole_ms: float, setting: object) -> Iterator[BlockCosts]:
-        places = blocks_of(network.stages)
-        each = 0.8 * whole_ms / len(places)
-        yield BlockCosts({p: {s: s * each for s in SHARES} for p in places}, 0.2 * whole_ms)
-
-    monkeypatch.setattr(
-        bench.Bench, "timed", lambda made, extractor: timed(made, extractor.backbone)
-    )
-    monkeypatch.setattr(bench.Bench, "only_timed", timed)
-    monkeypatch.setattr(folding, "measured_costs", costs)
+def even_pace() -> Iterator[None]:
+    with at_an_even_pace():
+        yield
 
 
 @pytest.mark.usefixtures("even_pace")
