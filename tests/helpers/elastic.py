@@ -64,14 +64,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def learnt(tmp_path_factory: pytest.TempPathFactory, folders: Path) -> Path:
+def learnt(
+    tmp_path_factory: pytest.TempPathFactory, folders: Path, request: pytest.FixtureRequest
+) -> Path:
     """A project of three classes, learnt with a small network of random weights; its features are
     of the kind that asks most (tests of the window have the pooled ones alone), its learner is the
     one that is done soonest (those of the window have the usual one)."""
     folder, made = tmp_path_factory.mktemp("learnt"), Session()
     weights = image_files.weights(folder / "net.safetensors", NETWORK)
     path = folder / "p.espalier"
-    kind = {"weights": str(weights), "size": SIZE, "features": KIND}
+    kind = {
+        "weights": str(weights),
+        "size": SIZE,
+        "features": getattr(request.module, "FEATURES", KIND),
+    }
     done(made, "new_project", path=str(path), **kind)
     done(made, "learn_folder", paths=[str(folders)], learner="ncm")
     made.close()
