@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cluster.addresses import Address, address_of, is_loopback, security
-from engine.cluster.library import distributed
+from engine.cluster.library import distributed, why
 from engine.errors import Refused
 from engine.system.apart import no_interrupts
 from engine.system.cpu import few_threads_for_numpy, give_way
@@ -30,6 +30,8 @@ DEATH = "30s"
 """After so long without a scheduler a worker's process ends, and is started anew."""
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 START = 30.0
+REACH = 2.0
+"""Seconds in which a scheduler that is there lets others connect."""
 NO_PAGE = "127.0.0.1:0"
 """Dask insists on a server of pages: here it has none, and only this computer reaches it."""
 EVERYWHERE = ("0.0.0.0", "::")
@@ -44,7 +46,7 @@ class SchedulerThread:
         try:
             can_listen(address)
         except OSError as error:
-            raise self.refusal(address, error.strerror or str(error)) from error
+            raise self.refusal(address, error) from error
         self.ended = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.started: Future[str] = Future()
@@ -56,12 +58,11 @@ class SchedulerThread:
             self.url = self.started.result(START)
         except (OSError, ValueError, TimeoutError, RuntimeError) as error:
             self.thread.join(START)
-            why = error.__cause__ or error  # Dask's own error says only that it failed
-            raise self.refusal(address, why) from error
+            raise self.refusal(address, error) from error
 
-    def refusal(self, address: Address, why: object) -> Refused:
+    def refusal(self, address: Address, error: BaseException) -> Refused:
         return Refused(
-            f"The scheduler can't listen at {address.url(self.sure is not None)} ({why}). "
+            f"The scheduler can't listen at {address.url(self.sure is not None)}{why(error)}. "
             "Name another address or port."
         )
 
@@ -114,6 +115,7 @@ class WorkerProcesses:
             )
         self.sure = security(address, keys)
         distributed()
+        self.place = address
         self.url, self.keys = address.url(self.sure is not None), keys
         self.host = address.host if is_loopback(address.host) else ""
         self.folder = tempfile.TemporaryDirectory(prefix="espalier-worker-")
@@ -122,6 +124,14 @@ class WorkerProcesses:
     def look(self) -> int:
         """Starts again what ended, in its time; returns how many were started."""
         return sum(hand.look() for hand in self.hands)
+
+    def reached(self) -> bool:
+        """Whether anybody answers where the scheduler is to be."""
+        try:
+            socket.create_connection((self.place.host, self.place.port), REACH).close()
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         for hand in self.hands:
