@@ -277,7 +277,8 @@ class ProjectView:
     hints: tuple[str, ...] = ()
     read_only: bool = False
     features: str = "pooled"
-    """Those of the network's last stage, or "moments" of one before it, too (models/growth.py)."""
+    """Those of the network's last stage, or "moments" of one before it, too, maybe "-roots" and
+    "-mirror" (models/growth.py)."""
     backbone_title: str = ""
     """What a person calls the backbone."""
     data_licence: str = ""

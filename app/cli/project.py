@@ -133,7 +133,11 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     add("--backbone", default="", help="its name; `espalier backbones` lists them")
     add("--weights", default="", help="a weights file of your own (.safetensors, .pth, .pt)")
     add("--size", type=int, default=0, help="the side in pixels that the network sees")
-    help = "pooled: those of the last stage; moments: of an earlier one beside them"
+    help = (
+        "pooled: those of the last stage; moments: of an earlier one beside them; with -roots "
+        "after it their square roots, with -mirror the mean with the mirror image (twice the "
+        "time), with -roots-mirror both"
+    )
     add("--features", default="", metavar="KIND", help=help)
 
 

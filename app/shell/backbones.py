@@ -73,7 +73,17 @@ COLUMNS: tuple[tuple[str, Callable[[BackboneRow], str]], ...] = (
 )
 
 
-FEATURES = {"usual": "", "last stage": "pooled", "several stages": "moments"}
+FEATURES = {
+    "usual": "",
+    "last stage": "pooled",
+    "last stage, roots": "pooled-roots",
+    "last stage, mirrored too": "pooled-mirror",
+    "last stage, roots, mirrored too": "pooled-roots-mirror",
+    "several stages": "moments",
+    "several stages, roots": "moments-roots",
+    "several stages, mirrored too": "moments-mirror",
+    "several stages, roots, mirrored too": "moments-roots-mirror",
+}
 
 
 class BackboneRows(TableRows):
@@ -121,7 +131,10 @@ class BackboneDialog(QDialog):
         named(self.side, "Input size in pixels", "Smaller is faster and sees less", "Alt+S")
         for title, kind in FEATURES.items():
             self.features.addItem(title, kind)
-        help = "What classes are learnt from: the network's last stage, or the ones before it too"
+        help = (
+            "What classes are learnt from: the network's last stage, or the ones before it too; "
+            "their square roots; the mean with the mirror image, which takes twice as long"
+        )
         named(self.features, "Features", help, "Alt+T")
         self.setLayout(
             column(

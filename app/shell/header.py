@@ -29,7 +29,10 @@ FEATURES = {
     "pooled": "classes are learnt from its last stage",
     "moments": "classes are learnt from its last stages",
     "stages": "classes are learnt from its last stages",
+    "roots": "square roots",
+    "mirror": "with each image's mirror image",
 }
+"""What the parts of a kind of features are, by the words of its name."""
 NEEDS_PROJECT = ("Rename the project …", "What the project keeps …", "Close the project")
 """Entries of the menu that do nothing without a project."""
 EVERYWHERE = ("auto", "cpu")
@@ -39,6 +42,12 @@ RUNS_ON = (
     "free, so that the window stays quick: “1 thread” is one core at work"
 )
 MODES = {"system": "As the system", "light": "Light", "dark": "Dark"}
+
+
+def learnt_from(features: str) -> str:
+    """What a kind of features is, in the middle of a sentence."""
+    base, *more = (FEATURES[word] for word in features.split("-"))
+    return f"{base} ({', '.join(more)})" if more else base
 
 
 class MenuBelow(QMenu):
@@ -211,7 +220,7 @@ class Header(QWidget):
         self.name.set_full(project.name + (" (only to look at)" if project.read_only else ""))
         self.place.set_full(short(project.path))
         say_on(self.backbone, f"{project.backbone_title} · {project.input_size} px")
-        help = f"Looks at the images; {FEATURES[project.features]}. Shows others"
+        help = f"Looks at the images; {learnt_from(project.features)}. Shows others"
         named(self.backbone, f"Network: {self.backbone.text()}", help, "Ctrl+B")
         say_on(self.device, DEVICES.get(project.device, project.device))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.events import Progress, Work
+from engine.events import Event, Progress, Work
 from engine.jobs import job
 from engine.results.specialise import SupernetTrained, SupernetTuners
 from engine.results.tune import Estimate
@@ -73,9 +74,7 @@ def shrink(
     group = joined()
     group.check(tuner.batch)
     lessons = SupernetData(corpus, None, calibration(corpus, tuner, device), group)
-    if teacher:
-        asked = (Path(teacher), tuner.teacher_size, folder / "train")
-        lessons = replace(lessons, teacher=(yield from taught(corpus.images, *asked)))
+    lessons = yield from with_teacher(lessons, teacher, tuner.teacher_size, folder / "train")
     training = started(tuner, begun, lessons, shown)
     keeper = CheckpointWriter(tuner, begun, lessons, shown, Path(out), folder / "shrink.pt")
     yield from resumed(training, keeper.fixed(), keeper.checkpoint)
@@ -85,6 +84,16 @@ def shrink(
     figures = yield from keeper.scored(training, len(shown))
     size = max(tuner.resolutions())
     return {"path": out, "work": str(folder), "steps": training.position, "size": size, **figures}
+
+
+def with_teacher(
+    lessons: SupernetData, file: str, size: int, folder: Path
+) -> Generator[Event, None, SupernetData]:
+    """Images with what a teacher's weights in `file` make of them; as they are without a file."""
+    if not file:
+        return lessons
+    teacher = yield from taught(lessons.corpus.images, Path(file), size, folder)
+    return replace(lessons, teacher=teacher)
 
 
 @job("Estimating the time of a training", reads=True)

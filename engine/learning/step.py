@@ -74,10 +74,11 @@ def learn(
 
 
 def note_speed(extractor: Extractor) -> None:
-    """Keeps how long the network took for an image, where it ran."""
+    """Keeps how long the network took to look at an image once, where it ran."""
     if extractor.milliseconds:
         backbone = extractor.backbone
-        keep_speed(backbone.name, backbone.preprocessing.size, extractor.milliseconds)
+        once = extractor.milliseconds / backbone.looks
+        keep_speed(backbone.name, backbone.preprocessing.size, once)
 
 
 def teach(

@@ -45,6 +45,14 @@ class Backbone:
     facts: Mapping[str, object] = field(default_factory=dict)
     moments: int = 0
     """So many of the last features are moments of an earlier stage (engine/models/features.py)."""
+    mirror: bool = False
+    """Whether the features are the mean over an image and its mirror image, which is none of the
+    stages' business: what goes from pixels to features asks them twice (engine/models/trunk.py)."""
+
+    @property
+    def looks(self) -> int:
+        """How many times it looks at an image."""
+        return 2 if self.mirror else 1
 
     @property
     def cuts(self) -> tuple[str, ...]:
@@ -104,6 +112,11 @@ class Model:
     """The group that each class is within, "moths/hawk-moths"; empty: there are none."""
     promise: Promise | None = None
     """What share of its answers may be wrong; without one it gives them all."""
+
+    @property
+    def looks(self) -> int:
+        """How many times its network looks at an image."""
+        return self.views * self.backbone.looks
 
     @property
     def naming(self) -> Naming:

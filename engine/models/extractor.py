@@ -181,7 +181,7 @@ class Extractor:
         return session
 
     def frozen(self, views: int) -> Frozen:
-        return Frozen(self.backbone.preprocessing, self.trunk, views).eval()
+        return Frozen.of(self.backbone, views, self.cut)
 
     def on_processor(self, session: ort.InferenceSession, pixels: np.ndarray) -> np.ndarray:
         """Runs batches on all cores. These threads never wait for each other as those inside of

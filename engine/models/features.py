@@ -3,15 +3,18 @@
 A head on the pooled features sees what the last layers made of an image. What came to the last
 stage but one is less bound to the classes of the pretraining: the mean and the deviation over
 positions of each of its channels tell more of new classes, and cost nothing in the pass
-(tests/bench/features.py measures it).
+(tests/bench/features.py measures it). Two things more can be asked of either kind by its name:
+"-roots", their signed square roots, and "-mirror", the mean with those of the mirror image, for
+which the network looks twice (engine/models/trunk.py).
 
-Nothing but two stages knows of it: the last but one hands these on as maps that are the same
-everywhere, and the last gives them beside its own features. So the network stays a chain of stages,
-to be cut, frozen, trained, branched and exported like any other.
+Nothing but two stages knows of moments and roots: the last but one hands moments on as maps that
+are the same everywhere, and the last gives them beside its own features, and roots of all. So the
+network stays a chain of stages, to be cut, frozen, trained, branched and exported like any other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -19,11 +22,14 @@ from torch import Tensor, nn
 
 from engine.errors import BadSetting
 from engine.models.backbone import Backbone, Stage
-from engine.models.growth import MOMENTS, POOLED, STAGES, growth_of, named_digest
+from engine.models.growth import MOMENTS, POOLED, STAGES, Kind, growth_of, named_digest
 
-BOTH = "those of the last stage, and means and deviations of what came to the one before"
-TITLES = {POOLED: "", MOMENTS: BOTH, STAGES: BOTH}
-KINDS = (POOLED, MOMENTS)
+LAST = "those of the last stage"
+BOTH = f"{LAST}, and means and deviations of what came to the one before"
+TITLES = {POOLED: LAST, MOMENTS: BOTH, STAGES: BOTH}
+BASES = (POOLED, MOMENTS)
+KINDS = tuple(Kind(base, r, m).name for base in BASES for r in (False, True) for m in (False, True))
+"""Those that can be chosen."""
 SCALES = {MOMENTS: 0.4, STAGES: 2.0}
 """Of the moments. With 0.4 they are about as long as the features: longer ones would outweigh them
 in every distance and under a ridge, which costs many points where classes have few images. With
@@ -31,6 +37,8 @@ in every distance and under a ridge, which costs many points where classes have 
 multiplies them by what suits its images (engine/learners/slda.py)."""
 LEAST = 1e-5
 """Of a variance: a root has no slope at 0."""
+FLAT = 1e-4
+"""Of features much smaller than this the root is a multiple, so that it has a slope at 0 too."""
 
 
 class Carrying(nn.Sequential):
@@ -53,16 +61,30 @@ class Carrying(nn.Sequential):
 
 
 class Joining(nn.Sequential):
-    """A last stage that gives what was carried to it after its own features.
+    """A last stage that gives what was carried to it after its own features, or roots of all.
 
     It looks at the first `own` channels: float32 (n, own + carried, h, w) to
-    (n, features + carried).
+    (n, features + carried). Where `own` is 0, all go through its layers.
     """
 
-    own = 0
+    own, roots = 0, False
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([super().forward(x[:, : self.own]), x[:, self.own :].mean((2, 3))], dim=1)
+        if self.own:
+            given = super().forward(x[:, : self.own])
+            given = torch.cat([given, x[:, self.own :].mean((2, 3))], dim=1)
+        else:
+            given = super().forward(x)
+        return signed_roots(given) if self.roots else given
+
+
+def signed_roots(x: Tensor) -> Tensor:
+    """sign(x) (sqrt(|x| + e) - sqrt(e)), with e = FLAT: the root of each number, with its sign.
+
+    Perronnin, Sánchez and Mensink, Improving the Fisher kernel for large-scale image
+    classification, 2010, section 3. Written so that no sign is asked for.
+    """
+    return x / ((x.abs() + FLAT).sqrt() + FLAT**0.5)
 
 
 def with_features(backbone: Backbone, kind: str) -> Backbone:
@@ -70,9 +92,47 @@ def with_features(backbone: Backbone, kind: str) -> Backbone:
 
     Raises BadSetting for a kind that there is not, or that the network can't give.
     """
-    if kind not in TITLES:
-        raise BadSetting(f"There are no features “{kind}”. Choose {' or '.join(KINDS)}.")
-    return backbone if kind == POOLED else with_moments(backbone, kind)
+    try:
+        wanted = Kind.parse(kind)
+    except ValueError as error:
+        raise BadSetting(
+            f"There are no features “{kind}”. Choose {' or '.join(BASES)}, with -roots, -mirror or "
+            "-roots-mirror after it for square roots and the mean with the mirror image."
+        ) from error
+    if kind == POOLED:
+        return backbone
+    found = backbone if wanted.base == POOLED else with_moments(backbone, wanted.base)
+    growth = replace(growth_of(backbone), features=kind)
+    return replace(
+        found,
+        stages=with_roots(found.stages) if wanted.roots else found.stages,
+        digest=named_digest(backbone.digest, growth),
+        facts={**backbone.facts, "growth": growth.text},
+        mirror=wanted.mirror,
+    )
+
+
+def in_words(kind: str) -> str:
+    """What a kind of features is, in the middle of a sentence; nothing for the pooled ones.
+
+    Raises ValueError for what is none.
+    """
+    wanted = Kind.parse(kind)
+    if kind == POOLED:
+        return ""
+    roots = ", each as its signed square root" if wanted.roots else ""
+    mirror = ", in the mean of the image and its mirror image" if wanted.mirror else ""
+    return f"{TITLES[wanted.base]}{roots}{mirror}"
+
+
+def with_roots(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages with a last one that gives the roots of its features."""
+    last = stages[-1]
+    joining = Joining()
+    if isinstance(last.module, Joining):
+        joining.own = last.module.own
+    joining.roots = True
+    return [*stages[:-1], Stage(last.name, as_chain(joining, last.module))]
 
 
 def with_moments(backbone: Backbone, kind: str) -> Backbone:
@@ -86,13 +146,10 @@ def with_moments(backbone: Backbone, kind: str) -> Backbone:
     chain = Carrying()
     chain.scale = SCALES[kind]
     carrying = Stage(below.name, as_chain(chain, below.module))
-    growth = replace(growth_of(backbone), features=kind)
     return replace(
         backbone,
         stages=[*backbone.stages[:-2], carrying, last],
         width=pooled + 2 * given,
-        digest=named_digest(backbone.digest, growth),
-        facts={**backbone.facts, "growth": growth.text},
         moments=2 * given if kind == MOMENTS else 0,
     )
 

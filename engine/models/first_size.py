@@ -23,10 +23,11 @@ def first_size(backbone: Backbone) -> tuple[int, float]:
     """
     own, known = backbone.preprocessing.size, known_speeds().get(backbone.name)
     if known and known["size"] == own:
-        seconds = float(known["milliseconds"]) / 1000
+        seconds = backbone.looks * float(known["milliseconds"]) / 1000
     else:
-        seconds = seconds_of(backbone)
-        keep_speed(backbone.name, own, 1000 * seconds)
+        once = seconds_of(backbone)
+        keep_speed(backbone.name, own, 1000 * once)
+        seconds = backbone.looks * once
     return (own if seconds < SLOW else min(own, SMALLER)), seconds
 
 

@@ -18,6 +18,31 @@ MOST_WIDTH, MOST_BRANCHES = 8192, 1000
 POOLED, STAGES, MOMENTS = "pooled", "stages", "moments"
 """Features of the last stage, or moments of an earlier one beside them (models/features.py): larger
 ones in projects of before."""
+ROOTS, MIRROR = "roots", "mirror"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of features: whose they are, whether they are square roots, and whether they are the
+    mean with those of the mirror image. Its name is such as "moments", "moments-roots-mirror"."""
+
+    base: str
+    roots: bool = False
+    mirror: bool = False
+
+    @property
+    def name(self) -> str:
+        more = ((ROOTS, self.roots), (MIRROR, self.mirror))
+        return "-".join([self.base, *(word for word, there in more if there)])
+
+    @classmethod
+    def parse(cls, name: str) -> Kind:
+        """Raises ValueError for a name that no kind has."""
+        base, *more = name.split("-")
+        kind = cls(base, ROOTS in more, MIRROR in more)
+        if base not in (POOLED, STAGES, MOMENTS) or kind.name != name:
+            raise ValueError(f"no features {name}")
+        return kind
 
 
 @dataclass(frozen=True)
@@ -54,8 +79,7 @@ class Growth:
         widths = [growth.adapters, *(int(branch.get("width", 0)) for branch in growth.branches)]
         if len(widths) > MOST_BRANCHES or not all(0 <= width <= MOST_WIDTH for width in widths):
             raise ValueError("more than any network grows")
-        if features not in (POOLED, STAGES, MOMENTS):
-            raise ValueError(f"no features {features}")
+        Kind.parse(features)
         return growth
 
 

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from engine.images.preprocess import Preprocessing
+from engine.models.backbone import Backbone
 
 VIEWS = 12
 """Views that there are: whole, middle and four corners, each plain and mirrored."""
@@ -48,16 +49,33 @@ def view(x: torch.Tensor, number: int) -> torch.Tensor:
 class Frozen(nn.Module):
     """The part of a network below a cut, with its normalisation and its views inside.
 
-    uint8 (batch, size, size, 3) to float32 (batch, views, ...), the dots what the cut gives.
+    uint8 (batch, size, size, 3) to float32 (batch, views, ...), the dots what the cut gives. With
+    `mirror` each view's is the mean over it and its mirror image.
     """
 
-    def __init__(self, p: Preprocessing, trunk: nn.Module, views: int = 1) -> None:
+    def __init__(
+        self, p: Preprocessing, trunk: nn.Module, views: int = 1, mirror: bool = False
+    ) -> None:
         super().__init__()
-        self.normalise, self.trunk, self.views = Normalise(p), trunk, views
+        self.normalise, self.trunk = Normalise(p), trunk
+        self.views, self.mirror = views, mirror
+
+    @classmethod
+    def of(cls, backbone: Backbone, views: int = 1, cut: str = "") -> Frozen:
+        """A backbone up to a cut, in eval mode; below its features nothing is averaged."""
+        mirror = backbone.mirror and backbone.position(cut) == len(backbone.stages)
+        return cls(backbone.preprocessing, backbone.below(cut), views, mirror).eval()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         x = self.normalise(pixels)
         if self.views == 1:
-            return self.trunk(x).unsqueeze(1)
+            return self.seen(x).unsqueeze(1)
         x = torch.cat([view(x, number) for number in range(self.views)])
-        return self.trunk(x).unflatten(0, (self.views, -1)).transpose(0, 1)
+        return self.seen(x).unflatten(0, (self.views, -1)).transpose(0, 1)
+
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        """What the trunk makes of normalised images; in one pass, so that a graph has its layers
+        once."""
+        if not self.mirror:
+            return self.trunk(x)
+        return self.trunk(torch.cat([x, x.flip(-1)])).unflatten(0, (2, -1)).mean(0)

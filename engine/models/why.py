@@ -68,8 +68,11 @@ def decompose(
 ) -> Reasons | None:
     """The reasons for the class at `place` in an image uint8 (size, size, 3), from one pass.
 
-    None where the features are no means over positions, or the head can't be taken apart.
+    None where the features are no means over positions of one image, or the head can't be taken
+    apart.
     """
+    if backbone.mirror:
+        return None
     features, parts = looked(backbone, pixels)
     weights = weights_at(head, features) if parts is not None else None
     if parts is None or weights is None:

@@ -41,7 +41,7 @@ from engine.models.backbones import load_backbone
 from engine.models.backbones.base import BACKBONES
 from engine.models.elastic.architecture import TRAINED, ElasticArchitecture
 from engine.models.extractor import Extractor
-from engine.models.features import KINDS
+from engine.models.features import BASES
 from engine.models.growth import POOLED
 from engine.models.timing import Timed
 from engine.search.elastic import using
@@ -146,7 +146,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--subsamples", type=int, default=0)
     parser.add_argument("--sizes", default="64,96,128,160,192,224")
     parser.add_argument("--networks", default=",".join(NETWORKS))
-    parser.add_argument("--features", default="", help="the project's: pooled or moments")
+    parser.add_argument("--features", default="", help="the project's, such as pooled or moments")
     parser.add_argument("--train", action="store_true", help="with the little training, too")
     options = parser.parse_args()
     options.more = [Path(file) for file in options.weights.split(",") if file]
@@ -230,7 +230,7 @@ def whole(judge: Judge, names: Sequence[str], sizes: Sequence[int]) -> Iterator[
     for name in names:
         if BACKBONES.make(name).found() is None:
             continue
-        for kind, size in ((kind, size) for kind in KINDS for size in sizes):
+        for kind, size in ((kind, size) for kind in BASES for size in sizes):
             title = f"{BACKBONES.make(name).title} {size}{', moments' if kind != POOLED else ''}"
             yield judge.row(title, load_backbone(name, None, size, kind), kind)
 
@@ -248,8 +248,8 @@ def print_rows(rows: Sequence[Row]) -> None:
             run.round()
     ms = [1000 * float(np.median(run.seconds)) for run in runs]
     print(f"{'network':44} {'ms':>6} {'accuracy':>9} {'sub':>6}   lead over the best as fast")
-    judged_by = [(POOLED,), KINDS]
-    judged_by += [(*KINDS, TRAINED)] if any(row.whole == TRAINED for row in rows) else []
+    judged_by = [(POOLED,), BASES]
+    judged_by += [(*BASES, TRAINED)] if any(row.whole == TRAINED for row in rows) else []
     for at in sorted(range(len(rows)), key=lambda n: ms[n]):
         row = rows[at]
         told = "" if row.whole else "; ".join(lead(rows, ms, at, kinds) for kinds in judged_by)

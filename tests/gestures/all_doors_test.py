@@ -1,7 +1,8 @@
 """The same image gives the same class through every door that answers.
 
 The doors: the window, the command line, the table that it writes, each exported file, and the
-sample script beside it. The images: odd sizes, turned by EXIF, grey, and transparent.
+sample script beside it. The images: odd sizes, turned by EXIF, grey, and transparent. The features
+are of the kind that asks most of a door: moments, their roots, and the mirror image.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ NEAR = {"onnx-int8": 0.25}
 USUAL = 0.02
 """By how much a probability may differ: a receipt allows no more either, but for 8 bits, where it
 counts how often the class is right."""
+KIND = "moments-roots-mirror"
 UNKNOWN = "none of these"
 RANKS = (("class", "probability"), ("second class", "second probability"))
 
@@ -58,7 +60,7 @@ def project(home: Path) -> Path:
     """Of a network with few operations, since a dozen programs open what is exported."""
     path = home / "doors.espalier"
     weights = image_files.weights(home / "few operations.safetensors", "squeezenet1_1")
-    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", "moments")
+    answered(home, "new", path, "--weights", weights, "--size", 48, "--features", KIND)
     answered(
         home, "learn", path, image_files.class_folders(home / "doors", {"moth": 16, "snail": 16})
     )

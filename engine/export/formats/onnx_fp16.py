@@ -56,7 +56,7 @@ class OnnxFp16(Exporter):
         before = before_layers(graph)
         names = floats(graph, before)
         seen: dict[str, Histogram] = {}
-        runs = histograms(graph, names, pixels, model.views, devices.threads())
+        runs = histograms(graph, names, pixels, model.looks, devices.threads())
         for done, found in runs:
             seen = found
             yield Progress(done, len(pixels), "Looking how large numbers get")

@@ -132,7 +132,7 @@ class OnnxInt8(Exporter):
     ) -> Generator[Progress, None, dict[str, dict[str, Range]]]:
         """What each tensor's 8 bits shall hold, by each method."""
         counted: dict[str, Histogram] = {}
-        runs = histograms(body.graph, body.tensors, pixels, model.views, devices.threads())
+        runs = histograms(body.graph, body.tensors, pixels, model.looks, devices.threads())
         for done, found in runs:
             counted = found
             yield Progress(done, len(pixels), "Counting what runs through the network")

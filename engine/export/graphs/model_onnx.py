@@ -24,8 +24,7 @@ class Whole(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        p = model.backbone.preprocessing
-        self.frozen = Frozen(p, model.backbone.below(), model.views)
+        self.frozen = Frozen.of(model.backbone, model.views)
         self.head = model.head
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,10 +41,9 @@ def network_graph(model: Model, path: Path) -> onnx.ModelProto:
 
 def halves(model: Model, path: Path) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """The same as two graphs: "pixels" to "features" (n, views, width), and these to `OUTPUTS`."""
-    p, width = model.backbone.preprocessing, model.backbone.width
-    frozen = Frozen(p, model.backbone.below(), model.views)
+    frozen = Frozen.of(model.backbone, model.views)
     below = written(frozen, pixels_of(model), path, ("pixels", ["features"]))
-    features = torch.rand(2, model.views, width)
+    features = torch.rand(2, model.views, model.backbone.width)
     return below, written(model.head, features, path, ("features", OUTPUTS))
 
 

@@ -99,9 +99,10 @@ WAYS = {"percentile": by_percentile, "entropy": by_entropy}
 
 
 def histograms(
-    graph: onnx.ModelProto, names: list[str], pixels: np.ndarray, views: int, threads: int
+    graph: onnx.ModelProto, names: list[str], pixels: np.ndarray, looks: int, threads: int
 ) -> Iterator[tuple[int, dict[str, Histogram]]]:
-    """Runs pixels, uint8 (n, size, size, 3), through a graph; yields how many are done.
+    """Runs pixels, uint8 (n, size, size, 3), through a graph; yields how many are done. It looks
+    `looks` times at each.
 
     `graph` says the types of the tensors `names` (its value_info).
     """
@@ -117,7 +118,7 @@ def histograms(
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(watched.SerializeToString(), options, providers=[PROCESSOR])
     found = {name: Histogram() for name in names}
-    at_once = max(1, 4 // views)  # all activations are held at once
+    at_once = max(1, 4 // looks)  # all activations are held at once
     for start in range(0, len(pixels), at_once):
         values = session.run(names, {"pixels": pixels[start : start + at_once]})
         for name, value in zip(names, values, strict=True):

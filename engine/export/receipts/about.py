@@ -11,7 +11,7 @@ from engine.learners import LEARNERS
 from engine.learning import scoring
 from engine.models.backbone import Backbone
 from engine.models.backbones import title_of
-from engine.models.features import TITLES
+from engine.models.features import in_words
 from engine.models.growth import growth_of
 from engine.registry import settings_of
 from engine.storage import catalogue, runs, steps
@@ -48,7 +48,7 @@ def about_network(project: Project, backbone: Backbone) -> About:
         architecture=str(backbone.facts.get("architecture", "")),
         narrowed=len(growth.narrowed),
         adapters=growth.adapters,
-        features=TITLES[growth.features],
+        features=in_words(growth.features),
         branches=branches,
     )
 

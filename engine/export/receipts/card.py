@@ -16,7 +16,6 @@ from engine.export.receipts.words import (
     summary,
     value_in_words,
 )
-from engine.images.preprocess import Preprocessing
 from engine.learners.confidence import KNOWN
 from engine.learners.metrics import DEFINITIONS, accuracy_interval
 from engine.learners.promise import CERTAIN
@@ -50,7 +49,7 @@ def card(receipt: Receipt, model: Model, about: About, script: str, inside: bool
         learning(receipt, model, about),
         quality(receipt, about),
         limits(receipt, about),
-        preprocessing(model.backbone.preprocessing, model.views, inside),
+        preprocessing(model, inside),
         usage(receipt, script),
         papers(receipt),
     ]
@@ -106,6 +105,8 @@ def learning(r: Receipt, model: Model, about: About) -> list[str]:
         lines.append(f"- Learner: {plain(about.learner)}{settings}.")
     if model.views > 1:
         lines.append(f"- The network sees {model.views} views of each image.")
+    if model.backbone.mirror:
+        lines.append("- It looks at each image as it is and mirrored, which takes twice as long.")
     if about.steps:
         before = "" if about.steps[0].number == 1 else "; those before were of another network"
         lines += ["", f"Learnt in {many(len(about.steps), 'step')}{before}:", "", *steps(about)]
@@ -307,8 +308,9 @@ def listed(names: Iterable[str]) -> str:
 # How to use it.
 
 
-def preprocessing(p: Preprocessing, views: int, inside: bool) -> list[str]:
+def preprocessing(model: Model, inside: bool) -> list[str]:
     """From an image's file to what the network takes, to the pixel."""
+    p, mirror = model.backbone.preprocessing, model.backbone.mirror
     where = (
         "It is inside the file, which takes whole images of any size; only the first step is left "
         "to whoever opens the image. The file does the others:"
@@ -317,7 +319,7 @@ def preprocessing(p: Preprocessing, views: int, inside: bool) -> list[str]:
         f"does; it takes the pixels as uint8 (n, {p.size}, {p.size}, 3), red, green and blue, and "
         "does the others:"
     )
-    steps = [f"{n}. {step}" for n, step in enumerate(pixel_steps(p, views), start=1)]
+    steps = [f"{n}. {step}" for n, step in enumerate(pixel_steps(p, model.views, mirror), start=1)]
     return ["## Preprocessing", "", where, "", *steps]
 
 

@@ -12,7 +12,7 @@ TO_PIXELS = 3
 """So many of the steps make the pixels that a network takes; the others are inside every file."""
 
 
-def pixel_steps(p: Preprocessing, views: int = 1) -> list[str]:
+def pixel_steps(p: Preprocessing, views: int = 1, mirror: bool = False) -> list[str]:
     """From an opened image to float32 (1, 3, size, size), or (views, 3, size, size)."""
     numbers = [", ".join(f"{x:g}" for x in values) for values in (p.mean, p.std)]
     steps = [
@@ -36,5 +36,10 @@ def pixel_steps(p: Preprocessing, views: int = 1) -> list[str]:
             f"upper left, upper right, lower left and lower right corner, each followed by its "
             f"mirror image. Middle and corners are {p.size * 7 // 8} pixels wide and high, scaled "
             f"back to {p.size} bilinearly, without antialiasing."
+        )
+    if mirror:
+        of_each = "each with" if views > 1 else "it and"
+        steps.append(
+            f"Ask the network about {of_each} its mirror image; the features are the mean."
         )
     return steps

@@ -30,7 +30,7 @@ from engine.models.backbones import title_of
 from engine.models.extractor import Extractor
 from engine.models.features import with_features
 from engine.models.flops import counter
-from engine.models.growth import POOLED
+from engine.models.growth import POOLED, Kind
 from engine.models.trunk import Normalise
 from engine.search.elastic.likely import ACCURACY, LEFT_OUT
 from engine.search.evaluation import sample_of
@@ -72,6 +72,11 @@ class Bench:
     def mark(self) -> str:
         """Tells what was measured with other features than the pooled ones apart."""
         return "" if self.features == POOLED else f"|{self.features}"
+
+    @property
+    def mirror(self) -> bool:
+        """Whether networks look at each image and its mirror image."""
+        return Kind.parse(self.features).mirror
 
     @property
     def classes(self) -> list[int]:
@@ -177,7 +182,8 @@ def sizes_of(backbone: Backbone) -> dict[str, int]:
         for hook in hooks:
             hook.remove()
     parameters = parameters_of(stage.module for stage in backbone.stages)
-    return {"macs": count.get_total_flops() // 2, "params": parameters, "memory": most}
+    macs, looks = count.get_total_flops() // 2, backbone.looks
+    return {"macs": looks * macs, "params": parameters, "memory": looks * most}
 
 
 def batches_of(pixels: np.ndarray, preprocessing: Preprocessing) -> list[Tensor]:

@@ -66,7 +66,8 @@ def sizes_for(choice: Choice, wanted: ElasticArchitecture) -> dict[str, float]:
     full = widths_of(network.stages)
     shares = wanted.by_place(list(full))
     widths = {place: width_at(full[place], share) for place, share in shares.items()}
-    sizes = sizes_of(replace(network, stages=shaped(network.stages, widths)))
+    stages, mirror = shaped(network.stages, widths), choice.bench.mirror
+    sizes = sizes_of(replace(network, stages=stages, mirror=mirror))
     named = {"macs": sizes["macs"], "parameters": sizes["params"], "memory": sizes["memory"]}
     return {**named, "file_bytes": NUMBER * sizes["params"]}
 

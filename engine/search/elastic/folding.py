@@ -94,13 +94,14 @@ def costs_at(bench: Bench, origin: Origin, resolution: int) -> Generator[Event, 
         yield Progress(0, None, f"Timing its blocks at {resolution} pixels")
         network = network_of(project, origin, resolution)
         whole = bench.only_timed(network)[bench.device]["low"]
+        looks = 2 if bench.mirror else 1
         found: BlockCosts | None = None
-        for costs in measured_costs(network, whole, bench.setting):
+        for costs in measured_costs(network, whole / looks, bench.setting):
             found = costs
             yield Progress(0, None, f"Timing its blocks at {resolution} pixels")
         assert found is not None
-        blocks = {p: [[s, ms] for s, ms in of.items()] for p, of in found.blocks.items()}
-        facts = {"blocks": blocks, "rest": found.rest}
+        blocks = {p: [[s, looks * ms] for s, ms in of.items()] for p, of in found.blocks.items()}
+        facts = {"blocks": blocks, "rest": looks * found.rest}
         subnet_results.keep(project, key, name, facts)
     return BlockCosts({place: dict(of) for place, of in facts["blocks"].items()}, facts["rest"])
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.models.elastic.architecture import ElasticArchitecture
-from engine.models.growth import MOMENTS, POOLED, STAGES
+from engine.models.growth import MOMENTS, POOLED, STAGES, Kind
 
 OCTAVE, LOST = {POOLED: 0.1, MOMENTS: 0.08, STAGES: 0.05}, 0.08
 """What twice the resolution brings in accuracy, by the kind of features, and what it costs where
@@ -29,7 +29,7 @@ DIFFER = 0.15
 
 def likely(resolution: int, lost: float, features: str) -> float:
     """The accuracy before anything is measured, but for a constant."""
-    return OCTAVE[features] * math.log2(resolution) - LOST * lost
+    return OCTAVE[Kind.parse(features).base] * math.log2(resolution) - LOST * lost
 
 
 def expected_of(

@@ -38,6 +38,8 @@ LANDMARKS, LOWER = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),
 """Torchvision's, and the sizes at which they stand beside the project's own from the start."""
 RESOLUTIONS = (64, 96, 128, 160, 192, 224)
 """Multiples of 32: the strides of these networks then divide a map without a rest."""
+TAKEN: dict[tuple[str, str, int], bool] = {}
+"""Whether a network, by its name and weights, takes images of a size: it always does or never."""
 LEAST_BLOCKS = 3
 PUBLISHED_AT = 224
 """Pixels at which most networks' accuracies are published."""
@@ -133,15 +135,16 @@ def published(names: Iterable[str]) -> dict[str, float]:
 
 
 def possible(project: Project, origin: Origin, sizes: tuple[int, ...]) -> list[int]:
-    """The resolutions among `sizes` that a network takes."""
-    found = []
+    """The resolutions among `sizes` that a network takes; it is read once for each."""
     for size in sizes:
-        try:
-            network_of(project, origin, size)
-        except BadSetting:
-            continue
-        found.append(size)
-    return found
+        key = (origin.backbone, origin.weights, size)
+        if key not in TAKEN:
+            try:
+                network_of(project, origin, size)
+                TAKEN[key] = True
+            except BadSetting:
+                TAKEN[key] = False
+    return [size for size in sizes if TAKEN[origin.backbone, origin.weights, size]]
 
 
 def can_be_narrowed(project: Project, origin: Origin) -> bool:

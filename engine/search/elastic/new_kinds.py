@@ -89,13 +89,14 @@ def lost_on(
     bench: Bench, root: Origin, backbone: Backbone, kinds: tuple[list[tuple[str, int]], ...]
 ) -> list[float]:
     """What the features of a network lose beside the whole one's on images of each kind, as a
-    share of the variance over all of them; pooled features, which are the first of all kinds."""
-    whole = networks.network_of(bench.project, root, backbone.preprocessing.size)
+    share of the variance over all of them; without moments, which come last in all kinds."""
+    pooled = networks.network_of(bench.project, root, backbone.preprocessing.size)
+    whole = bench.dressed(pooled)
 
     def features(network: Backbone, some: list[tuple[str, int]]) -> torch.Tensor:
         batches = batches_of(bench.of(some)[0], network.preprocessing)
         found = passes.on_all_cores(network.below(), batches)
-        return torch.cat(found)[:, : whole.width]
+        return torch.cat(found)[:, : pooled.width]
 
     there = [some for some in kinds if some]
     expected = [features(whole, some) for some in there]

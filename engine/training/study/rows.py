@@ -203,7 +203,7 @@ def seconds_an_image(session: Session, extractor: Extractor) -> float:
 def costs(backbone: Backbone, head: nn.Module, views: int) -> dict[str, int]:
     """Multiply-adds for one image, and the bytes of all weights, with the head's."""
     size, trunk = backbone.preprocessing.size, backbone.below()
-    macs = macs_of(trunk, torch.zeros(1, 3, size, size)) * views
+    macs = macs_of(trunk, torch.zeros(1, 3, size, size)) * views * backbone.looks
     macs += macs_of(head, torch.zeros(1, views, backbone.width))
     return {"macs": int(macs), "bytes": bytes_of(trunk) + bytes_of(head)}
 

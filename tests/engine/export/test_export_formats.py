@@ -1,7 +1,8 @@
 """Every format with every kind of model: written, opened in another process, compared, judged.
 
 The kinds: several heads together, TILDA's vote, a tuned network, one with a branch, and a subnet.
-The first and the tuned one give moments of an earlier stage among their features.
+The first and the tuned one give moments of an earlier stage among their features; the first one
+gives roots of all, and looks at each image and its mirror image.
 All of a kind of runtime are opened in one process, one after the other, by the function that each
 export is checked with; whether a single export is one gesture is for tests/gestures.
 """
@@ -57,6 +58,7 @@ EACH = 8
 """Images of a class to compare on; as many others are learnt from."""
 SIZES = ((40, 31), (33, 97), (16, 16), (150, 91))
 KINDS = ("chosen", "tilda", "tuned", "branched", "subnet")
+FEATURES = {"chosen": f"{MOMENTS}-roots-mirror", "tuned": MOMENTS}
 KINDS_OF = {
     "litert": ("chosen", "tilda"),
     "pt2": ("tilda", "tuned", "branched"),
@@ -84,8 +86,8 @@ def backbone(kind: str) -> Backbone:
         return backbone_of("subnet", supernet().subnet(smallest(32)).eval(), 32, "", {})
     found = networks.backbone(pointwise=False)
     torch.manual_seed(1)
-    if kind in ("chosen", "tuned"):
-        found = with_features(networks.with_last_layer(found), MOMENTS)
+    if kind in FEATURES:
+        found = with_features(networks.with_last_layer(found), FEATURES[kind])
     if kind == "tuned":
         found = with_adapters(found, 4)
         for stage in found.stages:
@@ -125,7 +127,7 @@ def models(images) -> Mapping[str, Ready]:
         pixels = torch.from_numpy(np.stack([open_image(path, p).pixels for path in paths]))
         learner = learner_for(kind, network)
         with torch.inference_mode():
-            features = Frozen(p, network.below(), learner.views).eval()(pixels)
+            features = Frozen.of(network, learner.views)(pixels)
         learnt, classes = features[half:], torch.from_numpy(truth[half:])
         taught(learner, {c: learnt[classes == c] for c in range(len(NAMES))})
         head = head_of(learner)

@@ -53,6 +53,10 @@ def test_returning_to_a_step_answers_as_it_did_then(session, tmp_path):
 
 
 def test_moved_pictures_are_unlearnt_where_they_were(session, tmp_path):
+    """From features that are the mean with those of the mirror image."""
+    weights, kind = str(tmp_path / "net.safetensors"), "moments-roots-mirror"
+    done(session, "use_backbone", weights=weights, size=32, features=kind)
+    assert session.view().features == kind
     images = image_files.class_folders(tmp_path / "pictures", {"a": 20, "b": 20})
     list(run(session, "learn_folder", {"paths": [str(images)]}))
     rows = session.require().db["image"].rows_where("path LIKE '%/a/%'", limit=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,17 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import BadSetting, UnusableWeights
-from engine.models.backbone import Backbone
+from engine.models.backbone import Backbone, Stage
 from engine.models.backbones import BACKBONES, load_backbone, untrained, usual_features
 from engine.models.branches import clone_of, grown, plain
 from engine.models.elastic.blocks import blocks_of, shaped, widths_of
 from engine.models.extractor import Extractor
-from engine.models.features import KINDS, with_features
-from engine.models.growth import MOMENTS, POOLED, STAGES, Growth, growth_of
+from engine.models.features import BASES, KINDS, in_words, with_features
+from engine.models.growth import MOMENTS, POOLED, STAGES, Growth, Kind, growth_of
 from engine.models.provenance import Origin
 from engine.models.tuned import as_tuned, facts_for, load_tuned, tuned_bytes
 from tests.helpers import networks
 
+EVERYTHING = f"{MOMENTS}-roots-mirror"
 pytestmark = pytest.mark.usefixtures("one_thread")
 ORIGIN = Origin("mobilenet_v3_small", "", 64, "", "")
 NAMES = ("efficientnet_lite0", "mobilenet_v2", "mobilenet_v3_small", "resnet18", "squeezenet1_1")
@@ -90,7 +92,7 @@ def test_an_odd_size_changes_nothing() -> None:
 def test_onnx_runtime_gives_the_same_and_the_cache_tells_them_apart() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
     network = made("efficientnet_lite0")
-    both = [Extractor(with_features(network, kind)) for kind in KINDS]
+    both = [Extractor(with_features(network, kind)) for kind in BASES]
 
     pooled, wide = (extractor(pixels, 2) for extractor in both)
 
@@ -98,6 +100,75 @@ def test_onnx_runtime_gives_the_same_and_the_cache_tells_them_apart() -> None:
     assert wide.shape == (5, 2, both[1].backbone.width)
     assert np.allclose(wide[..., : pooled.shape[-1]], pooled, atol=1e-5)
     assert both[0].key != both[1].key
+
+
+def signed() -> Backbone:
+    """A small network whose features have either sign."""
+    network = networks.with_last_layer(networks.backbone())
+    last = nn.Sequential(*(m for m in network.stages[-1].module if not isinstance(m, nn.ReLU)))
+    return replace(network, stages=[*network.stages[:-1], Stage("features", last)])
+
+
+def small_images(count: int = 4) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("make", [networks.backbone, signed])
+@pytest.mark.parametrize("base", BASES)
+def test_roots_are_of_each_feature_with_its_sign(make: Callable[[], Backbone], base: str) -> None:
+    plain, rooted = (with_features(make(), kind) for kind in (base, f"{base}-roots"))
+    x = torch.randn(3, 3, networks.SIZE, networks.SIZE)
+    before, found = looked(plain, x).double(), looked(rooted, x).double()
+    assert bool((before < 0).any()) == (make is signed)
+    expected = before.sign() * ((before.abs() + 1e-4).sqrt() - 1e-2)
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert (rooted.width, rooted.moments) == (plain.width, plain.moments)
+    assert rooted.digest != plain.digest
+
+
+def test_roots_have_a_slope_where_a_feature_is_nothing() -> None:
+    rooted = with_features(signed(), f"{MOMENTS}-roots").stages[-1].module
+    x = torch.zeros(2, 12 + 16, 4, 4, requires_grad=True)
+    rooted(x).sum().backward()
+    assert x.grad is not None
+    assert bool(x.grad.isfinite().all())
+    assert float(x.grad[:, 12:].abs().min()) > 0
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_the_mirror_image_counts_as_much_as_the_image(views: int) -> None:
+    pixels, once = small_images(), Extractor(with_features(signed(), f"{MOMENTS}-roots"))
+    twice = Extractor(with_features(signed(), EVERYTHING))
+    mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
+
+    found = twice(pixels, views)
+
+    assert not twice.notices
+    expected = (once(pixels, views) + once(mirrored, views)) / 2
+    assert np.allclose(found, expected, atol=1e-5)
+    assert np.allclose(found, twice(mirrored, views), atol=1e-5)
+    assert np.allclose(found, twice.by_pytorch(pixels, views), atol=1e-5)
+    assert np.abs(found - once(pixels, views)).max() > 1e-3
+    assert twice.key != once.key
+
+
+def test_below_the_features_there_is_one_image() -> None:
+    both = [
+        Extractor(with_features(signed(), kind), cut="middle") for kind in (MOMENTS, EVERYTHING)
+    ]
+    one, other = (extractor(small_images()) for extractor in both)
+    assert np.array_equal(one, other)
+
+
+def test_each_kind_has_its_name_and_its_words() -> None:
+    kinds = [Kind.parse(name) for name in KINDS]
+    assert [kind.name for kind in kinds] == list(KINDS)
+    assert len({with_features(signed(), name).digest for name in KINDS}) == len(KINDS)
+    assert len({in_words(name) for name in KINDS}) == len(KINDS)
+    assert in_words(POOLED) == ""
+    for name in ("", "moments-", "roots", "moments-mirror-roots", "moments-roots-roots"):
+        with pytest.raises(BadSetting, match="pooled or moments, with -roots, -mirror"):
+            with_features(signed(), name)
 
 
 def test_transformers_have_no_maps_to_take_moments_of() -> None:
@@ -119,26 +190,31 @@ def test_weights_have_the_same_names_and_gradients_reach_them_all() -> None:
     assert all(p.grad is not None for stage in wide.stages for p in stage.module.parameters())
 
 
-def test_a_tuned_network_comes_back_with_its_features() -> None:
+@pytest.mark.parametrize("kind", [MOMENTS, EVERYTHING])
+def test_a_tuned_network_comes_back_with_its_features(kind: str) -> None:
     network = made("mobilenet_v3_small")
     widths = {place: width // 2 for place, width in list(widths_of(network.stages).items())[-2:]}
-    small = with_features(replace(network, stages=shaped(network.stages, widths)), MOMENTS)
-    growth = Growth(narrowed=widths, features=MOMENTS)
+    small = with_features(replace(network, stages=shaped(network.stages, widths)), kind)
+    growth = Growth(narrowed=widths, features=kind)
 
     again = load_tuned(network, tuned_bytes(small.stages, ORIGIN, growth))
 
     assert growth_of(again) == growth
+    assert again.mirror == small.mirror == (kind == EVERYTHING)
     assert torch.equal(looked(again, images()), looked(small, images()))
     known = as_tuned(small, facts_for(ORIGIN, growth))
     assert again.digest == known.digest
     as_before = load_tuned(network, tuned_bytes(small.stages, ORIGIN, growth), POOLED)
     assert as_before.width == network.width
     assert as_before.digest != again.digest
-    assert torch.equal(looked(as_before, images()), looked(small, images())[:, : network.width])
+    assert not as_before.mirror
+    if kind == MOMENTS:
+        assert torch.equal(looked(as_before, images()), looked(small, images())[:, : network.width])
 
 
-def test_branches_stand_beside_the_moments_and_can_be_taken_away_again() -> None:
-    network = with_features(networks.with_last_layer(networks.backbone()), MOMENTS)
+@pytest.mark.parametrize("kind", [MOMENTS, EVERYTHING])
+def test_branches_stand_beside_the_moments_and_can_be_taken_away_again(kind: str) -> None:
+    network = with_features(networks.with_last_layer(networks.backbone()), kind)
     x = torch.randn(2, 3, networks.SIZE, networks.SIZE)
     for cut in network.cuts[:-1]:
         clone = clone_of(network, cut)
@@ -150,9 +226,10 @@ def test_branches_stand_beside_the_moments_and_can_be_taken_away_again() -> None
         assert torch.equal(found[:, : network.width], looked(network, x)), "the original's"
         assert not torch.equal(found[:, network.width :], found[:, : network.width])
         assert torch.equal(looked(plain(more), x), looked(network, x))
-        pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
-        extractor = Extractor(more)
+        extractor, pixels = Extractor(more), small_images()
         by_onnx, by_pytorch = extractor(pixels), extractor.by_pytorch(pixels, 1)
+        own = Extractor(network)(pixels)
+        assert np.allclose(by_onnx[..., : network.width], own, atol=1e-5), "mirrored, too"
         assert not extractor.notices
         assert np.allclose(by_onnx, by_pytorch, atol=1e-5)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,68 +12,40 @@ import pytest
 import torch
 
 from engine.errors import BadSetting, Refused, UnusableWeights
-from engine.events import Candidate, Ended, Event, Notice, Progress
+from engine.events import Candidate, Progress
 from engine.jobs import run
-from engine.learners import LEARNERS, Learner, Task
-from engine.learning.comparison import Measured
-from engine.models.backbone import Backbone
 from engine.models.backbones import untrained
 from engine.models.elastic.architecture import ElasticArchitecture, is_elastic
-from engine.models.elastic.blocks import blocks_of
-from engine.models.elastic.costs import BlockCosts
-from engine.models.elastic.passes import SHARES
-from engine.models.growth import STAGES, growth_of
-from engine.search.elastic import bench, folding, networks, search
+from engine.models.features import with_features
+from engine.models.growth import growth_of
 from engine.session import Session
 from engine.storage import subnet_results
 from tests.helpers import image_files
+from tests.helpers.elastic import (
+    KIND,
+    NETWORK,
+    SIZE,
+    at_an_even_pace,
+    copy_of,
+    done,
+    folders,
+    learnt,
+    quick,
+    searched,
+    whole_macs,
+)
 
+__all__ = ["folders", "learnt", "quick"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
-SIZE = 64
-NETWORK, OTHER = "mobilenet_v3_small", "efficientnet_lite0"
 NARROWED = f"{NETWORK} {SIZE}: " + " ".join(["50"] * 10)
 """Half of each block's middle."""
 
 
-def done(session: Session, job: str, **settings: Any) -> tuple[dict[str, Any], list[Event]]:
-    """What a job gives, and what it said."""
-    *events, end = run(session, job, settings)
-    assert isinstance(end, Ended)
-    if end.how != "done":
-        raise Refused(end.text)
-    return end.result, events
-
-
 @pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    """One network stands beside the project's own, and each is timed for a moment.
-
-    gestures/make_elastic_test.py searches among all that come along, timed as for people.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(networks, "FAST", (OTHER,))
-        patch.setattr(bench, "SECONDS", 0.05)
+def even_pace() -> Iterator[None]:
+    """Nothing is timed here; gestures/make_elastic_test.py does that."""
+    with at_an_even_pace():
         yield
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fruit")
-    return image_files.class_folders(folder, {"apple": 24, "banana": 24, "cherry": 24})
-
-
-@pytest.fixture(scope="module")
-def learnt(tmp_path_factory: pytest.TempPathFactory, folders: Path) -> Path:
-    """A project of three classes, learnt with a small network of random weights; among its features
-    are moments of an earlier stage (tests of the window have the pooled ones alone)."""
-    folder, made = tmp_path_factory.mktemp("learnt"), Session()
-    weights = image_files.weights(folder / "net.safetensors", NETWORK)
-    path = folder / "p.espalier"
-    kind = {"weights": str(weights), "size": SIZE, "features": STAGES}
-    done(made, "new_project", path=str(path), **kind)
-    done(made, "learn_folder", paths=[str(folders)])
-    made.close()
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +56,6 @@ def found(tmp_path_factory: pytest.TempPathFactory, learnt: Path) -> tuple[Path,
     result, _ = searched(made)
     made.close()
     return folder / learnt.name, result
-
-
-def copy_of(project: Path, folder: Path) -> Session:
-    shutil.copytree(project, folder / project.name)
-    made = Session()
-    done(made, "open_project", path=str(folder / project.name))
-    return made
 
 
 @pytest.fixture
@@ -110,19 +74,6 @@ def after(tmp_path: Path, found: tuple[Path, dict[str, Any]]) -> Iterator[Sessio
     made.close()
 
 
-def whole_macs(session: Session) -> float:
-    """Millions, of the network in use."""
-    from engine.search.elastic.bench import sizes_of
-
-    return sizes_of(session.backbone())["macs"] / 1e6
-
-
-def searched(session: Session, **settings: Any) -> tuple[dict[str, Any], list[Event]]:
-    """A search at one resolution for something narrower than the whole network."""
-    most = 0.97 * whole_macs(session)
-    return done(session, "specialise", resolutions=[SIZE], macs=most, **settings)
-
-
 def test_a_narrower_network_is_found_used_and_taken_back(after: Session) -> None:
     whole, most = after.backbone(), whole_macs(after)
 
@@ -138,7 +89,7 @@ def test_a_narrower_network_is_found_used_and_taken_back(after: Session) -> None
         p.numel() for s in whole.stages for p in s.module.parameters()
     )
     assert after.network_title() == "MobileNetV3-Small, narrower"
-    assert (narrower.width, growth_of(narrower).features) == (whole.width, STAGES)
+    assert (narrower.width, growth_of(narrower).features) == (whole.width, KIND)
     found, _ = done(after, "candidates")
     assert found["elastic"]
     assert found["ready"]
@@ -172,8 +123,8 @@ def test_the_whole_network_stays_as_it_is_to_the_bit(after: Session) -> None:
     searched(after, use=True)
     root = root_of(after)
     with torch.inference_mode():
-        again = network_of(after.require(), root, SIZE).below()(x)
-        assert torch.equal(again, before.below()(x)[:, : again.shape[1]])
+        again = with_features(network_of(after.require(), root, SIZE), KIND)
+        assert torch.equal(again.below()(x), before.below()(x))
 
 
 def test_what_was_measured_is_kept(after: Session, found: tuple[Path, dict[str, Any]]) -> None:
@@ -338,154 +289,3 @@ def test_an_architecture_is_a_line_of_text() -> None:
         made.by_place("ab")
     assert is_elastic(str(made))
     assert not is_elastic("96: 35/36 753/346")
-
-
-def ms_of(backbone: Backbone) -> float:
-    """Milliseconds on a computer that does ten million multiplications in each."""
-    return bench.sizes_of(backbone)["macs"] / 1e7
-
-
-@pytest.fixture
-def even_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A computer that takes the same time for each multiplication, whatever else runs here."""
-
-    def timed(made: bench.Bench, network: Backbone) -> dict[str, dict[str, float]]:
-        ms = ms_of(network)
-        return {made.device: {"p50": ms, "p95": ms, "low": ms}}
-
-    def costs(network: Backbone, whole_ms: float, setting: object) -> Iterator[BlockCosts]:
-        places = blocks_of(network.stages)
-        each = 0.8 * whole_ms / len(places)
-        yield BlockCosts({p: {s: s * each for s in SHARES} for p in places}, 0.2 * whole_ms)
-
-    monkeypatch.setattr(
-        bench.Bench, "timed", lambda made, extractor: timed(made, extractor.backbone)
-    )
-    monkeypatch.setattr(bench.Bench, "only_timed", timed)
-    monkeypatch.setattr(folding, "measured_costs", costs)
-
-
-@pytest.mark.usefixtures("even_pace")
-def test_torchvisions_networks_stand_beside_it_from_the_start(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another one here, which comes along, at lower sizes; the project's own at all of them."""
-    monkeypatch.setattr(networks, "LANDMARKS", (NETWORK, OTHER, "mobilenet_v2"))
-    monkeypatch.setattr(networks, "LOWER", (32, 64))
-    monkeypatch.setattr(networks, "RESOLUTIONS", (64, 96))
-    done(session, "make_elastic")
-    found, _ = done(session, "candidates")
-    assert {row["architecture"] for row in found["rows"]} == {
-        *(f"{NETWORK} {size}" for size in (64, 96)),
-        *(f"{OTHER} {size}" for size in (32, 64)),
-    }
-
-
-@pytest.mark.usefixtures("even_pace")
-def test_another_network_is_narrowed_where_that_may_win_and_takes_the_projects_place(
-    session: Session,
-) -> None:
-    """EfficientNet-Lite0 as a whole is fast enough at 64 pixels only; a little narrower at 96."""
-    own = session.backbone()
-    target = 0.7 * ms_of(untrained(OTHER, 96))
-
-    result, events = done(session, "specialise", latency_ms=target, resolutions=[64, 96], use=True)
-
-    tried = {e.architecture for e in events if isinstance(e, Candidate)}
-    narrower = [text for text in tried if text.startswith(f"{OTHER} 96: ")]
-    assert narrower
-    assert f"{OTHER} 64" in tried
-    assert result["architecture"] in narrower
-    assert result["measured_ms"]["p50"] <= target
-    assert session.network_title() == "EfficientNet-Lite0, narrower"
-    found, _ = done(session, "candidates")
-    assert found["in_use"] == result["architecture"]
-    again, events = done(session, "specialise", latency_ms=target, resolutions=[64, 96])
-    assert again["architecture"] == result["architecture"]
-    assert not any("elastic" in e.doing for e in events if isinstance(e, Progress))
-
-    done(session, "undo")
-
-    assert session.backbone().digest == own.digest
-
-
-@pytest.mark.usefixtures("even_pace")
-def test_no_other_network_is_narrowed_where_its_whole_form_is_fast_enough(session: Session) -> None:
-    target = 1.01 * ms_of(untrained(OTHER, 96))
-    _, events = done(session, "specialise", latency_ms=target, resolutions=[64, 96])
-    tried = {e.architecture for e in events if isinstance(e, Candidate)}
-    assert f"{OTHER} 96" in tried
-    assert not any(text.startswith(f"{OTHER} 96:") for text in tried)
-
-
-def test_images_learnt_from_judge_as_if_they_had_not_been() -> None:
-    rng = np.random.default_rng(0)
-    classes = np.repeat([3, 8], 12)
-    x = torch.from_numpy(rng.normal(size=(24, 1, 4)) + 0.8 * (classes == 8)[:, None, None]).float()
-
-    def learnt(rows: list[int]) -> Learner:
-        made = LEARNERS.make("ncm")
-        new = {n: x[[r for r in rows if classes[r] == n]] for n in (3, 8)}
-        *_, _ = made.learn(Task(new, x[rows], torch.from_numpy(classes[rows])))
-        return made
-
-    rows = list(range(24))
-    without = [learnt([r for r in rows if r != out]).answers(x[[out]])[0] for out in rows]
-    expected = float(np.mean(np.array(without) == classes))
-    assert bench.left_out(learnt(rows), x, classes) == {"left_out": pytest.approx(expected)}
-    assert expected < float((learnt(rows).answers(x) == classes).mean())
-
-
-def test_a_network_is_timed_again_where_other_work_spoilt_it(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    times = iter([(3.0, 1.0), (1.1, 1.0), (9.0, 1.0)])
-    monkeypatch.setattr(
-        bench.timing, "time_network", lambda *_: dict(zip(("p50", "low"), next(times), strict=True))
-    )
-    made = bench.Bench(session.require())
-    assert made.only_timed(untrained(NETWORK, SIZE)) == {made.device: {"p50": 1.1, "low": 1.0}}
-
-
-def test_time_is_told_by_a_line_between_a_faster_and_a_slower_network() -> None:
-    """What is to be predicted where networks that were predicted to take 1.2 and 1.7 ms took 0.9
-    and 1.65; before that, all of the error is in what has no choice."""
-    assert search.predicted_for(1.2, [(1.2, 0.9)]) == pytest.approx(1.5)
-    assert search.predicted_for(1.2, [(1.2, 0.9), (1.7, 1.65)]) == pytest.approx(1.4)
-    assert search.predicted_for(1.2, [(1.2, 0.9), (1.7, 1.65), (1.3, 1.0)]) == pytest.approx(
-        1.3 + 0.4 * 0.2 / 0.65
-    )
-
-
-@pytest.mark.usefixtures("even_pace")
-def test_a_network_that_other_work_slowed_down_is_told_and_timed_again(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those at 96 pixels take three times as long by other work, but not at their fastest."""
-    target, quiet, slow = 0.9 * ms_of(untrained(NETWORK, 96)), bench.Bench.only_timed, [3.0]
-
-    def busy(made: bench.Bench, network: Backbone) -> dict[str, dict[str, float]]:
-        (timed,) = quiet(made, network).values()
-        late = slow[0] if network.preprocessing.size == 96 else 1.0
-        return {made.device: {**timed, "p50": late * timed["p50"]}}
-
-    monkeypatch.setattr(bench.Bench, "only_timed", busy)
-    monkeypatch.setattr(
-        bench.Bench, "timed", lambda made, extractor: busy(made, extractor.backbone)
-    )
-    # Of equally accurate networks the one that is known to be better is told.
-    monkeypatch.setattr(bench, "scored", lambda *_: Measured(0.8, {}))
-    monkeypatch.setattr(bench, "left_out", lambda *_: {})
-    limits = {"latency_ms": target, "resolutions": [64, 96]}
-    first, events = done(session, "specialise", **limits)
-    assert first["architecture"] == f"{NETWORK} 64"
-    said = [e.text for e in events if isinstance(e, Notice)]
-    assert any("pixels, " in text and "stop it and search again" in text for text in said)
-    slow[0] = 1.0
-
-    found, events = done(session, "specialise", **limits)
-
-    assert found["architecture"].startswith(f"{NETWORK} 96: ")
-    assert 0.8 * target < found["measured_ms"]["p50"] <= target
-    said = [e.text for e in events if isinstance(e, Notice)]
-    assert not any("search again" in text for text in said)

@@ -17,25 +17,18 @@ from engine.events import Candidate, Notice, Progress
 from engine.jobs import run, train_form
 from engine.models.backbone import Stage
 from engine.models.elastic.architecture import ElasticArchitecture
-from engine.models.growth import growth_of
+from engine.models.growth import STAGES, growth_of
 from engine.search.elastic import networks, new_kinds
 from engine.session import Session
 from engine.training.distilling import Apart, Lesson, Recipe, distilled, error_on
-from tests.engine.search.test_elastic import (
-    NETWORK,
-    SIZE,
-    copy_of,
-    done,
-    folders,
-    learnt,
-    quick,
-    searched,
-)
 from tests.helpers import image_files
 from tests.helpers.commands import espalier
+from tests.helpers.elastic import NETWORK, SIZE, copy_of, done, folders, learnt, quick, searched
 
 __all__ = ["folders", "learnt", "quick"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
+FEATURES = STAGES
+"""Steps of weights that were never trained are for these (see `gently`)."""
 WHOLE = f"{NETWORK} {SIZE}"
 NOTHING_NEW = {"new": [], "lost_then": 0.0, "lost_new": 0.0, "worse": False, "text": ""}
 
