@@ -138,7 +138,7 @@ def found(session: Session, rank: bool = True) -> Generator[Event, None, Found |
 def consensus(said: Sequence[np.ndarray], truth: np.ndarray) -> np.ndarray:
     """Opinions as one: the mean of the logarithms of their probabilities, fitted to the images'
     classes. What is usual between two classes is then no surprise: float64 (images, classes)."""
-    mean: np.ndarray = np.mean(said, axis=0, dtype=np.float64)
+    mean: np.ndarray = np.stack(said).mean(axis=0, dtype=np.float64)
     return recalibrated(mean, truth)
 
 
