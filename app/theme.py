@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from string import Template
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from shiboken6 import isValid
 
 GRID = 8
@@ -86,6 +86,20 @@ ICONS: WeakKeyDictionary[QAbstractButton, tuple[str, str]] = WeakKeyDictionary()
 """The drawing and its colour for each button whose icon follows the theme."""
 
 
+DRESSED: WeakSet[QWidget] = WeakSet()
+"""What wears the style sheet, with all that is within it."""
+
+
+def dress(widget: QWidget) -> None:
+    """Gives a window, with all that comes into it later, the style sheet; it follows the theme.
+
+    The application as a whole wears none: then each widget would be styled anew, with all that it
+    holds, whenever it is put into another, which was two thirds of the time to make the pages.
+    """
+    DRESSED.add(widget)
+    widget.setStyleSheet(style_sheet(Look.tokens))
+
+
 def tokens() -> Tokens:
     return Look.tokens
 
@@ -114,7 +128,9 @@ def refresh() -> None:
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     app.setPalette(palette(Look.tokens))
-    app.setStyleSheet(style_sheet(Look.tokens))
+    for widget in list(DRESSED):
+        if isValid(widget):
+            widget.setStyleSheet(style_sheet(Look.tokens))
     for button, (name, token) in list(ICONS.items()):
         if isValid(button):
             button.setIcon(icon(name, token, button.iconSize().width()))

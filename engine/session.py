@@ -82,6 +82,9 @@ class Session:
     def open(self, path: Path) -> Project:
         self.close()
         self.project = Project.open(path)
+        with self._guard:  # another project may have lain there before
+            for key in [k for k in self._loaded if str(self.project.path) in k]:
+                del self._loaded[key]
         if not self.project.read_only:
             with self.project.readable():
                 runs.tidy(self.project)

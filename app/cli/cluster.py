@@ -39,7 +39,7 @@ def add_to(command: Any) -> None:
 def add_choice(add: Callable[..., Any]) -> None:
     """Which computers a command works with."""
     help = "work with the workers of this scheduler, or with N processes here (local:N)"
-    add("--cluster", default="", metavar="ADDRESS", help=help)
+    add("--cluster", metavar="ADDRESS", help=help)
     help = "the folder of the keys, for a scheduler on another computer"
     add("--keys", default="", metavar="FOLDER", help=help)
 

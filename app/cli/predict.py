@@ -99,7 +99,7 @@ def predict(options: argparse.Namespace) -> int:
     """The classes of images, as a list, or with --csv as a table of any length."""
     from engine.export.endings import is_exported
 
-    if options.cluster and is_exported(options.model):
+    if options.cluster is not None and is_exported(options.model):
         told = Ended("refused", ALONE)
         return finish(options, told, ImageAnswers, predicted)
     if options.csv is not None:

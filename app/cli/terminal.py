@@ -16,6 +16,7 @@ from engine.results.scores import PARTS, Compared
 from engine.system.words import harmless, per_cent
 
 ADOPT = ("better", "clearly", "always", "never")
+NO_ADDRESS = "“” is no address. Name one like tls://192.168.1.20:8786, or leave --cluster out."
 R = TypeVar("R")
 EXIT = {"done": 0, "refused": 2, "failed": 1, "lost": 1, "cancelled": 130}
 
@@ -91,8 +92,10 @@ def do(
             opened = follow(run(session, "open_project", {"path": with_suffix(project)}), screen)
             if opened.how != "done":
                 return opened
-        if not getattr(options, "cluster", ""):
+        if getattr(options, "cluster", None) is None:
             return follow(run(session, name, settings, stopped), screen)
+        if not options.cluster.strip():  # which the job would take for leaving the computers
+            return Ended("refused", NO_ADDRESS)
         asked = {"address": options.cluster, "keys": options.keys}
         try:
             joined = follow(run(session, "use_computers", asked, stopped), screen)

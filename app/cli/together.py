@@ -64,17 +64,19 @@ def asked_of(options: argparse.Namespace) -> torchrun.Asked:
     if options.nodes == 1:
         return torchrun.Asked(options.workers)
     address, name = options.address or torchrun.own_place(), secrets.token_urlsafe(12)
-    print(told(address, name), file=sys.stderr)
     return torchrun.Asked(options.workers, options.nodes, address, name)
 
 
-def told(address: str, name: str) -> str:
-    """What to type on the other computers."""
-    words = shlex.join(["espalier", "join", address, name])
-    return (
+def tell(asked: torchrun.Asked) -> None:
+    """Says what to type on the other computers, where there may be some."""
+    if not (asked.across and asked.leads):
+        return
+    words, address = shlex.join(["espalier", "join", asked.address, asked.name]), asked.address
+    print(
         f"On each other computer, type:\n  {words}\n"
         "with --workers K for several processes there. They may come and go while it trains. Who "
-        f"can reach {address} can disturb it, and run programs here: use a network that you trust."
+        f"can reach {address} can disturb it, and run programs here: use a network that you trust.",
+        file=sys.stderr,
     )
 
 
@@ -86,7 +88,7 @@ def started(options: argparse.Namespace, asked: torchrun.Asked) -> int:
     with contextlib.suppress(OSError, ValueError):  # workers write where this command does
         os.dup2(sys.stderr.fileno(), STDERR)
     try:
-        return torchrun.start([*program(), *options.words], asked)
+        return torchrun.start([*program(), *options.words], asked, lambda: tell(asked))
     except Refused as error:
         print(error, file=sys.stderr)
         return EXIT["refused"]
@@ -131,7 +133,7 @@ def do_leading(options: argparse.Namespace, name: str, /, **asked: Any) -> Ended
     """Does a job that may be shared. Raises Lost where another process of the group is gone."""
     if torchrun.inside() is None:
         return do(options, name, **asked)
-    with stopped_by_control_c() as stopped:
+    with stopped_by_control_c() as stopped, torchrun.heeding(stopped):
         ended = do(options, name, stopped=stopped, **asked)
     if ended.how == "lost":  # who leads next says so
         raise Lost

@@ -144,6 +144,7 @@ def watch(options: argparse.Namespace) -> int:
         "least": options.least,
         "rules": rules_of(options),
         "rules_file": options.rules,
+        "spoken": [name for name, _ in options.spoken],
     }
     if options.to_heap and options.sort_into:
         text = "Choose either --sort-into or --to-heap: each image goes to one place."

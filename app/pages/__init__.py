@@ -18,7 +18,9 @@ ALONE = "Live"
 def images_page(window: Window) -> QWidget:
     from app.pages.images.page import ImagesPage
 
-    return ImagesPage(window.bridge, window.thumbs, window.preferences, window.take)
+    page = ImagesPage(window.bridge, window.thumbs, window.preferences, window.take)
+    page.rows.refused.connect(lambda text: window.notices.say(text, "warning", topic="images"))
+    return page
 
 
 def sort_page(window: Window) -> QWidget:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QDialog, QFileDialog, QHeaderView, QLineEdit, QRadioButton, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QGridLayout,
+    QHeaderView,
+    QLineEdit,
+    QRadioButton,
+    QWidget,
+)
 from shiboken6 import isValid
 
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
-from app.widgets.controls import buddy, button, column, label, named, reach, row
+from app.theme import GRID
+from app.widgets.controls import buddy, button, column, keeps_place, label, named, reach, row
 from app.widgets.path_field import PathField
 from app.widgets.sizes import sized
 from app.widgets.table import Table, TableRows
@@ -94,12 +103,18 @@ class ComputersDialog(QDialog):
         )
 
     def lay_out(self) -> None:
-        address = row(self.others, self.address)
-        keys = row(buddy("&Keys in", self.keys), self.keys, self.choose)
+        fields = QGridLayout()
+        fields.setSpacing(GRID)
+        fields.addWidget(self.others, 0, 0)
+        fields.addWidget(self.address, 0, 1, 1, 2)
+        fields.addWidget(buddy("&Keys in", self.keys), 1, 0, Qt.AlignmentFlag.AlignRight)
+        fields.addWidget(self.keys, 1, 1)
+        fields.addWidget(self.choose, 1, 2)
         foot = row(self.news, self.close_button, self.use_button)
         foot.setStretch(0, 1)
         head = column(label("Computers", "big"), label(WHAT, "muted", wrap=True))
-        choice = column(self.alone, address, keys)
+        choice = column(self.alone, fields)
+        keeps_place(self.table)
         whole = column(head, choice, self.state, self.table, foot, gap=16, edge=24)
         whole.setStretch(3, 1)
         self.setLayout(whole)

@@ -90,6 +90,7 @@ class Window(QMainWindow):
         self.offer = NetworkOffer(self.bridge, self.notices, preferences, self)
         self.sample, self.heap = Sample(self), Heap(self)
         self.lay_out()
+        theme.dress(self)
         self.connect_all()
         self.restore()
 

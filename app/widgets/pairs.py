@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QStyleOptionViewItem
 
 from app import theme
 from app.theme import GRID
-from app.widgets.gallery import Tile
 from app.widgets.rows import Row, row_of, shown
 from app.widgets.table import Index
+from app.widgets.tile import Tile
 
 
 class PairTile(Tile):

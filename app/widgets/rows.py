@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -23,7 +25,7 @@ from app.bridge import Bridge
 from app.widgets.controls import tip
 from app.widgets.table import Index
 from engine.events import Ended
-from engine.results.images import ImagePage
+from engine.results.images import ImageIds, ImagePage
 from engine.system.words import listed, per_cent
 
 PAGE = 256
@@ -32,6 +34,8 @@ ROW = Qt.ItemDataRole.UserRole
 MIME = "application/x-espalier-images"
 
 Row = Mapping[str, Any]
+Chosen = list[int] | dict[str, Any]
+"""Images by their ids; or, where not all of their rows are here, what `image_ids` is asked."""
 
 
 def shown(path: str) -> str:
@@ -228,10 +232,48 @@ class ImageRows(QAbstractListModel):
         return [MIME]
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        rows = [self.row(index.row()) for index in indexes]
+        selection = QItemSelection()
+        for index in indexes:
+            selection.select(index, index)
+        return self.carried(selection)
+
+    def carried(self, selection: QItemSelection) -> QMimeData:
+        """A selection as a drag takes it along; `chosen_in` reads it."""
         made = QMimeData()
-        made.setData(MIME, ",".join(str(row["id"]) for row in rows if row).encode())
+        made.setData(MIME, json.dumps(self.chosen(selection)).encode())
         return made
+
+    def chosen(self, selection: QItemSelection) -> Chosen:
+        """All images of a selection, in their order, also those whose rows are not here."""
+        found, runs = self.among(selection), runs_of(selection)
+        if len(found) == count(runs) or not self.query:
+            return [row["id"] for row in found]
+        return {"runs": runs, "total": self.total, **self.query}
+
+    def with_ids(self, chosen: Chosen, then: Callable[[list[int]], object]) -> None:
+        """Calls `then` with the ids of what was chosen: at once, or when the engine has told."""
+
+        def take(ended: Ended) -> None:
+            if ended.how == "done":
+                then(array("q", ended.of(ImageIds)["ids"]).tolist())
+            else:
+                self.refused.emit(ended.text)
+
+        if isinstance(chosen, list):
+            then(chosen)
+        else:
+            self.bridge.ask("image_ids", take, **chosen)
+
+
+def chosen_in(mime: QMimeData) -> Chosen:
+    """What a drag took along."""
+    found: Chosen = json.loads(bytes(mime.data(MIME).data()))
+    return found
+
+
+def count(runs: Sequence[tuple[int, int]]) -> int:
+    """How many rows there are in runs."""
+    return sum(last - first + 1 for first, last in runs)
 
 
 def runs_of(selection: QItemSelection) -> list[tuple[int, int]]:

@@ -12,8 +12,9 @@ from app.widgets.controls import tip
 
 Index = QModelIndex | QPersistentModelIndex
 """Either may be handed to what a model or a view overrides."""
-AROUND = 14
-"""Pixels of a title beside its words."""
+AROUND = {"figures": 14}
+WIDER = 18
+"""Pixels of a title beside its words, as the style sheet pads it: by its table's name, or else."""
 
 
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -77,7 +78,8 @@ class Titles(QHeaderView):
     def sectionSizeFromContents(self, section: int) -> QSize:
         text = str(self.model().headerData(section, self.orientation()) or "")
         words = self.table.fontMetrics().horizontalAdvance(text)
-        return QSize(words + AROUND, super().sectionSizeFromContents(section).height())
+        around = AROUND.get(self.table.objectName(), WIDER)
+        return QSize(words + around, super().sectionSizeFromContents(section).height())
 
 
 class Table(QTableView):

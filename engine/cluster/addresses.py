@@ -8,6 +8,7 @@ by which both sides know each other, and which encrypt what they say.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class Address:
     host: str = ""
     port: int = PORT
     workers: int = 0
+    with_keys: bool = False
+    """Whether it was named as one that needs keys: tls://."""
 
     @property
     def is_here(self) -> bool:
@@ -52,7 +55,9 @@ def address_of(text: str, cores: int) -> Address:
     name, colon, number = words.rpartition(":") if ":" in words else (words, "", "")
     if words.startswith("[") and words.endswith("]"):
         name, number = words, ""
-    if not name or (colon and number and not number.isdecimal()):
+    # A negative number of workers is a number all the same.
+    digits = number.removeprefix("-") if name == LOCAL else number
+    if not name or (colon and number and not digits.isdecimal()):
         raise BadSetting(f"“{text}” is no address. Name it like tls://192.168.1.20:{PORT}.")
     if name == LOCAL:
         workers = int(number or cores)
@@ -62,18 +67,22 @@ def address_of(text: str, cores: int) -> Address:
     port = int(number or PORT)
     if port > 65535:
         raise BadSetting("A port is a number up to 65535.")
-    return Address(name.strip("[]"), port)
+    return Address(name.strip("[]"), port, with_keys=text.strip().startswith("tls://"))
 
 
 def security(address: Address, keys: str) -> Any:
     """Dask's Security for an address; None on this computer alone without keys.
 
-    Raises Refused where an address of another computer comes without keys, or these are not whole.
+    Raises Refused where an address of another computer, or with tls://, comes without keys, or
+    these are not whole.
     """
     if not keys:
-        if not address.is_here:
+        if not address.is_here or address.with_keys:
+            need = f"{address.host} is another computer, so this needs keys"
+            if address.is_here:
+                need = "With tls:// only those are let in who have keys"
             raise Refused(
-                f"{address.host} is another computer, so this needs keys: whoever reaches a "
+                f"{need}: whoever reaches a "
                 "scheduler may run programs on every computer that joined. Make them with "
                 "“espalier cluster new-keys FOLDER” and name the folder with --keys."
             )
@@ -89,6 +98,9 @@ def security(address: Address, keys: str) -> Any:
     made = distributed().Security(tls_ca_file=ca, require_encryption=True, **files)
     try:
         made.get_connection_args("client")
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise Refused(f"The keys in “{folder}” can't be used ({error}). Make new ones.") from error
+    except (OSError, ValueError) as error:
+        reason = "one of them is damaged, or they don't belong together"
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+            reason = error.strerror or reason
+        raise Refused(f"The keys in “{folder}” can't be used: {reason}. Make new ones.") from error
     return made

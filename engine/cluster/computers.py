@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.cluster.addresses import address_of, security
 from engine.cluster.dispatch import Dispatch
-from engine.cluster.library import distributed
+from engine.cluster.library import distributed, why
 from engine.cluster.network import network_of
 from engine.cluster.receipt import Tally
 from engine.errors import Refused
@@ -93,6 +93,7 @@ class Computers:
         rows = {row["address"]: row for row in self.tally.rows()}
         for address, facts in self.there().items():
             name = str(facts.get("name", address))
+            name = f"This computer, worker {int(name) + 1}" if name.isdecimal() else name
             new = WorkerRow(
                 name=name, address=address, host="", state="waiting", doing="", images=0, rate=0.0
             )
@@ -150,7 +151,7 @@ def client_of(library: Any, url: str, where: Any, sure: Any) -> Any:
             )
     except (Exception, CancelledError) as error:  # a boundary, as above
         raise Refused(
-            f"No scheduler answers at {url} ({type(error).__name__}). Start one with “espalier "
+            f"No scheduler answers at {url}{why(error)}. Start one with “espalier "
             "scheduler”, and see that the address and the keys are the same on both sides."
         ) from error
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import logging
+import ssl
 import warnings
 from typing import Any
 
@@ -49,3 +51,16 @@ def distributed() -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="distributed")
     return distributed
+
+
+def why(error: BaseException) -> str:
+    """What the system says of a connection that failed, in parentheses after a space; empty where
+    it says nothing. What OpenSSL and Dask say is for programmers."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and not isinstance(seen, ssl.SSLError) and seen.errno:
+            if seen.errno == errno.EADDRNOTAVAIL:
+                return " (this computer has no such address)"
+            return f" ({seen.strerror})"
+        seen = seen.__cause__ or seen.__context__
+    return ""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.cluster.addresses import Address, address_of, is_loopback, security
-from engine.cluster.library import distributed
+from engine.cluster.library import distributed, why
 from engine.errors import Refused
 from engine.system.apart import no_interrupts
 from engine.system.cpu import few_threads_for_numpy, give_way
@@ -30,6 +30,8 @@ DEATH = "30s"
 """After so long without a scheduler a worker's process ends, and is started anew."""
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 START = 30.0
+REACH = 2.0
+"""Seconds in which a scheduler that is there lets others connect."""
 NO_PAGE = "127.0.0.1:0"
 """Dask insists on a server of pages: here it has none, and only this computer reaches it."""
 EVERYWHERE = ("0.0.0.0", "::")
@@ -41,6 +43,10 @@ class SchedulerThread:
     def __init__(self, listen: str, keys: str) -> None:
         address = address_of(listen, 1)
         self.sure = security(address, keys)
+        try:
+            can_listen(address)
+        except OSError as error:
+            raise self.refusal(address, error) from error
         self.ended = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.started: Future[str] = Future()
@@ -52,11 +58,13 @@ class SchedulerThread:
             self.url = self.started.result(START)
         except (OSError, ValueError, TimeoutError, RuntimeError) as error:
             self.thread.join(START)
-            why = error.__cause__ or error  # Dask's own error says only that it failed
-            raise Refused(
-                f"The scheduler can't listen at {address.url(self.sure is not None)} ({why}). "
-                "Name another address or port."
-            ) from error
+            raise self.refusal(address, error) from error
+
+    def refusal(self, address: Address, error: BaseException) -> Refused:
+        return Refused(
+            f"The scheduler can't listen at {address.url(self.sure is not None)}{why(error)}. "
+            "Name another address or port."
+        )
 
     def run(self, address: Address) -> None:
         with warnings.catch_warnings():
@@ -90,6 +98,12 @@ class SchedulerThread:
         self.thread.join(START)
 
 
+def can_listen(address: Address) -> None:
+    """Asked before Dask is, which leaves its socket open where it fails. Raises OSError."""
+    family, *_ = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+    socket.create_server((address.host, address.port), family=family).close()
+
+
 class WorkerProcesses:
     """Processes that work for a scheduler, one thread each; those that end are started anew."""
 
@@ -101,6 +115,7 @@ class WorkerProcesses:
             )
         self.sure = security(address, keys)
         distributed()
+        self.place = address
         self.url, self.keys = address.url(self.sure is not None), keys
         self.host = address.host if is_loopback(address.host) else ""
         self.folder = tempfile.TemporaryDirectory(prefix="espalier-worker-")
@@ -109,6 +124,14 @@ class WorkerProcesses:
     def look(self) -> int:
         """Starts again what ended, in its time; returns how many were started."""
         return sum(hand.look() for hand in self.hands)
+
+    def reached(self) -> bool:
+        """Whether anybody answers where the scheduler is to be."""
+        try:
+            socket.create_connection((self.place.host, self.place.port), REACH).close()
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         for hand in self.hands:

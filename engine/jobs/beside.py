@@ -28,6 +28,8 @@ def follow_others(session: Session) -> Work[Followed]:
         raise Refused("This process was started by itself, so there is no other one to follow.")
     own, steps = folder / f"process-{os.environ['LOCAL_RANK']}", 0
     own.mkdir(exist_ok=True)
+    if not torchrun.all_there():
+        return {"steps": 0}
     try:
         for step in follow(joined(), devices.choose(session.device), own):
             steps += 1

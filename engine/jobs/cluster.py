@@ -97,11 +97,16 @@ def be_worker(
     begun, count = time.monotonic(), processes or available_cores()
     with closing(WorkerProcesses(scheduler, keys, count)) as workers:
         yield Notice(f"{processes_of(count)} for {workers.url}. Ctrl+C ends the work.")
+        waits, again = False, False
         with suppress(EndEarly):
             while True:
-                started = workers.look()
-                if started and time.monotonic() - begun > TICK * 4:
-                    yield Notice(f"{processes_of(started)} again: what was there had ended.")
+                if started := workers.look():
+                    reached = workers.reached()
+                    if not reached and not waits:
+                        yield Notice(f"Nobody answers at {workers.url} yet; this waits.")
+                    elif reached and again:
+                        yield Notice(f"{processes_of(started)} again: what was there had ended.")
+                    waits, again = not reached, True
                 time.sleep(TICK)
                 yield Progress(0, None, "Working")
     return {"address": workers.url, "seconds": time.monotonic() - begun}

@@ -18,6 +18,7 @@ from engine.results.images import (
     ClassChanged,
     ClassesGrouped,
     Conflicts,
+    ImageIds,
     ImagePage,
     ImagesAdded,
     ImagesMoved,
@@ -226,6 +227,34 @@ def order_kept(session: Session, asked: listing.Asked) -> np.ndarray:
         found = order = listing.order_of(project, asked)
         session.keep(key, lambda: found)
     return order
+
+
+@job("Choose images", reads=True)
+def image_ids(
+    session: Session,
+    *,
+    runs: Sequence[tuple[int, int]],
+    total: int,
+    class_name: str = "",
+    split: str = "",
+    search: str = "",
+    sort: str = "",
+) -> Work[ImageIds]:
+    """The ids of images chosen in the list that `images` gives for the same question: of each run
+    from its first place to its last. Refused where there are no longer `total` images in the list,
+    whose places would be those of others."""
+    yield Progress(0, None, "Reading")
+    asked = listing.Asked(class_name, split, search, sort)
+    if sort == "confidence":
+        ids = order_kept(session, replace(asked, sort="")).tolist()
+        found = yield from own_answers.judged(session)
+        order = np.array(own_answers.by_certainty(found, ids), np.int64)
+    else:
+        order = order_kept(session, asked)
+    if len(order) != total:
+        raise Refused("The images changed while they were chosen. Choose them again.")
+    parts = [order[first : last + 1] for first, last in runs]
+    return {"ids": np.concatenate([order[:0], *parts]).tobytes()}
 
 
 @job("Say where images belong", reads=True)

@@ -51,18 +51,20 @@ def watch(
     sort_into: str = "",
     preview: int = 0,
     pass_over: bool = False,
+    spoken: Sequence[str] = (),
 ) -> Work[SourceWatched]:
     """Answers what comes from a camera, an address, a film or a folder, by the project or the
     exported file `model`, until a film is over or the job is asked to end with what it has.
 
     `every`: no frame of a film is left out. `existing`: of a folder also what lies there. Answers
     that are less probable than `least` are "not sure". `rules_file` is a JSON file of more
-    `rules`; those for a class that is not known are refused, or with `pass_over` never done. Images
-    of a folder are copied with `sort_into` as `sort_images` does. Raises BadSetting and Refused.
+    `rules`; those for a class that is not known are refused, or with `pass_over` never done.
+    `spoken` are classes that have words of their own where they are said aloud. Images of a folder
+    are copied with `sort_into` as `sort_images` does. Raises BadSetting and Refused.
     """
     place = place_named(source)
     wanted = wanted_of(every, existing, half_life, preview, [*rules, *rules_in(rules_file)])
-    wanted = replace(wanted, pass_over=pass_over)
+    wanted = replace(wanted, pass_over=pass_over, spoken=tuple(spoken))
     answering = answering_of(session, model, least)
     if not sort_into:
         return (yield from Watching(place, wanted, answering).run())
@@ -102,6 +104,7 @@ def watch_to_heap(
     least: float = 0.0,
     rules: Rules = (),
     rules_file: str = "",
+    spoken: Sequence[str] = (),
 ) -> Work[SourceWatched]:
     """The same for a folder; images that are none of the classes, or not sure, wait in the
     project's heap from then on. They are brought in while nothing else comes, and at the end."""
@@ -110,6 +113,7 @@ def watch_to_heap(
     session.require().check_writable()
     unsure = Unsure(session)
     wanted = wanted_of(False, existing, 0.0, 0, [*rules, *rules_in(rules_file)])
+    wanted = replace(wanted, spoken=tuple(spoken))
     answering = answering_of(session, "", least)
     watching = Watching(place, wanted, answering, unsure.keep, unsure.bring)
     result = yield from watching.run()

@@ -13,7 +13,7 @@ from torch.linalg import cholesky, solve_triangular
 from engine.events import Step
 from engine.learners import Learner, Task
 from engine.learners.heads import Linear
-from engine.learners.kept_features import Seen, images_in
+from engine.learners.kept_features import KeptFeatures, images_in
 from engine.learners.live import Live
 from engine.learners.live_linear import LiveLinear
 from engine.learners.sums import FLOAT, ClassSums, blocks, lowest, plus, rows, thinned
@@ -57,7 +57,7 @@ class Discriminant(Learner):
         """As Learner.learn; what is chosen by leave-one-out is chosen from the sample alone."""
         known, scatter = self._known.copy(), self._scatter
         done, total = 0, images_in(task.new) + 1
-        for r in deviations(Seen(task.new, self.seen), known):
+        for r in deviations(KeptFeatures(task.new, self.seen), known):
             scatter = plus(scatter, r)
             done = min(done + len(r), total - 1)
             yield Step(done, total, {"images": done})

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
+Of = TypeVar("Of", bound=Sized)
 Read = Callable[[Sequence[str]], Tensor]
 """The features (images, views, width) of images, by their hashes."""
 
 
-class KeptFeatures(Mapping[int, Tensor]):
-    """Features (images, views, width) of each class's images, read anew each time that they are
-    asked for: one class at a time is in memory."""
+class KeptFeatures(Mapping[int, Tensor], Generic[Of]):
+    """Features (images, views, width) of each class's images, made by `read` from what there is of
+    the class each time that they are asked for: one class at a time is in memory. `of` has hashes,
+    or features to be seen in another way."""
 
-    def __init__(self, images: Mapping[int, Sequence[str]], read: Read) -> None:
-        self.images, self.read = images, read
-
-    def __getitem__(self, number: int) -> Tensor:
-        return self.read(self.images[number])
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.images)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-class Seen(Mapping[int, Tensor]):
-    """As a mapping of features, each as `see` makes them, made when it is asked for."""
-
-    def __init__(self, features: Mapping[int, Tensor], see: Callable[[Tensor], Tensor]) -> None:
-        self.features, self.see = features, see
+    def __init__(self, of: Mapping[int, Of], read: Callable[[Of], Tensor]) -> None:
+        self.of, self.read = of, read
 
     def __getitem__(self, number: int) -> Tensor:
-        return self.see(self.features[number])
+        return self.read(self.of[number])
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.features)
+        return iter(self.of)
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.of)
 
 
 class InParts:
@@ -61,8 +48,8 @@ class InParts:
         return self.read([self.images[place] for place in places.tolist()])
 
 
-def images_in(features: Mapping[int, Tensor]) -> int:
+def images_in(features: Mapping[int, Sized]) -> int:
     """How many images there are in all classes; nothing is read for it."""
-    if isinstance(features, KeptFeatures):
-        return sum(map(len, features.images.values()))
+    while isinstance(features, KeptFeatures):
+        features = features.of
     return sum(map(len, features.values()))

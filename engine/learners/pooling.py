@@ -15,6 +15,11 @@ import torch
 from torch import Tensor, nn
 
 ROUNDS = 100
+AT_ONCE = 2**16
+"""So many logits of a head are looked at together."""
+SETTLED = 1e-14
+"""Newton's decrement after whose step nothing is left to gain (Boyd and Vandenberghe, Convex
+optimization, 2004, section 9.5.1): further on the loss would only be rounded this way and that."""
 HELD_BACK = 1e-3
 """What a weight's square costs, so that heads which say the same share it."""
 
@@ -57,6 +62,9 @@ def best_weights(logits: Tensor, places: Tensor) -> Tensor:
     loss, slope, curve = terms(z, places, w)
     for _ in range(ROUNDS):
         step = within(curve, slope - curve @ w) - w
+        if -float(slope @ step) < SETTLED:
+            w = w + step
+            break
         size = 1.0
         while True:
             tried = terms(z, places, w + size * step)
@@ -64,20 +72,27 @@ def best_weights(logits: Tensor, places: Tensor) -> Tensor:
                 break
             size /= 2
         w, (loss, slope, curve) = w + size * step, tried
-        if float((size * step).abs().max()) < 1e-12:
-            break
     return w / scales
 
 
 def terms(z: Tensor, places: Tensor, w: Tensor) -> tuple[float, Tensor, Tensor]:
-    """The cross-entropy at weights w, its slope (heads,) and its curvature (heads, heads)."""
-    logs = torch.tensordot(w, z, dims=1).log_softmax(dim=1)
-    p, i, counts = logs.exp(), torch.arange(len(places)), alike(places) / len(places)
-    means = (p * z).sum(dim=2)  # (heads, images)
-    slope = (means - z[:, i, places]) @ counts + 2 * HELD_BACK * w
-    squares = torch.einsum("hnc,gnc->hg", p * z * counts[:, None], z)
-    curve = squares - (means * counts) @ means.T + 2 * HELD_BACK * torch.eye(len(w), dtype=z.dtype)
-    loss = -logs[i, places] @ counts + HELD_BACK * w.square().sum()
+    """The cross-entropy at weights w, its slope (heads,) and its curvature (heads, heads).
+
+    Some images after the other, so many as a processor keeps near itself.
+    """
+    counts, some = alike(places) / len(places), max(1, AT_ONCE // z.shape[2])
+    loss = HELD_BACK * w.square().sum()
+    slope = 2 * HELD_BACK * w
+    curve = 2 * HELD_BACK * torch.eye(len(w), dtype=z.dtype)
+    parts = zip(z.split(some, dim=1), places.split(some), counts.split(some), strict=True)
+    for x, right, count in parts:
+        logs, i = torch.tensordot(w, x, dims=1).log_softmax(dim=1), torch.arange(len(right))
+        p = logs.exp()
+        means = (p * x).sum(dim=2)  # (heads, images)
+        loss = loss - logs[i, right] @ count
+        slope = slope + (means - x[:, i, right]) @ count
+        rooted = (x * (p * count[:, None]).sqrt()).flatten(start_dim=1)
+        curve = curve + rooted @ rooted.T - (means * count) @ means.T
     return float(loss), slope, curve
 
 

@@ -250,12 +250,17 @@ def shown(project: Project, found: Judged, places: Sequence[int]) -> list[Answer
     return rows
 
 
+def by_certainty(found: Judged | None, ids: Sequence[int]) -> list[int]:
+    """The least certain answers first; images without an answer come last."""
+    sure = dict(zip(found.ids.tolist(), found.confidence.tolist(), strict=True)) if found else {}
+    return sorted(ids, key=lambda number: sure.get(number, 2.0))
+
+
 def least_certain(
     project: Project, found: Judged | None, ids: Sequence[int], offset: int, limit: int
 ) -> ImagePage:
-    """A page of images, the least certain answers first; those without an answer come last."""
-    sure = dict(zip(found.ids.tolist(), found.confidence.tolist(), strict=True)) if found else {}
-    order = sorted(ids, key=lambda number: sure.get(number, 2.0))[offset : offset + limit]
+    """A page of images by certainty."""
+    order = by_certainty(found, ids)[offset : offset + limit]
     told: dict[int, ImageRow | AnsweredImage] = {}
     if found is not None:
         rows = shown(project, found, np.flatnonzero(np.isin(found.ids, order)).tolist())

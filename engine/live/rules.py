@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -124,4 +125,15 @@ def check_names(rules: Sequence[Rule], names: Collection[str]) -> None:
             raise Refused(
                 f"The model knows no class “{rule.name}”, so the rule “{rule.title}” would never "
                 f"do anything. It knows {listed(list(names), 8)}."
+            )
+
+
+def check_spoken(spoken: Collection[str], names: Collection[str]) -> None:
+    """Raises Refused where something is to be said of a class that is never answered."""
+    for name in spoken:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"The nearest is “{near[0]}”." if near else f"It knows {listed(list(names), 8)}."
+            raise Refused(
+                f"The model knows no class “{name}”, so its words would never be said. {hint}"
             )

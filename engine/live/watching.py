@@ -20,11 +20,11 @@ from engine.live.actions import Moment, jpeg
 from engine.live.doing import Rules
 from engine.live.events import Back, Ended, Frame, Lost, Unusable
 from engine.live.places import FILM, FOLDER, Place
-from engine.live.rules import Rule, check_names
+from engine.live.rules import Rule, check_names, check_spoken
 from engine.live.smoothing import Smoothing
 from engine.live.sources import Source, open_source
 from engine.predict.asked import Answered, Answerer
-from engine.predict.table import KNOWN, answer_of, verdict
+from engine.predict.table import KNOWN, UNKNOWN, UNSURE, answer_of, verdict
 from engine.results.live import SourceWatched
 from engine.system.progress import Every
 
@@ -53,6 +53,8 @@ class Wanted:
     pass_over: bool = False
     """Rules for classes that are not known are no reason to refuse: a class may go and come back
     while it is watched."""
+    spoken: tuple[str, ...] = ()
+    """Classes of which a person said what is to be said of them."""
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Watching:
         groups = self.asked.naming.groups if self.asked.naming else ()
         if not self.wanted.pass_over:
             check_names(self.wanted.rules, (*self.asked.class_names, *groups))
+        check_spoken(self.wanted.spoken, (*self.asked.class_names, *groups, UNKNOWN, UNSURE))
         self.patient = folder or (self.place.kind == FILM and self.wanted.every)
         self.again = Every(LOOK_AGAIN)
 

@@ -59,6 +59,8 @@ class AnsweredImage(ImageRow):
 
 ImagePage = TypedDict("ImagePage", {"total": int, "rows": list[ImageRow | AnsweredImage]})
 """Some of `total` images; sorted by confidence those have answers that can be judged."""
+ImageIds = TypedDict("ImageIds", {"ids": bytes})
+"""Ids as `array("q")` holds them: of a million in a list each would be checked by itself."""
 LikeliestClass = TypedDict("LikeliestClass", {"name": str})
 ImagesMended = TypedDict("ImagesMended", {"moved": int, "kept": int})
 Conflict = TypedDict("Conflict", {"sha256": str, "classes": list[str], "images": list[ImageRow]})

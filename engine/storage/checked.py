@@ -22,6 +22,8 @@ LARGE = 64 << 20
 """Bytes of tables from which a check takes longer than a person wants to wait."""
 DAYS = 7
 KEPT = 50
+DAMAGED: set[str] = set()
+"""Files in which damage was found since they were opened, by any thread."""
 
 
 def notes() -> Path:
@@ -46,6 +48,7 @@ def state(file: Path) -> list[int]:
 def when_checked(file: Path) -> float:
     """When a file was checked that is still as it was then left; 0 where that must be done now."""
     log = file.with_name(file.name + "-wal")
+    DAMAGED.discard(str(file.resolve()))  # it has no note any more, and is read as a whole now
     try:
         if file.stat().st_size < LARGE or (log.exists() and log.stat().st_size):
             return 0.0
@@ -63,6 +66,8 @@ def note(file: Path, when: float) -> None:
     open; what can't be noted is checked again."""
     log = file.with_name(file.name + "-wal")
     with contextlib.suppress(OSError):
+        if str(file.resolve()) in DAMAGED:
+            return
         if file.stat().st_size < LARGE or (log.exists() and log.stat().st_size):
             return
         known = read()
@@ -70,3 +75,12 @@ def note(file: Path, when: float) -> None:
         known[str(file.resolve())] = {"state": state(file), "when": when}
         newest = dict(list(known.items())[-KEPT:])
         replace_file(notes(), json.dumps(newest).encode(), shared=True)
+
+
+def forget(file: Path) -> None:
+    """Damage was found in a file: it is read as a whole when it is opened next."""
+    DAMAGED.add(str(file.resolve()))
+    known = read()
+    if known.pop(str(file.resolve()), None) is not None:
+        with contextlib.suppress(OSError):
+            replace_file(notes(), json.dumps(known).encode(), shared=True)

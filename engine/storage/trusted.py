@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from engine.errors import UnusableProject
+from engine.storage import checked
 from engine.storage.schema import COUNTED, IN_SEVERAL, JOURNALLED, MIGRATIONS
 from engine.system.trouble import no_answer
 
@@ -59,12 +60,14 @@ NOWHERE = "a row leads to one that is not there"
 
 
 def damaged(file: Path, why: object) -> str:
-    """The sentence for a project that is damaged; `why` may be the error that told.
+    """The sentence for a project that is damaged, and no longer noted as sound; `why` may be the
+    error that told.
 
     A disk that was pulled or that breaks off makes everything look so: then that is said.
     """
     if elsewhere := no_answer(file.parent):
         return elsewhere
+    checked.forget(file)
     if isinstance(why, UnicodeDecodeError) or str(why).startswith("Could not decode"):
         why = "a text in it is none"
     told = " ".join(str(why)[:200].split())

@@ -17,7 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,19 @@ from typing import Any
 import psutil
 
 from engine.errors import Refused
+from engine.system.files import replace_file
 
 log = logging.getLogger(__name__)
 
 FOLDER, LEADS, ACROSS = "ESPALIER_GROUP", "ESPALIER_GROUP_LEADS", "ESPALIER_GROUP_ACROSS"
+AGENT = "ESPALIER_GROUP_AGENT"
 """What workers are told: the folder of their group here, whether the first of them leads, whether
-there may be other computers."""
+there may be other computers; and the agent's process, which may be gone before they look."""
 RESTARTS = 50
 """So often a group is started again after it lost a worker."""
 OUTCOME, RUN = "outcome", "run"
+LOOK = 0.05
+"""Seconds between two looks at whether all workers are there."""
 WATCH = 0.5
 """Seconds after which a worker sees that its agent is gone."""
 FAILED = 1
@@ -41,6 +46,8 @@ MOST = 65535
 """Ports end here."""
 ELSEWHERE = "192.0.2.1"
 """An address that no computer has (RFC 5737)."""
+STOPS: list[Callable[[], object]] = []
+"""See heeding."""
 SHUTDOWN = 120
 """Seconds that a worker has to come to the end of a step after Control-C, and to keep its state."""
 
@@ -91,7 +98,7 @@ def note_run(number: int) -> bool:
     """Keeps which run it is, for the group that is started next; whether this one was."""
     folder, again = inside(), bool(noted_run())
     if folder:
-        (folder / RUN).write_text(str(number))
+        replace_file(folder / RUN, str(number).encode())
     return again
 
 
@@ -105,15 +112,59 @@ def led(work: Callable[[], int], leave: Callable[[], None]) -> int:
     assert folder is not None
     watch_agent()
     outcome = folder / OUTCOME
-    if not outcome.exists():
-        outcome.write_text(str(work()))
-    leave()
+    try:
+        if not outcome.exists():
+            replace_file(outcome, str(work()).encode())
+        leave()
+    except KeyboardInterrupt:  # the agent says so
+        (folder / f"left-{this_round()}").touch()
+        return FAILED
     return 0
 
 
+def this_round() -> str:
+    """How often the group was started again."""
+    return os.environ["TORCHELASTIC_RESTART_COUNT"]
+
+
+@contextmanager
+def heeding(stopped: Callable[[], object]) -> Iterator[None]:
+    """Within it `stopped`, which tells of Control-C, ends the wait for other workers."""
+    STOPS.append(stopped)
+    try:
+        yield
+    finally:
+        STOPS.remove(stopped)
+
+
+def all_there() -> bool:
+    """Waits until all workers of this round are there; False where the leading one ended before.
+    On one computer alone: between several the wait is PyTorch's.
+
+    PyTorch's own hears no Control-C, and has no end where another worker was ended by it while it
+    began. Raises KeyboardInterrupt where this one is stopped.
+    """
+    folder = inside()
+    assert folder is not None
+    if os.environ[ACROSS] == "1":
+        return True
+    places = [folder / f"there-{this_round()}-{n}" for n in range(int(os.environ["WORLD_SIZE"]))]
+    own = places.pop(int(os.environ["RANK"]))
+    if not leads():
+        own.touch()
+    while not all(other.exists() for other in places):
+        if (folder / OUTCOME).exists() or (folder / f"left-{this_round()}").exists():
+            return False
+        if any(stopped() for stopped in STOPS):
+            raise KeyboardInterrupt
+        time.sleep(LOOK)
+    own.touch()  # who leads comes last: then nobody can be left alone
+    return True
+
+
 def watch_agent() -> None:
-    """Ends this process where its agent is gone, as after a kill."""
-    agent = os.getppid()
+    """Ends this process where its agent is gone, as after a kill, however early that was."""
+    agent = int(os.environ[AGENT])
 
     def watch() -> None:
         while os.getppid() == agent:
@@ -180,8 +231,9 @@ def own_place() -> str:
     return f"{socket.gethostname()}:{free_port()}"
 
 
-def start(command: Sequence[str], asked: Asked) -> int:
+def start(command: Sequence[str], asked: Asked, ready: Callable[[], object] = lambda: None) -> int:
     """Runs `command` in a group of processes, and returns the exit code of the one that leads.
+    `ready` is called once nothing speaks against it.
 
     Raises Refused where a group can't be started here.
     """
@@ -190,6 +242,7 @@ def start(command: Sequence[str], asked: Asked) -> int:
     before = dict(os.environ)
     try:
         os.environ.update(environment(folder, asked))
+        ready()
         return agent(command, asked, folder)
     finally:
         os.environ.clear()
@@ -206,6 +259,7 @@ def environment(folder: Path, asked: Asked) -> dict[str, str]:
     interface = os.environ.get("GLOO_SOCKET_IFNAME") or interface_of(reached)
     found = {
         FOLDER: str(folder),
+        AGENT: str(os.getpid()),
         LEADS: str(int(asked.leads)),
         ACROSS: str(int(asked.across)),
         "OMP_NUM_THREADS": str(max(1, available_cores() // asked.workers)),

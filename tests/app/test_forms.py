@@ -86,6 +86,7 @@ def test_numbers_begin_where_other_texts_do(form: Form, qtbot: object) -> None:
     """As the style sheet has it, which reaches no field inside a spin box."""
     make_application()
     theme.use("light")
+    theme.dress(form)
     form.show()
 
     def left(field: QLineEdit) -> int:

@@ -353,6 +353,7 @@ def test_rates_that_lie_far_apart_are_shown_by_powers_of_ten(qtbot: object, tmp_
 
 
 def test_the_cells_follow_the_theme(plot: LayerPlot) -> None:
+    theme.dress(plot)
     seen = []
     for mode in ("dark", "light"):
         theme.use(mode)

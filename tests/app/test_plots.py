@@ -96,6 +96,7 @@ def test_the_axes_begin_at_a_round_number_and_hold_every_point(lines: LinePlot) 
 
 def test_a_chart_follows_the_theme(lines: LinePlot, qtbot: object) -> None:
     make_application()
+    theme.dress(lines)
     at = spot(lines, 1.5, 65)
     seen = []
     for mode in ("dark", "light"):
@@ -230,6 +231,7 @@ def test_a_legend_that_is_made_anew_lies_where_it_lay(qtbot: object) -> None:
         QCoreApplication.processEvents()
         return [label.sceneBoundingRect().getRect() for _, label in plot.signs.items]
 
+    theme.dress(plot)
     before = places()
     theme.use("dark")
     try:

@@ -80,6 +80,7 @@ def test_no_corner_shows_behind_a_drop_down_list(qtbot: object, mode: str) -> No
     make_application()
     theme.use(mode)
     choice = QComboBox()
+    theme.dress(choice)
     qtbot.addWidget(choice)
     choice.addItems(["ONNX", "OpenVINO"])
     choice.show()

@@ -85,6 +85,7 @@ def draw(title: str, rows: Rows, others: Rows, path: str) -> None:
     application = make_application()
     theme.use("light")
     plot = ScatterPlot(title, "")
+    theme.dress(plot)
     plot.resize(800, 440)
     plot.show_points([point_of(row) for row in rows], [landmark_of(row) for row in others])
     plot.show()

@@ -73,6 +73,7 @@ class Bench:
         )
         plan, self.states = run_of(table)
         self.plot = LayerPlot()
+        theme.dress(self.plot)
         self.plot.resize(WIDTH, HEIGHT)
         self.plot.plan(plan)
         for _ in range(STEPS - 2 * TIMES):

@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.cluster import dispatch, futures, shares
+from engine.cluster import computers, dispatch, futures, shares
 from engine.cluster.dispatch import Dispatch
 from engine.cluster.members import Member
+from engine.events import Notice, Progress
+from engine.jobs import run
 from engine.storage import steps
 from engine.storage.project import Project
 from tests.helpers import image_files
@@ -202,13 +206,24 @@ def test_nobody_joins_without_the_keys(
 ) -> None:
     plain = cluster.url.replace("tls", "tcp")
     assert "No scheduler answers" in refused(home, "learn", project, images, "--cluster", plain)
+    bare = refused(home, "learn", project, images, "--cluster", cluster.url)
+    assert "only those are let in who have keys" in bare
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        gone = "127.0.0.1:{1}".format(*closed.getsockname())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(computers, "PATIENCE", 0.1)
+        said = refused(home, "learn", project, images, "--cluster", gone)
+    assert f"No scheduler answers at tcp://{gone}" in said
+    assert "Error" not in said
+    elsewhere = ("scheduler", "--listen", "192.0.2.7:8786", "--keys", cluster.keys)
+    assert "(this computer has no such address)" in refused(home, *elsewhere)
     others = tmp_path / "others"
     answered(home, "cluster", "new-keys", others)
     words = ("learn", project, images, "--cluster", cluster.url, "--keys", others)
     assert "No scheduler answers" in refused(home, *words)
     assert "holds ca.pem already" in refused(home, "cluster", "new-keys", others)
     (others / "key.pem").write_text("no key")
-    assert "can't be used" in refused(home, *words)
+    assert "can't be used: one of them is damaged" in refused(home, *words)
     (others / "key.pem").unlink()
     assert "There is no key.pem" in refused(home, *words)
 
@@ -218,6 +233,7 @@ def test_what_others_could_reach_needs_keys(home: Path, project: Path, images: P
         ("learn", project, images, "--cluster", "192.0.2.7:8786"),
         ("scheduler", "--listen", "0.0.0.0"),
         ("worker", "--scheduler", "tls://192.0.2.7:8786"),
+        ("worker", "--scheduler", "tls://127.0.0.1:8786"),
     ):
         assert "espalier cluster new-keys" in refused(home, *words)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -227,7 +243,9 @@ def test_what_others_could_reach_needs_keys(home: Path, project: Path, images: P
     assert "in use" in said
     words = ("learn", project, images, "--cluster")
     assert "is no address" in refused(home, *words, "192.0.2.7:port")
+    assert "is no address" in refused(home, *words, "")
     assert "1 to 256 workers" in refused(home, *words, "local:0")
+    assert "1 to 256 workers" in refused(home, *words, "local:-1")
     assert "exported file" in refused(home, "predict", "m.onnx", images, "--cluster", "local:2")
 
 
@@ -242,6 +260,16 @@ def test_a_scheduler_without_workers_is_told_what_to_type(
     finally:
         scheduler.send_signal(signal.SIGINT)
         assert "Ended after" in scheduler.communicate(timeout=60)[0]
+
+
+def test_a_worker_says_once_that_nobody_answers_yet_and_waits() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        gone = "127.0.0.1:{1}".format(*closed.getsockname())
+    with closing(run(None, "be_worker", {"scheduler": gone, "processes": 1})) as events:
+        found = list(islice(events, 7))
+    said = [event.text for event in found if isinstance(event, Notice)]
+    assert said[1:] == [f"Nobody answers at tcp://{gone} yet; this waits."]
+    assert isinstance(found[-1], Progress)
 
 
 def test_without_the_extra_one_sentence_says_how_to_get_it(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QMimeData
+import pytest
+from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtGui import QDrag
 from PySide6.QtWidgets import QApplication, QMenu
 
+from app.widgets import rows
 from app.widgets.rows import MIME
 from engine.events import ClassView
 from tests.helpers.window import Person, drop
@@ -70,6 +73,45 @@ def test_delete_removes_the_chosen_images(learnt: Person) -> None:
     assert learnt.classes().get("apple", 0) == 0
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
     assert learnt.classes()["apple"] == 12
+
+
+def test_all_that_are_said_to_be_chosen_are_moved_and_removed(
+    learnt: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window holds the rows of 18 images at most here, as of 10,000 where there are more."""
+    monkeypatch.setattr(rows, "PAGES_KEPT", 1)
+    page = learnt.page("Images")
+    page.rows.page = 18
+    page.gallery.zoom(4)  # no more of them are seen at once
+    classes, place = page.classes, page.classes.rows.row_of("cherry")
+
+    def choose_all() -> None:
+        classes.choose("")
+        page.rows.ask_again()
+        learnt.sees(lambda: page.rows.rowCount() == 36 and len(list(page.rows.numbered())) == 18)
+        page.gallery.selectAll()
+        assert "36 chosen" in page.count.text()
+        assert len(page.gallery.selected_rows()) == 18
+
+    def let_go(drag: QDrag, actions: Qt.DropAction) -> Qt.DropAction:
+        """A drag ends over a class: offscreen there is no mouse that could."""
+        spot = classes.visualRect(classes.rows.index(place)).center()
+        drop(classes.viewport(), drag.mimeData(), spot)
+        return actions
+
+    choose_all()
+    page.rows.total = 35  # as where one came meanwhile, which the engine knows of already
+    page.remove()
+    learnt.sees(lambda: any("changed while they were chosen" in m for m in learnt.messages()))
+
+    choose_all()
+    monkeypatch.setattr(QDrag, "exec", let_go)
+    learnt.waits_for(lambda: page.gallery.startDrag(Qt.DropAction.CopyAction))
+    assert learnt.classes() == {"apple": 0, "banana": 0, "cherry": 36}
+
+    choose_all()
+    learnt.waits_for(lambda: learnt.presses("Delete"))
+    assert learnt.classes() == {"apple": 0, "banana": 0, "cherry": 0}
 
 
 def test_a_removed_class_is_unlearnt_and_comes_back_with_undo(learnt: Person) -> None:

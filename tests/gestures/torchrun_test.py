@@ -104,4 +104,6 @@ def test_one_is_lost_then_it_is_paused_then_one_goes_on_alone(home: Path, tmp_pa
 def test_what_can_not_be_started_is_refused(
     home: Path, words: tuple[object, ...], sentence: str
 ) -> None:
-    assert sentence in refused(home, "tune", projects.learnt(), *ASKED, *words)
+    said = refused(home, "tune", projects.learnt(), *ASKED, *words)
+    assert sentence in said
+    assert "On each other computer" not in said

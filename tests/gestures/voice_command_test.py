@@ -165,6 +165,8 @@ def test_what_can_not_be_said_is_told_in_a_sentence(home, model, tmp_path, monke
     assert "ends in .wav" in refused(home, *words, "--say-to", tmp_path / "said.mp3")
     assert "can't be written" in refused(home, *words, "--say-to", tmp_path / "no" / "said.wav")
     assert "go with --say" in refused(home, *words, "--spoken", "red", "rot")
+    misspelt = refused(home, *words, "--say", "--spoken", "gren", "grün")
+    assert misspelt.endswith("its words would never be said. The nearest is “green”.")
     assert "80 to 450" in refused(home, *words, "--say", "--speed", 9)
     if sys.platform == "linux":
         monkeypatch.setenv("PATH", str(tmp_path))

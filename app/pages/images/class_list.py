@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from app import theme
 from app.widgets.controls import tip
 from app.widgets.drops import paths_of
-from app.widgets.rows import MIME, ROW
+from app.widgets.rows import MIME, ROW, chosen_in
 from app.widgets.table import Index
 from engine.events import ClassView, ProjectView
 from engine.system.words import per_cent
@@ -147,7 +147,7 @@ class ClassList(QListView):
 
     picked = Signal(str)
     files_dropped = Signal(list, str)
-    images_dropped = Signal(list, str)
+    images_dropped = Signal(object, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,8 +204,7 @@ class ClassList(QListView):
         """Files are added to the class under the mouse; images of the gallery are moved to it."""
         name, mime = self.class_at(event), event.mimeData()
         if mime.hasFormat(MIME) and name:
-            ids = [int(n) for n in bytes(mime.data(MIME).data()).decode().split(",") if n]
-            self.images_dropped.emit(ids, name)
+            self.images_dropped.emit(chosen_in(mime), name)
         elif mime.hasUrls():
             self.files_dropped.emit(paths_of(mime), name)
         event.acceptProposedAction()

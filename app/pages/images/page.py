@@ -183,7 +183,9 @@ class ImagesPage(QWidget):
         self.classes.clicked.connect(lambda _: self.review_button.setChecked(False))
         self.classes.activated.connect(lambda _: self.review_button.setChecked(False))
         self.classes.files_dropped.connect(self.adding.add)
-        self.classes.images_dropped.connect(self.move_to)
+        self.classes.images_dropped.connect(
+            lambda chosen, to: self.rows.with_ids(chosen, lambda ids: self.move_to(ids, to))
+        )
         self.rows.counted.connect(lambda _: self.show_count())
         self.search.changed.connect(lambda: self.show_class(self.classes.name))
         self.gallery.chosen.connect(self.refresh_tools)
@@ -347,9 +349,8 @@ class ImagesPage(QWidget):
 
     def move_chosen(self) -> None:
         """Asks where to; the class that fits the chosen images best is proposed."""
-        ids = [r["id"] for r in self.gallery.selected_rows()]
 
-        def choose(ended: Ended) -> None:
+        def choose(ids: list[int], ended: Ended) -> None:
             names = [c.name for c in self.project.classes] if self.project else []
             found = ended.of(LikeliestClass)["name"] if ended.how == "done" else ""
             first = found or self.classes.name
@@ -357,8 +358,15 @@ class ImagesPage(QWidget):
             if to := choose_class(self, title, names, first=first):
                 self.move_to(ids, to)
 
-        if ids:
-            self.bridge.ask("likeliest_class", choose, images=ids)
+        def propose(ids: list[int]) -> None:
+            self.bridge.ask("likeliest_class", lambda ended: choose(ids, ended), images=ids)
+
+        self.with_chosen(propose)
+
+    def with_chosen(self, do: Callable[[list[int]], object]) -> None:
+        """Does something with all images that are said to be chosen, where there are any."""
+        if self.gallery.how_many_chosen:
+            self.rows.with_ids(self.gallery.chosen_images, do)
 
     def move_to(self, ids: list[int], to: str) -> None:
         self.bridge.submit("move_images", images=ids, to=to)
@@ -370,12 +378,10 @@ class ImagesPage(QWidget):
             if ended.how == "done" and ended.of(ImagesMoved)["moved"]:
                 self.bridge.submit("learn_again")
 
-        ids = [r["id"] for r in self.gallery.selected_rows()]
-        if ids:
-            self.bridge.submit("set_split", learn, images=ids, split=split)
+        self.with_chosen(
+            lambda ids: self.bridge.submit("set_split", learn, images=ids, split=split)
+        )
 
     def remove(self) -> None:
-        ids = [r["id"] for r in self.gallery.selected_rows()]
-        if ids:
-            self.gallery.clearSelection()
-            self.bridge.submit("remove_images", images=ids)
+        self.with_chosen(lambda ids: self.bridge.submit("remove_images", images=ids))
+        self.gallery.clearSelection()

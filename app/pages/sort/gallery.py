@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QDrag, QKeyEvent, QMouseEvent, QPainter, QPixmap
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 
 from app import theme
 from app.pages.sort.rows import HeapRows, HeapTile, together
-from app.widgets.gallery import CAPTION, PICTURE, Gallery
+from app.widgets.gallery import PICTURE, Gallery
 from app.widgets.rows import Row
 from app.widgets.thumbs import Thumbnails
+from app.widgets.tile import CAPTION
 
 Flag = QItemSelectionModel.SelectionFlag
 MOVES = {
@@ -190,13 +191,7 @@ class SortGallery(Gallery):
             painter.drawRect(self.frame.translated(0, -self.verticalOffset()))
 
     def startDrag(self, actions: Qt.DropAction) -> None:
-        """Takes what is chosen along, with the image under the mouse to see."""
-        drag, row = QDrag(self), self.rows.row(self.currentIndex().row()) or {}
-        drag.setMimeData(self.rows.mimeData(self.selectionModel().selectedIndexes()))
-        if (image := self.tile.thumbs.get(row.get("thumb"))) is not None:
-            keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode
-            small = image.scaled(64, 64, keep, smooth.SmoothTransformation)
-            drag.setPixmap(QPixmap.fromImage(small))
+        """While it lasts, the classes that images can be dropped on are shown."""
         self.pulled.emit(True)
-        drag.exec(Qt.DropAction.CopyAction)
+        super().startDrag(actions)
         self.pulled.emit(False)

@@ -12,9 +12,9 @@ from app import theme
 from app.bridge import Bridge
 from app.theme import GRID
 from app.widgets.captions import Caption, Name
-from app.widgets.gallery import Tile
 from app.widgets.rows import ImageRows, Row, row_of, shown
 from app.widgets.table import Index
+from app.widgets.tile import Tile
 from engine.results.heap import Asked, Suggestion
 from engine.system.words import per_cent, plural
 

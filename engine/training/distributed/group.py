@@ -11,6 +11,7 @@ One process alone is `ALONE`, for which all of this is nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ ENDS, STEPS, TAKES = range(3)
 """What the leader says to the others: it is over; learn the next batch; take what I send."""
 PIECE = 1 << 26
 """Bytes that are sent at a time."""
+BY_GLOO = re.compile(r"\[\S*gloo/transport/\S+:\d+\]")
+"""How the error of a connection begins that broke off: gloo has no class of its own for it."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,12 @@ def other_processes(before: int) -> str:
 
 @contextmanager
 def with_others() -> Iterator[None]:
-    """Raises ProcessLost where one of the others is gone."""
+    """Raises ProcessLost where one of the others is gone; what else goes wrong is passed on."""
     try:
         yield
     except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or BY_GLOO.match(str(error))):
+            raise
         raise ProcessLost(
             "One of the processes that train together is gone. All go on from the last checkpoint."
         ) from error

@@ -25,6 +25,8 @@ def joined() -> Group:
     if torchrun.inside() is None:
         return ALONE
     if not _joined:
+        if not torchrun.all_there():
+            raise ProcessLost("The process that leads has ended.")
         _joined.append(join())
     return _joined[0]
 
@@ -52,12 +54,15 @@ def store(place: int, size: int) -> Any:
     if os.environ[torchrun.ACROSS] == "1":
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         return dist.TCPStore(host, port, size, is_master=place == 0)  # type: ignore[attr-defined]
-    file = folder / f"store-{os.environ['TORCHELASTIC_RESTART_COUNT']}"
+    file = folder / f"store-{torchrun.this_round()}"
     return dist.FileStore(str(file), size)  # type: ignore[attr-defined]
 
 
 def leave() -> None:
-    """The leader lets all others go; those that are gone already don't hear it."""
+    """The leader lets all others go; those that are gone already don't hear it. Those of this
+    computer that it never joined see by themselves that it ended (torchrun.all_there)."""
+    if not _joined and os.environ[torchrun.ACROSS] != "1":
+        return
     with contextlib.suppress(RuntimeError, ProcessLost):
         group = joined()
         group.say(ENDS)

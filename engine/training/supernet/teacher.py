@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from engine.events import Progress
+from engine.models.onnx_export import write_onnx
 from engine.system.files import replace_file
 from engine.system.unasked import of_torchvision
 from engine.training.dataset import Selection
@@ -62,16 +63,7 @@ def teacher_network(weights: Path) -> Any:
 def teacher_session(network: Any, size: int, path: Path) -> onnxruntime.InferenceSession:
     """The teacher's body, exported and run by ONNX Runtime on all of torch's threads."""
     body = nn.Sequential(network.features, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
-    torch.onnx.export(
-        body,
-        (torch.zeros(2, 3, size, size),),
-        path,
-        dynamo=True,
-        verbose=False,
-        input_names=["pixels"],
-        output_names=["features"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-    )
+    write_onnx(body, torch.zeros(2, 3, size, size), path, ("pixels", ["features"]))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,17 @@ def session(learnt: Path, tmp_path: Path) -> Iterator[Session]:
 
 def names(rows: list[dict[str, Any]]) -> list[str]:
     return [Path(row["path"]).name for row in rows]
+
+
+def test_the_least_certain_are_chosen_in_the_order_in_which_they_are_shown(
+    session: Session,
+) -> None:
+    asked = {"class_name": "red", "sort": "confidence"}
+    shown = done(session, "images", **asked)
+    found = done(session, "image_ids", runs=[(0, 4), (9, 9)], total=shown["total"], **asked)
+    ids = [row["id"] for row in shown["rows"]]
+    assert array("q", found["ids"]).tolist() == [*ids[:5], ids[9]]
+    assert ids != sorted(ids)
 
 
 def test_each_on_the_list_is_judged_as_if_it_had_not_been_learnt(session: Session) -> None:

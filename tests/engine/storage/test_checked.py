@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UnusableProject
+from engine.jobs import run
+from engine.session import Session
 from engine.storage import checked, opening
 from engine.storage.project import Project
 from tests.helpers.many_rows import many_images
@@ -83,4 +85,22 @@ def test_counts_that_are_wrong_are_damage(large):
         db.execute("UPDATE tally SET images = images + 1 WHERE class_id = 2")
         db.commit()
     with pytest.raises(UnusableProject, match="its counts of images"):
+        Project.open(large)
+
+
+def test_damage_that_is_found_at_work_has_a_project_read_as_a_whole(large):
+    file = large / "project.db"
+    with closing(sqlite3.connect(file)) as db:
+        (place,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name='image'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    session = Session()
+    with closing(session):
+        session.open(large)
+        with file.open("r+b") as stream:  # what a disk does to an open file
+            stream.seek((place - 1) * size)
+            stream.write(b"?" * size)
+        *_, ended = run(session, "images", {})
+        assert ended.how == "refused"
+        assert "is damaged" in ended.text
+    with pytest.raises(UnusableProject):
         Project.open(large)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import shutil
 import tracemalloc
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -333,6 +335,26 @@ def test_a_list_that_was_read_is_not_read_again_until_something_changes(tmp_path
 
         assert page() == page() == list(range(101, 121))
         assert len(read) == 1
+        *_, ended = run(session, "image_ids", {"runs": [(0, 1), (100, 102)], "total": 600})
+        assert array("q", ended.result["ids"]).tolist() == [1, 2, 101, 102, 103]
+        assert len(read) == 1
         moved_and_back(session.project)
         assert page() == list(range(101, 121))
         assert len(read) == 2
+
+
+def test_of_a_project_made_anew_at_the_same_place_no_list_of_before_is_shown(tmp_path):
+    path = tmp_path / "many.espalier"
+    with closing(Session()) as session:
+        totals = []
+        for count in (300, 200):
+            project = many_images(path, count, 2)
+            with project.transaction() as db:
+                db.execute("UPDATE listed SET changes = 7")
+            project.close()
+            session.open(path)
+            *_, ended = run(session, "images", {"offset": 1, "limit": 20})
+            totals.append(ended.result["total"])
+            session.close()
+            shutil.rmtree(path)
+        assert totals == [300, 200]

@@ -14,17 +14,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
 
-from engine.errors import Refused
+from engine.errors import ProcessLost, Refused
 from engine.events import Step
 from engine.jobs import run
 from engine.models.supernet.files import write_weights
 from engine.session import Session
 from engine.training.augment import Views
 from engine.training.distributed import followers
-from engine.training.distributed.group import ALONE, ENDS, Group
+from engine.training.distributed.group import ALONE, ENDS, Group, with_others
 from tests.helpers import image_files, projects
 from tests.helpers.supernets import supernet
 from tests.helpers.together import Threads, led, threads
@@ -45,6 +46,20 @@ def test_a_batch_too_small_to_be_shared_is_refused() -> None:
     Group(0, 3).check(6)
     with pytest.raises(Refused, match="each needs two at least"):
         Group(0, 3).check(5)
+
+
+GLOO = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer [::1]"
+
+
+@pytest.mark.parametrize("error", [RuntimeError(GLOO), dist.DistBackendError("NCCL: aborted")])
+def test_an_error_of_the_connection_says_that_another_process_is_gone(error: Exception) -> None:
+    with pytest.raises(ProcessLost), with_others():
+        raise error
+
+
+def test_a_defect_is_not_taken_for_a_process_that_is_gone() -> None:
+    with pytest.raises(RuntimeError, match="same dtype"), with_others():
+        torch.ones(2).matmul(torch.ones(2, dtype=torch.long))
 
 
 class Norms(nn.Module):
