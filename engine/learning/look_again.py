@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.events import Event, Progress, Work
 from engine.learners import LEARNERS
+from engine.learners.dirichlet import recalibrated
 from engine.learning import opinions, own_answers
 from engine.learning.own_answers import AT_ONCE, Judged, judged
 from engine.results.images import AnsweredImage
@@ -97,20 +98,18 @@ def unlikely(logs: np.ndarray, truth: np.ndarray) -> np.ndarray:
 class Found:
     """The project's images as they are judged, and the lists as places among them, worst first.
 
-    `opinions`, of each judge logarithms of probabilities, float32 (images, classes), say in which
-    order.
+    `consensus`, logarithms of probabilities (images, classes), says in which order.
     """
 
     judged: Judged
-    opinions: Sequence[np.ndarray]
+    consensus: np.ndarray
     lists: dict[str, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
         seen, open_ = self.judged, ~self.judged.kept
         wrong = np.flatnonzero(open_ & seen.wrong & unlikely(seen.logs, seen.truth))
         unlike = np.flatnonzero(open_ & (seen.far > FAR))
-        # Opinions as one: the mean of the logarithms of their probabilities.
-        doubt = np.mean([suspicion(logs, seen.truth) for logs in self.opinions], axis=0)
+        doubt = suspicion(self.consensus, seen.truth)
         wrong = wrong[np.argsort(-doubt[wrong], kind="stable")]
         first = wrong[:FIRST]
         alike = np.log(around(seen.z, seen.truth, first) + LEAST)
@@ -133,25 +132,32 @@ def found(session: Session, rank: bool = True) -> Generator[Event, None, Found |
     seen = yield from judged(session)
     if seen is None:
         return None
-    return Found(seen, (yield from opinions_of(session, seen)) if rank else (seen.logs,))
+    return Found(seen, (yield from consensus_of(session, seen)) if rank else seen.logs)
 
 
-def opinions_of(session: Session, seen: Judged) -> Generator[Event, None, tuple[np.ndarray, ...]]:
-    """What the judges say of the images: kept until others are asked about."""
+def consensus(said: Sequence[np.ndarray], truth: np.ndarray) -> np.ndarray:
+    """Opinions as one: the mean of the logarithms of their probabilities, fitted to the images'
+    classes. What is usual between two classes is then no surprise: float64 (images, classes)."""
+    mean: np.ndarray = np.stack(said).mean(axis=0, dtype=np.float64)
+    return recalibrated(mean, truth)
+
+
+def consensus_of(session: Session, seen: Judged) -> Generator[Event, None, np.ndarray]:
+    """What the judges say of the images together: kept until others are asked about."""
     project, classes = session.require(), seen.answers.classes
     row = steps.current(project)
     kept = steps.learnt(project, row) if row else None
     assert row is not None  # it judged
     assert kept is not None
     numbers = np.array(classes, np.int64)[seen.truth]
-    key = ("opinions", str(project.path), row["id"], seen.ids.tobytes(), numbers.tobytes())
-    known: tuple[np.ndarray, ...] | None = session.kept(key)
+    key = ("consensus", str(project.path), row["id"], seen.ids.tobytes(), numbers.tobytes())
+    known: np.ndarray | None = session.kept(key)
     if known is None:
         features = Features(project, row["features_key"])
         case = opinions.Case(features, seen.hashes, numbers, classes, seen.logs)
         learner = LEARNERS.make(row["learner"], row["settings"])
         first = yield from opinions.with_held_out(case, learner, kept.memory, seen.held_out)
-        told = (first, *(yield from opinions.by_roots(case)))
+        told = consensus((first, *(yield from opinions.by_roots(case))), seen.truth)
         known = session.keep(key, lambda: told)
     return known
 

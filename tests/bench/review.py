@@ -12,7 +12,9 @@ within each class, and votes of neighbours. "in 4 %" is the share of swapped ima
 ranking, "AP" its average precision. With --rare so many classes are cut to 8 images, and "blamed"
 is the share of their rightly placed images that lie in the first 4 %. With --planted so many images
 of a few (--images) are moved, some learnt from and some held out, and it is counted how many of
-them lie among the first 15 that are shown.
+them lie among the first 15 that are shown. Beside it stands who learnt all images in their own
+classes: how many of the moved ones it would bring among the same few, and how many of the others
+that are shown it doubts, too.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="espalier-bench-") as name:
         project = filled(options, Path(name))
         if options.planted:
-            counts = [first(options, project, Path(name), seed) for seed in range(options.seeds)]
-            return print(f"all {options.planted} {counts.count(options.planted)} of {len(counts)}")
+            return print_planted(options, project, Path(name))
         found: dict[str, list[list[float]]] = {}
         for seed in range(options.seeds):
             for ranking, figures in swapped(options, project, Path(name), seed).items():
@@ -168,8 +170,57 @@ def listed_first(again: Found, rest: np.ndarray) -> np.ndarray:
     return score
 
 
-def first(options: argparse.Namespace, project: Path, folder: Path, seed: int) -> int:
-    """How many of a few images that are planted in wrong classes lie among the first SHOWN."""
+def print_planted(options: argparse.Namespace, project: Path, folder: Path) -> None:
+    """How many planted images come first, of each seed and of all of them."""
+    whole = Whole.of(project, folder)
+    tries = [first(options, project, folder, seed, whole) for seed in range(options.seeds)]
+    brought, by_whole, others, doubted = (sum(each) for each in zip(*tries, strict=True))
+    all_of = [sum(one[k] == options.planted for one in tries) for k in (0, 1)]
+    print(
+        f"in the first {SHOWN} {brought / len(tries):.2f} of {options.planted} in the mean, all of "
+        f"them in {all_of[0]} of {len(tries)}; who learnt all images {by_whole / len(tries):.2f}, "
+        f"all of them in {all_of[1]}; of {others} others that are shown it doubts {doubted}"
+    )
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a project says that learnt all images in their own classes, each left out.
+
+    `logs` are what its judges say together (images, classes); `doubted` are the ids it lists.
+    """
+
+    logs: np.ndarray
+    row_of: Mapping[int, int]
+    column_of: Mapping[int, int]
+    doubted: frozenset[int]
+
+    @classmethod
+    def of(cls, project: Path, folder: Path) -> Whole:
+        session = opened(project, folder)
+        again = finished(found(session))
+        session.close()
+        seen = again.judged
+        rows = {image: row for row, image in enumerate(seen.ids.tolist())}
+        columns = {number: column for column, number in enumerate(seen.answers.classes)}
+        doubted = frozenset(seen.ids[again.lists["wrong"]].tolist())
+        return cls(again.consensus, rows, columns, doubted)
+
+    def first(self, classes: Mapping[int, int]) -> set[int]:
+        """The SHOWN images whose classes (of ids) are the least likely."""
+        own = {
+            image: float(self.logs[self.row_of[image], self.column_of[number]])
+            for image, number in classes.items()
+            if image in self.row_of
+        }
+        return set(sorted(own, key=own.__getitem__)[:SHOWN])
+
+
+def first(
+    options: argparse.Namespace, project: Path, folder: Path, seed: int, whole: Whole
+) -> tuple[int, int, int, int]:
+    """How many of a few images that are planted in wrong classes lie among the first SHOWN, and by
+    who learnt all; how many others are shown, and how many of these it doubts, too."""
     session, rng = opened(project, folder), random.Random(seed)
     ids = sorted(row["id"] for row in session.require().db.query("SELECT id FROM image"))
     few = options.images or len(ids)
@@ -179,11 +230,19 @@ def first(options: argparse.Namespace, project: Path, folder: Path, seed: int) -
     moved = swap(session, rng, options.planted / few)
     do(session, "learn")
     rows = do(session, "look_again", limit=SHOWN)["rows"]
-    others = [f"{row['class']} {Path(row['path']).name}" for row in rows if row["id"] not in moved]
-    count = len(moved & {row["id"] for row in rows})
+    now = session.require().db.query("SELECT id, class_id FROM image")
+    by_whole = len(moved & whole.first({row["id"]: row["class_id"] for row in now}))
     session.close()
-    print(f"{count} of {len(moved)} planted, others: {', '.join(others)}", flush=True)
-    return count
+    brought = [row["id"] for row in rows if row["id"] in moved]
+    others = [row for row in rows if row["id"] not in moved]
+    doubted = sum(row["id"] in whole.doubted for row in others)
+    names = ", ".join(f"{row['class']} {Path(row['path']).name}" for row in others)
+    print(
+        f"{len(brought)} of {len(moved)} planted, {by_whole} by who learnt all, which doubts "
+        f"{doubted} of the others: {names}",
+        flush=True,
+    )
+    return len(brought), by_whole, len(others), doubted
 
 
 def head_of(seen: object) -> set[int]:

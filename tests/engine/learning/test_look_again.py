@@ -20,6 +20,7 @@ from sklearn.metrics.pairwise import cosine_similarity as cosine
 from engine.learners import Task
 from engine.learners.centred_ridge import PENALTIES
 from engine.learners.confidence import temperature
+from engine.learners.dirichlet import recalibrated
 from engine.learners.principal import unit
 from engine.learners.slda import StreamingLDA
 from engine.learners.unlike import together, usual
@@ -155,10 +156,9 @@ def test_all_three_judges_say_in_which_order_a_review_lists(session: Session) ->
     by_all = finished(
         by_roots(Case(features, seen.hashes, numbers, seen.answers.classes, seen.logs))
     )
-    for said, wanted in zip(again.opinions, (seen.logs, *by_all), strict=True):
-        np.testing.assert_array_equal(said, wanted)
-    doubts = [suspicion(logs, seen.truth) for logs in (seen.logs, *by_all)]
-    doubt, wrong = np.stack(doubts).mean(axis=0), again.lists["wrong"]
+    said = np.mean((seen.logs, *by_all), axis=0, dtype=np.float64)
+    np.testing.assert_array_equal(again.consensus, recalibrated(said, seen.truth))
+    doubt, wrong = suspicion(again.consensus, seen.truth), again.lists["wrong"]
     doubt -= 0.25 * np.log(around(seen.z, seen.truth, np.arange(len(doubt))) + 0.01)
     assert (np.diff(doubt[wrong]) < 1e-9).all()
     listed = [row["path"] for row in done(session, "review")["wrong"]]
@@ -200,10 +200,10 @@ def test_of_two_in_equal_doubt_the_one_among_another_class_comes_first() -> None
     answers = OwnAnswers((1, 2), {}, logs, truth, np.zeros(22), z, True)
     hashes = [str(n) for n in number]
     judged = Judged(answers, number, hashes, truth, logs, answers.far, z, no, no)
-    assert Found(judged, [logs]).lists["wrong"].tolist() == [21, 20]
+    assert Found(judged, logs).lists["wrong"].tolist() == [21, 20]
     doubted = logs.copy()
     doubted[20] = np.log([1e-4, 1 - 1e-4])
-    assert Found(judged, [logs, doubted]).lists["wrong"].tolist() == [20, 21]
+    assert Found(judged, doubted).lists["wrong"].tolist() == [20, 21]
 
 
 class Drawn:
