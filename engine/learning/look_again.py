@@ -22,7 +22,7 @@ from engine.storage import catalogue, steps
 from engine.storage.feature_cache import Features
 
 LISTS = ("wrong", "unlike")
-UNLIKELY = 0.1
+UNLIKELY = 0.15
 """A class that is less probable than this is unlikely to be the image's."""
 WORST = 4
 """Of a class's images one in so many says nothing about how sure its own are: it may be wrong."""
