@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, QRect
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.shell import job_bar, offer
@@ -344,7 +345,7 @@ def test_features_of_several_stages_are_chosen_with_the_network(
     learnt.sees(lambda: dialog.rows.rows)
     dialog.side.setValue(64)
     dialog.features.setFocus()
-    learnt.presses("End", dialog.features)
+    QTest.keyClicks(dialog.features, "several")
     assert dialog.features.currentText() == "several stages"
     learnt.will_choose_file(random_weights(tmp_path / "o.safetensors", "mobilenet_v3_small"))
 
