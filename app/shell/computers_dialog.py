@@ -103,6 +103,7 @@ class ComputersDialog(QDialog):
         )
 
     def lay_out(self) -> None:
+        """The choice with its two fields below each other, the workers, and the answers."""
         fields = QGridLayout()
         fields.setSpacing(GRID)
         fields.addWidget(self.others, 0, 0)

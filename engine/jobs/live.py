@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from engine.live.answering import answering_of, opened_file
 from engine.live.keeping import Unsure, sorting_into
 from engine.live.places import FOLDER, Place, place_named
 from engine.live.rules import rule_of, rules_in
-from engine.live.watching import Wanted, Watching
+from engine.live.watching import Answering, Wanted, Watching
 from engine.predict.asked import Answered
 from engine.predict.sorting import without
 from engine.results.live import ModelFile, RuleTried, SourceWatched
@@ -63,22 +62,12 @@ def watch(
     are copied with `sort_into` as `sort_images` does. Raises BadSetting and Refused.
     """
     place = place_named(source)
-    wanted = wanted_of(every, existing, half_life, preview, [*rules, *rules_in(rules_file)])
-    wanted = replace(wanted, pass_over=pass_over, spoken=tuple(spoken))
+    how = (every, existing, half_life, preview)
+    wanted = wanted_of(*how, [*rules, *rules_in(rules_file)], spoken, pass_over)
     answering = answering_of(session, model, least)
     if not sort_into:
         return (yield from Watching(place, wanted, answering).run())
-    check_folder(place, "Sorting into folders")
-    sorting = sorting_into(place, Path(os.path.abspath(sort_into)), answering())
-    unlooked = without([place.where], sorting.target, sorting.folders)
-
-    def sort(what: str, one: Answered) -> None:
-        sorting.sort(one)
-
-    with closing(sorting.sheet):
-        watching = Watching(place, wanted, answering, sort, unlooked=unlooked)
-        result = yield from watching.run()
-    return {**result, "sorted": sorting.result()["folders"]}
+    return (yield from into_folders(place, wanted, answering, sort_into))
 
 
 @job("Open a model's file", reads=True)
@@ -112,8 +101,7 @@ def watch_to_heap(
     check_folder(place, "Keeping what is unsure")
     session.require().check_writable()
     unsure = Unsure(session)
-    wanted = wanted_of(False, existing, 0.0, 0, [*rules, *rules_in(rules_file)])
-    wanted = replace(wanted, spoken=tuple(spoken))
+    wanted = wanted_of(False, existing, 0.0, 0, [*rules, *rules_in(rules_file)], spoken)
     answering = answering_of(session, "", least)
     watching = Watching(place, wanted, answering, unsure.keep, unsure.bring)
     result = yield from watching.run()
@@ -135,11 +123,37 @@ def try_rule(session: Session | None, *, rule: Mapping[str, Any]) -> Work[RuleTr
     return {"rule": made.title}
 
 
-def wanted_of(every: bool, existing: bool, half_life: float, preview: int, rules: Rules) -> Wanted:
+def wanted_of(
+    every: bool,
+    existing: bool,
+    half_life: float,
+    preview: int,
+    rules: Rules,
+    spoken: Sequence[str],
+    pass_over: bool = False,
+) -> Wanted:
     """How to watch, checked. Raises BadSetting."""
     if not 0 <= half_life < math.inf:
         raise BadSetting("The half-life is 0 seconds, not to smooth, or more.")
-    return Wanted(every, existing, half_life, preview, tuple(map(rule_of, rules)))
+    checked = tuple(map(rule_of, rules))
+    return Wanted(every, existing, half_life, preview, checked, pass_over, tuple(spoken))
+
+
+def into_folders(
+    place: Place, wanted: Wanted, answering: Answering, target: str
+) -> Work[SourceWatched]:
+    """Watches a folder, and copies each image into one of its class in `target`."""
+    check_folder(place, "Sorting into folders")
+    sorting = sorting_into(place, Path(os.path.abspath(target)), answering())
+    unlooked = without([place.where], sorting.target, sorting.folders)
+
+    def sort(what: str, one: Answered) -> None:
+        sorting.sort(one)
+
+    with closing(sorting.sheet):
+        watching = Watching(place, wanted, answering, sort, unlooked=unlooked)
+        result = yield from watching.run()
+    return {**result, "sorted": sorting.result()["folders"]}
 
 
 def check_folder(place: Place, what: str) -> None:

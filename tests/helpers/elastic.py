@@ -91,6 +91,14 @@ def copy_of(project: Path, folder: Path) -> Session:
     return made
 
 
+@pytest.fixture
+def session(tmp_path: Path, learnt: Path) -> Iterator[Session]:
+    """A project that nobody has searched."""
+    made = copy_of(learnt, tmp_path)
+    yield made
+    made.close()
+
+
 def whole_macs(session: Session) -> float:
     """Millions, of the network in use."""
     return bench.sizes_of(session.backbone())["macs"] / 1e6

@@ -32,10 +32,11 @@ from tests.helpers.elastic import (
     learnt,
     quick,
     searched,
+    session,
     whole_macs,
 )
 
-__all__ = ["folders", "learnt", "quick"]  # fixtures
+__all__ = ["folders", "learnt", "quick", "session"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
 NARROWED = f"{NETWORK} {SIZE}: " + " ".join(["50"] * 10)
 """Half of each block's middle."""
@@ -56,14 +57,6 @@ def found(tmp_path_factory: pytest.TempPathFactory, learnt: Path) -> tuple[Path,
     result, _ = searched(made)
     made.close()
     return folder / learnt.name, result
-
-
-@pytest.fixture
-def session(tmp_path: Path, learnt: Path) -> Iterator[Session]:
-    """A project that nobody has searched."""
-    made = copy_of(learnt, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

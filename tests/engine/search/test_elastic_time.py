@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,25 +20,17 @@ from tests.helpers.elastic import (
     OTHER,
     SIZE,
     at_an_even_pace,
-    copy_of,
     done,
     folders,
     learnt,
     ms_of,
     quick,
+    session,
 )
 
-__all__ = ["folders", "learnt", "quick"]  # fixtures
+__all__ = ["folders", "learnt", "quick", "session"]  # fixtures
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL, LARGE = SIZE, 2 * SIZE
-
-
-@pytest.fixture
-def session(tmp_path: Path, learnt: Path) -> Iterator[Session]:
-    """A project that nobody has searched."""
-    made = copy_of(learnt, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture
