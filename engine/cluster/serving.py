@@ -15,7 +15,10 @@ import threading
 import time
 import uuid
 import warnings
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,8 @@ REACH = 2.0
 NO_PAGE = "127.0.0.1:0"
 """Dask insists on a server of pages: here it has none, and only this computer reaches it."""
 EVERYWHERE = ("0.0.0.0", "::")
+JOINED = b"joined"
+"""What a worker's process says to the one that started it."""
 
 
 class SchedulerThread:
@@ -125,6 +130,10 @@ class WorkerProcesses:
         """Starts again what ended, in its time; returns how many were started."""
         return sum(hand.look() for hand in self.hands)
 
+    def joined(self) -> int:
+        """How many the scheduler knows by now."""
+        return sum(hand.has_joined() for hand in self.hands)
+
     def reached(self) -> bool:
         """Whether anybody answers where the scheduler is to be."""
         try:
@@ -149,7 +158,7 @@ class Hand:
         self.process: mp.process.BaseProcess | None = None
         self.pipe: Connection | None = None
         self.failures, self.due = 0, 0.0
-        self.began = 0.0
+        self.began, self.joined = 0.0, False
 
     def look(self) -> bool:
         now = time.monotonic()
@@ -165,7 +174,7 @@ class Hand:
         return True
 
     def start(self) -> None:
-        there, self.pipe = mp.get_context("spawn").Pipe(duplex=False)
+        self.pipe, there = mp.get_context("spawn").Pipe()
         given = (there, self.all.url, self.all.keys, self.all.host, self.all.folder.name)
         self.process = mp.get_context("spawn").Process(
             target=work, args=given, name=f"espalier-worker-{self.number}", daemon=True
@@ -173,7 +182,14 @@ class Hand:
         with no_interrupts():
             self.process.start()
         there.close()
-        self.began = time.monotonic()
+        self.began, self.joined = time.monotonic(), False
+
+    def has_joined(self) -> bool:
+        """Whether it said that it joined the scheduler, and goes on."""
+        with suppress(EOFError, OSError):  # it has ended, which `look` sees
+            if self.pipe is not None and self.pipe.poll():
+                self.joined = self.pipe.recv_bytes() == JOINED
+        return self.joined and self.process is not None and self.process.is_alive()
 
     def end(self) -> None:
         """Asks it to end; it also does so once this process is gone."""
@@ -201,7 +217,7 @@ def work(pipe: Connection, url: str, keys: str, host: str, folder: str) -> None:
     warnings.simplefilter("ignore")
     from engine.cluster import work as functions  # noqa: F401  before anybody waits for them
 
-    asyncio.run(serve(url, keys, host, folder))
+    asyncio.run(serve(url, keys, host, folder, partial(pipe.send_bytes, JOINED)))
 
 
 def end_with(pipe: Connection) -> None:
@@ -212,8 +228,9 @@ def end_with(pipe: Connection) -> None:
         os._exit(0)
 
 
-async def serve(url: str, keys: str, host: str, folder: str) -> None:
-    """Works for a scheduler until that is gone; what it keeps lies below `folder`."""
+async def serve(url: str, keys: str, host: str, folder: str, joined: Callable[[], None]) -> None:
+    """Works for a scheduler until that is gone; what it keeps lies below `folder`. Says when it has
+    `joined`."""
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     place = Path(folder) / name
     place.mkdir()
@@ -230,6 +247,7 @@ async def serve(url: str, keys: str, host: str, folder: str) -> None:
         death_timeout=DEATH,
         **options,
     )
+    joined()
     await worker.finished()
 
 

@@ -96,17 +96,19 @@ def be_worker(
     yield Progress(0, None, "Starting")
     begun, count = time.monotonic(), processes or available_cores()
     with closing(WorkerProcesses(scheduler, keys, count)) as workers:
-        yield Notice(f"{processes_of(count)} for {workers.url}. Ctrl+C ends the work.")
-        waits, again = False, False
+        starting = "A process starts" if count == 1 else f"{count} processes start"
+        yield Notice(f"{starting} for {workers.url}. Ctrl+C ends the work.")
+        waits, at_work, words = False, False, ""
         with suppress(EndEarly):
             while True:
-                if started := workers.look():
-                    reached = workers.reached()
+                if workers.look():
+                    reached, at_work = workers.reached(), False
                     if not reached and not waits:
                         yield Notice(f"Nobody answers at {workers.url} yet; this waits.")
-                    elif reached and again:
-                        yield Notice(f"{processes_of(started)} again: what was there had ended.")
-                    waits, again = not reached, True
+                    waits = not reached
+                if not at_work and workers.joined() == count:
+                    yield Notice(f"{processes_of(count)}{words}.")
+                    at_work, words = True, " again"
                 time.sleep(TICK)
                 yield Progress(0, None, "Working")
     return {"address": workers.url, "seconds": time.monotonic() - begun}

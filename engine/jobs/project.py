@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.errors import Refused
 from engine.events import Notice, Progress, Saved, Work, checked
 from engine.jobs import job
-from engine.learning import step
+from engine.learning import old_steps, step
 from engine.learning.material import choice
 from engine.models.backbone import Backbone
 from engine.models.backbones import (
@@ -223,15 +223,24 @@ def list_devices(session: Session) -> Work[Devices]:
 
 @job("Undo")
 def undo(session: Session) -> Work[TakenBack]:
-    title = session.require().take_back(look=session.view)
-    yield session.changed("undo")
-    return {"title": title}
+    return (yield from taken_back(session, redo=False))
 
 
 @job("Redo")
 def redo(session: Session) -> Work[TakenBack]:
-    title = session.require().take_back(redo=True, look=session.view)
-    yield session.changed("redo")
+    return (yield from taken_back(session, redo=True))
+
+
+def taken_back(session: Session, redo: bool) -> Work[TakenBack]:
+    """Takes back the last gesture, or does the next one again; all is as before if it is left."""
+    project = session.require()
+    title = project.take_back(redo, look=session.view)
+    try:
+        yield from old_steps.bring_back(session)
+    except GeneratorExit:
+        project.take_back(not redo)
+        raise
+    yield session.changed("redo" if redo else "undo")
     return {"title": title}
 
 

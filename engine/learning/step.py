@@ -17,7 +17,7 @@ from engine.errors import Refused
 from engine.events import Event, Saved, Scored, Step, Work
 from engine.learners import LEARNERS, Learner, Task
 from engine.learners.kept_features import KeptFeatures
-from engine.learning import capped, scoring, subnet
+from engine.learning import capped, old_steps, scoring, subnet
 from engine.learning.material import Known, LearningData, choice, features_by, learning_data
 from engine.models.backbones import title_of
 from engine.models.extractor import Extractor
@@ -68,6 +68,7 @@ def learn(
     )
     row = steps.row_of(project, steps.add(project, gesture, facts, kept, answers))
     yield Saved("step")
+    old_steps.let_go(project)
     capped.keep_within(project, features, kept.images)
     yield Scored(step_view(row, len(steps.all_rows(project)), True, title_of))
     return scoring.named(project, row)

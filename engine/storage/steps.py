@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -77,9 +78,35 @@ def row_of(project: Project, number: int) -> dict[str, Any]:
 
 
 def learnt(project: Project, row: Mapping[str, Any]) -> StepMemory | None:
-    """What a step learnt; None where its blob is missing or damaged (it is learnt anew then)."""
+    """What a step learnt; None where its blob is missing or damaged (it is learnt anew then), or
+    where it was let go."""
+    found = kept(project, row)
+    return found if found is not None and found.memory else None
+
+
+def kept(project: Project, row: Mapping[str, Any]) -> StepMemory | None:
+    """As `learnt`, but without the learner's memory where that was let go (old_steps.py)."""
     content = project.blobs.get(row["memory"])
     return from_bytes(content) if content is not None else None
+
+
+def bytes_of(project: Project, row: Mapping[str, Any]) -> int:
+    """What a step's memory takes on the disk."""
+    with suppress(OSError):
+        return project.blobs.path(row["memory"]).stat().st_size
+    return 0
+
+
+def replace_memory(project: Project, row: Mapping[str, Any], to: StepMemory) -> None:
+    """Keeps something else of what a step learnt, which no undo takes back; the old blob goes
+    unless another step names it, or one that can be done again."""
+    old, new = row["memory"], project.blobs.put(to_bytes(to))
+    with project.transaction() as db:
+        db.execute("UPDATE step SET memory = ? WHERE id = ?", [new, row["id"]])
+    named = "SELECT 1 FROM step WHERE memory = :old UNION ALL SELECT 1 FROM journal "
+    again = "WHERE statement LIKE 'INSERT INTO step%' AND instr(statement, :old)"
+    if new != old and not project.db.execute(named + again, {"old": old}).fetchone():
+        project.blobs.path(old).unlink(missing_ok=True)
 
 
 def predictions(project: Project, row: Mapping[str, Any]) -> dict[str, np.ndarray] | None:

@@ -199,6 +199,7 @@ def test_workers_that_are_killed_change_nothing(
     assert killed
     assert found["cluster"]["images"] == 41
     assert found["cluster"]["again"] > 0
+    line_with(cluster.worker, "2 processes work again")
 
 
 def test_nobody_joins_without_the_keys(
