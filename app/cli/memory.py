@@ -15,9 +15,9 @@ MB = 1_000_000
 
 def add_to(command: Any) -> None:
     """Adds the command; `command(name, work, help, *places)` makes a parser for it."""
-    help = "Say what a project keeps on disk, and keep its features below a cap."
+    help = "Say what a project keeps on disk, and keep what can be made again below a cap."
     parser = command("memory", memory, help, "project")
-    help = "keep so many MB of features at most; 0 for all of them"
+    help = "keep so many MB of features and thumbnails at most; 0 for all"
     parser.add_argument("--cap", type=float, default=None, metavar="MB", help=help)
 
 
@@ -35,9 +35,9 @@ def text(result: Memory) -> str:
     rows = [(part["part"], size(part["bytes"])) for part in result["parts"] if part["bytes"]]
     parts = [columns([*rows, ("all", size(result["bytes"]))])]
     if not result["cap"]:
-        parts.append("Features have no cap. Set one with --cap MB.")
+        parts.append("Features and thumbnails have no cap. Set one with --cap MB.")
         return "\n\n".join(parts)
-    lines = [f"Features are kept up to {size(result['cap'])}. First to go:"]
+    lines = [f"Features and thumbnails are kept up to {size(result['cap'])}. First to go:"]
     lines += [f"  {number}. {what}" for number, what in enumerate(result["goes_first"], 1)]
     there = f"Features of {plural(result['kept'])} are kept, and {result['dropped']:,} gave way."
     lines.append(f"{there} {result['stays']}")

@@ -49,7 +49,12 @@ class MemoryDialog(QDialog):
         self.cap.setSpecialValueText(NO_CAP)
         self.cap.setKeyboardTracking(False)
         self.cap.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        named(self.cap, "Features kept at most", "In MB, 1 or more; 0 keeps all of them", "Alt+K")
+        named(
+            self.cap,
+            "Features and thumbnails kept at most",
+            "In MB, 1 or more; 0 keeps all",
+            "Alt+K",
+        )
         self.close_button = button("Close", "Goes back", self.reject, key="Esc")
         self.set_button = button(
             "Set the cap",
@@ -63,7 +68,7 @@ class MemoryDialog(QDialog):
         """The bars, below them the cap, and the answers at the foot."""
         bars = QWidget()
         bars.setLayout(self.meter)
-        field = row(buddy("&Keep features up to", self.cap), self.cap, 0)
+        field = row(buddy("&Keep features and thumbnails up to", self.cap), self.cap, 0)
         below = QWidget()
         below.setLayout(column(field, self.order, self.stays))
         foot = row(self.news, self.close_button, self.set_button)

@@ -134,9 +134,9 @@ SENTENCES: dict[str, Callable[[Facts, Facts], str]] = {
     ),
     "rename_project": lambda _, result: f"The project is called {result.get('name')} now.",
     "cap_features": lambda asked, _: (
-        f"Features are kept up to {size(asked['most'])}."
+        f"Features and thumbnails are kept up to {size(asked['most'])}."
         if asked.get("most")
-        else "All features are kept."
+        else "All features and thumbnails are kept from now on."
     ),
     "set_recent": lambda _, result: (
         f"{plural(result['learnt'])} are learnt, {result['old']:,} are too old."

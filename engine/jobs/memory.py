@@ -23,15 +23,15 @@ def memory(session: Session) -> Work[Memory]:
     return kept(session.require())
 
 
-@job("Cap features")
+@job("Cap what can be made again")
 def cap_features(session: Session, *, most: int) -> Work[Memory]:
-    """Keeps so many bytes of features at most, 0 for all; what is above it gives way at once, and
-    after each step of learning."""
+    """Keeps so many bytes of features and thumbnails at most, 0 for all; what is above it gives way
+    at once, and after each step of learning."""
     if most < 0 or 0 < most < LEAST:
         raise BadSetting("The cap is 1 MB or more, or 0 for none.")
     project = session.require()
     yield Progress(0, None, "Looking for room")
-    title = "Cap features" if most else "Keep all features"
+    title = "Cap features and thumbnails" if most else "Keep all features and thumbnails"
     with project.gesture(title) as gesture, project.transaction(gesture):
         project.set_facts(feature_cap=most)
     if most and not subnet.is_mixture(project):

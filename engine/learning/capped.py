@@ -1,9 +1,10 @@
-"""A cap on the features that a project keeps, and what gives way first.
+"""A cap on what a project keeps that can be made again, and what gives way first.
 
-Features can always be computed anew from the images, and what was learnt is kept as sums, so that
-learning goes on exactly without them. They are wanted again where images are unlearnt, and where
-the map, the heap or another network looks at all images. While images wait for a class, nothing of
-the network in use gives way: the heap compares them with all others at each key.
+Thumbnails can be drawn and features computed anew from the images, and what was learnt is kept as
+sums, so that learning goes on exactly without them. Features are wanted again where images are
+unlearnt, and where the map, the heap or another network looks at all images. While images wait for
+a class, nothing of the network in use gives way: the heap compares them with all others at each
+key.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.storage.project import Project
 
 GOES_FIRST = (
     "features of networks that are not in use",
+    "thumbnails, the oldest first: the files themselves are then read where images are shown",
     "features of images that were learnt, those with the greatest hashes first",
     "features of images that wait to be learnt",
     "features of held-out images: scores are then of fewer",
@@ -28,24 +30,43 @@ WHAT_STAYS = (
     "of its class are computed anew from the files; where one of these is gone, everything is "
     "learnt again from the files that are left. The map, the heap and another network look at all "
     "images, whose features are then kept until the next step of learning; while images wait for "
-    "a class, none gives way."
+    "a class, none gives way. Thumbnails are not drawn anew."
 )
 HEAD = 4
 """Bytes that an image takes of the head of its pack, at most where packs are packed anew."""
 
 
 def keep_within(project: Project, features: Features, learnt: Mapping[int, Sequence[str]]) -> int:
-    """Drops features until those that are left keep to the project's cap; returns of how many
-    images. `learnt` are the hashes of the images of each class that are kept as sums."""
+    """Drops what is above the project's cap, in the order of GOES_FIRST; returns the features of
+    how many images. `learnt` are the hashes of the images of each class that are kept as sums."""
     cap = int(project.facts["feature_cap"])
-    if not cap or meter.bytes_of_features(project) <= cap:
+    if not cap or above(project, cap) <= 0:
         return 0
     others = features.drop_other_networks()
     if project.db.execute("SELECT 1 FROM unsorted WHERE NOT aside LIMIT 1").fetchone():
         return others
+    drop_thumbnails(project, above(project, cap))
+    if above(project, cap) <= 0:
+        return others
     order = by_use(project, features.all(), learnt)
-    most = cap // (features.bytes_each() + HEAD)
+    room = cap - meter.bytes_of(project, "thumbnails")
+    most = max(0, room) // (features.bytes_each() + HEAD)
     return others + features.drop_all_but(set(order[:most]))
+
+
+def above(project: Project, cap: int) -> int:
+    """By how many bytes features and thumbnails lie above a cap."""
+    return sum(meter.bytes_of(project, part) for part in ("features", "thumbnails")) - cap
+
+
+def drop_thumbnails(project: Project, least: int) -> None:
+    """Removes packs of thumbnails, the oldest first, until so many bytes are free."""
+    packs = project.db.execute("SELECT pack FROM image GROUP BY pack ORDER BY MIN(id)")
+    for (pack,) in packs.fetchall():
+        if least <= 0:
+            break
+        least -= meter.size_of(project, [pack])
+        project.blobs.path(pack).unlink(missing_ok=True)
 
 
 def by_use(

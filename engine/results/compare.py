@@ -103,12 +103,15 @@ class LastStudy(TypedDict):
 
 
 class StrategyView(TypedDict):
-    """A strategy as a form shows it; `term` is what the field calls it."""
+    """A strategy as a form shows it, by its `short` title below its group; `term` is what the field
+    calls it, `network` the other one than the project's that it learns with."""
 
     name: str
     title: str
+    short: str
     group: str
     term: str
+    network: str
 
 
 class Preset(TypedDict):

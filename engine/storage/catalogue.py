@@ -293,18 +293,27 @@ COLUMNS = (
 
 
 def view_of(project: Project, row: Mapping[str, Any]) -> ImageRow:
-    """An image as the window shows it; the thumbnail is read by the window from its pack."""
+    """An image as the window shows it, which reads the thumbnail from its pack."""
+    file = str(file_of(project, row))
     return {
         "id": row["id"],
         "class": row["class"],
         "split": row["split"],
         "path": displayable(row["path"]),
-        "file": str(file_of(project, row)),
+        "file": file,
         "width": row["width"],
         "height": row["height"],
         "note": row["note"],
-        "thumb": (str(project.blobs.path(row["pack"])), row["thumb_at"], row["thumb_length"]),
+        "thumb": thumb_of(project, row, file),
     }
+
+
+def thumb_of(project: Project, row: Mapping[str, Any], file: str) -> tuple[str, int, int]:
+    """Where an image's thumbnail lies; all of the image's own file where it gave way to a cap."""
+    pack = project.blobs.shown(row["pack"])
+    if row["pack"] and os.path.exists(pack):
+        return pack, row["thumb_at"], row["thumb_length"]
+    return file, 0, 0
 
 
 def images_by_id(project: Project, ids: Sequence[int]) -> list[dict[str, Any]]:

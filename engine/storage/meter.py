@@ -23,8 +23,8 @@ PARTS = {
 TABLES, REST, COMPARED = "tables", "kept for undo", "networks of the last comparison"
 
 
-def bytes_of_features(project: Project) -> int:
-    return size_of(project, blobs_of(project, "features"))
+def bytes_of(project: Project, part: str) -> int:
+    return size_of(project, blobs_of(project, part))
 
 
 def parts(project: Project) -> list[MemoryPart]:

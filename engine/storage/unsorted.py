@@ -161,22 +161,19 @@ def with_bursts(project: Project, ids: Sequence[int]) -> list[int]:
     return list(dict.fromkeys([*ids, *others]))
 
 
-def blob_path(project: Project, sha256: str) -> str:
-    """As `Blobs.path`; a page of images asks for it a hundred times after each act."""
-    return os.path.join(project.blobs.folder, sha256[:2], sha256)
-
-
 def view_of(project: Project, row: dict[str, Any]) -> UnsortedRow:
-    """An image as the window shows it; the thumbnail is read by the window from its pack."""
+    """An image as the window shows it, which reads the thumbnail from its pack."""
+    shown, path = project.blobs.shown, os.fsdecode(row["path"])
+    file = shown(row["sha256"]) if row["copied"] else path
     return {
         "id": row["id"],
         "path": catalogue.displayable(row["path"]),
-        "file": blob_path(project, row["sha256"]) if row["copied"] else os.fsdecode(row["path"]),
+        "file": file,
         "width": row["width"],
         "height": row["height"],
         "note": row["note"],
         "taken": row["taken"],
-        "thumb": (blob_path(project, row["pack"]), row["thumb_at"], row["thumb_length"]),
+        "thumb": catalogue.thumb_of(project, row, file),
     }
 
 

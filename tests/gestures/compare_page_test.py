@@ -98,6 +98,24 @@ def test_a_person_compares_looks_closer_uses_a_row_and_takes_it_back(
     saves(page, tmp_path)
 
 
+def test_each_way_is_offered_with_every_other_network_that_is_here(learnt: Person) -> None:
+    page = on_page(learnt)
+    items = page.form.items
+    group = items["network_embedded"].parent()
+    network, other = "embedded", group.text(0)
+    with_it = [name for name, item in items.items() if item.parent() is group]
+    ways = {name for name in items if not name.startswith(("network_", "narrowed_", "subnet_"))}
+    assert {f"{way}@{network}" for way in ways if "@" not in way} < set(with_it)
+    assert (other.startswith("With "), group.isExpanded()) == (True, False)
+    assert items[with_it[0]].text(0) == "As it is"
+
+    ticks(learnt, "ncm", f"ncm@{network}")
+    assert group.isExpanded()
+    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+    assert ended.how == "done", ended.text
+    learnt.sees(lambda: set(measured(page)) == {"ncm", f"ncm@{network}"})
+
+
 def looks_closer(learnt: Person, page: Any) -> None:
     """The classes of a row, and the images that it or the best one alone has right."""
     page.table.setFocus()

@@ -31,7 +31,7 @@ def test_each_part_is_as_large_as_its_files(home: Path, project: Path) -> None:
     assert found["bytes"] - parts["tables"] == everything
     assert (found["cap"], found["kept"], found["dropped"]) == (0, 24, 0)
     said = espalier(home, "memory", project).stdout
-    assert "Features have no cap. Set one with --cap MB." in said
+    assert "Features and thumbnails have no cap. Set one with --cap MB." in said
     assert said.splitlines()[0].startswith("features")
 
 
@@ -40,7 +40,10 @@ def test_a_cap_is_kept_and_said(home: Path, project: Path) -> None:
     assert found["cap"] == 2_500_000
     assert found["goes_first"][0] == "features of networks that are not in use"
     said = espalier(home, "memory", project).stdout
-    assert "Features are kept up to 2.5 MB. First to go:\n  1. features of networks" in said
+    assert (
+        "Features and thumbnails are kept up to 2.5 MB. First to go:\n  1. features of networks"
+        in said
+    )
     assert "Features of 24 images are kept, and 0 gave way." in said
     assert answered(home, "memory", project, "--cap", "0")["cap"] == 0
     assert "1 MB or more, or 0 for none" in refused(home, "memory", project, "--cap", "0.5")

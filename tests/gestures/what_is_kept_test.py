@@ -48,7 +48,7 @@ def test_the_meter_and_a_cap_that_can_be_undone(learnt: Person) -> None:
     assert ended.result["cap"] == 3_000_000
     learnt.sees(lambda: dialog.news.text().startswith("Features of"))
     assert dialog.cap.text() == "3 MB"
-    assert learnt.project.undo[-1] == "Cap features"
+    assert learnt.project.undo[-1] == "Cap features and thumbnails"
     closed(learnt, dialog)
     learnt.waits_for(lambda: learnt.presses("Ctrl+Z"))
     dialog = opened(learnt)

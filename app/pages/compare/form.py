@@ -52,11 +52,6 @@ NAME = Qt.ItemDataRole.UserRole
 CHECKED, UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 
 
-def short(title: str) -> str:
-    """A title below its group, which says that the network is frozen."""
-    return title.removeprefix("Frozen features · ").removeprefix("Frozen features of ")
-
-
 class StudyForm(QFrame):
     """The left side of the page. `started` carries the settings of the job."""
 
@@ -92,7 +87,7 @@ class StudyForm(QFrame):
         named(self.tree, "Strategies to compare", help)
         reach(self.tree, "Alt+T")
         self.tree.setHeaderHidden(True)
-        self.tree.setRootIsDecorated(False)
+        self.tree.setRootIsDecorated(True)
         self.tree.setIndentation(16)
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -171,12 +166,12 @@ class StudyForm(QFrame):
             for strategy in choices["strategies"]:
                 if strategy["group"] not in groups:
                     groups[strategy["group"]] = self.group(strategy["group"])
-                item = QTreeWidgetItem(groups[strategy["group"]], [short(strategy["title"])])
+                    groups[strategy["group"]].setExpanded(not strategy["network"])
+                item = QTreeWidgetItem(groups[strategy["group"]], [strategy["short"]])
                 item.setData(0, NAME, strategy["name"])
                 item.setToolTip(0, tip(f"{strategy['title']}: {strategy['term']}"))
                 item.setCheckState(0, UNCHECKED)
                 self.items[strategy["name"]] = item
-            self.tree.expandAll()
         self.preset.setCurrentIndex(self.preset.findData(FIRST))
         if ticked:
             self.tick(ticked)
@@ -236,6 +231,8 @@ class StudyForm(QFrame):
         with QSignalBlocker(self.tree):
             for name, item in self.items.items():
                 item.setCheckState(0, CHECKED if name in names else UNCHECKED)
+                if name in names and (group := item.parent()) is not None:
+                    group.setExpanded(True)
         self.tree.viewport().update()
         self.on_ticked()
 

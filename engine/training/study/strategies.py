@@ -33,7 +33,7 @@ SUBNETS: dict[str, Callable[[int], Architecture]] = {
 """Networks inside a once-for-all one, by the side of their input in pixels."""
 NARROWED = (75, 50)
 """Per cents of a network's multiplications that narrower ones of it have."""
-FROZEN, UPPER, WHOLE, SMALL, UNLABELLED, NEW, INSIDE, OTHER, OTHER_TRAINED = (
+FROZEN, UPPER, WHOLE, SMALL, UNLABELLED, NEW, INSIDE = (
     "The network stays as it is",
     "Its upper part learns",
     "All of it learns",
@@ -41,10 +41,11 @@ FROZEN, UPPER, WHOLE, SMALL, UNLABELLED, NEW, INSIDE, OTHER, OTHER_TRAINED = (
     "It sees images without classes first",
     "It begins from nothing",
     "A network inside it",
-    "Another network, as it is",
-    "Another network, its upper part learns",
 )
-"""What kinds of strategies there are, as a person chooses among them."""
+"""What kinds of strategies there are, as a person chooses among them; each other network is one."""
+WITH, AS_IT_IS, THEN = "With ", "As it is", " · "
+"""A group of another network, what its first row is called there, and what stands in titles before
+the part that tells a row from others of its group."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Strategy:
 
 
 PLAIN = {"augment": "none"}
-OF = "Frozen features of "
+OF, FORMS = "Frozen features of ", f"Frozen features{THEN}"
 HEAD = "A linear classifier on frozen features, by gradient steps (linear probing)"
 FINE = "Fine-tuning"
 
@@ -187,7 +188,7 @@ def frozen() -> tuple[Strategy, ...]:
     """Each closed form on the features of the network as it is."""
     term = "A classifier in closed form on the features of a frozen network"
     return tuple(
-        Strategy(name, f"Frozen features · {plugin.title}", name, term=term)
+        Strategy(name, f"{FORMS}{plugin.title}", name, term=term)
         for name, plugin in LEARNERS.items()
         if name != PER_BRANCH  # for networks that have grown
     )
@@ -200,7 +201,7 @@ def networks(own: str = "") -> tuple[Strategy, ...]:
         Strategy(
             NETWORK + name,
             f"{OF}{made.title}",
-            group=OTHER,
+            group=f"{WITH}{made.title}",
             term="The project's way of learning on the features of another pretrained network",
             network=name,
         )
@@ -211,12 +212,14 @@ def networks(own: str = "") -> tuple[Strategy, ...]:
 
 def on_network(strategy: Strategy, other: Strategy) -> Strategy:
     """A strategy on another network than the project's."""
-    title = f"{strategy.title} of {other.title.removeprefix(OF)}"
-    if strategy.learner:
-        title = f"{other.title} · {LEARNERS[strategy.learner].title}"
-    name = f"{strategy.name}{AT}{other.network}"
-    group = OTHER if strategy.learner else OTHER_TRAINED
-    return replace(strategy, name=name, title=title, network=other.network, group=group)
+    title = other.title if strategy.learner else other.title.removeprefix(OF)
+    return replace(
+        strategy,
+        name=f"{strategy.name}{AT}{other.network}",
+        title=f"{title}{THEN}{strategy.title.removeprefix(FORMS)}",
+        network=other.network,
+        group=other.group,
+    )
 
 
 def subnets() -> tuple[Strategy, ...]:
@@ -232,6 +235,11 @@ def subnets() -> tuple[Strategy, ...]:
         )
         for name in SUBNETS
     )
+
+
+def anywhere() -> tuple[Strategy, ...]:
+    """Those that any network can have."""
+    return (*frozen(), *TUNED, *ADAPTED)
 
 
 def narrowed() -> tuple[Strategy, ...]:
@@ -261,12 +269,13 @@ class Here:
     @property
     def others(self) -> tuple[Strategy, ...]:
         inside = subnets() if self.has_subnets else ()
-        narrow, frozen = narrowed() if self.can_be_narrowed else (), networks(self.own)
-        return (*inside, *narrow, *frozen, *(on_network(last(3), other) for other in frozen))
+        narrow, found = narrowed() if self.can_be_narrowed else (), networks(self.own)
+        both = ((other, on_network(last(3), other)) for other in found)
+        return (*inside, *narrow, *(row for rows in both for row in rows))
 
     @property
     def every(self) -> tuple[Strategy, ...]:
-        return (*frozen(), *TUNED, *ADAPTED, *self.others)
+        return (*anywhere(), *self.others)
 
 
 NOWHERE = Here()
@@ -275,18 +284,15 @@ NOWHERE = Here()
 def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strategy, ...]:
     """Those that are named, each once; all of the project's network where none is, or “all”; with
     “networks” the others that are here, and with @NETWORK on that one. Raises BadSetting."""
-    own, others = (
-        (*frozen(), *TUNED, *ADAPTED),
-        {strategy.name: strategy for strategy in here.others},
-    )
-    every, chosen = {strategy.name: strategy for strategy in here.every}, dict[str, Strategy]()
-    anywhere = {strategy.name: strategy for strategy in own}
+    own = {strategy.name: strategy for strategy in anywhere()}
+    others = {strategy.name: strategy for strategy in here.others}
+    every, chosen = own | others, dict[str, Strategy]()
     for name in names or [ALL]:
         kind, _, network = name.partition(AT)
         stages, other = LAST.fullmatch(kind), every.get(NETWORK + network)
-        way = anywhere.get(kind) or (last(int(stages[1])) if stages else None)
+        way = own.get(kind) or (last(int(stages[1])) if stages else None)
         if name == ALL:
-            chosen |= {strategy.name: strategy for strategy in own}
+            chosen |= own
         elif name == NETWORKS:
             chosen |= {n: strategy for n, strategy in others.items() if not strategy.tuner}
         elif name in every:
@@ -305,10 +311,27 @@ def strategies(names: Sequence[str] = (), here: Here = NOWHERE) -> tuple[Strateg
 
 
 def every_strategy(here: Here) -> list[StrategyView]:
-    """All of them as a form shows them, and the other networks that are here."""
+    """All of them as a form shows them, also each on every other network that is here."""
+    found = {strategy.name: strategy for strategy in here.every}
+    for other in networks(here.own):
+        found |= {row.name: row for row in (on_network(way, other) for way in anywhere())}
     return [
-        {"name": s.name, "title": s.title, "group": s.group, "term": s.term} for s in here.every
+        {
+            "name": row.name,
+            "title": row.title,
+            "short": short(row),
+            "group": row.group,
+            "term": row.term,
+            "network": row.network,
+        }
+        for row in found.values()
     ]
+
+
+def short(strategy: Strategy) -> str:
+    """What tells a strategy from others of its group."""
+    as_it_is = strategy.name == NETWORK + strategy.network
+    return AS_IT_IS if as_it_is else strategy.title.rpartition(THEN)[2]
 
 
 def presets(learner: str, here: Here) -> list[Preset]:

@@ -23,7 +23,7 @@ class Lora(Tuning):
     rank: int = setting(8, "How many numbers wide the changes are.", least=1, most=256)
     scale: float = setting(16.0, "How strongly they count.", least=0.01, most=1000)
     lr: float = setting(
-        0.05, "The highest learning rate.", least=0, most=100, label="Learning rate"
+        0.005, "The highest learning rate.", least=0, most=100, label="Learning rate"
     )
 
     def dressed(self, backbone: Backbone) -> list[Stage]:

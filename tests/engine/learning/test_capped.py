@@ -103,7 +103,7 @@ def test_learning_goes_on_without_what_gave_way(
     done(capped, "learn")
     before = features_of(capped).all()
     assert len(before) <= 12
-    assert meter.bytes_of_features(capped.require()) <= capped.require().facts["feature_cap"]
+    assert meter.bytes_of(capped.require(), "features") <= capped.require().facts["feature_cap"]
     known = {h for hashes in memory(capped).images.values() for h in hashes}
     assert len(known - set(before)) > 10
     looked_at.clear()
@@ -114,7 +114,7 @@ def test_learning_goes_on_without_what_gave_way(
     assert sorted(done(capped, "list_classes")["classes"], key=str) == sorted(
         done(whole, "list_classes")["classes"], key=str
     )
-    assert meter.bytes_of_features(capped.require()) <= capped.require().facts["feature_cap"]
+    assert meter.bytes_of(capped.require(), "features") <= capped.require().facts["feature_cap"]
 
 
 def test_the_sample_is_the_same_whatever_gave_way(
@@ -235,6 +235,36 @@ def test_features_of_other_networks_go_first(two: tuple[Session, Session]) -> No
     assert features.dropped() == set()
 
 
+def test_thumbnails_go_next_and_files_are_shown_then(
+    two: tuple[Session, Session], images: Path
+) -> None:
+    """Room is for all features, and for the newest thumbnails alone."""
+    capped, _ = two
+    project = capped.require()
+    done(capped, "learn_folder", paths=[str(images / "later")])
+    before = {row["id"]: row for row in listed(capped)}
+    thumbs = meter.bytes_of(project, "thumbnails")
+    assert all(row["thumb"][2] for row in before.values())
+    project.set_facts(feature_cap=meter.bytes_of(project, "features") + thumbs - 1)
+    done(capped, "learn")
+    assert features_of(capped).dropped() == set()
+    assert 0 < meter.bytes_of(project, "thumbnails") < thumbs
+    after = listed(capped)
+    gone = [row["id"] for row in after if not row["thumb"][2]]
+    assert gone
+    assert max(gone) < min(row["id"] for row in after if row["thumb"][2])
+    assert all(row["thumb"] in (before[row["id"]]["thumb"], (row["file"], 0, 0)) for row in after)
+    cap(capped, 12)
+    done(capped, "learn")
+    assert meter.bytes_of(project, "thumbnails") == 0
+    assert meter.bytes_of(project, "features") <= project.facts["feature_cap"]
+
+
+def listed(session: Session) -> list[Any]:
+    rows: list[Any] = done(session, "images")["rows"]
+    return rows
+
+
 def test_packs_are_packed_anew_and_removed(two: tuple[Session, Session]) -> None:
     whole, _ = two
     features, project = features_of(whole), whole.require()
@@ -247,7 +277,7 @@ def test_packs_are_packed_anew_and_removed(two: tuple[Session, Session]) -> None
     packs = {pack for (pack,) in project.db.execute("SELECT DISTINCT pack FROM feature")} - {""}
     assert len(packs) == 1
     assert features.drop_damaged() == 0
-    assert meter.bytes_of_features(project) < before.nbytes / 2
+    assert meter.bytes_of(project, "features") < before.nbytes / 2
 
 
 def test_the_heap_has_all_features_while_images_wait(

@@ -40,7 +40,7 @@ def test_what_a_model_costs_in_use_is_told(compared: tuple[Session, dict[str, An
     assert rows[OTHER]["macs"] != rows["slda"]["macs"]
     assert rows[TRAINED]["macs"] == rows[OTHER]["macs"]
     assert rows[TRAINED]["trained"] > rows[OTHER]["trained"] == 0
-    assert rows[TRAINED]["title"].startswith("Fine-tuning the last stage of ")
+    assert rows[TRAINED]["title"].endswith(" · Fine-tuning the last stage")
     assert rows[CLOSED]["macs"] == pytest.approx(rows[OTHER]["macs"], rel=0.01)
     assert rows[CLOSED]["title"] == rows[OTHER]["title"] + " · Nearest class mean"
     assert not rows["slda"]["useless"]
