@@ -44,6 +44,7 @@ class Turns:
 
     def __init__(self, app: Any) -> None:
         self.app, self.gaps = app, list[float]()
+        self.doing, self.worst = "", dict[str, float]()
 
     def waitUntil(self, done: Callable[[], object], timeout: int = 0) -> None:
         end = time.monotonic() + PATIENCE
@@ -51,6 +52,7 @@ class Turns:
             begun = time.perf_counter()
             self.app.processEvents()
             self.gaps.append(time.perf_counter() - begun)
+            self.worst[self.doing] = max(self.worst.get(self.doing, 0.0), self.gaps[-1])
             time.sleep(0.004)
             if time.monotonic() > end:
                 raise SystemExit("nothing came of it in ten minutes")
@@ -202,6 +204,7 @@ class Soak:
         rarely = [self.tunes, self.exports]
         work = self.rng.choice(often * 4 + seldom * 2 + rarely)
         log.info("%s", work.__name__)
+        self.turns.doing = work.__name__
         work()
         self.counts[work.__name__] += 1
         self.rest()
@@ -309,6 +312,8 @@ def main() -> None:
         told(lines)
         for counts in (soak.counts, soak.ends):
             print(", ".join(f"{what.replace('_', ' ')} {n}" for what, n in counts.most_common()))
+        worst = sorted(soak.turns.worst.items(), key=lambda pair: -pair[1])
+        print("longest turn of each:", ", ".join(f"{n} {1e3 * s:.0f} ms" for n, s in worst))
         print(f"{left} processes left")
         draw(lines, options.to / "soak.png")
 
