@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.images.formats import ARCHIVE, ARCHIVES, NO_IMAGES, ending_of, junk, no_image
-from engine.images.splits import Split, splits_of
+from engine.images.splits import SPLITS, Split, splits_of
 from engine.system.words import BETWEEN
 
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
@@ -93,6 +93,7 @@ class Search:
         self.strays: list[Path] = []
         self.skipped: dict[Path, str] = {}
         self.spellings: dict[str, set[str]] = {}
+        self.inner: dict[str, set[str]] = {}
 
     def through(self, paths: Sequence[Path]) -> FoundImages:
         """Looks through everything, in the order of the names."""
@@ -109,6 +110,7 @@ class Search:
         self.found.skipped = list(self.skipped.items())
         self.found.classes = dict(sorted(self.found.classes.items()))
         self.found.hints += look_alikes(self.found.classes, self.spellings)
+        self.found.hints += self.not_nested()
         return self.found
 
     def start(self, path: Path, split: Split | None) -> None:
@@ -249,6 +251,7 @@ class Search:
             return
         self.mark(place.roots)
         self.filled.update(place.roots)
+        self.note_inner(place)
         if place.groups:
             group = BETWEEN.join(name.replace(BETWEEN, "_") for name in place.groups)
             if self.found.within.setdefault(place.name, group) != group:
@@ -260,6 +263,24 @@ class Search:
             self.found.held_out.setdefault(place.name, []).extend(files)
         else:
             self.found.classes.setdefault(place.name, []).extend((p, place.split) for p in files)
+
+    def note_inner(self, place: Place) -> None:
+        """Notes in which folder of its class's own folder images lie."""
+        if place.roots and place.name and self.into is None and not self.nested:
+            deeper = place.folder.relative_to(place.roots[-1]).parts
+            inner = {name for name in deeper[:1] if name.lower() not in SPLITS}
+            self.inner.setdefault(place.name, set()).update(inner)
+
+    def not_nested(self) -> list[str]:
+        """A sentence where folders of classes hold several folders that may be classes."""
+        names = [name for name, inner in sorted(self.inner.items()) if len(inner) > 1]
+        if not names:
+            return []
+        which = f"“{names[0]}” holds" if len(names) == 1 else f"{len(names)} classes hold"
+        return [
+            f"{which} several folders of images. If these are the classes, undo, and add them with "
+            "“Nested folders are classes” (--nested)."
+        ]
 
     def mark(self, roots: Iterable[Path]) -> None:
         """Notes that nobody will miss images in these folders."""

@@ -42,6 +42,7 @@ class Discriminant(Learner):
         self._known = ClassSums()
         self._scatter = torch.zeros(0, 0, dtype=FLOAT)  # N S, the sum of (x - m)(x - m)'
         self._s = self.shrinkage or START
+        self.solves = FLOAT  # images that are left out; who only ranks them needs half the bits
         # So many features are moments (see Task), which count so much.
         self._moments, self._times = 0, 1.0
 
@@ -104,7 +105,7 @@ class Discriminant(Learner):
         # What shrinks the covariance stays as it is; its scale has one image less.
         less = 1.0 if is_zero(self._scatter, known) else (N - 1) / N
         x = rows(self.seen(features))
-        return less * logits_left_out(known, self._scatter, self._s, x, y)
+        return less * logits_left_out(known, self._scatter, self._s, x, y, self.solves)
 
     def live(self, waiting: Tensor) -> Live:
         return LiveLDA(self, waiting)
@@ -209,17 +210,19 @@ def leave_one_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Ten
     return torch.nn.functional.cross_entropy(logits, y).item()
 
 
-def logits_left_out(known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Tensor) -> Tensor:
+def logits_left_out(
+    known: ClassSums, scatter: Tensor, s: float, x: Tensor, y: Tensor, solves: torch.dtype = FLOAT
+) -> Tensor:
     """Logits of images, each by means and covariance that leave it out: float64 (images, classes).
 
     Without image x of class y, m_y loses r/(n-1), and S loses c r r' with r = x - m_y,
     c = (1-s) n/(n-1)/N: by Sherman-Morrison its inverse P becomes P + c P r r'P / (1 - c r'P r).
     """
     N, m = float(known.n.sum()), known.means
-    L = cholesky(shrunk(scatter, known, s))
+    L = cholesky(shrunk(scatter, known, s)).to(solves)
     i = torch.arange(len(x))
     o = m.mean(dim=0)  # distances are the same from anywhere; from here they round least
-    zx, zm = (solve_triangular(L, (a - o).T, upper=False) for a in (x, m))
+    zx, zm = (solve_triangular(L, (a - o).T.to(solves), upper=False).to(FLOAT) for a in (x, m))
     xx, xm, mm = zx.square().sum(dim=0)[:, None], zx.T @ zm, zm.T @ zm
     n = known.n[y][:, None]
     spare = torch.where(n > 1, n / (n - 1), 0.0)  # a class's only image has r = 0

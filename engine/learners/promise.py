@@ -31,6 +31,8 @@ class Promise:
     rate: float
     least: tuple[float, ...]
     groups: Groups
+    proven: bool = True
+    """Whether each class shows it alone, or those that don't show it together."""
 
     @property
     def kept(self) -> bool:
@@ -136,6 +138,7 @@ def promised(
             least[place] = threshold(confidence[own], wrong[own], rate)
             rest[own] = least[place] == NEVER
     least[least == NEVER] = threshold(confidence[rest], wrong[rest], rate)
-    if (least == NEVER).any():
-        least[least == NEVER] = threshold(confidence, wrong, rate)
-    return Promise(rate, tuple(least.tolist()), groups)
+    together = least == NEVER
+    if together.any():
+        least[together] = threshold(confidence, wrong, rate)
+    return Promise(rate, tuple(least.tolist()), groups, bool((least[together] == NEVER).all()))

@@ -25,7 +25,7 @@ class Scaled(Discriminant):
     @classmethod
     def of(cls, plain: Discriminant, scales: Tensor, shrinkage: float) -> Scaled:
         made = cls()
-        made.scales, made._s = scales, shrinkage
+        made.scales, made._s, made.solves = scales, shrinkage, plain.solves
         made._known, made._scatter = multiplied(plain._known, plain._scatter, scales)
         return made
 

@@ -71,7 +71,8 @@ def with_held_out(
     stand where its method is another than discriminant analysis."""
     if learner.name != METHOD or not held.any():
         return case.logs
-    judge = LEARNERS.make(METHOD, {"shrinkage": float(memory["shrinkage"])})
+    judge = cast(Discriminant, LEARNERS.make(METHOD, {"shrinkage": float(memory["shrinkage"])}))
+    judge.solves = torch.float32
     judge.restore(memory)
     new = {
         int(number): case.features.get([case.hashes[i] for i in np.flatnonzero(some).tolist()])

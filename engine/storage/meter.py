@@ -21,6 +21,7 @@ PARTS = {
 }
 """What a person calls each part, and which blobs it has."""
 TABLES, REST, COMPARED = "tables", "kept for undo", "networks of the last comparison"
+RUNS = "runs that can go on"
 
 
 def bytes_of(project: Project, part: str) -> int:
@@ -37,8 +38,11 @@ def parts(project: Project) -> list[MemoryPart]:
         found.append({"part": name, "bytes": size_of(project, blobs)})
     rest = {name for name in project.blobs.names() if name not in seen}
     found.append({"part": REST, "bytes": size_of(project, rest)})
-    files = study.networks(project).glob("*")
+    files = list(study.networks(project).glob("*"))
     found.append({"part": COMPARED, "bytes": sum(file.stat().st_size for file in files)})
+    begun = (file for file in (project.path / "runs").rglob("*") if file.is_file())
+    known = set(files)
+    found.append({"part": RUNS, "bytes": sum(f.stat().st_size for f in begun if f not in known)})
     tables = sum(file.stat().st_size for file in project.path.glob("project.db*"))
     found.append({"part": TABLES, "bytes": tables})
     return found

@@ -285,8 +285,10 @@ def limits(r: Receipt, about: About) -> list[str]:
         asked = sorted({least for least in r["least"] if least <= 1})
         from_to = f"{asked[0]:.4f}" + (f" to {asked[-1]:.4f}" if len(asked) > 1 else "")
         lines.append(
-            f"- It promises that at most {100 * r['promise']:g} % of its answers are wrong, shown "
-            f"with {100 * CERTAIN:.0f} % certainty on images like the project's own. An answer "
+            f"- It promises that at most {100 * r['promise']:g} % of its answers are wrong, "
+            f"{'shown' if r.get('promise_proven', True) else 'measured, and of all classes shown '}"
+            f"with {100 * CERTAIN:.0f} % certainty by the project's answers on images that it had "
+            "not learnt, for images like these. An answer "
             f"less probable than {from_to}, by its class, is not sure, and is no answer. By the "
             f"file, {promise(r).partition('; ')[2]}."
         )

@@ -16,6 +16,7 @@ from engine.export.formats import MOST, ExportData, Exporter, Receipt
 from engine.export.receipts import NOT_STATED
 from engine.images.preprocess import Preprocessing
 from engine.learners.metrics import share
+from engine.learners.promise import proves
 from engine.models.backbone import Model
 from engine.models.backbones import title_of
 from engine.models.timing import processor_name
@@ -148,25 +149,34 @@ def kept(model: Model, found: Checked, material: ExportData) -> Receipt:
 
     `promise` is the rate, `promise_images` how many held-out images the file was asked about,
     `promise_answers` how many of them got an answer, `promise_groups` how many of these name a
-    group, `promise_wrong` how many are wrong. `promise_same` says for how many of all compared
-    images file and project agree on whether there is an answer, and whether it is a group.
+    group, `promise_wrong` how many are wrong. `promise_shown` is False where those are more than of
+    the project, whose answers showed it, and too many to show it themselves. `promise_same` says
+    for how many of all compared images file and project agree on whether there is an answer, and
+    whether it is a group.
     """
     if model.promise is None:
         return {}
+    used, rate = np.array(found.used), model.promise.rate
+    far = found.distances if material.far is None else material.far[used]
     by_file = given(model, found.probabilities, found.distances)
-    far = found.distances if material.far is None else material.far[found.used]
-    by_project = given(model, material.expected[found.used], far)
-    used = np.array(found.used)
+    by_project = given(model, material.expected[used], far)
     truth = np.full(len(used), -1) if material.truth is None else material.truth[used]
     fair = (used < material.held_out) & (truth >= 0)
-    errors = model.groups.wrong(found.probabilities.argmax(1), np.maximum(truth, 0))
-    wrong = fair & (by_file >= 0) & errors[np.arange(len(used)), by_file]
+
+    def wrong(answers: np.ndarray, level: np.ndarray) -> int:
+        errors = model.groups.wrong(answers.argmax(1), np.maximum(truth, 0))
+        return int((fair & (level >= 0) & errors[np.arange(len(used)), level]).sum())
+
+    answered, errors = int(((by_file >= 0) & fair).sum()), wrong(found.probabilities, by_file)
+    no_worse = errors <= wrong(material.expected[used], by_project)
     return {
-        "promise": model.promise.rate,
+        "promise": rate,
         "promise_images": int(fair.sum()),
-        "promise_answers": int(((by_file >= 0) & fair).sum()),
+        "promise_answers": answered,
         "promise_groups": int(((by_file > 0) & fair).sum()),
-        "promise_wrong": int(wrong.sum()),
+        "promise_wrong": errors,
+        "promise_shown": no_worse or proves(answered, errors, rate),
+        "promise_proven": model.promise.proven,
         "promise_same": int((by_file == by_project).sum()),
         "least": list(model.least),
     }

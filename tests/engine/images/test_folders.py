@@ -57,7 +57,10 @@ def test_nested_folders_are_classes_within_groups(tmp_path: Path) -> None:
     assert found.within == {"burnet": "moths", "deilephila": hawks, "hyles": hawks}
     assert "1 image lies beside the class folders" in reasons(found)["hawk-moths"]
     assert {split for _, split in found.classes["burnet"]} == {"train", "validation"}
-    assert not find_images([tmp_path]).within
+    plain = find_images([tmp_path])
+    assert not plain.within
+    assert [hint for hint in plain.hints if "“moths” holds several folders" in hint]
+    assert not any("several folders" in hint for hint in found.hints)
     assert counts(find_images([tmp_path])) == {"moths": 5, "snail": 1}
 
 

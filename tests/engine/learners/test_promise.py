@@ -128,6 +128,9 @@ def test_others_that_show_nothing_get_the_threshold_of_all_classes_together() ->
     assert proves(600, 12, 0.05)
     made = promised(*flat(confidence), best, *flat(wrong), FLAT, 0.05)
     assert max(made.least) <= 0.9
+    assert not made.proven
+    each = promised(*flat(confidence), np.arange(600) // 200, *flat(wrong & False), FLAT, 0.05)
+    assert each.proven
     assert (
         promised(*flat(confidence[400:]), best[400:], *flat(wrong[400:]), FLAT, 0.05).kept is False
     )
