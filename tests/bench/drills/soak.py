@@ -47,10 +47,14 @@ class Turns:
         self.doing, self.worst = "", dict[str, float]()
 
     def waitUntil(self, done: Callable[[], object], timeout: int = 0) -> None:
+        from PySide6.QtCore import QEvent
+
         end = time.monotonic() + PATIENCE
         while not done():
             begun = time.perf_counter()
             self.app.processEvents()
+            # What is to be deleted later waits for a loop like that of `exec`, which does not run.
+            self.app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
             self.gaps.append(time.perf_counter() - begun)
             self.worst[self.doing] = max(self.worst.get(self.doing, 0.0), self.gaps[-1])
             time.sleep(0.004)
