@@ -151,6 +151,22 @@ def lines(page: LivePage) -> list[object]:
     return page.rules.findChildren(Elided)
 
 
+def test_a_rule_rests_on_when_how_it_is_watched_changes(learnt, images, camera, tmp_path) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    rule = {"name": "*", "do": "copy", "to": str(tmp_path / "caught"), "least": 0, "rest": 9000}
+    page.rules.set_rules([rule])
+    watches(learnt, address)
+    learnt.sees(answers(shown, images / "apple", page, "apple"))
+    first = page.watching.ticket
+    page.half_life.setValue(0)
+    assert page.watching.ticket != first
+    learnt.sees(answers(shown, images / "cherry", page, "cherry"))
+    learnt.presses("Ctrl+Return")  # rules finish what they began
+    learnt.sees(lambda: not sources(learnt))
+    assert len(list((tmp_path / "caught").glob("*.jpg"))) == 1
+
+
 def test_rules_that_send_are_named_and_kept_for_the_project(learnt, tmp_path) -> None:
     hook = Hook()
     page = learnt.page("Live")
