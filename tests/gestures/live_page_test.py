@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
 from app.pages.live.page import LivePage
@@ -306,6 +307,25 @@ def test_h_shows_what_speaks_for_the_answer_to_the_frame_that_stands(
     count = len(asked)
     learnt.sees(answers(shown, images / "apple", page, "apple"))
     assert len(asked) == count, "nothing is asked while it is off"
+
+
+def test_h_is_no_letter_of_the_address_once_it_is_watched(learnt, images, camera) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    page.field.setFocus()
+    QTest.keyClicks(page.field, address)
+    learnt.presses("Return", page.field)
+    shows(shown, images / "apple")
+    learnt.sees(lambda: page.why.switch.isEnabled())
+    learnt.presses("H", QApplication.focusWidget())
+    learnt.sees(lambda: page.why.found)
+    assert page.field.text() == address
+    learnt.presses("Ctrl+Return")
+    page.field.setFocus()
+    page.field.setText("nothing/here")
+    learnt.presses("Return", page.field)
+    learnt.sees(lambda: "no film or folder" in page.reason.text())
+    assert page.field.hasFocus(), "it is mended there"
 
 
 def test_reasons_for_a_frame_are_saved_with_their_legend(learnt, images, camera, tmp_path) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QImage, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QSizePolicy, QWidget
 
@@ -135,6 +135,7 @@ class LivePage(QWidget):
         self.half_life.setValue(0.5)
         self.half_life.setKeyboardTracking(False)
         named(self.image, "Image", "What the source shows now")
+        self.image.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         named(self.bars, "Confidences", "The likeliest classes, smoothed over time")
         self.camera = button(
             "Camera", "Watches the first camera", lambda: self.begin_with("0"), key="Ctrl+Shift+K"
@@ -235,9 +236,13 @@ class LivePage(QWidget):
             self.why.exported = bool(self.watching.settings.get("model"))
             self.forget()
             self.reason.setText(FOLDER if os.path.isdir(self.field.text()) else "One moment …")
+            if self.field.hasFocus():  # keys like H are letters there
+                self.image.setFocus()
 
     def show_end(self, ended: Ended) -> None:
         self.forget()
+        if ended.how != "done" and self.image.hasFocus():  # it is mended where it was typed
+            self.field.setFocus()
         self.reason.setText(ended.text if ended.how != "done" else "It is over. Start it again.")
 
     def show_answer(self, event: Watched) -> None:
