@@ -1,6 +1,7 @@
 """Jobs that watch: a camera, a film or a folder is answered as it comes.
 
-Nothing here imports PyTorch: exported files are asked without it.
+Nothing here imports PyTorch: exported files are asked without it, but for those in PyTorch's own
+formats (.pt2, .safetensors).
 """
 
 from __future__ import annotations

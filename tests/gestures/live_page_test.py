@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from PySide6.QtWidgets import QApplication, QDialog
 from app.pages.live.page import LivePage
 from app.pages.live.rule_dialog import RuleDialog
 from app.shell.window import Window
-from tests.helpers.image_files import class_folders
+from tests.app.test_accessible import complaints
+from tests.helpers.image_files import class_folder, class_folders
 from tests.helpers.live import Camera, Hook, served, sources_below
 from tests.helpers.window import Person, drop, texts, urls
 from tests.helpers.window_fixtures import with_project
@@ -78,8 +80,8 @@ def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> 
     learnt.sees(lambda: not page.image.image.isNull())
     learnt.sees(lambda: "apple" in page.bars.accessibleDescription())
     for part in ("grab", "decode", "resize", "network", "preview", "draw"):
-        assert part in page.parts.full
-    assert "frames a second" in page.pace.full
+        assert part in page.parts.text()
+    assert "frames a second" in page.pace.text()
     assert len(sources(learnt)) == 1
     assert page.toggle.text() == "Stop"
 
@@ -94,6 +96,66 @@ def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> 
     learnt.page("Live")
     assert page.toggle.text() == "Start"
     assert page.image.image.isNull(), "nothing of it is kept"
+
+
+def test_pace_and_latencies_are_whole_and_in_view_in_a_small_window(learnt, images, camera) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    learnt.window.resize(1024, 700)
+    learnt.presses("Alt+F")
+    learnt.presses("Alt+A")
+    watches(learnt, address)
+    shows(shown, images / "apple")
+    learnt.sees(lambda: page.why.switch.isEnabled())
+    learnt.presses("H", page.toggle)
+    learnt.sees(lambda: page.why.found)
+    assert page.presenter.face.isVisible()
+    for line in (page.pace, page.parts):
+        assert "…" not in line.text()
+        assert line.visibleRegion().boundingRect() == line.rect()
+    assert page.pace.sizeHint().width() <= page.pace.width()
+    assert page.parts.heightForWidth(page.parts.width()) <= page.parts.height()
+    learnt.presses("Alt+A")
+    learnt.presses("Alt+F")
+
+
+def test_a_watched_folder_is_sorted_and_what_is_unsure_waits(learnt, images, tmp_path) -> None:
+    folder, to = tmp_path / "incoming", tmp_path / "sorted"
+    to.mkdir()
+    folder.mkdir()
+    page = learnt.page("Live")
+    page.field.setText("rtsp://somewhere")
+    assert not page.files.isVisible()
+    page.field.setText(str(folder))
+    assert page.files.isVisible()
+    assert complaints(page) == []
+    assert not page.files.sort.isChecked(), "only if it is asked for"
+    assert not page.files.unsure.isChecked(), "only if it is asked for"
+    learnt.will_choose_file(to)
+    learnt.presses("Alt+I")
+    learnt.sees(lambda: "sorted" in page.files.sort.text())
+    learnt.presses("Alt+U")
+    heard: dict[str, str] = {}
+    learnt.window.bridge.watched.connect(lambda _, e: heard.update({e.path: e.verdict}))
+    watches(learnt, str(folder))
+    learnt.sees(lambda: learnt.window.job_bar.doing.full.startswith("Watching"))
+    for number, path in enumerate(sorted((images / "apple").glob("*.jpg"))[:3]):
+        shutil.copy(path, folder / f"apple {number}.jpg")
+    strange = [class_folder(tmp_path, f"strange {hue}", 8, hue) for hue in (0.16, 0.5, 0.83)]
+    for path in (p for s in strange for p in s.iterdir()):
+        shutil.copy(path, folder / f"{path.parent.name} {path.name}")
+
+    learnt.sees(lambda: len(heard) == 27)
+
+    unsure = [path for path, verdict in heard.items() if verdict != "known"]
+    assert 0 < len(unsure) < 27
+    learnt.sees(lambda: learnt.project.unsorted == len(unsure))
+    learnt.presses("Ctrl+Return")
+    learnt.sees(lambda: not learnt.window.bridge.asked)
+    names = {Path(path).name for path in heard} - {Path(path).name for path in unsure}
+    assert {path.name for path in to.rglob("*.*g")} == names
+    learnt.presses("Alt+I")
+    learnt.sees(lambda: not page.files.target)
 
 
 def test_start_and_stop_by_the_same_key(learnt, images, camera) -> None:
@@ -227,7 +289,7 @@ def test_what_is_learnt_meanwhile_is_answered(learnt, images, camera, tmp_path) 
     learnt.sees(seen)
 
 
-def test_a_rule_follows_its_class_and_is_passed_over_without_it(
+def test_a_rule_and_spoken_words_follow_their_class_and_a_rule_is_passed_over_without_it(
     learnt, images, camera, tmp_path
 ) -> None:
     shown, address = camera
@@ -235,14 +297,17 @@ def test_a_rule_follows_its_class_and_is_passed_over_without_it(
     page.rules.set_rules(
         [{"name": "apple", "do": "copy", "to": str(tmp_path / "caught"), "least": 0}]
     )
+    page.presenter.settings.put_words(learnt.project.path, {"apple": "a round red fruit"})
     watches(learnt, address)
     learnt.sees(answers(shown, images / "apple", page, "apple"))
 
     learnt.waits_for(lambda: submit("rename_class", name="apple", to="pippin"))
     assert page.rules.rules[0]["name"] == "pippin"
+    assert page.presenter.announcer.words == {"pippin": "a round red fruit"}
     learnt.sees(answers(shown, images / "apple", page, "pippin"))
     learnt.waits_for(lambda: submit("undo"))
     assert page.rules.rules[0]["name"] == "apple"
+    assert page.presenter.announcer.words == {"apple": "a round red fruit"}
 
     learnt.waits_for(lambda: submit("remove_class", name="apple"))
     assert "No class “apple” is learnt, so its rule is passed over." in texts(page)
