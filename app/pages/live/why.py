@@ -21,7 +21,7 @@ from engine.results.why import Why
 
 GONE = "This file can't be read. It may have been moved or deleted."
 NO_REASONS = "An exported file gives answers alone: for reasons choose “This project” as the model"
-LINES = 2
+LINES = 3
 """Of words have room, so that the image keeps its size from frame to frame."""
 
 
