@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from app.pages.live.page import LivePage
 from app.pages.live.rule_dialog import RuleDialog
 from app.shell.window import Window
-from tests.app.test_accessible import complaints
-from tests.helpers.image_files import class_folder, class_folders
+from tests.helpers.image_files import class_folders
 from tests.helpers.live import Camera, Hook, served, sources_below
 from tests.helpers.window import Person, drop, texts, urls
 from tests.helpers.window_fixtures import with_project
@@ -66,13 +64,6 @@ def sources(person: Person) -> list[psutil.Process]:
     return sources_below(person.window.bridge.engine.process_id)
 
 
-def test_a_folder_is_waited_for(learnt, tmp_path) -> None:
-    page = watches(learnt, str(tmp_path))
-    assert page.reason.text() == "It waits for images that are added to this folder."
-    learnt.presses("Ctrl+Return")
-    learnt.sees(lambda: not page.watching.running)
-
-
 def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> None:
     shown, address = camera
     shows(shown, images / "apple")
@@ -117,45 +108,6 @@ def test_pace_and_latencies_are_whole_and_in_view_in_a_small_window(learnt, imag
     assert page.parts.heightForWidth(page.parts.width()) <= page.parts.height()
     learnt.presses("Alt+A")
     learnt.presses("Alt+F")
-
-
-def test_a_watched_folder_is_sorted_and_what_is_unsure_waits(learnt, images, tmp_path) -> None:
-    folder, to = tmp_path / "incoming", tmp_path / "sorted"
-    to.mkdir()
-    folder.mkdir()
-    page = learnt.page("Live")
-    page.field.setText("rtsp://somewhere")
-    assert not page.files.isVisible()
-    page.field.setText(str(folder))
-    assert page.files.isVisible()
-    assert complaints(page) == []
-    assert not page.files.sort.isChecked(), "only if it is asked for"
-    assert not page.files.unsure.isChecked(), "only if it is asked for"
-    learnt.will_choose_file(to)
-    learnt.presses("Alt+I")
-    learnt.sees(lambda: "sorted" in page.files.sort.text())
-    learnt.presses("Alt+U")
-    heard: dict[str, str] = {}
-    learnt.window.bridge.watched.connect(lambda _, e: heard.update({e.path: e.verdict}))
-    watches(learnt, str(folder))
-    learnt.sees(lambda: learnt.window.job_bar.doing.full.startswith("Watching"))
-    for number, path in enumerate(sorted((images / "apple").glob("*.jpg"))[:3]):
-        shutil.copy(path, folder / f"apple {number}.jpg")
-    strange = [class_folder(tmp_path, f"strange {hue}", 8, hue) for hue in (0.16, 0.5, 0.83)]
-    for path in (p for s in strange for p in s.iterdir()):
-        shutil.copy(path, folder / f"{path.parent.name} {path.name}")
-
-    learnt.sees(lambda: len(heard) == 27)
-
-    unsure = [path for path, verdict in heard.items() if verdict != "known"]
-    assert 0 < len(unsure) < 27
-    learnt.sees(lambda: learnt.project.unsorted == len(unsure))
-    learnt.presses("Ctrl+Return")
-    learnt.sees(lambda: not learnt.window.bridge.asked)
-    names = {Path(path).name for path in heard} - {Path(path).name for path in unsure}
-    assert {path.name for path in to.rglob("*.*g")} == names
-    learnt.presses("Alt+I")
-    learnt.sees(lambda: not page.files.target)
 
 
 def test_start_and_stop_by_the_same_key(learnt, images, camera) -> None:

@@ -153,30 +153,6 @@ def test_an_exported_file_is_asked_without_pytorch(home, model, tmp_path) -> Non
     assert light.returncode == 0, said
 
 
-def test_what_needs_pytorch_says_so_where_it_is_missing(home, project, tmp_path) -> None:
-    missing = tmp_path / "without" / "torch.py"
-    missing.parent.mkdir()
-    missing.write_text("raise ModuleNotFoundError('No module named torch', name='torch')\n")
-    image = next((home / "learnt one" / "images").iterdir())
-
-    def asked(*words: object) -> tuple[int, str]:
-        light = in_a_process(home, *words, PYTHONPATH=str(missing.parent))
-        said = "".join(light.communicate())
-        assert "Traceback" not in said
-        return light.returncode, said
-
-    for each in (project, home / "p.pt2", home / "p.safetensors"):
-        if each != project:
-            kind = each.suffix[1:]
-            answered(home, "export", project, "--to", each, "--format", kind)
-        for command in (("watch", each, image.parent), ("predict", each, image)):
-            code, said = asked(*command)
-            assert code == 2
-            assert "needs PyTorch to be run, which is not installed" in said
-    code, said = asked("predict", home / "p.onnx", image)
-    assert code == 0, said
-
-
 # A camera.
 
 
