@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from shiboken6 import isValid
 
 from engine.events import (
     Candidate,
@@ -35,6 +38,14 @@ WATCHING = ("watch", "look")
 """Quiet jobs that go on until they are ended; what they watch is told in the job bar."""
 
 Answer = Callable[[Ended], object]
+
+
+def heard(answer: Callable[..., object]) -> bool:
+    """Whether anybody is there for an answer: a dialog that it belongs to may be closed by then."""
+    while isinstance(answer, partial):
+        answer = answer.func
+    owner = getattr(answer, "__self__", None)
+    return not isinstance(owner, QObject) or isValid(owner)
 
 
 class Bridge(QObject):
@@ -83,6 +94,7 @@ class Bridge(QObject):
             Saved: self.saved,
             Ended: self.ended,
         }
+        self.waiting: deque[tuple[int, Event]] = deque()
         self.pace = FIRST
         self.rest = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self.rest.timeout.connect(self.drain)
@@ -150,13 +162,14 @@ class Bridge(QObject):
             self.engine.cancel(ticket)
 
     def drain(self) -> None:
-        """Hands on what the engine said since the last look."""
-        events = self.engine.take()
-        if events:
+        """Hands on what the engine said since the last look. Where a listener fails, what comes
+        after it is handed on at the next one."""
+        self.waiting.extend(self.engine.take())
+        if self.waiting:
             self.rest.start(self.pace)
-        self.pace = min(2 * self.pace, EVERY) if events else FIRST
-        for ticket, event in events:
-            self.hand_on(ticket, event)
+        self.pace = min(2 * self.pace, EVERY) if self.waiting else FIRST
+        while self.waiting:
+            self.hand_on(*self.waiting.popleft())
 
     def hand_on(self, ticket: int, event: Event) -> None:
         """Emits one event; the answer to a job is called after its signal."""
@@ -181,7 +194,7 @@ class Bridge(QObject):
             self.told.pop(ticket, None)
             self.jobs.pop(ticket, None)
             answer = self.answers.pop(ticket, None)
-            if answer is not None:
+            if answer is not None and heard(answer):
                 answer(event)
 
     def note_source(self, ticket: int, words: str) -> None:

@@ -20,10 +20,14 @@ from app.licences import digests
 from engine import __version__
 from engine.system.files import is_full
 from engine.system.log import log_file
+from engine.system.missing import TORCH_MISSING, lacks_torch
 
 NO_DISPLAY = (
     "There is no display here, so the window can't be opened. Use the commands instead (espalier "
     "--help lists them), or come with a display, for example by ssh -X."
+)
+WITHOUT_TORCH = (
+    "Without it, predict, sort and watch ask exported files, but for .pt2 and .safetensors."
 )
 STDERR = 2
 SHOWN = 16
@@ -60,6 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of a pipe went away, as with `| head`; that is no fault.
         return 0
+    except ModuleNotFoundError as error:
+        if not lacks_torch(error):
+            raise
+        print(f"This command {TORCH_MISSING} {WITHOUT_TORCH}", file=sys.stderr)
+        return EXIT["refused"]
     except OSError as error:
         if not is_full(error):  # a defect; jobs say themselves what was refused them
             raise

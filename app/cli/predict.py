@@ -112,8 +112,7 @@ def predict(options: argparse.Namespace) -> int:
         paths = [str(met.path) for met in walk]
         if not paths:
             return finish(options, Ended("refused", none_in(walk)), ImageAnswers, predicted)
-    who = {"model" if is_exported(options.model) else "project": options.model}
-    ended = do(options, "predict_images", paths=paths, **who)
+    ended = ask(options, "predict", "predict_images", Screen(options.json), paths=paths)
     if ended.how != "done":
         return finish(options, ended, ImageAnswers, predicted)
     answers = ended.of(ImageAnswers)["pictures"]

@@ -45,7 +45,8 @@ def add_to(command: Any) -> None:
     add("--least", type=float, default=0.0, metavar="PROBABILITY", help=help)
     help = "of a folder: copy each image into the folder of its class in DIR; those of which it is "
     add("--sort-into", default="", metavar="DIR", help=help + "not sure have a folder as well")
-    help = "of a folder: what is none of the classes, or not sure, waits in the project to be named"
+    help = "of a folder: what is none of the classes, or not sure, waits in the project to be "
+    help += "named; with --sort-into the others alone are copied"
     add("--to-heap", action="store_true", help=help)
     add_rules(parser)
     add_voice(parser)
@@ -145,13 +146,10 @@ def watch(options: argparse.Namespace) -> int:
         "rules": rules_of(options),
         "rules_file": options.rules,
         "spoken": [name for name, _ in options.spoken],
+        "sort_into": options.sort_into,
     }
-    if options.to_heap and options.sort_into:
-        text = "Choose either --sort-into or --to-heap: each image goes to one place."
-        return finish(options, Ended("refused", text), SourceWatched, watched_table)
     if not options.to_heap:
-        settings["every"] = options.every_frame
-        settings["half_life"], settings["sort_into"] = options.half_life, options.sort_into
+        settings["every"], settings["half_life"] = options.every_frame, options.half_life
     try:
         presenter = presenter_of(options)
     except Refused as why:

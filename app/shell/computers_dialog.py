@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QRadioButton,
     QWidget,
 )
-from shiboken6 import isValid
 
 from app.bridge import Bridge
 from app.shell.preferences import Preferences
@@ -158,8 +157,6 @@ class ComputersDialog(QDialog):
 
     def used(self, ended: Ended) -> None:
         """What became of the choice."""
-        if not isValid(self):  # it was closed meanwhile
-            return
         self.use_button.setEnabled(True)
         if ended.how != "done":
             self.news.setText(ended.text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -155,12 +156,12 @@ class Reason(QWidget):
         path, _ = QFileDialog.getSaveFileName(
             self, "Save the reasons", f"{shown(name)}-why.png", "*.png"
         )
-
-        def say(ended: Ended) -> None:
-            self.how.setText(f"Saved as “{path}”." if ended.how == "done" else ended.text)
-
         if path:
+            say = partial(self.say_saved, path)
             self.bridge.ask("save_reasons", say, found=found, to=path, **image)
+
+    def say_saved(self, path: str, ended: Ended) -> None:
+        self.how.setText(f"Saved as “{path}”." if ended.how == "done" else ended.text)
 
 
 def of_row(row: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Jobs that watch: a camera, a film or a folder is answered as it comes.
 
-Nothing here imports PyTorch: exported files are asked without it.
+Nothing here imports PyTorch: exported files are asked without it, but for those in PyTorch's own
+formats (.pt2, .safetensors).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from engine.events import Progress, Work
 from engine.jobs import job
 from engine.live.actions import Failed, Moment, act
 from engine.live.answering import answering_of, opened_file
-from engine.live.keeping import Unsure, sorting_into
+from engine.live.keeping import Unsure, folders_of, sorting_into
 from engine.live.places import FOLDER, Place, place_named
 from engine.live.rules import rule_of, rules_in
 from engine.live.watching import Answering, Wanted, Watching
@@ -48,9 +49,11 @@ def watch(
     rules: Rules = (),
     rules_file: str = "",
     sort_into: str = "",
+    known_only: bool = False,
     preview: int = 0,
     pass_over: bool = False,
     spoken: Sequence[str] = (),
+    go_on: bool = False,
 ) -> Work[SourceWatched]:
     """Answers what comes from a camera, an address, a film or a folder, by the project or the
     exported file `model`, until a film is over or the job is asked to end with what it has.
@@ -59,15 +62,16 @@ def watch(
     that are less probable than `least` are "not sure". `rules_file` is a JSON file of more
     `rules`; those for a class that is not known are refused, or with `pass_over` never done.
     `spoken` are classes that have words of their own where they are said aloud. Images of a folder
-    are copied with `sort_into` as `sort_images` does. Raises BadSetting and Refused.
+    are copied with `sort_into` as `sort_images` does, with `known_only` those of a class alone.
+    `go_on`: rules that the watching before did rest on. Raises BadSetting and Refused.
     """
     place = place_named(source)
-    how = (every, existing, half_life, preview)
-    wanted = wanted_of(*how, [*rules, *rules_in(rules_file)], spoken, pass_over)
+    how = {"every": every, "preview": preview, "pass_over": pass_over, "go_on": go_on}
+    wanted = wanted_of(rules, rules_file, spoken, existing, half_life, **how)
     answering = answering_of(session, model, least)
-    if not sort_into:
-        return (yield from Watching(place, wanted, answering).run())
-    return (yield from into_folders(place, wanted, answering, sort_into))
+    if sort_into:
+        return (yield from into_folders(place, wanted, answering, sort_into, known_only))
+    return (yield from Watching(place, wanted, answering).run())
 
 
 @job("Open a model's file", reads=True)
@@ -94,17 +98,21 @@ def watch_to_heap(
     rules: Rules = (),
     rules_file: str = "",
     spoken: Sequence[str] = (),
+    sort_into: str = "",
 ) -> Work[SourceWatched]:
     """The same for a folder; images that are none of the classes, or not sure, wait in the
-    project's heap from then on. They are brought in while nothing else comes, and at the end."""
+    project's heap from then on, and the others are copied with `sort_into`. They are brought in
+    while nothing else comes, and at the end."""
     place = place_named(source)
     check_folder(place, "Keeping what is unsure")
     session.require().check_writable()
     unsure = Unsure(session)
-    wanted = wanted_of(False, existing, 0.0, 0, [*rules, *rules_in(rules_file)], spoken)
+    wanted = wanted_of(rules, rules_file, spoken, existing)
     answering = answering_of(session, "", least)
-    watching = Watching(place, wanted, answering, unsure.keep, unsure.bring)
-    result = yield from watching.run()
+    if sort_into:
+        result = yield from into_folders(place, wanted, answering, sort_into, True, unsure)
+    else:
+        result = yield from Watching(place, wanted, answering, unsure.keep, unsure.bring).run()
     return {**result, "heap": unsure.kept}
 
 
@@ -124,34 +132,47 @@ def try_rule(session: Session | None, *, rule: Mapping[str, Any]) -> Work[RuleTr
 
 
 def wanted_of(
-    every: bool,
-    existing: bool,
-    half_life: float,
-    preview: int,
     rules: Rules,
+    rules_file: str,
     spoken: Sequence[str],
-    pass_over: bool = False,
+    existing: bool,
+    half_life: float = 0.0,
+    **how: Any,
 ) -> Wanted:
     """How to watch, checked. Raises BadSetting."""
     if not 0 <= half_life < math.inf:
         raise BadSetting("The half-life is 0 seconds, not to smooth, or more.")
-    checked = tuple(map(rule_of, rules))
-    return Wanted(every, existing, half_life, preview, checked, pass_over, tuple(spoken))
+    checked = tuple(map(rule_of, [*rules, *rules_in(rules_file)]))
+    spoken = tuple(spoken)
+    return Wanted(existing=existing, half_life=half_life, rules=checked, spoken=spoken, **how)
 
 
 def into_folders(
-    place: Place, wanted: Wanted, answering: Answering, target: str
+    place: Place,
+    wanted: Wanted,
+    answering: Answering,
+    target: str,
+    known_only: bool,
+    unsure: Unsure | None = None,
 ) -> Work[SourceWatched]:
-    """Watches a folder, and copies each image into one of its class in `target`."""
+    """Watches a folder, and copies each image into one of its class in `target`. With `known_only`
+    those that are none or not sure are left; they can be kept as `unsure`."""
     check_folder(place, "Sorting into folders")
-    sorting = sorting_into(place, Path(os.path.abspath(target)), answering())
+    sorting = sorting_into(place, Path(os.path.abspath(target)), answering(), known_only)
     unlooked = without([place.where], sorting.target, sorting.folders)
 
     def sort(what: str, one: Answered) -> None:
+        if sorting.asked is not watching.asked:  # the project has learnt something else
+            sorting.asked = watching.asked
+            sorting.folders = folders_of(sorting.target, sorting.asked)
         sorting.sort(one)
+        if unsure is not None:
+            unsure.keep(what, one)
 
     with closing(sorting.sheet):
         watching = Watching(place, wanted, answering, sort, unlooked=unlooked)
+        if unsure is not None:
+            watching.between = unsure.bring
         result = yield from watching.run()
     return {**result, "sorted": sorting.result()["folders"]}
 

@@ -1,6 +1,7 @@
-"""Answers for any number of images, written as a table while they are found.
+"""Answers for images; for any number of them written as a table while they are found.
 
-Nothing here imports PyTorch: exported files are asked without it.
+Nothing here imports PyTorch: exported files are asked without it, but for those in PyTorch's own
+formats (.pt2, .safetensors).
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EspalierError, Refused
-from engine.events import Work
+from engine.events import Progress, Work
+from engine.export.readers import predict_exported
+from engine.export.readers.trial import try_first
 from engine.images.walk import Walk
 from engine.jobs import job
 from engine.predict.answers import answerer_of, answers
 from engine.predict.csv_writer import CsvWriter, Row, refuse_taken
 from engine.predict.table import UNKNOWN, UNSURE, counted, full, row_of, verdict
-from engine.results.learn import AnswersWritten
+from engine.results.learn import AnswersWritten, ImageAnswers
 from engine.system.files import is_full
 from engine.system.progress import Eta
 
@@ -36,6 +39,24 @@ TITLES = (
     "distance",
     "reason",
 )
+
+
+@job("Say what images show", reads=True)
+def predict_images(
+    session: Session | None, *, paths: Sequence[str], model: str = ""
+) -> Work[ImageAnswers]:
+    """Each image's classes with their probabilities, by the project or an exported file.
+
+    `known` is False where an image is far from all classes: "none of these"; `sure` where the
+    promise lets no answer be given.
+    """
+    if model or session is None:
+        yield Progress(0, len(paths), "Looking at images")
+        try_first(Path(model))
+        return {"pictures": predict_exported(Path(model), [Path(p) for p in paths])}
+    from engine.jobs.try_it import answered
+
+    return {"pictures": (yield from answered(session, [Path(p) for p in paths]))}
 
 
 @job("Write what images show into a table", reads=True)

@@ -14,29 +14,10 @@ from engine.jobs import job
 from engine.learning import scoring
 from engine.learning.answering import look, told
 from engine.learning.promising import model_in_use
-from engine.results.learn import ImageAnswer, ImageAnswers, NoAnswer, PastedAnswer, Score
+from engine.results.learn import ImageAnswer, NoAnswer, PastedAnswer, Score
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.storage.project import Project
-
-
-@job("Say what images show", reads=True)
-def predict_images(
-    session: Session, *, paths: Sequence[str], model: str = ""
-) -> Work[ImageAnswers]:
-    """Each image's classes with their probabilities, by the project or an exported file.
-
-    `known` is False where an image is far from all classes: "none of these"; `sure` where the
-    promise lets no answer be given.
-    """
-    if model:
-        from engine.export.readers import predict_exported
-        from engine.export.readers.trial import try_first
-
-        yield Progress(0, len(paths), "Looking at images")
-        try_first(Path(model))
-        return {"pictures": predict_exported(Path(model), [Path(p) for p in paths])}
-    return {"pictures": (yield from answered(session, [Path(p) for p in paths]))}
 
 
 @job("Say what a pasted image shows", reads=True)

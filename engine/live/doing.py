@@ -15,15 +15,17 @@ WAITING = 4
 FIRST, LONGEST = 0.5, 60.0
 """Seconds until what failed is tried again: at first, and at most."""
 
+rested: dict[Rule, float] = {}
+"""When each rule of the latest watching was done last, for another that goes on with it."""
+
 
 class RuleThread:
     """One rule. What failed is tried again until it is done, or newer ones push it out."""
 
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
+    def __init__(self, rule: Rule, fired: dict[Rule, float]) -> None:
+        self.rule, self.fired = rule, fired
         self.done = self.left_out = 0
         self.failing = self.busy = False
-        self.fired: float | None = None
         self.waiting: deque[Moment] = deque()
         self.words: deque[tuple[str, bool]] = deque(maxlen=2)
         """What a person has not read yet, and whether it is bad."""
@@ -32,17 +34,17 @@ class RuleThread:
         self.thread = threading.Thread(target=self.work, name="espalier-rule", daemon=True)
         self.thread.start()
 
-    def applies(self, moment: Moment) -> bool:
+    def applies(self, moment: Moment, now: float) -> bool:
         rule = self.rule
         if rule.name not in (ANY, moment.name) or moment.probability < rule.least:
             return False
-        return self.fired is None or moment.seconds - self.fired >= rule.rest
+        return rule not in self.fired or now - self.fired[rule] >= rule.rest
 
-    def offer(self, moment: Moment, patient: bool) -> None:
+    def offer(self, moment: Moment, now: float, patient: bool) -> None:
         """Takes what applies. `patient`: waits for room, unless what is done fails."""
-        if not self.applies(moment):
+        if not self.applies(moment, now):
             return
-        self.fired = moment.seconds
+        self.fired[self.rule] = now
         with self.changed:
             if patient:
                 self.changed.wait_for(lambda: len(self.waiting) < WAITING or self.failing)
@@ -103,14 +105,18 @@ class RuleThread:
 
 
 class Rules:
-    """All rules of one watching."""
+    """All rules of one watching. They rest by `now`, a clock that never begins anew, as the
+    source's own does when it is lost and back. `go_on`: those that were done in the watching
+    before rest on."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.threads = [RuleThread(rule) for rule in rules]
+    def __init__(self, rules: Sequence[Rule], go_on: bool = False) -> None:
+        global rested
+        rested = dict(rested) if go_on else {}
+        self.threads = [RuleThread(rule, rested) for rule in rules]
 
-    def offer(self, moment: Moment, patient: bool) -> None:
+    def offer(self, moment: Moment, now: float, patient: bool) -> None:
         for thread in self.threads:
-            thread.offer(moment, patient)
+            thread.offer(moment, now, patient)
 
     def words(self) -> list[tuple[str, bool]]:
         """What a person is to read, each once: at most two of each rule between two calls."""

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 
-def sorting_into(place: Place, target: Path, asked: Answerer) -> Sorting:
-    """Copies answered files into folders of their classes below `target`. Raises Refused."""
+def sorting_into(place: Place, target: Path, asked: Answerer, known_only: bool) -> Sorting:
+    """Copies answered files into folders of their classes below `target`; with `known_only` no
+    others. Raises Refused."""
+    sheet, roots = begun(target), (place_of(place.where),)
+    folders = folders_of(target, asked)
+    return Sorting(asked, target, folders, FilePlacer(False), known_only, 0.0, sheet, roots)
+
+
+def folders_of(target: Path, asked: Answerer) -> dict[str, Path]:
+    """Where images of each class, and of each group, are put."""
     groups = asked.naming.groups if asked.naming else ()
     names = folder_names(dict.fromkeys((*asked.class_names, *groups)), OTHERS)
-    folders = {name: target / folder for name, folder in names.items()}
-    sheet, roots = begun(target), (place_of(place.where),)
-    return Sorting(asked, target, folders, FilePlacer(False), False, 0.0, sheet, roots)
+    return {name: target / folder for name, folder in names.items()}
 
 
 @dataclass

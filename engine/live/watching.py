@@ -55,6 +55,8 @@ class Wanted:
     while it is watched."""
     spoken: tuple[str, ...] = ()
     """Classes of which a person said what is to be said of them."""
+    go_on: bool = False
+    """Rules that were done in the watching before rest on: it only gets other settings."""
 
 
 @dataclass
@@ -85,14 +87,15 @@ class Watching:
         if not self.wanted.pass_over:
             check_names(self.wanted.rules, (*self.asked.class_names, *groups))
         check_spoken(self.wanted.spoken, (*self.asked.class_names, *groups, UNKNOWN, UNSURE))
-        self.patient = folder or (self.place.kind == FILM and self.wanted.every)
+        self.by_film = self.place.kind == FILM and self.wanted.every
+        self.patient = folder or self.by_film
         self.again = Every(LOOK_AGAIN)
 
     def run(self) -> Generator[Event, None, SourceWatched]:
         """Watches until a film is over, or one who was asked to stop with what there is."""
         began = time.perf_counter()
         with ExitStack() as stack:
-            rules = stack.enter_context(closing(Rules(self.wanted.rules)))
+            rules = stack.enter_context(closing(Rules(self.wanted.rules, self.wanted.go_on)))
             source = stack.enter_context(closing(self.opened()))
             with suppress(EndEarly):
                 yield from self.follow(source, rules)
@@ -160,7 +163,9 @@ class Watching:
         self.count(frame, name if what == KNOWN else what, now)
         if what == KNOWN:
             told = (self.place.title.strip("“”"), name, share, frame.time, frame.image, frame.path)
-            rules.offer(Moment(datetime.now(), *told), self.patient)
+            # What goes at its own speed rests by the film's time.
+            at = frame.time if self.by_film else frame.at
+            rules.offer(Moment(datetime.now(), *told), at, self.patient)
         if frame.path:
             self.each(what, one)
         spent = {"grab": frame.grab, "decode": frame.decode, "resize": resized - clock}
@@ -192,7 +197,8 @@ class Watching:
 
     def count(self, frame: Frame, what: str, now: float) -> None:
         self.frames += 1
-        self.dropped += max(0, frame.index - self.last - 1)
+        if frame.index > self.last:  # otherwise the reading was begun again
+            self.dropped += frame.index - self.last - 1
         self.last = frame.index
         self.answers[what] += 1
         self.times.append(now)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
 
 from app.pages.images.camera import CameraDialog
 from tests.app.test_accessible import complaints
@@ -129,6 +130,53 @@ def test_on_the_learn_page_five_a_second_are_taken_of_what_moves(owner, images, 
     assert ended.how == "done", ended.text
     owner.sees(lambda: owner.classes() == {"apple": count})
     owner.presses("Esc", dialog)
+
+
+def test_closed_while_a_hold_is_stored_it_is_stored_all_the_same(owner, images, camera) -> None:
+    shown, address = camera
+    dialog = opened(owner, address)
+    dialog.name.setCurrentText("apple")
+    owner.sees(showing(shown, images / "apple", lambda: not dialog.image.image.isNull()))
+    QTest.keyPress(dialog.hold, Qt.Key.Key_Space)
+    owner.sees(showing(shown, images / "apple", lambda: taken(dialog) > 2))
+
+    def let_go_and_leave() -> None:
+        QTest.keyRelease(dialog.hold, Qt.Key.Key_Space)
+        dialog.close_button.click()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+    ended = owner.waits_for(let_go_and_leave)
+    assert ended.how == "done", ended.text
+    owner.sees(lambda: owner.classes().get("apple", 0) > 2)
+    assert not isValid(dialog)
+
+
+def test_what_is_said_of_a_camera_that_was_gone_goes_when_it_is_back(owner, images, camera) -> None:
+    shown, address = camera
+    dialog = opened(owner, address)
+    frame = showing(shown, images / "apple", lambda: not dialog.image.image.isNull())
+    owner.sees(frame)
+    shown.pull()
+    owner.sees(lambda: "goes on when it is back" in dialog.news.text())
+    shown.give_back()
+    owner.sees(showing(shown, images / "apple", lambda: not dialog.news.text()))
+    owner.presses("Esc", dialog)
+
+
+def test_the_camera_of_last_time_is_shown_again_unless_it_has_a_password(
+    owner, images, camera
+) -> None:
+    shown, address = camera
+    secret = address.replace("//", "//me:secret@")
+    for source, kept in ((secret, "0"), (address, address)):
+        dialog = opened(owner, source)
+        owner.sees(showing(shown, images / "apple", lambda d=dialog: not d.image.image.isNull()))
+        dialog.close_button.click()
+        owner.presses("Ctrl+Shift+K")
+        owner.sees(lambda: isinstance(QApplication.activeModalWidget(), CameraDialog))
+        again = QApplication.activeModalWidget()
+        assert again.source.text() == kept
+        again.close_button.click()
 
 
 def asked_first(person: Person) -> tuple[int, int]:

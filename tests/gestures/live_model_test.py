@@ -120,8 +120,13 @@ def test_beside_a_project_the_file_answers_until_the_project_is_chosen(
     page = learnt.page("Live")
     assert page.models.list.currentText() == "This project"
     assert not page.back.isVisible()
+    assert page.models.said.full == "3 classes", "those of the project"
+    assert page.files.unsure.isEnabled()
     drop(page, urls([model]))
     learnt.sees(lambda: page.models.file)
+    assert "gives answers alone" in page.why.switch.toolTip()
+    assert "no place for images" in page.files.unsure.toolTip()
+    assert not page.files.unsure.isEnabled()
     shown, address = camera
     shown.shows("blue", SOME)
     watches(learnt, address)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
 from app.pages.live.page import LivePage
@@ -63,13 +64,6 @@ def sources(person: Person) -> list[psutil.Process]:
     return sources_below(person.window.bridge.engine.process_id)
 
 
-def test_a_folder_is_waited_for(learnt, tmp_path) -> None:
-    page = watches(learnt, str(tmp_path))
-    assert page.reason.text() == "It waits for images that are added to this folder."
-    learnt.presses("Ctrl+Return")
-    learnt.sees(lambda: not page.watching.running)
-
-
 def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> None:
     shown, address = camera
     shows(shown, images / "apple")
@@ -77,8 +71,8 @@ def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> 
     learnt.sees(lambda: not page.image.image.isNull())
     learnt.sees(lambda: "apple" in page.bars.accessibleDescription())
     for part in ("grab", "decode", "resize", "network", "preview", "draw"):
-        assert part in page.parts.full
-    assert "frames a second" in page.pace.full
+        assert part in page.parts.text()
+    assert "frames a second" in page.pace.text()
     assert len(sources(learnt)) == 1
     assert page.toggle.text() == "Stop"
 
@@ -93,6 +87,27 @@ def test_a_camera_is_answered_until_its_page_is_left(learnt, images, camera) -> 
     learnt.page("Live")
     assert page.toggle.text() == "Start"
     assert page.image.image.isNull(), "nothing of it is kept"
+
+
+def test_pace_and_latencies_are_whole_and_in_view_in_a_small_window(learnt, images, camera) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    learnt.window.resize(1024, 700)
+    learnt.presses("Alt+F")
+    learnt.presses("Alt+A")
+    watches(learnt, address)
+    shows(shown, images / "apple")
+    learnt.sees(lambda: page.why.switch.isEnabled())
+    learnt.presses("H", page.toggle)
+    learnt.sees(lambda: page.why.found)
+    assert page.presenter.face.isVisible()
+    for line in (page.pace, page.parts):
+        assert "…" not in line.text()
+        assert line.visibleRegion().boundingRect() == line.rect()
+    assert page.pace.sizeHint().width() <= page.pace.width()
+    assert page.parts.heightForWidth(page.parts.width()) <= page.parts.height()
+    learnt.presses("Alt+A")
+    learnt.presses("Alt+F")
 
 
 def test_start_and_stop_by_the_same_key(learnt, images, camera) -> None:
@@ -149,6 +164,22 @@ def lines(page: LivePage) -> list[object]:
     from app.widgets.controls import Elided
 
     return page.rules.findChildren(Elided)
+
+
+def test_a_rule_rests_on_when_how_it_is_watched_changes(learnt, images, camera, tmp_path) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    rule = {"name": "*", "do": "copy", "to": str(tmp_path / "caught"), "least": 0, "rest": 9000}
+    page.rules.set_rules([rule])
+    watches(learnt, address)
+    learnt.sees(answers(shown, images / "apple", page, "apple"))
+    first = page.watching.ticket
+    page.half_life.setValue(0)
+    assert page.watching.ticket != first
+    learnt.sees(answers(shown, images / "cherry", page, "cherry"))
+    learnt.presses("Ctrl+Return")  # rules finish what they began
+    learnt.sees(lambda: not sources(learnt))
+    assert len(list((tmp_path / "caught").glob("*.jpg"))) == 1
 
 
 def test_rules_that_send_are_named_and_kept_for_the_project(learnt, tmp_path) -> None:
@@ -210,7 +241,7 @@ def test_what_is_learnt_meanwhile_is_answered(learnt, images, camera, tmp_path) 
     learnt.sees(seen)
 
 
-def test_a_rule_follows_its_class_and_is_passed_over_without_it(
+def test_a_rule_and_spoken_words_follow_their_class_and_a_rule_is_passed_over_without_it(
     learnt, images, camera, tmp_path
 ) -> None:
     shown, address = camera
@@ -218,14 +249,17 @@ def test_a_rule_follows_its_class_and_is_passed_over_without_it(
     page.rules.set_rules(
         [{"name": "apple", "do": "copy", "to": str(tmp_path / "caught"), "least": 0}]
     )
+    page.presenter.settings.put_words(learnt.project.path, {"apple": "a round red fruit"})
     watches(learnt, address)
     learnt.sees(answers(shown, images / "apple", page, "apple"))
 
     learnt.waits_for(lambda: submit("rename_class", name="apple", to="pippin"))
     assert page.rules.rules[0]["name"] == "pippin"
+    assert page.presenter.announcer.words == {"pippin": "a round red fruit"}
     learnt.sees(answers(shown, images / "apple", page, "pippin"))
     learnt.waits_for(lambda: submit("undo"))
     assert page.rules.rules[0]["name"] == "apple"
+    assert page.presenter.announcer.words == {"apple": "a round red fruit"}
 
     learnt.waits_for(lambda: submit("remove_class", name="apple"))
     assert "No class “apple” is learnt, so its rule is passed over." in texts(page)
@@ -290,6 +324,25 @@ def test_h_shows_what_speaks_for_the_answer_to_the_frame_that_stands(
     count = len(asked)
     learnt.sees(answers(shown, images / "apple", page, "apple"))
     assert len(asked) == count, "nothing is asked while it is off"
+
+
+def test_h_is_no_letter_of_the_address_once_it_is_watched(learnt, images, camera) -> None:
+    shown, address = camera
+    page = learnt.page("Live")
+    page.field.setFocus()
+    QTest.keyClicks(page.field, address)
+    learnt.presses("Return", page.field)
+    shows(shown, images / "apple")
+    learnt.sees(lambda: page.why.switch.isEnabled())
+    learnt.presses("H", QApplication.focusWidget())
+    learnt.sees(lambda: page.why.found)
+    assert page.field.text() == address
+    learnt.presses("Ctrl+Return")
+    page.field.setFocus()
+    page.field.setText("nothing/here")
+    learnt.presses("Return", page.field)
+    learnt.sees(lambda: "no film or folder" in page.reason.text())
+    assert page.field.hasFocus(), "it is mended there"
 
 
 def test_reasons_for_a_frame_are_saved_with_their_legend(learnt, images, camera, tmp_path) -> None:

@@ -156,7 +156,7 @@ def test_words_and_voice_survive_a_restart(learnt: Person) -> None:
     learnt.presses("Esc", dialog)
 
     again = Presenter(learnt.window.bridge, Preferences(), print, page.watching)
-    again.show_project(learnt.project.path, CLASSES)
+    again.show_project(learnt.project.path, CLASSES, {})
     assert dict(again.announcer.words) == {"banana": WORDS, "cherry": WORDS}
     assert again.announcer.unsure
     assert again.settings.manner() == {"voice": chosen, "speed": 200, "volume": 0.3}

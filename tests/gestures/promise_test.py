@@ -363,6 +363,8 @@ def test_in_the_window_nested_folders_become_groups_that_are_answered(
     assert ended.how == "done", ended.text
     assert person.classes() == {"snail": 66, "hyles": 66, "deilephila": 66}
     person.waits_for(lambda: person.window.bridge.submit("set_promise", rate=0.05))
+    assert person.window.pages["Live"].models.said.full == "3 classes, at most 5 % wrong"
+    assert "so for 0" in person.window.pages["Live"].half_life.toolTip()
     page = person.page("Try")
     page.try_paths([image])
     person.sees(lambda: page.verdict.text() == "moths")

@@ -17,7 +17,16 @@ from PIL import Image
 
 from tests.helpers import image_files
 from tests.helpers.commands import answered, espalier, in_a_process, refused
-from tests.helpers.live import Camera, Hook, colour_model, drawn, film, image_file, served
+from tests.helpers.live import (
+    Camera,
+    Hook,
+    colour_model,
+    drawn,
+    film,
+    image_file,
+    served,
+    sources_below,
+)
 
 ONCE = 0.5 ** (1 / 25 / 0.5)
 """What a frame of a film weighs after one more, at the half-life that is usual."""
@@ -167,6 +176,26 @@ def test_a_camera_that_is_pulled_goes_on_when_it_is_back(watching, model) -> Non
     assert {"red", "blue"} <= set(result["answers"])
 
 
+def test_rules_go_on_after_the_process_that_reads_was_killed(watching, model, tmp_path) -> None:
+    noted, camera = tmp_path / "noted.csv", Camera()
+    rule = ("--rule", "red", "csv", noted, "--rest", 0)
+    with served(camera) as address:
+        camera.shows("red", 30)
+        seen = watching(model, address, "--half-life", 0, *rule)
+        while seen.says(**{"class": "red"})["seconds"] < 2:
+            camera.shows("red")
+        (source,) = sources_below(seen.process.pid)
+        source.kill()
+        while "lost" not in seen.lines.get(timeout=60):
+            camera.shows("red")
+        camera.give_back()
+        camera.shows("red", 30)
+        again = seen.says(**{"class": "red"})["seconds"]
+        seen.ends()
+    times = [float(row["seconds"]) for row in csv.DictReader(noted.read_text("utf-8").splitlines())]
+    assert again in times[times.index(max(times)) :], "it doesn't wait for yesterday's time"
+
+
 # A folder.
 
 
@@ -217,8 +246,23 @@ def test_what_is_unsure_waits_in_the_project(watching, home, project, tmp_path) 
     assert len(answered(home, "suggest", project)["order"]) == 3
     said = refused(home, "watch", home / "p.onnx", folder, "--to-heap")
     assert "Name a project" in said
-    said = refused(home, "watch", project, folder, "--to-heap", "--sort-into", tmp_path / "to")
-    assert "one place" in said
+
+
+def test_what_is_sure_is_sorted_and_the_rest_waits_in_the_project(
+    watching, home, project, tmp_path
+) -> None:
+    folder, to = tmp_path / "in", tmp_path / "to"
+    image_files.class_folder(tmp_path, "in", 12, 0.25, seed=1)
+    words = ("--existing", "--to-heap", "--sort-into", to, "--least", 0.95)
+    seen = watching(project, folder, *words)
+    lines = [seen.lines.get(timeout=120) for _ in range(12)]
+    answers = {Path(line["path"]): line for line in lines}
+    result = seen.ends()
+    sure = {path.name for path, line in answers.items() if line["known"] == "known"}
+    assert 0 < len(sure) < 12, "some of each"
+    assert sum(result["sorted"].values()) == len(sure)
+    assert result["heap"] == 12 - len(sure)
+    assert {path.name for path in to.rglob("*.jpg")} == sure
 
 
 # Rules.

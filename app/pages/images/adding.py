@@ -115,7 +115,8 @@ class Adding(QObject):
         project = self.page.project
         if project is not None and not project.read_only:
             names = [c.name for c in project.classes]
-            CameraDialog(self.bridge, self.page.window(), names, self.page.classes.name).open()
+            into, preferences = self.page.classes.name, self.page.preferences
+            CameraDialog(self.bridge, preferences, self.page.window(), names, into).open()
 
     def choose_labels(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self.page, "Choose files of classes", "", LABELS)

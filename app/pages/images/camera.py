@@ -6,13 +6,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QComboBox, QDialog, QFrame, QLineEdit, QSizePolicy, QWidget
 
 from app.bridge import Bridge
 from app.pages.images.holds import Hold, Holds
 from app.pages.try_it.answers import LiveBars
+from app.shell.preferences import Preferences
 from app.widgets.controls import (
     Elided,
     Yielding,
@@ -43,19 +44,29 @@ NO_NAME = "Say first which class it is."
 NOBODY = "The answer appears here once a class is learnt."
 ONE = "With a second class there is something to tell apart."
 SIDE = 264
+SOURCE, FIRST = "camera source", "0"
+"""In the preferences: what was looked through last, and what is at first."""
 
 
 class CameraDialog(QDialog):
     """Shows a camera; what is seen while the button is held becomes images of a class."""
 
-    def __init__(self, bridge: Bridge, parent: QWidget, names: Sequence[str], first: str) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        preferences: Preferences,
+        parent: QWidget,
+        names: Sequence[str],
+        first: str,
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("From a camera")
         sized(self, 960, 640)
-        self.bridge, self.ticket, self.clock = bridge, 0, time.time
+        self.bridge, self.preferences = bridge, preferences
+        self.ticket, self.clock, self.looks, self.waits = 0, time.time, "", WAIT
         self.holds = Holds(bridge, self)
-        self.source, self.name = QLineEdit("0"), QComboBox()
+        self.source, self.name = QLineEdit(preferences.get(SOURCE, FIRST)), QComboBox()
         self.name.addItems(list(names))
         self.name.setEditable(True)
         self.name.setCurrentText(first)
@@ -130,8 +141,8 @@ class CameraDialog(QDialog):
     def start(self) -> None:
         """Looks through the camera that is named, and lets another one go."""
         self.end()
-        self.news.setText(WAIT)
-        source = self.source.text().strip()
+        self.wait(WAIT)
+        source = self.looks = self.source.text().strip()
         turn = self.ticket = self.bridge.ask(
             "look", lambda ended: self.over(turn, ended), source=source
         )
@@ -143,6 +154,11 @@ class CameraDialog(QDialog):
         self.ticket = 0
         self.holds.give_up()
 
+    def wait(self, words: str) -> None:
+        """Says why no frame comes, until one does."""
+        self.waits = words
+        self.news.setText(words)
+
     def over(self, ticket: int, ended: Ended) -> None:
         if ticket == self.ticket:
             self.ticket = 0
@@ -153,12 +169,14 @@ class CameraDialog(QDialog):
         if ticket != self.ticket:
             return
         if event.lost:
-            self.news.setText(event.lost)
+            self.wait(event.lost)
             return
+        if not QUrl(self.looks).password():
+            self.preferences.put(SOURCE, self.looks)
         self.image.show_image(QImage.fromData(event.image))
         self.show_answer(event)
         taken = self.holds.see(self.clock(), event.small, event.image)
-        if not taken and self.news.text() == WAIT:
+        if not taken and self.news.text() == self.waits:
             self.news.setText("")
 
     # What is shown beside it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
@@ -98,17 +99,17 @@ class Holds(QObject):
         if hold is None or not hold.frames:
             return hold
         self.storing.append(hold)
-
-        def heard(ended: Ended) -> None:
-            self.storing.remove(hold)
-            say(hold, ended)
-            self.changed.emit()
-
         frames, number = hold.frames, hold.number
+        stored = partial(self.stored, hold, say)
         self.bridge.submit(
-            "learn_frames", heard, source=source, frames=frames, into=hold.name, hold=number
+            "learn_frames", stored, source=source, frames=frames, into=hold.name, hold=number
         )
         return hold
+
+    def stored(self, hold: Hold, say: Callable[[Hold, Ended], object], ended: Ended) -> None:
+        self.storing.remove(hold)
+        say(hold, ended)
+        self.changed.emit()
 
     def give_up(self) -> None:
         """What is held is not wanted any more; what is being stored is."""

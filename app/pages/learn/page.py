@@ -299,7 +299,7 @@ class LearnPage(QWidget):
     def open_camera(self) -> None:
         if self.project is not None and not self.project.read_only:
             names = [c.name for c in self.project.classes]
-            CameraDialog(self.bridge, self.window(), names, "").open()
+            CameraDialog(self.bridge, self.preferences, self.window(), names, "").open()
 
     def add(self, paths: list[str]) -> None:
         """Adds what was dropped or chosen, and learns it."""

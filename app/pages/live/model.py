@@ -31,10 +31,10 @@ FIRST = "Choose a model first: “Model file …” takes any that Espalier expo
 HELP = "Who answers: this project, or a file that Espalier exported"
 
 
-def in_words(told: ModelFile) -> str:
-    """What a file knows, on one line."""
-    sure = f", at most {100 * told['promise']:g} % wrong" if told["promise"] else ""
-    return f"{plural(len(told['classes']), 'class')}{sure}"
+def in_words(classes: int, promise: float) -> str:
+    """What a model knows, and the promise that is in force, on one line."""
+    sure = f", at most {100 * promise:g} % wrong" if promise else ""
+    return f"{plural(classes, 'class')}{sure}"
 
 
 class ModelChoice(QWidget):
@@ -126,8 +126,16 @@ class ModelChoice(QWidget):
             self.list.addItem(Path(path).name, path)
             self.list.setItemData(self.list.count() - 1, path, Qt.ItemDataRole.ToolTipRole)
         self.list.setCurrentIndex(self.list.findData(self.file))
-        told = self.known.get(self.file)
-        self.said.set_full(OPENING if self.question else in_words(told) if told else "")
+        self.said.set_full(OPENING if self.question else self.known_in_words)
+
+    @property
+    def known_in_words(self) -> str:
+        """Of whoever answers; nothing where nobody does."""
+        if told := self.known.get(self.file):
+            return in_words(len(told["classes"]), told["promise"])
+        if self.file or self.project is None or not self.learnt:
+            return ""
+        return in_words(len(self.names), self.project.promise)
 
     @property
     def latest(self) -> list[str]:

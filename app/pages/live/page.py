@@ -7,11 +7,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QImage, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QSizePolicy, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QSizePolicy, QStackedWidget, QWidget
 
 from app.bridge import Bridge
+from app.pages.live.files import FolderFiles
 from app.pages.live.model import ModelChoice
 from app.pages.live.presenter import Presenter
 from app.pages.live.rules import RuleList
@@ -46,9 +47,12 @@ NOTHING = "What is seen appears here. Nothing is kept of it, and nothing is sent
 ASK = "Choose a camera, a film or a folder, then Start."
 FOLDER = "It waits for images that are added to this folder."
 HALF_LIFE = (
-    "After so many seconds a frame counts half in the mean that is shown; 0 shows each frame alone"
+    "After so many seconds a frame counts half in the mean that is shown; 0 shows each frame "
+    "alone. A promise is proven for single images, and so for 0"
 )
 DROP = "Drop a film or a folder to watch it, or an exported model to ask it"
+PARTS = 2
+"""Lines of latencies have room, so that nothing moves as they change."""
 LATEST = 30
 """Frames over which what drawing takes is averaged."""
 
@@ -98,8 +102,9 @@ class LivePage(QWidget):
         self.why = LiveReason(bridge, self.image, self.image.show_frame)
         self.verdict, self.reason = Elided("", "title"), label("", "muted", wrap=True)
         self.bars = LiveBars()
-        self.pace, self.parts = Elided("", "muted"), Elided("", "muted")
+        self.pace, self.parts = label("", "muted"), label("", "muted", wrap=True)
         self.half_life = indented(QDoubleSpinBox())
+        self.files, self.below = FolderFiles(bridge, preferences), QStackedWidget()
         self.rules = RuleList(bridge, preferences, tell)
         self.presenter = Presenter(bridge, preferences, tell, self.watching)
         self.models = ModelChoice(bridge, preferences, tell)
@@ -115,6 +120,8 @@ class LivePage(QWidget):
         self.watching.ended.connect(self.show_end)
         self.rules.changed.connect(lambda: self.watching.again(rules=self.rules.active))
         self.half_life.valueChanged.connect(lambda value: self.watching.again(half_life=value))
+        self.files.changed.connect(self.sort_elsewhere)
+        self.field.textChanged.connect(self.show_below)
         self.models.changed.connect(self.show_model)
         Drops(self, DROP).dropped.connect(lambda paths: self.take_drop(paths[0]))
         self.show_project(None)
@@ -135,6 +142,7 @@ class LivePage(QWidget):
         self.half_life.setValue(0.5)
         self.half_life.setKeyboardTracking(False)
         named(self.image, "Image", "What the source shows now")
+        self.image.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         named(self.bars, "Confidences", "The likeliest classes, smoothed over time")
         self.camera = button(
             "Camera", "Watches the first camera", lambda: self.begin_with("0"), key="Ctrl+Shift+K"
@@ -159,10 +167,15 @@ class LivePage(QWidget):
         policy = QSizePolicy.Policy
         self.image.setSizePolicy(policy.Expanding, policy.Expanding)
         self.bars.setSizePolicy(policy.Expanding, policy.Expanding)
-        smooth = row(
-            buddy("&Half-life of what was seen", self.half_life), self.half_life, 0, self.why.switch
-        )
-        left = card(self.why.pair, self.why, self.presenter, self.pace, self.parts, smooth)
+        smooth = QWidget()
+        name = buddy("&Half-life of what was seen", self.half_life)
+        smooth.setLayout(row(name, self.half_life, 0))
+        for page in (smooth, self.files):
+            self.below.addWidget(page)
+        self.below.setSizePolicy(policy.Preferred, policy.Maximum)
+        self.parts.setMinimumHeight(PARTS * self.parts.fontMetrics().lineSpacing())
+        pace = row(self.pace, 0, self.why.switch)
+        left = card(self.why.pair, pace, self.parts, self.why, self.presenter, self.below)
         laid_out(left).setStretch(0, 1)
         answer, rules = card(self.verdict, self.reason, 8, self.bars), card(self.rules)
         laid_out(answer).setStretch(3, 1)
@@ -198,12 +211,15 @@ class LivePage(QWidget):
         before, self.project = self.project, project
         self.empty.show_project(project)
         self.models.show_project(project)
+        self.why.show_exported(bool(self.models.file))
+        self.files.show_project(project, bool(self.models.file))
         self.back.setVisible(project is None)
         there = self.can_watch() or project is None or bool(self.models.file)
         self.pages.setCurrentWidget(self.work if there else self.empty)
         if project is None or before is None or before.path != project.path:
             self.watching.end()
             self.forget()
+            self.files.forget()
         if self.can_watch():
             self.show_rules(project)
         if not self.can_watch():
@@ -215,7 +231,17 @@ class LivePage(QWidget):
             self.rules.show_file(self.models.path, self.models.names)
         elif project is not None:
             self.rules.show_project(project)
-        self.presenter.show_project(self.models.path, self.models.names)
+        own = project.classes if project is not None and not self.models.file else ()
+        classes = {c.id: c.name for c in own}
+        self.presenter.show_project(self.models.path, self.models.names, classes)
+
+    @property
+    def is_folder(self) -> bool:
+        return os.path.isdir(self.field.text().strip())
+
+    def show_below(self) -> None:
+        """Files of a folder are sorted or kept; what moves is smoothed."""
+        self.below.setCurrentIndex(int(self.is_folder))
 
     def forget(self) -> None:
         """Shows nothing; what was shown is kept nowhere."""
@@ -224,7 +250,7 @@ class LivePage(QWidget):
         self.verdict.set_full("What is it?")
         self.reason.setText(ASK)
         for line in (self.pace, self.parts):
-            line.set_full("")
+            line.setText("")
 
     def show_running(self) -> None:
         running = self.watching.running
@@ -232,12 +258,15 @@ class LivePage(QWidget):
         say_on(self.toggle, "Stop" if running else "Start")
         named(self.toggle, "Stop" if running else "Start", help, "Ctrl+Return")
         if running:
-            self.why.exported = bool(self.watching.settings.get("model"))
             self.forget()
-            self.reason.setText(FOLDER if os.path.isdir(self.field.text()) else "One moment …")
+            self.reason.setText(FOLDER if self.is_folder else "One moment …")
+            if self.field.hasFocus():  # keys like H are letters there
+                self.image.setFocus()
 
     def show_end(self, ended: Ended) -> None:
         self.forget()
+        if ended.how != "done" and self.image.hasFocus():  # it is mended where it was typed
+            self.field.setFocus()
         self.reason.setText(ended.text if ended.how != "done" else "It is over. Start it again.")
 
     def show_answer(self, event: Watched) -> None:
@@ -248,6 +277,7 @@ class LivePage(QWidget):
             self.bars.show_answer({}, True)
             return
         self.why.see(event.image)
+        self.files.hear(event)
         known, sure = event.verdict != "none of these", event.verdict == "known"
         words = {"none of these": "None of these", "not sure": "Not sure"}
         self.verdict.set_full(
@@ -257,12 +287,9 @@ class LivePage(QWidget):
         self.bars.show_answer(event.classes, known, sure and event.answer in event.classes)
         times = {**event.milliseconds, "draw": self.image.milliseconds}
         age = times.pop("age", 0.0)
-        self.pace.set_full(
-            f"{event.per_second:.1f} frames a second, {event.dropped:,} left out, answered after "
-            f"{age:.0f} ms"
-        )
+        self.pace.setText(f"{event.per_second:.1f} frames a second, {event.dropped:,} left out")
         parts = ", ".join(f"{part} {ms:.1f}" for part, ms in times.items())
-        self.parts.set_full(f"ms: {parts}")
+        self.parts.setText(f"Answered after {age:.0f} ms. In ms: {parts}")
 
     # Gestures.
 
@@ -281,8 +308,13 @@ class LivePage(QWidget):
             self.field.setFocus()
         else:
             half_life, rules = self.half_life.value(), self.rules.active
-            model = self.models.settings
-            self.watching.begin(source=source, half_life=half_life, rules=rules, **model)
+            more = {**self.models.settings, **(self.files.settings if self.is_folder else {})}
+            self.watching.begin(source=source, half_life=half_life, rules=rules, **more)
+
+    def sort_elsewhere(self) -> None:
+        """What is watched goes on; only a folder has files that are sorted."""
+        if "sort_into" in self.watching.settings:
+            self.watching.again(**self.files.settings)
 
     def take_drop(self, path: str) -> None:
         """An exported file answers from now on; what else is dropped is watched."""

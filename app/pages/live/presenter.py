@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtWidgets import QCheckBox, QWidget
@@ -36,7 +36,7 @@ class Presenter(QWidget):
         super().__init__()
         self.bridge, self.tell, self.watching = bridge, tell, watching
         self.settings = VoiceSettings(preferences)
-        self.path, self.names = "", list[str]()
+        self.path, self.names, self.classes = "", list[str](), dict[int, str]()
         self.announcer = Announcer()
         self.ticket = 0
         self.complained: set[str] = set()
@@ -73,8 +73,12 @@ class Presenter(QWidget):
         self.band.setVisible(self.on.isChecked())
         self.face.setVisible(self.with_face.isChecked())
 
-    def show_project(self, path: str, names: Sequence[str]) -> None:
-        self.path, self.names = path, list(names)
+    def show_project(self, path: str, names: Sequence[str], classes: Mapping[int, str]) -> None:
+        """Who answers, and what. `classes` are names by number: words follow those renamed."""
+        if path == self.path:
+            now = {name: classes.get(number, name) for number, name in self.classes.items()}
+            self.settings.rename(path, now)
+        self.path, self.names, self.classes = path, list(names), dict(classes)
         self.learn_settings()
 
     def learn_settings(self) -> None:

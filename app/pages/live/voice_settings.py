@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.presenting import FASTEST, SLOWEST, SPEED
@@ -56,6 +57,10 @@ class VoiceSettings:
         kept = self.preferences.get(SPOKEN, {}).get(path)
         pairs = kept.items() if isinstance(kept, dict) else ()
         return {name: words for name, words in pairs if isinstance(words, str)}
+
+    def rename(self, path: str, now: Mapping[str, str]) -> None:
+        """Words follow classes whose names are others now."""
+        self.put_words(path, {now.get(n, n): words for n, words in self.words(path).items()})
 
     def put_words(self, path: str, words: dict[str, str]) -> None:
         kept = {**self.preferences.get(SPOKEN, {}), path: words}

@@ -48,9 +48,9 @@ class Watching(QObject):
         self.changed.emit()
 
     def again(self, **settings: Any) -> None:
-        """Goes on with other settings, if it goes on."""
+        """Goes on with other settings, if it goes on; rules that were done rest on."""
         if self.running:
-            self.begin(**{**self.settings, **settings})
+            self.begin(**{**self.settings, **settings, "go_on": True})
 
     def end(self) -> None:
         """Ends it with what it has: rules finish what they began. The camera is let go."""

@@ -15,12 +15,13 @@ from PySide6.QtWidgets import QWidget
 from app.bridge import Bridge
 from app.widgets.controls import laid_out, named, row
 from app.widgets.images import Picture
-from app.widgets.why import Reason
+from app.widgets.why import HELP, Reason
 from engine.events import Ended
 from engine.results.why import Why
 
 GONE = "This file can't be read. It may have been moved or deleted."
-LINES = 2
+NO_REASONS = "An exported file gives answers alone: for reasons choose “This project” as the model"
+LINES = 3
 """Of words have room, so that the image keeps its size from frame to frame."""
 
 
@@ -33,7 +34,6 @@ class LiveReason(Reason):
         super().__init__(bridge, picture)
         self.show_frame, self.newest = show, b""
         self.exported = False
-        """Whether an exported file answers, of which only answers are known."""
         self.beside = Picture(GONE)
         named(self.beside, "What would change the answer", "The nearest of the second class")
         self.beside.hide()
@@ -48,6 +48,11 @@ class LiveReason(Reason):
     @property
     def on(self) -> bool:
         return self.switch.isChecked()
+
+    def show_exported(self, exported: bool) -> None:
+        """Whether an exported file answers, of which only answers are known."""
+        self.exported = exported
+        named(self.switch, "Why?", NO_REASONS if exported else HELP, "H")
 
     def see(self, content: bytes) -> None:
         """A frame that was answered, as a JPEG."""

@@ -18,6 +18,7 @@ from engine.export.endings import READERS
 from engine.export.exported import Exported, damaged
 from engine.images.decode import WHOLE, checked_size, decode, identify, read, silence_pillow
 from engine.results.learn import ImageAnswer, NoAnswer
+from engine.system.missing import TORCH_MISSING, lacks_torch
 from engine.system.replacing import CutOffError, finish_beside
 
 TRIAL = (8, 8)
@@ -44,6 +45,10 @@ def open_exported(path: Path, threads: int = 1) -> Exported:
         found = importlib.import_module(reader).open_file(path, threads)
     except EspalierError:
         raise
+    except ModuleNotFoundError as error:
+        if not lacks_torch(error):
+            raise damaged(path.name, error) from error
+        raise UnusableWeights(f"{path.name} {TORCH_MISSING}") from error
     except Exception as error:  # a file from anywhere can be wrong in ways that nobody foresaw
         raise damaged(path.name, error) from error
     found.answers(np.zeros((1, *TRIAL, 3), np.uint8))

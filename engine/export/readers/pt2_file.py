@@ -75,13 +75,8 @@ def open_file(path: Path, threads: int = 1) -> Exported:
             again = packed_again(packed)
     except Broken as error:
         raise UnusableWeights(no_program(path)) from error
-    try:
-        import torch
-    except ImportError as error:
-        raise UnusableWeights(
-            f"{path.name} needs PyTorch to be run, which is not installed. Install it with: "
-            "pip install torch."
-        ) from error
+    import torch
+
     torch.set_num_threads(threads)
     logging.getLogger("torch.export").addFilter(unsaid)
     try:

@@ -60,15 +60,10 @@ def open_file(path: Path, threads: int = 1) -> Exported:
 
 def loaded(path: Path, threads: int) -> dict[str, Any]:
     """The weights by name. Raises UnusableWeights where they can't be read."""
-    try:
-        import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise UnusableWeights(
-            f"{path.name} needs PyTorch to be run, which is not installed. Install it with: "
-            "pip install torch safetensors."
-        ) from error
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     torch.set_num_threads(threads)
     try:
         return load_file(path)
