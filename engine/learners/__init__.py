@@ -58,6 +58,8 @@ class Learner(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    of_features: ClassVar[bool] = True
+    """Whether its images' features are all that it was made from, so that these bring it back."""
 
     @property
     def order_free(self) -> bool:

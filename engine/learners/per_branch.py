@@ -40,6 +40,8 @@ class PerBranch(Learner):
     one of its own classes is than all earlier ones together, on top of their own logits.
     """
 
+    of_features = False
+
     inner: str = setting("slda", "The learner that makes each branch's head.")
     options: str = setting("", "That learner's settings, as NAME=VALUE,NAME=VALUE.")
     split: str = setting(

@@ -30,8 +30,8 @@ WHAT_STAYS = (
     "of its class are computed anew from the files; where one of these is gone, everything is "
     "learnt again from the files that are left. The map, the heap and another network look at all "
     "images, whose features are then kept until the next step of learning; while images wait for "
-    "a class, none gives way. Thumbnails are not drawn anew. Rehearsal keeps nothing of its own: it "
-    "shows images of the project again, as many as is set under Tune."
+    "a class, none gives way. Thumbnails are not drawn anew. Rehearsal keeps nothing of its own: "
+    "it shows images of the project again, as many as is set under Tune."
 )
 HEAD = 4
 """Bytes that an image takes of the head of its pack, at most where packs are packed anew."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from engine.events import Event, Progress
 from engine.learners import LEARNERS
-from engine.learners.per_branch import NAME as PER_BRANCH
 from engine.learning.material import LearningData, features_by
 from engine.session import Session
 from engine.storage import catalogue, steps
@@ -50,7 +49,8 @@ def beyond(project: Project) -> list[dict[str, Any]]:
     room, found, in_use = WHOLE, list[dict[str, Any]](), project.facts["step"]
     for row in reversed(steps.all_rows(project)):
         room -= steps.bytes_of(project, row)
-        if room < 0 and row["id"] != in_use and row["learner"] != PER_BRANCH:
+        kind = LEARNERS.get(row["learner"])
+        if room < 0 and row["id"] != in_use and kind is not None and kind.of_features:
             found.append(row)
     return found
 
