@@ -63,7 +63,8 @@ def watch(
     `rules`; those for a class that is not known are refused, or with `pass_over` never done.
     `spoken` are classes that have words of their own where they are said aloud. Images of a folder
     are copied with `sort_into` as `sort_images` does, with `known_only` those of a class alone.
-    `go_on`: rules that the watching before did rest on. Raises BadSetting and Refused.
+    `go_on`: the watching before gets other settings, so that rules that it did rest on. Raises
+    BadSetting and Refused.
     """
     place = place_named(source)
     how = {"every": every, "preview": preview, "pass_over": pass_over, "go_on": go_on}

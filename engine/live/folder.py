@@ -23,22 +23,34 @@ SHARE = 4
 
 Size = tuple[int, int]
 """Bytes, and when they were last changed in nanoseconds."""
+before: dict[Path, dict[Path, Size]] = {}
+"""What the folder that was watched last had given when its watching ended."""
 
 
 class FolderSource:
     """Images that come into a folder or one in it, each answered once, in the order of their names.
 
     A file that changes counts as new. `without` are folders in it that are passed over.
+    With `go_on`, what came since the watching before is given, too: this one has other settings.
     """
 
-    def __init__(self, place: Place, existing: bool = False, without: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        place: Place,
+        existing: bool = False,
+        without: Sequence[Path] = (),
+        go_on: bool = False,
+    ) -> None:
         self.place, self.root, self.without = place, Path(place.where), without
         self.began = time.perf_counter()
         self.index = 0
         self.ready: deque[Path] = deque()
         self.gone = False
         self.seen: dict[Path, Size] = {}
-        self.given: dict[Path, Size] = {} if existing else self.sizes()
+        known = before.get(self.root) if go_on else None
+        if known is None:
+            known = {} if existing else self.sizes()
+        self.given: dict[Path, Size] = known
         self.next_look = 0.0
         self.closed = threading.Event()
 
@@ -103,3 +115,5 @@ class FolderSource:
 
     def close(self) -> None:
         self.closed.set()
+        before.clear()
+        before[self.root] = {p: s for p, s in self.given.items() if p not in self.ready}

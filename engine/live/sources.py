@@ -33,12 +33,16 @@ class Source(Protocol):
 
 
 def open_source(
-    place: Place, every: bool = False, existing: bool = False, without: Sequence[Path] = ()
+    place: Place,
+    every: bool = False,
+    existing: bool = False,
+    without: Sequence[Path] = (),
+    go_on: bool = False,
 ) -> Source:
     """A source of a place. `every`: of a film no frame is left out, it waits instead; `existing`:
     of a folder also what lies there already, but nothing in folders `without`."""
     if place.kind == FOLDER:
-        return FolderSource(place, existing, without)
+        return FolderSource(place, existing, without, go_on)
     return CaptureSource(place, every)
 
 

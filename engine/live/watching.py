@@ -56,7 +56,8 @@ class Wanted:
     spoken: tuple[str, ...] = ()
     """Classes of which a person said what is to be said of them."""
     go_on: bool = False
-    """Rules that were done in the watching before rest on: it only gets other settings."""
+    """The watching before only gets other settings: rules that were done in it rest on, and what
+    came into a folder since is answered."""
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Watching:
 
     def opened(self) -> Source:
         wanted = self.wanted
-        return open_source(self.place, wanted.every, wanted.existing, self.unlooked)
+        return open_source(self.place, wanted.every, wanted.existing, self.unlooked, wanted.go_on)
 
     def follow(self, source: Source, rules: Rules) -> Iterator[Event]:
         """Answers what comes from the source until it ends, and says what the rules did."""

@@ -160,3 +160,20 @@ def test_an_image_of_a_film_is_as_it_was_drawn(tmp_path: Path) -> None:
         frame = following(source)
         assert isinstance(frame, Frame)
         assert abs(frame.image.astype(int) - drawn("blue")).max() < 8
+
+
+def test_what_comes_while_a_folder_gets_other_settings_is_given(tmp_path: Path) -> None:
+    """A folder that was empty, and one file that was on its way when the settings changed."""
+    place = place_named(str(tmp_path))
+    open_source(place).close()
+    image_file(tmp_path / "a.png", "red")
+    source = open_source(place, go_on=True)
+    with closing(source):
+        assert colour_of(following(source)) == "red"
+        image_file(tmp_path / "b.png", "green")
+        assert colour_of(following(source)) == "green"
+    image_file(tmp_path / "c.png", "blue")
+    with closing(open_source(place, go_on=True)) as source:
+        assert colour_of(following(source)) == "blue"
+    with closing(open_source(place)) as source:
+        assert source.next(2.0) is None, "one who begins anew asks for what comes from now on"
