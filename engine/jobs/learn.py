@@ -55,14 +55,14 @@ def learn_folder(
     """The main gesture: checks images, stores them as classes, and learns them, in one pass.
 
     Where folders are `nested`, the deepest are the classes, within groups named after those above.
-    Of a film, which goes `into` a class, those frames are learnt that differ.
+    Of a film, which goes `into` a class or lies in its folder, those frames are learnt that differ.
     """
     if any(map(is_film, paths)) and not into:
         raise Refused(NO_CLASS)
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
-        paths, frames = yield from taken_apart(paths, Path(folder))
-        found = look_for(paths, into, nested)
-        found.frames = frames
+        films = yield from taken_apart(paths, Path(folder))
+        found = look_for(films.paths, into, nested, films.inside)
+        found.frames = films.shown
         return (yield from learn_found(session, found, copy, learner, settings))
 
 
