@@ -61,7 +61,7 @@ def why(
     name = of or order[0]
     other = order[order[0] == name]
     found = yield from reasons_in(extractor, model, image.seen, model.class_names.index(name))
-    near = nearest(project, extractor, features, other)[0]
+    near = nearest(project, extractor, features, other, image.sha256)[0]
     result = Why(
         answer=name,
         second=other,

@@ -64,6 +64,8 @@ def test_what_speaks_for_another_class_than_the_answer(home: Path, project: Path
     learnt = projects.images() / "first" / "train" / "red" / "000.jpg"
     said = espalier(home, "why", project, learnt, "--of", "red").stdout
     assert "The model in use has learnt this image since, and answers " in said
+    other = answered(home, "why", project, learnt, "--of", "teal")["beside"]
+    assert (other["class"], Path(other["path"]) != learnt) == ("red", True), "not itself"
     assert "“blue” is not learnt" in refused(home, "why", project, photo(), "--of", "blue")
 
 
