@@ -17,9 +17,11 @@ from PIL import Image
 
 from engine.errors import Refused
 from engine.events import Progress, Work
+from engine.images.folders import FoundImages
 from engine.images.formats import junk
 from engine.images.near_duplicates import NEAR
 from engine.images.thumbnail import perceptual_hash
+from engine.learning.importing import look_for
 from engine.live.places import EXTRA, is_film
 from engine.system.guarded import Limits, Send, Sentences, guarded
 from engine.system.progress import Eta
@@ -33,6 +35,10 @@ MOST = 20_000
 QUALITY = 92
 ORIGINAL, SUBSECOND, DETAILS = 0x9003, 0x9291, 0x8769
 MEMORY = 4 << 30
+NO_CLASS = (
+    "A film has no class by itself. Say into which class its frames go, put it into a folder with "
+    "the class's name, or add it unsorted: its frames then wait to be named."
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,17 @@ class Reached:
     """How far the process is, in thousandths of the film."""
 
     done: int
+
+
+def images_in(paths: Sequence[str], into: str, nested: bool, folder: Path) -> Work[FoundImages]:
+    """What was dropped, with the frames of films, which are taken apart into `folder`. Raises
+    Refused where there is nothing."""
+    if any(map(is_film, paths)) and not into:
+        raise Refused(NO_CLASS)
+    films = yield from taken_apart(paths, folder)
+    found = look_for(films.paths, into, nested, films.inside)
+    found.frames = films.shown
+    return found
 
 
 @dataclass
