@@ -35,6 +35,8 @@ MOST = 20_000
 QUALITY = 92
 ORIGINAL, SUBSECOND, DETAILS = 0x9003, 0x9291, 0x8769
 MEMORY = 4 << 30
+PACKET = 188
+"""Bytes of a packet of a transport stream; cameras put four before each."""
 NO_CLASS = (
     "A film has no class by itself. Say into which class its frames go, put it into a folder with "
     "the class's name, or add it unsorted: its frames then wait to be named."
@@ -102,8 +104,22 @@ def films_inside(paths: Sequence[str]) -> list[Path]:
     found = set[Path]()
     for path in paths:
         for place, _, names in os.walk(os.path.abspath(path)):
-            found |= {Path(place, name) for name in names if is_film(name) and not junk(name)}
+            films = (Path(place, name) for name in names if is_film(name) and not junk(name))
+            found |= {film for film in films if film.is_file() and not is_program(film)}
     return sorted(found)
+
+
+def is_program(path: Path) -> bool:
+    """Whether what is called like a transport stream is TypeScript, of which folders are full: a
+    stream begins each packet with a G."""
+    if path.suffix.lower() not in (".ts", ".mts"):
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(2 * PACKET)
+    except OSError:
+        return True
+    return not any(head[at : at + 1] == head[2 * at + PACKET :][:1] == b"G" for at in (0, 4))
 
 
 def frames_into(made: TakenApart, film: Path, places: Iterator[Path]) -> Work[list[Path]]:

@@ -64,16 +64,20 @@ def in_folders(folder: Path) -> Path:
         film_of(folder / name, scenes, side=96)
     image_files.class_folder(folder, "snail", 3, 0.5)
     (folder / "snail" / "broken.mp4").write_bytes(bytes(range(256)) * 50)
+    (folder / "snail" / "index.ts").write_text("export const snail = 1;\n" * 20)
     return folder
 
 
 def test_films_in_class_folders_are_of_their_class(home, project, tmp_path) -> None:
     films = in_folders(tmp_path / "films")
+    (films / "moth" / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
     told = answered(home, "learn", project, films)
     assert told["classes"] == {"moth": 6, "snail": 15}
-    (left_out,) = told["skipped"]
-    assert left_out["path"].endswith("broken.mp4")
-    assert "can't be read as a film" in left_out["reason"]
+    left_out = {Path(one["path"]).name: one["reason"] for one in told["skipped"]}
+    assert left_out.keys() == {"broken.mp4", "index.ts", "gone.mp4"}
+    assert left_out["gone.mp4"] == "This link leads nowhere."
+    assert "can't be read as a film" in left_out["broken.mp4"]
+    assert "film" not in left_out["index.ts"], "a program by its name is no film"
     held = {c["name"]: c["validation"] for c in classes(home, project)}
     assert (held["moth"], held["snail"] > 0) == (0, True), "one burst is never cut"
     unsorted = espalier(home, "add", project, films, "--json").stdout
