@@ -1,7 +1,7 @@
 # make run and make test are all that a person needs; each sets up .venv first. With
 # TORCH_INDEX=URL, PyTorch comes from an index of its smaller builds, for processors alone.
 PY = .venv/bin/python
-BENCHES = adapt branches cluster compare continual elastic export extraction features freeze front heap int8 kill labels \
+BENCHES = adapt branches cluster compare continual elastic export extraction features film freeze front heap int8 kill labels \
           latency layer_plot learn map memory orders portfolio predict promise rehearsal review search \
           sort_window stream window
 

@@ -54,6 +54,8 @@ class Reason(QWidget):
         super().__init__()
         self.bridge, self.picture = bridge, picture
         self.image: dict[str, Any] = {}
+        self.of, self.by = "", ""
+        """The class that they speak for, "" for the answer of now; and who answered it."""
         self.question: int | None = None
         self.found: results.Why | None = None
         self.plain: tuple[str, str] | None = None
@@ -75,10 +77,12 @@ class Reason(QWidget):
 
     # What it is about.
 
-    def ask(self, **image: Any) -> None:
-        """Another image is shown: that of a file (`path`), or of bytes (`content`), or none."""
-        if image != self.image:
-            self.image = image
+    def ask(self, *, of: str = "", by: str = "", **image: Any) -> None:
+        """Another image is shown: that of a file (`path`), or of bytes (`content`), or none. With
+        `of` the reasons are those for this class, which `by` answered: another model, by its name.
+        """
+        if (image, of, by) != (self.image, self.of, self.by):
+            self.image, self.of, self.by = image, of, by
             self.switch.setEnabled(bool(image))
             self.look()
 
@@ -90,7 +94,8 @@ class Reason(QWidget):
         self.setVisible(on)
         if on:
             self.where.setText(WAITS)
-            self.question = self.bridge.ask("explain", self.take, self.tell, **self.image)
+            asked = {**self.image, **({"of": self.of} if self.of else {})}
+            self.question = self.bridge.ask("explain", self.take, self.tell, **asked)
 
     def drop(self) -> None:
         if self.question is not None:
@@ -128,16 +133,23 @@ class Reason(QWidget):
         self.picture.cover(QImage.fromData(found["overlay"]), region)
         self.describe(tip(shown(found["where"])), shown(found["where"]))
         self.speaks.setText(f"speaks for {shown(found['answer'])}")
-        self.where.setText(shown(found["where"]))
-        self.how.setText(found["how"])
+        self.where.setText(self.words(found))
+        self.how.setText(shown(found["how"]))
         self.legend.show()
         self.told.emit(found)
 
     def say_beside(self) -> None:
         """What would change the answer stands beside the image."""
         if self.found is not None:
-            second = f"the nearest image of {self.found['second']}, the second likeliest class"
-            self.where.setText(shown(f"{self.found['where']} Beside it: {second}."))
+            second = f"the nearest image of {self.found['second']}, the likeliest other class"
+            self.where.setText(f"{self.words(self.found)} {shown(f'Beside it: {second}.')}")
+
+    def words(self, found: results.Why) -> str:
+        """Where the reasons lie, and whose they are where that is not plain."""
+        told = [found["where"]]
+        if self.by:
+            told.append(f"{self.by} answered {found['answer']}; the model in use is asked why.")
+        return shown(" ".join([*told, *([found["whose"]] if "whose" in found else [])]))
 
     def describe(self, tooltip: str, words: str) -> None:
         if self.plain is None:
@@ -165,5 +177,13 @@ class Reason(QWidget):
 
 
 def of_row(row: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is asked about an image of a list."""
-    return {"path": row["file"]} if row is not None and row["file"] else {}
+    """What is asked about an image of a list: why it is what it was taken for, where it was judged
+    (`predicted`), as if it had not been learnt, or by other models (`answered`: class, by whom)."""
+    if row is None or not row["file"]:
+        return {}
+    asked = {"path": row["file"]}
+    if "answered" in row:
+        asked["of"], asked["by"] = row["answered"]
+    elif row.get("likeliest") and row.get("predicted"):
+        asked["of"] = row["predicted"]
+    return asked

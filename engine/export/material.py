@@ -48,7 +48,8 @@ def written(
     held_out = sum(images[path].held_out for path in seen.paths)
     judged = held_out or len(seen.paths)
     yield Progress(0, None, "Looking at what is least sure")
-    unsure = least_sure(model, seen.paths[:judged], seen.answers.probabilities[:judged], truth)
+    said = seen.answers.probabilities[:judged]
+    unsure = yield from least_sure(model, extractor, seen.paths[:judged], said, truth)
     material = ExportData(
         seen.paths,
         seen.answers.probabilities,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import Refused
 from engine.events import Notice, Work
-from engine.images.folders import FoundImages, find_images, shown
+from engine.images.folders import Films, FoundImages, find_images, shown
 from engine.learners import LEARNERS
 from engine.learning import importing, subnet
 from engine.learning.importing import Added
@@ -41,9 +41,10 @@ class Arrived:
         added.already += len(batch) - len(fresh) - len(left_out)
 
 
-def find(paths: Sequence[str]) -> FoundImages:
-    """The images below `paths`, whatever their folders are called. Raises Refused where none is."""
-    found = find_images([Path(path) for path in paths], HEAP)
+def find(paths: Sequence[str], films: Films | None = None) -> FoundImages:
+    """The images below `paths`, whatever their folders are called, and the frames of films there.
+    Raises Refused where none is."""
+    found = find_images([Path(path) for path in paths], HEAP, films=films)
     files = [*found.classes.get(HEAP, ()), *((p, None) for p in found.held_out.get(HEAP, ()))]
     if not files:
         path, reason = found.skipped[0] if found.skipped else (Path(paths[0]), "It is empty.")

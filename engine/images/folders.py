@@ -6,7 +6,7 @@ import os
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,7 +37,13 @@ class FoundImages:
     frames: dict[Path, Path] = field(default_factory=dict)
 
 
-def find_images(paths: Sequence[Path], into: str = "", nested: bool = False) -> FoundImages:
+Films = Mapping[Path, Sequence[Path] | str]
+"""Films inside folders: their frames, as files, or why they can't be read."""
+
+
+def find_images(
+    paths: Sequence[Path], into: str = "", nested: bool = False, films: Films | None = None
+) -> FoundImages:
     """Looks through dropped folders and files without opening any file.
 
     A folder of images is one class named after it; a folder of folders is one class each, and
@@ -47,9 +53,10 @@ def find_images(paths: Sequence[Path], into: str = "", nested: bool = False) -> 
     (or val, valid), side by side at the top or inside a class, give the split; those named test are
     taken as validation where there is no other, and are held out otherwise. A folder that only
     wraps the class folders, as unpacked archives do, is no class. Nothing is found twice; links are
-    followed, after all that has its own name was looked through.
+    followed, after all that has its own name was looked through. Of `films` the frames are images
+    of the folder that the film lies in.
     """
-    return Search(into, nested).through(paths)
+    return Search(into, nested, films or {}).through(paths)
 
 
 @dataclass(frozen=True)
@@ -80,8 +87,9 @@ class Inside:
 class Search:
     """One look through what was dropped."""
 
-    def __init__(self, into: str, nested: bool = False) -> None:
+    def __init__(self, into: str, nested: bool, films: Films) -> None:
         self.into = class_name(into) if into else None
+        self.films = films
         self.nested = nested and self.into is None
         self.found = FoundImages()
         self.folders_seen: set[tuple[int, int]] = set()
@@ -172,10 +180,13 @@ class Search:
             if junk(entry.name):
                 continue
             kind, ending = kind_of(entry), ending_of(entry.name)
+            path = folder / entry.name
+            if (frames := self.films.get(path)) is not None:
+                self.take_film(inside, path, frames)
+                continue
             if kind == "file" and ending in NO_IMAGES:
                 others[ending] += 1
                 continue
-            path = folder / entry.name
             if kind == "file" and ending not in ARCHIVES:
                 inside.files.append(path)
             elif kind == "folder":
@@ -188,6 +199,12 @@ class Search:
             files = f"1 {ending} file is" if count == 1 else f"{count} {ending} files are"
             self.skip(folder, f"{files} no image{'s' * (count > 1)}.")
         return inside
+
+    def take_film(self, inside: Inside, path: Path, frames: Sequence[Path] | str) -> None:
+        if isinstance(frames, str):
+            self.skip(path, frames)
+        else:
+            inside.files += frames
 
     def below(self, place: Place, folders: list[Path], links: list[Path]) -> list[Place]:
         """The places of the folders in `place`, less the links, which wait for the end."""

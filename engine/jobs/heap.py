@@ -47,9 +47,9 @@ def add_unsorted(
     project = session.require()
     project.check_writable()
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
-        paths, frames = yield from taken_apart(paths, Path(folder))
-        found = arriving.find(paths)
-        found.frames = frames
+        films = yield from taken_apart(paths, Path(folder))
+        found = arriving.find(films.paths, films.inside)
+        found.frames = films.shown
         with project.gesture("Add unsorted images") as gesture:
             added, arrived = yield from arriving.arrive(session, gesture, found, copy, gap)
     yield session.changed("unsorted")

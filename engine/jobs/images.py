@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +15,8 @@ from engine.images import near_duplicates as images_near_duplicates
 from engine.images.folders import class_name
 from engine.jobs import job
 from engine.learning import own_answers, step
-from engine.learning.importing import bring_in, look_for, title_for
+from engine.learning.importing import bring_in, title_for
+from engine.live.film import images_in
 from engine.results.images import (
     ClassChanged,
     ClassesGrouped,
@@ -45,10 +48,12 @@ def add_images(
     copy: bool = False,
     nested: bool = False,
 ) -> Work[ImagesAdded]:
-    """Checks images and stores them as classes, without learning them; `nested` as in learning."""
-    found = look_for(paths, into, nested)
-    with session.require().gesture(title_for(found)) as gesture:
-        added = yield from bring_in(session, gesture, found, copy)
+    """Checks images, and films, and stores them as classes, without learning them; `nested` as in
+    learning."""
+    with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
+        found = yield from images_in(paths, into, nested, Path(folder))
+        with session.require().gesture(title_for(found)) as gesture:
+            added = yield from bring_in(session, gesture, found, copy)
     yield session.changed("images")
     return added.result()
 

@@ -18,9 +18,8 @@ from engine.jobs import job
 from engine.jobs.project import DEFAULT_LEARNER
 from engine.learners import LEARNERS
 from engine.learning import cut_bursts, material, own_answers, scoring, step, stream, subnet
-from engine.learning.importing import bring_in, look_for
-from engine.live.film import taken_apart
-from engine.live.places import is_film
+from engine.learning.importing import bring_in
+from engine.live.film import images_in
 from engine.results.learn import (
     AnsweredImages,
     BurstEffect,
@@ -34,11 +33,6 @@ from engine.results.learn import (
 from engine.session import Session
 from engine.storage import catalogue, steps
 from engine.system.words import listed
-
-NO_CLASS = (
-    "A film has no class by itself. Say into which class its frames go, or add it unsorted: its "
-    "frames then wait to be named."
-)
 
 
 @job("Learn images")
@@ -55,14 +49,10 @@ def learn_folder(
     """The main gesture: checks images, stores them as classes, and learns them, in one pass.
 
     Where folders are `nested`, the deepest are the classes, within groups named after those above.
-    Of a film, which goes `into` a class, those frames are learnt that differ.
+    Of a film, which goes `into` a class or lies in its folder, those frames are learnt that differ.
     """
-    if any(map(is_film, paths)) and not into:
-        raise Refused(NO_CLASS)
     with tempfile.TemporaryDirectory(prefix="espalier-") as folder:
-        paths, frames = yield from taken_apart(paths, Path(folder))
-        found = look_for(paths, into, nested)
-        found.frames = frames
+        found = yield from images_in(paths, into, nested, Path(folder))
         return (yield from learn_found(session, found, copy, learner, settings))
 
 

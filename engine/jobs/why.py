@@ -23,9 +23,17 @@ CHOOSE = "Choose an image: JPEG, PNG, WebP, TIFF, BMP or GIF."
 
 @job("Say why", reads=True)
 def explain(
-    session: Session, *, path: str = "", content: bytes = b"", to: str = "", overwrite: bool = False
+    session: Session,
+    *,
+    path: str = "",
+    content: bytes = b"",
+    of: str = "",
+    to: str = "",
+    overwrite: bool = False,
 ) -> Work[Why]:
     """Which parts of an image speak for its answer, and which image would speak for another.
+
+    `of`: they speak for this class instead, which was answered before the image was learnt, say.
 
     The image is that of a file, or `content`, a PNG or JPEG. With `to` it is also written there
     with its reasons as colours, as a PNG.
@@ -35,7 +43,7 @@ def explain(
     model, extractor = model_in_use(session), session.extractor()
     with file_of(path, content) as file:
         try:
-            found = yield from why(session.require(), extractor, model, file)
+            found = yield from why(session.require(), extractor, model, file, of)
         except UnusableImage as reason:
             raise Refused(str(reason).replace(LEFT_OUT, CHOOSE)) from reason
         if to:

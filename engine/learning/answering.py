@@ -103,10 +103,10 @@ def told(
 
 
 def nearest(
-    project: Project, extractor: Extractor, features: np.ndarray, of: str = ""
+    project: Project, extractor: Extractor, features: np.ndarray, of: str = "", but: str = ""
 ) -> list[list[ImageRow]]:
     """For each image the learnt images that look most alike to the network, by cosine; with `of`
-    those of one class."""
+    those of one class, less the image with the hash `but`."""
     row = steps.current(project)
     kept = steps.learnt(project, row) if row else None
     if kept is None or not len(features):
@@ -116,7 +116,7 @@ def nearest(
     pairs = [(h, n) for n, hashes in kept.images.items() for h in hashes if h not in gone]
     if of:
         names = catalogue.class_names(project)
-        pairs = [(h, n) for h, n in pairs if names.get(n) == of]
+        pairs = [(h, n) for h, n in pairs if names.get(n) == of and h != but]
     if not pairs:
         return [[] for _ in features]
     pairs = pairs[:: max(1, len(pairs) // MOST_TO_COMPARE)]

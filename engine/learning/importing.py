@@ -12,7 +12,7 @@ from engine.errors import Refused, UnusableImage
 from engine.events import Event, Notice, Saved
 from engine.images.bursts import SHOT
 from engine.images.decode import Opened, open_many
-from engine.images.folders import FoundImages, find_images, shown
+from engine.images.folders import Films, FoundImages, find_images, shown
 from engine.images.splits import Sides, Split
 from engine.learning import material
 from engine.models.extractor import Extractor
@@ -25,6 +25,10 @@ from engine.system.progress import Eta, Every
 from engine.system.words import listed
 
 BATCH = 64
+ONE_BURST = (
+    "Nothing of {} can be tested: frames that follow within two seconds are one burst, which is "
+    "learnt or tested as a whole. Add another film of it, or images of another day."
+)
 SECONDS_BETWEEN_SNAPSHOTS = 1.0
 SECONDS_BETWEEN_GLIMPSES = 8.0
 """Learning on the way takes about half a second, so it costs a twentieth of the time at most."""
@@ -40,6 +44,8 @@ class Added:
     fresh: list[str] = field(default_factory=list)
     free: list[str] = field(default_factory=list)
     """Hashes of the images that are new, and of those of which no folder said their side."""
+    frames: set[str] = field(default_factory=set)
+    """Those of all that came which are frames of a film."""
     sides: dict[int, Sides] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: {"images": 0.0, "features": 0.0})
     clock: float = field(default_factory=time.perf_counter)
@@ -67,9 +73,11 @@ Store = Callable[[Project, int, list[NewImage], bool, Added], None]
 """Stores a batch of checked images as a part of a gesture; whether copied; counts what came."""
 
 
-def look_for(paths: Sequence[str], into: str, nested: bool = False) -> FoundImages:
-    """The images below `paths`. Raises Refused where there is none."""
-    found = find_images([Path(p) for p in paths], into, nested)
+def look_for(
+    paths: Sequence[str], into: str, nested: bool = False, films: Films | None = None
+) -> FoundImages:
+    """The images below `paths`, and frames of films there. Raises Refused where there is none."""
+    found = find_images([Path(p) for p in paths], into, nested, films)
     if not any(found.classes.values()):
         path, reason = found.skipped[0] if found.skipped else (Path(paths[0]), "It is empty.")
         raise Refused(
@@ -122,6 +130,8 @@ def bring_in(
         yield from material.mend(project, extractor, views)
     note(project, gesture, found, added, gap)
     yield from (*notices(found, added), *(extractor.notices if extractor else ()))
+    if found.frames and gap is None and (names := bursts.untested(project, added.classes)):
+        yield Notice(ONE_BURST.format(listed(names, 3)))
     return added
 
 
@@ -129,7 +139,10 @@ def note(
     project: Project, gesture: int, found: FoundImages, added: Added, gap: float | None
 ) -> None:
     """Stores what is known once all are there: bursts, what was skipped, groups of classes."""
-    bursts.note(project, gesture, added.fresh, SHOT if found.frames and gap is None else gap)
+    frames = added.frames.intersection(added.fresh)
+    for fresh, ends in ((frames, SHOT if gap is None else gap), ({*added.fresh} - frames, gap)):
+        if fresh:
+            bursts.note(project, gesture, fresh, ends)
     bursts.keep_whole(project, gesture, added.free)
     catalogue.add_skipped(project, gesture, added.skipped)
     if found.within:
@@ -159,6 +172,8 @@ def arrivals(
                 added.skipped.append((path, str(image)))
                 yield number, None
             else:
+                if path in frames:
+                    added.frames.add(image.sha256)
                 yield number, NewImage(name, path, image, split, frames.get(path))
 
 

@@ -22,6 +22,7 @@ from engine.models.backbone import Model
 from engine.models.extractor import Extractor
 from engine.models.why import EXACT, OCCLUSION, Reasons, decompose, occlude
 from engine.results.why import Why
+from engine.storage import steps
 from engine.storage.project import Project
 from engine.system.files import replace_file
 from engine.system.progress import Eta
@@ -43,19 +44,24 @@ SOME = 0.3
 
 
 def why(
-    project: Project, extractor: Extractor, model: Model, path: Path
+    project: Project, extractor: Extractor, model: Model, path: Path, of: str = ""
 ) -> Generator[Event, None, Why]:
-    """The whole reason for the answer to an image. Raises Refused or UnusableImage."""
+    """The whole reason for the answer to an image, or what speaks for the class `of`, which was
+    answered by a model that had not learnt it, or by another one. Raises Refused or UnusableImage.
+    """
     if len(model.class_names) < 2:
         raise Refused("With one class there is nothing to tell apart. Learn another class first.")
+    if of and of not in model.class_names:
+        raise Refused(f"“{of}” is not learnt, so that nothing can speak for it. Learn it first.")
     preprocessing = model.backbone.preprocessing
     image = open_image(path, preprocessing)
     features = extractor(image.seen[None], model.views)
     probabilities = answer(model.head, torch.from_numpy(features)).probabilities[0]
-    best, second = np.argsort(-probabilities, kind="stable")[:2]
-    name, other = model.class_names[best], model.class_names[second]
-    found = yield from reasons_in(extractor, model, image.seen, int(best))
-    near = nearest(project, extractor, features, other)[0]
+    order = [model.class_names[place] for place in np.argsort(-probabilities, kind="stable")]
+    name = of or order[0]
+    other = order[order[0] == name]
+    found = yield from reasons_in(extractor, model, image.seen, model.class_names.index(name))
+    near = nearest(project, extractor, features, other, image.sha256)[0]
     result = Why(
         answer=name,
         second=other,
@@ -67,8 +73,10 @@ def why(
         region=region(image, preprocessing),
         overlay=png_of(overlay(found.values)),
         where=where(found.values, name),
-        how=how(found),
+        how=how(found, name),
     )
+    if said := whose(name, order[0], bool(of) and is_learnt(project, image.sha256)):
+        result["whose"] = said
     if near:
         result["beside"] = near[0]
     return result
@@ -81,7 +89,7 @@ def save(found: Why, path: Path, to: Path) -> None:
     colours = Image.open(io.BytesIO(found["overlay"]))
     seen = over(image, colours, found["region"])
     most = float(np.abs(found["values"]).max())
-    told = (found["where"], found["how"])
+    told = [found[part] for part in ("where", "whose", "how") if part in found]
     replace_file(to, png_of(with_legend(seen, found["answer"], most, meaning(found), told)))
 
 
@@ -158,16 +166,34 @@ def ninths(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def how(found: Reasons) -> str:
-    """How far the reasons can be believed."""
+def is_learnt(project: Project, sha256: str) -> bool:
+    """Whether the step in use learnt from an image, by the project's tables."""
+    row = steps.current(project)
+    known = {learnt["id"] for learnt in row["classes"]} if row is not None else set()
+    asked = "SELECT class_id FROM image WHERE sha256 = ? AND split = 'train'"
+    return any(number in known for (number,) in project.db.execute(asked, [sha256]))
+
+
+def whose(name: str, likeliest: str, learnt: bool) -> str:
+    """Who speaks, where the answer was given by another model, or by this one before it learnt the
+    image; empty where there is nothing to tell."""
+    if learnt:
+        return f"The model in use has learnt this image since, and answers {likeliest}."
+    return f"The model in use answers {likeliest}." if likeliest != name else ""
+
+
+def how(found: Reasons, name: str) -> str:
+    """What the reasons for a class add up to, and how far they can be believed."""
+    side = "above" if found.logit >= 0 else "below"
+    summed = f"how far {name} is {side} the mean of all classes (in logits)"
     if found.kind == OCCLUSION:
         return (
             "An approximation: parts of the image were covered one after the other, and the "
-            "colours show how much less or more likely the answer became."
+            f"colours show what that takes from {name} against the mean of all classes."
         )
-    told = "All places add up to the answer"
+    told = f"All places add up to {summed}"
     if found.explained is not None and found.explained < ALL:
-        told = f"The places explain {whole(found.explained)} of the answer"
+        told = f"The places explain {whole(found.explained)} of {summed}"
     if found.depends:
         told = f"{told}; how much each says depends on the others"
     if found.shared:

@@ -6,8 +6,8 @@ import contextlib
 import io
 import itertools
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +17,11 @@ from PIL import Image
 
 from engine.errors import Refused
 from engine.events import Progress, Work
+from engine.images.folders import FoundImages
+from engine.images.formats import junk
 from engine.images.near_duplicates import NEAR
 from engine.images.thumbnail import perceptual_hash
+from engine.learning.importing import look_for
 from engine.live.places import EXTRA, is_film
 from engine.system.guarded import Limits, Send, Sentences, guarded
 from engine.system.progress import Eta
@@ -32,6 +35,12 @@ MOST = 20_000
 QUALITY = 92
 ORIGINAL, SUBSECOND, DETAILS = 0x9003, 0x9291, 0x8769
 MEMORY = 4 << 30
+PACKET = 188
+"""Bytes of a packet of a transport stream; cameras put four before each."""
+NO_CLASS = (
+    "A film has no class by itself. Say into which class its frames go, put it into a folder with "
+    "the class's name, or add it unsorted: its frames then wait to be named."
+)
 
 
 @dataclass(frozen=True)
@@ -49,24 +58,79 @@ class Reached:
     done: int
 
 
-def taken_apart(paths: Sequence[str], folder: Path) -> Work[tuple[list[str], dict[Path, Path]]]:
-    """Films among `paths` are taken apart into `folder`. Returns the paths with their frames in
-    their stead, and for each frame the name that a person reads: film.mp4/0.01.23.400.jpg.
+def images_in(paths: Sequence[str], into: str, nested: bool, folder: Path) -> Work[FoundImages]:
+    """What was dropped, with the frames of films, which are taken apart into `folder`. Raises
+    Refused where there is nothing."""
+    if any(map(is_film, paths)) and not into:
+        raise Refused(NO_CLASS)
+    films = yield from taken_apart(paths, folder)
+    found = look_for(films.paths, into, nested, films.inside)
+    found.frames = films.shown
+    return found
 
-    Raises Refused where one can't be read, or the extra is missing.
+
+@dataclass
+class TakenApart:
+    """`paths` are those that were given, with their frames in the stead of films. `inside`: films
+    in folders, each with its frames or why it is left out. `shown`: for each frame the name that a
+    person reads, film.mp4/0.01.23.400.jpg."""
+
+    paths: list[str]
+    inside: dict[Path, Sequence[Path] | str] = field(default_factory=dict)
+    shown: dict[Path, Path] = field(default_factory=dict)
+
+
+def taken_apart(paths: Sequence[str], folder: Path) -> Work[TakenApart]:
+    """Films among `paths`, and those inside their folders, are taken apart into `folder`.
+
+    Raises Refused where one that is named itself can't be read, or the extra is missing; of one in
+    a folder that is why it is left out.
     """
     films = [path for path in paths if is_film(path) and os.path.isfile(path)]
-    if films and find_spec("cv2") is None:
+    made = TakenApart([path for path in paths if path not in films])
+    places = (folder / str(number) for number in itertools.count())
+    for path in dict.fromkeys(films):
+        made.paths += map(str, (yield from frames_into(made, Path(os.path.abspath(path)), places)))
+    for film in films_inside(made.paths):
+        try:
+            made.inside[film] = yield from frames_into(made, film, places)
+        except Refused as reason:
+            made.inside[film] = str(reason)
+    return made
+
+
+def films_inside(paths: Sequence[str]) -> list[Path]:
+    """The films in folders, and in those below, in the order of their names."""
+    found = set[Path]()
+    for path in paths:
+        for place, _, names in os.walk(os.path.abspath(path)):
+            films = (Path(place, name) for name in names if is_film(name) and not junk(name))
+            found |= {film for film in films if film.is_file() and not is_program(film)}
+    return sorted(found)
+
+
+def is_program(path: Path) -> bool:
+    """Whether what is called like a transport stream is TypeScript, of which folders are full: a
+    stream begins each packet with a G."""
+    if path.suffix.lower() not in (".ts", ".mts"):
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(2 * PACKET)
+    except OSError:
+        return True
+    return not any(head[at : at + 1] == head[2 * at + PACKET :][:1] == b"G" for at in (0, 4))
+
+
+def frames_into(made: TakenApart, film: Path, places: Iterator[Path]) -> Work[list[Path]]:
+    """The frames of a film, as files in the next of `places`."""
+    if find_spec("cv2") is None:
         raise Refused(EXTRA)
-    found = [path for path in paths if path not in films]
-    shown: dict[Path, Path] = {}
-    for number, path in enumerate(dict.fromkeys(films)):
-        film, place = Path(os.path.abspath(path)), folder / str(number)
-        place.mkdir()
-        frames = yield from frames_of(film, place)
-        shown |= {frame: film / frame.name for frame in frames}
-        found += map(str, frames)
-    return found, shown
+    place = next(places)
+    place.mkdir()
+    frames = yield from frames_of(film, place)
+    made.shown |= {frame: film / frame.name for frame in frames}
+    return frames
 
 
 def frames_of(film: Path, folder: Path) -> Work[list[Path]]:

@@ -85,6 +85,17 @@ def keep_whole(project: Project, gesture: int, free: Collection[str]) -> None:
                     db.execute(statement, [sides[name], row["sha256"]])
 
 
+def untested(project: Project, names: Collection[str]) -> list[str]:
+    """Those of some classes of which nothing is held out, since all their images are one burst."""
+    rows = project.db.execute(
+        "SELECT class.name FROM image JOIN class ON class.id = class_id WHERE split <> 'test' "
+        "GROUP BY class_id HAVING count(*) >= ? AND count(DISTINCT burst) = 1 "
+        "AND min(burst) <> '' AND NOT sum(split = 'validation') ORDER BY class.name",
+        [ENOUGH],
+    )
+    return [name for (name,) in rows if name in names]
+
+
 def balance(
     project: Project,
     number: int,

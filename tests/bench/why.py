@@ -5,8 +5,9 @@
 Each learner learns the sample's 48 images of each of 11 classes with EfficientNet-Lite0; so many
 others of each class are drawn and asked. "on": the place that speaks most for the class
 that is answered has something of the object in it; "half": the object takes half of it or more;
-"by chance": of all cells so many have something of it. "off" is how far the sum is from the
-logit, as a share of the largest logit; "ms" is processor time of an image.
+"middle": its middle lies on the object; "by chance": of all cells so many have something of it.
+"off" is how far the sum is from the logit, as a share of the largest logit; "ms" is processor time
+of an image.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def main() -> None:
     asked = list(images(network, LATER, options.each))
     x = torch.stack([looked(network, pixels)[0].float() for _, pixels, _ in known])[:, None]
     y = torch.tensor([c for c, _, _ in known])
-    head = f"{'learner':8}{'right':>7}  {'kind':12}{'on':>7}{'half':>7}"
+    head = f"{'learner':8}{'right':>7}  {'kind':12}{'on':>7}{'half':>7}{'middle':>8}"
     print(f"{head}{'by chance':>11}{'off':>10}{'ms':>7}")
     for name in options.learners.split(","):
         learner = LEARNERS.make(name)
@@ -64,7 +65,7 @@ def images(
 
 
 def row(network: Backbone, head: torch.nn.Module, asked: list) -> str:
-    right, on, half, chance, off, kinds = [], [], [], [], [], set()
+    right, on, half, middle, chance, off, kinds = [], [], [], [], [], [], set()
     clock = time.process_time()
     for c, pixels, seen in asked:
         features = looked(network, pixels)[0].float()[None, None]
@@ -76,13 +77,14 @@ def row(network: Backbone, head: torch.nn.Module, asked: list) -> str:
         right.append(place == c)
         on.append(cells[at] > 0)
         half.append(cells[at] >= 0.5)
+        middle.append(seen[middle_of(at, cells.shape, seen.shape)] > 0.5)
         chance.append((cells > 0).mean())
         kinds.add(found.kind)
         if found.explained is not None:
             wanted = float(logits[place] - logits.mean())
             off.append(abs(found.values.sum() - wanted) / float(logits.abs().max()))
     spent = 1000 * (time.process_time() - clock) / len(asked)
-    shares = f"{np.mean(on):7.1%}{np.mean(half):7.1%}{np.mean(chance):11.1%}"
+    shares = f"{np.mean(on):7.1%}{np.mean(half):7.1%}{np.mean(middle):8.1%}{np.mean(chance):11.1%}"
     worst = f"{max(off):10.0e}" if off else f"{'–':>10}"
     return f"{np.mean(right):7.1%}  {', '.join(kinds):12}{shares}{worst}{spent:7.0f}"
 
@@ -98,6 +100,13 @@ def reasons_in(network: Backbone, head: torch.nn.Module, pixels: np.ndarray, pla
 
     made: Reasons = finished(occlude(logits, pixels, place))
     return made
+
+
+def middle_of(
+    at: tuple[np.intp, ...], shape: tuple[int, ...], whole: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The pixel of an image in the middle of a place."""
+    return tuple(int((k + 0.5) * n / m) for k, m, n in zip(at, shape, whole, strict=True))
 
 
 def by_cells(seen: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -141,7 +141,14 @@ def looks_closer(learnt: Person, page: Any) -> None:
     page.beside.gallery.go_to(0)
     QTest.keyClick(page.beside.gallery, Qt.Key.Key_Return)
     learnt.sees(lambda: learnt.window.findChild(Viewer))
-    learnt.window.findChild(Viewer).close()
+    viewer = learnt.window.findChild(Viewer)
+    answer, whom = page.beside.rows.row(0)["answered"]
+    learnt.presses("H", viewer)
+    learnt.sees(lambda: viewer.reason.found)
+    assert viewer.reason.found["answer"] == answer
+    named = f"{whom} answered {answer}; the model in use is asked why."
+    assert (named in viewer.reason.where.text()) == (whom != "")
+    viewer.close()
 
 
 def saves(page: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from app.shell.project_dialog import SUFFIX, ProjectDialog
+from tests.helpers.live import film_of, scene
 from tests.helpers.window import Person, drop, texts, urls
 
 
@@ -180,3 +181,23 @@ def test_what_is_dropped_first_without_class_folders_can_be_one_class(
     assert owner.classes() == {"apple": 12}
     owner.waits_for(lambda: drop(page, urls([images / "banana"])))
     assert owner.classes() == {"apple": 12, "banana": 12}, "asked while there is no class alone"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_films_in_class_folders_are_of_their_classes(
+    owner: Person, tmp_path: Path, at_once: bool
+) -> None:
+    page = owner.page("Images")
+    page.adding.at_once.setChecked(at_once)
+    for name, first in (("moth", 0), ("snail", 40)):
+        (tmp_path / "films" / name).mkdir(parents=True)
+        scenes = [scene(first + second) for second in range(6) for _ in range(25)]
+        film_of(tmp_path / "films" / name / "film.avi", scenes, side=96)
+
+    ended = owner.waits_for(lambda: drop(page, urls([tmp_path / "films"])))
+
+    assert ended.how == "done", ended.text
+    assert owner.classes() == {"moth": 6, "snail": 6}
+    owner.sees(
+        lambda: any("Nothing of moth and snail can be tested" in m for m in owner.messages())
+    )

@@ -307,7 +307,7 @@ def test_h_shows_what_speaks_for_the_answer_to_the_frame_that_stands(
     learnt.sees(lambda: page.why.found)
     said = texts(page.why)
     assert f"speaks for {page.why.found['answer']}\n" in said
-    assert "add up to the answer" in said
+    assert "add up to how far " in said
     assert page.why.beside.isVisible()
     assert Path(page.why.beside.path).parent.name == page.why.found["second"]
     first = page.why.found

@@ -240,6 +240,24 @@ def test_the_viewer_keeps_with_enter_and_shows_both(looker: Person) -> None:
     viewer.close()
 
 
+def test_h_shows_what_speaks_for_the_answer_that_it_was_taken_for(looker: Person) -> None:
+    goes_there(looker)
+    row = go_to(looker, "hat 000.jpg")
+    looker.presses("Space", again(looker).gallery)
+    viewer: Viewer = looker.window.findChild(Viewer)
+    looker.sees(viewer.isVisible)
+    looker.presses("H", viewer)
+    looker.sees(lambda: viewer.reason.found)
+    assert viewer.reason.found["answer"] == row["predicted"] != row["class"]
+    assert viewer.reason.speaks.text() == f"speaks for {row['predicted']}"
+    assert "has learnt this image since, and answers" in viewer.reason.where.text()
+    looker.will_choose_file(target := Path(looker.project.path).with_name("why.png"))
+    looker.presses("Shift+H", viewer)
+    looker.sees(lambda: "Saved" in viewer.reason.how.text())
+    assert target.exists()
+    viewer.close()
+
+
 def test_an_undo_from_elsewhere_brings_the_image_back(looker: Person) -> None:
     goes_there(looker)
     name = names(looker)[0]

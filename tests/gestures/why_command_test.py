@@ -47,7 +47,26 @@ def test_the_map_as_numbers_and_in_words(home: Path, project: Path) -> None:
 
     said = espalier(home, "why", project, photo()).stdout
     assert said.startswith(f"{found['answer']}: {found['where']}\n")
-    assert f"image of {found['second']}, the second likeliest class: " in said
+    assert f"image of {found['second']}, the likeliest other class: " in said
+
+
+def test_what_speaks_for_another_class_than_the_answer(home: Path, project: Path) -> None:
+    answer, other = (answered(home, "why", project, photo())[name] for name in ("answer", "second"))
+
+    found = answered(home, "why", project, photo(), "--of", other)
+
+    assert (found["answer"], found["second"]) == (other, answer)
+    assert found["logit"] < 0
+    assert np.sum(found["values"]) == pytest.approx(found["logit"], abs=1e-5)
+    assert found["beside"]["class"] == answer
+    assert found["whose"] == f"The model in use answers {answer}."
+    assert f"how far {other} is below the mean of all classes" in found["how"]
+    learnt = projects.images() / "first" / "train" / "red" / "000.jpg"
+    said = espalier(home, "why", project, learnt, "--of", "red").stdout
+    assert "The model in use has learnt this image since, and answers " in said
+    other = answered(home, "why", project, learnt, "--of", "teal")["beside"]
+    assert (other["class"], Path(other["path"]) != learnt) == ("red", True), "not itself"
+    assert "“blue” is not learnt" in refused(home, "why", project, photo(), "--of", "blue")
 
 
 def test_the_map_as_an_image(home: Path, project: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_h_shows_what_speaks_for_the_answer_and_what_would_change_it(
     answer, second = page.likeliest[:2]
     said = texts(page.why)
     assert f"speaks for {answer}\n" in said
-    assert "add up to the answer" in said
+    assert "add up to how far " in said
     assert answer in page.image.accessibleDescription()
     assert page.image.toolTip() == page.image.accessibleDescription()
     assert page.beside.isVisible()

@@ -25,6 +25,8 @@ PARTS = (
     ("neither", "Neither is right"),
     ("both", "Both are right"),
 )
+IN_USE = "in_use"
+"""The name of the model in use, which H asks."""
 SIDE = 96
 """Pixels of an image's longer side."""
 
@@ -173,9 +175,15 @@ class Beside(QWidget):
         for at, (name, words) in enumerate(PARTS):
             self.part.setItemText(at, f"{words.format(*titles)} ({counted[name]:,})")
         self.part.setToolTip(self.part.currentText())
+        names = zip(self.names or ("", ""), found["titles"], strict=True)
+        whom = ["" if name == IN_USE else title for name, title in names]
         self.rows.give(
             [
-                {**shown, "caption": Caption.of([Name(shown["class"])], [Name(told(answers))])}
+                {
+                    **shown,
+                    "caption": Caption.of([Name(shown["class"])], [Name(told(answers))]),
+                    "answered": asked_why(shown["class"], answers, whom),
+                }
                 for shown, answers in zip(found["shown"], found["answers"], strict=True)
             ]
         )
@@ -188,6 +196,14 @@ def fill(made: QComboBox, choices: Sequence[SideChoice]) -> None:
         if at and choice["group"] != choices[at - 1]["group"]:
             made.insertSeparator(made.count())
         made.addItem(choice["title"], choice["name"])
+
+
+def asked_why(true: str, answers: list[str], whom: list[str]) -> tuple[str, str]:
+    """The answer that H explains, the first wrong one if there is one, and who gave it: "" for the
+    model in use, which needs no name."""
+    wrong = [at for at, answer in enumerate(answers) if answer != true]
+    at = wrong[0] if wrong else 0
+    return answers[at], whom[at]
 
 
 def told(answers: list[str]) -> str:

@@ -168,10 +168,16 @@ def least_sure(unsure: Sequence[Unsure]) -> str:
         f"</bdi></b>{text(one.where)}</figcaption></figure>"
         for one in unsure
     )
+    logit = "the logit of the answer, less the mean of all classes"
+    densest_is = (
+        f"by how much {logit}, falls where its strongest place is covered (an approximation)"
+        if unsure[0].covered
+        else f"what its strongest place adds to {logit}"
+    )
     words = (
         "The compared images with the least probable answers, as the network sees them; they are "
-        "inside this page and go wherever it goes. In each of them the densest colour is what its "
-        "strongest place adds to the logit of the answer, less the mean of all classes."
+        "inside this page and go wherever it goes. In each of them the densest colour is "
+        f"{densest_is}."
     )
     colours = f"linear-gradient(90deg, {densest(AGAINST)}, {densest()}, {densest(FOR)})"
     scale = (

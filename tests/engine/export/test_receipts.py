@@ -97,6 +97,29 @@ def test_the_page_shows_what_is_least_sure_with_what_speaks_for_it(export) -> No
     assert told == pytest.approx([100 * share for share in least], abs=1.0)
 
 
+@pytest.mark.parametrize("views", [1, 2])
+def test_where_parts_are_covered_the_page_says_that_it_approximates(
+    tmp_path: Path, views: int
+) -> None:
+    session, seen = Session(), tmp_path / "out" / "m.onnx"
+    seen.parent.mkdir()
+    weights = image_files.weights(tmp_path / "net.safetensors")
+    done(session, "new_project", path=str(tmp_path / "p.espalier"), weights=str(weights), size=64)
+    folders = image_files.class_folders(tmp_path / "in", {"hat": 12, "shoe": 12})
+    settings = {"views": views}
+    done(session, "learn_folder", paths=[str(folders)], learner="tilda", settings=settings)
+
+    done(session, "export", path=str(seen))
+
+    page = Page(seen.with_suffix(".receipt.html").read_text("utf-8"))
+    assert "What it is least sure of" in page.words
+    shown = [a for tag, a in page.tags if tag == "img" and "image/jpeg" in a["src"]]
+    assert shown
+    assert all("An approximation: parts of the image were covered" in a["alt"] for a in shown)
+    assert any("falls where its strongest place is covered" in words for words in page.words)
+    session.close()
+
+
 def held_out(session: Session) -> list[Path]:
     rows = session.require().db.query("SELECT path FROM image WHERE split = 'validation'")
     return [Path(os.fsdecode(row["path"])) for row in rows]

@@ -182,24 +182,50 @@ def test_what_is_covered_is_missed_where_it_lay() -> None:
     assert [done for done, _ in steps] == [8, 16, 24, 32, 40, 48, 49]
 
 
-def test_the_peak_lies_on_the_object() -> None:
-    """Of drawn images, whose objects' places are known: 97 of 100 (BENCHMARKS.md), 32 by chance."""
+CLOSED = ("slda", "ncm", "roots", "ridge", "auto")
+"""Learners whose answers are taken apart in one pass."""
+LEARNT, ASKED = 24, 15
+"""Drawn images of each class."""
+NEAR = 1e-3
+"""How near to the peak a place is that another processor's rounding might make the peak."""
+
+
+@pytest.fixture(scope="module")
+def scenes() -> tuple[Backbone, torch.Tensor, torch.Tensor, list]:
+    """The default network, features of drawn images to learn from and their classes, and others
+    with their class, what the network sees in them, and where the object is."""
+    torch.set_num_threads(1)
     studio, network = Studio(), load_backbone("efficientnet_lite0", None, 224, MOMENTS)
-    names = ("fish", "key", "mug", "snail")
-    learnt = {c: [drawn(studio, n, c * 100 + i) for i in range(8)] for c, n in enumerate(names)}
-    x = {c: features([pixels for pixels, _ in some], network) for c, some in learnt.items()}
-    y = torch.tensor([c for c in x for _ in x[c]])
-    learner = LEARNERS.make("slda")
-    for _ in learner.learn(Task(x, torch.cat(list(x.values())), y)):
+    names = list(studio.recipe["classes"])
+    learnt = [drawn(studio, n, c * 100 + i)[0] for c, n in enumerate(names) for i in range(LEARNT)]
+    asked = [
+        (c, *drawn(studio, n, 5000 + c * 100 + i))
+        for c, n in enumerate(names)
+        for i in range(ASKED)
+    ]
+    y = torch.arange(len(names)).repeat_interleave(LEARNT)
+    seen = [(c, pixels, looked(network, pixels), where) for c, pixels, where in asked]
+    return network, features(learnt, network), y, seen
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_the_peak_lies_on_the_object(
+    name: str, scenes: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of drawn images, whose objects' places are known, for all learners with a closed form: at
+    least 9 of 10 (BENCHMARKS.md; 3 by chance)."""
+    network, x, y, asked = scenes
+    learner = LEARNERS.make(name)
+    for _ in learner.learn(Task({int(c): x[y == c] for c in y.unique()}, x, y)):
         pass
     head, on = learner.head(), []
-    for c, name in enumerate(names):
-        for number in range(5):
-            pixels, seen = drawn(studio, name, 1000 + c * 100 + number)
-            found = decompose(network, head, pixels, c)
-            assert found is not None
-            on.append(lies_on(found.values, seen))
-    assert np.mean(on) >= 0.8
+    for c, pixels, once, seen in asked:
+        # Looked at once for all learners.
+        monkeypatch.setattr("engine.models.why.looked", lambda *_, once=once: once)
+        found = decompose(network, head, pixels, c)
+        assert found is not None
+        on.append(lies_on(found.values, seen))
+    assert np.mean(on) >= 0.9, on.count(False)
 
 
 def drawn(studio: Studio, name: str, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +239,9 @@ def features(pixels: list[np.ndarray], network: Backbone) -> torch.Tensor:
 
 
 def lies_on(values: np.ndarray, seen: np.ndarray) -> bool:
-    """Whether something of an object is in the cell that speaks most."""
-    row, column = np.unravel_index(values.argmax(), values.shape)
+    """Whether something of an object is in the cell that speaks most, and in all as good ones."""
     down, across = (np.linspace(0, seen.shape[0], side + 1).astype(int) for side in values.shape)
-    return bool((seen[down[row] : down[row + 1], across[column] : across[column + 1]] > 0.5).any())
+    return all(
+        (seen[down[row] : down[row + 1], across[column] : across[column + 1]] > 0.5).any()
+        for row, column in np.argwhere(values >= (1 - NEAR) * values.max())
+    )
