@@ -51,7 +51,9 @@ CELLS = (
     "p50 ms",
     "export bytes",
 )
-"""Columns of the table for a spreadsheet."""
+"""Columns of the table for a spreadsheet; each class has one more."""
+MOST_CLASSES = 10
+"""So many classes a table shows that a person reads."""
 WIDE, HIGH, EDGE = 640, 320, 56
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours that can be told apart without red and green (Okabe and Ito, 2008)."""
@@ -64,25 +66,64 @@ def table(study: Study) -> str:
     """A line for each row, then one for each smaller share of a curve."""
     output = io.StringIO()
     lines = csv.writer(output, lineterminator="\r\n")
-    lines.writerow(CELLS)
+    classes = list(study["rows"][0]["per_class"])
+    lines.writerow([*CELLS, *(f"accuracy of {name}" for name in classes)])
     for row in study["rows"]:
         behind = [str(value) for value in row["difference"] or []] or [""] * 3
         costs = [row["seconds"], row["trained"], row["macs"], row["bytes"]]
         used = ["" if value is None else value for value in (row["p50"], row["export"])]
         end = ["" if row["p"] is None else row["p"], reading(row), *costs, *used]
         seen = [row["name"], row["title"], 100, study["learnt"], row["accuracy"], *row["interval"]]
-        lines.writerow([*seen, *behind, *end])
+        each = ["" if share is None else share for share in row["per_class"].values()]
+        lines.writerow([*seen, *behind, *end, *each])
     for curve in study["curves"]:
         for point in curve["points"]:
             if point["share"] < 100:
                 share = f"{point['share']:g}"
                 where = [curve["name"], curve["title"], share, point["images"]]
-                lines.writerow([*where, point["accuracy"], *point["interval"], *[""] * 11])
+                rest = [""] * (11 + len(classes))
+                lines.writerow([*where, point["accuracy"], *point["interval"], *rest])
     return output.getvalue()
 
 
 def reading(row: StudyRow) -> str:
     return "best" if row["best"] else "tied" if row["tied"] else "behind"
+
+
+# Class by class.
+
+
+def class_table(study: Study) -> list[tuple[str, ...]]:
+    """How much of each class a row has right, the best row first; of many classes the worst."""
+    names = classes_shown(study)
+    rows: list[tuple[str, ...]] = [("accuracy of", *names)]
+    return rows + [
+        (row["title"], *(per_cent(row["per_class"][name]) for name in names))
+        for row in by_rank(study)
+    ]
+
+
+def classes_shown(study: Study) -> list[str]:
+    """All classes, or those that the rows together have right the least."""
+    each = [row["per_class"] for row in study["rows"]]
+
+    def together(name: str) -> float:
+        shares = [share for row in each if (share := row[name]) is not None]
+        return sum(shares) / len(shares) if shares else 1.0
+
+    names = list(each[0])
+    return names if len(names) <= MOST_CLASSES else sorted(names, key=together)[:MOST_CLASSES]
+
+
+def classes_said(study: Study) -> str:
+    """What is said of classes that the table leaves out; nothing where it has all."""
+    many = len(study["rows"][0]["per_class"])
+    if many <= MOST_CLASSES:
+        return ""
+    return (
+        f"Of {many:,} classes these {MOST_CLASSES} are right least, all rows taken together. "
+        "The table for a spreadsheet (CSV) has all of them."
+    )
 
 
 # As a page.
@@ -107,7 +148,7 @@ def page(study: Study) -> str:
         f"<p>{images}; {budget}. Behind: the best row's accuracy less this one's, in points; p is "
         "corrected for the number of rows (Holm), an interval is that of its row alone.</p>\n"
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>{lines}</tbody></table>'
-        f"</div>\n{left_out}{curves(study['curves'])}</body></html>\n"
+        f"</div>\n{classes(study)}{left_out}{curves(study['curves'])}</body></html>\n"
     )
 
 
@@ -154,6 +195,21 @@ def line(row: StudyRow) -> str:
     shown = "".join(f"<td>{cell}</td>" for cell in cells)
     kind = ' class="best"' if row["best"] else ""
     return f"<tr{kind}>{shown}</tr>"
+
+
+def classes(study: Study) -> str:
+    """The second table: rows are strategies, columns classes."""
+    heads, *rows = class_table(study)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in heads)
+    lines = "\n".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in rows
+    )
+    said = classes_said(study)
+    return (
+        f"<h2>Class by class</h2>\n{f'<p>{said}</p>' if said else ''}"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table>'
+        "</div>\n"
+    )
 
 
 def curves(found: list[LearningCurve]) -> str:

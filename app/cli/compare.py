@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.terminal import columns, do, finish
-from app.study_files import by_rank, page, reading, table, told_ms, told_size
+from app.study_files import (
+    by_rank,
+    class_table,
+    classes_said,
+    page,
+    reading,
+    table,
+    told_ms,
+    told_size,
+)
 from engine.events import Ended
 from engine.results.compare import LearningCurve, MoreOfClass, RowUsed, SideBySide, Study
 from engine.system.files import replace_file
@@ -167,8 +176,10 @@ def written(options: argparse.Namespace, ended: Ended) -> Ended:
 
 
 def text(study: Study) -> str:
-    """The table, what can't be told apart, the curves, and what was left out."""
-    parts = [columns(rows_of(study)), NOTE]
+    """The table, its rows class by class, the curves, and what was left out."""
+    parts = [columns(rows_of(study)), NOTE, columns(class_table(study))]
+    if said := classes_said(study):
+        parts.append(said)
     if study["curves"]:
         parts.append(columns(points_of(study["curves"])))
         parts.append("\n".join(more_of(study["curves"])))

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from tests.helpers import projects
+from tests.helpers import image_files, projects
 from tests.helpers.commands import answered, espalier, refused
 
 ASKED = ("--strategies", "ncm,slda,last_2", "--epochs", 1, "--shares", "50,100")
@@ -55,6 +55,9 @@ def test_a_study_as_json_table_and_page(home: Path, project: Path, tmp_path: Pat
         assert float(line["accuracy"]) == row["accuracy"]
         assert int(line["weights trained"]) == row["trained"]
         assert (line["reading"] == "best") == row["best"]
+        for name, share in row["per_class"].items():
+            assert float(line[f"accuracy of {name}"]) == share
+    assert lines[-1]["accuracy of red"] == "", "a curve has no classes"
 
     shown = web.read_text()
     page = ElementTree.fromstring(
@@ -62,8 +65,19 @@ def test_a_study_as_json_table_and_page(home: Path, project: Path, tmp_path: Pat
         .replace('<meta charset="utf-8">', "")
         .replace('<meta name="viewport" content="width=device-width">', "")
     )
-    cells = [row.findall("td")[0].text for row in page.iter("tr") if row.findall("td")]
-    assert sorted(map(str, cells)) == sorted(row["title"] for row in found["rows"])
+    tables = [
+        [[str(cell.text) for cell in row] for row in t.iter("tr")] for t in page.iter("table")
+    ]
+    for _, *cells in tables:
+        assert sorted(row[0] for row in cells) == sorted(row["title"] for row in found["rows"])
+    (of, *names), *classes = tables[1]
+    assert (of, names) == ("accuracy of", list(found["rows"][0]["per_class"]))
+    ranked = {row["title"]: row["per_class"] for row in found["rows"]}
+    assert all(
+        f"{100 * ranked[t][n]:.1f} %" == c
+        for t, *cs in classes
+        for n, c in zip(names, cs, strict=True)
+    )
     assert found["said"] in [p.text for p in page.iter("p")]
     assert len(list(page.iter("polyline"))) == 2
 
@@ -78,6 +92,7 @@ def test_what_was_measured_is_not_measured_again(home: Path, project: Path) -> N
     assert "best" in lines[1]
     assert any(line.startswith("of the images") and "50 % (18)" in line for line in lines)
     assert said.stdout.count("More images: that takes three shares") == 1
+    assert any(line.split() == ["accuracy", "of", "red", "teal", "blue"] for line in lines)
     more = espalier(home, "compare", project, "--strategies", "ncm,head", "--epochs", 1)
     assert "To be measured: 1 row, which takes about" in more.stderr
 
@@ -140,3 +155,21 @@ def test_a_file_that_cannot_be_written_is_said(
     said = refused(home, "compare", project, *ASKED, "--csv", tmp_path / "study.csv")
     assert "no space left" in said
     assert said.endswith("What was measured is kept.")
+
+
+def test_of_many_classes_the_worst_are_shown_and_the_spreadsheet_has_all(
+    home: Path, tmp_path: Path
+) -> None:
+    names = [f"class {n:02d}" for n in range(12)]
+    folder, mine = tmp_path / "many", tmp_path / "many.espalier"
+    image_files.class_folders(folder / "train", dict.fromkeys(names, 2), 0)
+    image_files.class_folders(folder / "validation", dict.fromkeys(names, 1), 1)
+    weights = projects.weights(projects.QUICK)
+    answered(home, "new", mine, "--weights", weights, "--size", projects.SIZE)
+    answered(home, "learn", mine, folder)
+    sheet = tmp_path / "many.csv"
+    said = espalier(home, "compare", mine, "--strategies", "ncm,slda", "--csv", sheet).stdout
+    (head,) = [line for line in said.splitlines() if line.startswith("accuracy of")]
+    assert sum(name in head for name in names) == 10
+    assert "Of 12 classes these 10 are right least" in said
+    assert sum(f"accuracy of {name}" in sheet.read_text() for name in names) == 12
