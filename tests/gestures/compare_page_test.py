@@ -108,6 +108,11 @@ def test_each_way_is_offered_with_every_other_network_that_is_here(learnt: Perso
     assert {f"{way}@{network}" for way in ways if "@" not in way} < set(with_it)
     assert (other.startswith("With "), group.isExpanded()) == (True, False)
     assert items[with_it[0]].text(0) == "As it is"
+    inside = [items[f"subnet_{size}@{network}"] for size in ("smallest", "middle", "largest")]
+    assert [item.text(0) for item in inside] == [
+        f"The {size} network inside" for size in ("smallest", "middle", "largest")
+    ]
+    assert all(item.parent() is group for item in inside)
 
     ticks(learnt, "ncm", f"ncm@{network}")
     assert group.isExpanded()

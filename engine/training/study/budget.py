@@ -24,8 +24,9 @@ from engine.training.batches import check_batch
 from engine.training.branching.costs import macs_of
 from engine.training.estimate import seconds_of, trial_of
 from engine.training.setup import made_of_either
+from engine.training.study.networks import other_network
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
-from engine.training.study.rows import other_network, seconds_an_image, weights_tuned
+from engine.training.study.rows import seconds_an_image, weights_tuned
 from engine.training.tuner import Tuning
 from engine.training.unlabelled import estimate as adapting
 from engine.training.unlabelled.method import UnlabelledMethod

@@ -200,7 +200,8 @@ def drafted(session: Session, asked: Asked, narrower: Narrower, split: Split) ->
 def here(session: Session, narrower: Narrower) -> Here:
     """What there is beside the project's network."""
     own = session.require().facts["backbone"]
-    return Here(own, session.has_subnets(), narrower.possible(session))
+    supernet = session.supernet()[1].backbone if session.has_subnets() else ""
+    return Here(own, supernet, narrower.possible(session))
 
 
 def check_network(project: Project) -> None:

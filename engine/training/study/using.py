@@ -17,10 +17,11 @@ from engine.training.adopt import keep_blob, keep_origin
 from engine.training.study import record
 from engine.training.study.budget import within_seconds
 from engine.training.study.narrowing import Narrower
+from engine.training.study.networks import features_with, other_network, supernet_with
 from engine.training.study.plan import WHOLE, Cell, StudyPlan, planned
-from engine.training.study.rows import measured, network_of, other_network
+from engine.training.study.rows import measured, network_of
 from engine.training.study.run import USELESS
-from engine.training.study.strategies import SUBNETS
+from engine.training.study.strategies import architecture_of
 
 CHANGED = {
     "network": "The project's network is another one since this study. Undo that, or start anew.",
@@ -51,9 +52,10 @@ def used(session: Session, name: str, narrower: Narrower) -> Work[RowUsed]:
     facts = yield from network_facts(session, plan, cell)
     title = f"Use {cell.strategy.title}"
     with project.gesture(title, all_or_nothing=True) as gesture:
-        if size := cell.strategy.subnet:
-            wanted = SUBNETS[size](session.backbone().preprocessing.size)
-            yield from subnet.use_subnet(session, gesture, wanted)
+        if cell.strategy.subnet:
+            wanted = architecture_of(cell.strategy, session.backbone().preprocessing.size)
+            inside = supernet_with(session, cell.strategy, wanted)
+            yield from subnet.use_subnet(session, gesture, wanted, inside)
             yield session.changed("backbone")
         if facts:
             with project.transaction(gesture):
@@ -78,6 +80,8 @@ def network_facts(
         for blob in found.keeps:
             keep_blob(project, blob, "the network that a narrower one was made of")
         return {**found.facts, "weights": project.blobs.put(found.content)}
+    if strategy.subnet:
+        return {"features": features_with(session, strategy)}  # the rest goes with the subnet
     if strategy.network and not strategy.tuner:
         net = yield from other_network(session, plan, strategy)
         size, kind = net.preprocessing.size, growth_of(net).features

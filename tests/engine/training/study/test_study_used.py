@@ -131,6 +131,35 @@ def test_a_network_inside_is_compared_and_used(tmp_path: Path) -> None:
     session.close()
 
 
+def test_a_network_inside_the_once_for_all_one_that_comes_along_is_a_row_anywhere(
+    tmp_path: Path,
+) -> None:
+    session, path = Session(), str(tmp_path / "p.espalier")
+    weights = str(projects.weights(projects.QUICK))
+    done(session, "new_project", path=path, weights=weights, size=34)  # those inside have 32
+    done(session, "learn_folder", paths=[str(projects.images() / "first")], learner="ncm")
+    shown = {s["name"]: s for s in done(session, "study_choices")["strategies"]}
+    least = shown["subnet_smallest@embedded"]
+    assert least["group"] == shown[OTHER]["group"]
+    assert least["short"] == "The smallest network inside"
+    sizes = [f"subnet_{size}@embedded" for size in ("smallest", "middle", "largest")]
+    own, *rows = done(session, "compare", strategies=["ncm", *sizes], shares=[100])["rows"]
+    macs = [row["macs"] for row in rows]
+    assert macs == sorted(set(macs))
+    assert own["macs"] not in macs
+    before = projects.facts(session), projects.answers(session)
+    used = done(session, "use_row", name=sizes[0])
+    assert used["accuracy"] == pytest.approx(rows[0]["accuracy"])
+    assert session.backbone().facts["architecture"].startswith("32: ")
+    # The project goes on from there as from any network inside.
+    here = [s["name"] for s in done(session, "study_choices")["strategies"]]
+    assert "subnet_largest" in here
+    assert not set(sizes) & set(here)
+    done(session, "undo")
+    assert (projects.facts(session), projects.answers(session)) == before
+    session.close()
+
+
 def test_a_narrowed_network_is_compared_and_used(tmp_path: Path) -> None:
     session = projects.opened(tmp_path, projects.NORMED)
     asked = {"strategies": ["ncm", "narrowed_50"], "shares": [100]}
