@@ -29,6 +29,18 @@ TWO = "“{}” are not two models. Write two names with a comma between, as in 
 NO_SHARES = "“{}” are no shares of images. Write them in per cent, as in 10,25,50,100."
 THERE = "{} is there already. Name another file, or add --overwrite."
 NO_PLACE = "{} can't be written ({}). Name another file."
+STRATEGIES = (
+    "with commas: ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N (the last N "
+    "stages), all_stages, gradual, freezeout, adapters, lora, batch_norm, scratch, "
+    "scratch_augmented, adapted, scratch_unlabelled; NAME@NETWORK for any of these on another "
+    "network that is here, as in slda@mobilenet_v2; network_NAME (the project's learner on another "
+    "network as it is); narrowed_75, narrowed_50, where the project's network can be made "
+    "narrower; subnet_smallest, subnet_middle, subnet_largest, where it came from a once-for-all "
+    "one, or of another one with @NETWORK, as in subnet_smallest@embedded; networks (all of the "
+    "last three kinds that are to be had here); all, as without this option (all before the first "
+    "@, with last_1 and last_3)"
+)
+"""A test holds it to what there is."""
 NOTE = "p is corrected for the number of rows (Holm); an interval is that of its row alone."
 
 
@@ -36,14 +48,7 @@ def add_to(command: Any) -> None:
     """Adds the command; `command(name, work, help, *places)` makes its parser."""
     help = "Compare ways to learn on the project's images; nothing of the project changes."
     add = command("compare", compare, help, "project").add_argument
-    help = (
-        "ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N, all_stages, gradual, "
-        "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, network_NAME, "
-        "subnet_smallest, subnet_middle, subnet_largest, networks (all others that are here), "
-        "NAME@NETWORK for any of them on another network, as in slda@mobilenet_v2, with commas; "
-        "else all of the project's own"
-    )
-    add("--strategies", default=ALL, metavar="NAMES", help=help)
+    add("--strategies", default=ALL, metavar="NAMES", help=STRATEGIES)
     help = "how often each image is seen; else by the number of images"
     add("--epochs", type=float, default=0, metavar="N", help=help)
     help = "for how long each strategy trains, instead of epochs"

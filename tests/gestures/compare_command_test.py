@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
+from app.cli import main
+from engine.training.study.strategies import Here, strategies
 from tests.helpers import image_files, projects
 from tests.helpers.commands import answered, espalier, refused
 
@@ -80,6 +83,21 @@ def test_a_study_as_json_table_and_page(home: Path, project: Path, tmp_path: Pat
     )
     assert found["said"] in [p.text for p in page.iter("p")]
     assert len(list(page.iter("polyline"))) == 2
+
+
+def test_the_help_names_each_strategy_that_can_be_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["compare", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    names = re.findall(r"[\w@]+", said.partition("with commas:")[2].partition("--epochs")[0])
+    inside = Here(supernet="none", can_be_narrowed=True).others
+    every = {row.name for row in (*strategies(), *inside) if not row.network}
+    assert every - {"last_1", "last_3"} <= {*names}
+    assert {"last_N", "last_1", "network_NAME", "subnet_smallest@embedded", "networks"} <= {*names}
+    of_all = re.findall(r"\w+", said.partition("with commas:")[2].partition("; NAME@")[0])
+    assert {row.name for row in strategies(["all"])} - {"last_1", "last_3"} <= {*of_all}
 
 
 def test_what_was_measured_is_not_measured_again(home: Path, project: Path) -> None:
