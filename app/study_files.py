@@ -7,8 +7,8 @@ import io
 import math
 from html import escape
 
-from engine.results.compare import LearningCurve, Study, StudyRow
-from engine.system.words import per_cent, plural
+from engine.results.compare import LearningCurve, Study, StudyEstimate, StudyRow
+from engine.system.words import duration, per_cent, plural
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
@@ -54,6 +54,7 @@ CELLS = (
 """Columns of the table for a spreadsheet; each class has one more."""
 MOST_CLASSES = 10
 """So many classes a table shows that a person reads."""
+THERE = "All of it is measured already: it is shown at once."
 WIDE, HIGH, EDGE = 640, 320, 56
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours that can be told apart without red and green (Okabe and Ito, 2008)."""
@@ -124,6 +125,16 @@ def classes_said(study: Study) -> str:
         f"Of {many:,} classes these {MOST_CLASSES} are right least, all rows taken together. "
         "The table for a spreadsheet (CSV) has all of them."
     )
+
+
+# Beforehand.
+
+
+def estimated(found: StudyEstimate) -> str:
+    """How long the rows take that are missing."""
+    missing = found["missing"]
+    told = f"{plural(missing, 'row')} to measure: {duration(found['seconds'])}."
+    return told if missing else THERE
 
 
 # As a page.

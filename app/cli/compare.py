@@ -12,6 +12,7 @@ from app.study_files import (
     by_rank,
     class_table,
     classes_said,
+    estimated,
     page,
     reading,
     table,
@@ -19,7 +20,15 @@ from app.study_files import (
     told_size,
 )
 from engine.events import Ended
-from engine.results.compare import LearningCurve, MoreOfClass, RowUsed, SideBySide, Study
+from engine.results.compare import (
+    LearningCurve,
+    LeftOut,
+    MoreOfClass,
+    RowUsed,
+    SideBySide,
+    Study,
+    StudyEstimate,
+)
 from engine.system.files import replace_file
 from engine.system.words import per_cent
 
@@ -58,6 +67,7 @@ def add_to(command: Any) -> None:
     add("--shares", default="10,25,50,100", metavar="LIST", help=help)
     help = "learning curves of what trains, and of other networks, too; takes up to twice as long"
     add("--every-curve", action="store_true", help=help)
+    add("--estimate", action="store_true", help="only say how long it would take")
     add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
     help = "go on with the way of this row, or of the best one, afterwards (undo is in the window)"
@@ -69,7 +79,8 @@ def add_to(command: Any) -> None:
     add("--beside", default="", metavar="NAME,NAME", help=help)
     help = "what more images of this class would bring to it"
     add("--more", default="", metavar="CLASS", help=help)
-    add("--images", type=int, default=100, metavar="N", help="how many more; 100 without")
+    help = "how many more; without, 100, or twice what there is to learn from if that is less"
+    add("--images", type=int, metavar="N", help=help)
     add("--overwrite", action="store_true", help="replace FILE if it is there")
 
 
@@ -83,17 +94,18 @@ def compare(options: argparse.Namespace) -> int:
         return beside(options)
     if why := trouble(options):
         return finish(options, Ended("refused", why), Study, text)
-    ended = do(
-        options,
-        "compare",
-        project=options.project,
-        strategies=[name.strip() for name in options.strategies.split(",") if name.strip()],
-        epochs=options.epochs,
-        seconds=options.seconds,
-        seed=options.seed,
-        shares=shares_in(options.shares),
-        every_curve=options.every_curve,
-    )
+    asked = {
+        "project": options.project,
+        "strategies": [name.strip() for name in options.strategies.split(",") if name.strip()],
+        "epochs": options.epochs,
+        "seconds": options.seconds,
+        "seed": options.seed,
+        "shares": shares_in(options.shares),
+        "every_curve": options.every_curve,
+    }
+    if options.estimate:
+        return finish(options, do(options, "estimate_study", **asked), StudyEstimate, beforehand)
+    ended = do(options, "compare", **asked)
     if ended.how == "done":
         ended = written(options, ended)
     if options.use and ended.how == "done":
@@ -180,6 +192,15 @@ def written(options: argparse.Namespace, ended: Ended) -> Ended:
 # As text.
 
 
+def beforehand(found: StudyEstimate) -> str:
+    """How many rows are to be measured and how long that takes, and what is left out."""
+    return "\n".join([estimated(found), *left_out(found["left_out"])])
+
+
+def left_out(found: list[LeftOut]) -> list[str]:
+    return [f"Left out: {out['title']}. {out['why']}" for out in found]
+
+
 def text(study: Study) -> str:
     """The table, its rows class by class, the curves, and what was left out."""
     parts = [columns(rows_of(study)), NOTE, columns(class_table(study))]
@@ -189,7 +210,7 @@ def text(study: Study) -> str:
         parts.append(columns(points_of(study["curves"])))
         parts.append("\n".join(more_of(study["curves"])))
     if study["left_out"]:
-        parts.append("\n".join(f"Left out: {o['title']}. {o['why']}" for o in study["left_out"]))
+        parts.append("\n".join(left_out(study["left_out"])))
     return "\n\n".join([*parts, study["said"]])
 
 

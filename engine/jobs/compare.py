@@ -142,6 +142,7 @@ def side_by_side(
 
 
 @job("Looking at what more images would bring", reads=True)
-def more_of_class(session: Session, *, name: str, images: int = 100) -> Work[MoreOfClass]:
-    """What `images` more of one class would bring to it, by a learning curve of it alone."""
+def more_of_class(session: Session, *, name: str, images: int | None = None) -> Work[MoreOfClass]:
+    """What `images` more of one class would bring to it, by a learning curve of it alone; without
+    a number 100, or as many as the curve reaches."""
     return (yield from one_class.more_of_class(session, name, images))

@@ -115,6 +115,24 @@ def test_what_was_measured_is_not_measured_again(home: Path, project: Path) -> N
     assert "To be measured: 1 row, which takes about" in more.stderr
 
 
+def test_its_time_is_told_before_it_begins(home: Path, project: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(project, tmp_path / "mine.espalier")
+    asked = ("--strategies", "tilda,ridge,last_99", "--epochs", 1, "--shares", 100, "--estimate")
+    found = answered(home, "compare", mine, *asked)
+    assert (found["rows"], found["missing"]) == (3, 2)
+    assert found["seconds"] > 2 * 0.3, "each model is written and timed"
+    assert [out["title"] for out in found["left_out"]] == ["Fine-tuning the last 99 stages"]
+    said = espalier(home, "compare", mine, *asked)
+    assert said.returncode == 0
+    told, gone = said.stdout.splitlines()
+    assert told.startswith("2 rows to measure: about")
+    assert gone.startswith("Left out: Fine-tuning the last 99 stages. This network has")
+    answered(home, "compare", mine, *asked[:-1])
+    assert espalier(home, "compare", mine, *asked).stdout.splitlines()[0] == (
+        "All of it is measured already: it is shown at once."
+    )
+
+
 def test_a_study_changes_nothing_of_the_project(home: Path, project: Path) -> None:
     before = [answered(home, name, project) for name in ("classes", "steps", "runs", "score")]
     answered(home, "compare", project, *ASKED)
@@ -150,9 +168,11 @@ def test_two_rows_beside_each_other_one_class_and_a_row_that_is_used(
     said = espalier(home, "compare", mine, "--beside", "slda,ncm").stdout
     assert f"answered alike                                          {found['alike']}" in said
     assert "two names" in refused(home, "compare", mine, "--beside", "slda")
-    assert "100 more images of “red” can't be told" in (
-        espalier(home, "compare", mine, "--more", "red").stdout
-    )
+    more = ("compare", mine, "--more", "red")
+    assert "100 more images of “red” can't" in espalier(home, *more, "--images", 100).stdout
+    usual = answered(home, *more)
+    assert usual["images"] == 24, "as many as the curve reaches"
+    assert usual["more"] or "right already" in usual["said"]
     used = answered(home, "compare", mine, *ASKED, "--use", "last_2")
     row = next(row for row in study["rows"] if row["name"] == "last_2")
     assert used["accuracy"] == pytest.approx(row["accuracy"])

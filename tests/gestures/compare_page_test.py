@@ -214,9 +214,22 @@ def test_what_more_of_a_class_would_bring_is_told_and_all_has_its_room(learnt: P
     page = on_page(learnt)
     learnt.presses("Alt+C")
     learnt.sees(page.curves.classes.hasFocus)
+    counts = {c.name: c.train for c in learnt.project.classes}
+    for _ in counts:  # the number follows the class
+        name = page.curves.classes.currentText()
+        assert page.curves.images.value() == 2 * counts[name] < 100
+        QTest.keyClick(page.curves.classes, Qt.Key.Key_Down)
+    learnt.presses("Ctrl+Shift+M")
+    name = page.curves.classes.currentText()
+    told = f"{2 * counts[name]} more images of “{name}” "
+    learnt.sees(lambda: page.curves.answer.text().startswith(told))
+    assert f"{counts[name]} now" not in page.curves.answer.text(), "none that the curve can't reach"
+    page.curves.images.setFocus()
+    page.curves.images.selectAll()
+    QTest.keyClicks(page.curves.images, "90")
     page.curves.classes.setCurrentText("banana")
     learnt.presses("Ctrl+Shift+M")
-    learnt.sees(lambda: page.curves.answer.text().startswith("100 more images of “banana” can't"))
+    learnt.sees(lambda: page.curves.answer.text().startswith("90 more images of “banana” can't"))
     for wide, high in ((1280, 800), (1024, 700)):
         learnt.window.resize(wide, high)
         learnt.sees(lambda wide=wide: learnt.window.width() == wide)

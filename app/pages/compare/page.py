@@ -181,7 +181,7 @@ class ComparePage(QWidget):
         if project is not None and enough:
             images = tuple((c.name, c.train, c.validation) for c in project.classes)
             now = (project.path, project.backbone, project.input_size, images)
-            self.curves.show_classes([c.name for c in project.classes if c.known])
+            self.curves.show_classes({c.name: c.train for c in project.classes if c.known})
         if now != self.shown:
             self.shown, self.chosen_once = now, False
         self.stale = True
@@ -196,6 +196,7 @@ class ComparePage(QWidget):
             self.bridge.drop(ticket)
         self.choosing = self.question = 0
         self.form.forget()
+        self.curves.typed = False
         self.show_last()
 
     def showEvent(self, event: QShowEvent) -> None:
