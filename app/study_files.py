@@ -91,6 +91,15 @@ def reading(row: StudyRow) -> str:
     return "best" if row["best"] else "tied" if row["tied"] else "behind"
 
 
+def earlier_said(study: Study) -> str:
+    """That rows of the last study are in the table, too; nothing where there are none."""
+    count = study.get("earlier", 0)
+    if not count:
+        return ""
+    who, them = ("1 row", "stands") if count == 1 else (f"{count} rows", "stand")
+    return f"{who} of the study before {them} in the table too: the same images, seed and budget."
+
+
 # Class by class.
 
 

@@ -12,6 +12,7 @@ from app.study_files import (
     by_rank,
     class_table,
     classes_said,
+    earlier_said,
     estimated,
     page,
     reading,
@@ -37,6 +38,7 @@ ALL, BEST = "all", "best"
 TWO = "“{}” are not two models. Write two names with a comma between, as in in_use,run_1."
 NO_SHARES = "“{}” are no shares of images. Write them in per cent, as in 10,25,50,100."
 THERE = "{} is there already. Name another file, or add --overwrite."
+ONE = "{0} is the only row, so none is the best. Name more strategies, or use it: --use {1}."
 NO_PLACE = "{} can't be written ({}). Name another file."
 STRATEGIES = (
     "with commas: ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N (the last N "
@@ -67,6 +69,11 @@ def add_to(command: Any) -> None:
     add("--shares", default="10,25,50,100", metavar="LIST", help=help)
     help = "learning curves of what trains, and of other networks, too; takes up to twice as long"
     add("--every-curve", action="store_true", help=help)
+    help = (
+        "leave out the rows of the last study, which else stay in the table where the images, the "
+        "seed and the budget are the same"
+    )
+    add("--anew", action="store_true", help=help)
     add("--estimate", action="store_true", help="only say how long it would take")
     add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
@@ -102,6 +109,7 @@ def compare(options: argparse.Namespace) -> int:
         "seed": options.seed,
         "shares": shares_in(options.shares),
         "every_curve": options.every_curve,
+        "anew": options.anew,
     }
     if options.estimate:
         return finish(options, do(options, "estimate_study", **asked), StudyEstimate, beforehand)
@@ -115,12 +123,19 @@ def compare(options: argparse.Namespace) -> int:
 
 def use(options: argparse.Namespace, study: Study) -> int:
     """Goes on with a row of the study."""
-    best = next((row["name"] for row in by_rank(study) if not row["useless"]), "")
-    name = best if options.use == BEST else options.use
+    usable = [row for row in by_rank(study) if not row["useless"]]
+    name = options.use
+    if name == BEST:
+        if len(study["rows"]) == 1 or not usable:
+            row = study["rows"][0]
+            why = row["useless"] or ONE.format(row["title"], row["name"])
+            return finish(options, Ended("refused", why), RowUsed, lambda _: "")
+        name = usable[0]["name"]
     ended = do(options, "use_row", project=options.project, name=name)
 
     def told(used: RowUsed) -> str:
-        return f"{study['said']}\n{used['title']} is in use: {per_cent(used['accuracy'])}."
+        how = " already, and nothing changed" if used["already"] else ""
+        return f"{study['said']}\n{used['title']} is in use{how}: {per_cent(used['accuracy'])}."
 
     return finish(options, ended, RowUsed, told)
 
@@ -211,6 +226,8 @@ def text(study: Study) -> str:
         parts.append("\n".join(more_of(study["curves"])))
     if study["left_out"]:
         parts.append("\n".join(left_out(study["left_out"])))
+    if said := earlier_said(study):
+        parts.append(f"{said} --anew leaves them out.")
     return "\n\n".join([*parts, study["said"]])
 
 
@@ -250,6 +267,12 @@ def more_of(curves: list[LearningCurve]) -> list[str]:
 
 def points_of(curves: list[LearningCurve]) -> list[tuple[str, ...]]:
     """Accuracies by the share of the images that was learnt from."""
-    heads = [f"{p['share']:g} % ({p['images']:,})" for p in curves[0]["points"]]
-    rows: list[tuple[str, ...]] = [("of the images", *heads)]
-    return rows + [(c["title"], *(per_cent(p["accuracy"]) for p in c["points"])) for c in curves]
+    images = {p["share"]: p["images"] for curve in curves for p in curve["points"]}
+    shares = sorted(images)
+    rows: list[tuple[str, ...]] = [
+        ("of the images", *(f"{share:g} % ({images[share]:,})" for share in shares))
+    ]
+    for curve in curves:
+        known = {p["share"]: p["accuracy"] for p in curve["points"]}
+        rows.append((curve["title"], *(per_cent(known.get(share)) for share in shares)))
+    return rows

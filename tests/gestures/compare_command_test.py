@@ -211,3 +211,51 @@ def test_of_many_classes_the_worst_are_shown_and_the_spreadsheet_has_all(
     assert sum(name in head for name in names) == 10
     assert "Of 12 classes these 10 are right least" in said
     assert sum(f"accuracy of {name}" in sheet.read_text() for name in names) == 12
+
+
+def test_rows_of_the_study_before_stay_where_nothing_changed_that_counts(
+    home: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(projects.learnt(), tmp_path / "mine.espalier")
+
+    def rows(*words: object) -> list[str]:
+        found = answered(home, "compare", mine, "--shares", 100, "--strategies", *words)
+        assert found["wanted"] == len(found["rows"])
+        return [row["name"] for row in found["rows"]]
+
+    assert rows("ncm,ridge") == ["ncm", "ridge"]
+    said = espalier(home, "compare", mine, "--strategies", "slda", "--shares", 100).stdout
+    assert "2 rows of the study before stand in the table too" in said
+    assert "--anew leaves them out" in said
+    assert "corrected for 2 comparisons with the best" in said, "all rows shown are read together"
+    assert rows("slda", "--anew") == ["slda"]
+    assert rows("last_2", "--epochs", 1) == ["last_2", "slda"]
+    assert rows("ncm") == ["ncm", "last_2", "slda"], "a closed form has no budget"
+    assert rows("head", "--epochs", 1) == ["head", "ncm", "last_2", "slda"]
+    # What comes of them goes on as with any row.
+    beside = answered(home, "compare", mine, "--beside", "slda,last_2")
+    assert beside["images"] == 18
+    assert rows("last_2", "--epochs", 0.5) == ["last_2"], "another budget"
+    assert rows("ncm", "--seed", 1) == ["ncm"]
+    assert rows("ncm,last_2", "--epochs", 1) == ["ncm", "last_2"]
+    used = answered(home, "compare", mine, "--strategies", "slda", "--use", "last_2")
+    assert used["title"] == "Fine-tuning the last 2 stages"
+    assert rows("slda") == ["slda"], "the network is another one"
+
+
+def test_the_best_of_one_is_none_and_what_is_in_use_stays_as_it_is(
+    home: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(projects.learnt(), tmp_path / "mine.espalier")
+    before = answered(home, "steps", mine)
+    alone = ("compare", mine, "--strategies", "ncm", "--shares", 100, "--anew")
+    assert refused(home, *alone, "--use", "best").endswith(
+        "Frozen features · Nearest class mean is the only row, so none is the best. Name more "
+        "strategies, or use it: --use ncm."
+    )
+    said = espalier(home, *alone, "--use", "ncm").stdout
+    assert "is in use already, and nothing changed" in said
+    assert answered(home, "steps", mine) == before
+    head = ("compare", mine, "--strategies", "head", "--epochs", 1, "--shares", 100, "--anew")
+    assert "closed form" in refused(home, *head, "--use", "best")
+    answered(home, *alone, "--strategies", "ncm,slda", "--use", "best")

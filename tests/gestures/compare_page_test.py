@@ -121,6 +121,35 @@ def test_each_way_is_offered_with_every_other_network_that_is_here(learnt: Perso
     learnt.sees(lambda: set(measured(page)) == {"ncm", f"ncm@{network}"})
 
 
+def test_another_study_adds_its_rows_and_discard_begins_anew(learnt: Person) -> None:
+    page = on_page(learnt)
+    ticks(learnt, "ncm", "roots")
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+    learnt.sees(lambda: set(measured(page)) == {"ncm", "roots"})
+    assert not page.state.isVisible()
+    ticks(learnt, "slda")
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+    learnt.sees(lambda: set(measured(page)) == {"ncm", "roots", "slda"})
+    assert page.form.chosen == ["slda"]
+    learnt.sees(lambda: page.state.isVisible())
+    assert page.state.text() == (
+        "2 rows of the study before stand in the table too: the same images, seed and budget. "
+        "Discard begins anew."
+    )
+    assert "corrected for 2 comparisons" in page.said.text()
+    page.table.setFocus()
+    page.table.choose(["ncm"])  # a row of before is used like any other
+    learnt.presses("Alt+2")
+    learnt.sees(page.bars.isVisible)
+    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+U"))
+    assert ended.how == "done", ended.text
+    learnt.sees(lambda: any("Nearest class mean is in use" in m for m in learnt.messages()))
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Shift+D"))
+    ticks(learnt, "slda")
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+    learnt.sees(lambda: measured(page) == ["slda"])
+
+
 def looks_closer(learnt: Person, page: Any) -> None:
     """The classes of a row, and the images that it or the best one alone has right."""
     page.table.setFocus()

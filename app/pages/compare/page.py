@@ -14,6 +14,7 @@ from app.pages.compare.form import StudyForm
 from app.pages.compare.live import LiveStudy
 from app.pages.compare.saving import save_button
 from app.pages.compare.table import StudyTable, height_of, lines_of
+from app.study_files import earlier_said
 from app.widgets.class_plots import BarPlot, ClassBar
 from app.widgets.controls import (
     Yielding,
@@ -259,6 +260,8 @@ class ComparePage(QWidget):
             said = self.live.said
         elif there and not last["done"] and not last["changed"]:
             said = STOPPED.format(min(done, wanted), wanted or "the strategies")
+        elif not said and (earlier := earlier_said(study) if study else ""):
+            said = f"{earlier} Discard begins anew."
         self.state.setText(said)
         self.state.setVisible(bool(said))
         for made, shown in (

@@ -55,13 +55,15 @@ def within_seconds(
     seconds, found = plan.asked["seconds"], dict[str, float]()
     if not seconds:
         return plan
-    for strategy in plan.chosen:
+    for strategy in (*plan.chosen, *plan.earlier):
         if not strategy.tuner:
             continue
         cell = plan.cell(strategy, WHOLE)
         key = hashlib.sha256(json.dumps(["epochs in", seconds, cell.key]).encode()).hexdigest()
         kept = (study.kept_row(plan.project, key) or {}).get("epochs")
         if not isinstance(kept, float):
+            if strategy in plan.earlier:
+                continue  # measured in another way: it is not shown
             try:
                 each = (yield from seconds_of_tuning(session, plan, cell)) / plan.epochs
             except Refused:

@@ -8,6 +8,7 @@ from typing import Any
 from engine.errors import Refused
 from engine.events import Event, Work
 from engine.learning import step, subnet
+from engine.learning.material import choice
 from engine.models.growth import growth_of
 from engine.models.provenance import facts_in, origin_of
 from engine.models.tuned import TUNED
@@ -46,9 +47,17 @@ def used(session: Session, name: str, narrower: Narrower) -> Work[RowUsed]:
         raise Refused(CHANGED[last["changed"]])
     if row["useless"]:
         raise Refused(USELESS)
-    plan = yield from planned(session, last["asked"], narrower)
+    plan = yield from planned(session, {**last["asked"], "strategies": [name]}, narrower)
     plan = yield from within_seconds(session, plan)
     cell = next(c for c in plan.cells() if c.share == WHOLE and c.strategy.name == name)
+    told: RowUsed = {
+        "name": name,
+        "title": cell.strategy.title,
+        "accuracy": row["accuracy"],
+        "already": is_used(session, plan, cell),
+    }
+    if told["already"]:
+        return told
     facts = yield from network_facts(session, plan, cell)
     title = f"Use {cell.strategy.title}"
     with project.gesture(title, all_or_nothing=True) as gesture:
@@ -63,7 +72,13 @@ def used(session: Session, name: str, narrower: Narrower) -> Work[RowUsed]:
             yield session.changed("backbone")
         learnt = yield from step.learn(session, gesture, *learner_of(plan, cell), title)
     yield session.changed("learnt")
-    return {"name": name, "title": cell.strategy.title, "accuracy": learnt["accuracy"]}
+    return {**told, "accuracy": learnt["accuracy"]}
+
+
+def is_used(session: Session, plan: StudyPlan, cell: Cell) -> bool:
+    """Whether the model in use is a row's already: to learn it once more would bring the same."""
+    own = plan.is_own(cell.strategy) and learner_of(plan, cell) == choice(plan.project)
+    return own and all(view.learnt for view in session.view().classes)
 
 
 def learner_of(plan: StudyPlan, cell: Cell) -> tuple[str, dict[str, Any]]:
