@@ -115,14 +115,19 @@ def class_table(study: Study) -> list[tuple[str, ...]]:
 
 def classes_shown(study: Study) -> list[str]:
     """All classes, or those that the rows together have right the least."""
+    names = list(study["rows"][0]["per_class"])
+    return names if len(names) <= MOST_CLASSES else worst_first(study)[:MOST_CLASSES]
+
+
+def worst_first(study: Study) -> list[str]:
+    """All classes, first those that the rows together have right the least."""
     each = [row["per_class"] for row in study["rows"]]
 
     def together(name: str) -> float:
         shares = [share for row in each if (share := row[name]) is not None]
         return sum(shares) / len(shares) if shares else 1.0
 
-    names = list(each[0])
-    return names if len(names) <= MOST_CLASSES else sorted(names, key=together)[:MOST_CLASSES]
+    return sorted(each[0], key=together)
 
 
 def classes_said(study: Study) -> str:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QScrollArea
 from app.pages.compare.saving import write
 from app.shell.window import Window
 from app.widgets.viewer import Viewer
+from engine.system.words import whole
 from tests.app.test_accessible import complaints
 from tests.helpers.window import Person, drop, texts, urls
 from tests.helpers.window_fixtures import with_project
@@ -125,18 +126,26 @@ def test_another_study_adds_its_rows_and_discard_begins_anew(learnt: Person) -> 
     page = on_page(learnt)
     ticks(learnt, "ncm", "roots")
     learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
-    learnt.sees(lambda: set(measured(page)) == {"ncm", "roots"})
+    learnt.sees(lambda: set(measured(page)) == {"ncm", "roots"} and page.last["done"])
     assert not page.state.isVisible()
     ticks(learnt, "slda")
     learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
     learnt.sees(lambda: set(measured(page)) == {"ncm", "roots", "slda"})
     assert page.form.chosen == ["slda"]
-    learnt.sees(lambda: page.state.isVisible())
-    assert page.state.text() == (
-        "2 rows of the study before stand in the table too: the same images, seed and budget. "
-        "Discard begins anew."
-    )
+    told = "2 rows of the study before stand in the table too: the same images, seed and budget."
+    learnt.sees(lambda: page.state.isVisible() and page.state.text().startswith(told))
+    assert page.state.text().endswith(" Discard begins anew.")
     assert "corrected for 2 comparisons" in page.said.text()
+    learnt.presses("Alt+4")
+    learnt.sees(page.by_class.isVisible)
+    shares, best = page.by_class.shares, page.last["study"]["rows"][0]["per_class"]
+    assert set(shares.titles[1:]) == set(best)
+    assert shares.rowCount() == 3
+    shown = {row["name"]: [shares.text(row, at) for at in (1, 2, 3)] for row in shares.rows}
+    for row in page.last["study"]["rows"]:
+        each = [whole(row["per_class"][name]) for name in shares.titles[1:]]
+        assert shown[row["name"]] == each
+    assert complaints(page) == []
     page.table.setFocus()
     page.table.choose(["ncm"])  # a row of before is used like any other
     learnt.presses("Alt+2")

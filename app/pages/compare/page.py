@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QStackedWidget, QToolButton, QWidget
 
 from app.bridge import Bridge
 from app.pages.compare.beside import Beside
+from app.pages.compare.classes import ClassTable
 from app.pages.compare.curves import Curves
 from app.pages.compare.form import StudyForm
 from app.pages.compare.live import LiveStudy
@@ -46,7 +47,12 @@ CHANGED = {
 }
 STOPPED = "{} of {} measured. What is done is kept: go on when you like."
 CLASSES = "Accuracy of each class, lowest first"
-VIEWS = (("Learning curves", "Alt+1"), ("Classes", "Alt+2"), ("Side by side", "Alt+3"))
+VIEWS = (
+    ("Learning curves", "Alt+1"),
+    ("Classes", "Alt+2"),
+    ("Side by side", "Alt+3"),
+    ("All rows by class", "Alt+4"),
+)
 MOST = 6
 """Rows of the table that are seen at once."""
 
@@ -68,7 +74,7 @@ class ComparePage(QWidget):
         self.table = StudyTable()
         self.curves = Curves(bridge)
         self.bars = BarPlot(CLASSES, "Choose a row above: its classes are drawn here.")
-        self.beside = Beside(bridge, thumbs)
+        self.beside, self.by_class = Beside(bridge, thumbs), ClassTable()
         self.make_buttons(tell)
         self.lay_out()
         self.connect_all()
@@ -120,7 +126,7 @@ class ComparePage(QWidget):
         self.bars.setToolTip("")
         self.views = QStackedWidget()
         bars = scrolled(self.bars, Yielding)
-        for view in (self.curves, bars, self.beside):
+        for view in (self.curves, bars, self.beside, self.by_class):
             self.views.addWidget(view)
         self.group, switch = QButtonGroup(self), row(gap=2)
         self.switches = [self.switch(at, *view) for at, view in enumerate(VIEWS)]
@@ -142,7 +148,7 @@ class ComparePage(QWidget):
         self.switches[0].setChecked(True)
 
     def switch(self, at: int, text: str, key: str) -> QToolButton:
-        """One of the three views below the table."""
+        """One of the views below the table."""
         made = QToolButton()
         made.setObjectName("scale")
         made.setText(text)
@@ -247,6 +253,7 @@ class ComparePage(QWidget):
         self.table.setFixedHeight(height_of(min(max(len(lines), 1), MOST)))
         self.table.show_lines(lines)
         self.curves.show_study(study)
+        self.by_class.shares.show(study)
         self.refresh()
 
     def refresh(self) -> None:

@@ -92,7 +92,7 @@ def test_models_in_use_of_runs_and_of_earlier_steps_beside_rows(tmp_path: Path) 
     session.close()
 
 
-@pytest.mark.parametrize("name", ["ncm", "last_3", OTHER, TRAINED, CLOSED])
+@pytest.mark.parametrize("name", ["slda", "last_3", OTHER, TRAINED, CLOSED])
 def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], name: str) -> None:
     session, study = compared
     before = projects.facts(session), projects.answers(session)
@@ -100,9 +100,10 @@ def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], 
     used = done(session, "use_row", name=name)
     assert used["accuracy"] == pytest.approx(row["accuracy"])
     assert used["title"] == row["title"]
-    if name != "ncm":
+    assert not used["already"]
+    if name != "slda":
         assert done(session, "last_study")["changed"] == "network"
-        assert "another one" in refused(session, "use_row", name="slda")
+        assert "another one" in refused(session, "use_row", name="ncm")
     done(session, "undo")
     assert (projects.facts(session), projects.answers(session)) == before
     assert done(session, "last_study") == {
@@ -111,6 +112,17 @@ def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], 
         "done": True,
         "changed": "",
     }
+
+
+def test_a_row_that_is_in_use_is_not_learnt_once_more(
+    compared: tuple[Session, dict[str, Any]],
+) -> None:
+    session, study = compared
+    before = done(session, "list_steps"), projects.facts(session)
+    used = done(session, "use_row", name="ncm")
+    assert used["already"]
+    assert used["accuracy"] == study["rows"][0]["accuracy"]
+    assert (done(session, "list_steps"), projects.facts(session)) == before
 
 
 def test_a_network_inside_is_compared_and_used(tmp_path: Path) -> None:
