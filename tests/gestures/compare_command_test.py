@@ -259,3 +259,14 @@ def test_the_best_of_one_is_none_and_what_is_in_use_stays_as_it_is(
     head = ("compare", mine, "--strategies", "head", "--epochs", 1, "--shares", 100, "--anew")
     assert "closed form" in refused(home, *head, "--use", "best")
     answered(home, *alone, "--strategies", "ncm,slda", "--use", "best")
+
+
+def test_a_network_inside_the_one_that_comes_along_is_compared_and_used(
+    home: Path, tmp_path: Path
+) -> None:
+    mine = shutil.copytree(projects.learnt(), tmp_path / "mine.espalier")
+    name = "subnet_smallest@embedded"
+    asked = ("compare", mine, "--strategies", f"ncm,{name}", "--shares", 100)
+    found = answered(home, *asked, "--use", name)
+    assert found["title"] == "Embedded (small) · The smallest network inside"
+    assert answered(home, "steps", mine)["steps"][-1]["title"] == f"Use {found['title']}"

@@ -260,6 +260,20 @@ def fixed(seconds: float) -> Any:
     yield
 
 
+def test_a_closed_form_is_foretold_by_the_width_and_the_number_of_its_images(
+    tmp_path: Path,
+) -> None:
+    session = projects.opened(tmp_path)
+    session.keep(("seconds a multiply-add",), lambda: 1e-6)
+    each = 1e-6 * (36 + 512) * 512**2
+    for name, effort in (("roots", 4), ("auto", 16)):
+        found = done(session, "estimate_study", strategies=[name], shares=[100])
+        assert found["seconds"] == pytest.approx(effort * each + 0.7)
+    half = done(session, "estimate_study", strategies=["roots"], shares=[50, 100])
+    assert half["seconds"] == pytest.approx(4 * each * (1 + (18 + 512) / (36 + 512)) + 0.7)
+    session.close()
+
+
 def test_more_of_a_class_is_told_or_said_why_not(compared: tuple[Session, dict[str, Any]]) -> None:
     session, _ = compared
     far = done(session, "more_of_class", name="red", images=100)
