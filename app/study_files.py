@@ -186,7 +186,7 @@ def budget_of(study: Study) -> str:
     """For how long each strategy trained."""
     if study["seconds"]:
         return f"{study['seconds']:g} seconds each"
-    return f"{study['epochs']:g} epochs"
+    return f"{study['epochs']:g} {'epoch' if study['epochs'] == 1 else 'epochs'}"
 
 
 def told_ms(row: StudyRow) -> str:

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -62,7 +63,11 @@ def test_a_study_as_json_table_and_page(home: Path, project: Path, tmp_path: Pat
             assert float(line[f"accuracy of {name}"]) == share
     assert lines[-1]["accuracy of red"] == "", "a curve has no classes"
 
-    shown = web.read_text()
+    shows_all(web.read_text(), found)
+
+
+def shows_all(shown: str, found: dict[str, Any]) -> None:
+    """The page: both tables, the reading, and the curves."""
     page = ElementTree.fromstring(
         shown.replace("<!doctype html>\n", "")
         .replace('<meta charset="utf-8">', "")

@@ -12,7 +12,7 @@ from engine.learning.material import choice
 from engine.models.growth import growth_of
 from engine.models.provenance import facts_in, origin_of
 from engine.models.tuned import TUNED
-from engine.results.compare import RowUsed
+from engine.results.compare import Asked, LastStudy, RowUsed, StudyRow
 from engine.session import Session
 from engine.training.adopt import keep_blob, keep_origin
 from engine.training.study import record
@@ -38,16 +38,8 @@ def used(session: Session, name: str, narrower: Narrower) -> Work[RowUsed]:
     """
     project = session.require()
     project.check_writable()
-    last = record.last(project)
-    rows = last["study"]["rows"] if last["study"] else []
-    row = next((row for row in rows if row["name"] == name), None)
-    if row is None or last["asked"] is None:
-        raise Refused(NONE.format(name))
-    if last["changed"]:
-        raise Refused(CHANGED[last["changed"]])
-    if row["useless"]:
-        raise Refused(USELESS)
-    plan = yield from planned(session, {**last["asked"], "strategies": [name]}, narrower)
+    row, asked = usable(record.last(project), name)
+    plan = yield from planned(session, {**asked, "strategies": [name]}, narrower)
     plan = yield from within_seconds(session, plan)
     cell = next(c for c in plan.cells() if c.share == WHOLE and c.strategy.name == name)
     told: RowUsed = {
@@ -73,6 +65,20 @@ def used(session: Session, name: str, narrower: Narrower) -> Work[RowUsed]:
         learnt = yield from step.learn(session, gesture, *learner_of(plan, cell), title)
     yield session.changed("learnt")
     return {**told, "accuracy": learnt["accuracy"]}
+
+
+def usable(last: LastStudy, name: str) -> tuple[StudyRow, Asked]:
+    """The row of that name, and what its study was asked for. Raises Refused where it can't be
+    used."""
+    rows = last["study"]["rows"] if last["study"] else []
+    row = next((row for row in rows if row["name"] == name), None)
+    if row is None or last["asked"] is None:
+        raise Refused(NONE.format(name))
+    if last["changed"]:
+        raise Refused(CHANGED[last["changed"]])
+    if row["useless"]:
+        raise Refused(USELESS)
+    return row, last["asked"]
 
 
 def is_used(session: Session, plan: StudyPlan, cell: Cell) -> bool:
