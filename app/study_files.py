@@ -7,8 +7,8 @@ import io
 import math
 from html import escape
 
-from engine.results.compare import LearningCurve, Study, StudyRow
-from engine.system.words import per_cent, plural
+from engine.results.compare import LearningCurve, Study, StudyEstimate, StudyRow
+from engine.system.words import duration, per_cent, plural
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
@@ -51,7 +51,10 @@ CELLS = (
     "p50 ms",
     "export bytes",
 )
-"""Columns of the table for a spreadsheet."""
+"""Columns of the table for a spreadsheet; each class has one more."""
+MOST_CLASSES = 10
+"""So many classes a table shows that a person reads."""
+THERE = "All of it is measured already: it is shown at once."
 WIDE, HIGH, EDGE = 640, 320, 56
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours that can be told apart without red and green (Okabe and Ito, 2008)."""
@@ -64,25 +67,88 @@ def table(study: Study) -> str:
     """A line for each row, then one for each smaller share of a curve."""
     output = io.StringIO()
     lines = csv.writer(output, lineterminator="\r\n")
-    lines.writerow(CELLS)
+    classes = list(study["rows"][0]["per_class"])
+    lines.writerow([*CELLS, *(f"accuracy of {name}" for name in classes)])
     for row in study["rows"]:
         behind = [str(value) for value in row["difference"] or []] or [""] * 3
         costs = [row["seconds"], row["trained"], row["macs"], row["bytes"]]
         used = ["" if value is None else value for value in (row["p50"], row["export"])]
         end = ["" if row["p"] is None else row["p"], reading(row), *costs, *used]
         seen = [row["name"], row["title"], 100, study["learnt"], row["accuracy"], *row["interval"]]
-        lines.writerow([*seen, *behind, *end])
+        each = ["" if share is None else share for share in row["per_class"].values()]
+        lines.writerow([*seen, *behind, *end, *each])
     for curve in study["curves"]:
         for point in curve["points"]:
             if point["share"] < 100:
                 share = f"{point['share']:g}"
                 where = [curve["name"], curve["title"], share, point["images"]]
-                lines.writerow([*where, point["accuracy"], *point["interval"], *[""] * 11])
+                rest = [""] * (11 + len(classes))
+                lines.writerow([*where, point["accuracy"], *point["interval"], *rest])
     return output.getvalue()
 
 
 def reading(row: StudyRow) -> str:
     return "best" if row["best"] else "tied" if row["tied"] else "behind"
+
+
+def earlier_said(study: Study) -> str:
+    """That rows of the last study are in the table, too; nothing where there are none."""
+    count = study.get("earlier", 0)
+    if not count:
+        return ""
+    who, them = ("1 row", "stands") if count == 1 else (f"{count} rows", "stand")
+    return f"{who} of the study before {them} in the table too: the same images, seed and budget."
+
+
+# Class by class.
+
+
+def class_table(study: Study) -> list[tuple[str, ...]]:
+    """How much of each class a row has right, the best row first; of many classes the worst."""
+    names = classes_shown(study)
+    rows: list[tuple[str, ...]] = [("accuracy of", *names)]
+    return rows + [
+        (row["title"], *(per_cent(row["per_class"][name]) for name in names))
+        for row in by_rank(study)
+    ]
+
+
+def classes_shown(study: Study) -> list[str]:
+    """All classes, or those that the rows together have right the least."""
+    names = list(study["rows"][0]["per_class"])
+    return names if len(names) <= MOST_CLASSES else worst_first(study)[:MOST_CLASSES]
+
+
+def worst_first(study: Study) -> list[str]:
+    """All classes, first those that the rows together have right the least."""
+    each = [row["per_class"] for row in study["rows"]]
+
+    def together(name: str) -> float:
+        shares = [share for row in each if (share := row[name]) is not None]
+        return sum(shares) / len(shares) if shares else 1.0
+
+    return sorted(each[0], key=together)
+
+
+def classes_said(study: Study) -> str:
+    """What is said of classes that the table leaves out; nothing where it has all."""
+    many = len(study["rows"][0]["per_class"])
+    if many <= MOST_CLASSES:
+        return ""
+    return (
+        f"Of {many:,} classes these {MOST_CLASSES} are right least, all rows taken together. "
+        "The table for a spreadsheet (CSV) has all of them."
+    )
+
+
+# Beforehand.
+
+
+def estimated(found: StudyEstimate) -> str:
+    """How long the rows take that are missing."""
+    missing = found["missing"]
+    told = f"{plural(missing, 'row')} to measure: {duration(found['seconds'])}."
+    return told if missing else THERE
 
 
 # As a page.
@@ -107,7 +173,7 @@ def page(study: Study) -> str:
         f"<p>{images}; {budget}. Behind: the best row's accuracy less this one's, in points; p is "
         "corrected for the number of rows (Holm), an interval is that of its row alone.</p>\n"
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>{lines}</tbody></table>'
-        f"</div>\n{left_out}{curves(study['curves'])}</body></html>\n"
+        f"</div>\n{classes(study)}{left_out}{curves(study['curves'])}</body></html>\n"
     )
 
 
@@ -120,7 +186,7 @@ def budget_of(study: Study) -> str:
     """For how long each strategy trained."""
     if study["seconds"]:
         return f"{study['seconds']:g} seconds each"
-    return f"{study['epochs']:g} epochs"
+    return f"{study['epochs']:g} {'epoch' if study['epochs'] == 1 else 'epochs'}"
 
 
 def told_ms(row: StudyRow) -> str:
@@ -154,6 +220,21 @@ def line(row: StudyRow) -> str:
     shown = "".join(f"<td>{cell}</td>" for cell in cells)
     kind = ' class="best"' if row["best"] else ""
     return f"<tr{kind}>{shown}</tr>"
+
+
+def classes(study: Study) -> str:
+    """The second table: rows are strategies, columns classes."""
+    heads, *rows = class_table(study)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in heads)
+    lines = "\n".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in rows
+    )
+    said = classes_said(study)
+    return (
+        f"<h2>Class by class</h2>\n{f'<p>{said}</p>' if said else ''}"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table>'
+        "</div>\n"
+    )
 
 
 def curves(found: list[LearningCurve]) -> str:

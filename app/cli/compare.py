@@ -8,9 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.terminal import columns, do, finish
-from app.study_files import by_rank, page, reading, table, told_ms, told_size
+from app.study_files import (
+    by_rank,
+    class_table,
+    classes_said,
+    earlier_said,
+    estimated,
+    page,
+    reading,
+    table,
+    told_ms,
+    told_size,
+)
 from engine.events import Ended
-from engine.results.compare import LearningCurve, MoreOfClass, RowUsed, SideBySide, Study
+from engine.results.compare import (
+    LearningCurve,
+    LeftOut,
+    MoreOfClass,
+    RowUsed,
+    SideBySide,
+    Study,
+    StudyEstimate,
+)
 from engine.system.files import replace_file
 from engine.system.words import per_cent
 
@@ -19,7 +38,20 @@ ALL, BEST = "all", "best"
 TWO = "“{}” are not two models. Write two names with a comma between, as in in_use,run_1."
 NO_SHARES = "“{}” are no shares of images. Write them in per cent, as in 10,25,50,100."
 THERE = "{} is there already. Name another file, or add --overwrite."
+ONE = "{0} is the only row, so none is the best. Name more strategies, or use it: --use {1}."
 NO_PLACE = "{} can't be written ({}). Name another file."
+STRATEGIES = (
+    "with commas: ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N (the last N "
+    "stages), all_stages, gradual, freezeout, adapters, lora, batch_norm, scratch, "
+    "scratch_augmented, adapted, scratch_unlabelled; NAME@NETWORK for any of these on another "
+    "network that is here, as in slda@mobilenet_v2; network_NAME (the project's learner on another "
+    "network as it is); narrowed_75, narrowed_50, where the project's network can be made "
+    "narrower; subnet_smallest, subnet_middle, subnet_largest, where it came from a once-for-all "
+    "one, or of another one with @NETWORK, as in subnet_smallest@embedded; networks (all of the "
+    "last three kinds that are to be had here); all, as without this option (all before the first "
+    "@, with last_1 and last_3)"
+)
+"""A test holds it to what there is."""
 NOTE = "p is corrected for the number of rows (Holm); an interval is that of its row alone."
 
 
@@ -27,14 +59,7 @@ def add_to(command: Any) -> None:
     """Adds the command; `command(name, work, help, *places)` makes its parser."""
     help = "Compare ways to learn on the project's images; nothing of the project changes."
     add = command("compare", compare, help, "project").add_argument
-    help = (
-        "ncm, slda, roots, ridge, tilda, auto, head, head_augmented, last_N, all_stages, gradual, "
-        "freezeout, adapters, lora, batch_norm, scratch, scratch_augmented, network_NAME, "
-        "subnet_smallest, subnet_middle, subnet_largest, networks (all others that are here), "
-        "NAME@NETWORK for any of them on another network, as in slda@mobilenet_v2, with commas; "
-        "else all of the project's own"
-    )
-    add("--strategies", default=ALL, metavar="NAMES", help=help)
+    add("--strategies", default=ALL, metavar="NAMES", help=STRATEGIES)
     help = "how often each image is seen; else by the number of images"
     add("--epochs", type=float, default=0, metavar="N", help=help)
     help = "for how long each strategy trains, instead of epochs"
@@ -44,6 +69,12 @@ def add_to(command: Any) -> None:
     add("--shares", default="10,25,50,100", metavar="LIST", help=help)
     help = "learning curves of what trains, and of other networks, too; takes up to twice as long"
     add("--every-curve", action="store_true", help=help)
+    help = (
+        "leave out the rows of the last study, which else stay in the table where the images, the "
+        "seed and the budget are the same"
+    )
+    add("--anew", action="store_true", help=help)
+    add("--estimate", action="store_true", help="only say how long it would take")
     add("--csv", default="", metavar="FILE", help="write the rows and curves as a table")
     add("--html", default="", metavar="FILE", help="write all of it as a page for a browser")
     help = "go on with the way of this row, or of the best one, afterwards (undo is in the window)"
@@ -55,7 +86,8 @@ def add_to(command: Any) -> None:
     add("--beside", default="", metavar="NAME,NAME", help=help)
     help = "what more images of this class would bring to it"
     add("--more", default="", metavar="CLASS", help=help)
-    add("--images", type=int, default=100, metavar="N", help="how many more; 100 without")
+    help = "how many more; without, 100, or twice what there is to learn from if that is less"
+    add("--images", type=int, metavar="N", help=help)
     add("--overwrite", action="store_true", help="replace FILE if it is there")
 
 
@@ -69,17 +101,19 @@ def compare(options: argparse.Namespace) -> int:
         return beside(options)
     if why := trouble(options):
         return finish(options, Ended("refused", why), Study, text)
-    ended = do(
-        options,
-        "compare",
-        project=options.project,
-        strategies=[name.strip() for name in options.strategies.split(",") if name.strip()],
-        epochs=options.epochs,
-        seconds=options.seconds,
-        seed=options.seed,
-        shares=shares_in(options.shares),
-        every_curve=options.every_curve,
-    )
+    asked = {
+        "project": options.project,
+        "strategies": [name.strip() for name in options.strategies.split(",") if name.strip()],
+        "epochs": options.epochs,
+        "seconds": options.seconds,
+        "seed": options.seed,
+        "shares": shares_in(options.shares),
+        "every_curve": options.every_curve,
+        "anew": options.anew,
+    }
+    if options.estimate:
+        return finish(options, do(options, "estimate_study", **asked), StudyEstimate, beforehand)
+    ended = do(options, "compare", **asked)
     if ended.how == "done":
         ended = written(options, ended)
     if options.use and ended.how == "done":
@@ -89,12 +123,19 @@ def compare(options: argparse.Namespace) -> int:
 
 def use(options: argparse.Namespace, study: Study) -> int:
     """Goes on with a row of the study."""
-    best = next((row["name"] for row in by_rank(study) if not row["useless"]), "")
-    name = best if options.use == BEST else options.use
+    usable = [row for row in by_rank(study) if not row["useless"]]
+    name = options.use
+    if name == BEST:
+        if len(study["rows"]) == 1 or not usable:
+            row = study["rows"][0]
+            why = row["useless"] or ONE.format(row["title"], row["name"])
+            return finish(options, Ended("refused", why), RowUsed, lambda _: "")
+        name = usable[0]["name"]
     ended = do(options, "use_row", project=options.project, name=name)
 
     def told(used: RowUsed) -> str:
-        return f"{study['said']}\n{used['title']} is in use: {per_cent(used['accuracy'])}."
+        how = " already, and nothing changed" if used["already"] else ""
+        return f"{study['said']}\n{used['title']} is in use{how}: {per_cent(used['accuracy'])}."
 
     return finish(options, ended, RowUsed, told)
 
@@ -166,14 +207,27 @@ def written(options: argparse.Namespace, ended: Ended) -> Ended:
 # As text.
 
 
+def beforehand(found: StudyEstimate) -> str:
+    """How many rows are to be measured and how long that takes, and what is left out."""
+    return "\n".join([estimated(found), *left_out(found["left_out"])])
+
+
+def left_out(found: list[LeftOut]) -> list[str]:
+    return [f"Left out: {out['title']}. {out['why']}" for out in found]
+
+
 def text(study: Study) -> str:
-    """The table, what can't be told apart, the curves, and what was left out."""
-    parts = [columns(rows_of(study)), NOTE]
+    """The table, its rows class by class, the curves, and what was left out."""
+    parts = [columns(rows_of(study)), NOTE, columns(class_table(study))]
+    if said := classes_said(study):
+        parts.append(said)
     if study["curves"]:
         parts.append(columns(points_of(study["curves"])))
         parts.append("\n".join(more_of(study["curves"])))
     if study["left_out"]:
-        parts.append("\n".join(f"Left out: {o['title']}. {o['why']}" for o in study["left_out"]))
+        parts.append("\n".join(left_out(study["left_out"])))
+    if said := earlier_said(study):
+        parts.append(f"{said} --anew leaves them out.")
     return "\n\n".join([*parts, study["said"]])
 
 
@@ -213,6 +267,12 @@ def more_of(curves: list[LearningCurve]) -> list[str]:
 
 def points_of(curves: list[LearningCurve]) -> list[tuple[str, ...]]:
     """Accuracies by the share of the images that was learnt from."""
-    heads = [f"{p['share']:g} % ({p['images']:,})" for p in curves[0]["points"]]
-    rows: list[tuple[str, ...]] = [("of the images", *heads)]
-    return rows + [(c["title"], *(per_cent(p["accuracy"]) for p in c["points"])) for c in curves]
+    images = {p["share"]: p["images"] for curve in curves for p in curve["points"]}
+    shares = sorted(images)
+    rows: list[tuple[str, ...]] = [
+        ("of the images", *(f"{share:g} % ({images[share]:,})" for share in shares))
+    ]
+    for curve in curves:
+        known = {p["share"]: p["accuracy"] for p in curve["points"]}
+        rows.append((curve["title"], *(per_cent(known.get(share)) for share in shares)))
+    return rows

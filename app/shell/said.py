@@ -97,6 +97,8 @@ def gap(asked: Facts, result: Facts) -> str:
 def row_used(asked: Facts, result: Facts) -> str:
     """Which way the project goes on with, and how well it does."""
     right = f": {whole(now)} of the test images are right" if (now := result["accuracy"]) else ""
+    if result["already"]:
+        return f"{result['title']} is in use already{right}. Nothing changed."
     return f"{result['title']} is in use{right}."
 
 

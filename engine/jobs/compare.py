@@ -29,7 +29,7 @@ from engine.training.study import side_by_side as beside
 from engine.training.study.budget import foretold, within_seconds
 from engine.training.study.narrowing import Narrower
 from engine.training.study.plan import drafted, here, planned
-from engine.training.study.run import carried_out, tidied
+from engine.training.study.run import carried_out, tidied, with_last
 from engine.training.study.strategies import every_strategy, presets
 
 SHARES = (10.0, 25.0, 50.0, 100.0)
@@ -41,7 +41,8 @@ NARROWER = Narrower(can_be_narrowed, narrowed_to)
 class StudySettings:
     """`strategies` are their names, none for all; `epochs` 0 takes those that suit the number of
     images, `seconds` as many as fit in them for each strategy; `shares` are those of a learning
-    curve, in per cent, which closed forms have, and with `every_curve` all rows."""
+    curve, in per cent, which closed forms have, and with `every_curve` all rows. Rows of the last
+    study with the same images, seed and budget stay in the table, but not `anew`."""
 
     strategies: Sequence[str] = ()
     epochs: float = 0
@@ -49,6 +50,7 @@ class StudySettings:
     seed: int = 0
     shares: Sequence[float] = SHARES
     every_curve: bool = False
+    anew: bool = False
 
     def plain(self) -> Asked:
         return {
@@ -70,6 +72,7 @@ def compare(session: Session, *, asked: StudySettings) -> Work[Study]:
     on where it was.
     """
     plan = yield from planned(session, asked.plain(), NARROWER)
+    plan = plan if asked.anew else with_last(session, plan)
     return (yield from carried_out(session, plan))
 
 
@@ -142,6 +145,7 @@ def side_by_side(
 
 
 @job("Looking at what more images would bring", reads=True)
-def more_of_class(session: Session, *, name: str, images: int = 100) -> Work[MoreOfClass]:
-    """What `images` more of one class would bring to it, by a learning curve of it alone."""
+def more_of_class(session: Session, *, name: str, images: int | None = None) -> Work[MoreOfClass]:
+    """What `images` more of one class would bring to it, by a learning curve of it alone; without
+    a number 100, or as many as the curve reaches."""
     return (yield from one_class.more_of_class(session, name, images))

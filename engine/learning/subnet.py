@@ -13,6 +13,7 @@ from engine.events import Progress
 from engine.images.preprocess import Preprocessing
 from engine.models.backbones import SUBNET, holds_many
 from engine.models.batch_norm import recalibrate
+from engine.models.provenance import Origin
 from engine.models.supernet.architecture import Architecture, largest
 from engine.models.supernet.files import subnet_bytes
 from engine.models.supernet.mobilenet import MobileNet
@@ -85,10 +86,14 @@ def settled(
 
 
 def use_subnet(
-    session: Session, gesture: int, architecture: Architecture
+    session: Session,
+    gesture: int,
+    architecture: Architecture,
+    inside: tuple[Supernet, Origin] | None = None,
 ) -> Generator[Progress, None, None]:
-    """Makes a subnet the project's backbone, as a part of a gesture. Nothing is learnt yet."""
-    project, (supernet, origin) = session.require(), session.supernet()
+    """Makes a subnet the project's backbone, as a part of a gesture; it lies `inside` the network
+    that the project's came from, unless another is named. Nothing is learnt yet."""
+    project, (supernet, origin) = session.require(), inside or session.supernet()
     network = yield from settled(project, supernet, architecture)
     blob = project.blobs.put(subnet_bytes(network, architecture, origin))
     with project.transaction(gesture) as db:

@@ -76,7 +76,8 @@ class LeftOut(TypedDict):
 
 class Study(TypedDict):
     """`images` are held out, `learnt` learnt from; `said` is the reading, in plain English.
-    `wanted` counts the rows that were asked for."""
+    `wanted` counts the rows that are to be shown, `earlier` those of them that the study before
+    had."""
 
     images: int
     learnt: int
@@ -85,6 +86,7 @@ class Study(TypedDict):
     seconds: float
     seed: int
     wanted: int
+    earlier: NotRequired[int]
     rows: list[StudyRow]
     curves: list[LearningCurve]
     left_out: list[LeftOut]
@@ -141,9 +143,12 @@ class StudyEstimate(TypedDict):
 
 
 class RowUsed(TypedDict):
+    """What the project goes on with; `already`: it did before, and nothing changed."""
+
     name: str
     title: str
     accuracy: float | None
+    already: bool
 
 
 class SideChoice(TypedDict):

@@ -115,7 +115,7 @@ def print_set(options: argparse.Namespace, parts: Path, place: Path, classes: st
 def asked(options: argparse.Namespace, seed: int) -> dict[str, Any]:
     """The settings of a study."""
     budget = {"seed": seed, "seconds": options.seconds, "epochs": options.epochs}
-    return {"strategies": options.strategies.split(","), "shares": [100.0], **budget}
+    return {"strategies": options.strategies.split(","), "shares": [100.0], "anew": True, **budget}
 
 
 def folders_of(parts: Path, classes: str) -> list[str]:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QScrollArea
 from app.pages.compare.saving import write
 from app.shell.window import Window
 from app.widgets.viewer import Viewer
+from engine.system.words import whole
 from tests.app.test_accessible import complaints
 from tests.helpers.window import Person, drop, texts, urls
 from tests.helpers.window_fixtures import with_project
@@ -108,12 +109,54 @@ def test_each_way_is_offered_with_every_other_network_that_is_here(learnt: Perso
     assert {f"{way}@{network}" for way in ways if "@" not in way} < set(with_it)
     assert (other.startswith("With "), group.isExpanded()) == (True, False)
     assert items[with_it[0]].text(0) == "As it is"
+    inside = [items[f"subnet_{size}@{network}"] for size in ("smallest", "middle", "largest")]
+    assert [item.text(0) for item in inside] == [
+        f"The {size} network inside" for size in ("smallest", "middle", "largest")
+    ]
+    assert all(item.parent() is group for item in inside)
 
     ticks(learnt, "ncm", f"ncm@{network}")
     assert group.isExpanded()
     ended = learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
     assert ended.how == "done", ended.text
     learnt.sees(lambda: set(measured(page)) == {"ncm", f"ncm@{network}"})
+
+
+def test_another_study_adds_its_rows_and_discard_begins_anew(learnt: Person) -> None:
+    page = on_page(learnt)
+    ticks(learnt, "ncm", "roots")
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+    learnt.sees(lambda: set(measured(page)) == {"ncm", "roots"} and page.last["done"])
+    assert not page.state.isVisible()
+    ticks(learnt, "slda")
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+    learnt.sees(lambda: set(measured(page)) == {"ncm", "roots", "slda"})
+    assert page.form.chosen == ["slda"]
+    told = "2 rows of the study before stand in the table too: the same images, seed and budget."
+    learnt.sees(lambda: page.state.isVisible() and page.state.text().startswith(told))
+    assert page.state.text().endswith(" Discard begins anew.")
+    assert "corrected for 2 comparisons" in page.said.text()
+    learnt.presses("Alt+4")
+    learnt.sees(page.by_class.isVisible)
+    shares, best = page.by_class.shares, page.last["study"]["rows"][0]["per_class"]
+    assert set(shares.titles[1:]) == set(best)
+    assert shares.rowCount() == 3
+    shown = {row["name"]: [shares.text(row, at) for at in (1, 2, 3)] for row in shares.rows}
+    for row in page.last["study"]["rows"]:
+        each = [whole(row["per_class"][name]) for name in shares.titles[1:]]
+        assert shown[row["name"]] == each
+    assert complaints(page) == []
+    page.table.setFocus()
+    page.table.choose(["ncm"])  # a row of before is used like any other
+    learnt.presses("Alt+2")
+    learnt.sees(page.bars.isVisible)
+    ended = learnt.waits_for(lambda: learnt.presses("Ctrl+U"))
+    assert ended.how == "done", ended.text
+    learnt.sees(lambda: any("Nearest class mean is in use" in m for m in learnt.messages()))
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Shift+D"))
+    ticks(learnt, "slda")
+    learnt.waits_for(lambda: learnt.presses("Ctrl+Return"))
+    learnt.sees(lambda: measured(page) == ["slda"])
 
 
 def looks_closer(learnt: Person, page: Any) -> None:
@@ -216,9 +259,22 @@ def test_what_more_of_a_class_would_bring_is_told_and_all_has_its_room(learnt: P
     page = on_page(learnt)
     learnt.presses("Alt+C")
     learnt.sees(page.curves.classes.hasFocus)
+    counts = {c.name: c.train for c in learnt.project.classes}
+    for _ in counts:  # the number follows the class
+        name = page.curves.classes.currentText()
+        assert page.curves.images.value() == 2 * counts[name] < 100
+        QTest.keyClick(page.curves.classes, Qt.Key.Key_Down)
+    learnt.presses("Ctrl+Shift+M")
+    name = page.curves.classes.currentText()
+    told = f"{2 * counts[name]} more images of “{name}” "
+    learnt.sees(lambda: page.curves.answer.text().startswith(told))
+    assert f"{counts[name]} now" not in page.curves.answer.text(), "none that the curve can't reach"
+    page.curves.images.setFocus()
+    page.curves.images.selectAll()
+    QTest.keyClicks(page.curves.images, "90")
     page.curves.classes.setCurrentText("banana")
     learnt.presses("Ctrl+Shift+M")
-    learnt.sees(lambda: page.curves.answer.text().startswith("100 more images of “banana” can't"))
+    learnt.sees(lambda: page.curves.answer.text().startswith("90 more images of “banana” can't"))
     for wide, high in ((1280, 800), (1024, 700)):
         learnt.window.resize(wide, high)
         learnt.sees(lambda wide=wide: learnt.window.width() == wide)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QComboBox, QSpinBox, QWidget
@@ -28,6 +28,9 @@ LOOKS = (
     ("accent", Qt.PenStyle.DotLine),
 )
 """How lines look, so that they can be told apart without colours."""
+USUAL, REACH = 100, 2
+"""More images that are asked about at first, and so many times those that there are: what lies
+further off is told by no curve (engine/training/study/one_class.py)."""
 FROZEN = "Frozen features · "
 
 
@@ -50,6 +53,9 @@ class Curves(QWidget):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge, self.question = bridge, 0
+        self.known: Mapping[str, int] = {}
+        self.typed = False
+        """Whether the number of images is a person's own."""
         self.plot = CurvePlot(TITLE, EMPTY, "%")
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
         reach(self.plot, "Alt+A")
@@ -57,7 +63,7 @@ class Curves(QWidget):
         self.said = label("", "muted", wrap=True)
         self.images, self.classes = indented(QSpinBox()), QComboBox()
         self.images.setRange(1, 100_000)
-        self.images.setValue(100)
+        self.images.setValue(USUAL)
         named(self.images, "More images", "How many more images of the class")
         named(self.classes, "Class", "The class of which there would be more images")
         self.classes.setFixedWidth(144)
@@ -70,6 +76,8 @@ class Curves(QWidget):
             key="Ctrl+Shift+M",
         )
         self.answer = label("", wrap=True)
+        self.images.valueChanged.connect(self.on_typed)
+        self.classes.currentIndexChanged.connect(lambda _: self.propose())
         words = label("more images of", "muted")
         asks = row(self.images, words, self.classes, 0)
         tells = row(self.ask_button, self.answer)
@@ -87,16 +95,28 @@ class Curves(QWidget):
         self.said.setToolTip("\n".join(lines))
         self.said.setVisible(bool(said))
 
-    def show_classes(self, names: Sequence[str]) -> None:
-        """The classes that can be asked about."""
-        if [self.classes.itemText(at) for at in range(self.classes.count())] != list(names):
+    def show_classes(self, known: Mapping[str, int]) -> None:
+        """The classes that can be asked about, each with how many images it is learnt from."""
+        self.known, names = known, list(known)
+        if [self.classes.itemText(at) for at in range(self.classes.count())] != names:
             now = self.classes.currentText()
             with QSignalBlocker(self.classes):
                 self.classes.clear()
-                self.classes.addItems(list(names))
+                self.classes.addItems(names)
                 self.classes.setCurrentIndex(max(0, self.classes.findText(now)))
             self.answer.clear()
         self.ask_button.setEnabled(bool(names))
+        self.propose()
+
+    def propose(self) -> None:
+        """As many more images as a curve of the chosen class reaches, until a person says more."""
+        images = self.known.get(self.classes.currentText(), 0)
+        if images and not self.typed:
+            with QSignalBlocker(self.images):
+                self.images.setValue(min(USUAL, REACH * images))
+
+    def on_typed(self) -> None:
+        self.typed = True
 
     def ask(self) -> None:
         self.bridge.drop(self.question)

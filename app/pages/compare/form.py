@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.bridge import Bridge
 from app.forms import NumberBox
+from app.study_files import estimated
 from app.widgets.controls import (
     buddy,
     button,
@@ -35,7 +36,6 @@ from app.widgets.controls import (
 )
 from engine.events import Ended, Progress
 from engine.results.compare import Asked, StudyChoices, StudyEstimate
-from engine.system.words import duration, plural
 
 OWN, OWN_TITLE = "own", "Own choice"
 OWN_HELP = "What is ticked below."
@@ -45,7 +45,6 @@ USUAL_SECONDS = 60.0
 BUSY = "Pause what runs, or wait for its end, to begin another one."
 READING, ASKING = "One moment …", "Estimating the time …"
 NONE = "Tick at least one strategy."
-THERE = "All of it is measured already: it is shown at once."
 PAUSE = 600
 """Milliseconds after the last change before the time is estimated anew."""
 NAME = Qt.ItemDataRole.UserRole
@@ -294,10 +293,7 @@ class StudyForm(QFrame):
             self.time.setText(ended.text)
             return
         found = ended.of(StudyEstimate)
-        missing = found["missing"]
-        told = f"{plural(missing, 'row')} to measure: {duration(found['seconds'])}."
-        said = told if missing else THERE
-        left_out = found["left_out"]
+        said, left_out = estimated(found), found["left_out"]
         if left_out:
             said += f" Left out: {', '.join(out['title'] for out in left_out)}."
         self.time.setText(said)

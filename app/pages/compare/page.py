@@ -9,11 +9,13 @@ from PySide6.QtWidgets import QButtonGroup, QStackedWidget, QToolButton, QWidget
 
 from app.bridge import Bridge
 from app.pages.compare.beside import Beside
+from app.pages.compare.classes import ClassTable
 from app.pages.compare.curves import Curves
 from app.pages.compare.form import StudyForm
 from app.pages.compare.live import LiveStudy
 from app.pages.compare.saving import save_button
 from app.pages.compare.table import StudyTable, height_of, lines_of
+from app.study_files import earlier_said
 from app.widgets.class_plots import BarPlot, ClassBar
 from app.widgets.controls import (
     Yielding,
@@ -45,7 +47,12 @@ CHANGED = {
 }
 STOPPED = "{} of {} measured. What is done is kept: go on when you like."
 CLASSES = "Accuracy of each class, lowest first"
-VIEWS = (("Learning curves", "Alt+1"), ("Classes", "Alt+2"), ("Side by side", "Alt+3"))
+VIEWS = (
+    ("Learning curves", "Alt+1"),
+    ("Classes", "Alt+2"),
+    ("Side by side", "Alt+3"),
+    ("All rows by class", "Alt+4"),
+)
 MOST = 6
 """Rows of the table that are seen at once."""
 
@@ -67,7 +74,7 @@ class ComparePage(QWidget):
         self.table = StudyTable()
         self.curves = Curves(bridge)
         self.bars = BarPlot(CLASSES, "Choose a row above: its classes are drawn here.")
-        self.beside = Beside(bridge, thumbs)
+        self.beside, self.by_class = Beside(bridge, thumbs), ClassTable()
         self.make_buttons(tell)
         self.lay_out()
         self.connect_all()
@@ -119,7 +126,7 @@ class ComparePage(QWidget):
         self.bars.setToolTip("")
         self.views = QStackedWidget()
         bars = scrolled(self.bars, Yielding)
-        for view in (self.curves, bars, self.beside):
+        for view in (self.curves, bars, self.beside, self.by_class):
             self.views.addWidget(view)
         self.group, switch = QButtonGroup(self), row(gap=2)
         self.switches = [self.switch(at, *view) for at, view in enumerate(VIEWS)]
@@ -141,7 +148,7 @@ class ComparePage(QWidget):
         self.switches[0].setChecked(True)
 
     def switch(self, at: int, text: str, key: str) -> QToolButton:
-        """One of the three views below the table."""
+        """One of the views below the table."""
         made = QToolButton()
         made.setObjectName("scale")
         made.setText(text)
@@ -181,7 +188,7 @@ class ComparePage(QWidget):
         if project is not None and enough:
             images = tuple((c.name, c.train, c.validation) for c in project.classes)
             now = (project.path, project.backbone, project.input_size, images)
-            self.curves.show_classes([c.name for c in project.classes if c.known])
+            self.curves.show_classes({c.name: c.train for c in project.classes if c.known})
         if now != self.shown:
             self.shown, self.chosen_once = now, False
         self.stale = True
@@ -196,6 +203,7 @@ class ComparePage(QWidget):
             self.bridge.drop(ticket)
         self.choosing = self.question = 0
         self.form.forget()
+        self.curves.typed = False
         self.show_last()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -245,6 +253,7 @@ class ComparePage(QWidget):
         self.table.setFixedHeight(height_of(min(max(len(lines), 1), MOST)))
         self.table.show_lines(lines)
         self.curves.show_study(study)
+        self.by_class.shares.show(study)
         self.refresh()
 
     def refresh(self) -> None:
@@ -258,6 +267,8 @@ class ComparePage(QWidget):
             said = self.live.said
         elif there and not last["done"] and not last["changed"]:
             said = STOPPED.format(min(done, wanted), wanted or "the strategies")
+        elif not said and (earlier := earlier_said(study) if study else ""):
+            said = f"{earlier} Discard begins anew."
         self.state.setText(said)
         self.state.setVisible(bool(said))
         for made, shown in (

@@ -104,7 +104,7 @@ class StudyRows(TableRows):
         if name == "Behind" and row["difference"]:
             mean, low, high = (100 * value for value in row["difference"])
             told = f"{mean:.1f} points ({low:.1f} to {high:.1f}), p {row['p']:.3f}"
-            return f"{HELP[name]}: {told.replace('-', '−')}, corrected for the number of rows"
+            return f"{HELP[name]}: {told.replace('-', '−')}, which alone is corrected (Holm)"
         return f"{HELP[name].format(row['title'])}: {self.text(given, column)}".removeprefix(
             f"{row['title']}: "
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 
 from engine.errors import Refused
 from engine.events import Event, Progress
+from engine.learning.material import features_by
 from engine.models.backbones import BACKBONES
 from engine.results.compare import LeftOut
 from engine.session import Session
@@ -24,12 +26,19 @@ from engine.training.batches import check_batch
 from engine.training.branching.costs import macs_of
 from engine.training.estimate import seconds_of, trial_of
 from engine.training.setup import made_of_either
+from engine.training.study.networks import other_network
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
-from engine.training.study.rows import other_network, seconds_an_image, weights_tuned
+from engine.training.study.rows import seconds_an_image, weights_tuned
 from engine.training.tuner import Tuning
 from engine.training.unlabelled import estimate as adapting
 from engine.training.unlabelled.method import UnlabelledMethod
 
+EXPORTED = 0.7
+"""About so many seconds a row's model takes to be written as an export and timed (see `in_use`)."""
+SOME = 4.0
+EFFORT = {"auto": 16.0}
+"""So many times a closed form takes as long as a product of all features with a square of their
+width, with its decomposition; most about SOME, the one that chooses among many as here."""
 FEWEST, MOST = 0.05, 10_000.0
 """Epochs, whatever the seconds."""
 FOLDED = 8.0
@@ -46,13 +55,15 @@ def within_seconds(
     seconds, found = plan.asked["seconds"], dict[str, float]()
     if not seconds:
         return plan
-    for strategy in plan.chosen:
+    for strategy in (*plan.chosen, *plan.earlier):
         if not strategy.tuner:
             continue
         cell = plan.cell(strategy, WHOLE)
         key = hashlib.sha256(json.dumps(["epochs in", seconds, cell.key]).encode()).hexdigest()
         kept = (study.kept_row(plan.project, key) or {}).get("epochs")
         if not isinstance(kept, float):
+            if strategy in plan.earlier:
+                continue  # measured in another way: it is not shown
             try:
                 each = (yield from seconds_of_tuning(session, plan, cell)) / plan.epochs
             except Refused:
@@ -72,20 +83,51 @@ def foretold(
     seconds, left_out, rows, looking = 0.0, list[LeftOut](), 0, 0.0
     yield Progress(0, None, "Timing a few steps")
     if missing:
-        looking = seconds_an_image(session, session.extractor()) * len(plan.split.hashes)
+        extractor, hashes = session.extractor(), plan.split.hashes
+        an_image = seconds_an_image(session, extractor)
+        looking = an_image * len(hashes)
+        seconds = an_image * len(features_by(plan.project, extractor, 1).missing(hashes))
     for number, cell in enumerate(missing):
         yield Progress(number, len(missing), "Timing a few steps")
         try:
-            if cell.trains:
-                seconds += looking + (yield from seconds_of_tuning(session, plan, cell))
-            elif cell.strategy.tuner:
-                seconds += looking  # the network is there
-            elif cell.strategy.other:
-                seconds += looking * times_as_much(session, cell)
+            seconds += yield from seconds_of_cell(session, plan, cell, looking)
             rows += cell.share == WHOLE
         except Refused as error:
             left_out.append({"title": cell.title, "why": str(error)})
     return seconds, rows, left_out
+
+
+def seconds_of_cell(
+    session: Session, plan: StudyPlan, cell: Cell, looking: float
+) -> Generator[Event, None, float]:
+    """Gradient steps, a pass of `looking` at all images where another network is looked with, the
+    closed form, and what a model costs in use. Raises Refused where it can't be had."""
+    seconds = EXPORTED if cell.share == WHOLE else 0.0
+    if not cell.strategy.own_head:
+        seconds += seconds_of_learning(session, cell.learner, plan.learnt_of(cell.share))
+    if cell.trains:
+        seconds += looking + (yield from seconds_of_tuning(session, plan, cell))
+    elif cell.strategy.tuner:
+        seconds += looking  # the network is there
+    elif cell.strategy.other:
+        seconds += looking * times_as_much(session, cell)
+    return seconds
+
+
+def seconds_of_learning(session: Session, learner: str, images: int) -> float:
+    """How long a closed form learns, by how many images there are and how wide their features."""
+
+    def timed() -> float:
+        matrix = torch.rand(512, 512)
+        matrix @ matrix  # the first time is not counted
+        clock = time.perf_counter()
+        for _ in range(3):
+            matrix @ matrix
+        return (time.perf_counter() - clock) / (3 * 512**3)
+
+    width = session.backbone().width
+    each = float(session.keep(("seconds a multiply-add",), timed))
+    return EFFORT.get(learner, SOME) * each * (images + width) * width**2
 
 
 def seconds_of_tuning(

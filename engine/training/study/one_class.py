@@ -27,14 +27,17 @@ from engine.training.study.curves import subset
 SHARES = (12.5, 25.0, 50.0, 100.0)
 FURTHEST = 3
 """So many times as many images can be told of, at most; further off a line is a guess."""
+USUAL = 100
+"""So many more images are asked about unless a number is given, where the line reaches so far."""
 FEW = "{} can't be told: that takes at least 8 images of “{}” to learn from."
 FAR = "{} can't be told: there are {} now, and a curve reaches to {} more at most."
 ALL_RIGHT = "{} can't be told: every held-out image of “{}” is right already."
 
 
-def more_of_class(session: Session, name: str, images: int) -> Work[MoreOfClass]:
-    """Raises BadSetting, and Refused where the class or its images are not there."""
-    if images < 1:
+def more_of_class(session: Session, name: str, images: int | None) -> Work[MoreOfClass]:
+    """Without a number, for 100 images or as many as the curve reaches. Raises BadSetting, and
+    Refused where the class or its images are not there."""
+    if images is not None and images < 1:
         raise BadSetting("Ask for at least one more image.")
     project = session.require()
     number = catalogue.class_named(project, name)["id"]
@@ -42,13 +45,15 @@ def more_of_class(session: Session, name: str, images: int) -> Work[MoreOfClass]
     known, held_out = data.train.get(number, ()), data.split.validation.get(number, ())
     if not known or not held_out:
         raise Refused(f"“{name}” has no test images that were learnt. Learn it first.")
+    furthest = (FURTHEST - 1) * len(known)
+    images = min(USUAL, furthest) if images is None else images
     what = f"{plural(images, 'more image')} of “{name}”"
     found: MoreOfClass = {"name": name, "images": images, "more": None, "said": ""}
     counts = [len(subset({number: known}, share)[number]) for share in SHARES]
     if len(set(counts)) < len(SHARES):
         return {**found, "said": FEW.format(what, name)}
-    if images > (FURTHEST - 1) * len(known):
-        return {**found, "said": FAR.format(what, len(known), (FURTHEST - 1) * len(known))}
+    if images > furthest:
+        return {**found, "said": FAR.format(what, len(known), furthest)}
     right = yield from right_by_share(session, data, number)
     if right[-1].all():
         return {**found, "said": ALL_RIGHT.format(what, name)}

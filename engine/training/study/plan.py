@@ -65,7 +65,8 @@ class StudyPlan:
     """`hashes` are the held-out images, `truth` their class numbers; `network` is the extractor's
     key, `usual` the project's learner and its settings, `seen` the images that are learnt from
     without their classes. `asked` is what a person asked for; `epochs_of` says for how long each
-    strategy trains, where that is as many as fit in seconds."""
+    strategy trains, where that is as many as fit in seconds. `earlier` are rows of the last study
+    that are shown beside those that are `chosen`."""
 
     project: Project
     split: Split
@@ -79,6 +80,7 @@ class StudyPlan:
     narrower: Narrower
     seen: Sequence[str] = ()
     epochs_of: Mapping[str, float] = field(default_factory=dict)
+    earlier: Sequence[Strategy] = ()
 
     @property
     def seed(self) -> int:
@@ -91,6 +93,21 @@ class StudyPlan:
     @property
     def learnt(self) -> int:
         return sum(map(len, self.split.train.values()))
+
+    @property
+    def budget(self) -> tuple[float, float]:
+        """Epochs, or 0 and seconds."""
+        seconds = self.asked["seconds"]
+        return 0.0 if seconds else self.epochs, seconds
+
+    @property
+    def trains(self) -> bool:
+        """Whether any strategy takes as long as its budget says."""
+        return any(strategy.tuner for strategy in self.chosen)
+
+    def rows(self) -> list[Cell]:
+        """All rows that are shown."""
+        return [self.cell(strategy, WHOLE) for strategy in (*self.chosen, *self.earlier)]
 
     def part(self, share: float) -> Split:
         """The split with a share of the images to learn from."""
@@ -200,7 +217,8 @@ def drafted(session: Session, asked: Asked, narrower: Narrower, split: Split) ->
 def here(session: Session, narrower: Narrower) -> Here:
     """What there is beside the project's network."""
     own = session.require().facts["backbone"]
-    return Here(own, session.has_subnets(), narrower.possible(session))
+    supernet = session.supernet()[1].backbone if session.has_subnets() else ""
+    return Here(own, supernet, narrower.possible(session))
 
 
 def check_network(project: Project) -> None:

@@ -20,6 +20,10 @@ from engine.system.words import plural
 
 LEVEL = 0.05
 NAMED = 4
+CORRECTED = (
+    "Which rows are behind is corrected for {} comparisons with the best (Holm); the intervals are "
+    "not."
+)
 COUNTS = ("", "", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -92,6 +96,12 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def sentence(rows: Sequence[Row]) -> str:
     """The reading of the table, in plain English."""
+    said = compared(rows)
+    return said if len(rows) < 3 else f"{said} {CORRECTED.format(len(rows) - 1)}"
+
+
+def compared(rows: Sequence[Row]) -> str:
+    """Which row is best, or which can't be told apart."""
     best, images = rows[best_of(rows)], plural(len(rows[0].right))
     if len(rows) == 1:
         return f"{best.title} is the only row: nothing to compare it with on {images}."

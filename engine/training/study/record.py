@@ -14,18 +14,18 @@ from engine.events import checked
 from engine.results.compare import LastStudy, Study
 from engine.storage import catalogue, study
 from engine.storage.project import Project
-from engine.training.study.plan import MADE, WHOLE, StudyPlan
+from engine.training.study.plan import MADE, StudyPlan
 
 LAST, HELD_OUT = "last", "last held out"
 """The keys of what is kept; those of rows are digests."""
 NOTHING: LastStudy = {"asked": None, "study": None, "done": False, "changed": ""}
 
 
-def begin(plan: StudyPlan) -> None:
-    """Notes what is asked for, and by which images it is judged."""
+def begin(plan: StudyPlan, found: Study) -> None:
+    """Notes what is asked for, the rows that are there, and by which images all are judged."""
     held_out = {"hashes": list(plan.hashes), "truth": plan.truth.tolist()}
     study.keep_row(plan.project, HELD_OUT, held_out)
-    write(plan, None, False)
+    write(plan, found if found["rows"] else None, False)
 
 
 def keep(plan: StudyPlan, found: Study, done: bool) -> None:
@@ -40,7 +40,7 @@ def write(plan: StudyPlan, found: Study | None, done: bool) -> None:
         "asked": dict(plan.asked),
         "study": found,
         "done": done,
-        "rows": {strategy.name: plan.cell(strategy, WHOLE).key for strategy in plan.chosen},
+        "rows": {cell.strategy.name: cell.key for cell in plan.rows()},
         "network": network_of(project),
         "images": images_of(project),
     }

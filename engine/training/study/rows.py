@@ -20,17 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.errors import BadSetting, Diverged, EndEarly, Refused
+from engine.errors import Diverged, EndEarly, Refused
 from engine.events import Event, Progress
 from engine.learners import LEARNERS, Learner
-from engine.learning import material, subnet
+from engine.learning import material
 from engine.learning.material import LearningData
 from engine.models.backbone import Backbone, Stage
-from engine.models.backbones import load_backbone, subnet_backbone, tuned_backbone, usual_features
+from engine.models.backbones import tuned_backbone
 from engine.models.extractor import Extractor
 from engine.models.growth import growth_of
 from engine.models.provenance import Origin
-from engine.models.supernet.files import subnet_bytes
 from engine.models.tuned import as_tuned, facts_for, tuned_bytes
 from engine.session import Session
 from engine.storage import catalogue, study
@@ -43,8 +42,9 @@ from engine.training.branching.costs import macs_of
 from engine.training.run import TuningRun
 from engine.training.setup import course_of
 from engine.training.study.in_use import in_use
+from engine.training.study.networks import other_network
 from engine.training.study.plan import WHOLE, Cell, StudyPlan
-from engine.training.study.strategies import SUBNETS, Strategy
+from engine.training.study.strategies import Strategy
 from engine.training.tuner import HEAD
 from engine.training.unlabelled.run import AdaptingRun
 
@@ -118,24 +118,6 @@ def network_made(
         yield from measured(session, plan, whole)
     content, size = network_of(plan, whole).read_bytes(), session.backbone().preprocessing.size
     return tuned_backbone(content, plan.project.blobs.path, size)
-
-
-def other_network(
-    session: Session, plan: StudyPlan, strategy: Strategy
-) -> Generator[Event, None, Backbone]:
-    """A network that looks at images as large as the project's does, where it can."""
-    if strategy.part:
-        return (yield from plan.narrower.narrowed(session, strategy.part)).backbone
-    size = session.backbone().preprocessing.size
-    if strategy.subnet:
-        (supernet, origin), wanted = session.supernet(), SUBNETS[strategy.subnet](size)
-        network = yield from subnet.settled(session.require(), supernet, wanted)
-        return subnet_backbone(subnet_bytes(network, wanted, origin))
-    kind = usual_features(strategy.network)
-    try:
-        return load_backbone(strategy.network, None, size, kind)
-    except BadSetting:
-        return load_backbone(strategy.network, None, 0, kind)
 
 
 def closed_form(

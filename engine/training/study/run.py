@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.errors import Diverged, Refused
+from engine.errors import BadSetting, Diverged, Refused
 from engine.events import Event, Notice, Progress, Saved
 from engine.learners.metrics import accuracy_interval, score
-from engine.results.compare import CurvePoint, LearningCurve, LeftOut, Study, StudyRow
+from engine.results.compare import Asked, CurvePoint, LearningCurve, LeftOut, Study, StudyRow
 from engine.session import Session
 from engine.storage import catalogue, study
 from engine.storage.project import Project
@@ -22,9 +22,10 @@ from engine.system.words import duration, plural
 from engine.training.study import record
 from engine.training.study.budget import foretold, within_seconds
 from engine.training.study.curves import more_images, said_of
-from engine.training.study.plan import WHOLE, Cell, StudyPlan
+from engine.training.study.plan import WHOLE, Cell, StudyPlan, drafted, here
 from engine.training.study.reading import Row, behind, sentence
 from engine.training.study.rows import measured, network_of, place_of
+from engine.training.study.strategies import Strategy, strategies
 
 Facts = dict[str, Any]
 USELESS = (
@@ -39,11 +40,13 @@ def carried_out(session: Session, plan: StudyPlan) -> Generator[Event, None, Stu
     Raises Refused where no row could be measured.
     """
     plan = yield from within_seconds(session, plan)
+    shown = [cell.strategy for cell in plan.rows() if plan.kept(cell) is not None]
+    plan = replace(plan, earlier=[row for row in plan.earlier if row in shown])
     cells = plan.cells()
-    there = {cell.key for cell in cells if plan.kept(cell) is not None}
+    there = {cell.key for cell in (*cells, *plan.rows()) if plan.kept(cell) is not None}
     missing = [cell for cell in cells if cell.key not in there]
-    tidy(plan, cells)
-    record.begin(plan)
+    tidy(plan, (*cells, *plan.rows()))
+    record.begin(plan, table(plan, there, []))
     seconds, rows, left_out = yield from foretold(session, plan, missing)
     if rows:
         yield Notice(f"To be measured: {plural(rows, 'row')}, which takes {duration(seconds)}.")
@@ -61,9 +64,33 @@ def carried_out(session: Session, plan: StudyPlan) -> Generator[Event, None, Stu
             record.keep(plan, table(plan, there, left_out), number == len(wanted))
         yield Saved("study", cell.key)
     found = table(plan, there, left_out)
-    if not found["rows"]:
+    if len(found["rows"]) == len(plan.earlier):
         raise Refused(f"Nothing could be compared. {left_out[0]['why']}")
     return found
+
+
+def with_last(session: Session, plan: StudyPlan) -> StudyPlan:
+    """The plan beside the rows of the last study, where that was made of the same images with the
+    same network and seed; and with the same budget, if it counts for rows of both."""
+    last = record.last(plan.project)
+    before, asked = last["study"], last["asked"]
+    if before is None or asked is None or last["changed"] or before["seed"] != plan.seed:
+        return plan
+    names, found = {strategy.name for strategy in plan.chosen}, list[Strategy]()
+    for row in before["rows"]:
+        with suppress(BadSetting):  # its network is not here any more
+            if row["name"] not in names:
+                found += strategies([row["name"]], here(session, plan.narrower))
+    if any(strategy.tuner for strategy in found) and plan.budget != (
+        before["epochs"],
+        before["seconds"],
+    ):
+        if plan.trains:
+            return plan
+        epochs, seconds = before["epochs"], before["seconds"]
+        same: Asked = {**plan.asked, "epochs": epochs, "seconds": seconds}
+        plan = drafted(session, same, plan.narrower, plan.split)
+    return replace(plan, earlier=found)
 
 
 def tidy(plan: StudyPlan, cells: Sequence[Cell]) -> None:
@@ -107,19 +134,19 @@ def within(prefix: str, work: Generator[Event, None, None]) -> Generator[Event, 
 def table(plan: StudyPlan, there: set[str], left_out: list[LeftOut]) -> Study:
     """The table of the rows that there are, their curves and the reading."""
     measured_rows = [
-        (cell, facts)
-        for cell in plan.cells()
-        if cell.share == WHOLE and (facts := plan.kept(cell)) is not None
+        (cell, facts) for cell in plan.rows() if (facts := plan.kept(cell)) is not None
     ]
+    epochs, seconds = plan.budget
     rows = [row_of(plan, cell, facts) for cell, facts in measured_rows]
     return {
         "images": len(plan.hashes),
         "learnt": plan.learnt,
         "classes": len(plan.split.train),
-        "epochs": 0.0 if plan.asked["seconds"] else plan.epochs,
-        "seconds": plan.asked["seconds"],
+        "epochs": epochs,
+        "seconds": seconds,
         "seed": plan.seed,
-        "wanted": len(plan.chosen),
+        "wanted": len(plan.rows()),
+        "earlier": len(plan.earlier),
         "rows": told(plan, measured_rows, rows, there),
         "curves": curves(plan, measured_rows),
         "left_out": left_out,
@@ -185,9 +212,11 @@ def curves(plan: StudyPlan, pairs: Sequence[tuple[Cell, Facts]]) -> list[Learnin
         return []
     found = []
     for cell, _ in pairs:
-        if plan.has_curve(cell.strategy):
-            points = [(s, plan.kept(plan.cell(cell.strategy, s))) for s in shares]
-            found.append(curve_of(plan, cell, [(s, facts) for s, facts in points if facts]))
+        points = [(s, plan.kept(plan.cell(cell.strategy, s))) for s in shares]
+        there = [(s, facts) for s, facts in points if facts]
+        whole = len(there) == len(shares)
+        if whole if cell.strategy in plan.earlier else plan.has_curve(cell.strategy):
+            found.append(curve_of(plan, cell, there))
     return found
 
 

@@ -16,7 +16,13 @@ from typing import Any
 from engine.errors import BadSetting
 from engine.learners import LEARNERS
 from engine.models.backbones import BACKBONES, holds_many
-from engine.models.supernet.architecture import Architecture, largest, smallest, uniform
+from engine.models.supernet.architecture import (
+    RESOLUTIONS,
+    Architecture,
+    largest,
+    smallest,
+    uniform,
+)
 from engine.results.compare import Preset, StrategyView
 from engine.training.branching.heads import PER_BRANCH
 
@@ -51,8 +57,8 @@ the part that tells a row from others of its group."""
 @dataclass(frozen=True)
 class Strategy:
     """A row of a study: a `learner` on frozen features, a `tuner` or method without classes with
-    its schedule, another `network` as it is, a `subnet`, or a `part` of the work of the project's
-    own, narrowed. `term` is what the field calls it, `group` its kind."""
+    its schedule, another `network` as it is, a `subnet` of it or of the project's, or a `part` of
+    the work of the project's own, narrowed. `term` is what the field calls it, `group` its kind."""
 
     name: str
     title: str
@@ -69,7 +75,8 @@ class Strategy:
     @property
     def other(self) -> str:
         """Names the network that is looked with, where it is another one than the project's."""
-        return self.network or self.subnet or (self.name if self.part else "")
+        inside = f"{self.subnet}{AT}{self.network}" if self.network else self.subnet
+        return inside if self.subnet else self.network or (self.name if self.part else "")
 
     @property
     def own_head(self) -> bool:
@@ -237,6 +244,31 @@ def subnets() -> tuple[Strategy, ...]:
     )
 
 
+def subnets_of_others(own: str) -> tuple[Strategy, ...]:
+    """Some of the networks inside each once-for-all one that is here, and not the project's."""
+    there = [name for name in BACKBONES if name != own and BACKBONES[name].many_sizes]
+    made = [BACKBONES.make(name) for name in there]
+    return tuple(
+        replace(
+            inside,
+            name=f"{inside.name}{AT}{network.name}",
+            title=f"{network.title}{THEN}{inside.title}",
+            network=network.name,
+            group=f"{WITH}{network.title}",
+        )
+        for network in made
+        if network.facts()["here"]
+        for inside in subnets()
+    )
+
+
+def architecture_of(strategy: Strategy, size: int) -> Architecture:
+    """That of a network inside, for images as large as the project's or a little smaller: not
+    every side will do."""
+    sides = [side for side in RESOLUTIONS if side <= size] or RESOLUTIONS[:1]
+    return SUBNETS[strategy.subnet](sides[-1])
+
+
 def anywhere() -> tuple[Strategy, ...]:
     """Those that any network can have."""
     return (*frozen(), *TUNED, *ADAPTED)
@@ -259,19 +291,20 @@ def narrowed() -> tuple[Strategy, ...]:
 
 @dataclass(frozen=True)
 class Here:
-    """What there is beside the project's network: its name, so that it is no other one, whether
-    it came from one that holds many, and whether its blocks can be made narrower."""
+    """What there is beside the project's network: its name, so that it is no other one, the name
+    of the one that holds many from which it came, and whether its blocks can be made narrower."""
 
     own: str = ""
-    has_subnets: bool = False
+    supernet: str = ""
     can_be_narrowed: bool = False
 
     @property
     def others(self) -> tuple[Strategy, ...]:
-        inside = subnets() if self.has_subnets else ()
+        inside = subnets() if self.supernet else ()
         narrow, found = narrowed() if self.can_be_narrowed else (), networks(self.own)
         both = ((other, on_network(last(3), other)) for other in found)
-        return (*inside, *narrow, *(row for rows in both for row in rows))
+        elsewhere = subnets_of_others(self.supernet)
+        return (*inside, *narrow, *(row for rows in both for row in rows), *elsewhere)
 
     @property
     def every(self) -> tuple[Strategy, ...]:

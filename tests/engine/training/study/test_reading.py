@@ -55,7 +55,9 @@ def test_one_row_that_leads_is_named_with_its_lead_and_its_time() -> None:
     assert best_of(rows) == 1
     said = sentence(rows)
     assert said.startswith("Tuned is best here, by 20.0 points (")
-    assert said.endswith(" over Frozen features, and took 40 times as long.")
+    assert " over Frozen features, and took 40 times as long. Which rows are behind is" in said
+    assert said.endswith("corrected for 2 comparisons with the best (Holm); the intervals are not.")
+    assert "corrected" not in sentence(rows[:2]), "nothing was looked at but the two"
     found = behind(rows)
     assert found[1] is None
     assert [b.difference[0] for b in found if b] == pytest.approx([0.2, 0.4])
@@ -70,7 +72,8 @@ def test_ties_are_said_as_ties_and_the_quickest_of_them_named() -> None:
     ]
     assert sentence(rows) == (
         "These two can't be told apart on 179 images: A; B. The quickest of them is B. The other "
-        "one is behind A beyond chance."
+        "one is behind A beyond chance. Which rows are behind is corrected for 2 comparisons with "
+        "the best (Holm); the intervals are not."
     )
     assert sentence(rows[:2]).startswith("The two can't be told apart on 179 images: A; B.")
 
@@ -78,7 +81,9 @@ def test_ties_are_said_as_ties_and_the_quickest_of_them_named() -> None:
 def test_of_many_ties_a_few_are_named_the_most_accurate_first() -> None:
     rows = [Row(f"{n}", rights(60, range(30 + n)), n) for n in range(7)]
     assert sentence(rows) == (
-        "All seven can't be told apart on 60 images: 6; 5; 4; 3; 3 more. The quickest of them is 0."
+        "All seven can't be told apart on 60 images: 6; 5; 4; 3; 3 more. The quickest of them is "
+        "0. Which rows are behind is corrected for 6 comparisons with the best (Holm); the "
+        "intervals are not."
     )
 
 

@@ -92,7 +92,7 @@ def test_models_in_use_of_runs_and_of_earlier_steps_beside_rows(tmp_path: Path) 
     session.close()
 
 
-@pytest.mark.parametrize("name", ["ncm", "last_3", OTHER, TRAINED, CLOSED])
+@pytest.mark.parametrize("name", ["slda", "last_3", OTHER, TRAINED, CLOSED])
 def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], name: str) -> None:
     session, study = compared
     before = projects.facts(session), projects.answers(session)
@@ -100,9 +100,10 @@ def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], 
     used = done(session, "use_row", name=name)
     assert used["accuracy"] == pytest.approx(row["accuracy"])
     assert used["title"] == row["title"]
-    if name != "ncm":
+    assert not used["already"]
+    if name != "slda":
         assert done(session, "last_study")["changed"] == "network"
-        assert "another one" in refused(session, "use_row", name="slda")
+        assert "another one" in refused(session, "use_row", name="ncm")
     done(session, "undo")
     assert (projects.facts(session), projects.answers(session)) == before
     assert done(session, "last_study") == {
@@ -111,6 +112,17 @@ def test_a_row_is_used_and_taken_back(compared: tuple[Session, dict[str, Any]], 
         "done": True,
         "changed": "",
     }
+
+
+def test_a_row_that_is_in_use_is_not_learnt_once_more(
+    compared: tuple[Session, dict[str, Any]],
+) -> None:
+    session, study = compared
+    before = done(session, "list_steps"), projects.facts(session)
+    used = done(session, "use_row", name="ncm")
+    assert used["already"]
+    assert used["accuracy"] == study["rows"][0]["accuracy"]
+    assert (done(session, "list_steps"), projects.facts(session)) == before
 
 
 def test_a_network_inside_is_compared_and_used(tmp_path: Path) -> None:
@@ -126,6 +138,35 @@ def test_a_network_inside_is_compared_and_used(tmp_path: Path) -> None:
     before = projects.facts(session), projects.answers(session)
     used = done(session, "use_row", name="subnet_smallest")
     assert used["accuracy"] == pytest.approx(least["accuracy"])
+    done(session, "undo")
+    assert (projects.facts(session), projects.answers(session)) == before
+    session.close()
+
+
+def test_a_network_inside_the_once_for_all_one_that_comes_along_is_a_row_anywhere(
+    tmp_path: Path,
+) -> None:
+    session, path = Session(), str(tmp_path / "p.espalier")
+    weights = str(projects.weights(projects.QUICK))
+    done(session, "new_project", path=path, weights=weights, size=34)  # those inside have 32
+    done(session, "learn_folder", paths=[str(projects.images() / "first")], learner="ncm")
+    shown = {s["name"]: s for s in done(session, "study_choices")["strategies"]}
+    least = shown["subnet_smallest@embedded"]
+    assert least["group"] == shown[OTHER]["group"]
+    assert least["short"] == "The smallest network inside"
+    sizes = [f"subnet_{size}@embedded" for size in ("smallest", "middle", "largest")]
+    own, *rows = done(session, "compare", strategies=["ncm", *sizes], shares=[100])["rows"]
+    macs = [row["macs"] for row in rows]
+    assert macs == sorted(set(macs))
+    assert own["macs"] not in macs
+    before = projects.facts(session), projects.answers(session)
+    used = done(session, "use_row", name=sizes[0])
+    assert used["accuracy"] == pytest.approx(rows[0]["accuracy"])
+    assert session.backbone().facts["architecture"].startswith("32: ")
+    # The project goes on from there as from any network inside.
+    here = [s["name"] for s in done(session, "study_choices")["strategies"]]
+    assert "subnet_largest" in here
+    assert not set(sizes) & set(here)
     done(session, "undo")
     assert (projects.facts(session), projects.answers(session)) == before
     session.close()
@@ -217,6 +258,20 @@ def fixed(seconds: float) -> Any:
     """An estimate, as the engine makes it."""
     return seconds
     yield
+
+
+def test_a_closed_form_is_foretold_by_the_width_and_the_number_of_its_images(
+    tmp_path: Path,
+) -> None:
+    session = projects.opened(tmp_path)
+    session.keep(("seconds a multiply-add",), lambda: 1e-6)
+    each = 1e-6 * (36 + 512) * 512**2
+    for name, effort in (("roots", 4), ("auto", 16)):
+        found = done(session, "estimate_study", strategies=[name], shares=[100])
+        assert found["seconds"] == pytest.approx(effort * each + 0.7)
+    half = done(session, "estimate_study", strategies=["roots"], shares=[50, 100])
+    assert half["seconds"] == pytest.approx(4 * each * (1 + (18 + 512) / (36 + 512)) + 0.7)
+    session.close()
 
 
 def test_more_of_a_class_is_told_or_said_why_not(compared: tuple[Session, dict[str, Any]]) -> None:
