@@ -204,6 +204,7 @@ def alarm(what: str, name: str, p: np.ndarray, came: Sequence[Arrival]) -> Drift
         "noticed_when": last.when,
         "after": len(came),
         "images": [path_of(came[place]) for place in shown],
+        "files": [str(came[place].path.absolute()) for place in shown],
     }
 
 

@@ -54,9 +54,11 @@ Drift = TypedDict(
         "noticed_when": str,
         "after": int,
         "images": list[str],
+        "files": list[str],
     },
 )
-"""It began at the image `since`, as far as can be said, and was noticed `after` so many."""
+"""It began at the image `since`, as far as can be said, and was noticed `after` so many. `files`
+are those that `images` are read from."""
 
 
 class Drifts(TypedDict):

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from app.pages.learn.stream import StreamDialog, line
+from app.widgets.viewer import Viewer
 from tests.app.test_accessible import complaints
-from tests.helpers.image_files import class_folders
-from tests.helpers.window import Person, drop, urls
+from tests.helpers.image_files import class_folders, plain_folders
+from tests.helpers.sort_page import CLASSES as PLAIN
+from tests.helpers.sort_page import at_rest, page, plain, presses
+from tests.helpers.window import Person, drop, texts, urls
 
 
 def opened(person: Person) -> StreamDialog:
@@ -38,8 +45,10 @@ def test_three_orders_and_what_looks_different(learnt: Person, tmp_path: Path) -
     assert {len(s.points) for s in dialog.plot.series} == {5 * len(names)}
     assert dialog.news.text().startswith(f"{5 * len(names)} images. Right: as they came ")
     tests = len(names) + 3
-    assert f"Without drift, {tests} tests raise any alarm in 5 % of all" in dialog.drift.text()
-    assert "(Gama, Sebastião and Rodrigues, 2013)" in dialog.drift.text()
+    assert "No drift was found." in dialog.drift.none.text()
+    assert not dialog.drift.parts
+    assert f"Without drift, {tests} tests raise any alarm in 5 % of all" in dialog.caption.text()
+    assert "(Gama, Sebastião and Rodrigues, 2013)" in dialog.caption.text()
     assert complaints(dialog) == []
 
     ended = learnt.waits_for(lambda: learnt.presses("Ctrl+L", dialog))
@@ -49,24 +58,94 @@ def test_three_orders_and_what_looks_different(learnt: Person, tmp_path: Path) -
     assert learnt.classes() == {name: count + 5 for name, count in before.items()}
 
 
-def test_how_suggestions_went_is_drawn_while_one_sorts(learnt: Person, tmp_path: Path) -> None:
-    name = learnt.project.current_step.classes[0]
-    heap = class_folders(tmp_path / "heap", {name: 4}, seed=11)
-    submit = learnt.window.bridge.submit
-    learnt.waits_for(lambda: submit("add_unsorted", paths=[str(heap)]))
-    dialog = opened(learnt)
-    assert not dialog.plot.series
-    files = sorted(str(file) for file in (heap / name).iterdir())
-    learnt.waits_for(lambda: submit("label_images", to=name, paths=files[:3]))
-    learnt.sees(lambda: dialog.plot.series)
+def red_turned(tmp_path: Path) -> Path:
+    """Images of three classes, of which from the 9th on those of red are as those of teal."""
+    root = plain_folders(tmp_path / "days", PLAIN, 24, seed=4)
+    for file in sorted((root / "red").iterdir())[8:]:
+        with Image.open(root / "teal" / file.name) as image:
+            image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(file)
+    return root
+
+
+def test_what_looks_different_is_seen(owner: Person, tmp_path: Path) -> None:
+    """Each alarm with its images, which open large by Return, by a double click and by Space."""
+    known = plain_folders(tmp_path / "known", PLAIN, 40)
+    ended = owner.waits_for(lambda: drop(owner.page("Images"), urls([known])))
+    assert ended.how == "done", ended.text
+    dialog = opened(owner)
+
+    drop(dialog, urls([red_turned(tmp_path)]))
+
+    owner.sees(lambda: dialog.drift.parts)
+    alarm = next(p for p in dialog.drift.parts if "red looks different since" in texts(p))
+    assert not dialog.drift.none.isVisible()
+    assert "Gama" not in texts(dialog.drift), "what the figures mean stands apart from alarms"
+    shown = alarm.rows.everything()
+    assert {Path(row["file"]).parent.name for row in shown} == {"red"}
+    pictures = owner.window.thumbs.kept
+    owner.sees(lambda: all(row["thumb"] in pictures for row in shown))
+    assert not any(pictures[row["thumb"]].isNull() for row in shown)
+    assert complaints(dialog) == []
+    owner.presses("Alt+I", dialog)
+    first = dialog.drift.parts[0]
+    assert first.gallery.hasFocus()
+    first.gallery.go_to(0)
+    assert (
+        looked_at(owner, lambda: QTest.keyClick(first.gallery, Qt.Key.Key_Return))
+        == (first.rows.everything()[0]["file"])
+    )
+    place, port = alarm.gallery.visualRect(alarm.rows.index(1)).center(), alarm.gallery.viewport()
+    left = Qt.MouseButton.LeftButton
+    QTest.mouseClick(port, left, pos=place)
+    assert looked_at(owner, lambda: QTest.mouseDClick(port, left, pos=place)) == shown[1]["file"]
+    assert dialog.isVisible()
+    dialog.reject()
+
+
+def looked_at(person: Person, gesture: Callable[[], object]) -> str:
+    """The file that a gesture opens large; it is closed again."""
+    gesture()
+    person.sees(lambda: person.window.findChild(Viewer))
+    viewer = person.window.findChild(Viewer)
+    person.sees(lambda: not viewer.image.image.isNull())
+    path = viewer.image.path
+    person.presses("Esc", viewer)
+    person.sees(lambda: person.window.findChild(Viewer) is None)
+    return path
+
+
+def test_how_suggestions_went_is_drawn_while_one_sorts(begun: Person) -> None:
+    """The dialog stands beside the window: keys of the Sort page are pressed while it shows."""
+    dialog = opened(begun)
+    begun.page("Sort")
+    at_rest(begun)
+    begun.sees(lambda: dialog.plot.series)
+    (found,) = dialog.plot.series
+    before = len(found.points)
+    name_next(begun)
+    begun.sees(lambda: len(dialog.plot.series[0].points) > before)
     (found,) = dialog.plot.series
     assert found.name == "as you sorted"
     assert dialog.news.text().endswith(f"; of late {found.points[-1][1]:.1f} %.")
     before = len(found.points)
-    learnt.waits_for(lambda: submit("label_images", to=name, paths=files[3:]))
-    learnt.sees(lambda: len(dialog.plot.series[0].points) > before)
+    name_next(begun)
+    begun.sees(lambda: len(dialog.plot.series[0].points) > before)
     assert complaints(dialog) == []
-    dialog.reject()
+    begun.page("Learn")
+    begun.presses("Ctrl+Shift+J")
+    begun.sees(dialog.isActiveWindow)
+    assert begun.window.findChildren(StreamDialog) == [dialog], "there is one, which comes back"
+    begun.window.close_project()
+    begun.sees(lambda: begun.window.findChild(StreamDialog) is None)
+
+
+def name_next(person: Person) -> None:
+    """Takes what is suggested for the next image, by its key."""
+    gallery = page(person).gallery
+    gallery.setFocus()
+    gallery.go_to(plain(person))
+    person.waits_for(lambda: presses(person, "Return"))
+    at_rest(person)
 
 
 def test_what_can_not_be_judged_is_said(learnt: Person, tmp_path: Path) -> None:

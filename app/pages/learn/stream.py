@@ -6,13 +6,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QProgressBar, QWidget
 
 from app.bridge import Bridge
-from app.widgets.controls import button, card, column, label, named, row, scrolled
+from app.pages.learn.alarms import Alarms
+from app.widgets.controls import Yielding, button, card, column, label, named, row, scrolled
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.drops import Drops
 from app.widgets.line_plot import Series
-from app.widgets.sizes import sized
-from engine.events import Ended, Progress
-from engine.results.stream import OwnStream, StreamJudged
+from app.widgets.sizes import put_beside, sized
+from app.widgets.thumbs import Thumbnails
+from engine.events import Ended, Progress, ProjectView
+from engine.results.stream import Drifts, OwnStream, StreamJudged
 from engine.system.words import per_cent, plural
 
 ABOUT = (
@@ -32,20 +34,25 @@ MOST = 600
 
 
 class StreamDialog(QDialog):
-    """Accuracy in three orders, and below it what looks different; closing it stops the work."""
+    """Accuracy in three orders, and below it what looks different; closing it stops the work.
 
-    def __init__(self, bridge: Bridge, parent: QWidget) -> None:
+    It stands beside the window, so that one sorts while it follows, and closes with the project.
+    """
+
+    def __init__(self, bridge: Bridge, thumbs: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("A stream")
-        sized(self, 936, 656)
+        sized(self, 760, 680)
+        put_beside(self, parent.window())
         self.bridge, self.question, self.own = bridge, 0, 0
+        self.path = bridge.project.path if bridge.project is not None else ""
         self.paths: list[str] = []
         self.plot = CurvePlot("Right so far, image after image", EMPTY, "%")
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
-        self.drift = label("", wrap=True)
-        self.drift.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.news, self.bar = label("", "muted", wrap=True), QProgressBar(textVisible=False)
+        self.drift, self.caption = Alarms(bridge, thumbs), label("", "caption", wrap=True)
+        self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.news, self.bar = label("", "heading", wrap=True), QProgressBar(textVisible=False)
         self.close_button = button("Close", "Closes this window", self.reject, key="Esc")
         self.learn_button = button(
             "Learn these images",
@@ -65,26 +72,35 @@ class StreamDialog(QDialog):
         Drops(self, "Drop to judge by these images").dropped.connect(self.judge)
         self.finished.connect(lambda _: self.bridge.drop(self.question))
         self.finished.connect(lambda _: self.bridge.drop(self.own))
-        bridge.changed.connect(self.ask_own)
+        bridge.changed.connect(self.on_changed)
+        self.words.hide()
         self.ask_own()
         self.refresh()
 
     def lay_out(self) -> None:
-        self.words = card(scrolled(self.drift), edge=12)
-        self.words.setMaximumHeight(160)
-        foot = row(
-            column(self.news, self.bar), self.close_button, self.learn_button, self.choose_button
-        )
+        """The sentence, the plot, what looks different, and what the figures mean."""
+        self.words = card(scrolled(self.drift, Yielding), edge=12)
+        for made in (self.close_button, self.learn_button, self.choose_button):
+            made.setAutoDefault(False)  # Return opens an image
+        foot = row(self.bar, self.close_button, self.learn_button, self.choose_button)
         foot.setStretch(0, 1)
         about, plot = label(ABOUT, "muted", wrap=True), card(self.plot, edge=12)
-        parts = (label("A stream", "big"), about, plot, self.words, foot)
-        whole = column(*parts, gap=16, edge=24)
+        whole = column(about, self.news, plot, self.words, self.caption, foot, gap=12, edge=24)
         whole.setStretch(2, 1)
+        whole.setStretch(3, 1)
         self.setLayout(whole)
+
+    def on_changed(self, project: ProjectView | None) -> None:
+        """Follows what is named beside it; another project has no part in what is shown."""
+        if project is None or project.path != self.path:
+            self.reject()
+        else:
+            self.ask_own()
+            self.refresh()
 
     # How suggestions went, while no folder is judged by.
 
-    def ask_own(self, *_: object) -> None:
+    def ask_own(self) -> None:
         """Asks how suggestions went so far: anew after each act, also one on the Sort page."""
         self.bridge.drop(self.own)
         self.own = 0
@@ -99,8 +115,7 @@ class StreamDialog(QDialog):
         found = ended.of(OwnStream)
         if found["images"]:
             self.plot.show_curves([line("sorted", found["curve"])], "image")
-            self.plot.setToolTip(found["definition"])
-            self.drift.setText(found["definition"])
+            self.caption.setText(found["definition"])
             self.news.setText(
                 f"{found['right']:,} of {plural(found['images'])} that you named were suggested "
                 f"rightly; of late {per_cent(found['last'])}."
@@ -150,8 +165,9 @@ class StreamDialog(QDialog):
         self.plot.show_curves(
             [line(one["order"], one["curve"]) for one in found["orders"]], "image"
         )
-        self.plot.setToolTip(found["definition"])
-        self.drift.setText(drift_text(found))
+        self.drift.show_drift(found["drift"])
+        self.words.show()
+        self.caption.setText(f"{rate_text(found['drift'])}\n{found['definition']}")
         right = " · ".join(
             f"{LINES[one['order']][0]} {per_cent(one['accuracy'])}" for one in found["orders"]
         )
@@ -165,7 +181,7 @@ class StreamDialog(QDialog):
         project = self.bridge.project
         able = bool(self.paths) and project is not None and not project.read_only
         self.learn_button.setEnabled(able and not busy)
-        self.words.setVisible(bool(self.drift.text()))
+        self.caption.setVisible(bool(self.caption.text()))
 
 
 def line(order: str, curve: list[float]) -> Series:
@@ -176,13 +192,7 @@ def line(order: str, curve: list[float]) -> Series:
     return Series(name, tuple((at + 1, 100 * curve[at]) for at in places), token, dash)
 
 
-def drift_text(found: StreamJudged) -> str:
-    """What looks different, one sentence a line, and how often that would be a false alarm."""
-    drift = found["drift"]
-    lines = [
-        f"{one['sentence']} Noticed after {plural(one['after'])}." for one in drift["alarms"]
-    ] or ["Nothing looks different from what the project knows."]
+def rate_text(drift: Drifts) -> str:
+    """How often an alarm would be a false one."""
     rate, tests = per_cent(drift["rate"], 0), plural(len(drift["tests"]), "test")
-    lines.append(f"Without drift, {tests} raise any alarm in {rate} of all streams at most.")
-    lines.append(found["definition"])
-    return "\n".join(lines)
+    return f"Without drift, {tests} raise any alarm in {rate} of all streams at most."
