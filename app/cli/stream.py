@@ -137,10 +137,7 @@ def drift(result: Drifts) -> str:
         lines.append(f"{alarm['sentence']} Noticed after {plural(alarm['after'])}: {names}")
     if not lines:
         lines.append("No drift was found.")
-    watched = plural(len(result["tests"]), "test")
-    rate = per_cent(result["rate"], 0 if result["rate"] >= 0.01 else 2)
-    lines.append(f"Without drift, {watched} raise any alarm in {rate} of all streams at most.")
-    return "\n".join(lines)
+    return "\n".join([*lines, result["definition"]])
 
 
 def by_class(orders: Sequence[StreamOrder]) -> str:

@@ -37,6 +37,7 @@ from engine.results.stream import Drift, Drifts, DriftTest
 from engine.storage import catalogue, learnable
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
+from engine.system.words import plural
 
 MOST = 300
 """So many images of a class are compared with: those with the smallest hashes."""
@@ -104,7 +105,13 @@ def drifts(
     names = np.array([row.name for row in came])
     classes = sorted({row.name for row in came})
     tests = len(classes) + len(QUALITIES)
-    result: Drifts = {"rate": rate, "bound": tests / rate, "alarms": [], "tests": []}
+    result: Drifts = {
+        "rate": rate,
+        "bound": tests / rate,
+        "definition": definition(tests, rate),
+        "alarms": [],
+        "tests": [],
+    }
     metrics = Metrics(known.features)
     for name in classes:
         own = np.flatnonzero(names == name)
@@ -122,6 +129,12 @@ def drifts(
             p[own] = p_values(themselves(values, len(before)), chance(what, name))
         note(result, what, "", p, came, sum(map(len, known.quality.values())))
     return result
+
+
+def definition(tests: int, rate: float) -> str:
+    """What a person reads of false alarms."""
+    said = plural(tests, "test")
+    return f"Without drift, {said} raise any alarm in {100 * rate:.3g} % of all streams at most."
 
 
 def chance(what: str, name: str) -> np.random.Generator:

@@ -63,10 +63,11 @@ are those that `images` are read from."""
 
 class Drifts(TypedDict):
     """An alarm is raised where a martingale reaches `bound`. A stream without drift raises any with
-    a probability of `rate` at most."""
+    a probability of `rate` at most; `definition` says so in words."""
 
     rate: float
     bound: float
+    definition: str
     alarms: list[Drift]
     tests: list[DriftTest]
 

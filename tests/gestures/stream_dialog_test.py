@@ -58,6 +58,39 @@ def test_three_orders_and_what_looks_different(learnt: Person, tmp_path: Path) -
     assert learnt.classes() == {name: count + 5 for name, count in before.items()}
 
 
+def test_what_is_judged_by_can_be_set(learnt: Person, tmp_path: Path) -> None:
+    """The order, how answers fade and how rare false alarms are, by their keys: judged anew."""
+    names = learnt.project.current_step.classes
+    root = class_folders(tmp_path / "new", dict.fromkeys(names, 5), seed=8)
+    dialog = opened(learnt)
+    drop(dialog, urls([root]))
+    learnt.sees(lambda: dialog.plot.series)
+
+    types_in(learnt, dialog, "Alt+A", "0.5")
+    learnt.sees(lambda: "raise any alarm in 0.5 % of all streams" in dialog.caption.text())
+    types_in(learnt, dialog, "Alt+F", "0.5")
+    learnt.sees(lambda: "Here f is 0.5" in dialog.caption.text())
+    learnt.presses("Alt+O", dialog)
+    assert dialog.settings.order.hasFocus()
+    QTest.keyClick(dialog.settings.order, Qt.Key.Key_Down)
+    QTest.keyClick(dialog.settings.order, Qt.Key.Key_Down)
+    learnt.sees(lambda: [s.name for s in dialog.plot.series] == ["shuffled"])
+
+    assert "raise any alarm in 0.5 % of all streams" in dialog.caption.text()
+    assert dialog.news.text().startswith(f"{5 * len(names)} images. Right: shuffled ")
+    assert complaints(dialog) == []
+    dialog.reject()
+
+
+def types_in(person: Person, dialog: StreamDialog, key: str, text: str) -> None:
+    """Goes to a field by its key, and types a number there."""
+    person.presses(key, dialog)
+    field = dialog.focusWidget()
+    QTest.keyClicks(field, text)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert dialog.isVisible(), "Return takes the number, and presses no button"
+
+
 def red_turned(tmp_path: Path) -> Path:
     """Images of three classes, of which from the 9th on those of red are as those of teal."""
     root = plain_folders(tmp_path / "days", PLAIN, 24, seed=4)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QProgressBar, QWidget
 
 from app.bridge import Bridge
 from app.pages.learn.alarms import Alarms
+from app.pages.learn.stream_settings import StreamSettings
 from app.widgets.controls import Yielding, button, card, column, label, named, row, scrolled
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.drops import Drops
@@ -14,7 +15,7 @@ from app.widgets.line_plot import Series
 from app.widgets.sizes import put_beside, sized
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, Progress, ProjectView
-from engine.results.stream import Drifts, OwnStream, StreamJudged
+from engine.results.stream import OwnStream, StreamJudged
 from engine.system.words import per_cent, plural
 
 ABOUT = (
@@ -47,7 +48,10 @@ class StreamDialog(QDialog):
         put_beside(self, parent.window())
         self.bridge, self.question, self.own = bridge, 0, 0
         self.path = bridge.project.path if bridge.project is not None else ""
+        self.asked: list[str] = []
         self.paths: list[str] = []
+        """What is or was judged by last; and once that is done."""
+        self.settings = StreamSettings()
         self.plot = CurvePlot("Right so far, image after image", EMPTY, "%")
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
         self.drift, self.caption = Alarms(bridge, thumbs), label("", "caption", wrap=True)
@@ -72,6 +76,7 @@ class StreamDialog(QDialog):
         Drops(self, "Drop to judge by these images").dropped.connect(self.judge)
         self.finished.connect(lambda _: self.bridge.drop(self.question))
         self.finished.connect(lambda _: self.bridge.drop(self.own))
+        self.settings.edited.connect(self.ask_again)
         bridge.changed.connect(self.on_changed)
         self.words.hide()
         self.ask_own()
@@ -85,9 +90,10 @@ class StreamDialog(QDialog):
         foot = row(self.bar, self.close_button, self.learn_button, self.choose_button)
         foot.setStretch(0, 1)
         about, plot = label(ABOUT, "muted", wrap=True), card(self.plot, edge=12)
-        whole = column(about, self.news, plot, self.words, self.caption, foot, gap=12, edge=24)
-        whole.setStretch(2, 1)
-        whole.setStretch(3, 1)
+        parts = (about, self.settings, self.news, plot, self.words, self.caption, foot)
+        whole = column(*parts, gap=12, edge=24)
+        whole.setStretch(parts.index(plot), 1)
+        whole.setStretch(parts.index(self.words), 1)
         self.setLayout(whole)
 
     def on_changed(self, project: ProjectView | None) -> None:
@@ -104,13 +110,14 @@ class StreamDialog(QDialog):
         """Asks how suggestions went so far: anew after each act, also one on the Sort page."""
         self.bridge.drop(self.own)
         self.own = 0
-        if self.bridge.project is not None and not self.paths and not self.question:
-            self.own = self.bridge.ask("own_stream", self.take_own)
+        if self.bridge.project is not None and not self.asked:
+            fading = self.settings.own["fading"]
+            self.own = self.bridge.ask("own_stream", self.take_own, fading=fading)
 
     def take_own(self, ended: Ended) -> None:
         """Draws how suggestions went, unless a folder is judged by since."""
         self.own = 0
-        if ended.how != "done" or self.paths or self.question:
+        if ended.how != "done" or self.asked:
             return
         found = ended.of(OwnStream)
         if found["images"]:
@@ -132,12 +139,18 @@ class StreamDialog(QDialog):
     def judge(self, paths: list[str]) -> None:
         """Asks the images of class folders anew."""
         self.bridge.drop(self.question)
-        self.paths = []
+        self.asked, self.paths = paths, []
         self.news.setText("Reading …")
-        self.question = self.bridge.ask(
-            "judge_stream", lambda ended: self.take(ended, paths), self.tell, paths=paths
-        )
+        values = self.settings.values
+        self.question = self.bridge.ask("judge_stream", self.take, self.tell, paths=paths, **values)
         self.refresh()
+
+    def ask_again(self) -> None:
+        """By other settings: what is shown."""
+        if self.asked:
+            self.judge(self.asked)
+        else:
+            self.ask_own()
 
     def learn(self) -> None:
         """Learns what was judged by, as a dropped folder."""
@@ -151,13 +164,14 @@ class StreamDialog(QDialog):
         self.bar.setValue(progress.done)
         self.news.setText(f"{progress.doing} …")
 
-    def take(self, ended: Ended, paths: list[str]) -> None:
+    def take(self, ended: Ended) -> None:
         """Shows what was found, or why nothing was."""
         self.question = 0
         if ended.how != "done":
+            self.asked = []
             self.news.setText(ended.text)
         else:
-            self.paths = paths
+            self.paths = self.asked
             self.show_result(ended.of(StreamJudged))
         self.refresh()
 
@@ -167,7 +181,7 @@ class StreamDialog(QDialog):
         )
         self.drift.show_drift(found["drift"])
         self.words.show()
-        self.caption.setText(f"{rate_text(found['drift'])}\n{found['definition']}")
+        self.caption.setText(f"{found['drift']['definition']}\n{found['definition']}")
         right = " · ".join(
             f"{LINES[one['order']][0]} {per_cent(one['accuracy'])}" for one in found["orders"]
         )
@@ -190,9 +204,3 @@ def line(order: str, curve: list[float]) -> Series:
     every = -(-len(curve) // MOST)
     places = sorted({*range(0, len(curve), every), len(curve) - 1})
     return Series(name, tuple((at + 1, 100 * curve[at]) for at in places), token, dash)
-
-
-def rate_text(drift: Drifts) -> str:
-    """How often an alarm would be a false one."""
-    rate, tests = per_cent(drift["rate"], 0), plural(len(drift["tests"]), "test")
-    return f"Without drift, {tests} raise any alarm in {rate} of all streams at most."
