@@ -10,14 +10,17 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 
 from app.pages.learn.stream import StreamDialog, line
+from app.shell.window import Window
 from app.widgets.viewer import Viewer
 from tests.app.test_accessible import complaints
 from tests.helpers.image_files import class_folders, plain_folders
 from tests.helpers.sort_page import CLASSES as PLAIN
 from tests.helpers.sort_page import at_rest, page, plain, presses
 from tests.helpers.window import Person, drop, texts, urls
+from tests.helpers.window_fixtures import with_project
 
 
 def opened(person: Person) -> StreamDialog:
@@ -196,6 +199,16 @@ def test_a_long_line_keeps_its_end() -> None:
     assert len(found.points) <= 602
     assert found.points[0] == (1, 0)
     assert found.points[-1] == (5000, pytest.approx(100 * 4999 / 5000))
+
+
+def test_it_goes_with_the_window(
+    own_window: Window, qtbot: QtBot, weights: Path, images: Path, tmp_path: Path
+) -> None:
+    person = with_project(Person(own_window, qtbot), weights, tmp_path)
+    person.waits_for(lambda: drop(person.page("Images"), urls([images])))
+    dialog = opened(person)
+    own_window.close()
+    assert not dialog.isVisible()
 
 
 def test_nothing_goes_on_when_it_is_closed(learnt: Person, tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ class StreamDialog(QDialog):
         self.finished.connect(lambda _: self.bridge.drop(self.own))
         self.settings.edited.connect(self.ask_again)
         bridge.changed.connect(self.on_changed)
+        parent.window().windowHandle().visibleChanged.connect(self.go_with)
         self.words.hide()
         self.ask_own()
         self.refresh()
@@ -103,6 +104,11 @@ class StreamDialog(QDialog):
         else:
             self.ask_own()
             self.refresh()
+
+    def go_with(self, visible: bool) -> None:
+        """It would be seen until the engine has ended, where the window closes before it."""
+        if not visible:
+            self.reject()
 
     # How suggestions went, while no folder is judged by.
 
