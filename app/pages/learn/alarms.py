@@ -77,16 +77,16 @@ def row_of(alarm: Drift, place: int) -> dict[str, object]:
 
 
 class Alarms(QWidget):
-    """All alarms, one below the other; where there is none, what that says."""
+    """All alarms, one below the other, and what was not found."""
 
     def __init__(self, bridge: Bridge, thumbs: Thumbnails) -> None:
         super().__init__()
         self.bridge, self.thumbs = bridge, thumbs
         self.parts: list[AlarmPart] = []
-        self.none = label("", wrap=True)
-        self.none.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.says = label("", wrap=True)
+        self.says.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.below: QVBoxLayout = column(gap=16)
-        self.setLayout(column(self.none, self.below, 0, gap=16))
+        self.setLayout(column(self.below, self.says, 0, gap=16))
 
     def show_drift(self, drift: Drifts) -> None:
         """Shows these alarms in place of those before."""
@@ -98,5 +98,9 @@ class Alarms(QWidget):
             self.below.addWidget(part)
         if self.parts:
             reach(self.parts[0].gallery, "Alt+I")
-        self.none.setText("" if self.parts else "No drift was found.")
-        self.none.setVisible(not self.parts)
+        self.say(drift["says"])
+
+    def say(self, words: str) -> None:
+        """What was not found, and what could not have been."""
+        self.says.setText(words)
+        self.says.setVisible(bool(words))

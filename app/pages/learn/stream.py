@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QFileDialog, QProgressBar, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QProgressBar, QWidget
 
 from app.bridge import Bridge
 from app.pages.learn.alarms import Alarms
@@ -15,13 +15,18 @@ from app.widgets.line_plot import Series
 from app.widgets.sizes import put_beside, sized
 from app.widgets.thumbs import Thumbnails
 from engine.events import Ended, Progress, ProjectView
-from engine.results.stream import OwnStream, StreamJudged
+from engine.results.stream import Drifts, OwnStream, StreamJudged
 from engine.system.words import per_cent, plural
 
 ABOUT = (
     "Class folders of new images, in the order in which they were taken: each image is asked "
     "first, and then learnt on a copy of what the project knows. So you see how well it would "
     "have gone from day to day, and since when a class looks different."
+)
+ONE_BY_ONE = (
+    "What looks different is told of images that nobody chose: those of a folder, the first that a "
+    "camera sees each time you hold its button, and those drawn by chance on the Sort page. To "
+    "know now, choose a folder of today's images."
 )
 EMPTY = "Choose a folder with a folder of images for each class, or drop it here."
 LINES = {
@@ -46,7 +51,9 @@ class StreamDialog(QDialog):
         self.setWindowTitle("A stream")
         sized(self, 760, 680)
         put_beside(self, parent.window())
-        self.bridge, self.question, self.own = bridge, 0, 0
+        self.bridge, self.question, self.own, self.looking = bridge, 0, 0, 0
+        self.looked: tuple[int, float] | None = None
+        """Of how many images of the project itself drift was told last, and at which rate."""
         self.path = bridge.project.path if bridge.project is not None else ""
         self.asked: list[str] = []
         self.paths: list[str] = []
@@ -54,8 +61,7 @@ class StreamDialog(QDialog):
         self.settings = StreamSettings()
         self.plot = CurvePlot("Right so far, image after image", EMPTY, "%")
         named(self.plot, self.plot.title, "Arrow keys read values; Ctrl+S saves the plot")
-        self.drift, self.caption = Alarms(bridge, thumbs), label("", "caption", wrap=True)
-        self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.drift, self.rate, self.caption = Alarms(bridge, thumbs), caption(), caption()
         self.news, self.bar = label("", "heading", wrap=True), QProgressBar(textVisible=False)
         self.close_button = button("Close", "Closes this window", self.reject, key="Esc")
         self.learn_button = button(
@@ -74,8 +80,7 @@ class StreamDialog(QDialog):
         )
         self.lay_out()
         Drops(self, "Drop to judge by these images").dropped.connect(self.judge)
-        self.finished.connect(lambda _: self.bridge.drop(self.question))
-        self.finished.connect(lambda _: self.bridge.drop(self.own))
+        self.finished.connect(self.drop_all)
         self.settings.edited.connect(self.ask_again)
         bridge.changed.connect(self.on_changed)
         parent.window().windowHandle().visibleChanged.connect(self.go_with)
@@ -91,7 +96,7 @@ class StreamDialog(QDialog):
         foot = row(self.bar, self.close_button, self.learn_button, self.choose_button)
         foot.setStretch(0, 1)
         about, plot = label(ABOUT, "muted", wrap=True), card(self.plot, edge=12)
-        parts = (about, self.settings, self.news, plot, self.words, self.caption, foot)
+        parts = (about, self.settings, self.news, plot, self.words, self.rate, self.caption, foot)
         whole = column(*parts, gap=12, edge=24)
         whole.setStretch(parts.index(plot), 1)
         whole.setStretch(parts.index(self.words), 1)
@@ -126,6 +131,8 @@ class StreamDialog(QDialog):
         if ended.how != "done" or self.asked:
             return
         found = ended.of(OwnStream)
+        if found["images"] or found["one_by_one"]:
+            self.look_for_drift(found["one_by_one"])
         if found["images"]:
             self.plot.show_curves([line("sorted", found["curve"])], "image")
             self.caption.setText(found["definition"])
@@ -133,7 +140,37 @@ class StreamDialog(QDialog):
                 f"{found['right']:,} of {plural(found['images'])} that you named were suggested "
                 f"rightly; of late {per_cent(found['last'])}."
             )
-            self.refresh()
+        self.refresh()
+
+    def look_for_drift(self, images: int) -> None:
+        """Asks about those that came one by one, where there are more since, or another rate."""
+        wanted = images, self.settings.own["alarms"]
+        if wanted == self.looked:
+            return
+        self.looked = wanted
+        self.bridge.drop(self.looking)
+        self.words.show()
+        if images:
+            self.looking = self.bridge.ask("own_drift", self.take_drift, alarms=wanted[1])
+        else:
+            self.drift.say(ONE_BY_ONE)
+
+    def take_drift(self, ended: Ended) -> None:
+        self.looking = 0
+        if ended.how == "done":
+            found = ended.of(Drifts)
+            self.drift.show_drift(found)
+            self.drift.say(found["says"] or ONE_BY_ONE)
+            self.rate.setText(found["definition"] if found["tests"] else "")
+        else:
+            self.drift.say(ended.text)
+        self.refresh()
+
+    def drop_all(self) -> None:
+        """Nobody waits for an answer any more."""
+        for ticket in (self.question, self.own, self.looking):
+            self.bridge.drop(ticket)
+        self.looked = None
 
     # Gestures.
 
@@ -144,7 +181,7 @@ class StreamDialog(QDialog):
 
     def judge(self, paths: list[str]) -> None:
         """Asks the images of class folders anew."""
-        self.bridge.drop(self.question)
+        self.drop_all()
         self.asked, self.paths = paths, []
         self.news.setText("Reading …")
         values = self.settings.values
@@ -187,7 +224,8 @@ class StreamDialog(QDialog):
         )
         self.drift.show_drift(found["drift"])
         self.words.show()
-        self.caption.setText(f"{found['drift']['definition']}\n{found['definition']}")
+        self.rate.setText(found["drift"]["definition"])
+        self.caption.setText(found["definition"])
         right = " · ".join(
             f"{LINES[one['order']][0]} {per_cent(one['accuracy'])}" for one in found["orders"]
         )
@@ -201,7 +239,15 @@ class StreamDialog(QDialog):
         project = self.bridge.project
         able = bool(self.paths) and project is not None and not project.read_only
         self.learn_button.setEnabled(able and not busy)
-        self.caption.setVisible(bool(self.caption.text()))
+        for made in (self.rate, self.caption):
+            made.setVisible(bool(made.text()))
+
+
+def caption() -> QLabel:
+    """What a figure means: small, and can be copied."""
+    made = label("", "caption", wrap=True)
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return made
 
 
 def line(order: str, curve: list[float]) -> Series:
