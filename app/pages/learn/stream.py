@@ -8,7 +8,17 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QProgressBar, QWidge
 from app.bridge import Bridge
 from app.pages.learn.alarms import Alarms
 from app.pages.learn.stream_settings import StreamSettings
-from app.widgets.controls import Yielding, button, card, column, label, named, row, scrolled
+from app.widgets.controls import (
+    Yielding,
+    button,
+    card,
+    column,
+    label,
+    laid_out,
+    named,
+    row,
+    scrolled,
+)
 from app.widgets.curve_plot import CurvePlot
 from app.widgets.drops import Drops
 from app.widgets.line_plot import Series
@@ -79,14 +89,17 @@ class StreamDialog(QDialog):
             kind="primary",
         )
         self.lay_out()
+        self.words.hide()
+        self.connect_all(parent.window())
+        self.ask_own()
+        self.refresh()
+
+    def connect_all(self, window: QWidget) -> None:
         Drops(self, "Drop to judge by these images").dropped.connect(self.judge)
         self.finished.connect(self.drop_all)
         self.settings.edited.connect(self.ask_again)
-        bridge.changed.connect(self.on_changed)
-        parent.window().windowHandle().visibleChanged.connect(self.go_with)
-        self.words.hide()
-        self.ask_own()
-        self.refresh()
+        self.bridge.changed.connect(self.on_changed)
+        window.windowHandle().visibleChanged.connect(self.go_with)
 
     def lay_out(self) -> None:
         """The sentence, the plot, what looks different, and what the figures mean."""
@@ -99,7 +112,6 @@ class StreamDialog(QDialog):
         parts = (about, self.settings, self.news, plot, self.words, self.rate, self.caption, foot)
         whole = column(*parts, gap=12, edge=24)
         whole.setStretch(parts.index(plot), 1)
-        whole.setStretch(parts.index(self.words), 1)
         self.setLayout(whole)
 
     def on_changed(self, project: ProjectView | None) -> None:
@@ -239,6 +251,8 @@ class StreamDialog(QDialog):
         project = self.bridge.project
         able = bool(self.paths) and project is not None and not project.read_only
         self.learn_button.setEnabled(able and not busy)
+        whole = laid_out(self)
+        whole.setStretch(whole.indexOf(self.words), int(bool(self.drift.parts)))
         for made in (self.rate, self.caption):
             made.setVisible(bool(made.text()))
 
