@@ -47,6 +47,11 @@ def stream(options: argparse.Namespace) -> int:
     """Judges by the stream, and learns it where that was asked for."""
     if not options.folder:
         ended = do(options, "own_stream", project=options.project, fading=options.fading)
+        if ended.how == "done" and ended.of(OwnStream)["one_by_one"]:
+            looked = do(options, "own_drift", project=options.project, alarms=options.alarms)
+            if looked.how != "done":
+                return finish(options, looked, Drifts, drift)
+            ended = replace(ended, result={**ended.result, "drift": looked.result})
         return finish(options, ended, OwnStream, own)
     ended = do(
         options,
@@ -90,16 +95,16 @@ def text(result: StreamJudged) -> str:
 
 
 def own(result: OwnStream) -> str:
-    """How often suggestions were right that a person answered."""
+    """How often suggestions were right that a person answered, and what looks different."""
+    told = [drift(result["drift"])] if "drift" in result else []
     if result["last"] is None:
-        return "No image was named after a suggestion yet. Sort some, or name a folder."
+        none = "No image was named after a suggestion yet. Sort some, or name a folder."
+        return "\n\n".join([none, *told])
     right = (
         f"{result['right']:,} of {plural(result['images'])} that you named were suggested rightly"
     )
-    return (
-        f"{right}; last (fading {result['fading']:g}) {per_cent(result['last'])}.\n\n"
-        + (result["definition"])
-    )
+    last = f"{right}; last (fading {result['fading']:g}) {per_cent(result['last'])}."
+    return "\n\n".join([last, result["definition"], *told])
 
 
 def opening(result: StreamJudged) -> str:
@@ -135,12 +140,8 @@ def drift(result: Drifts) -> str:
     for alarm in result["alarms"]:
         names = ", ".join(PurePath(path).name for path in alarm["images"])
         lines.append(f"{alarm['sentence']} Noticed after {plural(alarm['after'])}: {names}")
-    if not lines:
-        lines.append("No drift was found.")
-    watched = plural(len(result["tests"]), "test")
-    rate = per_cent(result["rate"], 0 if result["rate"] >= 0.01 else 2)
-    lines.append(f"Without drift, {watched} raise any alarm in {rate} of all streams at most.")
-    return "\n".join(lines)
+    lines += [result["says"]] if result["says"] else []
+    return "\n".join([*lines, result["definition"]])
 
 
 def by_class(orders: Sequence[StreamOrder]) -> str:

@@ -13,13 +13,13 @@ from engine.events import Progress, Work
 from engine.jobs import job
 from engine.learners import LEARNERS
 from engine.learners.metrics import faded
-from engine.learning import drifting, stream, subnet
+from engine.learning import drifting, one_by_one, stream, subnet
 from engine.learning.ageing import Window
 from engine.learning.arrivals import Arrivals, arrivals
 from engine.learning.material import choice, features_by
 from engine.learning.stream import ORDERS, Start, Stream
 from engine.results.images import SkippedFile
-from engine.results.stream import OwnStream, StreamArrived, StreamJudged, StreamOrder
+from engine.results.stream import Drifts, OwnStream, StreamArrived, StreamJudged, StreamOrder
 from engine.session import Session
 from engine.storage import catalogue, steps, unsorted
 from engine.storage.feature_cache import Features
@@ -91,7 +91,15 @@ def own_stream(session: Session, *, fading: float = 0.99) -> Work[OwnStream]:
         "fading": fading,
         "curve": curve,
         "definition": stream.definition(fading),
+        "one_by_one": len(one_by_one.came(session.require())),
     }
+
+
+@job("Look for drift", reads=True)
+def own_drift(session: Session, *, alarms: float = 0.05) -> Work[Drifts]:
+    """Whether images that came one by one look like those that were there before."""
+    check("", 1, 1, alarms)
+    return (yield from one_by_one.drift(session.require(), alarms))
 
 
 def arrived(project: Project, came: Arrivals) -> StreamArrived:

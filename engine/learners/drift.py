@@ -17,7 +17,7 @@ that bets against that passes 1/a with a probability of a at most, whenever one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ BETS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 SHRINKAGE = 0.3
 """Of the covariance by which directions are measured. It is fixed: what is chosen with the learnt
 images would tell them from those that come."""
+TRIALS, MOSTLY = 60, 0.9
 MOST = 1e200
 TIE = 1e-6
 """Scores that differ by less of the greatest one differ by rounding alone."""
@@ -102,19 +103,62 @@ def both_sides(p: np.ndarray) -> np.ndarray:
     return np.maximum(2 * np.minimum(p, 1 - p), np.finfo(float).tiny)
 
 
-def martingale(p: np.ndarray) -> np.ndarray:
-    """What a start of 1 has grown to after each of the p-values of a stream: float64 (images,).
+def shares(n: int, goes_on: bool) -> np.ndarray:
+    """What part of the start is bet on a change that begins at each of n images: float64 (n,).
 
-    Bets e p^(e-1) for several e, in equal parts, begun anew at each of n images with 1/n of the
-    start: the mixture of power martingales (Vovk, Nouretdinov and Gammerman, Testing
-    exchangeability on-line, ICML 2003), spread over the moments at which things may change. What is
-    not bet yet after t images is 1 - t/n.
+    Half at the first, for those that come are of another day than those known, and half spread
+    over all n. Where the stream `goes_on` t^-1/2 - (t+1)^-1/2 at the t-th: that sums to less than
+    1 however many come, and does not depend on n, so what was said holds whenever one looks again.
     """
-    n, grown, found = len(p), np.zeros(len(BETS)), []
-    for t, one in enumerate(p, 1):
-        grown = np.minimum((grown + 1 / (n * len(BETS))) * BETS * one ** (BETS - 1), MOST)
-        found.append(grown.sum() + 1 - t / n)
-    return np.array(found)
+    t = np.arange(1, n + 1)
+    found: np.ndarray = t**-0.5 - (t + 1) ** -0.5 if goes_on else 0.5 / n + 0.5 * (t == 1)
+    return found
+
+
+def martingale(p: np.ndarray, goes_on: bool = False) -> np.ndarray:
+    """What a start of 1 has grown to after each p-value of streams (..., images): of that shape.
+
+    Bets e p^(e-1) for several e, in equal parts, begun anew at each image with its share of the
+    start: the mixture of power martingales (Vovk, Nouretdinov and Gammerman, Testing
+    exchangeability on-line, ICML 2003), spread over the moments at which things may change. To it
+    belongs what is not bet yet.
+    """
+    grown, found = np.zeros((*p.shape[:-1], len(BETS))), np.empty(p.shape)
+    rest = 1.0
+    for t, share in enumerate(shares(p.shape[-1], goes_on)):
+        won = BETS * p[..., t, None] ** (BETS - 1)
+        grown = np.minimum((grown + share / len(BETS)) * won, MOST)
+        rest -= share
+        found[..., t] = grown.sum(axis=-1) + rest
+    return found
+
+
+def needed(
+    known: Sequence[int],
+    turns: Sequence[int],
+    sides: bool,
+    goes_on: bool,
+    bound: float,
+    shift: float,
+) -> int | None:
+    """After how many images a change from the first one on is noticed in MOSTLY of TRIALS of normal
+    scores; None where it is not.
+
+    The change is a shift by so many standard deviations. `known` counts the known images of each
+    class, `turns` has the class of each image that comes; with `sides` it may go either way.
+    """
+    rng, p = np.random.default_rng(0), np.empty((TRIALS, len(turns)))
+    for number, before in enumerate(known):
+        places = np.flatnonzero(np.asarray(turns) == number)
+        x = rng.normal(size=(TRIALS, before + len(places)))
+        x[:, before:] += shift
+        for n, place in enumerate(places, before):
+            greater = np.count_nonzero(x[:, :n] > x[:, n, None], axis=1)
+            p[:, place] = (greater + 1 - rng.random(TRIALS)) / (n + 1)
+    there = martingale(both_sides(p) if sides else p, goes_on) >= bound
+    first = np.where(there.any(axis=1), there.argmax(axis=1) + 1.0, np.inf)
+    most = np.quantile(first, MOSTLY, method="higher")
+    return int(most) if np.isfinite(most) else None
 
 
 def passed(values: np.ndarray, bound: float) -> int | None:

@@ -28,7 +28,8 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Arrival:
-    """An image, its class, and when it was taken: the camera's time, or else its file's."""
+    """An image, its class, and when it was taken: the camera's time, or else its file's. `file` is
+    where it is read from, where that is not its path."""
 
     path: Path
     name: str
@@ -37,6 +38,7 @@ class Arrival:
     by_camera: bool
     camera: str
     quality: tuple[float, float, float]
+    file: str = ""
 
 
 @dataclass

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,12 @@ from engine.learners.drift import (
 )
 from engine.learners.sums import FLOAT, ClassSums, plus, rows
 from engine.learning.arrivals import Arrival
+from engine.learning.drift_limits import meaning, seen, sentence
 from engine.results.stream import Drift, Drifts, DriftTest
 from engine.storage import catalogue, learnable
 from engine.storage.feature_cache import Features
 from engine.storage.project import Project
+from engine.system.words import plural
 
 MOST = 300
 """So many images of a class are compared with: those with the smallest hashes."""
@@ -58,14 +61,21 @@ class Known:
     quality: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def known_images(project: Project, features: Features) -> Generator[Event, None, Known]:
-    """Some images of each class, learnt and held out, of each burst one."""
+def known_images(
+    project: Project, features: Features, before: int | None = None
+) -> Generator[Event, None, Known]:
+    """Some images of each class, learnt and held out, of each burst one; only those that lay there
+    `before` the one numbered so and were never chosen on the Sort page, where that is said."""
+    alone = (
+        "" if before is None else "AND image.id < ? AND sha256 NOT IN (SELECT sha256 FROM named) "
+    )
     found, chosen = Known(), defaultdict[str, list[dict[str, Any]]](list)
     bursts = set[str]()
     for row in project.db.query(
         "SELECT class.name AS class, sha256, burst, pack, thumb_at, thumb_length FROM image "
         "JOIN class ON class.id = class_id WHERE split IN ('train', 'validation') "
-        f"AND NOT set_aside AND sha256 NOT IN ({learnable.CONFLICTING}) ORDER BY sha256"
+        f"AND NOT set_aside {alone}AND sha256 NOT IN ({learnable.CONFLICTING}) ORDER BY sha256",
+        [] if before is None else [before],
     ):
         if len(chosen[row["class"]]) < MOST and row["burst"] not in bursts:
             chosen[row["class"]].append(row)
@@ -93,35 +103,58 @@ def thumb_of(project: Project, row: Mapping[str, Any]) -> bytes:
 
 
 def drifts(
-    known: Known, came: Sequence[Arrival], features: Tensor, rate: float
+    known: Known, came: Sequence[Arrival], features: Tensor, rate: float, goes_on: bool = False
 ) -> Generator[Event, None, Drifts]:
     """Tests images in the order of their time, features (images, views, width).
 
-    Of a burst only the first counts: the others are like it, whatever the class.
+    Of a burst only the first counts: the others are like it, whatever the class. A stream that
+    `goes_on` is looked at again when more came, and raises a false alarm no more often by that.
     """
     places = np.array(first_of_bursts(came))
     came, x = [came[place] for place in places], rows(features[torch.from_numpy(places)])
     names = np.array([row.name for row in came])
     classes = sorted({row.name for row in came})
     tests = len(classes) + len(QUALITIES)
-    result: Drifts = {"rate": rate, "bound": tests / rate, "alarms": [], "tests": []}
+    result, note = begun(tests, rate), partial(noted, goes_on)
     metrics = Metrics(known.features)
     for name in classes:
         own = np.flatnonzero(names == name)
         reference = known.features.get(name, x[:0])
         u = metrics.of(name, x.shape[1]).directions(torch.cat([reference, x[own]]))
         p = p_values(unlike(u, len(reference)), chance("class", name))
-        note(result, "class", name, p, [came[i] for i in own], len(reference))
+        note(result, "class", name, p, [came[i] for i in own], {name: len(reference)})
         yield LOOKING
     for index, what in enumerate(QUALITIES):
         p = np.ones(len(came))
         for name in classes:
             own = np.flatnonzero(names == name)
-            before = known.quality.get(name, np.zeros((0, len(QUALITIES))))[:, index]
-            values = np.concatenate([before, [came[i].quality[index] for i in own]])
-            p[own] = p_values(themselves(values, len(before)), chance(what, name))
-        note(result, what, "", p, came, sum(map(len, known.quality.values())))
+            mine = known.quality.get(name, np.zeros((0, len(QUALITIES))))[:, index]
+            values = np.concatenate([mine, [came[i].quality[index] for i in own]])
+            p[own] = p_values(themselves(values, len(mine)), chance(what, name))
+        before = {name: len(known.quality.get(name, ())) for name in classes}
+        note(result, what, "", p, came, before)
+        yield LOOKING
+    result["says"] = sentence(result)
+    result["definition"] += meaning(result)
     return result
+
+
+def begun(tests: int, rate: float) -> Drifts:
+    """What will be told of so many tests."""
+    return {
+        "rate": rate,
+        "bound": tests / rate,
+        "definition": definition(tests, rate),
+        "says": "",
+        "alarms": [],
+        "tests": [],
+    }
+
+
+def definition(tests: int, rate: float) -> str:
+    """What a person reads of false alarms."""
+    said = plural(tests, "test")
+    return f"Without drift, {said} raise any alarm in {100 * rate:.3g} % of all streams at most."
 
 
 def chance(what: str, name: str) -> np.random.Generator:
@@ -165,18 +198,30 @@ def first_of_bursts(came: Sequence[Arrival]) -> list[int]:
     return [place for place in range(len(came)) if place not in later]
 
 
-def note(
-    result: Drifts, what: str, name: str, p: np.ndarray, came: Sequence[Arrival], known: int
+def noted(
+    goes_on: bool,
+    result: Drifts,
+    what: str,
+    name: str,
+    p: np.ndarray,
+    came: Sequence[Arrival],
+    known: Mapping[str, int],
 ) -> None:
-    """Adds a test's outcome: how far its martingale went, and the alarm if it passed the bound."""
+    """Adds a test's outcome: how far its martingale went, what it could have seen with so many
+    known images of each class, and the alarm if it passed the bound."""
     bets = p if what == "class" else both_sides(p)
-    values = martingale(bets)
+    values, turn = martingale(bets, goes_on), {one: number for number, one in enumerate(known)}
+    turns = tuple(turn[row.name] for row in came)
+    sides = what != "class"
+    entire, clear = seen(tuple(known.values()), turns, sides, goes_on, result["bound"])
     test: DriftTest = {
         "what": what,
         "class": name,
-        "known": known,
+        "known": sum(known.values()),
         "images": len(came),
         "highest": float(values.max()),
+        "entire": entire,
+        "clear": clear,
     }
     result["tests"].append(test)
     noticed = passed(values, result["bound"])
@@ -204,6 +249,7 @@ def alarm(what: str, name: str, p: np.ndarray, came: Sequence[Arrival]) -> Drift
         "noticed_when": last.when,
         "after": len(came),
         "images": [path_of(came[place]) for place in shown],
+        "files": [came[place].file or str(came[place].path.absolute()) for place in shown],
     }
 
 

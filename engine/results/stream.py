@@ -38,10 +38,21 @@ class StreamTimes(TypedDict):
 
 
 DriftTest = TypedDict(
-    "DriftTest", {"what": str, "class": str, "known": int, "images": int, "highest": float}
+    "DriftTest",
+    {
+        "what": str,
+        "class": str,
+        "known": int,
+        "images": int,
+        "highest": float,
+        "entire": int | None,
+        "clear": bool,
+    },
 )
 """`what` is "class" or a quality (brightness, sharpness, colour, over all classes). `images` were
-compared with `known` ones; `highest` is how far the martingale went, that begins at 1."""
+compared with `known` ones; `highest` is how far the martingale went, that begins at 1. An entire
+change would be noticed after so many images, None for not at all; one by a standard deviation if
+`clear` (9 times of 10, see learning/drift_limits.py)."""
 Drift = TypedDict(
     "Drift",
     {
@@ -54,17 +65,22 @@ Drift = TypedDict(
         "noticed_when": str,
         "after": int,
         "images": list[str],
+        "files": list[str],
     },
 )
-"""It began at the image `since`, as far as can be said, and was noticed `after` so many."""
+"""It began at the image `since`, as far as can be said, and was noticed `after` so many. `files`
+are those that `images` are read from."""
 
 
 class Drifts(TypedDict):
     """An alarm is raised where a martingale reaches `bound`. A stream without drift raises any with
-    a probability of `rate` at most."""
+    a probability of `rate` at most; `definition` says so in words, and `says` what was
+    not found, and what could not have been."""
 
     rate: float
     bound: float
+    definition: str
+    says: str
     alarms: list[Drift]
     tests: list[DriftTest]
 
@@ -84,7 +100,8 @@ class StreamArrived(TypedDict):
 
 class OwnStream(TypedDict):
     """The prequential accuracy of what a person named after a suggestion: of so many `images` so
-    many `right`, the `curve` with its fading factor after each, and its last value."""
+    many `right`, the `curve` with its fading factor after each, and its last value. `one_by_one`
+    counts the images that drift can be told from, `drift` is what was found."""
 
     images: int
     right: int
@@ -92,6 +109,8 @@ class OwnStream(TypedDict):
     fading: float
     curve: list[float]
     definition: str
+    one_by_one: int
+    drift: NotRequired[Drifts]
 
 
 class StreamJudged(StreamArrived):

@@ -174,7 +174,15 @@ def test_no_drift_is_said_to_be_none(home: Path, project: Path, later: Path) -> 
     assert found["alarms"] == []
     assert [test["images"] for test in found["tests"]] == [12, 12, 12, 36, 36, 36]
     assert [test["known"] for test in found["tests"]] == [15, 15, 15, 45, 45, 45]
-    assert "No drift was found." in espalier(home, "stream", project, later).stdout
+    said = espalier(home, "stream", project, later).stdout
+    assert (
+        "No drift was found. With so few images no change of red (15 known, 12 new), teal (15 "
+        "known, 12 new) and violet (15 known, 12 new) would show. With 45 known and 36 new images "
+        "no change of brightness, sharpness and colour would show. Learn more images, or choose a "
+        "folder with more."
+    ) in said
+    often = answered(home, "stream", project, later, "--order=came", "--alarms=0.5")["drift"]
+    assert "only large changes of red (15 known, 12 new)" in often["says"], "sooner, if oftener"
     assert "between 0 and 1" in refused(home, "stream", project, later, "--alarms=1")
 
 
@@ -195,6 +203,7 @@ def test_sorting_is_a_stream_of_its_own(home: Path, home_weights: Path, tmp_path
     found = answered(home, "stream", path, "--fading", 1)
     assert found["images"] >= len(files) - 1, "one may be drawn, and is then asked about unaided"
     assert found["right"] == found["images"] - 1
+    assert ("drift" in found) == bool(found["one_by_one"])
     assert found["curve"][-2:] == [1, pytest.approx(found["right"] / found["images"])]
     said = espalier(home, "stream", path).stdout
     assert f"{found['right']} of {found['images']} images that you named were suggested" in said

@@ -67,7 +67,7 @@ class LearnPage(QWidget):
         super().__init__()
         self.take = take
         self.setObjectName("page")
-        self.bridge, self.preferences = bridge, preferences
+        self.bridge, self.preferences, self.thumbs = bridge, preferences, thumbs
         self.project: ProjectView | None = None
         self.learning: int | None = None
         self.news = label("", "muted", wrap=True)
@@ -137,7 +137,7 @@ class LearnPage(QWidget):
         self.stream_button = button(
             "A stream …",
             "Asks new images in the order of their time, and says since when any look different",
-            lambda: StreamDialog(self.bridge, self.window()).open(),
+            self.show_stream,
             key="Ctrl+Shift+J",
             icon="history",
         )
@@ -306,6 +306,18 @@ class LearnPage(QWidget):
         copy = self.preferences.get("copy_images", False)
         nested = bool(self.preferences.get("nested_classes", False))
         self.take(paths, lambda: submit_added(self.bridge, paths, True, copy, nested))
+
+    def show_stream(self) -> None:
+        """Opens the stream beside the window, where it stays while one goes on; or comes back to
+        it, where it is open."""
+        if self.project is None:
+            return
+        known = self.window().findChildren(StreamDialog)
+        there = [dialog for dialog in known if dialog.isVisible()]
+        dialog = there[0] if there else StreamDialog(self.bridge, self.thumbs, self.window())
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
 
     def forget(self) -> None:
         known = [c.name for c in self.project.classes if c.known] if self.project else []

@@ -60,15 +60,22 @@ def test_p_values_of_images_that_are_alike_are_uniform() -> None:
     assert np.abs(both_sides(p).mean() - 0.5) < 0.02
 
 
-def test_the_martingale_is_the_mixture_of_all_bets() -> None:
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_the_martingale_is_the_mixture_of_all_bets(goes_on: bool) -> None:
     """By its definition: bets begun at each image with its share, and what is not bet yet."""
     p = np.random.default_rng(2).random(9)
+    grown = martingale(p, goes_on)
     for n in range(1, 10):
-        total = 1 - n / 9
+        total = (n + 1) ** -0.5 if goes_on else (1 - n / 9) / 2
         for t in range(1, n + 1):
             won = [np.prod(e * p[t - 1 : n] ** (e - 1)) for e in drift.BETS]
-            total += np.mean(won) / 9
-        assert martingale(p)[n - 1] == pytest.approx(total)
+            spread = t**-0.5 - (t + 1) ** -0.5
+            total += np.mean(won) * (spread if goes_on else 1 / 18 + (t == 1) / 2)
+        assert grown[n - 1] == pytest.approx(total)
+    both = martingale(np.stack([p, p[::-1]]), goes_on)
+    np.testing.assert_allclose(both, [grown, martingale(p[::-1], goes_on)])
+    if goes_on:
+        np.testing.assert_allclose(martingale(p[:5], True), grown[:5], err_msg="as it was then")
 
 
 def test_no_bet_wins_on_average() -> None:
@@ -87,6 +94,36 @@ def test_alarms_without_drift_are_as_rare_as_was_set() -> None:
         p = np.random.default_rng(seed).random(150)
         alarms += passed(martingale(p), bound) is not None
     assert 0 < alarms <= rate * 1000
+
+
+def test_looking_again_and_again_raises_no_more_alarms() -> None:
+    """At a stream that goes on, after each image that came."""
+    alarms = 0
+    for seed in range(200):
+        p = np.random.default_rng(seed).random(40)
+        alarms += any(martingale(p[:n], True)[-1] >= 5 for n in range(1, 41))
+    assert 0 < alarms <= 0.2 * 200
+
+
+def test_what_few_images_can_show() -> None:
+    """Against streams of the test itself: after how many images a change is noticed in 9 of 10."""
+    having = [40], [0] * 41, False, False
+    assert drift.needed([2], [0] * 41, False, False, 100, 1e6) is None
+    assert drift.needed([40], [0, 0], False, False, 1e6, 1e6) is None, "two images can't show it"
+    entire, clear = (drift.needed(*having, 100, shift) for shift in (1e6, 1.0))
+    assert clear is None
+    assert entire is not None
+    assert drift.needed([300], [0] * 41, False, False, 100, 1.0) is not None
+    both = [40, 40], [0, 1] * 41, True, False, 100, 2.2
+    assert drift.needed(*both) is not None, "warmer light in 82 images, from the first one on"
+    first = []
+    for seed in range(100):
+        rng = np.random.default_rng([1, seed])
+        x = rng.normal(size=81)
+        x[40:] += 1e6
+        found = passed(martingale(p_values(themselves(x, 40), rng)), 100)
+        first.append(np.inf if found is None else found + 1)
+    assert abs(np.quantile(first, 0.9) - entire) <= 2
 
 
 def test_a_change_is_found_and_placed() -> None:

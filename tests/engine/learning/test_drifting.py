@@ -62,6 +62,38 @@ def test_nothing_is_said_without_drift() -> None:
     assert all(t["highest"] < 120 for t in found["tests"])
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (0, "No drift was found. Nothing was known of hat: these images are compared with"),
+        (4, "No drift was found. With 4 known and 60 new images no change of hat would show. "),
+        (60, "No drift was found. With 60 known and 60 new images only large changes of hat show"),
+    ],
+)
+def test_what_few_images_could_not_show_is_said(known: int, said: str) -> None:
+    """Of one class, with fewer or more known images of it."""
+    rng = np.random.default_rng(8)
+    rows, x = stream(rng, 180)
+    hats = [place for place, row in enumerate(rows) if row.name == "hat"]
+    before = known_of(rng)
+    before.features["hat"] = features_of("hat", known, rng).double()
+    before.quality["hat"] = qualities_of(known, rng)
+    found = finished(drifts(before, [rows[i] for i in hats], x[hats], 0.05))
+    assert found["says"].startswith(said)
+    assert ("more than a standard deviation" in found["definition"]) == (known == 60)
+
+
+def test_many_images_bear_witness() -> None:
+    rng = np.random.default_rng(9)
+    rows, x = stream(rng, 180)
+    known = Known(
+        {name: features_of(name, 300, rng).double() for name in CLASSES},
+        {name: qualities_of(300, rng) for name in CLASSES},
+    )
+    found = finished(drifts(known, rows, x, 0.05))
+    assert (found["says"], found["alarms"]) == ("No drift was found.", [])
+
+
 def test_the_class_that_changed_is_named_with_its_day_and_images() -> None:
     rng = np.random.default_rng(1)
     known, (rows, x) = known_of(rng), stream(rng)
