@@ -101,9 +101,9 @@ def bring_in(
     store: Store | None = None,
     gap: float | None = None,
 ) -> Generator[Event, None, Added]:
-    """Checks and stores the images found; with `views` > 0 also computes their features, in one
-    pass over the files. Now and then `glimpse(done, total)` tells how well it goes. `store` puts a
-    batch where it belongs, usually into the classes; `gap` are the seconds that end a burst."""
+    """Checks and stores images; with `views` > 0 their features, too, in one pass over the files.
+    Now and then `glimpse(done, total)` tells how well it goes. `store` puts a batch where it
+    belongs, usually into the classes; `gap` are the seconds that end a burst."""
     project, added, batch = session.require(), Added(skipped=list(found.skipped)), list[NewImage]()
     files = [(name, path, split) for name, rows in found.classes.items() for path, split in rows]
     extractor = session.extractor() if views else None
@@ -115,7 +115,8 @@ def bring_in(
         for number, arrival in opened:
             if arrival is None:
                 yield eta.at(number)  # so that the job can be left while none comes
-            batch += [arrival] if arrival is not None else []
+            else:
+                batch.append(arrival)
             if batch and (len(batch) == BATCH or number == len(files)):
                 (store or into_classes)(project, gesture, batch, copy, added)
                 yield from settle(project, batch, added, extractor, views)
@@ -130,9 +131,16 @@ def bring_in(
         yield from material.mend(project, extractor, views)
     note(project, gesture, found, added, gap)
     yield from (*notices(found, added), *(extractor.notices if extractor else ()))
+    yield from one_burst(project, found, added, gap)
+    return added
+
+
+def one_burst(
+    project: Project, found: FoundImages, added: Added, gap: float | None
+) -> Iterator[Event]:
+    """Says which classes have nothing to test because all of a film's frames are one burst."""
     if found.frames and gap is None and (names := bursts.untested(project, added.classes)):
         yield Notice(ONE_BURST.format(listed(names, 3)))
-    return added
 
 
 def note(

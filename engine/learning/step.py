@@ -63,9 +63,8 @@ def learn(
         project, extractor.backbone, learner, material, sample
     )
     facts = {**step, "title": title, "settings": settings, "seconds": seconds}
-    kept = StepMemory(
-        learner.memory(), calibration, {n: material.train[n] for n in learner.classes}
-    )
+    images = {n: material.train[n] for n in learner.classes}
+    kept = StepMemory(learner.memory(), calibration, images)
     row = steps.row_of(project, steps.add(project, gesture, facts, kept, answers))
     yield Saved("step")
     old_steps.let_go(project)

@@ -164,8 +164,7 @@ class Watching:
         self.count(frame, name if what == KNOWN else what, now)
         if what == KNOWN:
             told = (self.place.title.strip("“”"), name, share, frame.time, frame.image, frame.path)
-            # What goes at its own speed rests by the film's time.
-            at = frame.time if self.by_film else frame.at
+            at = frame.time if self.by_film else frame.at  # a film at its own speed has its time
             rules.offer(Moment(datetime.now(), *told), at, self.patient)
         if frame.path:
             self.each(what, one)

@@ -167,12 +167,7 @@ class LivePage(QWidget):
         policy = QSizePolicy.Policy
         self.image.setSizePolicy(policy.Expanding, policy.Expanding)
         self.bars.setSizePolicy(policy.Expanding, policy.Expanding)
-        smooth = QWidget()
-        name = buddy("&Half-life of what was seen", self.half_life)
-        smooth.setLayout(row(name, self.half_life, 0))
-        for page in (smooth, self.files):
-            self.below.addWidget(page)
-        self.below.setSizePolicy(policy.Preferred, policy.Maximum)
+        self.lay_out_below()
         self.parts.setMinimumHeight(PARTS * self.parts.fontMetrics().lineSpacing())
         pace = row(self.pace, 0, self.why.switch)
         left = card(self.why.pair, pace, self.parts, self.why, self.presenter, self.below)
@@ -194,6 +189,15 @@ class LivePage(QWidget):
         self.pages = Either(self.empty, work)
         self.setLayout(column(self.pages, edge=16))
         self.setFocusProxy(self.field)
+
+    def lay_out_below(self) -> None:
+        """What stands below the latencies: of a folder where its files go, else the half-life."""
+        smooth = QWidget()
+        name = buddy("&Half-life of what was seen", self.half_life)
+        smooth.setLayout(row(name, self.half_life, 0))
+        for page in (smooth, self.files):
+            self.below.addWidget(page)
+        self.below.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     # Showing.
 
