@@ -6,11 +6,14 @@ import contextlib
 import io
 import itertools
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -26,6 +29,9 @@ from engine.live.places import EXTRA, is_film
 from engine.system.guarded import Limits, Send, Sentences, guarded
 from engine.system.progress import Eta
 
+if TYPE_CHECKING:
+    import cv2
+
 A_SECOND = 5.0
 """So many frames of a second are looked at."""
 SMALL = 128
@@ -33,6 +39,8 @@ SMALL = 128
 MOST = 20_000
 """Frames of one film at most."""
 QUALITY = 92
+AHEAD = 8
+"""So many frames wait to be made into files."""
 ORIGINAL, SUBSECOND, DETAILS = 0x9003, 0x9291, 0x8769
 MEMORY = 4 << 30
 PACKET = 188
@@ -188,23 +196,50 @@ def apart(send: Send, film: Path) -> None:
     step, told = max(1, round(rate / A_SECOND)), 0
     known = np.zeros(MOST, np.uint64)
     kept = 0
+    with ThreadPoolExecutor(1) as pool:
+        files = Files(send, pool)
+        for index, frame in looked_at(video, step):
+            mark = np.uint64(int(hash_of(frame), 16))
+            if not kept or np.bitwise_count(known[:kept] ^ mark).min() > NEAR:
+                known[kept], kept = mark, kept + 1
+                files.keep(index / rate, frame, began + timedelta(seconds=index / rate))
+                if kept == MOST:
+                    break
+            if (done := min(999, int(1000 * index / total))) > told:
+                told = done
+                send(Reached(done))
+        files.flush()
+
+
+def looked_at(video: cv2.VideoCapture, step: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Every so many of a film's frames, with its number: uint8 (height, width, 3), BGR."""
     for index in itertools.count():
-        if not video.grab() or kept == MOST:
+        if not video.grab():
             return
-        if index % step:
-            continue
-        seconds = index / rate
-        there, frame = video.retrieve()
-        if not there:
-            continue
-        mark = np.uint64(int(hash_of(frame), 16))
-        if not kept or np.bitwise_count(known[:kept] ^ mark).min() > NEAR:
-            known[kept], kept = mark, kept + 1
-            rgb = np.ascontiguousarray(frame[:, :, ::-1])
-            send(Kept(seconds, as_jpeg(rgb, began + timedelta(seconds=seconds))))
-        if (done := min(999, int(1000 * index / total))) > told:
-            told = done
-            send(Reached(done))
+        if index % step == 0:
+            there, frame = video.retrieve()
+            if there:
+                yield index, frame
+
+
+class Files:
+    """Frames that are kept, sent in their order as files, which are made in another thread: that
+    takes about as long as reading the film."""
+
+    def __init__(self, send: Send, pool: ThreadPoolExecutor) -> None:
+        self.send, self.pool = send, pool
+        self.waiting: deque[tuple[float, Future[bytes]]] = deque()
+
+    def keep(self, seconds: float, frame: np.ndarray, when: datetime) -> None:
+        rgb = np.ascontiguousarray(frame[:, :, ::-1])
+        self.waiting.append((seconds, self.pool.submit(as_jpeg, rgb, when)))
+        self.flush(AHEAD)
+
+    def flush(self, most: int = 0) -> None:
+        """Sends what is made, and waits for the first of what is more than `most`."""
+        while self.waiting and (len(self.waiting) > most or self.waiting[0][1].done()):
+            seconds, made = self.waiting.popleft()
+            self.send(Kept(seconds, made.result()))
 
 
 def hash_of(frame: np.ndarray) -> str:

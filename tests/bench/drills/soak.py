@@ -214,6 +214,9 @@ class Soak:
         self.rest()
         for card in self.window.notices.cards:
             card.dismiss()
+        # The person would keep each answer of the engine for ever, lists of images and all.
+        self.person.ended.clear()
+        self.person.submitted.clear()
 
     # What is measured.
 
