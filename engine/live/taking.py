@@ -10,10 +10,9 @@ from pathlib import Path
 
 from engine.errors import Refused
 from engine.images.bursts import SHOT
-from engine.live.film import exif_at
+from engine.live.stamped import stamped
 from engine.predict.folder_names import safe
 
-START, APP1 = b"\xff\xd8", b"\xff\xe1"
 NONE = "Nothing was taken. Hold the button for a moment while the camera shows something."
 
 
@@ -29,7 +28,7 @@ def frame_files(
         when = datetime.fromtimestamp(seconds)
         stamp = when.strftime("%Y-%m-%d %H.%M.%S") + f".{when.microsecond // 1000:03}"
         path = folder / f"{stamp}.jpg"
-        path.write_bytes(with_exif(content, exif_at(when)))
+        path.write_bytes(stamped(content, when))
         shown[path] = source.with_name(safe(source.name)) / path.name
     return shown
 
@@ -38,10 +37,3 @@ def gap_of(frames: Sequence[tuple[float, bytes]]) -> float:
     """The seconds that end a burst, so that a hold is one, however seldom frames came."""
     times = sorted(seconds for seconds, _ in frames)
     return max([SHOT, *(math.ceil(b - a) for a, b in pairwise(times))])
-
-
-def with_exif(content: bytes, exif: bytes) -> bytes:
-    """A JPEG that has no EXIF, with some, as its first segment; no pixel changes."""
-    if not content.startswith(START):
-        raise Refused("A frame of the camera is no JPEG. Take it again.")
-    return START + APP1 + (len(exif) + 2).to_bytes(2, "big") + exif + content[2:]
