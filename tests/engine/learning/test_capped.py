@@ -260,6 +260,17 @@ def test_thumbnails_go_next_and_files_are_shown_then(
     assert meter.bytes_of(project, "features") <= project.facts["feature_cap"]
 
 
+def test_images_without_a_thumbnail_give_none(two: tuple[Session, Session]) -> None:
+    """As rows of other programs may be: features alone give way, and nothing else goes."""
+    _, capped = two
+    project = capped.require()
+    with project.transaction() as db:
+        db.execute("UPDATE image SET pack = ''")
+    done(capped, "learn")
+    assert meter.bytes_of(project, "features") <= project.facts["feature_cap"]
+    assert project.blobs.folder.is_dir()
+
+
 def listed(session: Session) -> list[Any]:
     rows: list[Any] = done(session, "images")["rows"]
     return rows
