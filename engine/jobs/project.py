@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.errors import Refused
+from engine.errors import EspalierError, Refused
 from engine.events import Notice, Progress, Saved, Work, checked
 from engine.jobs import job
 from engine.learning import old_steps, step
@@ -240,6 +240,8 @@ def taken_back(session: Session, redo: bool) -> Work[TakenBack]:
     except GeneratorExit:
         project.take_back(not redo)
         raise
+    except (EspalierError, OSError) as error:  # a network that is gone, or a full disk
+        yield Notice(f"It is as it was then, but must be learnt again: {error}", "warning")
     yield session.changed("redo" if redo else "undo")
     return {"title": title}
 

@@ -63,7 +63,8 @@ def above(project: Project, cap: int) -> int:
 def drop_thumbnails(project: Project, least: int) -> None:
     """Removes packs of thumbnails, the oldest first, until so many bytes are free."""
     packs = project.db.execute(
-        "SELECT pack FROM image WHERE pack <> '' GROUP BY pack ORDER BY MIN(id)"
+        "SELECT pack FROM (SELECT pack, id FROM image UNION ALL SELECT pack, id FROM unsorted) "
+        "WHERE pack <> '' GROUP BY pack ORDER BY MIN(id)"
     )
     for (pack,) in packs.fetchall():
         if least <= 0:

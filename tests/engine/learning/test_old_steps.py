@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.events import Changed
-from engine.jobs import JOBS
+from engine.errors import Refused
+from engine.events import Changed, Ended, Notice
+from engine.jobs import JOBS, run
 from engine.learning import old_steps
 from engine.session import Session
 from engine.storage import steps
@@ -94,6 +95,25 @@ def test_undo_that_is_left_changes_nothing(session: Session, images: Path) -> No
     assert len(steps.all_rows(session.require())) == 2
     np.testing.assert_array_equal(answers(session, images), then)
     assert session.require().gestures(undone=True) == []
+
+
+def test_where_it_can_not_be_learnt_again_undo_is_done_and_says_so(
+    session: Session, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn(session, images, *NAMES[:2])
+    learn(session, images, NAMES[2])
+
+    def gone(*_: object) -> None:
+        raise Refused("The network is gone.")
+
+    monkeypatch.setattr(Session, "extractor", gone)
+    *events, ended = run(session, "undo", {})
+    assert any(isinstance(event, Changed) for event in events)
+    assert [e.text for e in events if isinstance(e, Notice)] == [
+        "It is as it was then, but must be learnt again: The network is gone."
+    ]
+    assert isinstance(ended, Ended)
+    assert ended.how == "done"
 
 
 def test_without_its_features_a_step_is_learnt_anew(session: Session, images: Path) -> None:
